@@ -1,0 +1,55 @@
+//! How a token is asked for: the client credentials grant (RFC 6749 section 4.4) and revocation (RFC 7009), over HTTP.
+//!
+//! May depend on: config, atlas, error, secret, clock. Knows nothing of caches, stores or the C ABI.
+//! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server.
+
+use crate::error::Error;
+use crate::secret::Secret;
+use std::fmt;
+use std::time::Duration;
+
+/// Asks an authorization server for tokens. Methods block; the cache calls them on the refresh's own thread.
+pub trait Grant: Send + Sync + fmt::Debug {
+    /// Asks for one access token, trying again within `budget` where that can help.
+    ///
+    /// # Errors
+    /// What the server or the network answered, as the error that callers will see.
+    fn mint(&self, credential: &Credential, budget: Duration) -> Result<Minted, Error>;
+
+    /// Asks the server to end `token` (RFC 7009). An unknown token counts as ended.
+    ///
+    /// # Errors
+    /// The token must be assumed alive.
+    fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error>;
+}
+
+/// A client id and the secret that belongs to it; both always come from one source.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The client id.
+    pub client_id: String,
+    /// The client secret.
+    pub client_secret: Secret,
+}
+
+/// What the server granted.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The access token: not empty, and nothing but visible ASCII characters (RFC 6749 appendix A.12).
+    pub value: Secret,
+    /// The scope that the server granted, where it said so.
+    pub scope: Option<String>,
+    /// For how long it lives.
+    pub lifetime: GrantedLifetime,
+}
+
+/// What the reply's `expires_in` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantedLifetime {
+    /// The server named a lifetime above zero.
+    Stated(Duration),
+    /// The server named none: five minutes, in this process's memory only.
+    Unstated,
+    /// The server said zero: good for the caller at hand, not to be kept.
+    DoNotCache,
+}

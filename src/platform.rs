@@ -1,0 +1,53 @@
+//! All that differs between operating systems, behind functions that every one of them has.
+
+use crate::clock::Moment;
+use std::io;
+use std::thread::{Builder, JoinHandle};
+
+#[cfg(target_os = "linux")]
+pub(crate) fn now() -> Moment {
+    use nix::time::{ClockId, clock_gettime};
+
+    // The coarse clocks cost a few nanoseconds and are at most one timer tick (4 ms) behind: a token's floor is seconds.
+    let read = |id| clock_gettime(id).map_or(0, |time| milliseconds(time.tv_sec(), time.tv_nsec()));
+    Moment { wall_ms: read(ClockId::CLOCK_REALTIME_COARSE), monotonic_ms: read(ClockId::CLOCK_MONOTONIC_COARSE) }
+}
+
+#[cfg(target_os = "linux")]
+fn milliseconds(seconds: i64, nanoseconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0) * 1000 + u64::try_from(nanoseconds).unwrap_or(0) / 1_000_000
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn now() -> Moment {
+    use std::sync::OnceLock;
+    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+    static START: OnceLock<Instant> = OnceLock::new();
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Moment {
+        wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
+        monotonic_ms: millis(START.get_or_init(Instant::now).elapsed()),
+    }
+}
+
+/// Starts a thread that no signal is delivered to, so that the program's handlers run on the program's own threads.
+#[cfg(unix)]
+pub(crate) fn spawn_without_signals<T: Send + 'static>(builder: Builder, work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    use nix::sys::signal::{SigSet, SigmaskHow};
+
+    // A new thread inherits the mask of the thread that makes it, so there is no moment at which it could take a signal.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let started = builder.spawn(work);
+    if let Ok(before) = before {
+        // This cannot fail: the mask is one that the kernel gave out a moment ago.
+        let _ = before.thread_set_mask();
+    }
+    started
+}
+
+/// Starts a thread.
+#[cfg(not(unix))]
+pub(crate) fn spawn_without_signals<T: Send + 'static>(builder: Builder, work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    builder.spawn(work)
+}

@@ -1,0 +1,56 @@
+//! Text that must not be seen: wiped when dropped, redacted when printed.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+
+/// A client secret or another text that must never reach a log, an error or a core file.
+///
+/// `Debug` prints `[redacted]`, there is no `Display`, and the memory is overwritten on drop.
+/// Reading the text is explicit: [`Secret::expose`].
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes ownership of `text`; the given allocation is wiped when the secret is dropped.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    /// The text itself. Do not store, format or log what this returns.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_prints_as_redacted() {
+        let printed = format!("{:?} {:#?}", Secret::from("canary"), Some(Secret::from("canary")));
+
+        assert!(!printed.contains("canary"), "{printed}");
+        assert!(printed.contains("[redacted]"), "{printed}");
+    }
+}
