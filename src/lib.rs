@@ -1,6 +1,7 @@
 //! tokenwell: one shared cache of OAuth 2.0 bearer tokens.
 #![warn(missing_docs)]
 
+mod cache;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "emulator")]
@@ -10,3 +11,7 @@ pub mod grant;
 mod platform;
 pub mod secret;
 pub mod store;
+mod token;
+
+pub use cache::Stats;
+pub use token::Token;

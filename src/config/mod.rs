@@ -8,7 +8,7 @@ mod endpoint;
 pub use endpoint::Endpoint;
 
 use crate::error::Error;
-use crate::grant::Credential;
+use crate::grant::{Credential, Credentials};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,18 +49,36 @@ pub(crate) enum CredentialSource {
     Fixed(Credential),
 }
 
-impl CredentialSource {
-    /// The pair to use now.
-    pub(crate) fn current(&self) -> Result<Credential, Error> {
+impl Credentials for CredentialSource {
+    fn current(&self) -> Result<Credential, Error> {
         match self {
             Self::Fixed(credential) => Ok(credential.clone()),
         }
     }
 
-    /// After a rejection: the pair, if it is another one than `rejected`.
-    pub(crate) fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
+    fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
         match self {
             Self::Fixed(_) => Ok(None),
         }
+    }
+}
+
+impl Config {
+    /// Everything but the secret that two requests must have in common before they may share a token.
+    pub(crate) fn identity(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        let method = match self.authentication {
+            ClientAuthentication::BasicRaw => "client_secret_basic_raw",
+            ClientAuthentication::Basic => "client_secret_basic",
+            ClientAuthentication::Post => "client_secret_post",
+        };
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        Ok(vec![
+            ("token_endpoint", self.token_endpoint.as_str().to_owned()),
+            ("client_id", self.credentials.current()?.client_id),
+            ("auth_method", method.to_owned()),
+            ("scope", optional(&self.scope)),
+            ("audience", optional(&self.audience)),
+            ("resource", optional(&self.resource)),
+        ])
     }
 }
