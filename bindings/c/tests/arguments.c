@@ -40,7 +40,10 @@ static void null_in_a_config_call_is_named(void)
     CHECK_FAILS_NAMING(INVALID, "out", tokenwell_config_new(NULL, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "config", tokenwell_config_set(NULL, "scope", 5, "a", 1, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "name", tokenwell_config_set(config, NULL, 5, "a", 1, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "name", tokenwell_config_set(config, NULL, 0, "a", 1, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "value", tokenwell_config_set(config, "scope", 5, NULL, 1, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "value", tokenwell_config_set(config, "scope", 5, NULL, 0, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "config", tokenwell_config_set(NULL, NULL, 0, NULL, 0, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "config", tokenwell_config_use_environment(NULL, &error), &error);
 
     tokenwell_config_free(config);
@@ -60,6 +63,7 @@ static void null_in_a_client_call_is_named(void)
     CHECK_FAILS_NAMING(INVALID, "out", tokenwell_client_token(client, 0, 0, 0, NULL, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_invalidate(NULL, "x", 1, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "value", tokenwell_client_invalidate(client, NULL, 1, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "value", tokenwell_client_invalidate(client, NULL, 0, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_revoke(NULL, 0, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_stats(NULL, &stats, sizeof stats, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "out", tokenwell_client_stats(client, NULL, sizeof stats, &error), &error);
@@ -80,19 +84,28 @@ static void an_accessor_given_null_answers_with_nothing(void)
     CHECK(tokenwell_client_generation(NULL) == NULL);
     CHECK(tokenwell_token_value(NULL, NULL) == NULL);
     CHECK(tokenwell_token_value(NULL, &length) == NULL);
+    CHECK_UINT(0, length);
+    length = 7;
     CHECK(tokenwell_token_authorization(NULL, &length) == NULL);
+    CHECK_UINT(0, length);
+    length = 7;
     CHECK(tokenwell_token_scope(NULL, &length) == NULL);
-    CHECK(length == 0 || length == 7);
     CHECK_INT(0, tokenwell_token_expires_at_ms(NULL));
     CHECK_UINT(0, tokenwell_token_generation(NULL));
     CHECK_UINT(0, tokenwell_client_fresh_for_ms(NULL, token));
     CHECK_UINT(0, tokenwell_client_fresh_for_ms(client, NULL));
     CHECK_UINT(0, tokenwell_client_fresh_for_ms(NULL, NULL));
-    tokenwell_error_status(NULL);
-    tokenwell_error_name(NULL);
-    tokenwell_error_message(NULL, NULL);
-    tokenwell_error_message(NULL, &length);
-    tokenwell_error_hint(NULL, &length);
+    CHECK_UINT(0, length);
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_error_status(NULL));
+    CHECK(tokenwell_error_name(NULL) == NULL);
+    CHECK(tokenwell_error_message(NULL, NULL) == NULL);
+    CHECK(tokenwell_error_hint(NULL, NULL) == NULL);
+    length = 7;
+    CHECK(tokenwell_error_message(NULL, &length) == NULL);
+    CHECK_UINT(0, length);
+    length = 7;
+    CHECK(tokenwell_error_hint(NULL, &length) == NULL);
+    CHECK_UINT(0, length);
     CHECK_INT(0, tokenwell_error_http_status(NULL));
     CHECK_INT(-1, tokenwell_error_retry_after_ms(NULL));
 
@@ -282,6 +295,21 @@ static void without_a_credential_the_error_says_where_it_looked(void)
     tokenwell_config_free(config);
 }
 
+static void after_an_error_the_earlier_setting_stands(void)
+{
+    tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
+    tokenwell_client *client = NULL;
+    tokenwell_error *error = NULL;
+
+    CHECK_FAILS_NAMING(INVALID, "timeout_ms", set(config, "timeout_ms", "soon", &error), &error);
+    CHECK_FAILS(TOKENWELL_STATUS_REFUSED, set(config, "base_url", "http://cloud.mongodb.com", &error), &error);
+    CHECK_OK(tokenwell_client_new(config, &client, &error), &error);
+    tokenwell_token_free(get(client));
+
+    tokenwell_client_free(client);
+    tokenwell_config_free(config);
+}
+
 static void the_environment_fills_what_is_not_set(void)
 {
     tokenwell_config *config = NULL;
@@ -299,21 +327,22 @@ static void the_environment_fills_what_is_not_set(void)
 }
 
 const test argument_tests[] = {
-    {"the_version_is_the_header_s", the_version_is_the_header_s, NULL},
-    {"every_status_has_its_name", every_status_has_its_name, NULL},
-    {"null_in_a_config_call_is_named", null_in_a_config_call_is_named, NULL},
-    {"null_in_a_client_call_is_named", null_in_a_client_call_is_named, NULL},
-    {"an_accessor_given_null_answers_with_nothing", an_accessor_given_null_answers_with_nothing, NULL},
-    {"freeing_null_does_nothing", freeing_null_does_nothing, NULL},
-    {"outputs_are_written_on_success_only", outputs_are_written_on_success_only, NULL},
-    {"the_error_may_be_null_everywhere", the_error_may_be_null_everywhere, NULL},
-    {"an_unknown_flag_is_refused", an_unknown_flag_is_refused, NULL},
-    {"an_unknown_setting_is_named", an_unknown_setting_is_named, NULL},
-    {"more_time_than_a_token_has_is_a_clear_error", more_time_than_a_token_has_is_a_clear_error, NULL},
-    {"the_largest_deadline_is_a_deadline", the_largest_deadline_is_a_deadline, NULL},
-    {"a_length_no_object_can_have_is_refused", a_length_no_object_can_have_is_refused, NULL},
-    {"only_a_manual_clock_can_be_advanced", only_a_manual_clock_can_be_advanced, NULL},
-    {"without_a_credential_the_error_says_where_it_looked", without_a_credential_the_error_says_where_it_looked, NULL},
-    {"the_environment_fills_what_is_not_set", the_environment_fills_what_is_not_set, NULL},
-    {NULL, NULL, NULL},
+    TEST(the_version_is_the_header_s),
+    TEST(every_status_has_its_name),
+    TEST(null_in_a_config_call_is_named),
+    TEST(null_in_a_client_call_is_named),
+    TEST(an_accessor_given_null_answers_with_nothing),
+    TEST(freeing_null_does_nothing),
+    TEST(outputs_are_written_on_success_only),
+    TEST(the_error_may_be_null_everywhere),
+    TEST(an_unknown_flag_is_refused),
+    TEST(an_unknown_setting_is_named),
+    TEST(more_time_than_a_token_has_is_a_clear_error),
+    TEST(the_largest_deadline_is_a_deadline),
+    TEST(a_length_no_object_can_have_is_refused),
+    TEST(only_a_manual_clock_can_be_advanced),
+    TEST(without_a_credential_the_error_says_where_it_looked),
+    TEST(after_an_error_the_earlier_setting_stands),
+    TEST(the_environment_fills_what_is_not_set),
+    END_OF_TESTS,
 };

@@ -40,7 +40,11 @@ typedef struct {
     const char *not_under_valgrind;
 } test;
 
-/* One file of tests, ended by a test without a name. */
+#define TEST(function) {#function, function, NULL}
+#define NATIVE_TEST(function, reason) {#function, function, reason}
+#define END_OF_TESTS {NULL, NULL, NULL}
+
+/* One file of tests, ended by END_OF_TESTS. */
 extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[];
 
 /* A part of process.c that must run in a process of its own: `test_tokenwell --child NAME`. Returns the exit code. */
