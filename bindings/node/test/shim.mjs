@@ -1,16 +1,17 @@
 // The Node shim of the shared test vectors; tests/vectors/README.md has its protocol.
 // Run as `node bindings/node/test/shim.mjs`.
+import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { isUtf8 } from 'node:buffer';
+import { fileURLToPath } from 'node:url';
 
-process.env.TOKENWELL_LIBRARY ??= path.join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../../../dist/lib/libtokenwell.so.0');
+process.env.TOKENWELL_LIBRARY ??= path.join(fileURLToPath(new URL('.', import.meta.url)), '../../../dist/lib/libtokenwell.so.0');
 const { Client, TokenwellError, version } = await import('../index.mjs');
 
 const requests = {
   hello: () => `ok node ${version()}`,
   set: (name, value) => {
-    settings.push([optionName(bytes(name).toString()), textOrBytes(value)]);
+    settings.push([optionName(text(name)), textOrBytes(value)]);
     return 'ok';
   },
   client: (fromEnvironment) => {
@@ -35,7 +36,7 @@ const requests = {
     return many(outcomes);
   },
   invalidate: (value) => {
-    client.invalidate(bytes(value).toString());
+    client.invalidate(text(value));
     return 'ok';
   },
   revoke: async (deadline) => {
@@ -53,6 +54,8 @@ const requests = {
   },
 };
 
+class Unimplemented extends Error {}
+
 let settings = [];
 let client;
 
@@ -62,14 +65,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(await answer(request, fields));
 }
 console.log('ok');
-// An answered `together` may leave a call behind whose callers are all gone; the process need not wait for it.
-process.exitCode = 0;
-process.stdin.destroy();
+process.exit(0);
 
 async function answer(request, fields) {
   try {
     return await requests[request](...fields);
   } catch (error) {
+    if (error instanceof Unimplemented) return `unimplemented ${shown(error.message)}`;
     if (!(error instanceof TokenwellError)) throw error;
     const { code, statusName, httpStatus, retryAfterMs, message, hint } = error;
     return `error ${code} ${statusName} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${shown(message)} ${shown(hint)}`;
@@ -91,6 +93,12 @@ function many(outcomes) {
   if (stray !== undefined) throw stray;
   const firstValue = values.length > 0 ? shown(values[0]) : '-';
   return `many ${values.length} ${new Set(values).size} ${firstValue} ${errors.length} ${errors[0]?.statusName ?? '-'}`;
+}
+
+function text(field) {
+  const value = bytes(field);
+  if (!isUtf8(value)) throw new Unimplemented('a name or a token is a string, and a string is never invalid UTF-8');
+  return value.toString();
 }
 
 function bytes(field) {
