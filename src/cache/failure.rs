@@ -82,7 +82,7 @@ impl Failure {
 }
 
 fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
-    let spread = |pause: Duration| pause + (pause / 10).mul_f64(jitter);
+    let spread = |pause: Duration| whole_milliseconds(pause + (pause / 10).mul_f64(jitter));
     let backoff = || LONGEST_PAUSE.min(Duration::from_secs(1 << failures.saturating_sub(1).min(6)));
     match error {
         Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => Some(spread(*retry_after)),
@@ -91,6 +91,11 @@ fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
         Error::Network { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
         _ => None,
     }
+}
+
+/// The clocks count milliseconds, and what the caller is told must not be less than what is kept.
+fn whole_milliseconds(pause: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }
 
 /// The caller is told when the next request will really be sent, which is a little later than the server's own figure.
