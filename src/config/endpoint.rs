@@ -38,8 +38,8 @@ impl Endpoint {
 
     /// The full URL of an endpoint; its query is kept (RFC 6749 section 3.2).
     pub(super) fn full(place: &str, raw: &str) -> Result<Self, Error> {
-        let parts = Parts::split(place, raw)?;
-        let url = checked(place, raw, &parts)?;
+        let parts = Parts::split(place, raw, URL_HINT)?;
+        let url = checked(place, raw, &parts, URL_HINT)?;
         let secret_in_query =
             url.query_pairs().any(|(name, _)| matches!(&*name, "client_secret" | "client_assertion" | "password" | "access_token"));
         if secret_in_query {
@@ -54,11 +54,11 @@ impl Endpoint {
 
     /// A base: scheme, host and port, and nothing behind them but slashes.
     pub(super) fn base(place: &str, raw: &str) -> Result<Self, Error> {
-        let parts = Parts::split(place, raw)?;
+        let parts = Parts::split(place, raw, BASE_HINT)?;
         if parts.query.is_some() {
             return Err(Error::invalid(place, "must not have a query, the part from `?` on", BASE_HINT));
         }
-        let mut url = checked(place, raw, &parts)?;
+        let mut url = checked(place, raw, &parts, BASE_HINT)?;
         if parts.path.bytes().any(|byte| byte != b'/') {
             return Err(Error::invalid(place, "must not have a path", PATH_HINT));
         }
@@ -105,8 +105,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn split(place: &str, raw: &'a str) -> Result<Self, Error> {
-        let invalid = |problem: &str| Error::invalid(place, problem, URL_HINT);
+    fn split(place: &str, raw: &'a str, hint: &str) -> Result<Self, Error> {
+        let invalid = |problem: &str| Error::invalid(place, problem, hint);
 
         let (scheme, rest) = raw.split_once("://").ok_or_else(|| invalid("is not a URL that begins with https://"))?;
         let secure = scheme.eq_ignore_ascii_case("https");
@@ -142,14 +142,14 @@ fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// Parses `raw` and makes sure that the parser read what was written.
-fn checked(place: &str, raw: &str, parts: &Parts<'_>) -> Result<Url, Error> {
-    let invalid = |problem: String| Error::invalid(place, problem, URL_HINT);
+fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url, Error> {
+    let invalid = |problem: String| Error::invalid(place, problem, hint);
 
     if parts.host.is_empty() {
         return Err(invalid("has no host".to_owned()));
     }
     if !parts.host.is_ascii() {
-        return Err(international_host(place, raw));
+        return Err(international_host(place, raw, hint));
     }
     if let Some(problem) = outside_uri_syntax(raw) {
         return Err(invalid(problem));
@@ -243,13 +243,13 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// A letter from another alphabet can look just like an ASCII one: only the ASCII form shows the difference.
-fn international_host(place: &str, raw: &str) -> Error {
+fn international_host(place: &str, raw: &str, hint: &str) -> Error {
     let problem = "has a host with characters outside ASCII";
     match Url::parse(raw).ok().as_ref().and_then(Url::host_str) {
         Some(ascii) => {
             Error::invalid(place, format!("{problem}; its ASCII form is {ascii}"), format!("If that is the host you mean, write {ascii}."))
         }
-        None => Error::invalid(place, problem, URL_HINT),
+        None => Error::invalid(place, problem, hint),
     }
 }
 
@@ -427,7 +427,6 @@ mod tests {
 
     #[test]
     fn i5_a_token_url_names_exactly_one_host_or_is_not_accepted() {
-        // What an empty host with a query is to a full URL, it is to a base.
         check(HOSTS, Endpoint::full);
     }
 

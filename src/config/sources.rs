@@ -102,7 +102,6 @@ fn first<T>(sources: &[Source], key: Key, parse: impl Fn(&str, &str) -> Result<T
     entry.map(|entry| parse(entry.place, entry.text()?)).transpose()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is one of the parsers, and those can fail")]
 fn owned(_place: &str, text: &str) -> Result<String, Error> {
     Ok(text.to_owned())
 }
@@ -185,9 +184,9 @@ fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
             .to_owned()
     };
     if !circumstances.api_key_variables.is_empty() {
+        let variables = circumstances.api_key_variables.join(", ");
         hint = format!(
-            "{} belong to a programmatic API key, which is another thing and cannot get tokens: create a service account in Atlas. {hint}",
-            circumstances.api_key_variables.join(", ")
+            "A programmatic API key ({variables}) is another thing and cannot get tokens: create a service account in Atlas. {hint}"
         );
     }
     Error::NotConfigured { problem, hint }
