@@ -82,7 +82,7 @@ impl Client {
         };
         let grant = HttpGrant::new(&config, Arc::clone(&clock))?;
         let parts = ClientParts {
-            identity: config.identity()?,
+            identity: config.identity(),
             timeout: config.timeout,
             credentials: Box::new(config.credentials),
             clock,
