@@ -256,12 +256,15 @@ class Client:
         status = library.client_token(self._handle, min_ttl, deadline, flags, byref(out), byref(error))
         self._check(status, error)
         try:
+            generation = library.token_generation(out)
+            kept = self._kept
+            if kept is not None and kept[1] == generation:
+                return kept[5]  # the very token, copied before
             value = library.text(library.token_value, out)
             authorization = library.text(library.token_authorization, out)
             token = Token(
                 value or "", authorization or "", library.token_expires_at_ms(out), library.text(library.token_scope, out)
             )
-            generation = library.token_generation(out)
             # The clocks are read before the question, so that the time it takes shortens what is kept.
             wall, steady = time(), monotonic()
             fresh_for = library.client_fresh_for_ms(self._handle, out) / 1000
