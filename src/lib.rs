@@ -1,6 +1,7 @@
 //! tokenwell: one shared cache of OAuth 2.0 bearer tokens.
 #![warn(missing_docs)]
 
+pub mod atlas;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "emulator")]
