@@ -109,6 +109,8 @@ pub enum Step {
         expect: Option<DoneExpect>,
     },
     Stats {
+        #[serde(default)]
+        eventually: bool,
         expect: StatsExpect,
     },
     Advance {
@@ -194,7 +196,7 @@ pub struct DoneExpect(pub ErrorExpect);
 #[serde(deny_unknown_fields)]
 pub struct ManyExpect {
     pub ok: u64,
-    pub distinct: Option<u64>,
+    pub distinct: Option<Count>,
     pub token: Option<String>,
     pub failed: Option<u64>,
     pub error: Option<String>,
@@ -367,7 +369,7 @@ impl Step {
                 }
                 expect.as_ref().map_or(Ok(()), |DoneExpect(error)| error.check())
             }
-            Self::Stats { expect } => match expect.stats.keys().find(|name| !STAT_NAMES.contains(&name.as_str())) {
+            Self::Stats { expect, .. } => match expect.stats.keys().find(|name| !STAT_NAMES.contains(&name.as_str())) {
                 Some(name) => Err(format!("there is no figure called {name}")),
                 None if expect.stats.is_empty() => Err("an empty expectation".into()),
                 None => Ok(()),

@@ -4,7 +4,7 @@ use crate::case::{self, Case};
 use crate::protocol::{decode, text};
 use crate::run::{self, Outcome, Tally};
 use crate::this_program;
-use crate::world::{START_MS, World};
+use crate::world::World;
 use std::io::{BufRead, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
@@ -161,6 +161,7 @@ pub fn serve(lie: &str) -> ExitCode {
     let mut tokens = 0;
     let mut closed = false;
     let mut addresses = Vec::new();
+    let mut now_ms: u64 = 0;
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { return ExitCode::FAILURE };
         let words: Vec<&str> = line.split(' ').collect();
@@ -173,15 +174,18 @@ pub fn serve(lie: &str) -> ExitCode {
             ("hello", "wrong_version") => "ok fake 9.9.9".to_owned(),
             ("hello", _) => format!("ok fake {}", env!("CARGO_PKG_VERSION")),
             ("set", _) => {
-                if matches!(decode(words[1]).as_deref(), Ok("base_url" | "scope")) {
-                    addresses.push(decode(words[2]).unwrap_or_default());
+                let value = decode(words[2]).unwrap_or_default();
+                match decode(words[1]).as_deref() {
+                    Ok("base_url" | "scope") => addresses.push(value),
+                    Ok("manual_clock_ms") => now_ms = value.parse().unwrap_or(0),
+                    _ => {}
                 }
                 "ok".to_owned()
             }
             ("client", "speaks_to_the_emulator") => speak(&addresses[0]),
             ("client", "speaks_to_another_server") => speak(&addresses[1]),
             ("token", _) if closed => match lie {
-                "alive_after_close" => format!("ok {token} {}", START_MS + 3_600_000),
+                "alive_after_close" => format!("ok {token} {}", now_ms + 3_600_000),
                 "wrong_error" => format!("error 13 INTERNAL - - {} {}", text(b"closed"), text(b"hint")),
                 "wrong_number" => format!("error 11 CLOSED - - {} {}", text(b"closed"), text(b"hint")),
                 "no_hint" => format!("error 12 CLOSED - - {} x", text(b"closed")),
@@ -191,11 +195,11 @@ pub fn serve(lie: &str) -> ExitCode {
             ("token", _) => {
                 tokens += 1;
                 match lie {
-                    "another_token" => format!("ok {} {}", text(format!("token-{tokens}").as_bytes()), START_MS + 3_600_000),
-                    "empty_token" => format!("ok x {}", START_MS + 3_600_000),
+                    "another_token" => format!("ok {} {}", text(format!("token-{tokens}").as_bytes()), now_ms + 3_600_000),
+                    "empty_token" => format!("ok x {}", now_ms + 3_600_000),
                     "no_time" => format!("ok {token}"),
-                    "too_long_a_life" => format!("ok {token} {}", START_MS + 3_601_000),
-                    _ => format!("ok {token} {}", START_MS + 3_600_000),
+                    "too_long_a_life" => format!("ok {token} {}", now_ms + 3_601_000),
+                    _ => format!("ok {token} {}", now_ms + 3_600_000),
                 }
             }
             ("together", "one_failed") => format!("many 99 1 {token} 1 CLOSED"),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokenwell::emulator::{Counters, Emulator, EmulatorOptions, RecordedRequest};
 
-/// Where the clocks of every case start: 2027-01-15 08:00:00 UTC.
-pub const START_MS: u64 = 1_800_000_000_000;
+/// What `{long}` stands for: a text longer than any buffer that somebody may have thought long enough.
+const LONG: usize = 500_000;
 
 pub struct World {
     emulator: Emulator,
@@ -32,11 +32,13 @@ impl World {
         Ok(Self { emulator, elsewhere, heard_elsewhere })
     }
 
-    /// Everything as at the start, with a clock that stands.
-    pub fn reset(&self) {
+    /// Everything as at the start, with a clock that stands; returns what it reads.
+    pub fn reset(&self) -> u64 {
         self.heard_elsewhere.store(0, Ordering::SeqCst);
         self.emulator.reset();
-        self.emulator.set_clock(START_MS);
+        let now_ms = self.emulator.now_ms();
+        self.emulator.set_clock(now_ms);
+        now_ms
     }
 
     pub fn set_faults(&self, faults: &Value) -> Result<(), String> {
@@ -74,6 +76,7 @@ impl World {
             .replace("{elsewhere}", &self.elsewhere)
             .replace("{client_id}", self.emulator.client_id())
             .replace("{client_secret}", self.emulator.client_secret())
+            .replace("{long}", &"a".repeat(if text.contains("{long}") { LONG } else { 0 }))
     }
 
     fn fill_all(&self, value: &Value) -> Value {
