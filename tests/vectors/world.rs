@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokenwell::emulator::{Counters, Emulator, EmulatorOptions, RecordedRequest};
 
 /// What `{long}` stands for: a text longer than any buffer that somebody may have thought long enough.
-const LONG: usize = 500_000;
+const LONG: usize = 50_000;
 
 pub struct World {
     emulator: Emulator,
