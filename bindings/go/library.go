@@ -28,6 +28,7 @@ static const char *tokenwell_go_loaded_from(void) {
 import "C"
 
 import (
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -119,7 +120,7 @@ func (h *handle) token(asked get, deadlineMS uint64, last *kept) (*kept, error) 
 	now := time.Now()
 	fresh := saturated(uint64(C.tokenwell_client_fresh_for_ms(h.c(), got)))
 
-	if last != nil && last.generation == uint64(C.tokenwell_token_generation(got)) {
+	if last != nil && isSame(last.token, got) {
 		return newKept(last.token, now, fresh), nil
 	}
 	return newKept(newToken(got), now, fresh), nil
@@ -192,6 +193,13 @@ func newToken(from *C.tokenwell_token) *Token {
 	return &Token{reveal: func() *content { return made }}
 }
 
+// isSame compares in place. The generation alone does not tell: a token that may not be kept begins none.
+func isSame(token *Token, as *C.tokenwell_token) bool {
+	var valueLen C.size_t
+	value := C.tokenwell_token_value(as, &valueLen)
+	return token.Generation() == uint64(C.tokenwell_token_generation(as)) && token.Value() == borrowed(value, valueLen)
+}
+
 // taken turns the library's answer into a Go error and frees the library's. It is nil when the call succeeded.
 func taken(status C.tokenwell_status, from *C.tokenwell_error) error {
 	if status == C.TOKENWELL_STATUS_OK {
@@ -230,10 +238,15 @@ func text(from string) (*C.char, C.size_t) {
 
 // goText copies length bytes, also those after a NUL.
 func goText(from *C.char, length C.size_t) string {
+	return strings.Clone(borrowed(from, length))
+}
+
+// borrowed is a string in the library's memory, good for as long as that is.
+func borrowed(from *C.char, length C.size_t) string {
 	if from == nil {
 		return ""
 	}
-	return string(unsafe.Slice((*byte)(unsafe.Pointer(from)), int(length)))
+	return unsafe.String((*byte)(unsafe.Pointer(from)), int(length))
 }
 
 // saturated is milliseconds as a duration, or the longest duration where that is less.
