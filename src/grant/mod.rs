@@ -41,6 +41,21 @@ pub trait Grant: Send + Sync + fmt::Debug {
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error>;
 }
 
+/// Where the client id and secret come from.
+pub trait Credentials: Send + Sync + fmt::Debug {
+    /// The pair to use now.
+    ///
+    /// # Errors
+    /// There is none: a file that cannot be read, say.
+    fn current(&self) -> Result<Credential, Error>;
+
+    /// After the server has rejected `rejected`: the pair to use now, if it is another one.
+    ///
+    /// # Errors
+    /// As [`Credentials::current`].
+    fn reload(&self, rejected: &Credential) -> Result<Option<Credential>, Error>;
+}
+
 /// A client id and the secret that belongs to it; both always come from one source.
 #[derive(Clone, Debug)]
 pub struct Credential {

@@ -494,15 +494,31 @@ fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
 }
 
 #[test]
-fn a_ca_file_that_is_missing_stops_the_request_before_it_is_sent() {
-    let server = TestServer::over_tls(authority().server("localhost", 2400), token_reply());
+fn a_ca_file_that_is_missing_is_told_when_the_grant_is_made() {
+    for url in ["https://cloud.example/token", "http://127.0.0.1:1/token"] {
+        let mut config = config(url);
+        config.ca_file = Some(PathBuf::from("/nonexistent/ca.pem"));
+
+        let error = HttpGrant::new(&config, Arc::new(ManualClock::new(0))).unwrap_err();
+
+        assert_eq!(error.status(), Status::NotConfigured);
+        assert!(error.to_string().starts_with("ca_file: `/nonexistent/ca.pem`"), "{error}");
+    }
+}
+
+#[test]
+fn a_ca_file_that_has_gone_since_stops_the_request_before_it_is_sent() {
+    let authority = authority();
+    let server = TestServer::over_tls(authority.server("localhost", 2400), token_reply());
+    let (directory, file) = ca_file(&authority);
     let mut config = config(&format!("https://localhost:{}/token", server.port()));
-    config.ca_file = Some(PathBuf::from("/nonexistent/ca.pem"));
+    config.ca_file = Some(file);
+    let grant = grant(&config);
+    directory.close().unwrap();
 
-    let error = grant(&config).mint(&credential(), ENOUGH).unwrap_err();
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
 
-    assert_eq!(error.status(), Status::InvalidArgument);
-    assert!(error.to_string().starts_with("ca_file: `/nonexistent/ca.pem`"), "{error}");
+    assert_eq!(error.status(), Status::NotConfigured, "{error}");
     assert_eq!(server.finish().connections, 0);
 }
 

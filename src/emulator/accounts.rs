@@ -1,0 +1,317 @@
+//! Organizations, projects, service accounts and their secrets.
+
+use super::clock::HOUR_MS;
+use super::random;
+use super::roles::Level;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The id of the account that is there from the start.
+pub const DEFAULT_CLIENT_ID: &str = "mdb_sa_id_0123456789abcdef01234567";
+/// Its secret, in Atlas' shape. It opens nothing but an emulator.
+pub const DEFAULT_CLIENT_SECRET: &str = "mdb_sa_sk_emulator_not_a_real_secret_0123456789ABC";
+/// The organization that account owns.
+pub const DEFAULT_ORG_ID: &str = "0e0000000000000000000001";
+/// A project of that organization.
+pub const DEFAULT_PROJECT_ID: &str = "0e0000000000000000000002";
+
+/// A second secret leaves the first one at most so long.
+const OLD_SECRET_MS: u64 = 7 * 24 * HOUR_MS;
+const MAX_SECRETS: usize = 2;
+const MAX_ACCOUNTS: usize = 200;
+const MAX_ACCESS_ENTRIES: usize = 200;
+
+#[derive(Debug)]
+pub(super) struct Accounts {
+    pub(super) orgs: Vec<Org>,
+    pub(super) projects: Vec<Project>,
+    by_id: BTreeMap<String, Account>,
+}
+
+#[derive(Debug)]
+pub(super) struct Org {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Project {
+    pub(super) id: String,
+    pub(super) org_id: String,
+    pub(super) name: String,
+    pub(super) created_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) client_id: String,
+    pub(super) org_id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) created_ms: u64,
+    pub(super) org_roles: Vec<String>,
+    pub(super) project_roles: BTreeMap<String, Vec<String>>,
+    pub(super) secrets: Vec<AccountSecret>,
+    pub(super) access_list: Vec<AccessEntry>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct AccountSecret {
+    pub(super) id: String,
+    pub(super) value: String,
+    pub(super) created_ms: u64,
+    pub(super) expires_ms: u64,
+    pub(super) last_used_ms: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct AccessEntry {
+    pub(super) network: Network,
+    pub(super) created_ms: u64,
+    pub(super) last_used_ms: Option<u64>,
+    pub(super) last_address: Option<IpAddr>,
+    pub(super) requests: u64,
+}
+
+/// An address and how many of its leading bits count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Network {
+    pub(super) address: IpAddr,
+    pub(super) prefix: u8,
+}
+
+/// A number that an account may not go beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    Secrets,
+    Accounts,
+    AccessList,
+}
+
+impl Accounts {
+    pub(super) fn at_start(now_ms: u64) -> Self {
+        let owner = Account {
+            client_id: DEFAULT_CLIENT_ID.to_owned(),
+            org_id: DEFAULT_ORG_ID.to_owned(),
+            name: "Emulator".to_owned(),
+            description: "The account that is there from the start".to_owned(),
+            created_ms: now_ms,
+            org_roles: vec!["ORG_OWNER".to_owned()],
+            project_roles: BTreeMap::new(),
+            secrets: vec![AccountSecret {
+                id: "0e0000000000000000000003".to_owned(),
+                value: DEFAULT_CLIENT_SECRET.to_owned(),
+                created_ms: now_ms,
+                expires_ms: now_ms.saturating_add(8760 * HOUR_MS),
+                last_used_ms: None,
+            }],
+            access_list: Vec::new(),
+        };
+        Self {
+            orgs: vec![Org { id: DEFAULT_ORG_ID.to_owned(), name: "Emulated organization".to_owned() }],
+            projects: vec![Project {
+                id: DEFAULT_PROJECT_ID.to_owned(),
+                org_id: DEFAULT_ORG_ID.to_owned(),
+                name: "Emulated project".to_owned(),
+                created_ms: now_ms,
+            }],
+            by_id: BTreeMap::from([(owner.client_id.clone(), owner)]),
+        }
+    }
+
+    pub(super) fn get(&self, client_id: &str) -> Option<&Account> {
+        self.by_id.get(client_id)
+    }
+
+    pub(super) fn get_mut(&mut self, client_id: &str) -> Option<&mut Account> {
+        self.by_id.get_mut(client_id)
+    }
+
+    pub(super) fn org(&self, id: &str) -> Option<&Org> {
+        self.orgs.iter().find(|org| org.id == id)
+    }
+
+    pub(super) fn project(&self, id: &str) -> Option<&Project> {
+        self.projects.iter().find(|project| project.id == id)
+    }
+
+    /// The accounts that belong to the organization or the project.
+    pub(super) fn at<'a>(&'a self, level: &'a Level) -> impl Iterator<Item = &'a Account> {
+        self.by_id.values().filter(|account| account.is_at(level))
+    }
+
+    /// The organization behind a level, if there is one.
+    pub(super) fn org_of(&self, level: &Level) -> Option<&str> {
+        match level {
+            Level::Org(id) => self.org(id).map(|org| org.id.as_str()),
+            Level::Project(id) => self.project(id).map(|project| project.org_id.as_str()),
+        }
+    }
+
+    pub(super) fn add(&mut self, account: Account) -> Result<(), Full> {
+        if self.by_id.values().filter(|other| other.org_id == account.org_id).count() >= MAX_ACCOUNTS {
+            return Err(Full::Accounts);
+        }
+        self.by_id.insert(account.client_id.clone(), account);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, client_id: &str) {
+        self.by_id.remove(client_id);
+    }
+
+    /// The id of the secret, when the pair is right and the secret has not expired.
+    pub(super) fn authenticate(&mut self, client_id: &str, secret: &str, now_ms: u64) -> Option<String> {
+        let secrets = &mut self.by_id.get_mut(client_id)?.secrets;
+        let found = secrets.iter_mut().find(|known| known.value == secret && known.expires_ms > now_ms)?;
+        found.last_used_ms = Some(now_ms);
+        Some(found.id.clone())
+    }
+}
+
+impl Account {
+    /// An account with a new id and no roles, secrets or access list yet.
+    pub(super) fn new(org_id: String, name: String, description: String, now_ms: u64) -> Self {
+        Self {
+            client_id: format!("mdb_sa_id_{}", random::hex(24)),
+            org_id,
+            name,
+            description,
+            created_ms: now_ms,
+            org_roles: Vec::new(),
+            project_roles: BTreeMap::new(),
+            secrets: Vec::new(),
+            access_list: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_at(&self, level: &Level) -> bool {
+        match level {
+            Level::Org(id) => self.org_id == *id,
+            Level::Project(id) => self.project_roles.contains_key(id),
+        }
+    }
+
+    pub(super) fn roles_at(&self, level: &Level) -> &[String] {
+        match level {
+            Level::Org(_) => &self.org_roles,
+            Level::Project(id) => self.project_roles.get(id).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    pub(super) fn set_roles_at(&mut self, level: &Level, roles: Vec<String>) {
+        match level {
+            Level::Org(_) => self.org_roles = roles,
+            Level::Project(id) => {
+                self.project_roles.insert(id.clone(), roles);
+            }
+        }
+    }
+
+    /// A new secret beside the one that is there, which then ends within seven days.
+    pub(super) fn add_secret(&mut self, now_ms: u64, expires_after_hours: u64) -> Result<&AccountSecret, Full> {
+        if self.secrets.len() >= MAX_SECRETS {
+            return Err(Full::Secrets);
+        }
+        for old in &mut self.secrets {
+            old.expires_ms = old.expires_ms.min(now_ms.saturating_add(OLD_SECRET_MS));
+        }
+        self.secrets.push(AccountSecret {
+            id: random::hex(24),
+            value: format!("mdb_sa_sk_{}", random::url_safe(40)),
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(expires_after_hours.saturating_mul(HOUR_MS)),
+            last_used_ms: None,
+        });
+        self.secrets.last().ok_or(Full::Secrets)
+    }
+
+    /// Adds the networks that are not on the list yet; all or none.
+    pub(super) fn add_access(&mut self, networks: &[Network], now_ms: u64) -> Result<(), Full> {
+        let mut list = self.access_list.clone();
+        for &network in networks {
+            if !list.iter().any(|entry| entry.network == network) {
+                list.push(AccessEntry { network, created_ms: now_ms, last_used_ms: None, last_address: None, requests: 0 });
+            }
+        }
+        if list.len() > MAX_ACCESS_ENTRIES {
+            return Err(Full::AccessList);
+        }
+        self.access_list = list;
+        Ok(())
+    }
+
+    /// Whether the API may be used from `address`, which an empty list does not restrict. Counts the use.
+    pub(super) fn admits(&mut self, address: IpAddr, now_ms: u64) -> bool {
+        if self.access_list.is_empty() {
+            return true;
+        }
+        let Some(entry) = self.access_list.iter_mut().find(|entry| entry.network.contains(address)) else { return false };
+        entry.last_used_ms = Some(now_ms);
+        entry.last_address = Some(address);
+        entry.requests += 1;
+        true
+    }
+}
+
+impl Network {
+    /// Reads `192.0.2.1` or `192.0.2.0/24`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let Some((address, prefix)) = text.split_once('/') else {
+            let address: IpAddr = text.parse().ok()?;
+            return Some(Self { address, prefix: bits(address) });
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let prefix: u8 = prefix.parse().ok()?;
+        (prefix <= bits(address)).then_some(Self { address, prefix })
+    }
+
+    pub(super) fn is_one_address(self) -> bool {
+        self.prefix == bits(self.address)
+    }
+
+    pub(super) fn cidr(self) -> String {
+        format!("{}/{}", self.address, self.prefix)
+    }
+
+    fn contains(self, address: IpAddr) -> bool {
+        let ours = |mine: u128, other: u128, width: u8| (mine ^ other).checked_shr(u32::from(width - self.prefix)).unwrap_or(0) == 0;
+        match (self.address, address) {
+            (IpAddr::V4(mine), IpAddr::V4(other)) => ours(u128::from(mine.to_bits()), u128::from(other.to_bits()), 32),
+            (IpAddr::V6(mine), IpAddr::V6(other)) => ours(mine.to_bits(), other.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Network};
+
+    #[test]
+    fn the_default_account_has_the_shapes_that_atlas_has() {
+        assert!(DEFAULT_CLIENT_ID.strip_prefix("mdb_sa_id_").is_some_and(|hex| hex.len() == 24));
+        assert!(DEFAULT_CLIENT_SECRET.strip_prefix("mdb_sa_sk_").is_some_and(|rest| rest.len() == 40));
+    }
+
+    #[test]
+    fn a_network_holds_the_addresses_that_share_its_leading_bits() {
+        let holds = |network: &str, address: &str| {
+            Network::parse(network).zip(address.parse().ok()).is_some_and(|(network, address)| network.contains(address))
+        };
+
+        assert!(holds("192.0.2.0/24", "192.0.2.255"));
+        assert!(!holds("192.0.2.0/24", "192.0.3.0"));
+        assert!(holds("0.0.0.0/0", "203.0.113.9"));
+        assert!(holds("::/0", "2001:db8::1"));
+        assert!(!holds("::/0", "192.0.2.1"));
+        assert!(holds("192.0.2.1", "192.0.2.1"));
+        assert!(!holds("192.0.2.1", "192.0.2.2"));
+        assert!(Network::parse("192.0.2.0/33").is_none());
+        assert!(Network::parse("192.0.2").is_none());
+    }
+}

@@ -1,0 +1,149 @@
+//! What every Admin API request passes: token, access list, request limit, version.
+
+use crate::emulator::limits::Verdict;
+use crate::emulator::routes::Peer;
+use crate::emulator::routes::replies::ApiError;
+use crate::emulator::server::Shared;
+use crate::emulator::settings::RateLimit;
+use crate::emulator::world::World;
+use axum::Extension;
+use axum::extract::{OriginalUri, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+
+/// Since when the operations exist, as a version.
+const FIRST_VERSION: &str = "2023-01-01";
+const FIRST_SERVICE_ACCOUNTS: &str = "2024-08-05";
+
+/// The service account whose token a request carries.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) client_id: String,
+}
+
+pub(super) async fn pass(
+    State(shared): State<Arc<Shared>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    OriginalUri(uri): OriginalUri,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let (caller, limited) = {
+        let mut world = shared.world.lock();
+        match enter(&mut world, request.headers(), peer.ip()) {
+            Ok(caller) => {
+                let limited = limit(&mut world, &caller, peer.ip(), uri.path());
+                (caller, limited)
+            }
+            Err(refused) => return refused.into_response(),
+        }
+    };
+    let headers = match limited {
+        Ok(headers) => headers,
+        Err(response) => return response,
+    };
+    let mut response = match version(request.headers(), uri.path()) {
+        Err(refused) => refused.into_response(),
+        Ok(version) => {
+            request.extensions_mut().insert(caller);
+            versioned(next.run(request).await, version)
+        }
+    };
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// Whose token this is, if it is one, and whether it may be used from there.
+fn enter(world: &mut World, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
+    let token = bearer(headers).ok_or_else(|| ApiError::unauthorized("Exactly one Authorization header with a bearer token is needed."))?;
+    let now_ms = world.clock.now_ms();
+    let client_id = world.tokens.find(token, now_ms).map(|issued| issued.client_id.clone());
+    let account = client_id.as_deref().and_then(|client_id| world.accounts.get_mut(client_id));
+    let account = account.ok_or_else(|| ApiError::unauthorized("The token is unknown, expired or revoked."))?;
+    if !account.admits(address, now_ms) {
+        let detail = format!("The service account's access list does not hold {address}.");
+        return Err(ApiError::new(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail).with([address.to_string().into()]));
+    }
+    Ok(Caller { client_id: account.client_id.clone() })
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// The headers that tell how much of the limit is left, or the refusal with the same headers.
+fn limit(world: &mut World, caller: &Caller, address: IpAddr, path: &str) -> Result<HeaderMap, Response> {
+    let Some(limit @ RateLimit { requests, window_s, .. }) = world.settings.api_rate_limit else { return Ok(HeaderMap::new()) };
+    let verdict = world.api_limits.ask(address, &caller.client_id, limit, world.clock.now_ms());
+    let headers = |remaining: u64| HeaderMap::from_iter([(LIMIT, requests.into()), (REMAINING, remaining.into())]);
+    match verdict {
+        Verdict::Answer { remaining } => Ok(headers(remaining)),
+        Verdict::Refuse { retry_after_s } => {
+            let retry_after_s = limit.retry_after.then_some(retry_after_s);
+            Err((headers(0), ApiError::rate_limited(path, requests, window_s, retry_after_s)).into_response())
+        }
+    }
+}
+
+/// The version that answers: the newest one not after the date that `Accept` names.
+fn version(headers: &HeaderMap, path: &str) -> Result<&'static str, ApiError> {
+    let first = if path.contains("/serviceAccounts") { FIRST_SERVICE_ACCOUNTS } else { FIRST_VERSION };
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut dates = accepted.filter_map(|media_type| date(media_type.split(';').next().unwrap_or_default().trim()));
+    if dates.any(|date| date >= first) {
+        return Ok(first);
+    }
+    let detail = format!("Accept: application/vnd.atlas.YYYY-MM-DD+json with a date from {first} on is needed.");
+    Err(ApiError::new(406, "INVALID_VERSION_DATE", detail).with([first.into()]))
+}
+
+/// The date of `application/vnd.atlas.2024-08-05+json`. Dates in this form compare as texts do.
+fn date(media_type: &str) -> Option<&str> {
+    let date = media_type.strip_prefix("application/vnd.atlas.")?.strip_suffix("+json")?;
+    let digits = |range: std::ops::Range<usize>| date.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let (_year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
+    let dashes = date.len() == 10 && date.as_bytes()[4] == b'-' && date.as_bytes()[7] == b'-';
+    (dashes && ("01"..="12").contains(&month) && ("01"..="31").contains(&day)).then_some(date)
+}
+
+/// The response with the media type of the version that made it.
+fn versioned(mut response: Response, version: &str) -> Response {
+    if response.status().is_success() && response.headers().contains_key(CONTENT_TYPE) {
+        if let Ok(media_type) = HeaderValue::from_str(&format!("application/vnd.atlas.{version}+json;charset=utf-8")) {
+            response.headers_mut().insert(CONTENT_TYPE, media_type);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date;
+
+    #[test]
+    fn only_a_calendar_date_is_a_version() {
+        assert_eq!(date("application/vnd.atlas.2024-08-05+json"), Some("2024-08-05"));
+        for wrong in [
+            "application/json",
+            "application/vnd.atlas.2024-13-05+json",
+            "application/vnd.atlas.2024-08-32+json",
+            "application/vnd.atlas.2024-8-5+json",
+            "application/vnd.atlas.2024-08-05+csv",
+            "application/vnd.atlas.2024/08/05+json",
+            "application/vnd.atlas.+json",
+            "application/vnd.atlas.2024-08-05é+json",
+        ] {
+            assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The Admin API under `/api/atlas/v2`: organizations, projects and their service accounts.
+//!
+//! May depend on: the world and its parts, replies.rs. Start reading at [`router`]; every request passes `gate` first.
+
+mod access_list;
+mod accounts;
+mod attributes;
+mod gate;
+mod page;
+mod places;
+mod secrets;
+
+use super::replies::ApiError;
+use crate::emulator::accounts::Account;
+use crate::emulator::roles::{self, Deed, Level};
+use crate::emulator::server::Shared;
+use crate::emulator::world::World;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::routing::{delete, get, post};
+use axum::{Extension, Router, middleware};
+use gate::Caller;
+use std::sync::Arc;
+
+pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    let version_2 = Router::new()
+        .route("/orgs", get(places::orgs))
+        .route("/orgs/{org}", get(places::org))
+        .route("/groups", get(places::projects))
+        .route("/groups/{project}", get(places::project))
+        .route("/orgs/{org}/serviceAccounts/{account}/groups", get(places::projects_of))
+        .nest("/orgs/{org}/serviceAccounts", service_accounts())
+        .nest("/groups/{project}/serviceAccounts", service_accounts())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), gate::pass));
+    Router::new().nest("/api/atlas/v2", version_2)
+}
+
+/// The same operations at organization and at project level; `Target` tells which.
+fn service_accounts() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(accounts::list).post(accounts::create))
+        // A project's POST here is `{account}:invite`; the router does not split a segment.
+        .route("/{account}", get(accounts::get).patch(accounts::update).delete(accounts::delete).post(accounts::invite))
+        .route("/{account}/secrets", post(secrets::create))
+        .route("/{account}/secrets/{secret}", delete(secrets::delete))
+        .route("/{account}/accessList", get(access_list::list).post(access_list::add))
+        .route("/{account}/accessList/{address}", delete(access_list::remove))
+}
+
+/// What a request is about, from its path, and who asks.
+struct Target {
+    caller: Caller,
+    level: Level,
+    account: String,
+    /// The last part of the path: a secret's id or an address.
+    item: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Target {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Ok(Extension(caller)) = Extension::<Caller>::from_request_parts(parts, state).await else {
+            return Err(ApiError::unauthorized("Nobody is signed in."));
+        };
+        let Ok(params) = RawPathParams::from_request_parts(parts, state).await else {
+            return Err(ApiError::new(400, "INVALID_PATH_PARAMETER", "The path holds what is not UTF-8."));
+        };
+        let param = |wanted: &[&str]| params.iter().find(|(name, _)| wanted.contains(name)).map(|(_, value)| value.to_owned());
+        let level = match (param(&["org"]), param(&["project"])) {
+            (Some(org), _) => Level::Org(org),
+            (None, project) => Level::Project(project.unwrap_or_default()),
+        };
+        let [account, item] = [&["account"][..], &["secret", "address"][..]].map(|wanted| param(wanted).unwrap_or_default());
+        Ok(Self { caller, level, account, item })
+    }
+}
+
+impl Target {
+    /// That the place exists and the caller may do this there.
+    fn allow(&self, deed: Deed, world: &World) -> Result<(), ApiError> {
+        let caller = world.accounts.get(&self.caller.client_id).ok_or_else(|| ApiError::unauthorized("The service account is gone."))?;
+        let id = match &self.level {
+            Level::Org(id) | Level::Project(id) => id,
+        };
+        if world.accounts.org_of(&self.level).is_none() {
+            let code = if matches!(self.level, Level::Org(_)) { "ORG_NOT_FOUND" } else { "GROUP_NOT_FOUND" };
+            return Err(ApiError::new(404, code, format!("There is nothing with the id {id}.")).with([id.as_str().into()]));
+        }
+        if roles::may(caller, deed, &self.level, &world.accounts) {
+            return Ok(());
+        }
+        Err(ApiError::new(403, "USER_UNAUTHORIZED", "The service account's roles do not allow this."))
+    }
+
+    /// The account that the path names, if the caller may do this with it.
+    fn account<'a>(&self, deed: Deed, world: &'a World) -> Result<&'a Account, ApiError> {
+        self.allow(deed, world)?;
+        world.accounts.get(&self.account).filter(|account| account.is_at(&self.level)).ok_or_else(|| self.no_account())
+    }
+
+    fn account_mut<'a>(&self, deed: Deed, world: &'a mut World) -> Result<&'a mut Account, ApiError> {
+        self.account(deed, world)?;
+        world.accounts.get_mut(&self.account).ok_or_else(|| self.no_account())
+    }
+
+    fn no_account(&self) -> ApiError {
+        ApiError::new(404, "SERVICE_ACCOUNT_NOT_FOUND", format!("There is no service account {} here.", self.account))
+            .with([self.account.as_str().into()])
+    }
+}

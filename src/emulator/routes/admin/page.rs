@@ -1,0 +1,72 @@
+//! Lists, a page at a time.
+
+use crate::emulator::routes::replies::ApiError;
+use crate::emulator::server::Shared;
+use axum::Json;
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::request::Parts;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use url::form_urlencoded;
+
+const MOST_ITEMS: usize = 500;
+
+/// Which part of a list is asked for.
+pub(super) struct Page {
+    url: String,
+    items: usize,
+    number: usize,
+    include_count: bool,
+}
+
+impl FromRequestParts<Arc<Shared>> for Page {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<Shared>) -> Result<Self, ApiError> {
+        let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, state).await;
+        let mut page = Self { url: format!("{}{}", state.base_url, uri.path()), items: 100, number: 1, include_count: true };
+        for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            match &*name {
+                "itemsPerPage" => page.items = number(&name, &value, MOST_ITEMS)?,
+                "pageNum" => page.number = number(&name, &value, usize::MAX)?,
+                "includeCount" => page.include_count = value != "false",
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+}
+
+impl Page {
+    pub(super) fn of(&self, all: Vec<Value>) -> Json<Value> {
+        let total = all.len();
+        let before = self.items.saturating_mul(self.number - 1);
+        let results: Vec<_> = all.into_iter().skip(before).take(self.items).collect();
+        let mut links = vec![self.link("self", self.number)];
+        if self.number > 1 {
+            links.push(self.link("previous", self.number - 1));
+        }
+        if before.saturating_add(results.len()) < total {
+            links.push(self.link("next", self.number + 1));
+        }
+        let mut page = json!({ "links": links, "results": results });
+        if self.include_count {
+            page["totalCount"] = total.into();
+        }
+        Json(page)
+    }
+
+    fn link(&self, rel: &str, number: usize) -> Value {
+        json!({ "rel": rel, "href": format!("{}?itemsPerPage={}&pageNum={number}", self.url, self.items) })
+    }
+}
+
+fn number(name: &str, value: &str, most: usize) -> Result<usize, ApiError> {
+    match value.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => {
+            let detail = format!("The query parameter {name} is a number from 1 on; itemsPerPage at most {MOST_ITEMS}.");
+            Err(ApiError::new(400, "INVALID_QUERY_PARAMETER", detail).with([name.into()]))
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the emulator answers, by subject: oauth.rs, admin/, control.rs.
+//!
+//! May depend on: the world and its parts. Start reading at [`router`].
+
+mod admin;
+mod control;
+mod oauth;
+mod replies;
+
+use super::server::Shared;
+use axum::Router;
+use axum::routing::{get, post};
+use replies::ApiError;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Who sent a request; every request carries it as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/api/oauth/token", post(oauth::atlas_token))
+        .route("/api/oauth/revoke", post(oauth::atlas_revoke))
+        .route("/generic/oauth/token", post(oauth::generic_token))
+        .route("/generic/oauth/revoke", post(oauth::generic_revoke))
+        .route("/_emulator/counters", get(control::counters))
+        .route("/_emulator/reset", post(control::reset))
+        .route("/_emulator/clock", get(control::clock).post(control::set_clock))
+        .route("/_emulator/settings", get(control::settings).post(control::set_settings))
+        .route("/_emulator/faults", post(control::set_faults))
+        .route("/_emulator/last_request", get(control::last_request))
+        .merge(admin::router(&shared))
+        .fallback(|| async { ApiError::not_found("There is nothing here; docs/emulator.md lists the paths.") })
+        .method_not_allowed_fallback(|| async { ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not take this method.") })
+        .with_state(shared)
+}
+
+/// Whether a path belongs to the control API.
+pub(super) fn is_control(path: &str) -> bool {
+    path.starts_with("/_emulator/")
+}

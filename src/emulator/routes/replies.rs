@@ -1,0 +1,111 @@
+//! Atlas' two shapes of an error.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+/// `{"error":"invalid_client","error_description":…}` (RFC 6749 section 5.2).
+#[derive(Debug)]
+pub(super) struct OAuthError {
+    status: StatusCode,
+    code: &'static str,
+    description: String,
+    headers: HeaderMap,
+}
+
+impl OAuthError {
+    pub(super) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
+        Self { status, code, description: description.into(), headers: HeaderMap::new() }
+    }
+
+    pub(super) fn invalid_request(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    /// An unknown id, a wrong secret and an expired one are answered alike.
+    pub(super) fn invalid_client() -> Self {
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid credentials provided.");
+        error.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"emulator\", error=\"invalid_client\""));
+        error
+    }
+
+    pub(super) fn rate_limited(requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
+        let window = if window_s.is_multiple_of(60) { format!("{} minutes", window_s / 60) } else { format!("{window_s} seconds") };
+        let description = format!("Rate limit exceeded: {requests} requests in {window} are allowed.");
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", description);
+        error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
+        error
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        (self.status, self.headers, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    }
+}
+
+/// `{"error":404,"errorCode":"RESOURCE_NOT_FOUND","reason":"Not Found","detail":…,"parameters":[…]}`.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    /// Atlas leaves it out when a token is not accepted.
+    code: Option<&'static str>,
+    detail: String,
+    parameters: Vec<Value>,
+    headers: HeaderMap,
+}
+
+impl ApiError {
+    pub(super) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code: Some(code), detail: detail.into(), parameters: Vec::new(), headers: HeaderMap::new() }
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(404, "RESOURCE_NOT_FOUND", detail)
+    }
+
+    /// A request body that breaks the rules, with the attribute that does.
+    pub(super) fn invalid_attribute(attribute: &str, detail: impl Into<String>) -> Self {
+        Self::new(400, "INVALID_ATTRIBUTE", detail).with([attribute.into()])
+    }
+
+    /// A token that is missing, unknown, expired or revoked.
+    pub(super) fn unauthorized(detail: &str) -> Self {
+        let mut error = Self::new(401, "", detail);
+        error.code = None;
+        error.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"emulator\", error=\"invalid_token\""));
+        error
+    }
+
+    pub(super) fn rate_limited(path: &str, requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
+        let minutes = window_s.div_ceil(60);
+        let detail = format!("{path} takes {requests} requests in {minutes} minutes.");
+        let mut error = Self::new(429, "RATE_LIMITED", detail).with([path.into(), requests.into(), minutes.into()]);
+        error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
+        error
+    }
+
+    pub(super) fn with(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
+        self.parameters = parameters.into_iter().collect();
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "error": self.status.as_u16(),
+            "reason": self.status.canonical_reason().unwrap_or_default(),
+            "detail": self.detail,
+            "parameters": self.parameters,
+        });
+        if let Some(code) = self.code {
+            body["errorCode"] = code.into();
+        }
+        (self.status, self.headers, Json(body)).into_response()
+    }
+}

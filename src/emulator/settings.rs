@@ -1,0 +1,117 @@
+//! What can be changed while the emulator runs: `POST /_emulator/settings`.
+
+use super::EmulatorOptions;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// So many requests in so many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// How many requests are answered within the window.
+    pub requests: u64,
+    /// The length of the window in seconds.
+    pub window_s: u64,
+    /// In which of Atlas' two shapes the refusal is written.
+    #[serde(default)]
+    pub shape: RateLimitShape,
+    /// Whether the refusal says in `Retry-After` when to come back.
+    #[serde(default = "yes")]
+    pub retry_after: bool,
+}
+
+impl Default for RateLimit {
+    /// Ten requests a minute.
+    fn default() -> Self {
+        Self { requests: 10, window_s: 60, shape: RateLimitShape::default(), retry_after: true }
+    }
+}
+
+/// Atlas answers a throttled token request in one of two shapes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RateLimitShape {
+    /// `{"error":"rate_limited","error_description":…}`
+    #[default]
+    OAuth,
+    /// `{"error":429,"errorCode":"RATE_LIMITED",…}`
+    Api,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Settings {
+    pub(super) token_lifetime_s: u64,
+    /// Sent as it is in place of the lifetime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_in: Option<Value>,
+    pub(super) omit_expires_in: bool,
+    pub(super) token_cap: u64,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) api_rate_limit: Option<RateLimit>,
+    /// What `/generic/oauth/token` grants, whatever was asked.
+    pub(super) granted_scope: Option<String>,
+    pub(super) deleted_secret_ends_tokens: bool,
+}
+
+impl Settings {
+    pub(super) fn at_start(options: &EmulatorOptions) -> Self {
+        Self {
+            token_lifetime_s: options.token_lifetime_s,
+            expires_in: None,
+            omit_expires_in: false,
+            token_cap: options.token_cap,
+            rate_limit: options.rate_limit,
+            api_rate_limit: Some(RateLimit { requests: 1200, ..RateLimit::default() }),
+            granted_scope: None,
+            deleted_secret_ends_tokens: false,
+        }
+    }
+
+    /// These settings with what `changes` names put in; or what is wrong with `changes`.
+    pub(super) fn changed(&self, changes: Value) -> Result<Self, String> {
+        let changes: Changes = serde_json::from_value(changes).map_err(|error| error.to_string())?;
+        for limit in [changes.rate_limit.flatten(), changes.api_rate_limit.flatten()].into_iter().flatten() {
+            if limit.requests == 0 || limit.window_s == 0 {
+                return Err("requests and window_s of a rate limit are at least 1; null means no limit".to_owned());
+            }
+        }
+        let kept = self.clone();
+        Ok(Self {
+            token_lifetime_s: changes.token_lifetime_s.unwrap_or(kept.token_lifetime_s),
+            expires_in: changes.expires_in.or(kept.expires_in),
+            omit_expires_in: changes.omit_expires_in.unwrap_or(kept.omit_expires_in),
+            token_cap: changes.token_cap.unwrap_or(kept.token_cap),
+            rate_limit: changes.rate_limit.unwrap_or(kept.rate_limit),
+            api_rate_limit: changes.api_rate_limit.unwrap_or(kept.api_rate_limit),
+            granted_scope: changes.granted_scope.unwrap_or(kept.granted_scope),
+            deleted_secret_ends_tokens: changes.deleted_secret_ends_tokens.unwrap_or(kept.deleted_secret_ends_tokens),
+        })
+    }
+}
+
+/// Outer `None`: not named. Where null is a value of its own, the inner option says so.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    token_lifetime_s: Option<u64>,
+    #[serde(default, deserialize_with = "named")]
+    expires_in: Option<Value>,
+    omit_expires_in: Option<bool>,
+    token_cap: Option<u64>,
+    #[serde(default, deserialize_with = "named")]
+    rate_limit: Option<Option<RateLimit>>,
+    #[serde(default, deserialize_with = "named")]
+    api_rate_limit: Option<Option<RateLimit>>,
+    #[serde(default, deserialize_with = "named")]
+    granted_scope: Option<Option<String>>,
+    deleted_secret_ends_tokens: Option<bool>,
+}
+
+/// Keeps `null` apart from "not named", which serde's `Option` does not.
+pub(super) fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,66 @@
+//! A certificate authority that is made up at each start, and a server certificate that it signs.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use std::io;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+
+/// Which certificate the emulator shows. Each is signed by the authority of [`Emulator::ca_pem`](super::Emulator::ca_pem).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Certificate {
+    /// Names 127.0.0.1, ::1 and localhost: what a client should accept.
+    Loopback,
+    /// Names another host, for tests of what a client must refuse.
+    WrongName,
+    /// Names the right host but has expired.
+    Expired,
+}
+
+/// The acceptor, and the authority's certificate as PEM.
+pub(super) fn acceptor(certificate: Certificate) -> io::Result<(TlsAcceptor, String)> {
+    let (config, ca_pem) = server_config(certificate)?;
+    Ok((TlsAcceptor::from(Arc::new(config)), ca_pem))
+}
+
+fn server_config(certificate: Certificate) -> io::Result<(ServerConfig, String)> {
+    let authority = authority().map_err(io::Error::other)?;
+    let (key, params) = server_params(certificate).map_err(io::Error::other)?;
+    let signed = params.signed_by(&key, &authority).map_err(io::Error::other)?;
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+
+    // The provider is named, so that nothing depends on which one the program has installed.
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![signed.der().clone()], key))
+        .map_err(|error: rustls::Error| io::Error::other(error))?;
+    Ok((config, authority.pem()))
+}
+
+fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::<String>::new())?;
+    params.distinguished_name.push(DnType::CommonName, "tokenwell emulator authority (made up, for tests)");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+}
+
+fn server_params(certificate: Certificate) -> Result<(KeyPair, CertificateParams), rcgen::Error> {
+    let names = match certificate {
+        Certificate::Loopback | Certificate::Expired => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
+        Certificate::WrongName => vec!["other.example".to_owned()],
+    };
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, "tokenwell emulator");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    if certificate == Certificate::Expired {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    }
+    Ok((KeyPair::generate()?, params))
+}

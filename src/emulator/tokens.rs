@@ -1,0 +1,73 @@
+//! The access tokens that were handed out and still live.
+
+use super::random;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use std::collections::HashMap;
+
+/// Above so many, tokens that have ended are forgotten. Below it they stay, so that a clock that is set back finds them.
+const SWEEP_ABOVE: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    issued: HashMap<String, Issued>,
+}
+
+#[derive(Debug)]
+pub(super) struct Issued {
+    pub(super) client_id: String,
+    pub(super) secret_id: String,
+    expires_ms: u64,
+}
+
+impl Tokens {
+    pub(super) fn mint(&mut self, issuer: &str, client_id: &str, secret_id: &str, now_ms: u64, lifetime_s: u64) -> String {
+        if self.issued.len() >= SWEEP_ABOVE {
+            self.issued.retain(|_, issued| issued.expires_ms > now_ms);
+        }
+        let expires_ms = now_ms.saturating_add(lifetime_s.saturating_mul(1000));
+        let token = jwt_shaped(issuer, client_id, now_ms / 1000, expires_ms / 1000);
+        self.issued.insert(token.clone(), Issued { client_id: client_id.to_owned(), secret_id: secret_id.to_owned(), expires_ms });
+        token
+    }
+
+    pub(super) fn find(&self, token: &str, now_ms: u64) -> Option<&Issued> {
+        self.issued.get(token).filter(|issued| issued.expires_ms > now_ms)
+    }
+
+    /// Ends `token` if it is this client's; another client's token is left alone.
+    pub(super) fn revoke(&mut self, token: &str, client_id: &str) {
+        if self.issued.get(token).is_some_and(|issued| issued.client_id == client_id) {
+            self.issued.remove(token);
+        }
+    }
+
+    pub(super) fn end_where(&mut self, ends: impl Fn(&Issued) -> bool) {
+        self.issued.retain(|_, issued| !ends(issued));
+    }
+
+    pub(super) fn live(&self, now_ms: u64) -> u64 {
+        self.count(|issued| issued.expires_ms > now_ms)
+    }
+
+    pub(super) fn live_of(&self, client_id: &str, now_ms: u64) -> u64 {
+        self.count(|issued| issued.expires_ms > now_ms && issued.client_id == client_id)
+    }
+
+    fn count(&self, counts: impl Fn(&Issued) -> bool) -> u64 {
+        self.issued.values().filter(|issued| counts(issued)).count() as u64
+    }
+}
+
+/// Looks like the ES512 JWT that Atlas hands out. The signature is made up: clients must treat tokens as opaque.
+fn jwt_shaped(issuer: &str, client_id: &str, issued_s: u64, expires_s: u64) -> String {
+    let header = json!({ "alg": "ES512", "kid": "emulator", "typ": "JWT" });
+    let claims = json!({
+        "iss": issuer, "aud": "api://admin", "sub": client_id, "cid": client_id,
+        "iat": issued_s, "exp": expires_s, "jti": random::hex(32),
+    });
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    // An ES512 signature is 132 bytes long.
+    format!("{}.{}.{}", part(header.to_string().as_bytes()), part(claims.to_string().as_bytes()), part(&random::bytes(132)))
+}
