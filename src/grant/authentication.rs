@@ -24,7 +24,7 @@ pub(super) fn prove(
         ClientAuthentication::BasicRaw if credential.client_id.contains(':') => Err(Error::invalid(
             "client_id",
             "holds a colon, which HTTP Basic with the raw pair cannot carry",
-            "Check the client id, or choose the client authentication `basic` or `post`.",
+            "Check the client id, or set auth_method to client_secret_basic or client_secret_post.",
         )),
         ClientAuthentication::BasicRaw | ClientAuthentication::Basic => {
             headers.insert(AUTHORIZATION, basic(&pair(method, credential))?);

@@ -35,10 +35,10 @@ struct Settings {
 }
 
 impl HttpGrant {
-    /// Settles how to reach the endpoints of `config`: reads the environment's proxy and CA settings, opens nothing.
+    /// Settles how to reach the endpoints of `config`: reads the environment's proxy and CA settings, opens no connection.
     ///
     /// # Errors
-    /// The environment names a proxy that cannot be used.
+    /// [`Error::NotConfigured`] when the named CA file or the environment's proxy cannot be used.
     pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         Self::in_environment(config, clock, &|name| std::env::var_os(name))
     }
@@ -50,6 +50,7 @@ impl HttpGrant {
     ) -> Result<Self, Error> {
         let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
         let authorities = Authorities::settle(config.ca_file.as_deref(), variable);
+        authorities.check()?;
         let route = |endpoint: &Endpoint| -> Result<Route, Error> {
             let proxy = HttpsProxy::for_target(endpoint.url(), &text)?;
             Ok(Route { endpoint: endpoint.clone(), proxy, authorities: authorities.clone() })

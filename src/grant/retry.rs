@@ -92,7 +92,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::clock::{ManualClock, SystemClock};
 
     fn network() -> Error {
         Error::Network { server: "https://a.example".into(), problem: "connection refused".into(), source: None }
@@ -188,6 +188,19 @@ mod tests {
 
         assert!(budget.remaining() <= Duration::from_secs(100), "{:?}", budget.remaining());
         assert!(budget.remaining() > Duration::from_secs(40), "{:?}", budget.remaining());
+    }
+
+    #[test]
+    fn item_26_sleep_on_the_systems_clock_counts_once() {
+        let total = Duration::from_secs(1_000);
+        let started = Instant::now();
+        let mut budget = Budget::new(&SystemClock, total);
+
+        budget.sleep(Duration::from_millis(50));
+
+        let remaining = budget.remaining();
+        assert!(remaining <= total - Duration::from_millis(50), "{remaining:?}");
+        assert!(remaining + started.elapsed() >= total, "{remaining:?}");
     }
 
     #[test]

@@ -143,7 +143,8 @@ fn client(route: &Route, connect_within: Duration) -> Result<Client, Error> {
         // Off first: otherwise reqwest reads the environment by itself.
         .no_proxy();
     let builder = if route.endpoint.url().scheme() == "https" {
-        let builder = builder.https_only(true).tls_backend_preconfigured(route.authorities.tls()?).dns_resolver(SystemNames);
+        let builder =
+            builder.https_only(true).tls_backend_preconfigured(route.authorities.tls(&route.endpoint.origin())?).dns_resolver(SystemNames);
         match &route.proxy {
             Some(proxy) => builder.proxy(reqwest::Proxy::https(proxy.url().clone()).map_err(not_built)?),
             None => builder,

@@ -1,6 +1,6 @@
 //! Whom to believe: the TLS settings, and the authorities that may sign a server's certificate.
 
-use crate::error::Error;
+use crate::error::{Error, printable};
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
@@ -37,18 +37,26 @@ impl Authorities {
     }
 
     /// TLS 1.2 and 1.3 with these authorities. The keys of a session are never logged, whatever `SSLKEYLOGFILE` says, and no session is kept.
-    pub(super) fn tls(&self) -> Result<ClientConfig, Error> {
+    pub(super) fn tls(&self, server: &str) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::internal(format!("the TLS provider has no usable protocol version: {error}")))?
-            .with_root_certificates(self.roots()?)
+            .with_root_certificates(self.roots(server)?)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
         Ok(config)
     }
 
-    fn roots(&self) -> Result<RootCertStore, Error> {
+    /// Tells of a named file that is of no use when the client is made, and not an hour later.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::File(_) => self.roots("").map(|_| ()),
+            Self::Environment { .. } | Self::System => Ok(()),
+        }
+    }
+
+    fn roots(&self, server: &str) -> Result<RootCertStore, Error> {
         let (certificates, problems) = match self {
             Self::File(file) => (one_file(file)?, Vec::new()),
             Self::Environment { file, directories } => from_environment(file.as_deref(), directories),
@@ -58,10 +66,10 @@ impl Authorities {
         let (_, unusable) = roots.add_parsable_certificates(certificates);
         match self {
             Self::File(file) if unusable > 0 => Err(bad_file(file, "holds a certificate that cannot be used")),
-            _ if roots.is_empty() => Err(Error::NotConfigured {
+            _ if roots.is_empty() => Err(Error::Tls {
+                server: server.to_owned(),
                 problem: format!("there is no trusted certificate authority{}", self.looked_at(&problems)),
-                hint: "Name the PEM file of the authority with ca_file (TOKENWELL_CA_FILE) or SSL_CERT_FILE, or install the system's CA certificates."
-                    .to_owned(),
+                source: None,
             }),
             _ => Ok(roots),
         }
@@ -81,7 +89,7 @@ impl Authorities {
 fn one_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     match std::fs::metadata(file) {
         Err(error) => return Err(bad_file(file, &format!("cannot be opened: {error}"))),
-        // Opening a pipe would wait for a writer.
+        // Opening a pipe would wait for somebody to write to it.
         Ok(metadata) if !metadata.is_file() => return Err(bad_file(file, "is not a regular file")),
         Ok(_) => {}
     }
@@ -111,11 +119,11 @@ fn parts(loaded: CertificateResult) -> (Vec<CertificateDer<'static>>, Vec<String
 }
 
 fn bad_file(file: &Path, problem: &str) -> Error {
-    Error::invalid(
-        "ca_file",
-        format!("`{}` {problem}", file.display()),
-        "Name a PEM file that holds the certificate of the authority that signs the server's.",
-    )
+    Error::NotConfigured {
+        problem: format!("ca_file: `{}` {problem}", printable(&file.to_string_lossy(), 1024)),
+        hint: "Name a PEM file with the certificate of the authority that signs the server's, or leave ca_file (TOKENWELL_CA_FILE) out to trust the system's."
+            .to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +133,8 @@ mod tests {
     use super::*;
     use crate::error::Status;
     use crate::grant::test_server::authority;
+
+    const SERVER: &str = "https://a.example";
 
     fn settled(environment: &[(&str, &Path)]) -> Authorities {
         Authorities::settle(None, &|name| environment.iter().find(|(set, _)| *set == name).map(|(_, path)| path.as_os_str().to_owned()))
@@ -139,7 +149,7 @@ mod tests {
         let named = Authorities::settle(Some(&file), &|_| Some(OsString::from("/not/looked/at")));
 
         assert!(matches!(&named, Authorities::File(path) if *path == file), "{named:?}");
-        assert_eq!(named.roots().unwrap().len(), 1);
+        assert_eq!(named.roots(SERVER).unwrap().len(), 1);
     }
 
     #[test]
@@ -153,11 +163,13 @@ mod tests {
         std::fs::create_dir(path("directory.pem")).unwrap();
 
         for name in ["missing.pem", "empty.pem", "text.pem", "torn.pem", "junk.pem", "directory.pem"] {
-            let error = Authorities::File(path(name)).tls().unwrap_err();
+            let authorities = Authorities::File(path(name));
 
-            assert_eq!(error.status(), Status::InvalidArgument, "{name}");
-            let text = error.to_string();
-            assert!(text.starts_with("ca_file: ") && text.contains(name), "{text}");
+            for error in [authorities.check().unwrap_err(), authorities.tls(SERVER).unwrap_err()] {
+                assert_eq!(error.status(), Status::NotConfigured, "{name}");
+                let text = error.to_string();
+                assert!(text.starts_with("ca_file: ") && text.contains(name), "{text}");
+            }
         }
     }
 
@@ -167,15 +179,15 @@ mod tests {
         let file = directory.path().join("one.pem");
         std::fs::write(&file, authority().pem()).unwrap();
 
-        assert_eq!(settled(&[("SSL_CERT_FILE", &file)]).roots().unwrap().len(), 1);
-        assert_eq!(settled(&[("SSL_CERT_DIR", directory.path())]).roots().unwrap().len(), 1);
+        assert_eq!(settled(&[("SSL_CERT_FILE", &file)]).roots(SERVER).unwrap().len(), 1);
+        assert_eq!(settled(&[("SSL_CERT_DIR", directory.path())]).roots(SERVER).unwrap().len(), 1);
     }
 
     #[test]
     fn an_environment_without_authorities_is_an_error_that_says_where_it_looked() {
-        let error = settled(&[("SSL_CERT_FILE", Path::new("/nonexistent/ca.pem"))]).tls().unwrap_err();
+        let error = settled(&[("SSL_CERT_FILE", Path::new("/nonexistent/ca.pem"))]).tls(SERVER).unwrap_err();
 
-        assert_eq!(error.status(), Status::NotConfigured);
+        assert_eq!(error.status(), Status::Tls);
         let text = error.to_string();
         assert!(text.contains("SSL_CERT_FILE") && text.contains("/nonexistent/ca.pem"), "{text}");
     }
@@ -186,7 +198,7 @@ mod tests {
         let file = directory.path().join("ca.pem");
         std::fs::write(&file, authority().pem()).unwrap();
 
-        let config = Authorities::File(file).tls().unwrap();
+        let config = Authorities::File(file).tls(SERVER).unwrap();
 
         assert!(!config.key_log.will_log("CLIENT_RANDOM"));
         assert!(format!("{:?}", config.key_log).contains("NoKeyLog"), "{:?}", config.key_log);
