@@ -32,6 +32,12 @@ impl Endpoint {
         self.0.origin().ascii_serialization()
     }
 
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn for_tests(text: &str) -> Self {
+        Self(Url::parse(text).unwrap())
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }
