@@ -323,10 +323,10 @@ pub fn check(cases: &[Case]) -> Result<(), String> {
                 return refuse(&format!("step {}: {problem}", number + 1));
             }
         }
-        if let Some(DoneExpect(error)) = &case.client {
-            if let Err(problem) = error.check() {
-                return refuse(&format!("client: {problem}"));
-            }
+        if let Some(DoneExpect(error)) = &case.client
+            && let Err(problem) = error.check()
+        {
+            return refuse(&format!("client: {problem}"));
         }
     }
     Ok(())

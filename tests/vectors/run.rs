@@ -399,10 +399,10 @@ impl Player<'_> {
             ("live_tokens", expect.live_tokens, counters.live_tokens),
         ];
         for (name, wanted, got) in wanted {
-            if let Some(wanted) = wanted {
-                if !wanted.holds(got) {
-                    return unmet(format!("{wanted} {name}"), format!("{counters:?}"));
-                }
+            if let Some(wanted) = wanted
+                && !wanted.holds(got)
+            {
+                return unmet(format!("{wanted} {name}"), format!("{counters:?}"));
             }
         }
         expect.sent.iter().try_for_each(|sent| self.sent(sent))
@@ -520,10 +520,10 @@ fn met(error: &ShimError, expected: &ErrorExpect) -> Result<(), Stop> {
     if error.name != expected.error {
         return unmet(expected.error.clone(), got());
     }
-    if let Some(status) = expected.http_status {
-        if status != error.http_status {
-            return unmet(format!("{} with HTTP status {status:?}", error.name), got());
-        }
+    if let Some(status) = expected.http_status
+        && status != error.http_status
+    {
+        return unmet(format!("{} with HTTP status {status:?}", error.name), got());
     }
     match (expected.retry_after_ms, error.retry_after_ms) {
         (None, _) | (Some(None), None) => {}
