@@ -284,7 +284,8 @@ impl Slot {
     fn standing_failure(&self, process: &ProcessState, now: Moment) -> Option<Error> {
         let mut memory = process.memory();
         let standing = memory.failure.as_ref()?.standing(now)?;
-        let replaced = memory.failure.as_ref()?.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
+        let replaced =
+            memory.failure.as_ref()?.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
         if replaced {
             memory.failure = None;
             return None;
@@ -424,7 +425,8 @@ impl Slot {
         let patience = self.parts.budget / 2;
         let lock = self.tried(&process, self.parts.store.lock(key, patience))?;
         if lock.is_none() {
-            process.warn_once(|| format!("another process has held the token cache's lock for {} s; going on without it", patience.as_secs()));
+            process
+                .warn_once(|| format!("another process has held the token cache's lock for {} s; going on without it", patience.as_secs()));
         }
         lock
     }
@@ -568,8 +570,7 @@ fn run_apart(work: impl FnOnce() + Send + 'static) {
 
 /// A panic in a refresh must end the wait of everybody who joined it.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::internal("a refresh panicked")))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::internal("a refresh panicked")))
 }
 
 impl Drop for Slot {
@@ -580,4 +581,3 @@ impl Drop for Slot {
         }
     }
 }
-
