@@ -103,7 +103,7 @@ the_demo_refuses_a_foreign_host() {
     MONGODB_ATLAS_BASE_URL=http://127.0.0.1.example.com:80 "$build/demo" 2>&1 | grep REFUSED
 }
 retry_after_401() { "$build/refresh_after_401" | grep -x 'GET /api/atlas/v2/orgs: 200'; }
-shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok')" ]; }
+shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok\nok')" ]; }
 
 report pkg_config_is_all_that_hello_needs hello_by_pkg_config "$dist"
 report a_moved_tree_still_works hello_from_a_moved_tree
