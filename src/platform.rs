@@ -1,7 +1,9 @@
 //! All that differs between operating systems, behind functions that every one of them has.
 
 use crate::clock::Moment;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
 #[cfg(target_os = "linux")]
@@ -31,9 +33,27 @@ pub(crate) fn now() -> Moment {
     }
 }
 
+/// Opens a file for reading and returns at once, even when it is a named pipe that nobody writes to.
+#[cfg(unix)]
+pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use nix::fcntl::OFlag;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    OpenOptions::new().read(true).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path)
+}
+
+/// Opens a file for reading.
+#[cfg(not(unix))]
+pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
 /// Starts a thread that no signal is delivered to, so that the program's handlers run on the program's own threads.
 #[cfg(unix)]
-pub(crate) fn spawn_without_signals<T: Send + 'static>(builder: Builder, work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+pub(crate) fn spawn_without_signals<T: Send + 'static>(
+    builder: Builder,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
     use nix::sys::signal::{SigSet, SigmaskHow};
 
     // A new thread inherits the mask of the thread that makes it, so there is no moment at which it could take a signal.
@@ -48,6 +68,9 @@ pub(crate) fn spawn_without_signals<T: Send + 'static>(builder: Builder, work: i
 
 /// Starts a thread.
 #[cfg(not(unix))]
-pub(crate) fn spawn_without_signals<T: Send + 'static>(builder: Builder, work: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+pub(crate) fn spawn_without_signals<T: Send + 'static>(
+    builder: Builder,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
     builder.spawn(work)
 }

@@ -1,10 +1,9 @@
 //! An access token as callers hold it.
 
 use crate::cache::Lifetime;
-use crate::clock::Moment;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 const SCHEME: &str = "Bearer ";
@@ -13,11 +12,15 @@ const SCHEME: &str = "Bearer ";
 ///
 /// `Debug` shows everything but the token itself. Reading it is explicit: [`Token::value`], [`Token::authorization`].
 #[derive(Clone)]
-pub struct Token(Arc<Arc<Content>>);
+pub struct Token(Shared);
 
-struct Content {
+/// The outer count belongs to one lane of threads, the inner one to the token.
+pub(crate) type Shared = Arc<Arc<Content>>;
+
+pub(crate) struct Content {
     /// `Bearer <value>` and a NUL, so that every form a caller wants is a slice of one allocation.
     authorization: Zeroizing<String>,
+    /// The scope and a NUL.
     scope: Option<String>,
     lifetime: Lifetime,
     generation: u64,
@@ -40,7 +43,7 @@ impl Token {
     /// The scope that the server granted, where it said so.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
-        self.0.scope.as_deref()
+        self.0.scope.as_ref().map(|text| &text[..text.len() - 1])
     }
 
     /// When the token ends, by the wall clock.
@@ -60,6 +63,7 @@ impl Token {
         authorization.push_str(SCHEME);
         authorization.push_str(value);
         authorization.push('\0');
+        let scope = scope.map(|text| text + "\0");
         Self(Arc::new(Arc::new(Content { authorization, scope, lifetime, generation })))
     }
 
@@ -72,8 +76,16 @@ impl Token {
         &self.0.lifetime
     }
 
-    pub(crate) fn remaining(&self, now: Moment) -> Duration {
-        now.until(self.0.lifetime.expires)
+    /// For the C ABI, which holds a token as one pointer.
+    #[cfg(feature = "capi")]
+    pub(crate) fn into_shared(self) -> Shared {
+        self.0
+    }
+
+    /// The inverse of [`Token::into_shared`].
+    #[cfg(feature = "capi")]
+    pub(crate) fn from_shared(shared: Shared) -> Self {
+        Self(shared)
     }
 
     /// `Bearer <value>` and its NUL.
@@ -81,15 +93,42 @@ impl Token {
     pub(crate) fn authorization_with_nul(&self) -> &str {
         &self.0.authorization
     }
+
+    /// The scope and its NUL.
+    #[cfg(feature = "capi")]
+    pub(crate) fn scope_with_nul(&self) -> Option<&str> {
+        self.0.scope.as_deref()
+    }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
             .field("value", &"[redacted]")
-            .field("scope", &self.0.scope)
+            .field("scope", &self.scope())
             .field("expires_at", &self.expires_at())
             .field("generation", &self.0.generation)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+
+    fn token() -> Token {
+        let sent = Moment { wall_ms: 1_800_000_000_000, monotonic_ms: 0 };
+        Token::new("canary", Some("read write".to_owned()), Lifetime::granted(sent, std::time::Duration::from_secs(3600), 0.0), 7)
+    }
+
+    #[test]
+    fn a_token_shows_its_text_only_when_asked() {
+        let printed = format!("{:?} {:#?}", token(), vec![token()]);
+
+        assert!(!printed.contains("canary"), "{printed}");
+        assert_eq!(token().value(), "canary");
+        assert_eq!(token().authorization(), "Bearer canary");
+        assert_eq!(token().scope(), Some("read write"));
     }
 }

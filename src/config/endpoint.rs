@@ -1,32 +1,503 @@
 //! Which URLs a secret may be sent to.
+//!
+//! The rules look at the text as it was written, before any parser does: URL parsers drop tabs and newlines, turn
+//! backslashes into slashes and `0x7f.1` into `127.0.0.1`, and each does it a little differently. What two parsers may read as two
+//! hosts is not accepted, so that the host a person reads is the host that gets the secret.
 
+use super::setting::first_outside;
+use crate::atlas;
+use crate::error::Error;
 use std::fmt;
-use url::Url;
+use url::{Host, Url};
+
+/// Atlas for everybody but the customers of its government cloud.
+pub(super) const DEFAULT_BASE: &str = atlas::CLOUD;
 
 /// A URL that has passed the rules: https, or http on loopback only; no userinfo, no fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// The URL as text.
+    /// The URL as text. An international host name is in its ASCII form (punycode).
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Scheme, host and port: `https://cloud.mongodb.com`.
+    /// Scheme, host and port: `https://cloud.mongodb.com`. The port is left out where it is the scheme's own.
     #[must_use]
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
     }
 
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn for_tests(text: &str) -> Self {
+        Self(Url::parse(text).unwrap())
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.0
+    }
+
+    /// The full URL of an endpoint; its query is kept (RFC 6749 section 3.2).
+    pub(super) fn full(place: &str, raw: &str) -> Result<Self, Error> {
+        let parts = Parts::split(place, raw, URL_HINT)?;
+        let url = checked(place, raw, &parts, URL_HINT)?;
+        let secret_in_query =
+            url.query_pairs().any(|(name, _)| matches!(&*name, "client_secret" | "client_assertion" | "password" | "access_token"));
+        if secret_in_query {
+            return Err(Error::Refused {
+                problem: format!("{place}: its query holds a credential, and URLs end up in logs (RFC 6749 section 2.3.1)"),
+                hint: "Take the credential out of the URL and set client_secret or client_secret_file.".to_owned(),
+                http_status: None,
+            });
+        }
+        Ok(Self(url))
+    }
+
+    /// A base: scheme, host and port, and nothing behind them but slashes.
+    pub(super) fn base(place: &str, raw: &str) -> Result<Self, Error> {
+        let parts = Parts::split(place, raw, BASE_HINT)?;
+        if parts.query.is_some() {
+            return Err(Error::invalid(place, "must not have a query, the part from `?` on", BASE_HINT));
+        }
+        let mut url = checked(place, raw, &parts, BASE_HINT)?;
+        if parts.path.bytes().any(|byte| byte != b'/') {
+            return Err(Error::invalid(place, "must not have a path", PATH_HINT));
+        }
+        url.set_path("/");
+        Ok(Self(url))
+    }
+
+    /// The token endpoint of Atlas at this base.
+    pub(super) fn token_endpoint(&self) -> Self {
+        self.at(atlas::TOKEN_PATH)
+    }
+
+    /// The revocation endpoint of Atlas at this base.
+    pub(super) fn revocation_endpoint(&self) -> Self {
+        self.at(atlas::REVOKE_PATH)
+    }
+
+    /// The same origin with another path: setting a path can move neither host nor port, as joining a reference could.
+    fn at(&self, path: &str) -> Self {
+        let mut url = self.0.clone();
+        url.set_path(path);
+        Self(url)
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+const URL_HINT: &str = "Write it in full, as in https://login.example.com/oauth/token.";
+const BASE_HINT: &str = "Write scheme and host only: https://cloud.mongodb.com, or https://cloud.mongodbgov.com for Atlas for Government.";
+const PATH_HINT: &str = "Write scheme and host only, as in https://cloud.mongodb.com. For a server behind a path prefix set token_url (and \
+     revocation_url) to the full URLs instead, and auth_method to client_secret_basic_raw if it is Atlas.";
+
+/// A URL cut at its delimiters (RFC 3986 section 3), as it was written.
+struct Parts<'a> {
+    secure: bool,
+    host: &'a str,
+    port: Option<&'a str>,
+    path: &'a str,
+    query: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn split(place: &str, raw: &'a str, hint: &str) -> Result<Self, Error> {
+        let invalid = |problem: &str| Error::invalid(place, problem, hint);
+
+        let (scheme, rest) = raw.split_once("://").ok_or_else(|| invalid("is not a URL that begins with https://"))?;
+        let secure = scheme.eq_ignore_ascii_case("https");
+        if !secure && !scheme.eq_ignore_ascii_case("http") {
+            return Err(invalid("is not a URL that begins with https://"));
+        }
+        let authority_end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at(authority_end);
+        if authority.contains('@') {
+            // Nothing of the URL is shown: what stands before the `@` is often a password.
+            return Err(Error::Refused {
+                problem: format!("{place}: has a user name or password in front of its host (the part before `@`)"),
+                hint: "Take that part out: the client id and secret are settings of their own.".to_owned(),
+                http_status: None,
+            });
+        }
+        if raw.contains('#') {
+            return Err(invalid("must not have a fragment, the part from `#` on (RFC 6749 section 3.2)"));
+        }
+        let (host, port) = split_authority(authority).ok_or_else(|| invalid("has square brackets that do not enclose an IPv6 address"))?;
+        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+        Ok(Self { secure, host, port, path, query })
+    }
+}
+
+/// Host and port; an IPv6 host keeps its brackets.
+fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
+    if !authority.starts_with('[') {
+        return Some(authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))));
+    }
+    let (host, rest) = authority.split_at(authority.find(']')? + 1);
+    if rest.is_empty() { Some((host, None)) } else { rest.strip_prefix(':').map(|port| (host, Some(port))) }
+}
+
+/// Parses `raw` and makes sure that the parser read what was written.
+fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url, Error> {
+    let invalid = |problem: String| Error::invalid(place, problem, hint);
+
+    if parts.host.is_empty() {
+        return Err(invalid("has no host".to_owned()));
+    }
+    if !parts.host.is_ascii() {
+        return Err(international_host(place, raw, hint));
+    }
+    if let Some(problem) = outside_uri_syntax(raw) {
+        return Err(invalid(problem));
+    }
+    if let Some(problem) = encoded_control(raw) {
+        return Err(invalid(problem.to_owned()));
+    }
+    check_host_text(parts.host).map_err(invalid)?;
+    if let Some(port) = parts.port {
+        check_port(port).map_err(|problem| invalid(problem.to_owned()))?;
+    }
+
+    let url = Url::parse(raw).map_err(|error| invalid(format!("is not a URL: {error}")))?;
+    let read = url.host_str().unwrap_or_default();
+    if !read.eq_ignore_ascii_case(parts.host) {
+        return Err(Error::invalid(
+            place,
+            format!("its host can be read in more than one way; URL parsers read it as {read}"),
+            format!("If that is the host you mean, write {read}."),
+        ));
+    }
+    if url.query() != parts.query || (url.path() != parts.path && !parts.path.is_empty()) {
+        return Err(invalid("has a path or query that URL parsers rewrite, such as `/../`".to_owned()));
+    }
+    if !parts.secure && !is_loopback(&url) {
+        return Err(Error::Refused {
+            problem: format!("{place}: plain http to {read} would send the client secret in clear"),
+            hint: "Use https. Plain http is accepted on loopback only: 127.0.0.0/8, [::1] and localhost.".to_owned(),
+            http_status: None,
+        });
+    }
+    Ok(url)
+}
+
+/// What RFC 3986 does not allow anywhere in a URI, if it is there.
+pub(super) fn outside_uri_syntax(text: &str) -> Option<String> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(character);
+    if let Some(found) = first_outside(text, allowed) {
+        return Some(format!("holds {found}, which no URL may hold unencoded (RFC 3986)"));
+    }
+    if octets(text).any(|octet| octet.is_none()) {
+        return Some("holds a `%` that two hexadecimal digits do not follow (RFC 3986)".to_owned());
+    }
+    None
+}
+
+fn encoded_control(text: &str) -> Option<&'static str> {
+    octets(text).flatten().any(|octet| octet.is_ascii_control()).then_some("holds a percent-encoded control character")
+}
+
+/// What the percent signs stand for; `None` for one that stands for nothing.
+fn octets(text: &str) -> impl Iterator<Item = Option<u8>> {
+    text.match_indices('%').map(|(index, _)| {
+        let digits = text.get(index + 1..index + 3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        u8::from_str_radix(digits, 16).ok()
+    })
+}
+
+fn check_host_text(host: &str) -> Result<(), String> {
+    if host.contains('%') {
+        return Err("has a host with percent signs".to_owned());
+    }
+    if host.starts_with('[') {
+        return Ok(());
+    }
+    if host.ends_with('.') {
+        return Err("has a host with a dot at its end".to_owned());
+    }
+    if host.split('.').any(|label| label.is_empty() || label.len() > 63) || host.len() > 253 {
+        return Err("has a host with an empty or too long part between its dots".to_owned());
+    }
+    if let Some(found) = first_outside(host, |character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')) {
+        return Err(format!("has a host that holds {found}"));
+    }
+    Ok(())
+}
+
+fn check_port(port: &str) -> Result<(), &'static str> {
+    let plain = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
+    if plain && port.parse::<u16>().is_ok() { Ok(()) } else { Err("has a port that is not a plain number from 1 to 65535") }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        // Names below `localhost` are left out: not every resolver keeps them on this machine.
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// A letter from another alphabet can look just like an ASCII one: only the ASCII form shows the difference.
+fn international_host(place: &str, raw: &str, hint: &str) -> Error {
+    let problem = "has a host with characters outside ASCII";
+    match Url::parse(raw).ok().as_ref().and_then(Url::host_str) {
+        Some(ascii) => {
+            Error::invalid(place, format!("{problem}; its ASCII form is {ascii}"), format!("If that is the host you mean, write {ascii}."))
+        }
+        None => Error::invalid(place, problem, hint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::error::Status;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Outcome {
+        /// Accepted, and the secret goes to this origin and no other.
+        Origin(&'static str),
+        Invalid,
+        Refused,
+    }
+    use Outcome::{Invalid, Origin, Refused};
+
+    fn outcome(raw: &str, parse: fn(&str, &str) -> Result<Endpoint, Error>) -> (Result<String, Status>, String) {
+        match parse("base_url", raw) {
+            Ok(endpoint) => (Ok(endpoint.origin()), String::new()),
+            Err(error) => (Err(error.status()), format!("{error} / {}", error.hint())),
+        }
+    }
+
+    fn check(table: &[(&str, Outcome)], parse: fn(&str, &str) -> Result<Endpoint, Error>) {
+        for (raw, expected) in table {
+            let (got, text) = outcome(raw, parse);
+            let expected = match expected {
+                Origin(origin) => Ok((*origin).to_owned()),
+                Invalid => Err(Status::InvalidArgument),
+                Refused => Err(Status::Refused),
+            };
+            assert_eq!(got, expected, "{raw:?}: {text}");
+            assert!(got.is_ok() || text.starts_with("base_url: ") || text.starts_with("refused: base_url: "), "{raw:?}: {text}");
+        }
+    }
+
+    /// Rules of every URL: they hold for a base URL and for a full one alike.
+    const HOSTS: &[(&str, Outcome)] = &[
+        // Plain forms.
+        ("https://cloud.mongodb.com", Origin("https://cloud.mongodb.com")),
+        ("https://cloud.mongodb.com/", Origin("https://cloud.mongodb.com")),
+        ("HTTPS://CLOUD.MongoDB.com", Origin("https://cloud.mongodb.com")),
+        ("https://cloud.mongodb.com:443", Origin("https://cloud.mongodb.com")),
+        ("https://cloud.mongodb.com:8443/", Origin("https://cloud.mongodb.com:8443")),
+        ("https://ops_manager", Origin("https://ops_manager")),
+        ("https://10.0.0.1", Origin("https://10.0.0.1")),
+        ("https://[2001:db8::1]:8443", Origin("https://[2001:db8::1]:8443")),
+        ("https://xn--bcher-kva.example", Origin("https://xn--bcher-kva.example")),
+        // Look-alikes are hosts of their own: they never become the host they look like.
+        ("https://cloud.mongodb.com.evil.example", Origin("https://cloud.mongodb.com.evil.example")),
+        ("https://evilcloud.mongodb.com", Origin("https://evilcloud.mongodb.com")),
+        ("https://cloud-mongodb.com", Origin("https://cloud-mongodb.com")),
+        ("https://c1oud.mongodb.com", Origin("https://c1oud.mongodb.com")),
+        ("https://cloudxmongodb.com", Origin("https://cloudxmongodb.com")),
+        // Plain http.
+        ("http://127.0.0.1", Origin("http://127.0.0.1")),
+        ("http://127.0.0.1:41234/", Origin("http://127.0.0.1:41234")),
+        ("http://127.255.255.254", Origin("http://127.255.255.254")),
+        ("http://[::1]:8080", Origin("http://[::1]:8080")),
+        ("http://localhost", Origin("http://localhost")),
+        ("http://LocalHost:80", Origin("http://localhost")),
+        ("http://cloud.mongodb.com", Refused),
+        ("HTTP://cloud.mongodb.com", Refused),
+        ("http://localhost.evil.example", Refused),
+        ("http://evil.localhost", Refused),
+        ("http://127.0.0.1.evil.example", Refused),
+        ("http://128.0.0.1", Refused),
+        ("http://0.0.0.0", Refused),
+        ("http://10.0.0.1", Refused),
+        ("http://169.254.169.254", Refused),
+        ("http://[::]", Refused),
+        ("http://[::ffff:7f00:1]", Refused),
+        ("http://[fe80::1]", Refused),
+        ("http://localhost:443", Origin("http://localhost:443")),
+        // Userinfo.
+        ("https://cloud.mongodb.com@evil.example", Refused),
+        ("https://user:password@cloud.mongodb.com", Refused),
+        ("https://cloud.mongodb.com:443@evil.example", Refused),
+        ("https://@cloud.mongodb.com", Refused),
+        ("https://:@cloud.mongodb.com", Refused),
+        ("http://127.0.0.1@evil.example", Refused),
+        ("http://localhost:80@evil.example/", Refused),
+        // Backslash, fragment, white space and control characters, wherever they stand.
+        ("https://cloud.mongodb.com\\@evil.example", Invalid),
+        ("https://cloud.mongodb.com\\.evil.example", Invalid),
+        ("https:\\\\cloud.mongodb.com", Invalid),
+        ("https://evil.example\\/cloud.mongodb.com", Invalid),
+        ("https://cloud.mongodb.com#@evil.example", Invalid),
+        ("https://cloud.mongodb.com/#", Invalid),
+        ("https://evil.example#.mongodb.com", Invalid),
+        (" https://cloud.mongodb.com", Invalid),
+        ("https://cloud.mongodb.com ", Invalid),
+        ("https://cloud.mongodb.com\n", Invalid),
+        ("https://cloud.mongo\tdb.com", Invalid),
+        ("https://cloud.mongo\r\ndb.com", Invalid),
+        ("ht\ntps://cloud.mongodb.com", Invalid),
+        ("https:/\t/cloud.mongodb.com", Invalid),
+        ("https://cloud.mongodb.com\0.evil.example", Invalid),
+        ("https://cloud.mongodb.com\u{7f}", Invalid),
+        ("https://cloud.mongodb.com/%0d%0aHost:%20evil.example", Invalid),
+        ("https://cloud.mongodb.com/%00", Invalid),
+        ("https://cloud.mongodb.com/%zz", Invalid),
+        ("https://cloud.mongodb.com/%2", Invalid),
+        ("https://cloud.mongodb.com/a b", Invalid),
+        ("https://cloud.mongodb.com/\"", Invalid),
+        // Odd hosts.
+        ("https://", Invalid),
+        ("https:///cloud.mongodb.com", Invalid),
+        ("https://:443", Invalid),
+        ("https://?a=b", Invalid),
+        ("https://cloud.mongodb.com.", Invalid),
+        ("https://cloud.mongodb.com.:443", Invalid),
+        ("http://localhost.", Invalid),
+        ("https://.mongodb.com", Invalid),
+        ("https://cloud..mongodb.com", Invalid),
+        ("https://cloud%2emongodb.com", Invalid),
+        ("https://cloud.mongodb.com%2eevil.example", Invalid),
+        ("https://cloud.mongodb.com%40evil.example", Invalid),
+        ("https://cloud.mongodb.com%00.evil.example", Invalid),
+        ("https://cloud,mongodb.com", Invalid),
+        ("https://*.mongodb.com", Invalid),
+        ("http://0x7f.1", Invalid),
+        ("http://0x7f000001", Invalid),
+        ("http://2130706433", Invalid),
+        ("http://127.1", Invalid),
+        ("http://0177.0.0.1", Invalid),
+        ("http://127.0.0.01", Invalid),
+        ("http://127.0.0.256", Invalid),
+        ("http://[0:0:0:0:0:0:0:1]", Invalid),
+        ("http://[::ffff:127.0.0.1]", Invalid),
+        ("http://[::1%25lo]", Invalid),
+        ("http://[::1", Invalid),
+        ("http://[::1]evil.example", Invalid),
+        ("http://[localhost]", Invalid),
+        ("https://cloud.mongodb.c\u{43e}m", Invalid),
+        ("https://cloud\u{3002}mongodb.com", Invalid),
+        ("https://\u{ff43}loud.mongodb.com", Invalid),
+        ("https://cloud.mongodb.com\u{2044}@evil.example", Refused),
+        ("https://cloud.mongodb.com\u{ff0f}.evil.example", Invalid),
+        ("https://xn--a", Invalid),
+        // Ports.
+        ("https://cloud.mongodb.com:", Invalid),
+        ("https://cloud.mongodb.com:0", Invalid),
+        ("https://cloud.mongodb.com:0443", Invalid),
+        ("https://cloud.mongodb.com:65536", Invalid),
+        ("https://cloud.mongodb.com:443:443", Invalid),
+        ("https://cloud.mongodb.com:+443", Invalid),
+        ("https://cloud.mongodb.com:https", Invalid),
+        // Schemes and relative references.
+        ("cloud.mongodb.com", Invalid),
+        ("//cloud.mongodb.com", Invalid),
+        ("/api/oauth/token", Invalid),
+        ("https:cloud.mongodb.com", Invalid),
+        ("https:/cloud.mongodb.com", Invalid),
+        ("ftp://cloud.mongodb.com", Invalid),
+        ("file:///etc/passwd", Invalid),
+        ("javascript://cloud.mongodb.com", Invalid),
+        ("httpss://cloud.mongodb.com", Invalid),
+        ("xhttps://cloud.mongodb.com", Invalid),
+        ("mdb_sa_sk_canary", Invalid),
+        // Dot segments.
+        ("https://cloud.mongodb.com/..", Invalid),
+        ("https://cloud.mongodb.com/%2e%2e/", Invalid),
+    ];
+
+    #[test]
+    fn i5_a_base_url_names_exactly_one_host_or_is_not_accepted() {
+        assert!(HOSTS.len() >= 60);
+
+        check(HOSTS, Endpoint::base);
+    }
+
+    #[test]
+    fn i5_a_token_url_names_exactly_one_host_or_is_not_accepted() {
+        check(HOSTS, Endpoint::full);
+    }
+
+    #[test]
+    fn i6_a_base_url_is_an_origin_and_nothing_more() {
+        check(
+            &[
+                ("https://cloud.mongodb.com//", Origin("https://cloud.mongodb.com")),
+                ("https://cloud.mongodb.com/atlas", Invalid),
+                ("https://cloud.mongodb.com/api/oauth/token", Invalid),
+                ("https://cloud.mongodb.com/v2/0123#/overview", Invalid),
+                ("https://cloud.mongodb.com?", Invalid),
+                ("https://cloud.mongodb.com?a=b", Invalid),
+                ("https://cloud.mongodb.com/?next=@evil.example", Invalid),
+                ("https://cloud.mongodb.com/@evil.example", Invalid),
+            ],
+            Endpoint::base,
+        );
+    }
+
+    #[test]
+    fn a_token_url_may_have_a_path_and_a_query_and_both_are_kept() {
+        for raw in [
+            "https://login.example.com/t/1/oauth2?api-version=1.0&x=%2F",
+            "https://login.example.com/?a=b",
+            "https://login.example.com/a@b//c;d",
+        ] {
+            assert_eq!(Endpoint::full("token_url", raw).unwrap().as_str(), raw);
+        }
+    }
+
+    #[test]
+    fn a_credential_in_the_query_is_refused_and_not_shown() {
+        let error = Endpoint::full("token_url", "https://login.example.com/token?client%5Fsecret=canary").unwrap_err();
+
+        assert_eq!(error.status(), Status::Refused);
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn userinfo_is_refused_and_not_shown() {
+        let error = Endpoint::full("token_url", "https://user:canary@login.example.com/token").unwrap_err();
+
+        assert_eq!(error.status(), Status::Refused);
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[test]
+    fn i5_a_homograph_is_answered_with_its_punycode_form() {
+        let error = Endpoint::base("base_url", "https://cloud.mongodb.c\u{43e}m").unwrap_err();
+
+        assert!(error.to_string().contains("cloud.mongodb.xn--cm-fmc"), "{error}");
+    }
+
+    #[test]
+    fn an_odd_ipv4_form_is_answered_with_the_address_it_means() {
+        let error = Endpoint::base("base_url", "http://0x7f.1").unwrap_err();
+
+        assert!(error.hint().contains("127.0.0.1"), "{}", error.hint());
+    }
+
+    #[test]
+    fn the_endpoints_of_atlas_lie_at_the_base() {
+        let base = Endpoint::base("base_url", "https://cloud.mongodbgov.com//").unwrap();
+
+        assert_eq!(base.as_str(), "https://cloud.mongodbgov.com/");
+        assert_eq!(base.token_endpoint().as_str(), "https://cloud.mongodbgov.com/api/oauth/token");
+        assert_eq!(base.revocation_endpoint().as_str(), "https://cloud.mongodbgov.com/api/oauth/revoke");
     }
 }

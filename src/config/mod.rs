@@ -1,30 +1,100 @@
 //! From options, environment and files to one validated [`Config`].
 //!
 //! May depend on: atlas, grant (for `Credential`), error, secret, clock. Opens no connection and never starts a thread.
-//! Start reading at [`Config`], then [`ConfigBuilder`]; `endpoint` says which URLs are acceptable.
+//! Start reading at [`Config`], then [`ConfigBuilder`]; `setting` is the table of all settings, `sources` makes one
+//! configuration of several sources, `endpoint` says which URLs are acceptable.
+//!
+//! # Settings
+//!
+//! Every setting has one name in every language, and one value as text. [`settings`] gives this table at run time.
+//!
+//! | setting | variables, the first one set wins | value |
+//! | --- | --- | --- |
+//! | `client_id` | `TOKENWELL_CLIENT_ID`, `MONGODB_ATLAS_CLIENT_ID`, `MCLI_CLIENT_ID` | visible ASCII and spaces, at most 4096 bytes |
+//! | `client_secret` | `TOKENWELL_CLIENT_SECRET`, `MONGODB_ATLAS_CLIENT_SECRET`, `MCLI_CLIENT_SECRET` | visible ASCII and spaces, at most 64 KiB |
+//! | `client_secret_file` | `TOKENWELL_CLIENT_SECRET_FILE` | path of a file that holds the secret; read anew for every token request |
+//! | `base_url` | `TOKENWELL_BASE_URL`, `MONGODB_ATLAS_BASE_URL`, `MONGODB_ATLAS_OPS_MANAGER_URL`, `MCLI_BASE_URL`, `MCLI_OPS_MANAGER_URL` | scheme and host of Atlas; default `https://cloud.mongodb.com` |
+//! | `token_url` | `TOKENWELL_TOKEN_URL` | token endpoint of any OAuth 2.0 server, instead of `base_url` |
+//! | `revocation_url` | `TOKENWELL_REVOCATION_URL` | revocation endpoint (RFC 7009); with `base_url` it is known |
+//! | `auth_method` | `TOKENWELL_AUTH_METHOD` | `client_secret_basic`, `client_secret_basic_raw` or `client_secret_post` |
+//! | `scope` | `TOKENWELL_SCOPE` | scopes separated by single spaces (RFC 6749 section 3.3) |
+//! | `audience` | `TOKENWELL_AUDIENCE` | text without control characters, at most 4096 bytes |
+//! | `resource` | `TOKENWELL_RESOURCE` | absolute URI without fragment (RFC 8707) |
+//! | `timeout_ms` | `TOKENWELL_TIMEOUT_MS` | whole milliseconds, 1 to 600000; default 30000 |
+//! | `ca_file` | `TOKENWELL_CA_FILE` | path of a PEM file with the authorities to trust |
+//! | `manual_clock_ms` | never read from the environment | milliseconds since the Unix epoch; for tests |
+//!
+//! # Which source wins
+//!
+//! An explicit option wins over `TOKENWELL_*`, that over `MONGODB_ATLAS_*`, that over `MCLI_*`. An empty variable counts as not set.
+//! Three rules keep values together that belong together:
+//!
+//! - The id and the secret come from one and the same source. The first source that has either of them must have both.
+//! - `base_url` and `token_url` name the server in two ways: the first source that has either of them wins; one source that has both is
+//!   an error.
+//! - `revocation_url` is not taken from a source below the one that named the server, so that a stray variable cannot send the
+//!   secret to a second server.
+//!
+//! The environment is read only where that was asked for, and only while [`ConfigBuilder::build`] runs.
 
+mod builder;
+mod credential;
 mod endpoint;
+mod environment;
+mod setting;
+mod sources;
 
+pub use builder::ConfigBuilder;
+pub(crate) use credential::CredentialSource;
 pub use endpoint::Endpoint;
+pub use setting::{Setting, settings};
 
 use crate::error::Error;
-use crate::grant::Credential;
-use std::path::PathBuf;
+use crate::grant::Credentials;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How the client proves who it is at the token endpoint (RFC 6749 section 2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// HTTP Basic with the raw id and secret, as MongoDB Atlas wants it.
+    /// HTTP Basic with the raw id and secret, as MongoDB Atlas wants it. The default with a base URL.
     BasicRaw,
-    /// HTTP Basic with id and secret form-urlencoded first, as RFC 6749 says.
+    /// HTTP Basic with id and secret form-urlencoded first, as RFC 6749 says. The default with a token URL.
     Basic,
     /// `client_id` and `client_secret` in the request's body.
     Post,
 }
 
+impl ClientAuthentication {
+    pub(crate) const ALL: [Self; 3] = [Self::Basic, Self::BasicRaw, Self::Post];
+
+    /// The method's name as a value of `auth_method`: `client_secret_basic_raw`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BasicRaw => "client_secret_basic_raw",
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+        }
+    }
+}
+
 /// A complete and valid configuration: what exists of this type can be used.
+///
+/// `Debug` shows everything but the secret.
+///
+/// ```
+/// use tokenwell::config::Config;
+///
+/// let config = Config::builder()
+///     .client_id("mdb_sa_id_0123456789abcdef01234567")
+///     .client_secret("a secret")
+///     .build()?;
+///
+/// assert_eq!(config.token_endpoint().as_str(), "https://cloud.mongodb.com/api/oauth/token");
+/// # Ok::<(), tokenwell::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) credentials: CredentialSource,
@@ -42,25 +112,125 @@ pub struct Config {
     pub(crate) manual_clock_ms: Option<u64>,
 }
 
-/// Where the id and the secret come from, together.
-#[derive(Clone, Debug)]
-pub(crate) enum CredentialSource {
-    /// Given once, in code or in the environment.
-    Fixed(Credential),
-}
-
-impl CredentialSource {
-    /// The pair to use now.
-    pub(crate) fn current(&self) -> Result<Credential, Error> {
-        match self {
-            Self::Fixed(credential) => Ok(credential.clone()),
-        }
+impl Config {
+    /// An empty set of options; the environment is not read unless the builder is told to.
+    #[must_use]
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
     }
 
-    /// After a rejection: the pair, if it is another one than `rejected`.
-    pub(crate) fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
-        match self {
-            Self::Fixed(_) => Ok(None),
+    /// The configuration that the process's environment describes.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] when there is no complete pair of id and secret, or variables contradict each other: the message
+    /// names every place that was looked at. [`Error::InvalidArgument`] or [`Error::Refused`] when a variable's value is not acceptable.
+    pub fn from_environment() -> Result<Self, Error> {
+        Self::builder().from_environment(true).build()
+    }
+
+    /// The client id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.credentials.client_id()
+    }
+
+    /// Where tokens are asked for.
+    #[must_use]
+    pub fn token_endpoint(&self) -> &Endpoint {
+        &self.token_endpoint
+    }
+
+    /// Where tokens are revoked (RFC 7009), if that is known.
+    #[must_use]
+    pub fn revocation_endpoint(&self) -> Option<&Endpoint> {
+        self.revocation_endpoint.as_ref()
+    }
+
+    /// The base of the Atlas Admin API; `None` when a token URL named the server.
+    #[must_use]
+    pub fn api_base(&self) -> Option<&Endpoint> {
+        self.api_base.as_ref()
+    }
+
+    /// How the client proves who it is.
+    #[must_use]
+    pub fn authentication(&self) -> ClientAuthentication {
+        self.authentication
+    }
+
+    /// The scope that is asked for, if any.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// The audience that is asked for, if any.
+    #[must_use]
+    pub fn audience(&self) -> Option<&str> {
+        self.audience.as_deref()
+    }
+
+    /// The resource that is asked for (RFC 8707), if any.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        self.resource.as_deref()
+    }
+
+    /// For how long one refresh may take, and how long a caller waits who names no deadline of its own.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The PEM file with the authorities to trust, if one is named.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// What a manual clock reads at first, in milliseconds since the Unix epoch; `None`: the system's clocks.
+    #[must_use]
+    pub fn manual_clock_ms(&self) -> Option<u64> {
+        self.manual_clock_ms
+    }
+
+    /// What the shapes of id and secret hint at, in one sentence: swapped, or a programmatic API key instead of a service account.
+    ///
+    /// A shape is no proof and never a reason to reject anything: say this only once the server has rejected the pair.
+    #[must_use]
+    pub fn credential_mix_up(&self) -> Option<&'static str> {
+        let credential = self.credentials.current().ok()?;
+        credential::mix_up(Some(&credential.client_id), Some(credential.client_secret.expose()))
+    }
+
+    /// Everything but the secret that two requests must have in common before they may share a token.
+    pub(crate) fn identity(&self) -> Vec<(&'static str, String)> {
+        let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+        vec![
+            ("token_endpoint", self.token_endpoint.as_str().to_owned()),
+            ("client_id", self.client_id().to_owned()),
+            ("auth_method", self.authentication.name().to_owned()),
+            ("scope", optional(&self.scope)),
+            ("audience", optional(&self.audience)),
+            ("resource", optional(&self.resource)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_documentation_is_the_table_of_settings() {
+        let documentation = include_str!("mod.rs");
+
+        for setting in settings() {
+            let line = documentation.lines().find(|line| line.starts_with(&format!("//! | `{}` |", setting.name())));
+            let line = line.unwrap_or_else(|| panic!("{} is not documented", setting.name()));
+            let variables: Vec<_> = setting.variables().map(|name| format!("`{name}`")).collect();
+            let variables = if variables.is_empty() { "never read from the environment".to_owned() } else { variables.join(", ") };
+            assert_eq!(line, format!("//! | `{}` | {variables} | {} |", setting.name(), setting.about()));
         }
     }
 }

@@ -1,0 +1,107 @@
+/*
+ * What a compiled program has fixed in its code: numbers, sizes, offsets, signatures. Compiles or does not; there is nothing to run.
+ * Written so that C99, C11, C++11 and C++17 all take it.
+ */
+#include <tokenwell.h>
+
+#include <stddef.h>
+
+/* C99 has no static assertion: an array of size -1 is what it has. */
+#define FIXED(name, condition) typedef char fixed_##name[(condition) ? 1 : -1]
+
+FIXED(abi_version, TOKENWELL_ABI_VERSION == 1);
+FIXED(force_refresh, TOKENWELL_FORCE_REFRESH == 1);
+
+FIXED(ok, TOKENWELL_STATUS_OK == 0);
+FIXED(invalid_argument, TOKENWELL_STATUS_INVALID_ARGUMENT == 1);
+FIXED(not_configured, TOKENWELL_STATUS_NOT_CONFIGURED == 2);
+FIXED(credential_rejected, TOKENWELL_STATUS_CREDENTIAL_REJECTED == 3);
+FIXED(token_limit, TOKENWELL_STATUS_TOKEN_LIMIT == 4);
+FIXED(rate_limited, TOKENWELL_STATUS_RATE_LIMITED == 5);
+FIXED(network, TOKENWELL_STATUS_NETWORK == 6);
+FIXED(tls, TOKENWELL_STATUS_TLS == 7);
+FIXED(deadline, TOKENWELL_STATUS_DEADLINE == 8);
+FIXED(server, TOKENWELL_STATUS_SERVER == 9);
+FIXED(protocol, TOKENWELL_STATUS_PROTOCOL == 10);
+FIXED(refused, TOKENWELL_STATUS_REFUSED == 11);
+FIXED(closed, TOKENWELL_STATUS_CLOSED == 12);
+FIXED(internal, TOKENWELL_STATUS_INTERNAL == 13);
+FIXED(status_size, sizeof(tokenwell_status) == 4);
+
+FIXED(stats_size, sizeof(tokenwell_stats) == 8 * 8);
+FIXED(stats_hits, offsetof(tokenwell_stats, hits) == 0);
+FIXED(stats_waits, offsetof(tokenwell_stats, waits) == 8);
+FIXED(stats_refreshes, offsetof(tokenwell_stats, refreshes) == 16);
+FIXED(stats_mints, offsetof(tokenwell_stats, mints) == 24);
+FIXED(stats_mint_failures, offsetof(tokenwell_stats, mint_failures) == 32);
+FIXED(stats_stale_served, offsetof(tokenwell_stats, stale_served) == 40);
+FIXED(stats_cooldown_answers, offsetof(tokenwell_stats, cooldown_answers) == 48);
+FIXED(stats_invalidations, offsetof(tokenwell_stats, invalidations) == 56);
+
+/* A pointer of another type does not take the function's address without a diagnostic, which -Werror makes an error. */
+extern tokenwell_status (*const fixed_config_new)(tokenwell_config **, tokenwell_error **);
+tokenwell_status (*const fixed_config_new)(tokenwell_config **, tokenwell_error **) = tokenwell_config_new;
+extern tokenwell_status (*const fixed_config_set)(tokenwell_config *, const char *, size_t, const char *, size_t, tokenwell_error **);
+tokenwell_status (*const fixed_config_set)(tokenwell_config *, const char *, size_t, const char *, size_t, tokenwell_error **) = tokenwell_config_set;
+extern tokenwell_status (*const fixed_config_use_environment)(tokenwell_config *, tokenwell_error **);
+tokenwell_status (*const fixed_config_use_environment)(tokenwell_config *, tokenwell_error **) = tokenwell_config_use_environment;
+extern void (*const fixed_config_free)(tokenwell_config *);
+void (*const fixed_config_free)(tokenwell_config *) = tokenwell_config_free;
+
+extern tokenwell_status (*const fixed_client_new)(const tokenwell_config *, tokenwell_client **, tokenwell_error **);
+tokenwell_status (*const fixed_client_new)(const tokenwell_config *, tokenwell_client **, tokenwell_error **) = tokenwell_client_new;
+extern tokenwell_status (*const fixed_client_token)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_token **, tokenwell_error **);
+tokenwell_status (*const fixed_client_token)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_token **, tokenwell_error **) = tokenwell_client_token;
+extern tokenwell_status (*const fixed_client_invalidate)(const tokenwell_client *, const char *, size_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_invalidate)(const tokenwell_client *, const char *, size_t, tokenwell_error **) = tokenwell_client_invalidate;
+extern tokenwell_status (*const fixed_client_revoke)(const tokenwell_client *, uint64_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_revoke)(const tokenwell_client *, uint64_t, tokenwell_error **) = tokenwell_client_revoke;
+extern tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **) = tokenwell_client_stats;
+extern const uint64_t *(*const fixed_client_generation)(const tokenwell_client *);
+const uint64_t *(*const fixed_client_generation)(const tokenwell_client *) = tokenwell_client_generation;
+extern uint64_t (*const fixed_client_fresh_for_ms)(const tokenwell_client *, const tokenwell_token *);
+uint64_t (*const fixed_client_fresh_for_ms)(const tokenwell_client *, const tokenwell_token *) = tokenwell_client_fresh_for_ms;
+extern tokenwell_status (*const fixed_client_advance_clock)(const tokenwell_client *, uint64_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_advance_clock)(const tokenwell_client *, uint64_t, tokenwell_error **) = tokenwell_client_advance_clock;
+extern tokenwell_status (*const fixed_client_close)(const tokenwell_client *, tokenwell_error **);
+tokenwell_status (*const fixed_client_close)(const tokenwell_client *, tokenwell_error **) = tokenwell_client_close;
+extern void (*const fixed_client_free)(tokenwell_client *);
+void (*const fixed_client_free)(tokenwell_client *) = tokenwell_client_free;
+
+typedef const char *(*text_of_token)(const tokenwell_token *, size_t *);
+extern const text_of_token fixed_token_texts[];
+const text_of_token fixed_token_texts[] = {tokenwell_token_value, tokenwell_token_authorization, tokenwell_token_scope};
+extern int64_t (*const fixed_token_expires_at_ms)(const tokenwell_token *);
+int64_t (*const fixed_token_expires_at_ms)(const tokenwell_token *) = tokenwell_token_expires_at_ms;
+extern uint64_t (*const fixed_token_generation)(const tokenwell_token *);
+uint64_t (*const fixed_token_generation)(const tokenwell_token *) = tokenwell_token_generation;
+extern void (*const fixed_token_free)(tokenwell_token *);
+void (*const fixed_token_free)(tokenwell_token *) = tokenwell_token_free;
+
+typedef const char *(*text_of_error)(const tokenwell_error *, size_t *);
+extern const text_of_error fixed_error_texts[];
+const text_of_error fixed_error_texts[] = {tokenwell_error_message, tokenwell_error_hint};
+extern const char *(*const fixed_error_name)(const tokenwell_error *);
+const char *(*const fixed_error_name)(const tokenwell_error *) = tokenwell_error_name;
+extern tokenwell_status (*const fixed_error_status)(const tokenwell_error *);
+tokenwell_status (*const fixed_error_status)(const tokenwell_error *) = tokenwell_error_status;
+extern int32_t (*const fixed_error_http_status)(const tokenwell_error *);
+int32_t (*const fixed_error_http_status)(const tokenwell_error *) = tokenwell_error_http_status;
+extern int64_t (*const fixed_error_retry_after_ms)(const tokenwell_error *);
+int64_t (*const fixed_error_retry_after_ms)(const tokenwell_error *) = tokenwell_error_retry_after_ms;
+extern void (*const fixed_error_free)(tokenwell_error *);
+void (*const fixed_error_free)(tokenwell_error *) = tokenwell_error_free;
+
+extern tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **);
+tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **) = tokenwell_log_set;
+extern void (*const fixed_log_callback_type)(tokenwell_log_callback);
+static void takes_callback(tokenwell_log_callback callback) { void (*plain)(void *, int32_t, const char *, size_t) = callback; (void)plain; }
+void (*const fixed_log_callback_type)(tokenwell_log_callback) = takes_callback;
+
+extern uint32_t (*const fixed_abi_version_function)(void);
+uint32_t (*const fixed_abi_version_function)(void) = tokenwell_abi_version;
+extern const char *(*const fixed_version)(void);
+const char *(*const fixed_version)(void) = tokenwell_version;
+extern const char *(*const fixed_status_name)(int32_t);
+const char *(*const fixed_status_name)(int32_t) = tokenwell_status_name;

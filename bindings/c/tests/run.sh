@@ -1,0 +1,128 @@
+#!/bin/sh
+# Runs everything there is to run in C, natively and under valgrind, and counts.
+#   run.sh DIST BUILD     DIST as `make library` stages it; BUILD as the Makefile beside it fills it.
+# Only what begins with "ok " or "FAIL " is counted, one line a test.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+examples=$here/../../../examples/c
+dist=$(cd "$1" && pwd) || exit 1
+build=$(cd "$2" && pwd) || exit 1
+cc=${CC:-cc}
+cxx=${CXX:-c++}
+emulator=${TOKENWELL_BIN:-$dist/bin/tokenwell}
+library=$dist/lib/libtokenwell.so.0
+
+work=$(mktemp -d) || exit 1
+results=$work/results
+: >"$results"
+trap 'exec 9>&-; [ -n "${emulator_pid:-}" ] && wait "$emulator_pid"; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# No profile, cache or proxy of the person at this machine has a say here.
+for name in $(env | sed -n 's/^\(TOKENWELL_[A-Z_]*\|MONGODB_ATLAS_[A-Z_]*\|MCLI_[A-Z_]*\|[a-zA-Z]*_[pP][rR][oO][xX][yY]\)=.*/\1/p'); do unset "$name"; done
+export HOME="$work/home" XDG_CONFIG_HOME="$work/home/.config" XDG_CACHE_HOME="$work/home/.cache"
+mkdir -p "$XDG_CONFIG_HOME" "$XDG_CACHE_HOME"
+export LD_LIBRARY_PATH="$dist/lib"
+
+report() { # report NAME COMMAND...: one test that is a command; its output is shown when it fails
+    name=$1
+    shift
+    if "$@" >"$work/output" 2>&1 9>&-; then
+        echo "ok $name"
+    else
+        echo "FAIL $name"
+        sed 's/^/  /' "$work/output"
+    fi | tee -a "$results"
+}
+
+# A program that prints its own lines. When it ends badly without a FAIL of its own (a crash, a finding of valgrind), that is one.
+run() { # run NAME COMMAND...
+    name=$1
+    shift
+    { "$@" 2>&1 9>&-; echo "$?" >"$work/code"; } | grep --line-buffered -v '^c: ' | tee "$work/output" | tee -a "$results"
+    code=$(cat "$work/code")
+    if [ "$code" -ne 0 ] && ! grep -q '^FAIL ' "$work/output"; then echo "FAIL $name (exit code $code)" | tee -a "$results"; fi
+}
+
+start_emulator() {
+    mkfifo "$work/stdin"
+    "$emulator" emulator --until-stdin-closes --no-rate-limit <"$work/stdin" >"$work/emulator.env" 2>"$work/emulator.log" &
+    emulator_pid=$!
+    exec 9>"$work/stdin"
+    tries=0
+    until [ "$(wc -l <"$work/emulator.env")" -ge 1 ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 600 ] || ! kill -0 "$emulator_pid" 2>/dev/null; then
+            echo "the emulator did not start: $emulator emulator" >&2
+            cat "$work/emulator.log" >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+    for assignment in $(head -n 1 "$work/emulator.env"); do export "${assignment?}"; done
+}
+
+# ---- the header and the library, by themselves ----
+
+for standard in c99 c11; do
+    report "the_header_is_clean_$standard" "$cc" -std=$standard -Wall -Wextra -Werror -pedantic -I"$dist/include" -c "$here/abi_layout.c" -o "$work/layout.o"
+done
+for standard in c++11 c++17; do
+    report "the_header_is_clean_$standard" "$cxx" -x c++ -std=$standard -Wall -Wextra -Werror -pedantic -I"$dist/include" -c "$here/abi_layout.c" -o "$work/layout.o"
+done
+run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h"
+
+# ---- the programs, against an emulator of their own ----
+
+start_emulator
+export UNLOAD_PROGRAM="$build/unload" UNLOAD_LIBRARY="$library"
+
+hello_by_pkg_config() { # hello_by_pkg_config TREE: compiled and run as a user would
+    flags=$(PKG_CONFIG_PATH="$1/lib/pkgconfig" pkg-config --cflags --libs tokenwell) || return 1
+    # The flags are words: splitting them is what they are made for.
+    # shellcheck disable=SC2086
+    "$cc" "$examples/hello_token.c" $flags -o "$work/hello" && LD_LIBRARY_PATH="$1/lib" "$work/hello" | grep 'a token of [1-9]'
+}
+hello_from_a_moved_tree() {
+    mkdir -p "$work/moved" && cp -R "$dist/include" "$dist/lib" "$work/moved/" && hello_by_pkg_config "$work/moved" &&
+        ! PKG_CONFIG_PATH="$work/moved/lib/pkgconfig" pkg-config --cflags --libs tokenwell | grep -F "$dist"
+}
+the_versions_agree() {
+    [ "$(PKG_CONFIG_PATH="$dist/lib/pkgconfig" pkg-config --modversion tokenwell)" = "$(printf 'hello\nquit\n' | "$build/shim" | sed -n 's/^ok c //p')" ]
+}
+hello_without_a_credential() {
+    env -u MONGODB_ATLAS_CLIENT_ID -u MONGODB_ATLAS_CLIENT_SECRET "$build/hello_token" && return 1
+    env -u MONGODB_ATLAS_CLIENT_ID -u MONGODB_ATLAS_CLIENT_SECRET "$build/hello_token" 2>&1 | grep 'NOT_CONFIGURED: '
+}
+the_demo_prints_its_line() {
+    line=$("$build/demo") && echo "$line" && echo "$line" | grep -xE '\{"language":"C","api_status":200,"gets":10000,"ns_per_get":[0-9.]+,"first_token_ms":[0-9.]+\}'
+}
+the_demo_refuses_a_foreign_host() {
+    MONGODB_ATLAS_BASE_URL=http://127.0.0.1.example.com:80 "$build/demo" && return 1
+    MONGODB_ATLAS_BASE_URL=http://127.0.0.1.example.com:80 "$build/demo" 2>&1 | grep REFUSED
+}
+retry_after_401() { "$build/refresh_after_401" | grep -x 'GET /api/atlas/v2/orgs: 200'; }
+shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok')" ]; }
+
+report pkg_config_is_all_that_hello_needs hello_by_pkg_config "$dist"
+report a_moved_tree_still_works hello_from_a_moved_tree
+report the_versions_of_library_and_pkg_config_agree the_versions_agree
+report hello_says_what_is_missing hello_without_a_credential
+report the_demo_prints_its_line the_demo_prints_its_line
+report i5_the_demo_refuses_a_foreign_host the_demo_refuses_a_foreign_host
+report the_retry_example_gets_its_answer retry_after_401
+report the_shim_answers shim_answers
+run test_tokenwell "$build/test_tokenwell"
+
+echo "-- under valgrind --"
+valgrind="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --fair-sched=yes"
+# shellcheck disable=SC2086
+run valgrind_of_test_tokenwell env UNDER_VALGRIND=1 $valgrind "$build/test_tokenwell"
+# shellcheck disable=SC2086
+report valgrind_of_the_demo $valgrind "$build/demo"
+
+passed=$(grep -c '^ok ' "$results")
+failed=$(grep -c '^FAIL ' "$results")
+echo "c: $passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

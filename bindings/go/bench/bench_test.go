@@ -1,0 +1,158 @@
+// Package bench compares a get of a kept token with golang.org/x/oauth2, in one run on one machine.
+// It is a module of its own, so that the wrapper has no dependencies.
+package bench
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+	"golang.org/x/oauth2"
+)
+
+// A tokenwell client is an oauth2.TokenSource with these lines, as docs show them; that they compile is the test.
+type source struct{ client *tokenwell.Client }
+
+var _ oauth2.TokenSource = source{}
+
+func (s source) Token() (*oauth2.Token, error) {
+	token, err := s.client.Token(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return &oauth2.Token{AccessToken: token.Value(), TokenType: "Bearer", Expiry: token.ExpiresAt()}, nil
+}
+
+func BenchmarkAuthorization(b *testing.B) {
+	client, ctx := warm(b), context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Authorization(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkToken(b *testing.B) {
+	client, ctx := warm(b), context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Token(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAuthorizationWithCancelableContext(b *testing.B) {
+	client := warm(b)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Authorization(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAuthorizationInParallel(b *testing.B) {
+	client, ctx := warm(b), context.Background()
+	b.ReportAllocs()
+	b.RunParallel(func(each *testing.PB) {
+		for each.Next() {
+			if _, err := client.Authorization(ctx); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// BenchmarkTokenAcrossTheABI is what a get costs when the library is asked: MinTTL goes by the kept string.
+func BenchmarkTokenAcrossTheABI(b *testing.B) {
+	client, ctx := warm(b), context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Token(ctx, tokenwell.MinTTL(time.Second)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkReuseTokenSource(b *testing.B) {
+	peer := reuse()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := peer.Token(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkReuseTokenSourceInParallel(b *testing.B) {
+	peer := reuse()
+	b.ReportAllocs()
+	b.RunParallel(func(each *testing.PB) {
+		for each.Next() {
+			if _, err := peer.Token(); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func reuse() oauth2.TokenSource {
+	token := &oauth2.Token{AccessToken: strings.Repeat("x", 800), TokenType: "Bearer", Expiry: time.Now().Add(time.Hour)}
+	return oauth2.ReuseTokenSource(token, nil)
+}
+
+// warm is a client of an emulator that has drawn its token.
+func warm(b *testing.B) *tokenwell.Client {
+	b.Helper()
+	program := os.Getenv("TOKENWELL_BIN")
+	if program == "" {
+		program = filepath.Join("..", "..", "..", "dist", "bin", "tokenwell")
+	}
+	command := exec.Command(program, "emulator", "--until-stdin-closes")
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatalf("the emulator does not start (build it with `make library`, or name it in TOKENWELL_BIN): %v", err)
+	}
+	b.Cleanup(func() {
+		_ = stdin.Close()
+		_ = command.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	var options []tokenwell.Option
+	settings := map[string]string{"MONGODB_ATLAS_BASE_URL": "base_url", "MONGODB_ATLAS_CLIENT_ID": "client_id", "MONGODB_ATLAS_CLIENT_SECRET": "client_secret"}
+	for _, assignment := range strings.Fields(line) {
+		name, value, _ := strings.Cut(assignment, "=")
+		if setting := settings[name]; setting != "" {
+			options = append(options, tokenwell.WithSetting(setting, value))
+		}
+	}
+	client, err := tokenwell.New(options...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = client.Close() })
+	if _, err := client.Token(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	return client
+}

@@ -1,0 +1,389 @@
+package tokenwell_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+)
+
+// atOnce runs count goroutines that all begin together and returns when the last has ended.
+func atOnce(count int, do func()) {
+	var finished sync.WaitGroup
+	begin := make(chan struct{})
+	for range count {
+		finished.Add(1)
+		go func() {
+			defer finished.Done()
+			<-begin
+			do()
+		}()
+	}
+	close(begin)
+	finished.Wait()
+}
+
+// distinct counts what many gets brought.
+type distinct struct {
+	mutex  sync.Mutex
+	values map[string]int
+	errors []error
+}
+
+func (d *distinct) add(token *tokenwell.Token, err error) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if err != nil {
+		d.errors = append(d.errors, err)
+		return
+	}
+	if d.values == nil {
+		d.values = make(map[string]int)
+	}
+	d.values[token.Value()]++
+}
+
+func TestAHundredColdGoroutinesCostOneTokenRequest(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	atlas.slowToken(200 * time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	var got distinct
+	atOnce(100, func() { got.add(client.Token(ctx)) })
+
+	if len(got.errors) != 0 || len(got.values) != 1 {
+		t.Errorf("%d errors %v, %d distinct tokens", len(got.errors), got.errors, len(got.values))
+	}
+	if counted := atlas.counters(); counted.TokenRequests != 1 {
+		t.Errorf("%d token requests", counted.TokenRequests)
+	}
+}
+
+func TestAThousandWaitingGoroutinesCostABoundedNumberOfThreads(t *testing.T) {
+	atlas := startEmulator(t)
+	client := atlas.client(tokenwell.WithTimeout(time.Minute))
+	atlas.slowToken(500 * time.Millisecond)
+	threads := pprof.Lookup("threadcreate")
+	before := threads.Count()
+
+	var got distinct
+	atOnce(1000, func() { got.add(client.Token(context.Background())) })
+
+	if len(got.errors) != 0 || len(got.values) != 1 || atlas.counters().TokenRequests != 1 {
+		t.Errorf("%d errors %v, %d distinct tokens, %+v", len(got.errors), got.errors, len(got.values), atlas.counters())
+	}
+	if made := threads.Count() - before; made > 300 {
+		t.Errorf("%d threads for 1000 waiting goroutines", made)
+	}
+}
+
+func TestTenThousandGetsAcrossThreeExpiriesCostFourTokenRequests(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.standingClock(tokenwell.WithTimeout(time.Minute))
+
+	var got distinct
+	for life := range 4 {
+		if life > 0 {
+			atlas.advance(client, time.Hour)
+		}
+		atOnce(10, func() {
+			for range 250 {
+				got.add(client.Token(context.Background()))
+			}
+		})
+	}
+
+	if len(got.errors) != 0 || len(got.values) != 4 {
+		t.Errorf("%d errors %v, %d distinct tokens", len(got.errors), got.errors, len(got.values))
+	}
+	if counted := atlas.counters(); counted.TokenRequests != 4 {
+		t.Errorf("%d token requests", counted.TokenRequests)
+	}
+}
+
+func TestATokenThatIsDueIsHandedOutWhileItsRefreshIsSlow(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.standingClock(tokenwell.WithTimeout(time.Minute))
+	first := mustToken(t, client)
+	atlas.advance(client, 55*time.Minute)
+	atlas.slowToken(time.Second)
+
+	during := mustToken(t, client)
+
+	if during.Value() != first.Value() {
+		t.Error("the caller waited for the refresh")
+	}
+	eventually(t, "the refresh behind the caller brings a new token", func() bool { return mustToken(t, client).Value() != first.Value() })
+	if counted := atlas.counters(); counted.TokenRequests != 2 {
+		t.Errorf("%d token requests", counted.TokenRequests)
+	}
+}
+
+func TestACallerThatGivesUpDoesNotSpoilTheFlight(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client(tokenwell.WithTimeout(time.Minute))
+	atlas.slowToken(time.Second)
+	ctx, giveUp := context.WithCancel(context.Background())
+	gaveUp := make(chan error, 1)
+	go func() {
+		_, err := client.Token(ctx)
+		gaveUp <- err
+	}()
+	eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+
+	giveUp()
+	err := <-gaveUp
+	token := mustToken(t, client)
+
+	if !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the caller that gave up: %v", err)
+	}
+	if token.Value() == "" || atlas.counters().TokenRequests != 1 {
+		t.Errorf("the flight was spoilt: %+v", atlas.counters())
+	}
+}
+
+func TestACancellationTellsItsCause(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	cause := errors.New("the server shuts down")
+	ctx, giveUp := context.WithCancelCause(context.Background())
+	giveUp(cause)
+
+	_, err := client.Token(ctx)
+
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, cause) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAContextThatIsDoneAsksNothing(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	late, stop := context.WithTimeout(context.Background(), -time.Second)
+	defer stop()
+
+	_, err := client.Token(canceled)
+	_, lateErr := client.Authorization(late)
+	revoke := client.Revoke(canceled)
+
+	if !errors.Is(err, context.Canceled) || !errors.Is(revoke, context.Canceled) {
+		t.Errorf("%v, %v", err, revoke)
+	}
+	if !errors.Is(lateErr, context.DeadlineExceeded) || !errors.Is(lateErr, tokenwell.ErrDeadline) {
+		t.Errorf("%v", lateErr)
+	}
+	if atlas.counters().Connections != 0 {
+		t.Error("something was sent")
+	}
+}
+
+func TestADeadlineThatPassesMatchesBothNames(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client(tokenwell.WithTimeout(time.Minute))
+	atlas.slowToken(2 * time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+
+	_, err := client.Token(ctx)
+	token := mustToken(t, client)
+
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, tokenwell.ErrDeadline) {
+		t.Errorf("%v", err)
+	}
+	if token.Value() == "" || atlas.counters().TokenRequests != 1 {
+		t.Errorf("the refresh did not finish for the next caller: %+v", atlas.counters())
+	}
+}
+
+func TestCallersThatGiveUpLeaveNoGoroutineBehind(t *testing.T) {
+	atlas := startEmulator(t)
+	client := atlas.client(tokenwell.WithTimeout(time.Minute))
+	atlas.slowToken(500 * time.Millisecond)
+	ctx, giveUp := context.WithCancel(context.Background())
+	var gaveUp sync.WaitGroup
+	for range 50 {
+		gaveUp.Add(1)
+		go func() {
+			defer gaveUp.Done()
+			_, _ = client.Token(ctx)
+		}()
+	}
+	eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+
+	giveUp()
+	gaveUp.Wait()
+
+	eventually(t, "the calls in the library end", func() bool {
+		stacks := make([]byte, 1<<20)
+		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "tokenwell/bindings/go.run[")
+	})
+}
+
+func TestAClosedClientAnswersEveryCallWithClosed(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	token := mustToken(t, client)
+
+	first, second := client.Close(), client.Close()
+
+	if first != nil || second != nil {
+		t.Errorf("Close: %v, %v", first, second)
+	}
+	_, get := client.Token(context.Background())
+	_, header := client.Authorization(context.Background())
+	for _, err := range []error{get, header, client.Revoke(context.Background())} {
+		if !errors.Is(err, tokenwell.ErrClosed) {
+			t.Errorf("%v", err)
+		}
+	}
+	if token.Value() == "" {
+		t.Error("a token does not outlive its client")
+	}
+}
+
+func TestWaitingCallersGetClosedWhenTheClientIsClosed(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client(tokenwell.WithTimeout(time.Minute))
+	// Longer than the test may take: whoever gets an answer got it from Close.
+	atlas.slowToken(10 * time.Minute)
+	var closed atomic.Int32
+	done := make(chan struct{})
+	go func() {
+		atOnce(20, func() {
+			if _, err := client.Token(context.Background()); errors.Is(err, tokenwell.ErrClosed) {
+				closed.Add(1)
+			}
+		})
+		close(done)
+	}()
+	eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+
+	atOnce(10, func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	<-done
+
+	if closed.Load() != 20 {
+		t.Errorf("%d of 20 callers got CLOSED", closed.Load())
+	}
+}
+
+func TestCallsThatRaceWithCloseGetATokenOrClosed(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	mustToken(t, client)
+	var calls atomic.Int32
+
+	var finished sync.WaitGroup
+	for range 16 {
+		finished.Add(1)
+		go func() {
+			defer finished.Done()
+			for {
+				calls.Add(1)
+				_, err := client.Token(context.Background(), tokenwell.MinTTL(time.Second))
+				if errors.Is(err, tokenwell.ErrClosed) {
+					return
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	eventually(t, "the callers are at work", func() bool { return calls.Load() > 100 })
+	if err := client.Close(); err != nil {
+		t.Error(err)
+	}
+
+	finished.Wait()
+}
+
+func TestClientsThatAreDroppedAreFreed(t *testing.T) {
+	atlas := startEmulator(t)
+	atlas.post("/_emulator/settings", map[string]any{"rate_limit": nil})
+	const count = 60
+	var collected atomic.Int32
+	var failed atomic.Int32
+
+	atOnce(6, func() {
+		for i := range count / 6 {
+			client, err := tokenwell.New(atlas.account(tokenwell.WithTimeout(time.Minute))...)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			runtime.AddCleanup(client, func(n *atomic.Int32) { n.Add(1) }, &collected)
+			// From here on only the call keeps the client alive.
+			if _, err := client.Token(context.Background()); err != nil {
+				failed.Add(1)
+			}
+			if i%2 == 0 {
+				runtime.GC()
+			}
+		}
+	})
+
+	if failed.Load() != 0 {
+		t.Errorf("%d calls failed", failed.Load())
+	}
+	eventually(t, "every client is collected", func() bool {
+		runtime.GC()
+		return collected.Load() == count
+	})
+}
+
+func TestACallKeepsItsClientAliveAfterItsCallerGaveUp(t *testing.T) {
+	atlas := startEmulator(t)
+	atlas.slowToken(300 * time.Millisecond)
+	var collected atomic.Int32
+
+	func() {
+		client, err := tokenwell.New(atlas.account(tokenwell.WithTimeout(time.Minute))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.AddCleanup(client, func(n *atomic.Int32) { n.Add(1) }, &collected)
+		ctx, giveUp := context.WithCancel(context.Background())
+		gaveUp := make(chan error, 1)
+		go func() {
+			_, err := client.Token(ctx)
+			gaveUp <- err
+		}()
+		eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+		giveUp()
+		if err := <-gaveUp; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}()
+
+	eventually(t, "the client is freed once its last call has ended", func() bool {
+		runtime.GC()
+		return collected.Load() == 1
+	})
+}

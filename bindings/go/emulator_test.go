@@ -1,0 +1,213 @@
+package tokenwell_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(showLibraryError) != "" {
+		reportLibraryError()
+	}
+	os.Exit(m.Run())
+}
+
+// emulator is Atlas in a box, in a process of its own that ends with its test.
+type emulator struct {
+	t       *testing.T
+	base    string
+	id      string
+	secret  string
+	control *http.Client
+}
+
+func startEmulator(t *testing.T) *emulator {
+	t.Helper()
+	program := os.Getenv("TOKENWELL_BIN")
+	if program == "" {
+		program = filepath.Join("..", "..", "dist", "bin", "tokenwell")
+	}
+	command := exec.Command(program, "emulator", "--until-stdin-closes")
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatalf("the emulator does not start (build it with `make library`, or name it in TOKENWELL_BIN): %v", err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_, _ = io.Copy(io.Discard, stdout)
+		_ = command.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the emulator printed no first line: %v; it said %q", err, complaints.String())
+	}
+	given := make(map[string]string)
+	for _, assignment := range strings.Fields(line) {
+		name, value, _ := strings.Cut(assignment, "=")
+		given[name] = value
+	}
+	made := &emulator{
+		t:       t,
+		base:    given["MONGODB_ATLAS_BASE_URL"],
+		id:      given["MONGODB_ATLAS_CLIENT_ID"],
+		secret:  given["MONGODB_ATLAS_CLIENT_SECRET"],
+		control: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
+	if made.base == "" || made.id == "" || made.secret == "" {
+		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(given))
+	}
+	return made
+}
+
+// account are the options for a client of this emulator.
+func (e *emulator) account(more ...tokenwell.Option) []tokenwell.Option {
+	return append([]tokenwell.Option{tokenwell.WithBaseURL(e.base), tokenwell.WithClientID(e.id), tokenwell.WithClientSecret(e.secret)}, more...)
+}
+
+func (e *emulator) client(more ...tokenwell.Option) *tokenwell.Client {
+	e.t.Helper()
+	client, err := tokenwell.New(e.account(more...)...)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// standingClock stops the emulator's clock and returns a client whose clock stands at the same time.
+func (e *emulator) standingClock(more ...tokenwell.Option) *tokenwell.Client {
+	e.t.Helper()
+	var clock struct {
+		Now int64 `json:"now_ms"`
+	}
+	e.get("/_emulator/clock", &clock)
+	e.post("/_emulator/clock", map[string]any{"set_ms": clock.Now})
+	return e.client(append([]tokenwell.Option{tokenwell.WithManualClock(time.UnixMilli(clock.Now))}, more...)...)
+}
+
+// advance moves both clocks.
+func (e *emulator) advance(client *tokenwell.Client, by time.Duration) {
+	e.t.Helper()
+	e.post("/_emulator/clock", map[string]any{"advance_ms": by.Milliseconds()})
+	if err := client.AdvanceClock(by); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *emulator) faults(faults ...map[string]any) {
+	e.t.Helper()
+	if faults == nil {
+		faults = []map[string]any{}
+	}
+	e.post("/_emulator/faults", faults)
+}
+
+// slowToken lets the next token requests take this long.
+func (e *emulator) slowToken(delay time.Duration) {
+	e.t.Helper()
+	e.faults(map[string]any{"path": "/api/oauth/token", "delay_ms": delay.Milliseconds(), "then_serve": true})
+}
+
+type counters struct {
+	Connections    int `json:"connections"`
+	TokenRequests  int `json:"token_requests"`
+	TokensMinted   int `json:"tokens_minted"`
+	RevokeRequests int `json:"revoke_requests"`
+	LiveTokens     int `json:"live_tokens"`
+}
+
+func (e *emulator) counters() (counted counters) {
+	e.t.Helper()
+	e.get("/_emulator/counters", &counted)
+	return counted
+}
+
+type sentRequest struct {
+	Method  string            `json:"method"`
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
+}
+
+func (e *emulator) lastTokenRequest() (sent sentRequest) {
+	e.t.Helper()
+	e.get("/_emulator/last_request?path=/api/oauth/token", &sent)
+	return sent
+}
+
+func (e *emulator) get(path string, into any) {
+	e.t.Helper()
+	response, err := e.control.Get(e.base + path)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
+		e.t.Fatalf("GET %s: %s, %v", path, response.Status, err)
+	}
+}
+
+func (e *emulator) post(path string, what any) {
+	e.t.Helper()
+	body, err := json.Marshal(what)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	response, err := e.control.Post(e.base+path, "application/json", bytes.NewReader(body))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		answer, _ := io.ReadAll(response.Body)
+		e.t.Fatalf("POST %s: %s %s", path, response.Status, answer)
+	}
+}
+
+func mustToken(t *testing.T, client *tokenwell.Client, options ...tokenwell.GetOption) *tokenwell.Token {
+	t.Helper()
+	token, err := client.Token(context.Background(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func mustStats(t *testing.T, client *tokenwell.Client) tokenwell.Stats {
+	t.Helper()
+	figures, err := client.Stats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return figures
+}
+
+// eventually waits for something that is sure to come, on a machine that may be busy.
+func eventually(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("did not happen within a minute: %s", what)
+		}
+	}
+}

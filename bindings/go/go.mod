@@ -1,0 +1,3 @@
+module github.com/tokenwell/tokenwell/bindings/go
+
+go 1.24

@@ -1,0 +1,76 @@
+package tokenwell
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+)
+
+func TestI33AKeptTokenEndsByEitherClock(t *testing.T) {
+	t.Parallel()
+	const hour = time.Hour
+	k := &kept{fresh: hour}
+	for _, c := range []struct {
+		name            string
+		monotonic, wall time.Duration
+		fresh           bool
+	}{
+		{"at once", 0, 0, true},
+		{"just before its time", hour - 1, hour - 1, true},
+		{"over by the monotonic clock", hour, 1, false},
+		{"over by the wall clock: the machine slept", 1, hour, false},
+		{"wall clock set back", time.Minute, -time.Second, false},
+		{"wall clock far ahead", 1, math.MaxInt64, false},
+	} {
+		if k.isFresh(c.monotonic, c.wall) != c.fresh {
+			t.Errorf("%s: expected fresh to be %v", c.name, c.fresh)
+		}
+	}
+}
+
+func TestATokenThatIsFreshForNoTimeIsNeverAnsweredFromMemory(t *testing.T) {
+	t.Parallel()
+	if (&kept{}).isFresh(0, 0) {
+		t.Error("the library was not asked")
+	}
+}
+
+func TestMillisecondsRoundUpAndSaturate(t *testing.T) {
+	t.Parallel()
+	for duration, expected := range map[time.Duration]uint64{
+		0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, math.MaxInt64: math.MaxInt64/1_000_000 + 1, -1: 0,
+	} {
+		if got := ceilMilliseconds(duration); got != expected {
+			t.Errorf("%v: %d, expected %d", duration, got, expected)
+		}
+	}
+	if saturated(math.MaxUint64) != math.MaxInt64 || saturated(1500) != 1500*time.Millisecond {
+		t.Error("a long time became a short one")
+	}
+}
+
+func TestACallerInTheQueueGivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
+	// Nothing listens at this address, and nothing is to ask it.
+	client, err := New(WithBaseURL("http://127.0.0.1:9"), WithClientID("id"), WithClientSecret("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for range callsAtOnce {
+		client.calls <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+
+	_, err = client.Token(ctx)
+
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrDeadline) {
+		t.Errorf("%v", err)
+	}
+	if figures, err := client.Stats(); err != nil || figures.Refreshes != 0 {
+		t.Errorf("the library was asked: %+v, %v", figures, err)
+	}
+}

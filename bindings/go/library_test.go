@@ -1,0 +1,79 @@
+package tokenwell_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+)
+
+// showLibraryError makes the test program only say what New says about the library it was started with.
+const showLibraryError = "TOKENWELL_TEST_SHOW_LIBRARY_ERROR"
+
+func reportLibraryError() {
+	_, first := tokenwell.New()
+	_, second := tokenwell.NewFromEnv()
+	var problem *tokenwell.LibraryError
+	fmt.Printf("%v %v\n%v\n", errors.As(first, &problem), errors.Is(second, first), first)
+	os.Exit(0)
+}
+
+// Every symbol that this package links with, so that the other library loads.
+const otherLibrary = `
+#include <stdint.h>
+uint32_t tokenwell_abi_version(void) { return 2; }
+const char *tokenwell_version(void) { return "9.9.9"; }
+#define OTHER(name) void tokenwell_##name(void) {}
+OTHER(status_name) OTHER(config_new) OTHER(config_set) OTHER(config_use_environment) OTHER(config_free)
+OTHER(client_new) OTHER(client_token) OTHER(client_invalidate) OTHER(client_revoke) OTHER(client_stats) OTHER(client_generation)
+OTHER(client_advance_clock) OTHER(client_close) OTHER(client_free) OTHER(client_fresh_for_ms)
+OTHER(token_value) OTHER(token_authorization) OTHER(token_scope) OTHER(token_expires_at_ms) OTHER(token_generation) OTHER(token_free)
+OTHER(error_status) OTHER(error_name) OTHER(error_message) OTHER(error_hint) OTHER(error_http_status) OTHER(error_retry_after_ms) OTHER(error_free)
+`
+
+func TestALibraryOfAnotherABIIsRefusedAndNamed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	source, library := filepath.Join(folder, "other.c"), filepath.Join(folder, "libtokenwell.so.0")
+	arguments := []string{"-shared", "-fPIC", "-Wl,-soname,libtokenwell.so.0"}
+	if runtime.GOOS == "darwin" {
+		library = filepath.Join(folder, "libtokenwell.0.dylib")
+		arguments = []string{"-dynamiclib"}
+	}
+	if err := os.WriteFile(source, []byte(otherLibrary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command("cc", append(arguments, "-o", library, source)...).CombinedOutput(); err != nil {
+		t.Fatalf("cc: %v: %s", err, output)
+	}
+
+	program := exec.Command(os.Args[0])
+	program.Env = append(os.Environ(), showLibraryError+"=1", "LD_LIBRARY_PATH="+folder, "DYLD_LIBRARY_PATH="+folder)
+	output, err := program.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+
+	said := string(output)
+	if !strings.HasPrefix(said, "true true\n") {
+		t.Errorf("not a LibraryError both times: %s", said)
+	}
+	for _, part := range []string{"9.9.9", library, "ABI version 2", "speaks version 1", "LD_LIBRARY_PATH", "tokenwell.pc"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("the message lacks %q: %s", part, said)
+		}
+	}
+}
+
+func TestTheLoadedLibraryTellsItsVersion(t *testing.T) {
+	t.Parallel()
+	if version := tokenwell.Version(); strings.Count(version, ".") != 2 {
+		t.Errorf("version %q", version)
+	}
+}

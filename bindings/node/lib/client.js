@@ -1,0 +1,292 @@
+'use strict';
+
+const koffi = require('koffi');
+const { LONGEST_TIMER_MS, waitFor, whenThreadIsFree } = require('./calls.js');
+const { check, DeadlineError } = require('./errors.js');
+const { load } = require('./library.js');
+const { Token, readToken } = require('./token.js');
+const { milliseconds, settingBytes, settingName, textBytes } = require('./values.js');
+
+const FORCE_REFRESH = 1;
+const FROM_ENVIRONMENT = Symbol('from the environment');
+
+// In the order of tokenwell_stats.
+const STATS = ['hits', 'waits', 'refreshes', 'mints', 'mintFailures', 'staleServed', 'cooldownAnswers', 'invalidations'];
+
+// The memory of a client is freed when the Client is garbage and not before: close() only closes, so that a call that is
+// still running on a worker thread (it holds on to its Client) and any later call stay safe.
+const clients = new FinalizationRegistry(({ library, pointer, kept }) => {
+  clearTimeout(kept.timer);
+  library.client_free(pointer);
+});
+
+/** Hands out access tokens: from memory while one is fresh, else from the authorization server, once for all who ask. */
+class Client {
+  #library = load();
+  #pointer;
+  // The library's counter of token changes, as two 32-bit words of its own memory.
+  #generation;
+  // The kept string. Its timer belongs to `clients` too, hence the box that lives as long as the client.
+  #kept = { token: null, authorization: undefined, tokenPromise: null, authorizationPromise: null, low: 0, high: 0, from: 0, until: 0, timer: undefined };
+  // The calls that wait in the library, by what they ask for.
+  #flights = new Map();
+
+  /** Settings by the library's names in camelCase: clientId, clientSecret, baseUrl, timeoutMs … */
+  constructor(options = {}, origin = undefined) {
+    this.#pointer = newClient(this.#library, options, origin === FROM_ENVIRONMENT);
+    this.#generation = new Uint32Array(koffi.view(this.#library.client_generation(this.#pointer), 8));
+    clients.register(this, { library: this.#library, pointer: this.#pointer, kept: this.#kept });
+  }
+
+  /** What `options` does not say comes from TOKENWELL_*, MONGODB_ATLAS_* and MCLI_* variables. */
+  static fromEnv(options = {}) {
+    return new Client(options, FROM_ENVIRONMENT);
+  }
+
+  /** Resolves to a Token. Options: minTtlMs, deadlineMs, forceRefresh, signal. */
+  token(options) {
+    if (options === undefined && this.#isFresh()) return this.#kept.tokenPromise;
+    return this.#get(options);
+  }
+
+  /** Resolves to the Authorization header's value, `Bearer …`. Options as for token(). */
+  authorization(options) {
+    if (options === undefined && this.#isFresh()) return this.#kept.authorizationPromise;
+    return this.#get(options).then((token) => token.authorization);
+  }
+
+  /** The header's value if it can be had without waiting, else undefined: for hot paths that cannot afford a promise. */
+  authorizationIfFresh() {
+    return this.#isFresh() ? this.#kept.authorization : undefined;
+  }
+
+  /** After a 401: drops this token, if it still is the current one, so that the next get brings another. */
+  invalidate(token) {
+    const value = token instanceof Token ? token.value : token;
+    if (typeof value !== 'string') throw new TypeError('token must be a Token or its value');
+    const error = [null];
+    const bytes = textBytes('token', value);
+    check(this.#library, this.#library.client_invalidate(this.#pointer, bytes, bytes.length - 1, error), error);
+  }
+
+  /** Revokes the current token at the server. Options: deadlineMs, signal. */
+  async revoke(options = {}) {
+    const { deadlineMs, signal, ...unknown } = options;
+    refuseUnknown(unknown, 'deadlineMs, signal');
+    const limitMs = deadlineOf(deadlineMs);
+    signal?.throwIfAborted();
+    const begunAt = performance.now();
+    const call = this.#call(this.#library.client_revoke, () => [remainingDeadline(limitMs, begunAt)]);
+    await waitFor(call, { remainingMs: limitMs ?? Infinity, limitMs, signal });
+  }
+
+  /** Counts since the client was made. What the kept string answered is not among them. */
+  stats() {
+    const counts = new BigUint64Array(STATS.length);
+    const error = [null];
+    check(this.#library, this.#library.client_stats(this.#pointer, counts, counts.byteLength, error), error);
+    return Object.fromEntries(STATS.map((name, index) => [name, Number(counts[index])]));
+  }
+
+  /** Changes whenever the current token does. */
+  get generation() {
+    return this.#generation[1] * 2 ** 32 + this.#generation[0];
+  }
+
+  /** Moves the clock of a client that was made with manualClockMs: for tests. */
+  advanceClock(ms) {
+    const error = [null];
+    check(this.#library, this.#library.client_advance_clock(this.#pointer, milliseconds('ms', ms), error), error);
+  }
+
+  /** Ends the client, any number of times. Calls that wait, and later ones, fail with ClosedError. */
+  close() {
+    this.#drop();
+    const error = [null];
+    check(this.#library, this.#library.client_close(this.#pointer, error), error);
+  }
+
+  // ---- the kept string
+
+  #isFresh() {
+    const kept = this.#kept;
+    // Plain loads do: nothing else is read from shared memory, and as the counter only grows, both words agree with the
+    // kept ones only while it is unchanged.
+    if (kept.token === null || this.#generation[0] !== kept.low || this.#generation[1] !== kept.high) return false;
+    // The wall clock is read here, the monotonic clock runs in the timer that drops the token: reading a second clock would
+    // double the price of a get. A program that blocks the event loop delays the timer; the wall clock still holds then.
+    const now = Date.now();
+    return now >= kept.from && now < kept.until;
+  }
+
+  #keep(token, { generation, freshForMs, from }) {
+    if (freshForMs < 1 || generation !== this.generation) return;
+    this.#drop();
+    const kept = this.#kept;
+    kept.timer = setTimeout(dropKept, Math.min(freshForMs, LONGEST_TIMER_MS), kept);
+    kept.timer.unref();
+    kept.token = token;
+    kept.authorization = token.authorization;
+    kept.tokenPromise = Promise.resolve(token);
+    kept.authorizationPromise = Promise.resolve(token.authorization);
+    kept.low = this.#generation[0];
+    kept.high = this.#generation[1];
+    kept.from = from;
+    kept.until = from + freshForMs;
+  }
+
+  #drop() {
+    clearTimeout(this.#kept.timer);
+    dropKept(this.#kept);
+  }
+
+  // ---- calls of the library
+
+  async #get(options = {}) {
+    const { minTtlMs, deadlineMs, forceRefresh = false, signal, ...unknown } = options;
+    refuseUnknown(unknown, 'minTtlMs, deadlineMs, forceRefresh, signal');
+    const minTtl = minTtlMs === undefined ? 0n : milliseconds('minTtlMs', minTtlMs);
+    const limitMs = deadlineOf(deadlineMs);
+    signal?.throwIfAborted();
+
+    if (minTtl === 0n && !forceRefresh && this.#isFresh()) return this.#kept.token;
+    return this.#join({ minTtl, flags: forceRefresh ? FORCE_REFRESH : 0, limitMs }, signal);
+  }
+
+  /**
+   * Callers that ask for the same thing share one call of the library, because a call that waits holds a worker thread.
+   * A shared call ends by the time of the caller that began it; those who came later have time left and go on together.
+   */
+  async #join(request, signal) {
+    const begunAt = performance.now();
+    let successor;
+    for (;;) {
+      const flight = this.#flightFor(request, successor);
+      const remainingMs = (request.limitMs ?? Infinity) - (performance.now() - begunAt);
+      try {
+        return await waitFor(flight.outcome, { remainingMs, limitMs: request.limitMs, signal });
+      } catch (error) {
+        if (!(error instanceof DeadlineError)) throw error;
+        const verdict = flight.verdict ?? error;
+        // Where the caller left the time to the client's settings, the first call has just shown how long that is.
+        const nominalMs = flight.nominalMs ?? performance.now() - flight.begunAt;
+        const leftMs = begunAt + nominalMs - performance.now();
+        if (leftMs < 1) throw verdict;
+        successor = { nominalMs, budgetMs: leftMs, verdict };
+      }
+    }
+  }
+
+  #flightFor(request, successor) {
+    const key = `${request.minTtl} ${request.flags} ${request.limitMs}`;
+    const current = this.#flights.get(key);
+    // A change of the token since that call began (an invalidate, say) may make its answer the wrong one.
+    if (current !== undefined && current.generation === this.generation) return current;
+
+    const flight = this.#begin(request, successor);
+    this.#flights.set(key, flight);
+    const forget = () => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    flight.outcome.then(forget, forget);
+    return flight;
+  }
+
+  #begin({ minTtl, flags, limitMs }, successor) {
+    const begunAt = performance.now();
+    const budgetMs = successor?.budgetMs ?? limitMs;
+    const out = [null];
+    const args = () => [minTtl, remainingDeadline(budgetMs, begunAt), flags, out];
+    return {
+      outcome: this.#call(this.#library.client_token, args).then(() => this.#receive(out[0])),
+      begunAt,
+      generation: this.generation,
+      nominalMs: successor?.nominalMs ?? limitMs,
+      verdict: successor?.verdict,
+    };
+  }
+
+  /** Takes over the library's token, and keeps it for as long as the library allows. */
+  #receive(pointer) {
+    const library = this.#library;
+    const from = Date.now();
+    const token = readToken(library, pointer);
+    const generation = Number(library.token_generation(pointer));
+    const freshForMs = Number(library.client_fresh_for_ms(this.#pointer, pointer));
+    library.token_free(pointer);
+    this.#keep(token, { generation, freshForMs, from });
+    return token;
+  }
+
+  /** One call on a worker thread. `args` is asked when the call starts; the call's error slot is added to them. */
+  async #call(fn, args) {
+    const error = [null];
+    const start = (done) => fn.async(this.#pointer, ...args(), error, done);
+    const close = () => this.#library.client_close(this.#pointer, null);
+    check(this.#library, await whenThreadIsFree(start, close), error);
+  }
+}
+
+// Since Node 20 runs `using` only after compilation, the symbol may be missing in an early version of it.
+if (Symbol.dispose !== undefined) {
+  Object.defineProperty(Client.prototype, Symbol.dispose, {
+    value() {
+      this.close();
+    },
+  });
+}
+
+function newClient(library, options, useEnvironment) {
+  const error = [null];
+  const config = [null];
+  const client = [null];
+  check(library, library.config_new(config, error), error);
+  try {
+    for (const [option, value] of Object.entries(options)) {
+      if (value !== undefined && value !== null) setOption(library, config[0], option, value);
+    }
+    if (useEnvironment) check(library, library.config_use_environment(config[0], error), error);
+    check(library, library.client_new(config[0], client, error), error);
+    return client[0];
+  } finally {
+    library.config_free(config[0]);
+  }
+}
+
+function setOption(library, config, option, value) {
+  const error = [null];
+  const name = textBytes("a setting's name", settingName(option));
+  const bytes = settingBytes(option, value);
+  try {
+    check(library, library.config_set(config, name, name.length - 1, bytes, bytes.length - 1, error), error);
+  } finally {
+    // It may be the secret.
+    bytes.fill(0);
+  }
+}
+
+/** What is left of a call's time when it starts, as the library takes it: 0 stands for the client's timeout. */
+function remainingDeadline(budgetMs, begunAt) {
+  if (budgetMs === undefined) return 0;
+  return Math.max(1, Math.ceil(budgetMs - (performance.now() - begunAt)));
+}
+
+/** A caller's deadline in milliseconds, at least 1, because 0 means something else to the library. */
+function deadlineOf(deadlineMs) {
+  if (deadlineMs === undefined) return undefined;
+  return Math.min(Math.max(1, Number(milliseconds('deadlineMs', deadlineMs))), Number.MAX_SAFE_INTEGER);
+}
+
+function refuseUnknown(unknown, known) {
+  const [name] = Object.keys(unknown);
+  if (name !== undefined) throw new TypeError(`unknown option ${name}; known are ${known}`);
+}
+
+function dropKept(kept) {
+  kept.token = null;
+  kept.authorization = undefined;
+  kept.tokenPromise = null;
+  kept.authorizationPromise = null;
+}
+
+module.exports = { Client };

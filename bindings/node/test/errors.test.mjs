@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { inspect } from 'node:util';
+import { startEmulator, tokenwell } from './support.mjs';
+
+const { Client, TokenwellError } = tokenwell;
+
+test('an_error_carries_number_name_hint_status_and_the_time_to_wait', async (t) => {
+  const emulator = await startEmulator(t);
+  await emulator.faults([
+    { path: '/api/oauth/token', status: 429, headers: { 'Retry-After': '30' }, body: { error: 'rate_limited', error_description: 'slow down' } },
+  ]);
+  const client = await emulator.manualClient();
+
+  const error = await client.token().catch((reason) => reason);
+
+  assert.ok(error instanceof tokenwell.RateLimitedError && error instanceof TokenwellError && error instanceof Error);
+  assert.equal(error.name, 'RateLimitedError');
+  assert.equal(error.statusName, 'RATE_LIMITED');
+  assert.equal(error.code, 5);
+  assert.equal(error.httpStatus, 429);
+  assert.ok(error.retryAfterMs >= 30_000 && error.retryAfterMs <= 60_000, String(error.retryAfterMs));
+  assert.match(error.message, /limits token requests/);
+  assert.notEqual(error.hint, '');
+  assert.match(inspect(error), /RateLimitedError: .*hint:/s);
+});
+
+test('a_rejected_secret_is_named_so_and_never_shown', async (t) => {
+  const emulator = await startEmulator(t);
+  const clientSecret = 'mdb_sa_sk_canary_that_no_message_may_hold_1234567890';
+  const client = new Client({ ...emulator.options, clientSecret });
+
+  const error = await client.token().catch((reason) => reason);
+
+  assert.ok(error instanceof tokenwell.CredentialRejectedError, inspect(error));
+  assert.equal(error.httpStatus, 401);
+  assert.equal(error.retryAfterMs === null || error.retryAfterMs > 0, true);
+  assert.ok(!inspect(error).includes('canary'));
+});
+
+test('without_a_reply_there_is_no_http_status', async () => {
+  const client = new Client({ baseUrl: 'http://127.0.0.1:1', clientId: 'a', clientSecret: 'b', timeoutMs: 2000 });
+
+  const error = await client.token().catch((reason) => reason);
+
+  assert.ok(error instanceof tokenwell.NetworkError || error instanceof tokenwell.DeadlineError, inspect(error));
+  assert.equal(error.httpStatus, null);
+});
+
+test('a_setting_the_library_does_not_know_is_rejected_by_the_library', () => {
+  assert.throws(() => new Client({ clientId: 'a', clientSecret: 'b', noSuchSetting: 'x' }), (error) => {
+    assert.ok(error instanceof tokenwell.InvalidArgumentError);
+    assert.match(error.message, /no_such_setting/);
+    return true;
+  });
+});
+
+test('text_that_has_no_utf8_form_is_rejected_and_not_changed_silently', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client(emulator.options);
+
+  assert.throws(() => new Client({ ...emulator.options, clientSecret: 'half \ud83d' }), (error) => {
+    assert.ok(error instanceof tokenwell.InvalidArgumentError);
+    assert.equal(error.code, 1);
+    assert.match(error.message, /^clientSecret: .*lone surrogate/);
+    return !error.message.includes('half');
+  });
+  assert.throws(() => client.invalidate('\udc00'), tokenwell.InvalidArgumentError);
+});
+
+test('a_secret_may_be_bytes_and_bytes_that_are_no_text_are_the_library_s_to_reject', async (t) => {
+  const emulator = await startEmulator(t);
+
+  const client = new Client({ ...emulator.options, clientSecret: new TextEncoder().encode(emulator.options.clientSecret) });
+
+  assert.match((await client.token()).authorization, /^Bearer ./);
+  assert.throws(() => new Client({ ...emulator.options, clientSecret: Uint8Array.of(0x61, 0xff) }), tokenwell.InvalidArgumentError);
+});
+
+test('nul_in_a_setting_reaches_the_library_and_is_rejected_there', async (t) => {
+  const emulator = await startEmulator(t);
+
+  assert.throws(() => new Client({ ...emulator.options, clientId: 'a\0b' }), tokenwell.InvalidArgumentError);
+});
+
+test('durations_that_are_negative_or_not_finite_are_range_errors_that_name_the_argument', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client(emulator.options);
+
+  for (const wrong of [-1, -1n, Number.NaN, Number.POSITIVE_INFINITY]) {
+    await assert.rejects(client.token({ minTtlMs: wrong }), { name: 'RangeError', message: /minTtlMs/ });
+    await assert.rejects(client.authorization({ deadlineMs: wrong }), { name: 'RangeError', message: /deadlineMs/ });
+    await assert.rejects(client.revoke({ deadlineMs: wrong }), { name: 'RangeError', message: /deadlineMs/ });
+    assert.throws(() => client.advanceClock(wrong), { name: 'RangeError', message: /ms/ });
+    assert.throws(() => new Client({ ...emulator.options, timeoutMs: wrong }), { name: 'RangeError', message: /timeoutMs/ });
+  }
+  await assert.rejects(client.token({ minTtlMs: '5' }), { name: 'TypeError', message: /minTtlMs/ });
+  await assert.rejects(client.token({ timeoutMs: 5 }), { name: 'TypeError', message: /timeoutMs.*deadlineMs/ });
+});
+
+test('a_duration_too_large_for_the_library_is_cut_and_not_wrapped', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = await emulator.manualClient();
+
+  const token = await client.token({ deadlineMs: 2n ** 70n });
+
+  assert.match(token.value, /./);
+  await assert.rejects(client.token({ minTtlMs: 2n ** 70n }), tokenwell.InvalidArgumentError);
+});

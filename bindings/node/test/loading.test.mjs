@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'node:test';
+import { promisify } from 'node:util';
+import { LIBRARY, PACKAGE, runProgram, tokenwell } from './support.mjs';
+
+const PRINT_LOAD_ERROR = `
+  try { new tokenwell.Client(); console.log('loaded'); }
+  catch (error) { console.log(JSON.stringify({ name: error.name, message: error.message, places: error.places, hint: error.hint })); }`;
+
+test('an_import_alone_loads_no_library', async () => {
+  const { code, stdout } = await runProgram('console.log(typeof tokenwell.Client)', { env: { TOKENWELL_LIBRARY: '/nowhere/lib.so' } });
+
+  assert.equal(code, 0);
+  assert.equal(stdout.trim(), 'function');
+});
+
+test('a_wrong_TOKENWELL_LIBRARY_is_named_and_no_other_place_is_tried', async () => {
+  const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: '/nowhere/libtokenwell.so.0' } });
+
+  const error = JSON.parse(stdout);
+  assert.equal(error.name, 'LoadError');
+  assert.deepEqual(error.places.map((each) => each.place), ['TOKENWELL_LIBRARY=/nowhere/libtokenwell.so.0']);
+  assert.match(error.message, /\/nowhere\/libtokenwell\.so\.0/);
+  assert.match(error.hint, /TOKENWELL_LIBRARY/);
+});
+
+test('a_file_that_is_no_library_is_refused', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'notes.txt');
+  await writeFile(file, 'no library\n');
+
+  const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: file } });
+
+  assert.match(JSON.parse(stdout).message, /notes\.txt/);
+});
+
+test('a_library_with_another_abi_is_refused_with_both_numbers', async (t) => {
+  const file = await compiled(t, '#include <stdint.h>\nuint32_t tokenwell_abi_version(void) { return 999; }\n');
+
+  const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: file } });
+
+  assert.match(JSON.parse(stdout).message, /has ABI version 999, this package needs 1/);
+});
+
+test('a_library_of_something_else_is_refused', async (t) => {
+  const file = await compiled(t, 'int other(void) { return 1; }\n');
+
+  const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: file } });
+
+  assert.match(JSON.parse(stdout).message, /is not a tokenwell library: it lacks tokenwell_abi_version/);
+});
+
+test('without_TOKENWELL_LIBRARY_the_package_and_the_system_are_searched_and_both_are_named', async (t) => {
+  const copy = await copyOfPackage(t);
+  const { LD_LIBRARY_PATH, TOKENWELL_LIBRARY, ...env } = process.env;
+  const broken = path.join(copy, '_lib', path.basename(fileName()));
+  await mkdir(path.dirname(broken));
+  await writeFile(broken, 'torn');
+
+  const { stdout } = await runNode(`const tokenwell = require(${JSON.stringify(copy)}); ${PRINT_LOAD_ERROR}`, env);
+
+  const error = JSON.parse(stdout);
+  assert.equal(error.places.length, 2);
+  assert.equal(error.places[0].place, broken);
+  assert.match(error.places[1].place, /system's loader/);
+  assert.match(error.hint, /TOKENWELL_LIBRARY/);
+});
+
+test('the_library_beside_the_package_is_found', async (t) => {
+  const copy = await copyOfPackage(t);
+  const { TOKENWELL_LIBRARY, ...env } = process.env;
+  await mkdir(path.join(copy, '_lib'));
+  await copyFile(LIBRARY, path.join(copy, '_lib', fileName()));
+
+  const { stdout } = await runNode(`console.log(require(${JSON.stringify(copy)}).version())`, env);
+
+  assert.equal(stdout.trim(), tokenwell.version());
+});
+
+test('both_module_systems_give_one_implementation', async () => {
+  const program = `
+    import * as viaImport from 'tokenwell';
+    import { createRequire } from 'node:module';
+    const viaRequire = createRequire(import.meta.url)('tokenwell');
+    const names = Object.keys(viaRequire).sort();
+    console.log(JSON.stringify({ same: names.every((name) => viaRequire[name] === viaImport[name]), names, imported: Object.keys(viaImport).sort() }));`;
+
+  const { stdout } = await runNode(program, process.env, ['--input-type=module']);
+
+  const { same, names, imported } = JSON.parse(stdout);
+  assert.equal(same, true);
+  assert.deepEqual(imported, names);
+  assert.ok(names.includes('Client') && names.includes('RateLimitedError') && !names.includes('check'));
+});
+
+async function temporaryDirectory(t) {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'tokenwell-node-'));
+  t.after(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+async function compiled(t, source) {
+  const directory = await temporaryDirectory(t);
+  await writeFile(path.join(directory, 'fake.c'), source);
+  await promisify(execFile)('cc', ['-shared', '-fPIC', '-o', 'fake.so', 'fake.c'], { cwd: directory });
+  return path.join(directory, 'fake.so');
+}
+
+/** The package without a library of its own, as it would be installed. */
+async function copyOfPackage(t) {
+  const copy = path.join(await temporaryDirectory(t), 'tokenwell');
+  await mkdir(copy);
+  for (const part of ['index.js', 'package.json', 'lib', 'node_modules/koffi', 'node_modules/@koromix']) {
+    await cp(path.join(PACKAGE, part), path.join(copy, part), { recursive: true });
+  }
+  return copy;
+}
+
+function runNode(program, env, flags = []) {
+  return promisify(execFile)(process.execPath, [...flags, '--eval', program], { env, cwd: PACKAGE });
+}
+
+function fileName() {
+  return { darwin: 'libtokenwell.0.dylib', win32: 'tokenwell.dll' }[process.platform] ?? 'libtokenwell.so.0';
+}

@@ -1,0 +1,125 @@
+// The Node shim of the shared test vectors; tests/vectors/README.md has its protocol.
+// Run as `node bindings/node/test/shim.mjs`.
+import { isUtf8 } from 'node:buffer';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+process.env.TOKENWELL_LIBRARY ??= path.join(fileURLToPath(new URL('.', import.meta.url)), '../../../dist/lib/libtokenwell.so.0');
+const { Client, TokenwellError, version } = await import('../index.mjs');
+
+const requests = {
+  hello: () => `ok node ${version()}`,
+  set: (name, value) => {
+    settings.push([optionName(text(name)), textOrBytes(value)]);
+    return 'ok';
+  },
+  client: (fromEnvironment) => {
+    const options = Object.fromEntries(settings);
+    settings = [];
+    client = undefined;
+    client = fromEnvironment === '1' ? Client.fromEnv(options) : new Client(options);
+    return 'ok';
+  },
+  token: async (...options) => {
+    const token = await client.token(getOptions(...options));
+    return `ok ${shown(token.value)} ${token.expiresAt.getTime()}`;
+  },
+  authorization: async () => `ok ${shown(await client.authorization())}`,
+  together: async (count, ...options) => {
+    const started = Array.from({ length: Number(count) }, () => client.token(getOptions(...options)));
+    return many(await Promise.allSettled(started));
+  },
+  loop: async (count) => {
+    const outcomes = [];
+    for (let i = 0; i < Number(count); i += 1) outcomes.push((await Promise.allSettled([client.token()]))[0]);
+    return many(outcomes);
+  },
+  invalidate: (value) => {
+    client.invalidate(text(value));
+    return 'ok';
+  },
+  revoke: async (deadline) => {
+    await client.revoke(deadline === '-' ? {} : { deadlineMs: BigInt(deadline) });
+    return 'ok';
+  },
+  stats: () => `stats ${Object.entries(client.stats()).map(([name, count]) => `${sharedName(name)}=${count}`).join(' ')}`,
+  advance: (ms) => {
+    client.advanceClock(BigInt(ms));
+    return 'ok';
+  },
+  close: () => {
+    client.close();
+    return 'ok';
+  },
+};
+
+class Unimplemented extends Error {}
+
+let settings = [];
+let client;
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [request, ...fields] = line.split(' ');
+  if (request === 'quit') break;
+  console.log(await answer(request, fields));
+}
+console.log('ok');
+process.exit(0);
+
+async function answer(request, fields) {
+  try {
+    return await requests[request](...fields);
+  } catch (error) {
+    if (error instanceof Unimplemented) return `unimplemented ${shown(error.message)}`;
+    if (!(error instanceof TokenwellError)) throw error;
+    const { code, statusName, httpStatus, retryAfterMs, message, hint } = error;
+    return `error ${code} ${statusName} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${shown(message)} ${shown(hint)}`;
+  }
+}
+
+function getOptions(minTtl, deadline, force) {
+  const options = {};
+  if (minTtl !== '-') options.minTtlMs = BigInt(minTtl);
+  if (deadline !== '-') options.deadlineMs = BigInt(deadline);
+  if (force === '1') options.forceRefresh = true;
+  return Object.keys(options).length === 0 ? undefined : options;
+}
+
+function many(outcomes) {
+  const values = outcomes.filter((each) => each.status === 'fulfilled').map((each) => each.value.value);
+  const errors = outcomes.filter((each) => each.status === 'rejected').map((each) => each.reason);
+  const stray = errors.find((error) => !(error instanceof TokenwellError));
+  if (stray !== undefined) throw stray;
+  const firstValue = values.length > 0 ? shown(values[0]) : '-';
+  return `many ${values.length} ${new Set(values).size} ${firstValue} ${errors.length} ${errors[0]?.statusName ?? '-'}`;
+}
+
+function text(field) {
+  const value = bytes(field);
+  if (!isUtf8(value)) throw new Unimplemented('a name or a token is a string, and a string is never invalid UTF-8');
+  return value.toString();
+}
+
+function bytes(field) {
+  return Buffer.from(field.slice(1), 'hex');
+}
+
+/** Text where it is text; what is not UTF-8 goes in as bytes. */
+function textOrBytes(field) {
+  const value = bytes(field);
+  return isUtf8(value) ? value.toString() : value;
+}
+
+function shown(text) {
+  return `x${Buffer.from(text).toString('hex')}`;
+}
+
+/** `client_id` -> `clientId`, so that the cases go through the names a caller writes. */
+function optionName(setting) {
+  return setting.replace(/(?<=[a-z])_([a-z])/g, (_, letter) => letter.toUpperCase());
+}
+
+function sharedName(name) {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

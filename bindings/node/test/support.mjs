@@ -1,0 +1,91 @@
+// What the tests share: the emulator, a client on it, and programs of their own process.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+export const LIBRARY = process.env.TOKENWELL_LIBRARY || path.join(ROOT, 'dist/lib/libtokenwell.so.0');
+const COMMAND = process.env.TOKENWELL_BIN || path.join(ROOT, 'dist/bin/tokenwell');
+
+for (const file of [LIBRARY, COMMAND]) {
+  if (!existsSync(file)) throw new Error(`${file} is missing: build it with make library`);
+}
+
+process.env.TOKENWELL_LIBRARY = LIBRARY;
+export const tokenwell = await import('../index.mjs');
+
+/** Atlas in a box for one test. */
+export async function startEmulator(t, flags = []) {
+  const child = spawn(COMMAND, ['emulator', '--until-stdin-closes', ...flags], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  t.after(async () => {
+    child.stdin.end();
+    await ended;
+  });
+
+  const [line] = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    ended.then((code) => {
+      throw new Error(`the emulator ended with code ${code} before it listened`);
+    }),
+  ]);
+  const environment = Object.fromEntries(line.split(' ').map((assignment) => assignment.split(/=(.*)/s, 2)));
+  const baseUrl = environment.MONGODB_ATLAS_BASE_URL;
+
+  const control = async (method, what, body) => {
+    const reply = await fetch(`${baseUrl}/_emulator/${what}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await reply.text();
+    if (!reply.ok) throw new Error(`the emulator answered ${what} with ${reply.status}: ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  };
+
+  const options = {
+    baseUrl,
+    clientId: environment.MONGODB_ATLAS_CLIENT_ID,
+    clientSecret: environment.MONGODB_ATLAS_CLIENT_SECRET,
+    timeoutMs: 60_000,
+  };
+  return {
+    environment,
+    options,
+    counters: () => control('GET', 'counters'),
+    faults: (list) => control('POST', 'faults', list),
+    settings: (values) => control('POST', 'settings', values),
+    now: async () => (await control('GET', 'clock')).now_ms,
+    advance: (ms) => control('POST', 'clock', { advance_ms: ms }),
+    /** Token requests are answered that much later. */
+    slow: (delayMs) => control('POST', 'faults', [{ path: '/api/oauth/token', delay_ms: delayMs, then_serve: true }]),
+    /** A client whose clock stands at the emulator's. */
+    manualClient: async (more = {}) => new tokenwell.Client({ ...options, manualClockMs: (await control('GET', 'clock')).now_ms, ...more }),
+  };
+}
+
+/** Runs a program in a process of its own; `tokenwell` and `options` are there for it. Resolves to its end. */
+export function runProgram(body, { options = {}, env = {}, nodeFlags = [] } = {}) {
+  const program = `
+    const tokenwell = require(${JSON.stringify(PACKAGE)});
+    const options = ${JSON.stringify({ ...options, clientSecret: undefined })};
+    if (process.env.TEST_CLIENT_SECRET) options.clientSecret = process.env.TEST_CLIENT_SECRET;
+    ${body}`;
+  const allEnv = { ...process.env, TEST_CLIENT_SECRET: options.clientSecret ?? '', ...env };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [...nodeFlags, '--eval', program], { env: allEnv, timeout: 120_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, signal: error?.signal ?? null, stdout, stderr });
+    });
+  });
+}
+
+/** Resolves when `condition` does not resolve to false; a test that waits in vain fails by the runner's own timeout. */
+export async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function once(emitter, event) {
+  return new Promise((resolve) => emitter.once(event, (...values) => resolve(values)));
+}

@@ -1,0 +1,145 @@
+"""What the tests share: an emulator for each test, clients of it, and an environment that is empty of settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import time
+import urllib.request
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+BINARY = os.environ.get("TOKENWELL_BIN", str(REPOSITORY / "dist" / "bin" / "tokenwell"))
+LIBRARY = os.environ.setdefault("TOKENWELL_LIBRARY", str(REPOSITORY / "dist" / "lib" / "libtokenwell.so.0"))
+
+PATIENCE = 60.0
+"""Seconds after which something that should happen soon is taken not to happen, on a machine however busy."""
+
+for needed in (BINARY, LIBRARY):
+    if not os.path.isfile(needed):
+        raise SystemExit(f"{needed} is missing: build it with `make library`")
+
+import tokenwell  # noqa: E402
+
+
+class Emulator:
+    """Atlas in a box, in a process of its own; docs/emulator.md has its control requests."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [BINARY, "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.environment = dict(word.split("=", 1) for word in shlex.split(line))
+        self.base_url = self.environment["MONGODB_ATLAS_BASE_URL"]
+        self.client_id = self.environment["MONGODB_ATLAS_CLIENT_ID"]
+        self.client_secret = self.environment["MONGODB_ATLAS_CLIENT_SECRET"]
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def control(self, name: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{self.base_url}/_emulator/{name}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with self.opener.open(request, timeout=PATIENCE) as reply:
+            text = reply.read()
+        return json.loads(text) if text else None
+
+    def counters(self) -> Dict[str, int]:
+        return dict(self.control("counters"))
+
+    @property
+    def token_requests(self) -> int:
+        return self.counters()["token_requests"]
+
+    def faults(self, *faults: Dict[str, Any]) -> None:
+        self.control("faults", [{"path": "/api/oauth/token", **fault} for fault in faults])
+
+    def slow(self, seconds: float, **more: Any) -> None:
+        self.faults({"delay_ms": round(seconds * 1000), "then_serve": True, **more})
+
+    def now_ms(self) -> int:
+        return int(self.control("clock")["now_ms"])
+
+    def advance(self, milliseconds: int) -> None:
+        self.control("clock", {"advance_ms": milliseconds})
+
+    def settings(self) -> Dict[str, str]:
+        """The settings of a client of this emulator."""
+        return {"base_url": self.base_url, "client_id": self.client_id, "client_secret": self.client_secret}
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            self.process.stdout.close()
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Waits until the condition holds; fails when it never does."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"never came about: {what}"
+        time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("TOKENWELL_", "MONGODB_ATLAS_", "MCLI_")) and name != "TOKENWELL_LIBRARY":
+            monkeypatch.delenv(name)
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("TOKENWELL_CACHE_DIR", str(tmp_path / "cache"))
+    package = str(REPOSITORY / "bindings" / "python")
+    monkeypatch.setenv("PYTHONPATH", package)  # for the programs that tests start
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    emulator = Emulator()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+@pytest.fixture
+def make(emulator: Emulator) -> Iterator[Callable[..., tokenwell.Client]]:
+    """Makes clients of the emulator, which are closed at the test's end."""
+    clients: List[tokenwell.Client] = []
+
+    def make(**settings: Any) -> tokenwell.Client:
+        client = tokenwell.Client(**{**emulator.settings(), **settings})
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(make: Callable[..., tokenwell.Client]) -> tokenwell.Client:
+    return make()
+
+
+@pytest.fixture
+def clocked(emulator: Emulator, make: Callable[..., tokenwell.Client]) -> tokenwell.Client:
+    """A client with a manual clock that starts at the emulator's time."""
+    return make(manual_clock_ms=str(emulator.now_ms()))

@@ -1,0 +1,151 @@
+"""The Python shim of the shared test vectors; tests/vectors/README.md has its protocol.
+
+Run as `python3 bindings/python/tests/shim.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import threading
+from typing import Callable, Dict, List, Optional, Tuple, Union
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parents[1]))
+os.environ.setdefault("TOKENWELL_LIBRARY", str(HERE.parents[3] / "dist" / "lib" / "libtokenwell.so.0"))
+
+import tokenwell  # noqa: E402
+
+Outcome = Union[str, tokenwell.TokenwellError]
+
+
+def text(field: str) -> str:
+    # What is not UTF-8 becomes surrogates, as in os.environ; the package turns them back into the same bytes.
+    return bytes.fromhex(field[1:]).decode("utf-8", "surrogateescape")
+
+
+def shown(words: str) -> str:
+    return "x" + words.encode("utf-8", "surrogateescape").hex()
+
+
+def seconds(field: str) -> Optional[float]:
+    if field == "-":
+        return None
+    milliseconds = int(field)
+    return milliseconds // 1000 if milliseconds % 1000 == 0 else milliseconds / 1000
+
+
+class Shim:
+    def __init__(self) -> None:
+        self.settings: Dict[str, str] = {}
+        self.held: Optional[tokenwell.Client] = None
+
+    @property
+    def client(self) -> tokenwell.Client:
+        if self.held is None:
+            raise SystemExit("shim: a call before `client`")
+        return self.held
+
+    def answer(self, request: str, *fields: str) -> str:
+        method: Callable[..., str] = getattr(self, "do_" + request)
+        return method(*fields)
+
+    def do_hello(self) -> str:
+        return f"ok python {tokenwell.library_version()}"
+
+    def do_set(self, name: str, value: str) -> str:
+        self.settings[text(name)] = text(value)
+        return "ok"
+
+    def do_client(self, from_environment: str) -> str:
+        settings, self.settings = self.settings, {}
+        self.held = None
+        make = tokenwell.Client.from_env if from_environment == "1" else tokenwell.Client
+        self.held = make(**settings)  # type: ignore[arg-type]
+        return "ok"
+
+    def do_token(self, min_ttl: str, deadline: str, force: str) -> str:
+        token = self.client.token(min_ttl=seconds(min_ttl), timeout=seconds(deadline), force_refresh=force == "1")
+        return f"ok {shown(token.value)} {token.expires_at_ms}"
+
+    def do_authorization(self) -> str:
+        return f"ok {shown(self.client.authorization())}"
+
+    def do_together(self, count: str, min_ttl: str, deadline: str, force: str) -> str:
+        outcomes: List[Outcome] = []
+        barrier = threading.Barrier(int(count))
+
+        def get() -> None:
+            barrier.wait()
+            outcomes.append(self.get(min_ttl, deadline, force))
+
+        threads = [threading.Thread(target=get) for _ in range(int(count))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return many(outcomes)
+
+    def do_loop(self, count: str) -> str:
+        return many([self.get("-", "-", "0") for _ in range(int(count))])
+
+    def do_invalidate(self, value: str) -> str:
+        self.client.invalidate(text(value))
+        return "ok"
+
+    def do_revoke(self, deadline: str) -> str:
+        self.client.revoke(seconds(deadline))
+        return "ok"
+
+    def do_stats(self) -> str:
+        stats = self.client.stats()
+        return "stats " + " ".join(f"{name}={getattr(stats, name)}" for name in stats.__slots__)
+
+    def do_advance(self, milliseconds: str) -> str:
+        self.client.advance_clock(int(milliseconds))
+        return "ok"
+
+    def do_close(self) -> str:
+        self.client.close()
+        return "ok"
+
+    def get(self, min_ttl: str, deadline: str, force: str) -> Outcome:
+        try:
+            return self.client.token(
+                min_ttl=seconds(min_ttl), timeout=seconds(deadline), force_refresh=force == "1"
+            ).value
+        except tokenwell.TokenwellError as error:
+            return error
+
+
+def many(outcomes: List[Outcome]) -> str:
+    values = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, tokenwell.TokenwellError)]
+    first_value = shown(values[0]) if values else "-"
+    first_name = errors[0].name if errors else "-"
+    return f"many {len(values)} {len(set(values))} {first_value} {len(errors)} {first_name}"
+
+
+def failed(error: tokenwell.TokenwellError) -> str:
+    http_status = "-" if error.http_status is None else error.http_status
+    retry_after = "-" if error.retry_after is None else round(error.retry_after * 1000)
+    return f"error {error.code} {error.name} {http_status} {retry_after} {shown(error.message)} {shown(error.hint)}"
+
+
+def main() -> None:
+    shim = Shim()
+    for line in sys.stdin:
+        request: Tuple[str, ...] = tuple(line.rstrip("\n").split(" "))
+        if request[0] == "quit":
+            shim.held = None
+            print("ok", flush=True)
+            return
+        try:
+            answer = shim.answer(*request)
+        except tokenwell.TokenwellError as error:
+            answer = failed(error)
+        print(answer, flush=True)
+
+
+main()

@@ -1,0 +1,317 @@
+"""The client: settings, gets, the kept string, the end."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import gc
+import pathlib
+import pickle
+import time
+from typing import Any, Callable
+
+import pytest
+
+import tokenwell
+from conftest import Emulator
+
+Make = Callable[..., tokenwell.Client]
+HOUR = 3_600_000
+
+
+def test_settings_come_from_the_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+
+    with tokenwell.Client.from_env() as client:
+        assert client.token().value
+
+    assert emulator.token_requests == 1
+
+
+def test_a_setting_in_code_goes_before_the_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**emulator.environment, "MONGODB_ATLAS_BASE_URL": "http://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)
+
+    with tokenwell.Client.from_env(base_url=emulator.base_url) as client:
+        assert client.token().value
+
+
+def test_the_environment_does_not_count_unless_asked_for(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(tokenwell.NotConfiguredError):
+        tokenwell.Client().token()
+
+    assert emulator.counters()["connections"] == 0
+
+
+def test_a_subclass_from_the_environment_is_one(emulator: Emulator) -> None:
+    class Mine(tokenwell.Client):
+        pass
+
+    with Mine.from_env(**emulator.settings()) as client:
+        assert type(client) is Mine and client.token().value
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"client_id": 7}, "client_id: must be text"),
+        ({"client_secret": b"secret"}, "client_secret: must be text"),
+        ({"timeout_ms": 5000}, "timeout_ms: must be text"),
+        ({"colour": True}, "colour: must be text"),
+        ({"timeout": "5"}, "timeout: must be seconds"),
+        ({"timeout": True}, "timeout: must be seconds"),
+        ({"ca_file": pathlib.PurePath}, "ca_file: must be text"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_named(settings: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        tokenwell.Client(**settings)
+
+
+def test_i21_a_setting_of_the_wrong_type_is_not_shown() -> None:
+    with pytest.raises(TypeError) as caught:
+        tokenwell.Client(client_secret=b"canary")  # type: ignore[arg-type]
+
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("duration", [-1, -0.001, float("nan"), float("inf"), datetime.timedelta(seconds=-1)])
+@pytest.mark.parametrize("name", ["min_ttl", "timeout"])
+def test_a_duration_that_is_none_is_named(client: tokenwell.Client, name: str, duration: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}: "):
+        client.token(**{name: duration})
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret", "base_url", "scope"])
+@pytest.mark.parametrize("value", ["a\0b", "a\r\nb", "\ud800", "\udcff"], ids=["NUL", "CRLF", "surrogate", "byte"])
+def test_i1_what_no_setting_may_hold_is_rejected_by_the_library(make: Make, name: str, value: str) -> None:
+    with pytest.raises(tokenwell.TokenwellError) as caught:
+        make(**{name: value}).token()
+
+    assert caught.value.code in (1, 2) and name in caught.value.message
+
+
+def test_times_are_seconds_or_timedeltas(client: tokenwell.Client) -> None:
+    first = client.token(min_ttl=60, timeout=30)
+
+    assert client.token(min_ttl=datetime.timedelta(minutes=1), timeout=datetime.timedelta(seconds=30)).value == first.value
+    assert client.token(min_ttl=0.5, timeout=10**30).value == first.value
+
+
+def test_more_than_a_token_lives_is_an_error(client: tokenwell.Client) -> None:
+    with pytest.raises(tokenwell.InvalidArgumentError):
+        client.token(min_ttl=datetime.timedelta(hours=3))
+
+
+def test_no_time_at_all_is_not_the_configured_time(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(30)
+
+    with pytest.raises(tokenwell.DeadlineError):
+        client.token(timeout=0)
+
+
+def test_the_timeout_setting_holds_for_every_call(emulator: Emulator, make: Make) -> None:
+    emulator.slow(30)
+
+    with pytest.raises(tokenwell.TokenwellError) as caught:
+        make(timeout=0.1).token()
+
+    assert caught.value.code in (6, 8)
+
+
+def test_one_token_serves_every_get(emulator: Emulator, client: tokenwell.Client) -> None:
+    first = client.token()
+
+    assert {client.token().value for _ in range(1000)} == {first.value}
+    assert {client.authorization() for _ in range(1000)} == {first.authorization}
+    assert emulator.token_requests == 1
+
+
+def test_ten_thousand_gets_across_three_expiries_ask_four_times(emulator: Emulator, clocked: tokenwell.Client) -> None:
+    values = []
+    for expiry in range(4):
+        values.append({clocked.token().value for _ in range(1250)} | {clocked.authorization()[7:] for _ in range(1250)})
+        clocked.advance_clock(HOUR)
+        emulator.advance(HOUR)
+
+    assert [len(distinct) for distinct in values] == [1, 1, 1, 1] and len(set.union(*values)) == 4
+    assert emulator.token_requests == 4
+
+
+def test_a_slow_refresh_holds_nobody_up_while_the_token_lives(emulator: Emulator, clocked: tokenwell.Client) -> None:
+    first = clocked.token()
+    emulator.slow(5)
+    clocked.advance_clock(51 * 60_000)
+    emulator.advance(51 * 60_000)
+
+    began = time.monotonic()
+    values = {clocked.token().value for _ in range(10)}
+    took = time.monotonic() - began
+
+    assert values == {first.value}
+    assert took < 2, "ten gets, while one refresh takes 5 s"
+
+
+def test_force_refresh_brings_a_new_token(emulator: Emulator, client: tokenwell.Client) -> None:
+    first = client.token()
+
+    second = client.token(force_refresh=True)
+
+    assert second.value != first.value and client.authorization() == second.authorization
+    assert emulator.token_requests == 2
+
+
+def test_invalidate_drops_that_token_and_no_other(emulator: Emulator, client: tokenwell.Client) -> None:
+    first = client.token()
+
+    client.invalidate(first)
+    second = client.token()
+    client.invalidate(first)
+    client.invalidate(first.value)
+
+    assert second.value != first.value and client.token().value == second.value
+    client.invalidate(second.value)
+    assert client.token().value not in (first.value, second.value)
+    assert client.stats().invalidations == 2
+
+
+def test_invalidate_takes_a_token_or_its_text(client: tokenwell.Client) -> None:
+    with pytest.raises(TypeError, match="token: must be a Token"):
+        client.invalidate(None)  # type: ignore[arg-type]
+
+
+def test_revoke_gives_the_token_back(emulator: Emulator, client: tokenwell.Client) -> None:
+    first = client.token()
+
+    client.revoke(timeout=30)
+
+    assert emulator.counters()["live_tokens"] == 0
+    assert client.token().value != first.value
+
+
+def test_the_kept_string_answers_without_the_library(client: tokenwell.Client) -> None:
+    client.token()
+    before = client.stats()
+
+    for _ in range(100):
+        client.token()
+        client.authorization()
+
+    assert client.stats() == before
+
+
+def test_the_kept_string_does_not_answer_a_wish_for_more(client: tokenwell.Client) -> None:
+    client.token()
+    before = client.stats().hits
+
+    client.token(min_ttl=90)
+    client.authorization(min_ttl=90)
+
+    assert client.stats().hits == before + 2
+
+
+@pytest.mark.parametrize(("clock", "step"), [("time", 7200.0), ("monotonic", 7200.0), ("time", -3.0)])
+def test_i33_the_kept_string_ends_when_either_clock_says_so(
+    client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch, clock: str, step: float
+) -> None:
+    token = client.token()
+    before = client.stats().hits
+    monkeypatch.setattr(f"tokenwell.client.{clock}", lambda: getattr(time, clock)() + step)
+
+    assert client.token().value == token.value and client.authorization() == token.authorization
+
+    assert client.stats().hits == before + 2, "the library was not asked"
+
+
+def test_nothing_is_kept_under_a_manual_clock(clocked: tokenwell.Client) -> None:
+    clocked.token()
+    before = clocked.stats().hits
+
+    clocked.authorization()
+
+    assert clocked.stats().hits == before + 1
+
+
+def test_the_generation_tells_of_every_change(client: tokenwell.Client) -> None:
+    seen = [client.generation]
+    token = client.token()
+    seen.append(client.generation)
+    client.token()
+    assert client.generation == seen[-1]
+    client.invalidate(token)
+    seen.append(client.generation)
+    client.close()
+    seen.append(client.generation)
+
+    assert len(set(seen)) == 4
+
+
+def test_stats_name_their_figures(client: tokenwell.Client) -> None:
+    client.token()
+
+    stats = client.stats()
+
+    assert (stats.mints, stats.refreshes, stats.mint_failures) == (1, 1, 0)
+    assert repr(stats).startswith("Stats(hits=") and "mints=1" in repr(stats)
+
+
+def test_after_close_every_call_says_closed(client: tokenwell.Client) -> None:
+    token = client.token()
+
+    client.close()
+    client.close()
+
+    for call in (
+        client.token,
+        client.authorization,
+        lambda: client.token(force_refresh=True),
+        lambda: client.invalidate(token),
+        client.revoke,
+    ):
+        with pytest.raises(tokenwell.ClosedError) as caught:
+            call()
+        assert caught.value.name == "CLOSED"
+
+
+def test_leaving_with_closes(emulator: Emulator) -> None:
+    with tokenwell.Client(**emulator.settings()) as client:
+        client.token()
+
+    with pytest.raises(tokenwell.ClosedError):
+        client.token()
+
+
+def test_a_client_that_nobody_holds_is_freed(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = tokenwell.Client(**emulator.settings())
+    freed = []
+    free = client._handle._free
+    client._handle._free = lambda handle: (freed.append(handle), free(handle))
+    client.token()
+
+    del client
+    gc.collect()
+
+    assert len(freed) == 1
+
+
+def test_a_client_cannot_be_pickled_or_copied(client: tokenwell.Client) -> None:
+    for way in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="make its own"):
+            way(client)
+
+
+@pytest.mark.parametrize(("milliseconds", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError), ("1", TypeError)])
+def test_a_clock_moves_by_whole_milliseconds_forward(
+    clocked: tokenwell.Client, milliseconds: Any, error: type
+) -> None:
+    with pytest.raises(error, match="milliseconds: "):
+        clocked.advance_clock(milliseconds)
+
+
+def test_only_a_manual_clock_can_be_moved(client: tokenwell.Client) -> None:
+    with pytest.raises(tokenwell.InvalidArgumentError, match="manual_clock_ms"):
+        client.advance_clock(1000)

@@ -1,0 +1,101 @@
+"""Every error carries what the library knows about it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import socket
+from typing import Callable
+
+import pytest
+
+import tokenwell
+from conftest import Emulator
+
+Make = Callable[..., tokenwell.Client]
+
+
+def test_a_rate_limit_tells_when_to_ask_again(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.faults({"status": 429, "headers": {"Retry-After": "30"}, "body": {"error": "rate_limited"}})
+
+    with pytest.raises(tokenwell.RateLimitedError) as caught:
+        client.token()
+
+    error = caught.value
+    assert (error.code, error.name, error.http_status) == (5, "RATE_LIMITED", 429)
+    assert error.retry_after is not None and 20 < error.retry_after < 60
+    assert emulator.base_url in error.message and error.hint
+    assert str(error) == f"{error.message}. {error.hint}"
+
+
+def test_a_rejected_credential_names_the_server_and_no_secret(emulator: Emulator, make: Make) -> None:
+    client = make(client_secret="mdb_sa_sk_this-is-not-the-secret-of-the-account-00")
+
+    with pytest.raises(tokenwell.CredentialRejectedError) as caught:
+        client.token()
+
+    error = caught.value
+    assert (error.code, error.name, error.http_status, error.retry_after) == (3, "CREDENTIAL_REJECTED", 401, None)
+    assert "not-the-secret" not in repr(error) + str(error)
+
+
+def test_a_server_that_is_not_there_is_a_connection_error(make: Make) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes it, and connecting is refused
+        client = make(base_url=f"http://127.0.0.1:{unused.getsockname()[1]}", timeout=1)
+
+        with pytest.raises(tokenwell.NetworkError) as caught:
+            client.token()
+
+    assert isinstance(caught.value, ConnectionError) and isinstance(caught.value, OSError)
+    assert (caught.value.code, caught.value.http_status) == (6, None)
+
+
+def test_a_deadline_is_a_timeout_error(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(30)
+
+    with pytest.raises(TimeoutError) as caught:
+        client.token(timeout=0.05)
+
+    assert isinstance(caught.value, tokenwell.DeadlineError)
+    assert (caught.value.code, caught.value.name) == (8, "DEADLINE") and "deadline" in caught.value.message
+
+
+def test_plain_http_to_another_host_is_refused(make: Make) -> None:
+    with pytest.raises(tokenwell.TokenwellError) as caught:
+        make(base_url="http://atlas.example").token()
+
+    assert caught.value.code in (1, 11) and "https" in str(caught.value)
+
+
+def test_no_credential_at_all_is_not_configured() -> None:
+    with pytest.raises(tokenwell.NotConfiguredError) as caught:
+        tokenwell.Client.from_env().token()
+
+    assert "MONGODB_ATLAS_CLIENT_ID" in str(caught.value)
+
+
+def test_an_unknown_setting_is_the_librarys_to_reject() -> None:
+    with pytest.raises(tokenwell.InvalidArgumentError, match="colour") as caught:
+        tokenwell.Client(colour="blue")
+
+    assert isinstance(caught.value, ValueError) and caught.value.code == 1
+
+
+def test_every_class_has_a_code_and_name_of_its_own() -> None:
+    kinds = tokenwell.TokenwellError.__subclasses__()
+
+    assert sorted(kind.code for kind in kinds) == list(range(1, 14))
+    assert all(kind.name.replace("_", "") + "ERROR" == kind.__name__.upper() for kind in kinds)
+
+
+@pytest.mark.parametrize("kind", tokenwell.TokenwellError.__subclasses__(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy], ids=["pickle", "copy"])
+def test_an_error_survives_pickling(kind: type, again: Callable[[BaseException], BaseException]) -> None:
+    error = kind("it broke", "mend it", 503, 1.5)
+
+    result = again(error)
+
+    assert type(result) is kind and str(result) == "it broke. mend it"
+    fields = ("code", "name", "message", "hint", "http_status", "retry_after")
+    assert [getattr(result, field) for field in fields] == [kind.code, kind.name, "it broke", "mend it", 503, 1.5]

@@ -1,0 +1,168 @@
+"""Forks, spawned processes, subinterpreters and the end of a program."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+import tokenwell
+from conftest import PATIENCE, Emulator, until
+
+
+def in_child(call: Callable[[], Any]) -> Any:
+    """What the call returns in a forked child."""
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside threads
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.write(writer, json.dumps(call()).encode())
+            code = 0
+        except BaseException as error:
+            os.write(writer, json.dumps(f"failed: {error!r}").encode())
+        finally:
+            os._exit(code)
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as answer:
+            text = answer.read()
+    finally:
+        _, status = os.waitpid(child, 0)
+    assert status == 0, f"the child ended with {status}: {text!r}"
+    return json.loads(text)
+
+
+def program(emulator: Emulator, text: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program that finds the emulator in its environment."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", text],
+        env={**os.environ, **emulator.environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def test_i30_a_forked_child_goes_on_with_the_token(emulator: Emulator, client: tokenwell.Client) -> None:
+    token = client.token()
+
+    values = in_child(lambda: [client.authorization(), client.token().authorization, client.token(min_ttl=90).authorization])
+
+    assert values == [token.authorization] * 3
+    assert emulator.token_requests == 1 and client.token().value == token.value
+
+
+def test_i30_a_forked_child_fetches_for_itself_what_its_parent_was_fetching(
+    emulator: Emulator, client: tokenwell.Client
+) -> None:
+    emulator.slow(2 * PATIENCE, times=1)
+    outcomes: List[str] = []
+
+    def wait() -> None:
+        try:
+            outcomes.append(client.token(timeout=2 * PATIENCE).value)
+        except tokenwell.ClosedError:
+            outcomes.append("CLOSED")
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    until(lambda: emulator.token_requests == 1, "a token request")
+    value = in_child(lambda: client.token(timeout=PATIENCE).value)
+    client.close()
+    thread.join(PATIENCE)
+
+    assert isinstance(value, str) and not value.startswith("failed")
+    assert emulator.token_requests == 2
+    assert outcomes == ["CLOSED"]
+
+
+def test_i30_a_forked_child_can_wait_in_an_event_loop(emulator: Emulator, client: tokenwell.Client) -> None:
+    import asyncio
+
+    first = asyncio.run(client.token_async())
+
+    value = in_child(lambda: asyncio.run(client.token_async(force_refresh=True)).value)
+
+    assert isinstance(value, str) and value != first.value and not value.startswith("failed")
+
+
+def draw(settings: Dict[str, str]) -> str:
+    with tokenwell.Client(**settings) as client:
+        return client.token().value
+
+
+def test_a_spawned_process_draws_a_token_and_its_errors_come_home(emulator: Emulator) -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(draw, (emulator.settings(),))
+        emulator.faults({"status": 429, "headers": {"Retry-After": "30"}, "body": {"error": "rate_limited"}})
+        with pytest.raises(tokenwell.RateLimitedError) as caught:
+            pool.apply(draw, (emulator.settings(),))
+
+    assert caught.value.http_status == 429 and caught.value.retry_after is not None and caught.value.hint
+
+
+def test_a_subinterpreter_draws_a_token(emulator: Emulator) -> None:
+    done = program(
+        emulator,
+        "try:\n"
+        "    import _interpreters as interpreters\n"
+        "    inner = interpreters.create('legacy')\n"
+        "except ImportError:\n"
+        "    import _xxsubinterpreters as interpreters\n"
+        "    inner = interpreters.create(isolated=False)\n"
+        "interpreters.run_string(inner, 'import tokenwell\\n"
+        "client = tokenwell.Client.from_env()\\n"
+        "print(client.authorization()[:7], client.authorization() == client.token().authorization, flush=True)')\n"
+        "interpreters.destroy(inner)\n"
+        "import tokenwell\n"
+        "print(tokenwell.Client.from_env().authorization()[:7])\n",
+    )
+
+    assert (done.returncode, done.stdout) == (0, "Bearer  True\nBearer \n"), done.stderr
+
+
+def test_a_program_ends_with_a_client_left_open(emulator: Emulator) -> None:
+    done = program(emulator, "import tokenwell; client = tokenwell.Client.from_env(); client.token(); loop = [client]; loop.append(loop)")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_program_ends_while_a_thread_waits(emulator: Emulator) -> None:
+    emulator.slow(2 * PATIENCE)
+    began = time.monotonic()
+
+    done = program(
+        emulator,
+        "import threading, time, tokenwell\n"
+        "client = tokenwell.Client.from_env(timeout=600)\n"
+        "threading.Thread(target=client.token, daemon=True).start()\n"
+        "while client.stats().refreshes == 0: time.sleep(0.01)\n",
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - began < PATIENCE
+
+
+def test_a_program_ends_while_a_task_has_given_up_waiting(emulator: Emulator) -> None:
+    emulator.slow(2 * PATIENCE)
+
+    done = program(
+        emulator,
+        "import asyncio, tokenwell\n"
+        "client = tokenwell.Client.from_env(timeout=600)\n"
+        "try: asyncio.run(asyncio.wait_for(client.token_async(), 0.2))\n"
+        "except asyncio.TimeoutError: print('gave up')\n",
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "gave up\n", "")

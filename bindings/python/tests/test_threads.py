@@ -1,0 +1,120 @@
+"""Many threads, one client."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Callable, List
+
+import tokenwell
+from conftest import PATIENCE, Emulator, until
+
+
+def in_threads(count: int, call: Callable[[], Any]) -> List[threading.Thread]:
+    """Starts the threads, all of which begin their call together."""
+    barrier = threading.Barrier(count)
+
+    def run() -> None:
+        barrier.wait()
+        call()
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def join(threads: List[threading.Thread]) -> None:
+    end = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    assert not [thread for thread in threads if thread.is_alive()], "threads that never came back"
+
+
+def test_a_hundred_threads_on_a_cold_client_ask_once(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(0.2)
+    values: List[str] = []
+
+    join(in_threads(100, lambda: values.append(client.token().value)))
+
+    assert len(values) == 100 and len(set(values)) == 1
+    assert emulator.token_requests == 1
+
+
+def test_close_lets_every_waiting_thread_go(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(2 * PATIENCE)
+    outcomes: List[str] = []
+
+    def get() -> None:
+        try:
+            client.token(timeout=2 * PATIENCE)
+        except tokenwell.ClosedError as error:
+            outcomes.append(error.name)
+
+    threads = in_threads(16, get)
+    until(lambda: emulator.token_requests == 1, "a token request")
+    client.close()
+    join(threads)
+
+    assert outcomes == ["CLOSED"] * 16
+
+
+def test_dropping_the_client_under_a_running_call_frees_nothing_too_early(emulator: Emulator) -> None:
+    emulator.slow(0.5)
+    held = [tokenwell.Client(**emulator.settings())]
+    values: List[str] = []
+
+    threads = in_threads(8, lambda client=held[0]: values.append(client.token().value))  # type: ignore[misc]
+    held.clear()
+    join(threads)
+
+    assert len(values) == 8 and len(set(values)) == 1
+
+
+def test_a_thread_that_gives_up_does_not_spoil_the_fetch(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(3)
+    outcomes: List[str] = []
+
+    def patient() -> None:
+        outcomes.append(client.token(timeout=PATIENCE).value)
+
+    def hasty() -> None:
+        try:
+            client.token(timeout=0.05)
+        except tokenwell.DeadlineError:
+            outcomes.append("DEADLINE")
+
+    threads = in_threads(1, patient)
+    until(lambda: emulator.token_requests == 1, "a token request")
+    threads += in_threads(4, hasty)
+    join(threads)
+
+    assert outcomes.count("DEADLINE") == 4 and len(outcomes) == 5
+    assert emulator.token_requests == 1
+
+
+def test_invalidating_while_others_draw_never_brings_the_dropped_token_back(
+    emulator: Emulator, client: tokenwell.Client
+) -> None:
+    emulator.control("settings", {"rate_limit": None})
+    stop = threading.Event()
+    errors: List[BaseException] = []
+
+    def draw() -> None:
+        while not stop.is_set():
+            try:
+                client.authorization()
+            except BaseException as error:
+                errors.append(error)
+                return
+
+    threads = in_threads(4, draw)
+    for _ in range(20):
+        token = client.token()
+        client.invalidate(token)
+        assert client.token().value != token.value
+        assert client.authorization() != token.authorization
+    stop.set()
+    join(threads)
+
+    assert not errors

@@ -1,0 +1,23 @@
+// Command hello draws a token and shows what of it may be shown.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+)
+
+func main() {
+	client, err := tokenwell.NewFromEnv() // MONGODB_ATLAS_CLIENT_ID, MONGODB_ATLAS_CLIENT_SECRET
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	token, err := client.Token(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("hello,", token) // prints redacted; token.Authorization() is the header
+}

@@ -1,0 +1,58 @@
+"""The demo's caller in Python: one call of the Atlas Admin API, then what 10,000 more gets cost.
+
+Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET; prints one line of JSON.
+"""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+
+import tokenwell
+
+GETS = 10_000
+
+
+def api_status(base_url: str, authorization: str) -> int:
+    request = urllib.request.Request(
+        base_url.rstrip("/") + "/api/atlas/v2/orgs",
+        headers={"Authorization": authorization, "Accept": "application/vnd.atlas.2024-08-05+json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def main() -> None:
+    base_url = os.environ.get("MONGODB_ATLAS_BASE_URL", "https://cloud.mongodb.com")
+
+    began = time.perf_counter()
+    client = tokenwell.Client.from_env()
+    authorization = client.authorization()
+    first_token = time.perf_counter() - began
+
+    status = api_status(base_url, authorization)
+
+    began = time.perf_counter()
+    for _ in range(GETS):
+        client.authorization()
+    gets = time.perf_counter() - began
+
+    client.close()
+    print(
+        json.dumps(
+            {
+                "language": "Python",
+                "api_status": status,
+                "gets": GETS,
+                "ns_per_get": round(gets / GETS * 1e9),
+                "first_token_ms": round(first_token * 1000, 3),
+            }
+        )
+    )
+
+
+main()

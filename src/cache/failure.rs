@@ -1,0 +1,147 @@
+//! What is remembered of a failed refresh: for how long nobody asks again.
+
+use super::jitter;
+use crate::clock::Moment;
+use crate::error::Error;
+use crate::grant::Credential;
+use crate::store::StoredCooldown;
+use std::time::Duration;
+
+/// After `invalid_client` and its like: long enough not to run into a lock-out, short enough for somebody who is mending it.
+const AFTER_REJECTION: Duration = Duration::from_secs(30);
+/// The longest pause between attempts at a server that fails or cannot be reached.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The last refresh failed, and this is how long that stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    error: Error,
+    since: Moment,
+    until: Moment,
+    failures: u32,
+    /// The pair that the server rejected; another one may be tried at once.
+    rejected: Option<Credential>,
+}
+
+impl Failure {
+    /// What to remember of `error`, the last of `failures` in a row; `None` for errors that say nothing about the server.
+    pub(crate) fn remember(error: &Error, credential: &Credential, now: Moment, failures: u32) -> Option<Self> {
+        let pause = pause_after(error, failures, jitter::fraction())?;
+        Some(Self {
+            error: with_retry_after(error.clone(), pause),
+            since: now,
+            until: now.after(pause),
+            failures,
+            rejected: matches!(error, Error::CredentialRejected { .. }).then(|| credential.clone()),
+        })
+    }
+
+    /// What another process shared. `None` where its times cannot be true or are over.
+    pub(crate) fn recall(stored: &StoredCooldown, credential: &Credential, now: Moment) -> Option<Self> {
+        if now.wall_ms < stored.since_ms || now.wall_ms >= stored.until_ms {
+            return None;
+        }
+        let age = now.wall_ms - stored.since_ms;
+        let left = stored.until_ms - now.wall_ms;
+        Some(Self {
+            error: stored.error.clone(),
+            since: Moment { wall_ms: stored.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
+            until: now.after(Duration::from_millis(left)),
+            failures: stored.failures,
+            rejected: matches!(stored.error, Error::CredentialRejected { .. }).then(|| credential.clone()),
+        })
+    }
+
+    /// As other processes may read it.
+    pub(crate) fn to_stored(&self) -> StoredCooldown {
+        StoredCooldown { error: self.error.clone(), since_ms: self.since.wall_ms, until_ms: self.until.wall_ms, failures: self.failures }
+    }
+
+    /// The error as the caller whose request it was sees it.
+    pub(crate) fn error(&self) -> Error {
+        self.error.clone()
+    }
+
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(crate) fn rejected(&self) -> Option<&Credential> {
+        self.rejected.as_ref()
+    }
+
+    /// The error for callers that come while it stands; `None` once either clock says that it is over.
+    pub(crate) fn standing(&self, now: Moment) -> Option<Error> {
+        let ends_in = now.until(self.until);
+        // A wall clock that was set back must not make a cooldown longer than it was meant to be; the monotonic one ends it.
+        if ends_in.is_zero() {
+            return None;
+        }
+        Some(Error::Cooldown { original: Box::new(self.error.clone()), age: self.since.until(now), ends_in })
+    }
+}
+
+fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
+    let spread = |pause: Duration| whole_milliseconds(pause + (pause / 10).mul_f64(jitter));
+    let backoff = || LONGEST_PAUSE.min(Duration::from_secs(1 << failures.saturating_sub(1).min(6)));
+    match error {
+        Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => Some(spread(*retry_after)),
+        Error::CredentialRejected { .. } => Some(AFTER_REJECTION),
+        Error::Server { retry_after, .. } => Some(backoff().max(retry_after.unwrap_or_default())),
+        Error::Network { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
+        _ => None,
+    }
+}
+
+/// The clocks count milliseconds, and what the caller is told must not be less than what is kept.
+fn whole_milliseconds(pause: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+}
+
+/// The caller is told when the next request will really be sent, which is a little later than the server's own figure.
+fn with_retry_after(error: Error, pause: Duration) -> Error {
+    match error {
+        Error::RateLimited { server, description, http_status, .. } => Error::RateLimited { server, description, http_status, retry_after: pause },
+        Error::TokenLimit { server, description, http_status, .. } => Error::TokenLimit { server, description, http_status, retry_after: pause },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(retry_after: Option<u64>) -> Error {
+        Error::Server { server: String::new(), description: String::new(), http_status: 503, retry_after: retry_after.map(Duration::from_secs) }
+    }
+
+    fn limited(seconds: u64) -> Error {
+        Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn failures_of_the_server_double_the_pause_up_to_a_minute() {
+        let pauses: Vec<u64> =
+            (1..=9).map(|failures| pause_after(&server(None), failures, 1.0).map_or(0, |pause| pause.as_secs())).collect();
+
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_servers_own_pause_counts_where_it_is_longer() {
+        assert_eq!(pause_after(&server(Some(20)), 1, 0.0), Some(Duration::from_secs(20)));
+        assert_eq!(pause_after(&server(Some(20)), 7, 0.0), Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn retry_after_is_never_shortened_and_lengthened_by_a_tenth_at_most() {
+        assert_eq!(pause_after(&limited(30), 1, 0.0), Some(Duration::from_secs(30)));
+        assert_eq!(pause_after(&limited(30), 5, 1.0), Some(Duration::from_secs(33)));
+    }
+
+    #[test]
+    fn an_error_of_the_caller_is_not_remembered() {
+        assert_eq!(pause_after(&Error::Closed, 1, 0.0), None);
+        assert_eq!(pause_after(&Error::invalid("x", "y", "z"), 1, 0.0), None);
+    }
+}

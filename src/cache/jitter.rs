@@ -1,0 +1,15 @@
+//! Randomness that spreads the refreshes of many processes.
+
+/// A number from 0 to 1.
+///
+/// Seeded afresh at each call: a generator kept in memory is copied by fork, and every worker of a pre-forking server would draw the same numbers.
+pub(crate) fn fraction() -> f64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    if let Ok(since) = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+        hasher.write_u128(since.as_nanos());
+    }
+    fastrand::Rng::with_seed(hasher.finish()).f64()
+}

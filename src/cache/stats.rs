@@ -1,0 +1,66 @@
+//! What a client has done so far, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the client was made. Gets that a wrapper answered from its own kept copy are not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Gets answered from memory.
+    pub hits: u64,
+    /// Gets that waited for a refresh.
+    pub waits: u64,
+    /// Refreshes begun.
+    pub refreshes: u64,
+    /// Token requests that brought a token.
+    pub mints: u64,
+    /// Refreshes that ended in an error.
+    pub mint_failures: u64,
+    /// Gets answered with a live token after a failed refresh.
+    pub stale_served: u64,
+    /// Gets answered with a remembered error.
+    pub cooldown_answers: u64,
+    /// Calls of `invalidate` that dropped a token.
+    pub invalidations: u64,
+}
+
+/// One count that any thread may raise.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counts of a slot but for the hits, which each thread counts beside its own copy of the token.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) waits: Count,
+    pub(crate) refreshes: Count,
+    pub(crate) mints: Count,
+    pub(crate) mint_failures: Count,
+    pub(crate) stale_served: Count,
+    pub(crate) cooldown_answers: Count,
+    pub(crate) invalidations: Count,
+}
+
+impl Counts {
+    pub(crate) fn read(&self, hits: u64) -> Stats {
+        Stats {
+            hits,
+            waits: self.waits.get(),
+            refreshes: self.refreshes.get(),
+            mints: self.mints.get(),
+            mint_failures: self.mint_failures.get(),
+            stale_served: self.stale_served.get(),
+            cooldown_answers: self.cooldown_answers.get(),
+            invalidations: self.invalidations.get(),
+        }
+    }
+}

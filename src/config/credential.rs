@@ -1,0 +1,288 @@
+//! Where the client id and the secret come from, together, at the time of each token request.
+
+use super::setting::{Key, SECRET_LIMIT};
+use crate::error::{Error, printable};
+use crate::grant::{Credential, Credentials};
+use crate::platform;
+use crate::secret::Secret;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Where the id and the secret come from, together.
+#[derive(Clone, Debug)]
+pub(crate) enum CredentialSource {
+    /// Given once, in code or in the environment.
+    Fixed(Credential),
+    /// The secret is in a file, which is read for every token request.
+    ///
+    /// Nothing is kept between two readings: a rotated secret needs no restart, and a forked child inherits no lock. A token
+    /// request costs a thousand times what the reading does.
+    SecretFile {
+        /// The client id that belongs to the secret in the file.
+        client_id: String,
+        /// The file that holds the secret.
+        path: PathBuf,
+    },
+}
+
+impl CredentialSource {
+    /// The client id, which never changes.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Fixed(credential) => &credential.client_id,
+            Self::SecretFile { client_id, .. } => client_id,
+        }
+    }
+}
+
+impl Credentials for CredentialSource {
+    fn current(&self) -> Result<Credential, Error> {
+        match self {
+            Self::Fixed(credential) => Ok(credential.clone()),
+            Self::SecretFile { client_id, path } => Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path)? }),
+        }
+    }
+
+    fn reload(&self, rejected: &Credential) -> Result<Option<Credential>, Error> {
+        if matches!(self, Self::Fixed(_)) {
+            return Ok(None);
+        }
+        let current = self.current()?;
+        Ok((current.client_secret.expose() != rejected.client_secret.expose()).then_some(current))
+    }
+}
+
+/// What the shapes of an id and a secret hint at. A shape is no proof: never a reason to reject anything.
+pub(super) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
+    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with("mdb_sa_sk_"));
+    let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
+    if id_is_a_secret && secret_is_an_id {
+        return Some("The client id and the client secret look swapped.");
+    }
+    if id_is_a_secret {
+        return Some("What is given as the client id looks like a client secret (mdb_sa_sk_…).");
+    }
+    if secret_is_an_id {
+        return Some("What is given as the client secret looks like a client id (mdb_sa_id_…).");
+    }
+    if client_id.is_some_and(is_public_key_like) && client_secret.is_some_and(is_uuid) {
+        return Some(
+            "These look like the public and private part of a programmatic API key, which is another thing: create a service account and use its \
+             client id and secret.",
+        );
+    }
+    None
+}
+
+fn is_public_key_like(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(index, byte)| if matches!(index, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
+}
+
+/// The secret in the file at `path`, without the newline at its end.
+fn read_secret(path: &Path) -> Result<Secret, Error> {
+    let content = read_bounded(path)?;
+    let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
+    let unusable = |problem: &str, hint: &str| not_usable(path, problem, hint);
+    if bytes.is_empty() {
+        return Err(unusable("it is empty", "Write the client secret into it. Replace the file by renaming a complete one over it."));
+    }
+    if bytes.len() > SECRET_LIMIT {
+        return Err(unusable("it is longer than 64 KiB", "Check that it is the file with the client secret."));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(unusable("it begins with a byte order mark", "Save it as plain ASCII or as UTF-8 without a byte order mark."));
+    }
+    match Key::ClientSecret.setting().check("the client secret", bytes) {
+        Ok(text) => Ok(Secret::from(text)),
+        Err(error) => {
+            Err(unusable(&error.to_string(), "The file must hold the client secret and nothing else but one newline at its end."))
+        }
+    }
+}
+
+/// At most so much of the file that it is clear whether it is too long, in memory that is wiped.
+fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    const HINT: &str = "Check the path in client_secret_file (TOKENWELL_CLIENT_SECRET_FILE) and that this user may read the file.";
+    let failed = |error: &std::io::Error| not_usable(path, &error.to_string(), HINT);
+
+    let mut file = platform::open_without_waiting(path).map_err(|error| failed(&error))?;
+    if !file.metadata().map_err(|error| failed(&error))?.is_file() {
+        return Err(not_usable(path, "it is not a regular file", HINT));
+    }
+    // Reading into a buffer of a fixed size leaves no copies behind, as a growing one would.
+    let mut content = Zeroizing::new(vec![0; SECRET_LIMIT + "\r\n".len() + 1]);
+    let mut length = 0;
+    while length < content.len() {
+        match file.read(&mut content[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    content.truncate(length);
+    Ok(content)
+}
+
+fn not_usable(path: &Path, problem: &str, hint: &str) -> Error {
+    let path = printable(&path.to_string_lossy(), 4096);
+    Error::NotConfigured { problem: format!("the client secret file {path} cannot be used: {problem}"), hint: hint.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::error::Status;
+    use std::fs;
+
+    fn source(content: &[u8]) -> (tempfile::TempDir, CredentialSource, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        fs::write(&path, content).unwrap();
+        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: path.clone() };
+        (directory, source, path)
+    }
+
+    #[test]
+    fn one_newline_at_the_end_of_the_file_is_not_part_of_the_secret() {
+        for content in ["canary", "canary\n", "canary\r\n"] {
+            let (_directory, source, _) = source(content.as_bytes());
+
+            let credential = source.current().unwrap();
+
+            assert_eq!(credential.client_secret.expose(), "canary");
+            assert_eq!(credential.client_id, "id");
+        }
+    }
+
+    #[test]
+    fn a_changed_file_brings_the_new_secret_without_a_restart() {
+        let (_directory, source, path) = source(b"first");
+        let first = source.current().unwrap();
+
+        // The same length, and most likely the same time stamp: both must not matter.
+        fs::write(&path, "secnd").unwrap();
+
+        assert_eq!(source.current().unwrap().client_secret.expose(), "secnd");
+        assert_eq!(source.reload(&first).unwrap().unwrap().client_secret.expose(), "secnd");
+    }
+
+    #[test]
+    fn reloading_an_unchanged_file_brings_nothing() {
+        let (_directory, source, _) = source(b"canary\n");
+        let rejected = source.current().unwrap();
+
+        assert!(source.reload(&rejected).unwrap().is_none());
+    }
+
+    #[test]
+    fn reloading_a_fixed_pair_brings_nothing() {
+        let credential = Credential { client_id: "id".to_owned(), client_secret: Secret::from("canary") };
+        let source = CredentialSource::Fixed(credential.clone());
+
+        assert!(source.reload(&credential).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_of_64_kib_is_read_and_a_longer_one_is_not() {
+        let longest = "s".repeat(SECRET_LIMIT);
+        for newline in ["", "\n", "\r\n"] {
+            let (_directory, source, _) = source(format!("{longest}{newline}").as_bytes());
+            assert_eq!(source.current().unwrap().client_secret.expose(), longest);
+        }
+
+        for more in ["s", "s\n", "ssssssssss"] {
+            let (_directory, source, _) = source(format!("{longest}{more}").as_bytes());
+            assert_eq!(source.current().unwrap_err().status(), Status::NotConfigured);
+        }
+    }
+
+    #[test]
+    fn an_unusable_file_is_named_and_its_content_is_not() {
+        let table: [&[u8]; 9] = [
+            b"",
+            b"\n",
+            b"can\nary",
+            b"canary\n\n",
+            b"canary\0",
+            b"can\x1bary",
+            b"canary\xff",
+            b"\xef\xbb\xbfcanary",
+            "can\u{e4}ry canary".as_bytes(),
+        ];
+        for content in table {
+            let (_directory, source, path) = source(content);
+
+            let error = source.current().unwrap_err();
+
+            assert_eq!(error.status(), Status::NotConfigured, "{error}");
+            let shown = format!("{error} {error:?} {}", error.hint());
+            assert!(error.to_string().contains(path.file_name().unwrap().to_str().unwrap()), "{shown}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory_are_errors_that_name_the_path() {
+        let (directory, mut source, path) = source(b"canary");
+        fs::remove_file(&path).unwrap();
+        let missing = source.current().unwrap_err();
+        assert!(missing.status() == Status::NotConfigured && missing.to_string().contains("secret"), "{missing}");
+
+        source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: directory.path().to_owned() };
+        assert_eq!(source.current().unwrap_err().status(), Status::NotConfigured);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let (directory, _, _) = source(b"");
+        let path = directory.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+
+        let error = CredentialSource::SecretFile { client_id: "id".to_owned(), path }.current().unwrap_err();
+
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_is_swapped_leads_to_the_new_secret() {
+        let (directory, _, first) = source(b"first");
+        let (link, second) = (directory.path().join("link"), directory.path().join("second"));
+        std::os::unix::fs::symlink(&first, &link).unwrap();
+        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: link.clone() };
+        assert_eq!(source.current().unwrap().client_secret.expose(), "first");
+
+        fs::write(&second, "second\n").unwrap();
+        std::os::unix::fs::symlink(&second, directory.path().join("new")).unwrap();
+        fs::rename(directory.path().join("new"), &link).unwrap();
+
+        assert_eq!(source.current().unwrap().client_secret.expose(), "second");
+    }
+
+    #[test]
+    fn shapes_hint_at_mix_ups() {
+        let (id, secret) = ("mdb_sa_id_0123456789abcdef01234567", "mdb_sa_sk_0123456789");
+        let hint = |id, secret| mix_up(Some(id), Some(secret)).unwrap_or_default();
+
+        assert_eq!(hint(id, secret), "");
+        assert_eq!(hint("any", "thing"), "");
+        assert!(hint(secret, id).contains("swapped"));
+        assert!(hint(secret, secret).contains("looks like a client secret"));
+        assert!(hint(id, id).contains("looks like a client id"));
+        assert!(hint("abcdefgh", "01234567-89ab-cdef-0123-456789abcdef").contains("programmatic API key"));
+        assert_eq!(hint("abcdefgh", "0123456789abcdef"), "");
+    }
+}

@@ -1,0 +1,88 @@
+//! Which environment variables are read, and in which order.
+//!
+//! The names are in the table of settings; here is how they become sources.
+
+use super::setting::{Family, settings};
+use super::sources::{Entry, Found, Source};
+use crate::secret::Secret;
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Where environment variables are looked up, if anywhere.
+#[derive(Clone, Default)]
+pub(super) enum Environment {
+    /// The environment is not read at all.
+    #[default]
+    Unread,
+    /// The variables of this process.
+    Process,
+    /// A look-up that the program brought along.
+    Given(Lookup),
+}
+
+/// A function from a variable's name to its value.
+pub(super) type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
+
+/// Variables of programmatic API keys: of no use here, but they explain why somebody believes that all is set.
+const API_KEY_VARIABLES: [&str; 6] = [
+    "MONGODB_ATLAS_PUBLIC_KEY",
+    "MONGODB_ATLAS_PUBLIC_API_KEY",
+    "MONGODB_ATLAS_PRIVATE_KEY",
+    "MONGODB_ATLAS_PRIVATE_API_KEY",
+    "MCLI_PUBLIC_API_KEY",
+    "MCLI_PRIVATE_API_KEY",
+];
+
+impl Environment {
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(self, Self::Unread)
+    }
+
+    /// One source for each family of variables, the one that wins first; none where the environment is not read.
+    pub(super) fn sources(&self) -> Vec<Source> {
+        if !self.is_read() {
+            return Vec::new();
+        }
+        Family::ALL.map(|family| self.source(family)).into()
+    }
+
+    /// The variables of programmatic API keys that are set.
+    pub(super) fn api_key_variables(&self) -> Vec<&'static str> {
+        API_KEY_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
+    }
+
+    fn source(&self, family: Family) -> Source {
+        let entries = settings().flat_map(|setting| {
+            let variables = setting.variables_of(family);
+            variables.iter().map(|variable| Entry { key: setting.key, place: variable, found: self.find(variable) })
+        });
+        Source { entries: entries.collect() }
+    }
+
+    fn find(&self, variable: &str) -> Found {
+        let value = match self {
+            Self::Unread => None,
+            Self::Process => std::env::var_os(variable),
+            Self::Given(lookup) => lookup(variable),
+        };
+        let Some(value) = value else { return Found::Nothing };
+        let bytes = Zeroizing::new(value.into_encoded_bytes());
+        match std::str::from_utf8(&bytes) {
+            Ok("") => Found::Empty,
+            Ok(text) => Found::Text(Secret::from(text)),
+            Err(_) => Found::NotUtf8,
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unread => "not read",
+            Self::Process => "of the process",
+            Self::Given(_) => "given by the program",
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! One [`Config`] made of several sources, each of which may have any of the settings.
+//!
+//! A source is a list of places that were looked at and what was found there. The options in code are one, each family of
+//! environment variables is one, and what else can hold settings (a profile in a file) becomes one more in the list.
+
+use super::credential::{CredentialSource, mix_up};
+use super::endpoint::{DEFAULT_BASE, Endpoint};
+use super::setting::{DEFAULT_TIMEOUT, Key, authentication, manual_clock, timeout};
+use super::{ClientAuthentication, Config};
+use crate::error::Error;
+use crate::grant::{Credential, Credentials};
+use crate::secret::Secret;
+use std::path::PathBuf;
+
+/// One source: places in the order in which they are looked at. A setting may have several places, or none.
+pub(super) struct Source {
+    pub(super) entries: Vec<Entry>,
+}
+
+/// One place for one setting.
+pub(super) struct Entry {
+    pub(super) key: Key,
+    /// The option or variable, by name, as messages show it.
+    pub(super) place: &'static str,
+    pub(super) found: Found,
+}
+
+/// What was found at a place. Every value is held like a secret, so that there is one way to handle them.
+pub(super) enum Found {
+    Nothing,
+    /// Counts as nothing; told apart in messages only.
+    Empty,
+    Text(Secret),
+    /// Counts as a value, and is an error once it is the one to use.
+    NotUtf8,
+}
+
+impl Source {
+    fn get(&self, key: Key) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key && entry.is_set())
+    }
+
+    fn credential_places(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| matches!(entry.key, Key::ClientId | Key::ClientSecret | Key::ClientSecretFile))
+    }
+}
+
+impl Entry {
+    fn is_set(&self) -> bool {
+        matches!(self.found, Found::Text(_) | Found::NotUtf8)
+    }
+
+    /// The value, if it is acceptable.
+    fn text(&self) -> Result<&str, Error> {
+        match &self.found {
+            Found::Text(text) => self.key.setting().check(self.place, text.expose().as_bytes()),
+            Found::NotUtf8 => Err(Error::invalid(self.place, "is not UTF-8", "Give the value as UTF-8 text.")),
+            Found::Nothing | Found::Empty => Err(Error::internal(format!("{} was used without being set", self.place))),
+        }
+    }
+
+    fn described(&self) -> String {
+        let found = match self.found {
+            Found::Nothing => "not set",
+            Found::Empty => "empty",
+            Found::Text(_) | Found::NotUtf8 => "set",
+        };
+        format!("{} ({found})", self.place)
+    }
+}
+
+/// Makes the configuration; the first of the `sources` wins. `circumstances` only shape the message when there is no credential.
+pub(super) fn resolve(sources: &[Source], circumstances: &Circumstances) -> Result<Config, Error> {
+    let pair = Pair::find(sources, circumstances)?;
+    let server = Server::find(sources)?;
+    let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.usual_authentication);
+    Ok(Config {
+        credentials: pair.credentials(authentication)?,
+        token_endpoint: server.token_endpoint,
+        revocation_endpoint: server.revocation_endpoint,
+        api_base: server.api_base,
+        authentication,
+        scope: first(sources, Key::Scope, owned)?,
+        audience: first(sources, Key::Audience, owned)?,
+        resource: first(sources, Key::Resource, owned)?,
+        timeout: first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT),
+        ca_file: first(sources, Key::CaFile, owned)?.map(PathBuf::from),
+        manual_clock_ms: first(sources, Key::ManualClock, manual_clock)?,
+    })
+}
+
+/// What else there is to say when no credential was found.
+pub(super) struct Circumstances {
+    pub(super) environment_is_read: bool,
+    /// The variables of programmatic API keys that are set.
+    pub(super) api_key_variables: Vec<&'static str>,
+}
+
+/// The value of `key` from the first source that has it.
+fn first<T>(sources: &[Source], key: Key, parse: impl Fn(&str, &str) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    let entry = sources.iter().find_map(|source| source.get(key));
+    entry.map(|entry| parse(entry.place, entry.text()?)).transpose()
+}
+
+fn owned(_place: &str, text: &str) -> Result<String, Error> {
+    Ok(text.to_owned())
+}
+
+/// An id and what holds its secret, both from one source.
+struct Pair<'a> {
+    id: &'a Entry,
+    secret: &'a Entry,
+}
+
+impl<'a> Pair<'a> {
+    fn find(sources: &'a [Source], circumstances: &Circumstances) -> Result<Self, Error> {
+        let Some(source) = sources.iter().find(|source| source.credential_places().any(Entry::is_set)) else {
+            return Err(nothing_found(sources, circumstances));
+        };
+        match (source.get(Key::ClientId), source.get(Key::ClientSecret), source.get(Key::ClientSecretFile)) {
+            (_, Some(secret), Some(file)) => Err(Error::NotConfigured {
+                problem: format!("{} and {} are both set, and there can be only one secret", secret.place, file.place),
+                hint: format!("Take away one of {} and {}.", secret.place, file.place),
+            }),
+            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { id, secret }),
+            (Some(id), None, None) => Err(half_found(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
+            (None, Some(half), None) | (None, None, Some(half)) => Err(half_found(sources, source, half, &[Key::ClientId])),
+            (None, None, None) => Err(Error::internal("a source had a credential and then had none")),
+        }
+    }
+
+    fn credentials(&self, authentication: ClientAuthentication) -> Result<CredentialSource, Error> {
+        let client_id = self.id.text()?.to_owned();
+        let secret = self.secret.text()?;
+        if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
+            return Err(Error::invalid(
+                self.id.place,
+                "holds a `:`, which ends the id in raw HTTP Basic authentication (RFC 7617 section 2)",
+                "No Atlas client id holds one. For another server set auth_method to client_secret_basic or client_secret_post.",
+            ));
+        }
+        if self.secret.key == Key::ClientSecret {
+            return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret) }));
+        }
+        let source = CredentialSource::SecretFile { client_id, path: PathBuf::from(secret) };
+        // Better now than at the first token: a configuration that exists can be used.
+        source.current()?;
+        Ok(source)
+    }
+}
+
+fn half_found(sources: &[Source], source: &Source, half: &Entry, missing: &[Key]) -> Error {
+    let places = |source: &Source, set: bool| -> Vec<&'static str> {
+        source.entries.iter().filter(|entry| missing.contains(&entry.key) && (!set || entry.is_set())).map(|entry| entry.place).collect()
+    };
+    let here = places(source, false).join(" or ");
+    let elsewhere: Vec<_> = sources.iter().filter(|other| !std::ptr::eq(*other, source)).flat_map(|other| places(other, true)).collect();
+    let verb = if elsewhere.len() == 1 { "is" } else { "are" };
+    let elsewhere = if elsewhere.is_empty() {
+        String::new()
+    } else {
+        format!("; {} {verb} set, but an id and a secret are never taken from two sources", elsewhere.join(", "))
+    };
+    let shape = match (&half.found, half.key) {
+        (Found::Text(text), Key::ClientId) => mix_up(Some(text.expose()), None),
+        (Found::Text(text), Key::ClientSecret) => mix_up(None, Some(text.expose())),
+        _ => None,
+    };
+    let shape = shape.map(|hint| format!(" {hint}")).unwrap_or_default();
+    Error::NotConfigured {
+        problem: format!("{} is set without {here}{elsewhere}", half.place),
+        hint: format!("Set {here} as well, or take away {}.{shape}", half.place),
+    }
+}
+
+fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
+    let looked_at: Vec<_> = sources.iter().flat_map(Source::credential_places).map(Entry::described).collect();
+    let mut problem = format!("there is no client id and secret; looked at {}", looked_at.join(", "));
+    let mut hint = if circumstances.environment_is_read {
+        "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options client_id and client_secret, to those of a service account.".to_owned()
+    } else {
+        problem.push_str("; the environment was not read");
+        "Set the options client_id and client_secret, or have the environment read: make the client with its from-environment constructor."
+            .to_owned()
+    };
+    if !circumstances.api_key_variables.is_empty() {
+        let variables = circumstances.api_key_variables.join(", ");
+        hint = format!(
+            "A programmatic API key ({variables}) is another thing and cannot get tokens: create a service account in Atlas. {hint}"
+        );
+    }
+    Error::NotConfigured { problem, hint }
+}
+
+/// The server that gets the secret: all its URLs, and how it usually wants the client to authenticate.
+struct Server {
+    token_endpoint: Endpoint,
+    revocation_endpoint: Option<Endpoint>,
+    api_base: Option<Endpoint>,
+    usual_authentication: ClientAuthentication,
+}
+
+impl Server {
+    fn find(sources: &[Source]) -> Result<Self, Error> {
+        let naming = sources.iter().position(|source| source.get(Key::BaseUrl).is_some() || source.get(Key::TokenUrl).is_some());
+        // A source below the one that names the server cannot send the secret to a second server.
+        let trusted = naming.map_or(sources, |index| &sources[..=index]);
+        let revocation = first(trusted, Key::RevocationUrl, Endpoint::full)?;
+
+        let source = naming.map(|index| &sources[index]);
+        match (source.and_then(|source| source.get(Key::BaseUrl)), source.and_then(|source| source.get(Key::TokenUrl))) {
+            (Some(base), Some(token)) => Err(Error::NotConfigured {
+                problem: format!("{} and {} are both set, and they name the server in two ways", base.place, token.place),
+                hint: format!(
+                    "Keep {} for MongoDB Atlas, or {} for another OAuth 2.0 server, and take away the other.",
+                    base.place, token.place
+                ),
+            }),
+            (Some(base), None) => Ok(Self::atlas(Endpoint::base(base.place, base.text()?)?, revocation)),
+            (None, Some(token)) => Ok(Self {
+                token_endpoint: Endpoint::full(token.place, token.text()?)?,
+                revocation_endpoint: revocation,
+                api_base: None,
+                usual_authentication: ClientAuthentication::Basic,
+            }),
+            (None, None) => Ok(Self::atlas(Endpoint::base("base_url", DEFAULT_BASE)?, revocation)),
+        }
+    }
+
+    fn atlas(base: Endpoint, revocation: Option<Endpoint>) -> Self {
+        Self {
+            token_endpoint: base.token_endpoint(),
+            revocation_endpoint: Some(revocation.unwrap_or_else(|| base.revocation_endpoint())),
+            api_base: Some(base),
+            usual_authentication: ClientAuthentication::BasicRaw,
+        }
+    }
+}

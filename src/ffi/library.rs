@@ -1,0 +1,56 @@
+//! What the library says of itself.
+
+use crate::error::Status;
+use std::ffi::c_char;
+
+/// The version of this ABI. It changes when a function or struct of it changes its meaning; additions leave it as it is.
+pub const TOKENWELL_ABI_VERSION: u32 = 1;
+
+/// The version of the ABI that the loaded library speaks: compare it with the TOKENWELL_ABI_VERSION that you were built for. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenwell_abi_version() -> u32 {
+    TOKENWELL_ABI_VERSION
+}
+
+/// The version of the library: "0.1.0". A static, NUL-terminated text. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenwell_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// The name of a status number: "RATE_LIMITED"; "UNKNOWN" for a number that this version does not know. A static, NUL-terminated text. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn tokenwell_status_name(status: i32) -> *const c_char {
+    let name = match Status::from_code(status) {
+        Some(Status::Ok) => c"OK",
+        Some(Status::InvalidArgument) => c"INVALID_ARGUMENT",
+        Some(Status::NotConfigured) => c"NOT_CONFIGURED",
+        Some(Status::CredentialRejected) => c"CREDENTIAL_REJECTED",
+        Some(Status::TokenLimit) => c"TOKEN_LIMIT",
+        Some(Status::RateLimited) => c"RATE_LIMITED",
+        Some(Status::Network) => c"NETWORK",
+        Some(Status::Tls) => c"TLS",
+        Some(Status::Deadline) => c"DEADLINE",
+        Some(Status::Server) => c"SERVER",
+        Some(Status::Protocol) => c"PROTOCOL",
+        Some(Status::Refused) => c"REFUSED",
+        Some(Status::Closed) => c"CLOSED",
+        Some(Status::Internal) => c"INTERNAL",
+        None => c"UNKNOWN",
+    };
+    name.as_ptr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c_and_rust_know_a_status_by_the_same_name() {
+        for code in 0..=13 {
+            // SAFETY: the function returns static, NUL-terminated texts.
+            let name = unsafe { std::ffi::CStr::from_ptr(tokenwell_status_name(code)) };
+            assert_eq!(name.to_str().ok(), Status::from_code(code).map(Status::name));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Log lines to a callback, for C.
+
+use super::boundary::boundary;
+use super::error::tokenwell_error;
+use crate::error::{Error, Status};
+use arc_swap::ArcSwapOption;
+use once_cell::sync::OnceCell;
+use std::ffi::{c_char, c_void};
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Receives one log line: `level` is 1 for errors, 2 for warnings, 3 for information, 4 for details; `message` is UTF-8 of `message_len` bytes with a
+/// NUL behind them, valid during the call. It may be called from any thread, from several at once, and must not call into tokenwell.
+pub type tokenwell_log_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char, message_len: usize)>;
+
+/// Sends log lines to `callback`, in place of an earlier one. No line ever holds a secret or a token.
+///
+/// `callback` may be NULL: then nothing is logged from now on. When this returns the earlier callback is not running and will not be called again, so its
+/// `user_data`, which may be NULL, may be freed. `max_level`: the most detailed level that is wanted, 1 to 4. `error` may be NULL; on failure
+/// it receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. For the whole process; may be called from any thread, but not
+/// from inside a callback. Since 0.1.
+///
+/// # Safety
+/// `callback` must be callable with `user_data` from any thread until it is replaced; `error` must be NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_log_set(
+    callback: tokenwell_log_callback,
+    user_data: *mut c_void,
+    max_level: i32,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary(error, || {
+        let Some(callback) = callback else {
+            replace(None);
+            return Ok(());
+        };
+        let max_level = level_of(max_level)?;
+        static INSTALLED: OnceCell<()> = OnceCell::new();
+        INSTALLED
+            .get_or_try_init(|| tracing::subscriber::set_global_default(ToCallback))
+            .map_err(|_| Error::internal("the library's log is already taken"))?;
+        replace(Some(Arc::new(Sink { callback, user_data, max_level, pid: std::process::id(), running: AtomicUsize::new(0) })));
+        Ok(())
+    })
+}
+
+static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
+
+#[derive(Debug)]
+struct Sink {
+    callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char, usize),
+    user_data: *mut c_void,
+    max_level: Level,
+    pid: u32,
+    running: AtomicUsize,
+}
+
+// SAFETY: `tokenwell_log_set` demands of its caller that the callback may be called with `user_data` from any thread.
+unsafe impl Send for Sink {}
+// SAFETY: as above; the other members are plain data and an atomic.
+unsafe impl Sync for Sink {}
+
+fn replace(sink: Option<Arc<Sink>>) {
+    let Some(earlier) = SINK.swap(sink) else { return };
+    // In a forked child the threads that were inside the parent's callback do not exist, and nobody would lower the count.
+    while earlier.pid == std::process::id() && earlier.running.load(Ordering::SeqCst) > 0 {
+        std::thread::yield_now();
+    }
+}
+
+fn level_of(number: i32) -> Result<Level, Error> {
+    match number {
+        1 => Ok(Level::ERROR),
+        2 => Ok(Level::WARN),
+        3 => Ok(Level::INFO),
+        4 => Ok(Level::DEBUG),
+        other => Err(Error::invalid("max_level", format!("is {other}"), "Pass 1 (errors), 2 (warnings), 3 (information) or 4 (details).")),
+    }
+}
+
+fn number_of(level: &Level) -> i32 {
+    match *level {
+        Level::ERROR => 1,
+        Level::WARN => 2,
+        Level::INFO => 3,
+        _ => 4,
+    }
+}
+
+/// Sends the events of this crate, and of no other, to the callback.
+struct ToCallback;
+
+impl Subscriber for ToCallback {
+    /// Without this, tracing would ask once for each place that logs and remember the answer for ever, whoever listens later.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata) && SINK.load().as_ref().is_some_and(|sink| *metadata.level() <= sink.max_level)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let Some(sink) = SINK.load_full() else { return };
+        sink.running.fetch_add(1, Ordering::SeqCst);
+        // Looked at after the count was raised: `replace` either sees the count or this sees that the sink was replaced.
+        let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
+        if current && *event.metadata().level() <= sink.max_level {
+            let mut line = Line::default();
+            event.record(&mut line);
+            let text = line.0.replace('\0', "\\u{0}") + "\0";
+            // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is replaced, and it has not been.
+            unsafe { (sink.callback)(sink.user_data, number_of(event.metadata().level()), text.as_ptr().cast(), text.len() - 1) };
+        }
+        sink.running.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+    fn enter(&self, _span: &Id) {}
+    fn exit(&self, _span: &Id) {}
+}
+
+/// Libraries beneath log headers and URLs at their finer levels; those must not leave the process.
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && metadata.target().starts_with("tokenwell")
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let separator = if self.0.is_empty() { "" } else { " " };
+        // Writing to a String cannot fail.
+        let _ = if field.name() == "message" { write!(self.0, "{separator}{value:?}") } else { write!(self.0, "{separator}{}={value:?}", field.name()) };
+    }
+}

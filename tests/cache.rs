@@ -1,0 +1,256 @@
+//! One get: what is kept, what is refreshed behind the caller's back, what is asked for again.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use support::{HOUR, bench, minted, unavailable};
+use tokenwell::grant::GrantedLifetime;
+use tokenwell::{Error, Status, TokenOptions};
+
+fn any() -> TokenOptions {
+    TokenOptions::default()
+}
+
+#[test]
+fn a_token_is_kept_until_it_is_due() {
+    let bench = bench();
+
+    let first = bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(49 * 60 - 1));
+    let second = bench.client.token(&any()).unwrap();
+
+    assert_eq!(first.value(), second.value());
+    assert_eq!(bench.server.requests(), 1);
+    assert_eq!(bench.client.stats().hits, 1);
+}
+
+#[test]
+fn ten_thousand_gets_across_three_expiries_make_four_requests() {
+    let bench = bench();
+
+    for get in 0..10_000 {
+        if get % 2_500 == 0 && get > 0 {
+            bench.clock.advance(HOUR);
+        }
+        bench.client.token(&any()).unwrap();
+    }
+
+    assert_eq!(bench.server.requests(), 4);
+}
+
+#[test]
+fn a_due_token_is_handed_out_while_its_refresh_hangs() {
+    let bench = bench();
+    let first = bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+    bench.server.gate.shut();
+
+    let during = bench.client.token(&any()).unwrap();
+    bench.server.wait_for_requests(2);
+    let still = bench.client.token(&any()).unwrap();
+
+    assert_eq!(during.value(), first.value());
+    assert_eq!(still.value(), first.value());
+    assert_eq!(bench.server.requests(), 2, "one refresh behind all callers");
+
+    bench.server.gate.open();
+    let generation = first.generation();
+    while bench.client.generation().load(Ordering::Acquire) == generation {
+        std::thread::yield_now();
+    }
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_live_token_survives_a_failed_refresh() {
+    let bench = bench();
+    let first = bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+    bench.server.then_fail(unavailable());
+
+    let during = bench.client.token(&any()).unwrap();
+    while bench.client.stats().mint_failures == 0 {
+        std::thread::yield_now();
+    }
+    let after = bench.client.token(&any()).unwrap();
+
+    assert_eq!((during.value(), after.value()), (first.value(), first.value()));
+}
+
+#[test]
+fn a_dead_token_is_never_handed_out() {
+    let bench = bench();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(HOUR);
+    bench.server.then_fail(unavailable());
+
+    let error = bench.client.token(&any()).unwrap_err();
+
+    assert_eq!(error.status(), Status::Server);
+}
+
+#[test]
+fn i33_a_wall_clock_that_jumps_ahead_ends_the_token() {
+    let bench = bench();
+    bench.client.token(&any()).unwrap();
+
+    bench.clock.set_wall(support::START_MS + 3_600_000);
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn more_life_than_is_left_brings_a_new_token() {
+    let bench = bench();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(40 * 60));
+
+    let longer = bench.client.token(&any().min_ttl(Duration::from_secs(30 * 60))).unwrap();
+
+    assert_eq!(longer.value(), "token-2");
+}
+
+#[test]
+fn more_life_than_tokens_have_is_an_error_that_costs_one_request_at_most() {
+    let bench = bench();
+    let two_hours = any().min_ttl(2 * HOUR);
+
+    let cold = bench.client.token(&two_hours).unwrap_err();
+    let warm = bench.client.token(&two_hours).unwrap_err();
+
+    assert_eq!((cold.status(), warm.status()), (Status::InvalidArgument, Status::InvalidArgument));
+    assert!(warm.to_string().contains("7200 s") && warm.to_string().contains("3600 s"), "{warm}");
+    assert_eq!(bench.server.requests(), 1);
+}
+
+#[test]
+fn a_forced_refresh_brings_another_token() {
+    let bench = bench();
+    bench.client.token(&any()).unwrap();
+
+    let forced = bench.client.token(&any().force_refresh(true)).unwrap();
+
+    assert_eq!(forced.value(), "token-2");
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_server_that_gives_out_the_same_token_again_is_asked_once() {
+    let bench = bench();
+    for _ in 0..2 {
+        bench.server.then(|| Ok(minted("same", GrantedLifetime::Stated(HOUR))));
+    }
+    bench.client.token(&any()).unwrap();
+
+    let forced = bench.client.token(&any().force_refresh(true)).unwrap();
+
+    assert_eq!(forced.value(), "same");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn a_token_that_must_not_be_kept_serves_its_caller_only() {
+    let bench = bench();
+    bench.server.then(|| Ok(minted("fleeting", GrantedLifetime::DoNotCache)));
+
+    let first = bench.client.token(&any()).unwrap();
+    let second = bench.client.token(&any()).unwrap();
+
+    assert_eq!((first.value(), second.value()), ("fleeting", "token-1"));
+}
+
+#[test]
+fn a_token_of_unstated_life_is_kept_for_five_minutes() {
+    let bench = bench();
+    bench.server.then(|| Ok(minted("unstated", GrantedLifetime::Unstated)));
+
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(230));
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "unstated");
+    bench.clock.advance(Duration::from_secs(70));
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn invalidating_drops_that_very_token_and_no_other() {
+    let bench = bench();
+    let first = bench.client.token(&any()).unwrap();
+
+    assert!(!bench.client.invalidate("another").unwrap());
+    assert_eq!(bench.client.token(&any()).unwrap().value(), first.value());
+    assert!(bench.client.invalidate(first.value()).unwrap());
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+    assert!(!bench.client.invalidate(first.value()).unwrap(), "it is gone already");
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn the_generation_changes_when_and_only_when_the_token_does() {
+    let bench = bench();
+    let generation = || bench.client.generation().load(Ordering::Acquire);
+    let before = generation();
+
+    let token = bench.client.token(&any()).unwrap();
+    let with_token = generation();
+    bench.client.token(&any()).unwrap();
+    let after_hit = generation();
+    bench.client.invalidate("another").unwrap();
+    let after_other = generation();
+    bench.client.invalidate(token.value()).unwrap();
+    let after_invalidation = generation();
+
+    assert_eq!(before, 0);
+    assert_eq!((with_token, after_hit, after_other), (1, 1, 1));
+    assert_eq!(token.generation(), 1);
+    assert_eq!(after_invalidation, 2);
+}
+
+#[test]
+fn revoking_drops_the_token_whatever_the_server_says() {
+    let bench = bench();
+    let token = bench.client.token(&any()).unwrap();
+    *bench.server.revocation.lock().unwrap() = Some(unavailable());
+
+    let error = bench.client.revoke(None).unwrap_err();
+
+    assert_eq!(error.status(), Status::Server);
+    assert_eq!(bench.server.revoked(), [token.value()]);
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn revoking_without_a_token_asks_nobody() {
+    let bench = bench();
+
+    bench.client.revoke(None).unwrap();
+
+    assert!(bench.server.revoked().is_empty());
+}
+
+#[test]
+fn a_closed_client_hands_out_nothing() {
+    let bench = bench();
+    let token = bench.client.token(&any()).unwrap();
+
+    bench.client.close();
+    bench.client.close();
+
+    assert!(matches!(bench.client.token(&any()), Err(Error::Closed)));
+    assert!(matches!(bench.client.invalidate(token.value()), Err(Error::Closed)));
+    assert!(matches!(bench.client.revoke(None), Err(Error::Closed)));
+    assert_eq!(token.value(), "token-1", "a token outlives its client");
+}
+
+#[test]
+fn a_refresh_that_panics_is_an_error_and_not_a_hang() {
+    let bench = bench();
+    bench.server.then(|| panic!("planted"));
+
+    let error = bench.client.token(&any()).unwrap_err();
+
+    assert_eq!(error.status(), Status::Internal);
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}

@@ -1,0 +1,133 @@
+//! After a refusal nobody asks again before its time, and everybody is told why and until when.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{FakeServer, RotatingCredentials, START_MS, bench, client_of, rate_limited, rejected, unavailable};
+use tokenwell::clock::ManualClock;
+use tokenwell::store::NoStore;
+use tokenwell::{Error, Status, TokenOptions};
+
+fn any() -> TokenOptions {
+    TokenOptions::default()
+}
+
+#[test]
+fn after_a_429_nobody_asks_before_retry_after() {
+    let bench = bench();
+    bench.server.then_fail(rate_limited(30));
+
+    let first = bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(Duration::from_secs(10));
+    let second = bench.client.token(&any()).unwrap_err();
+    let forced = bench.client.token(&any().force_refresh(true)).unwrap_err();
+
+    let promised = first.retry_after().unwrap();
+    assert!((30.0..=33.0).contains(&promised.as_secs_f64()), "{promised:?}");
+    for error in [&second, &forced] {
+        assert_eq!((error.status(), error.http_status()), (Status::RateLimited, Some(429)));
+        assert_eq!(error.retry_after(), Some(promised - Duration::from_secs(10)));
+    }
+    assert!(second.to_string().contains("10 s ago"), "{second}");
+    assert_eq!(bench.server.requests(), 1);
+    assert_eq!(bench.client.stats().cooldown_answers, 2);
+}
+
+#[test]
+fn whoever_waits_as_long_as_told_is_served() {
+    let bench = bench();
+    bench.server.then_fail(rate_limited(30));
+
+    let error = bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(error.retry_after().unwrap());
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_wall_clock_set_back_does_not_lengthen_a_cooldown() {
+    let bench = bench();
+    bench.server.then_fail(rate_limited(30));
+    bench.client.token(&any()).unwrap_err();
+
+    bench.clock.advance(Duration::from_secs(33));
+    bench.clock.set_wall(START_MS - 3_600_000);
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_rejected_client_is_remembered_for_thirty_seconds() {
+    let bench = bench();
+    bench.server.then_fail(rejected());
+
+    bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(Duration::from_millis(29_999));
+    let error = bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(Duration::from_millis(1));
+
+    assert_eq!(error.status(), Status::CredentialRejected);
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn failures_in_a_row_lengthen_the_pause_and_a_success_forgets_them() {
+    let bench = bench();
+    for _ in 0..3 {
+        bench.server.then_fail(unavailable());
+    }
+    for pause in [1, 2, 4] {
+        bench.client.token(&any()).unwrap_err();
+        bench.clock.advance(Duration::from_millis(pause * 1000 - 1));
+        assert!(matches!(bench.client.token(&any()), Err(Error::Cooldown { .. })), "{pause} s");
+        bench.clock.advance(Duration::from_millis(1));
+    }
+    bench.client.token(&any()).unwrap();
+
+    bench.server.then_fail(unavailable());
+    bench.client.token(&any().force_refresh(true)).unwrap_err();
+    bench.clock.advance(Duration::from_secs(1));
+
+    assert_eq!(bench.client.token(&any().force_refresh(true)).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_cooldown_does_not_keep_a_live_token_from_anybody() {
+    let bench = bench();
+    let live = bench.client.token(&any()).unwrap();
+    bench.server.then_fail(rate_limited(300));
+    bench.client.token(&any().force_refresh(true)).unwrap_err();
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), live.value());
+}
+
+#[test]
+fn another_secret_is_tried_at_once_after_a_rejection() {
+    let secret = Arc::new(Mutex::new("old".to_owned()));
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let server = FakeServer::new();
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(RotatingCredentials(Arc::clone(&secret))));
+    server.then_fail(rejected());
+    client.token(&any()).unwrap_err();
+
+    *secret.lock().unwrap() = "new".to_owned();
+
+    assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_secret_that_changes_during_the_refresh_is_tried_in_the_same_get() {
+    let secret = Arc::new(Mutex::new("old".to_owned()));
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let server = FakeServer::new();
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(RotatingCredentials(Arc::clone(&secret))));
+    server.then(move || {
+        *secret.lock().unwrap() = "new".to_owned();
+        Err(rejected())
+    });
+
+    assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+    assert_eq!(server.requests(), 2);
+}

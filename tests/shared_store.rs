@@ -1,0 +1,195 @@
+//! What the cache makes of a store: it shares, and a store that fails costs nobody the token.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+use support::{Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, client_of, minted, rate_limited};
+use tokenwell::clock::ManualClock;
+use tokenwell::grant::GrantedLifetime;
+use tokenwell::{Client, Status, TokenOptions};
+
+fn any() -> TokenOptions {
+    TokenOptions::default()
+}
+
+/// Two processes, as far as the cache can tell: two clients over one store, one server and one clock.
+fn two() -> (Bench, Client, Arc<FakeStore>) {
+    let store = Arc::new(FakeStore::default());
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let server = FakeServer::new();
+    let client = client_of(&clock, &server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+    let other = client_of(&clock, &server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+    (Bench { client, clock, server }, other, store)
+}
+
+#[test]
+fn the_second_process_takes_the_first_ones_token() {
+    let (bench, other, _) = two();
+
+    let first = bench.client.token(&any()).unwrap();
+    let second = other.token(&any()).unwrap();
+
+    assert_eq!(first.value(), second.value());
+    assert_eq!(first.expires_at(), second.expires_at());
+    assert_eq!(bench.server.requests(), 1);
+}
+
+#[test]
+fn a_forced_refresh_takes_a_token_that_another_process_made_since() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    bench.client.token(&any().force_refresh(true)).unwrap();
+
+    let forced = other.token(&any().force_refresh(true)).unwrap();
+
+    assert_eq!(forced.value(), "token-2");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn an_invalidated_token_is_gone_for_new_processes_too() {
+    let (bench, other, store) = two();
+    let token = bench.client.token(&any()).unwrap();
+
+    bench.client.invalidate(token.value()).unwrap();
+
+    assert!(store.only_record().token.is_none());
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn after_a_401_a_newer_token_of_another_process_is_taken() {
+    let (bench, other, _) = two();
+    let old = bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    other.token(&any().force_refresh(true)).unwrap();
+
+    bench.client.invalidate(old.value()).unwrap();
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn a_turned_down_token_is_not_taken_back_from_a_store_that_could_not_drop_it() {
+    let (bench, _, store) = two();
+    let token = bench.client.token(&any()).unwrap();
+    *store.locked_by_another.lock().unwrap() = true;
+
+    bench.client.invalidate(token.value()).unwrap();
+
+    assert_eq!(store.only_record().token.unwrap().value.expose(), token.value());
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_due_token_in_the_store_is_refreshed_once_for_all() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+
+    for client in [&bench.client, &other] {
+        let before = client.generation().load(std::sync::atomic::Ordering::Acquire);
+        assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+        while client.generation().load(std::sync::atomic::Ordering::Acquire) == before {
+            std::thread::yield_now();
+        }
+        assert_eq!(client.token(&any()).unwrap().value(), "token-2");
+    }
+
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn a_refusal_holds_for_every_process() {
+    let (bench, other, _) = two();
+    bench.server.then_fail(rate_limited(30));
+    bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(Duration::from_secs(10));
+
+    let error = other.token(&any()).unwrap_err();
+
+    assert_eq!((error.status(), error.http_status()), (Status::RateLimited, Some(429)));
+    let left = error.retry_after().unwrap().as_secs_f64();
+    assert!((20.0..=23.0).contains(&left), "{left}");
+    assert_eq!(bench.server.requests(), 1);
+}
+
+#[test]
+fn a_refusal_leaves_the_stored_token_where_it_is() {
+    let (bench, _, store) = two();
+    let token = bench.client.token(&any()).unwrap();
+    bench.server.then_fail(rate_limited(30));
+
+    bench.client.token(&any().force_refresh(true)).unwrap_err();
+
+    let record = store.only_record();
+    assert_eq!(record.token.unwrap().value.expose(), token.value());
+    assert!(record.cooldown.is_some());
+}
+
+#[test]
+fn a_success_ends_the_shared_cooldown() {
+    let (bench, _, store) = two();
+    bench.server.then_fail(rate_limited(30));
+    let error = bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(error.retry_after().unwrap());
+
+    bench.client.token(&any()).unwrap();
+
+    assert!(store.only_record().cooldown.is_none());
+}
+
+#[test]
+fn a_broken_store_costs_nobody_the_token() {
+    let (bench, other, store) = two();
+    *store.broken.lock().unwrap() = true;
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+    assert!(bench.client.invalidate("token-1").unwrap());
+}
+
+#[test]
+fn a_lock_that_another_process_keeps_costs_nobody_the_token() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn i33_a_stored_token_from_the_future_is_a_miss() {
+    let (bench, other, store) = two();
+    bench.client.token(&any()).unwrap();
+    store.change(|record| {
+        let token = record.token.as_mut().unwrap();
+        token.obtained_at_ms += 1;
+    });
+
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_token_of_unstated_life_is_not_shared() {
+    let (bench, other, _) = two();
+    bench.server.then(|| Ok(minted("unstated", GrantedLifetime::Unstated)));
+    bench.client.token(&any()).unwrap();
+
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_dead_token_in_the_store_is_a_miss() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(HOUR);
+
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+}
