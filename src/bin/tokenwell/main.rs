@@ -35,6 +35,7 @@ Examples:
 
   Try it without an account: run Atlas in a box and use the credentials that it prints
     tokenwell emulator > emulator.env &
+    until [ -s emulator.env ]; do sleep 0.1; done
     set -a; . ./emulator.env; set +a
 
 Exit codes:
