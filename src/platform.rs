@@ -132,9 +132,15 @@ pub(crate) fn exposure(_metadata: &Metadata) -> Exposure {
     Exposure { stranger: None, readable: false, writable: false }
 }
 
+/// A path as one word of a command.
+pub(crate) fn quoted(path: &str) -> String {
+    if cfg!(unix) { format!("'{}'", path.replace('\'', r"'\''")) } else { format!("\"{path}\"") }
+}
+
 /// How to make it private again, as a command.
 pub(crate) fn closing_command(path: &str, mode: &str) -> String {
-    if cfg!(unix) { format!("chmod {mode} '{path}'") } else { format!("icacls \"{path}\" /inheritance:r /grant:r \"%USERNAME%\":F") }
+    let path = quoted(path);
+    if cfg!(unix) { format!("chmod {mode} {path}") } else { format!("icacls {path} /inheritance:r /grant:r \"%USERNAME%\":F") }
 }
 
 /// Makes a file for writing that nobody else may open; an error if there is one already.

@@ -54,7 +54,7 @@ impl Fields<'_> {
     }
 
     fn made(&self, key: Key, name: &str, text: Secret) -> Entry {
-        let line = self.fields.iter().find(|field| field.key == name).map(|field| format!(", line {}", field.line)).unwrap_or_default();
+        let line = self.fields.iter().find(|field| field.key == name).map(|field| format!(":{}", field.line)).unwrap_or_default();
         let place = format!("{name} in profile {} of {}{line}", self.name, shown(self.path));
         Entry { key, place: place.into(), found: Found::Text(text), in_keyring: false }
     }

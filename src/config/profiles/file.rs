@@ -90,7 +90,7 @@ impl Text {
     pub(super) fn text(&self) -> Result<&str, Error> {
         std::str::from_utf8(&self.content).map_err(|error| {
             let line = line_of(&self.content, error.valid_up_to());
-            Error::invalid(format!("{}, line {line}", shown(&self.path)), "is not UTF-8", "Save the file as UTF-8 text.")
+            Error::invalid(format!("{}:{line}", shown(&self.path)), "is not UTF-8", "Save the file as UTF-8 text.")
         })
     }
 
@@ -130,7 +130,7 @@ impl Text {
 
     /// What the parser says, without the line that it is about: that may hold a secret.
     pub(super) fn not_toml(&self, text: &str, message: &str, span: Option<Range<usize>>) -> Error {
-        let line = span.map(|span| format!(", line {}", line_of(text.as_bytes(), span.start))).unwrap_or_default();
+        let line = span.map(|span| format!(":{}", line_of(text.as_bytes(), span.start))).unwrap_or_default();
         Error::invalid(
             format!("{}{line}", shown(&self.path)),
             format!("is not TOML: {}", printable(message, 200)),
@@ -204,7 +204,7 @@ pub(super) fn judge(path: &str, exposure: Exposure, holds_secret: bool) -> Resul
     if let Some(stranger) = exposure.stranger {
         return Err(refused(
             format!("{path} belongs to user {stranger}, who could change where the secret is sent"),
-            format!("Make it the file of the user that this program runs as: chown \"$(id -u)\" '{path}' && {command}"),
+            format!("Make it the file of the user that this program runs as: chown \"$(id -u)\" {} && {command}", platform::quoted(path)),
         ));
     }
     if exposure.writable {

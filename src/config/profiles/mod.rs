@@ -8,6 +8,11 @@
 mod atlas_cli;
 mod file;
 mod own;
+#[cfg(feature = "cli")]
+mod writer;
+
+#[cfg(feature = "cli")]
+pub use writer::{ConfigFile, KeyringOutcome, Profile, Removed, SecretPlace, Stored, remove_profile, store_profile};
 
 use super::environment::Environment;
 use super::keyring::{self, Keyring};
@@ -152,7 +157,10 @@ impl Candidate {
     fn ask_keyring(&mut self, keyring: &Arc<dyn Keyring>, service: &str, accounts: &[&'static str]) {
         let place = |account: &str| format!("the keyring (service {service}, account {account})");
         match keyring::read_within(keyring, service, accounts) {
-            Err(error) => self.source.finding = Some(format!("not there: {}; {error}", accounts.join(" and "))),
+            Err(error) => {
+                let verb = if accounts.len() == 1 { "is" } else { "are" };
+                self.source.finding = Some(format!("{} {verb} not there, and {error}", accounts.join(" and ")));
+            }
             Ok(secrets) => {
                 let mut missing = Vec::new();
                 for (account, secret) in accounts.iter().copied().zip(secrets) {
