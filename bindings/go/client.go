@@ -167,7 +167,8 @@ func (c *Client) String() string { return "tokenwell.Client" }
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
-// kept is a token that may be handed out again without asking the library, for as long as the generation stands and neither clock says that its time is over.
+// kept is a token that may be handed out again without asking the library, for as long as the generation stands and neither clock says that its time
+// is over. A token that is fresh for no time at all is asked for each time.
 type kept struct {
 	token         *Token
 	authorization string
@@ -207,11 +208,12 @@ func (c *Client) ask(ctx context.Context, options []GetOption) (*Token, error) {
 		return nil, err
 	}
 	return within(ctx, c, func(deadlineMS uint64) (*Token, error) {
-		token, kept, err := c.handle.token(asked, deadlineMS)
-		if kept != nil {
-			c.kept.Store(kept)
+		kept, err := c.handle.token(asked, deadlineMS, c.kept.Load())
+		if err != nil {
+			return nil, err
 		}
-		return token, err
+		c.kept.Store(kept)
+		return kept.token, nil
 	})
 }
 

@@ -316,3 +316,16 @@ func TestTheZeroClientSaysHowToMakeOne(t *testing.T) {
 		t.Error("a generation out of nothing")
 	}
 }
+
+func TestATokenThatMayNotBeKeptIsNotHandedOutTwice(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	atlas.post("/_emulator/settings", map[string]any{"expires_in": 0})
+
+	first, second := mustToken(t, client), mustToken(t, client)
+
+	if first.Value() == second.Value() {
+		t.Error("the token was kept")
+	}
+}

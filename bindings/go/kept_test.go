@@ -30,6 +30,13 @@ func TestI33AKeptTokenEndsByEitherClock(t *testing.T) {
 	}
 }
 
+func TestATokenThatIsFreshForNoTimeIsNeverAnsweredFromMemory(t *testing.T) {
+	t.Parallel()
+	if (&kept{}).isFresh(0, 0) {
+		t.Error("the library was not asked")
+	}
+}
+
 func TestMillisecondsRoundUpAndSaturate(t *testing.T) {
 	t.Parallel()
 	for duration, expected := range map[time.Duration]uint64{

@@ -28,6 +28,7 @@ static const char *tokenwell_go_loaded_from(void) {
 import "C"
 
 import (
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -101,8 +102,8 @@ func newHandle(from *configuration) (*handle, error) {
 
 func (h *handle) c() *C.tokenwell_client { return (*C.tokenwell_client)(h) }
 
-// token also tells until when a copy may be handed out without asking again; nil: never.
-func (h *handle) token(asked get, deadlineMS uint64) (*Token, *kept, error) {
+// token makes a get. What it returns says for how long the token may be handed out again without asking; last spares copying the same token's text once more.
+func (h *handle) token(asked get, deadlineMS uint64, last *kept) (*kept, error) {
 	var flags C.uint32_t
 	if asked.forceRefresh {
 		flags = C.TOKENWELL_FORCE_REFRESH
@@ -111,7 +112,7 @@ func (h *handle) token(asked get, deadlineMS uint64) (*Token, *kept, error) {
 	var problem *C.tokenwell_error
 	status := C.tokenwell_client_token(h.c(), C.uint64_t(asked.minTTL), C.uint64_t(deadlineMS), flags, &got, &problem)
 	if err := taken(status, problem); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer C.tokenwell_token_free(got)
 
@@ -119,11 +120,10 @@ func (h *handle) token(asked get, deadlineMS uint64) (*Token, *kept, error) {
 	now := time.Now()
 	fresh := saturated(uint64(C.tokenwell_client_fresh_for_ms(h.c(), got)))
 
-	token := newToken(got)
-	if fresh == 0 {
-		return token, nil, nil
+	if last != nil && isSame(last.token, got) {
+		return newKept(last.token, now, fresh), nil
 	}
-	return token, newKept(token, now, fresh), nil
+	return newKept(newToken(got), now, fresh), nil
 }
 
 func (h *handle) invalidate(value string) error {
@@ -190,7 +190,14 @@ func newToken(from *C.tokenwell_token) *Token {
 		expiresAt:     time.UnixMilli(int64(C.tokenwell_token_expires_at_ms(from))),
 		generation:    uint64(C.tokenwell_token_generation(from)),
 	}
-	return &Token{content: made}
+	return &Token{reveal: func() *content { return made }}
+}
+
+// isSame compares in place. The generation alone does not tell: a token that may not be kept begins none.
+func isSame(token *Token, as *C.tokenwell_token) bool {
+	var valueLen C.size_t
+	value := C.tokenwell_token_value(as, &valueLen)
+	return token.Generation() == uint64(C.tokenwell_token_generation(as)) && token.Value() == borrowed(value, valueLen)
 }
 
 // taken turns the library's answer into a Go error and frees the library's. It is nil when the call succeeded.
@@ -231,10 +238,15 @@ func text(from string) (*C.char, C.size_t) {
 
 // goText copies length bytes, also those after a NUL.
 func goText(from *C.char, length C.size_t) string {
+	return strings.Clone(borrowed(from, length))
+}
+
+// borrowed is a string in the library's memory, good for as long as that is.
+func borrowed(from *C.char, length C.size_t) string {
 	if from == nil {
 		return ""
 	}
-	return string(unsafe.Slice((*byte)(unsafe.Pointer(from)), int(length)))
+	return unsafe.String((*byte)(unsafe.Pointer(from)), int(length))
 }
 
 // saturated is milliseconds as a duration, or the longest duration where that is less.

@@ -11,11 +11,11 @@ const redacted = "[redacted]"
 
 // Token is an access token. It never changes and outlives its client.
 //
-// It prints redacted in every form; its text is read by [Token.Value] and [Token.Authorization].
+// It prints redacted in every form; its text is read by [Token.Value] and [Token.Authorization]. Compare values, not tokens.
 type Token struct {
-	// Behind a pointer, because fmt follows no pointer inside another value: a Token in someone's unexported field,
-	// where fmt may not call Format, still prints no secret.
-	content *content
+	// Behind a function, because nothing that prints by reflection looks into one: a Token in someone's unexported field,
+	// where fmt may not call Format, and in a debugging dump still shows no secret.
+	reveal func() *content
 }
 
 type content struct {
@@ -65,8 +65,8 @@ func (t Token) LogValue() slog.Value {
 
 // read makes the zero Token an empty one instead of a crash.
 func (t Token) read() *content {
-	if t.content == nil {
+	if t.reveal == nil {
 		return &content{}
 	}
-	return t.content
+	return t.reveal()
 }

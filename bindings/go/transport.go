@@ -164,8 +164,13 @@ func placeOf(scheme, authority string) (place, bool) {
 	if made.port == "" {
 		made.port = map[string]string{"https": "443", "http": "80"}[scheme]
 	}
-	// Whatever Hostname and Port left out would be compared by nobody.
-	whole := authority == parsed.Hostname() || authority == net.JoinHostPort(parsed.Hostname(), parsed.Port()) || authority == "["+parsed.Hostname()+"]"
+	// Whatever Hostname and Port left out would be compared by nobody. Brackets belong to IPv6 addresses alone.
+	name := parsed.Hostname()
+	bare := name
+	if strings.Contains(name, ":") {
+		bare = "[" + name + "]"
+	}
+	whole := authority == bare || authority == bare+":"+parsed.Port()
 	return made, made.host != "" && made.port != "" && (scheme == "https" || scheme == "http") && whole
 }
 

@@ -5,15 +5,13 @@
 //! hosts is not accepted, so that the host a person reads is the host that gets the secret.
 
 use super::setting::first_outside;
+use crate::atlas;
 use crate::error::Error;
 use std::fmt;
 use url::{Host, Url};
 
 /// Atlas for everybody but the customers of its government cloud.
-pub(super) const DEFAULT_BASE: &str = "https://cloud.mongodb.com";
-
-const TOKEN_PATH: &str = "/api/oauth/token";
-const REVOCATION_PATH: &str = "/api/oauth/revoke";
+pub(super) const DEFAULT_BASE: &str = atlas::CLOUD;
 
 /// A URL that has passed the rules: https, or http on loopback only; no userinfo, no fragment.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,6 +28,12 @@ impl Endpoint {
     #[must_use]
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
+    }
+
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn for_tests(text: &str) -> Self {
+        Self(Url::parse(text).unwrap())
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -68,12 +72,12 @@ impl Endpoint {
 
     /// The token endpoint of Atlas at this base.
     pub(super) fn token_endpoint(&self) -> Self {
-        self.at(TOKEN_PATH)
+        self.at(atlas::TOKEN_PATH)
     }
 
     /// The revocation endpoint of Atlas at this base.
     pub(super) fn revocation_endpoint(&self) -> Self {
-        self.at(REVOCATION_PATH)
+        self.at(atlas::REVOKE_PATH)
     }
 
     /// The same origin with another path: setting a path can move neither host nor port, as joining a reference could.

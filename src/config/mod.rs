@@ -1,6 +1,6 @@
 //! From options, environment and files to one validated [`Config`].
 //!
-//! May depend on: grant (for `Credential`), error, secret, clock. Opens no connection and never starts a thread.
+//! May depend on: atlas, grant (for `Credential`), error, secret, clock. Opens no connection and never starts a thread.
 //! Start reading at [`Config`], then [`ConfigBuilder`]; `setting` is the table of all settings, `sources` makes one
 //! configuration of several sources, `endpoint` says which URLs are acceptable.
 //!

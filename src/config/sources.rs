@@ -8,7 +8,7 @@ use super::endpoint::{DEFAULT_BASE, Endpoint};
 use super::setting::{DEFAULT_TIMEOUT, Key, authentication, manual_clock, timeout};
 use super::{ClientAuthentication, Config};
 use crate::error::Error;
-use crate::grant::Credential;
+use crate::grant::{Credential, Credentials};
 use crate::secret::Secret;
 use std::path::PathBuf;
 

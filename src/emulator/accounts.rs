@@ -21,7 +21,6 @@ const MAX_SECRETS: usize = 2;
 const MAX_ACCOUNTS: usize = 200;
 const MAX_ACCESS_ENTRIES: usize = 200;
 
-#[derive(Debug)]
 pub(super) struct Accounts {
     pub(super) orgs: Vec<Org>,
     pub(super) projects: Vec<Project>,
@@ -42,7 +41,7 @@ pub(super) struct Project {
     pub(super) created_ms: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Account {
     pub(super) client_id: String,
     pub(super) org_id: String,
@@ -55,7 +54,7 @@ pub(super) struct Account {
     pub(super) access_list: Vec<AccessEntry>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct AccountSecret {
     pub(super) id: String,
     pub(super) value: String,

@@ -145,8 +145,8 @@ impl HttpBody for ScriptedBody {
 
     fn size_hint(&self) -> SizeHint {
         match self.pieces.manner.endless {
-            // Claimed in full for a body that will be cut as well: that is what makes the loss visible.
-            Endless::No => SizeHint::with_exact(self.pieces.content.len() - self.pieces.sent),
+            // A body that will be cut claims all of its length, and an empty one more than it has: that makes the loss visible.
+            Endless::No => SizeHint::with_exact((self.pieces.content.len() - self.pieces.sent).max(u64::from(self.pieces.manner.cut))),
             Endless::Spaces | Endless::Again => SizeHint::default(),
         }
     }

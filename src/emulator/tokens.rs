@@ -9,12 +9,11 @@ use std::collections::HashMap;
 /// Above so many, tokens that have ended are forgotten. Below it they stay, so that a clock that is set back finds them.
 const SWEEP_ABOVE: usize = 10_000;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Tokens {
     issued: HashMap<String, Issued>,
 }
 
-#[derive(Debug)]
 pub(super) struct Issued {
     pub(super) client_id: String,
     pub(super) secret_id: String,

@@ -10,7 +10,6 @@ use super::traffic::{Counters, Traffic};
 use super::{EmulatorOptions, Error};
 use serde_json::Value;
 
-#[derive(Debug)]
 pub(super) struct World {
     options: EmulatorOptions,
     pub(super) clock: Clock,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Receives one log line: `level` is 1 for errors, 2 for warnings, 3 for information, 4 for details; `message` is UTF-8 of `message_len` bytes with a
@@ -95,9 +96,13 @@ fn number_of(level: &Level) -> i32 {
 struct ToCallback;
 
 impl Subscriber for ToCallback {
+    /// Without this, tracing would ask once for each place that logs and remember the answer for ever, whoever listens later.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Libraries beneath log headers and URLs at their finer levels; those must not leave the process.
-        metadata.is_event() && metadata.target().starts_with("tokenwell") && SINK.load().as_ref().is_some_and(|sink| *metadata.level() <= sink.max_level)
+        is_ours(metadata) && SINK.load().as_ref().is_some_and(|sink| *metadata.level() <= sink.max_level)
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -123,6 +128,11 @@ impl Subscriber for ToCallback {
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
     fn enter(&self, _span: &Id) {}
     fn exit(&self, _span: &Id) {}
+}
+
+/// Libraries beneath log headers and URLs at their finer levels; those must not leave the process.
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event() && metadata.target().starts_with("tokenwell")
 }
 
 #[derive(Default)]

@@ -3,10 +3,28 @@
 //! May depend on: config, atlas, error, secret, clock. Knows nothing of caches, stores or the C ABI.
 //! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server.
 
+mod authentication;
+mod http;
+mod names;
+mod proxy;
+mod refusal;
+mod reply;
+mod retry;
+#[cfg(test)]
+pub(crate) mod test_server;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod trust;
+
+pub use http::HttpGrant;
+
 use crate::error::Error;
 use crate::secret::Secret;
+use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Asks an authorization server for tokens. Methods block; the cache calls them on the refresh's own thread.
 pub trait Grant: Send + Sync + fmt::Debug {
@@ -67,4 +85,9 @@ pub enum GrantedLifetime {
     Unstated,
     /// The server said zero: good for the caller at hand, not to be kept.
     DoNotCache,
+}
+
+/// A buffer for the HTTP client that is wiped when the last part of it is let go.
+fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
+    Bytes::from_owner(buffer)
 }

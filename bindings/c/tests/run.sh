@@ -116,7 +116,7 @@ report the_shim_answers shim_answers
 run test_tokenwell "$build/test_tokenwell"
 
 echo "-- under valgrind --"
-valgrind="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --fair-sched=yes"
+valgrind="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --fair-sched=yes"
 # shellcheck disable=SC2086
 run valgrind_of_test_tokenwell env UNDER_VALGRIND=1 $valgrind "$build/test_tokenwell"
 # shellcheck disable=SC2086

@@ -95,6 +95,7 @@ int main(void)
     free(line);
     forget_settings();
     tokenwell_client_free(client);
+    puts("ok");
     return 0;
 }
 

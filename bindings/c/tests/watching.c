@@ -212,15 +212,13 @@ static void nothing_is_logged_after_the_log_was_switched_off(void)
         for (uint64_t started = now_ms(); all_of(&books[round]) == 0 && now_ms() - started < 60000;) pause_ms(1);
         CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(NULL, NULL, 0, NULL));
         atomic_store(&books[round].off, true);
+        if (!CHECK(all_of(&books[round]) > 0)) break;
     }
 
     pause_ms(50);
     atomic_store(&stop, true);
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    for (int round = 0; round < ROUNDS; round++) {
-        CHECK(all_of(&books[round]) > 0);
-        CHECK_UINT(0, atomic_load(&books[round].after_off));
-    }
+    for (int round = 0; round < ROUNDS; round++) CHECK_UINT(0, atomic_load(&books[round].after_off));
     tokenwell_client_free(client);
 }
 

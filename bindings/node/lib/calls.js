@@ -10,8 +10,8 @@ const { timeOver } = require('./errors.js');
 
 const THREADS = Number.parseInt(process.env.UV_THREADPOOL_SIZE ?? '', 10) || 4;
 const LIMIT = Math.max(1, THREADS - 1);
-// What setTimeout can hold, about 25 days.
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+// About twelve days; setTimeout takes no more than twice that.
+const LONGEST_TIMER_MS = 2 ** 30;
 
 // The library watches a call's deadline itself and knows best why a call failed: its word gets this much time to arrive.
 const GRACE_MS = 20;
@@ -76,6 +76,7 @@ function waitFor(promise, { remainingMs, limitMs, signal }) {
       (value) => leave(resolve, value),
       (error) => leave(reject, error),
     );
+    if (signal?.aborted) onAbort();
   });
 }
 

@@ -113,8 +113,8 @@ class Client {
     // Plain loads do: nothing else is read from shared memory, and as the counter only grows, both words agree with the
     // kept ones only while it is unchanged.
     if (kept.token === null || this.#generation[0] !== kept.low || this.#generation[1] !== kept.high) return false;
-    // The wall clock is read here. The monotonic clock runs in the timer that drops the token: reading a second clock
-    // would double the price of a get.
+    // The wall clock is read here, the monotonic clock runs in the timer that drops the token: reading a second clock would
+    // double the price of a get. A program that blocks the event loop delays the timer; the wall clock still holds then.
     const now = Date.now();
     return now >= kept.from && now < kept.until;
   }
@@ -255,7 +255,7 @@ function newClient(library, options, useEnvironment) {
 
 function setOption(library, config, option, value) {
   const error = [null];
-  const name = textBytes('a setting\'s name', settingName(option));
+  const name = textBytes("a setting's name", settingName(option));
   const bytes = settingBytes(option, value);
   try {
     check(library, library.config_set(config, name, name.length - 1, bytes, bytes.length - 1, error), error);
@@ -288,7 +288,5 @@ function dropKept(kept) {
   kept.tokenPromise = null;
   kept.authorizationPromise = null;
 }
-
-function ignore() {}
 
 module.exports = { Client };

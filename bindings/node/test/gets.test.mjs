@@ -65,7 +65,7 @@ test('a_live_token_past_its_refresh_time_is_handed_out_while_the_refresh_runs', 
 test('the_event_loop_and_the_other_worker_threads_stay_free_during_a_slow_mint', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
-  await emulator.slow(1000);
+  await emulator.slow(3000);
   let ticks = 0;
   const interval = setInterval(() => (ticks += 1), 5);
   t.after(() => clearInterval(interval));
@@ -103,7 +103,7 @@ test('an_aborted_caller_is_rejected_at_once_and_does_not_spoil_the_mint_for_othe
 test('a_caller_with_little_time_gets_its_own_deadline_and_the_mint_goes_on', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
-  await emulator.slow(1500);
+  await emulator.slow(3000);
 
   const patient = client.token();
   await assert.rejects(client.token({ deadlineMs: 50 }), (error) => error instanceof tokenwell.DeadlineError && error.code === 8);
@@ -115,13 +115,13 @@ test('a_caller_with_little_time_gets_its_own_deadline_and_the_mint_goes_on', asy
 
 test('a_caller_that_joins_late_does_not_share_the_deadline_of_the_first', async (t) => {
   const emulator = await startEmulator(t);
-  const client = new Client({ ...emulator.options, timeoutMs: 4000 });
+  const client = new Client(emulator.options);
   await emulator.slow(5500);
 
-  const first = client.token();
+  const first = client.token({ deadlineMs: 4000 });
   first.catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 3000));
-  const late = client.token();
+  const late = client.token({ deadlineMs: 4000 });
 
   await assert.rejects(first, tokenwell.DeadlineError);
   assert.match((await late).value, /./);

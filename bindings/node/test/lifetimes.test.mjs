@@ -95,7 +95,7 @@ test('a_kept_token_does_not_keep_the_process_alive', async (t) => {
 
 test('a_failed_mint_that_all_callers_have_left_raises_no_unhandled_rejection', async (t) => {
   const emulator = await startEmulator(t);
-  await emulator.faults([{ path: '/api/oauth/token', delay_ms: 500, status: 401, body: { error: 'invalid_client' } }]);
+  await emulator.faults([{ path: '/api/oauth/token', delay_ms: 3000, status: 401, body: { error: 'invalid_client' } }]);
   const body = `
     const client = new tokenwell.Client(options);
     (async () => {
@@ -168,7 +168,7 @@ test('worker_threads_use_clients_of_their_own_and_one_s_end_does_not_disturb_the
 
 test('a_worker_may_be_terminated_in_the_middle_of_a_mint', async (t) => {
   const emulator = await startEmulator(t);
-  await emulator.slow(1000);
+  await emulator.slow(3000);
   const body = `
     const { workerData } = require('node:worker_threads');
     const { Client } = require(workerData.package);
@@ -177,6 +177,7 @@ test('a_worker_may_be_terminated_in_the_middle_of_a_mint', async (t) => {
   await until(async () => (await emulator.counters()).token_requests === 1);
 
   const code = await worker.terminate();
+  await emulator.faults([]);
 
   assert.equal(code, 1);
   assert.match((await new Client(emulator.options).token()).value, /./);

@@ -70,7 +70,7 @@ def test_the_loop_goes_on_while_a_token_is_fetched(emulator: Emulator, client: t
 
 
 def test_waiting_tasks_share_a_thread_and_leave_the_executor_free(emulator: Emulator, client: tokenwell.Client) -> None:
-    emulator.slow(3)
+    emulator.slow(5)
 
     async def main() -> None:
         before = threading.active_count()
@@ -86,7 +86,7 @@ def test_waiting_tasks_share_a_thread_and_leave_the_executor_free(emulator: Emul
 
 
 def test_cancelling_a_task_leaves_the_fetch_to_the_others(emulator: Emulator, client: tokenwell.Client) -> None:
-    emulator.slow(1)
+    emulator.slow(3)
 
     async def main() -> None:
         tasks = [asyncio.ensure_future(client.token_async()) for _ in range(3)]
@@ -104,7 +104,7 @@ def test_cancelling_a_task_leaves_the_fetch_to_the_others(emulator: Emulator, cl
 def test_a_fetch_all_of_whose_tasks_were_cancelled_still_serves_the_next(
     emulator: Emulator, client: tokenwell.Client
 ) -> None:
-    emulator.slow(0.5)
+    emulator.slow(3)
 
     async def main() -> None:
         task = asyncio.ensure_future(client.token_async())
@@ -121,7 +121,7 @@ def test_a_fetch_all_of_whose_tasks_were_cancelled_still_serves_the_next(
 def test_every_task_raises_its_own_error(
     emulator: Emulator, client: tokenwell.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator.faults({"delay_ms": 200, "status": 401, "body": {"error": "invalid_client"}})
+    emulator.faults({"delay_ms": 1000, "status": 401, "body": {"error": "invalid_client"}})
 
     async def main() -> None:
         tasks = [asyncio.ensure_future(client.token_async()) for _ in range(5)]

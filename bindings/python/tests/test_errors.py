@@ -58,7 +58,7 @@ def test_a_deadline_is_a_timeout_error(emulator: Emulator, client: tokenwell.Cli
         client.token(timeout=0.05)
 
     assert isinstance(caught.value, tokenwell.DeadlineError)
-    assert (caught.value.code, caught.value.name, caught.value.message.count("50 ms")) == (8, "DEADLINE", 1)
+    assert (caught.value.code, caught.value.name) == (8, "DEADLINE") and "deadline" in caught.value.message
 
 
 def test_plain_http_to_another_host_is_refused(make: Make) -> None:

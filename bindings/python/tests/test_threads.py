@@ -72,7 +72,7 @@ def test_dropping_the_client_under_a_running_call_frees_nothing_too_early(emulat
 
 
 def test_a_thread_that_gives_up_does_not_spoil_the_fetch(emulator: Emulator, client: tokenwell.Client) -> None:
-    emulator.slow(1)
+    emulator.slow(3)
     outcomes: List[str] = []
 
     def patient() -> None:

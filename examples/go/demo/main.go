@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strings"
@@ -50,7 +51,7 @@ func demo(ctx context.Context) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	done.FirstTokenMs = rounded(time.Since(start), time.Millisecond)
+	done.FirstTokenMs = rounded(float64(time.Since(start)) / float64(time.Millisecond))
 
 	if done.APIStatus, err = callAPI(ctx, header); err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func demo(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
-	done.NsPerGet = rounded(time.Since(start)/gets, time.Nanosecond)
+	done.NsPerGet = rounded(float64(time.Since(start)) / gets)
 	return &done, nil
 }
 
@@ -87,7 +88,5 @@ func callAPI(ctx context.Context, header string) (int, error) {
 	return response.StatusCode, err
 }
 
-// rounded is a duration in units, with two digits after the point.
-func rounded(duration, unit time.Duration) float64 {
-	return float64(int64(float64(duration)/float64(unit)*100+0.5)) / 100
-}
+// rounded keeps two digits after the point.
+func rounded(number float64) float64 { return math.Round(number*100) / 100 }

@@ -1,0 +1,89 @@
+# tokenwell: `make demo` shows it, `make test` proves it. `make help` lists the rest.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DIST := $(CURDIR)/dist
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PYTHON ?= python3
+CARGO ?= cargo
+GO ?= go
+NODE ?= node
+NPM ?= npm
+CC ?= cc
+export DIST CARGO PYTHON GO NODE NPM CC
+
+# How a shared library is named, and what its linker is told: the one place where the platforms differ.
+ifeq ($(shell uname -s),Darwin)
+  LIBRARY := libtokenwell.0.dylib
+  LINK_NAME := libtokenwell.dylib
+  BUILT := libtokenwell.dylib
+  LINK_ARGS := -C link-arg=-Wl,-install_name,@rpath/$(LIBRARY)
+else
+  LIBRARY := libtokenwell.so.0
+  LINK_NAME := libtokenwell.so
+  BUILT := libtokenwell.so
+  # nodelete: a thread of a refresh may still be running when a program unloads the library.
+  LINK_ARGS := -C link-arg=-Wl,-soname,$(LIBRARY) -C link-arg=-Wl,-z,nodelete
+endif
+
+.PHONY: help demo test library header bench lint install clean
+help:
+	@echo "make demo      build everything and show five callers on the built-in emulator"
+	@echo "make test      run every test in every language"
+	@echo "make library   build the library, the command and the wrappers into dist/"
+	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
+	@echo "make bench     measure, beside the peers"
+	@echo "make header    write include/tokenwell.h anew from src/ffi"
+	@echo "make lint      formatting, clippy, documentation"
+	@echo "make clean     remove what was built"
+
+demo: tools-demo library
+	@$(MAKE) -s -C bindings/c PREFIX=$(DIST) examples
+	@cd examples/go/demo && PKG_CONFIG_PATH=$(DIST)/lib/pkgconfig $(GO) build -o $(DIST)/demo/go-demo .
+	@$(PYTHON) examples/demo.py
+
+test: tools-test library
+	@sh tests/suites.sh
+
+library: tools-library
+	@echo "building the library and the command (the first time takes a minute or two) ..."
+	@$(CARGO) build --quiet --locked --release --features capi --bin tokenwell
+	@$(CARGO) rustc --quiet --locked --release --features capi --lib --crate-type cdylib -- $(LINK_ARGS)
+	@sh tests/stage.sh "$(TARGET)/release" "$(BUILT)" "$(LIBRARY)" "$(LINK_NAME)" "$(VERSION)"
+
+header:
+	@TOKENWELL_WRITE_HEADER=1 $(CARGO) test --quiet --locked --features capi --test header
+
+bench: tools-test library
+	@sh benches/run.sh
+
+lint: tools-library
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --features capi -- -D warnings
+	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features capi
+
+install: library
+	@sh bindings/c/install.sh "$(DIST)" "$(DESTDIR)$(PREFIX)" "$(PREFIX)" "$(VERSION)"
+
+clean:
+	$(CARGO) clean
+	$(MAKE) -s -C bindings/c clean
+	rm -rf $(DIST) bindings/node/node_modules tests/single_flight_model/target
+
+need = @command -v $(firstword $(1)) >/dev/null 2>&1 || { echo "tokenwell: $(firstword $(1)) is missing: $(2)" >&2; exit 1; }
+
+.PHONY: tools-library tools-demo tools-test
+tools-library:
+	$(call need,$(CARGO),it builds the library; install Rust 1.89 or newer from your distribution or with rustup)
+	$(call need,$(CC),Rust links with it; install gcc or clang)
+tools-demo: tools-library
+	$(call need,$(PYTHON),it runs the demo and one of its callers; install Python 3.9 or newer)
+	$(call need,$(GO),one of the callers is a Go program; install Go 1.24 or newer)
+	$(call need,$(NODE),one of the callers is a Node program; install Node.js 20 or newer)
+	$(call need,$(NPM),it fetches koffi through which Node calls the library; it comes with Node.js)
+	$(call need,pkg-config,C and Go find the library with it)
+tools-test: tools-demo
+	$(call need,valgrind,the C tests run under it)
+	$(call need,nm,the exported symbols are compared with the header; install binutils)
+	$(call need,strace,the tests of the file store stop a writer at every system call)

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Copies dist/ to where the system looks: install.sh DIST DESTINATION PREFIX VERSION
+set -eu
+dist=$1 destination=$2 prefix=$3 version=$4
+here=$(dirname "$0")
+
+mkdir -p "$destination/bin" "$destination/lib/pkgconfig" "$destination/include"
+cp "$dist/bin/tokenwell" "$destination/bin/"
+cp -P "$dist"/lib/libtokenwell* "$destination/lib/"
+cp "$dist/include/tokenwell.h" "$destination/include/"
+sed -e "s|@PREFIX@|$prefix|" -e "s|@VERSION@|$version|" "$here/tokenwell.pc.in" >"$destination/lib/pkgconfig/tokenwell.pc"
+echo "installed to $destination; if programs do not find the library, run ldconfig or set LD_LIBRARY_PATH=$prefix/lib"

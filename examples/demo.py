@@ -1,0 +1,97 @@
+"""`make demo`: five programs in five languages draw a token from the emulator, use it and draw it ten thousand more times."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DIST = Path(os.environ.get("DIST", ROOT / "dist"))
+EXAMPLES = ROOT / "examples"
+
+CALLERS = [
+    ("C", [str(ROOT / "bindings/c/build/demo")]),
+    ("Python", [os.environ.get("PYTHON", "python3"), str(EXAMPLES / "python/demo.py")]),
+    ("Go", [str(DIST / "demo/go-demo")]),
+    ("Node", [os.environ.get("NODE", "node"), str(EXAMPLES / "node/demo.mjs")]),
+    ("Shell", [str(DIST / "bin/tokenwell"), "bench", "--json", "--gets", "10000"]),
+]
+
+
+def main() -> int:
+    install_koffi()
+    emulator = subprocess.Popen(
+        [str(DIST / "bin/tokenwell"), "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        credentials = dict(assignment.split("=", 1) for assignment in emulator.stdout.readline().split())
+        with tempfile.TemporaryDirectory() as home:
+            reports = run_callers({**caller_environment(home), **credentials})
+        with urllib.request.urlopen(credentials["MONGODB_ATLAS_BASE_URL"] + "/_emulator/counters") as reply:
+            requests = json.load(reply)["token_requests"]
+    finally:
+        emulator.stdin.close()
+        emulator.wait()
+    if reports is None:
+        return 1
+    print_table(reports)
+    print(f"{len(reports)} callers, {requests} token request{'' if requests == 1 else 's'}")
+    return 0
+
+
+def install_koffi() -> None:
+    """Node reaches the library through koffi, which is not part of Node."""
+    if (DIST / "node/node_modules/koffi").is_dir():
+        return
+    npm = [os.environ.get("NPM", "npm"), "install", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(npm, cwd=DIST / "node", check=True, stdout=subprocess.DEVNULL)
+
+
+def caller_environment(home: str) -> dict:
+    """The surroundings of a caller: this build's library, a home of its own, and nothing of the user's own configuration."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONGODB_ATLAS_", "MCLI_", "TOKENWELL_"))}
+    return {
+        **kept,
+        "HOME": home,
+        "XDG_CACHE_HOME": f"{home}/cache",
+        "XDG_CONFIG_HOME": f"{home}/config",
+        "LD_LIBRARY_PATH": str(DIST / "lib"),
+        "PYTHONPATH": str(DIST / "python"),
+        "TOKENWELL_NODE_PACKAGE": str(DIST / "node"),
+    }
+
+
+def run_callers(environment: dict) -> "list | None":
+    """Starts all callers at once and returns what each reports of itself; None if one of them failed."""
+    started = [
+        (language, subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        for language, command in CALLERS
+    ]
+    reports = []
+    for language, caller in started:
+        output, complaints = caller.communicate(timeout=120)
+        if caller.returncode != 0:
+            print(f"{language}: exit code {caller.returncode}\n{complaints}", file=sys.stderr)
+            return None
+        reports.append({**json.loads(output), "language": language})
+    failed = [report["language"] for report in reports if report["api_status"] != 200]
+    if failed:
+        print(f"the Admin API refused the token of: {', '.join(failed)}", file=sys.stderr)
+        return None
+    return reports
+
+
+def print_table(reports: list) -> None:
+    print()
+    print(f"{'language':<10} {'API status':>10} {'gets':>8} {'ns per cached get':>18} {'ms to first token':>18}")
+    for report in reports:
+        print(
+            f"{report['language']:<10} {report['api_status']:>10} {report['gets']:>8} {report['ns_per_get']:>18.0f} {report['first_token_ms']:>18.1f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+//! `tokenwell bench`: what tokens cost on this machine, with this configuration.
+
+use crate::failure::Failure;
+use crate::output;
+use crate::settings::Settings;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+use tokenwell::TokenOptions;
+use tokenwell::atlas::AdminApi;
+
+/// Measure the first token, one call of the Admin API, and tokens from the cache
+///
+/// Sends one token request at most, and one GET of /api/atlas/v2/orgs where the server is Atlas.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many tokens to draw from the cache
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    gets: u32,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let config = args.settings.config()?;
+    let api = AdminApi::new(&config).ok();
+    let client = tokenwell::Client::new(config)?;
+    let options = TokenOptions::default();
+
+    let begun = Instant::now();
+    let token = client.token(&options)?;
+    let first_token = begun.elapsed();
+    let api_status = api.map(|api| api.get("/api/atlas/v2/orgs", &token)).transpose()?.map(|reply| reply.status);
+
+    let begun = Instant::now();
+    for _ in 0..args.gets {
+        black_box(client.token(&options)?);
+    }
+    let per_get = begun.elapsed() / args.gets;
+
+    output::line(&if args.json { as_json(&args, api_status, per_get, first_token) } else { as_text(&args, api_status, per_get, first_token) })
+}
+
+fn as_json(args: &Args, api_status: Option<u16>, per_get: Duration, first_token: Duration) -> String {
+    serde_json::json!({
+        "language": "Shell",
+        "api_status": api_status,
+        "gets": args.gets,
+        "ns_per_get": u64::try_from(per_get.as_nanos()).unwrap_or(u64::MAX),
+        "first_token_ms": first_token.as_secs_f64() * 1000.0,
+    })
+    .to_string()
+}
+
+fn as_text(args: &Args, api_status: Option<u16>, per_get: Duration, first_token: Duration) -> String {
+    let api = api_status.map_or("not asked: the server is not Atlas".to_owned(), |status| format!("HTTP {status}"));
+    format!(
+        "first token    {:.1} ms\nAdmin API      {api}\ncached token   {} ns each, over {} gets",
+        first_token.as_secs_f64() * 1000.0,
+        per_get.as_nanos(),
+        args.gets
+    )
+}

@@ -1,0 +1,471 @@
+//! Everything that is not a token: what the server refused, and what went wrong on the way.
+
+use super::transport::Reply;
+use crate::atlas::{self, Refusal};
+use crate::error::{Error, printable};
+use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use url::Url;
+use zeroize::Zeroizing;
+
+/// How much of a server's own words is shown.
+const LONGEST_DESCRIPTION: usize = 300;
+const LONGEST_CODE: usize = 64;
+
+/// A secret that is shorter is not searched for in a server's words: it would be found everywhere.
+const SHORTEST_FORM: usize = 4;
+
+/// Whose refusal it is, and what must not be repeated from it.
+pub(super) struct Asked<'a> {
+    /// The origin, for messages.
+    pub(super) server: &'a str,
+    pub(super) endpoint: &'a Url,
+    /// Every form of the secrets that were sent: a debugging proxy may send them back.
+    pub(super) sent: &'a [Zeroizing<String>],
+    /// The time now, for a Retry-After that names a date.
+    pub(super) now: SystemTime,
+}
+
+/// The error that a reply other than 200 stands for.
+pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
+    let status = reply.status;
+    if (300..400).contains(&status) {
+        return redirect(reply, asked);
+    }
+    let mut refusal = Refusal::read(&reply.body);
+    let challenge = challenge(&reply.headers);
+    refusal.code = refusal.code.or(challenge.code);
+    if refusal.description.is_empty() {
+        refusal.description = challenge.description;
+    }
+
+    let server = asked.server.to_owned();
+    let description = shown(&refusal.description, LONGEST_DESCRIPTION, asked.sent);
+    let retry_after = retry_after(&reply.headers, asked.now);
+    let rejected = |code: Option<&str>, otherwise: &str| Error::CredentialRejected {
+        server: server.clone(),
+        code: shown(code.unwrap_or(otherwise), LONGEST_CODE, asked.sent),
+        description: description.clone(),
+        http_status: status,
+    };
+    let code = refusal.code.as_deref();
+    match (status, code) {
+        (429, _) | (400..500, Some("rate_limited" | "slow_down")) => Error::RateLimited {
+            server,
+            description,
+            http_status: status,
+            // "Now" would be the loop that the limit is there to end.
+            retry_after: retry_after.or(refusal.window).unwrap_or(atlas::COOLDOWN).max(Duration::from_secs(1)),
+        },
+        (408 | 500..600, _) | (400..500, Some("server_error" | "temporarily_unavailable")) => {
+            Error::Server { server, description, http_status: status, retry_after }
+        }
+        (403, None | Some("access_denied")) if refusal.speaks_of_token_limit() => {
+            Error::TokenLimit { server, description, http_status: status, retry_after: atlas::COOLDOWN }
+        }
+        (401, _) => rejected(code, "invalid_client"),
+        (403, _) => rejected(code, "access_denied"),
+        (400..500, Some(_)) => rejected(code, ""),
+        _ => protocol(asked.server, &no_oauth_error(status, refusal.api_code.as_deref()), Some(status)),
+    }
+}
+
+/// A status that means nothing here. Of the body only a code in the Admin API's shape is repeated.
+fn no_oauth_error(status: u16, api_code: Option<&str>) -> String {
+    let is_code = |code: &&str| {
+        code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    match api_code.filter(is_code) {
+        Some(code) => format!("HTTP status {status} with the error code {code}"),
+        None => format!("HTTP status {status} without an OAuth error"),
+    }
+}
+
+/// A redirect is never followed: the secret would go along (item 10, I7).
+fn redirect(reply: &Reply, asked: &Asked<'_>) -> Error {
+    let target = reply.headers.get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
+    let place = match target.map(|target| asked.endpoint.join(&target)) {
+        Some(Ok(target)) if target.origin() == asked.endpoint.origin() => "another path of the same server".to_owned(),
+        Some(Ok(target)) if target.origin().is_tuple() => shown(&target.origin().ascii_serialization(), LONGEST_DESCRIPTION, asked.sent),
+        _ => "a place that is not a web address".to_owned(),
+    };
+    Error::Refused {
+        problem: format!("{} answered with a redirect (HTTP {}) to {place}, which was not followed", asked.server, reply.status),
+        hint: "A redirect could carry the client's secret to another server. Set the base URL, token URL or revocation URL to where the endpoint really is."
+            .to_owned(),
+        http_status: Some(reply.status),
+    }
+}
+
+/// A server's text, fit to be shown: without what was sent to it in confidence, without what a terminal acts on, and not too long.
+fn shown(text: &str, limit: usize, sent: &[Zeroizing<String>]) -> String {
+    let mut text = text.to_owned();
+    for form in sent.iter().filter(|form| form.len() >= SHORTEST_FORM) {
+        if text.contains(form.as_str()) {
+            text = text.replace(form.as_str(), "[redacted]");
+        }
+    }
+    printable(&text, limit)
+}
+
+/// When to come back, capped: seconds, or a date that is taken against the server's own clock where it shows it (item 23).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = text_of(headers, &RETRY_AFTER)?;
+    let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        Duration::from_secs(value.parse().unwrap_or(u64::MAX))
+    } else {
+        let end = httpdate::parse_http_date(value).ok()?;
+        let now = text_of(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
+        end.duration_since(now).unwrap_or_default()
+    };
+    Some(wait.min(atlas::LONGEST_COOLDOWN))
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// What `WWW-Authenticate` says of the error.
+#[derive(Default)]
+struct Challenge {
+    code: Option<String>,
+    description: String,
+}
+
+fn challenge(headers: &HeaderMap) -> Challenge {
+    let mut challenge = Challenge::default();
+    for value in headers.get_all(WWW_AUTHENTICATE) {
+        for (name, value) in parameters(&String::from_utf8_lossy(value.as_bytes())) {
+            if value.is_empty() {
+                continue;
+            }
+            if challenge.code.is_none() && name.eq_ignore_ascii_case("error") {
+                challenge.code = Some(value);
+            } else if challenge.description.is_empty() && name.eq_ignore_ascii_case("error_description") {
+                challenge.description = value;
+            }
+        }
+    }
+    challenge
+}
+
+/// The `name=value` and `name="value"` pairs of a header with challenges; schemes and everything else are passed over.
+fn parameters(header: &str) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let mut name = String::new();
+    // A blank ends a name, unless the `=` comes right after it.
+    let mut ended = false;
+    let mut characters = header.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '=' if !name.is_empty() => {
+                while characters.next_if(|next| *next == ' ').is_some() {}
+                let mut value = String::new();
+                if characters.next_if_eq(&'"').is_some() {
+                    while let Some(next) = characters.next() {
+                        match next {
+                            '"' => break,
+                            '\\' => value.extend(characters.next()),
+                            other => value.push(other),
+                        }
+                    }
+                } else {
+                    while let Some(next) = characters.next_if(|next| !matches!(next, ',' | ' ' | '\t')) {
+                        value.push(next);
+                    }
+                }
+                pairs.push((std::mem::take(&mut name), value));
+            }
+            ',' => name.clear(),
+            ' ' | '\t' => ended = true,
+            other => {
+                if ended {
+                    name.clear();
+                }
+                ended = false;
+                name.push(other);
+            }
+        }
+    }
+    pairs
+}
+
+/// The error for a reply that is neither a token nor a refusal.
+pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) -> Error {
+    Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status }
+}
+
+/// The error for a budget that ended. It is the way to the server that failed, and not the caller's own deadline: that one is
+/// the cache's to watch, and may be shorter or longer.
+pub(super) fn no_reply_within(server: &str, total: Duration) -> Error {
+    Error::Network { server: server.to_owned(), problem: format!("no complete reply within {} s", total.as_secs_f64()), source: None }
+}
+
+/// The error for a request that got no complete reply. Its texts hold neither a URL nor a proxy's password.
+pub(super) fn of_transport(failure: reqwest::Error, server: &str) -> Error {
+    let failure = failure.without_url();
+    let server = server.to_owned();
+    if let Some(tls) = find::<rustls::Error>(&failure) {
+        let problem = tls_problem(tls);
+        return Error::Tls { server, problem, source: Some(Arc::new(failure)) };
+    }
+    if find::<hyper::Error>(&failure).is_some_and(hyper::Error::is_parse) {
+        return protocol(&server, "it is not HTTP/1.1, or its head is too long", None);
+    }
+    let problem = network_problem(&failure);
+    Error::Network { server, problem, source: Some(Arc::new(failure)) }
+}
+
+fn network_problem(failure: &reqwest::Error) -> String {
+    let innermost = printable(&chain(failure).last().map(ToString::to_string).unwrap_or_default(), LONGEST_DESCRIPTION);
+    let io = chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last();
+    if failure.is_dns() {
+        return format!("the name cannot be looked up ({innermost})");
+    }
+    if failure.is_timeout() && failure.is_connect() {
+        return "no connection in time".to_owned();
+    }
+    match io {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+            "the connection was reset before the reply was complete".to_owned()
+        }
+        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed before the reply was complete".to_owned(),
+        _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
+            "the connection was closed before the reply was complete".to_owned()
+        }
+        _ => innermost,
+    }
+}
+
+fn tls_problem(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Bad;
+
+    let problem = match error {
+        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => "the certificate is signed by an authority that is not trusted here",
+        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
+            "the certificate is for another name"
+        }
+        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => "the certificate has expired",
+        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => "the certificate is not valid yet",
+        rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate is not signed by the authority that it names",
+        rustls::Error::InvalidCertificate(Bad::Revoked) => "the certificate has been revoked",
+        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS",
+        other => return printable(&other.to_string(), LONGEST_DESCRIPTION),
+    };
+    problem.to_owned()
+}
+
+fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// The error and the reasons beneath it. An `io::Error` that wraps another error does not name it as its source, so it is looked into.
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let first: &(dyn StdError + 'static) = error;
+    std::iter::successors(Some(first), |error| {
+        let error: &(dyn StdError + 'static) = *error;
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::error::Status;
+    use reqwest::header::HeaderValue;
+
+    /// 2023-11-14 22:13:20 UTC.
+    const NOW_S: u64 = 1_700_000_000;
+
+    type Headers<'a> = &'a [(HeaderName, &'a str)];
+
+    fn refused(status: u16, headers: Headers<'_>, body: &str) -> Error {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        let reply = Reply { status, headers: map, body: Zeroizing::new(body.as_bytes().to_vec()) };
+        let sent = [Zeroizing::new("s3cret-s3cret".to_owned()), Zeroizing::new("abc".to_owned())];
+        let asked = Asked {
+            server: "https://cloud.mongodb.com",
+            endpoint: &Url::parse("https://cloud.mongodb.com/api/oauth/token").unwrap(),
+            sent: &sent,
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S),
+        };
+        of_reply(&reply, &asked)
+    }
+
+    fn rejected(error: &Error) -> (&str, &str, u16) {
+        match error {
+            Error::CredentialRejected { code, description, http_status, .. } => (code, description, *http_status),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn item_22_an_oauth_error_is_a_rejection_with_its_code_and_words() {
+        let codes = [
+            "invalid_request",
+            "invalid_client",
+            "invalid_grant",
+            "unauthorized_client",
+            "unsupported_grant_type",
+            "invalid_scope",
+            "invalid_target",
+            "unsupported_token_type",
+            "something_new",
+        ];
+        for code in codes {
+            let error = refused(400, &[], &format!(r#"{{"error":"{code}","error_description":"Because."}}"#));
+
+            assert_eq!(rejected(&error), (code, "Because.", 400));
+            assert_eq!(error.to_string(), format!("https://cloud.mongodb.com rejected the client: {code}: Because."));
+        }
+    }
+
+    #[test]
+    fn item_22_a_401_is_a_rejection_whatever_else_it_says() {
+        let basic = [(WWW_AUTHENTICATE, r#"Basic realm="error=\"x", charset="UTF-8""#)];
+        let telling =
+            (WWW_AUTHENTICATE, r#"Digest qop="auth", Bearer realm="a, b", error = "invalid_token", error_description="Ended, \"gone\".""#);
+        let cases: [(Headers<'_>, &str, (&str, &str)); 6] = [
+            (&[], "", ("invalid_client", "")),
+            (&[], "<html>no</html>", ("invalid_client", "")),
+            (
+                &basic,
+                r#"{"error":"invalid_client","error_description":"Invalid credentials provided."}"#,
+                ("invalid_client", "Invalid credentials provided."),
+            ),
+            (&basic, "", ("invalid_client", "")),
+            (&[basic[0].clone(), telling.clone()], "", ("invalid_token", "Ended, \"gone\".")),
+            (&[telling], r#"{"error":401,"reason":"Unauthorized","detail":"Who?"}"#, ("invalid_token", "Who?")),
+        ];
+        for (headers, body, (code, description)) in cases {
+            assert_eq!(rejected(&refused(401, headers, body)), (code, description, 401), "{headers:?} {body}");
+        }
+    }
+
+    #[test]
+    fn a_403_that_speaks_of_the_token_limit_is_that_limit_and_every_other_is_a_rejection() {
+        let limit = refused(403, &[], r#"{"error":"access_denied","error_description":"The access token limit has been reached."}"#);
+        let limit_of_api = refused(403, &[], r#"{"error":403,"errorCode":"MAX_TOKENS","detail":"Maximum number of tokens exceeded"}"#);
+
+        for error in [limit, limit_of_api] {
+            assert_eq!((error.status(), error.http_status()), (Status::TokenLimit, Some(403)), "{error}");
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+        }
+        let denied = refused(403, &[], r#"{"error":"access_denied","error_description":"Not for you."}"#);
+        assert_eq!(rejected(&denied), ("access_denied", "Not for you.", 403));
+        let other = refused(403, &[], r#"{"error":"unauthorized_client","error_description":"token limit"}"#);
+        assert_eq!(rejected(&other), ("unauthorized_client", "token limit", 403));
+        assert_eq!(rejected(&refused(403, &[], "<html>blocked</html>")), ("access_denied", "", 403));
+    }
+
+    #[test]
+    fn item_23_a_rate_limit_ends_when_the_header_or_the_body_says() {
+        let oauth = r#"{"error":"rate_limited","error_description":"Limit: 10 requests every 2 minutes."}"#;
+        let api = r#"{"error":429,"errorCode":"RATE_LIMITED","reason":"Too Many Requests","detail":"Slow down","parameters":["/api/oauth/token",50,1]}"#;
+        let cases: [(Headers<'_>, &str, u64); 13] = [
+            (&[], oauth, 120),
+            (&[], api, 60),
+            (&[], "", 60),
+            (&[], "<html>", 60),
+            (&[(RETRY_AFTER, "7")], oauth, 7),
+            (&[(RETRY_AFTER, "0")], api, 1),
+            (&[(RETRY_AFTER, "999999")], api, 3600),
+            (&[(RETRY_AFTER, "99999999999999999999999")], api, 3600),
+            (&[(RETRY_AFTER, "-5")], oauth, 120),
+            (&[(RETRY_AFTER, "soon")], "", 60),
+            (&[(RETRY_AFTER, "Tue, 14 Nov 2023 22:13:50 GMT")], oauth, 30),
+            (&[(RETRY_AFTER, "Tue, 14 Nov 2023 22:13:50 GMT"), (DATE, "Tue, 14 Nov 2023 22:13:45 GMT")], oauth, 5),
+            (&[(RETRY_AFTER, "Tue, 14 Nov 2023 22:00:00 GMT")], oauth, 1),
+        ];
+        for (headers, body, seconds) in cases {
+            let error = refused(429, headers, body);
+
+            assert_eq!(error.status(), Status::RateLimited, "{headers:?} {body}");
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(seconds)), "{headers:?} {body}");
+        }
+        assert_eq!(refused(400, &[], oauth).status(), Status::RateLimited);
+    }
+
+    #[test]
+    fn item_23_a_failing_server_is_told_from_a_refusing_one() {
+        for (status, body) in [
+            (500, ""),
+            (502, "<html>"),
+            (503, r#"{"error":"server_error"}"#),
+            (599, ""),
+            (408, ""),
+            (400, r#"{"error":"temporarily_unavailable"}"#),
+        ] {
+            let error = refused(status, &[], body);
+            assert_eq!((error.status(), error.http_status(), error.retry_after()), (Status::Server, Some(status), None), "{error}");
+
+            let error = refused(status, &[(RETRY_AFTER, "12")], body);
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(12)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_status_that_means_nothing_is_a_protocol_error_without_the_body() {
+        let cases = [
+            (404, "", "HTTP status 404 without an OAuth error"),
+            (
+                404,
+                r#"{"error":404,"errorCode":"RESOURCE_NOT_FOUND","detail":"canary"}"#,
+                "HTTP status 404 with the error code RESOURCE_NOT_FOUND",
+            ),
+            (404, r#"{"error":404,"errorCode":"canary canary","detail":"canary"}"#, "HTTP status 404 without an OAuth error"),
+            (400, "canary", "HTTP status 400 without an OAuth error"),
+            (201, r#"{"access_token":"canary","token_type":"Bearer"}"#, "HTTP status 201 without an OAuth error"),
+            (204, "", "HTTP status 204 without an OAuth error"),
+            (101, "", "HTTP status 101 without an OAuth error"),
+            (999, "", "HTTP status 999 without an OAuth error"),
+        ];
+        for (status, body, problem) in cases {
+            let error = refused(status, &[], body);
+
+            assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(status)), "{error}");
+            assert_eq!(error.to_string(), format!("https://cloud.mongodb.com sent a reply that is not a token response: {problem}"));
+        }
+    }
+
+    #[test]
+    fn i4_a_servers_words_are_made_printable_and_cut() {
+        let hostile = r#"{"error":"bad\u001b[2Jcode","error_description":"a\u001b[31m\u0007\u202e\u0000\r\nb"}"#;
+        let error = refused(400, &[], hostile);
+
+        assert_eq!(rejected(&error), ("bad\\u{1b}[2Jcode", "a\\u{1b}[31m\\u{7}\\u{202e}\\u{0}\\u{d}\\u{a}b", 400));
+        let long = refused(400, &[], &format!(r#"{{"error":"{0}","error_description":"{0}"}}"#, "x".repeat(10_000)));
+        let (code, description, _) = rejected(&long);
+        assert_eq!((code.chars().count(), description.chars().count()), (65, 301));
+        let location = refused(302, &[(LOCATION, "https://a\u{202e}b.example/")], "");
+        assert!(location.to_string().is_ascii(), "{location}");
+    }
+
+    #[test]
+    fn i21_what_was_sent_in_confidence_is_not_repeated() {
+        let error = refused(400, &[], r#"{"error":"s3cret-s3cret","error_description":"got s3cret-s3cret and s3cret-s3cret, abc"}"#);
+
+        // Too short a secret is not looked for: no text would survive it.
+        assert_eq!(rejected(&error), ("[redacted]", "got [redacted] and [redacted], abc", 400));
+    }
+
+    #[test]
+    fn the_parameters_of_challenges_are_found_whatever_surrounds_them() {
+        let pairs = parameters(r#"Basic realm="x=\"y\", error=no", Bearer error=invalid_token,scope="a b" , =lost, tail="open"#);
+
+        let expected = [("realm", r#"x="y", error=no"#), ("error", "invalid_token"), ("scope", "a b"), ("tail", "open")];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+}

@@ -1,0 +1,445 @@
+//! A 200 of the token endpoint, read strictly (RFC 6749 section 5.1).
+//!
+//! No text of the reply ever gets into an error: what is wrong is said in our own words. The `oauth2` crate never sees a reply,
+//! because it would keep it in buffers that are not wiped and hand it out in its parse error.
+//!
+//! Where the standard leaves room: a reply without a media type, or with `text/plain`, counts if its body is a JSON object;
+//! `null` for `expires_in` or `scope` is the same as absent, and so is an empty `scope`; a `refresh_token` is not even looked at (item 18).
+
+use super::transport::Reply;
+use super::{GrantedLifetime, Minted, refusal};
+use crate::error::Error;
+use crate::secret::Secret;
+use reqwest::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::time::Duration;
+
+/// Ten years, leap days included: whoever says more does not mean it.
+const LONGEST_LIFETIME_S: u64 = 315_576_000;
+
+/// The token in `reply`.
+pub(super) fn minted(reply: &Reply, server: &str) -> Result<Minted, Error> {
+    read(reply).map_err(|problem| refusal::protocol(server, &problem, Some(reply.status)))
+}
+
+fn read(reply: &Reply) -> Result<Minted, String> {
+    if !is_json(reply) {
+        return Err("its media type is not JSON".to_owned());
+    }
+    let members = members(&reply.body)?;
+    if let Some(name) = members.twice {
+        return Err(format!("its {name} is there more than once"));
+    }
+    token_type(members.token_type)?;
+    Ok(Minted { value: access_token(members.access_token)?, scope: scope(members.scope)?, lifetime: lifetime(members.expires_in)? })
+}
+
+fn is_json(reply: &Reply) -> bool {
+    let Some(value) = reply.headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = String::from_utf8_lossy(essence).trim().to_ascii_lowercase();
+    matches!(essence.as_str(), "" | "application/json" | "text/json" | "text/plain") || essence.ends_with("+json")
+}
+
+/// The members that mean something here, each as the JSON text that it came as.
+#[derive(Default)]
+struct Members<'a> {
+    access_token: Option<&'a RawValue>,
+    token_type: Option<&'a RawValue>,
+    expires_in: Option<&'a RawValue>,
+    scope: Option<&'a RawValue>,
+    /// A member of these that came more than once: which one counts would depend on the reader (item 17).
+    twice: Option<&'static str>,
+}
+
+fn members(body: &[u8]) -> Result<Members<'_>, String> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err("its body is empty".to_owned()),
+        Some(b'{') => {}
+        Some(_) => return Err("its body is not a JSON object".to_owned()),
+    }
+    serde_json::from_slice(body).map_err(|error| format!("its body is not valid JSON (line {}, column {})", error.line(), error.column()))
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    AccessToken,
+    TokenType,
+    ExpiresIn,
+    Scope,
+    #[serde(other)]
+    Other,
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
+        while let Some(name) = map.next_key()? {
+            let (member, name) = match name {
+                Name::AccessToken => (&mut members.access_token, "access_token"),
+                Name::TokenType => (&mut members.token_type, "token_type"),
+                Name::ExpiresIn => (&mut members.expires_in, "expires_in"),
+                Name::Scope => (&mut members.scope, "scope"),
+                Name::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if member.replace(map.next_value()?).is_some() {
+                members.twice = Some(name);
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// The text of a JSON string, wiped when dropped; `None` for anything else.
+fn text(raw: &RawValue) -> Option<Secret> {
+    if !raw.get().starts_with('"') {
+        return None;
+    }
+    // Without escapes it can be copied from where it lies; with them the parser has to build it.
+    match serde_json::from_str::<&str>(raw.get()) {
+        Ok(text) => Some(Secret::from(text)),
+        Err(_) => serde_json::from_str::<String>(raw.get()).ok().map(Secret::new),
+    }
+}
+
+/// Visible ASCII and no blank (items 12 and 21): the token will stand in headers, files and other programs' input.
+fn access_token(raw: Option<&RawValue>) -> Result<Secret, &'static str> {
+    let token = text(raw.ok_or("it has no access_token")?).ok_or("its access_token is not a text")?;
+    if token.expose().is_empty() {
+        Err("its access_token is empty")
+    } else if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(token)
+    } else {
+        Err("its access_token holds a character that no token may have (only visible ASCII characters)")
+    }
+}
+
+fn token_type(raw: Option<&RawValue>) -> Result<(), &'static str> {
+    let kind = text(raw.ok_or("it has no token_type")?).ok_or("its token_type is not a text")?;
+    if kind.expose().eq_ignore_ascii_case("bearer") { Ok(()) } else { Err("its token_type is not Bearer") }
+}
+
+fn scope(raw: Option<&RawValue>) -> Result<Option<String>, &'static str> {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
+        return Ok(None);
+    };
+    let scope = text(raw).ok_or("its scope is not a text")?;
+    let scope = scope.expose();
+    if scope.is_empty() {
+        Ok(None)
+    } else if scope.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
+        Ok(Some(scope.to_owned()))
+    } else {
+        Err("its scope holds a character that no scope may have")
+    }
+}
+
+/// Item 14: liberal in form, strict in sense.
+fn lifetime(raw: Option<&RawValue>) -> Result<GrantedLifetime, &'static str> {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
+        return Ok(GrantedLifetime::Unstated);
+    };
+    let json = raw.get();
+    let seconds = if let Some(text) = text(raw) {
+        digits(text.expose()).ok_or("its expires_in is a text that is not a number of seconds")?
+    } else if json.starts_with('-') {
+        return Err("its expires_in is negative");
+    } else if json.starts_with(|first: char| first.is_ascii_digit()) {
+        match digits(json) {
+            Some(seconds) => seconds,
+            None => whole(json).ok_or("its expires_in is not a whole number of seconds")?,
+        }
+    } else {
+        return Err("its expires_in is not a number");
+    };
+    match seconds {
+        0 => Ok(GrantedLifetime::DoNotCache),
+        1..=LONGEST_LIFETIME_S => Ok(GrantedLifetime::Stated(Duration::from_secs(seconds))),
+        _ => Err("its expires_in is more than ten years"),
+    }
+}
+
+/// `3600`; what does not fit is far too much.
+fn digits(text: &str) -> Option<u64> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// `3600.0`, `3.6e3`.
+fn whole(text: &str) -> Option<u64> {
+    let number: f64 = text.parse().ok()?;
+    if number > 1e18 {
+        return Some(u64::MAX);
+    }
+    // In this range the conversion is exact.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    (number.fract() == 0.0).then_some(number as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::error::Status;
+    use reqwest::header::{HeaderMap, HeaderValue};
+    use zeroize::Zeroizing;
+
+    fn answered(media_type: Option<&str>, body: &[u8]) -> Result<Minted, Error> {
+        let mut headers = HeaderMap::new();
+        if let Some(media_type) = media_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_str(media_type).unwrap());
+        }
+        minted(&Reply { status: 200, headers, body: Zeroizing::new(body.to_vec()) }, "https://a.example")
+    }
+
+    fn minted_from(body: &str) -> Result<Minted, Error> {
+        answered(Some("application/json"), body.as_bytes())
+    }
+
+    /// A good reply with `members` added.
+    fn with(members: &str) -> Result<Minted, Error> {
+        minted_from(&format!(r#"{{"access_token":"t","token_type":"Bearer",{members}}}"#))
+    }
+
+    /// What is wrong, of a protocol error that repeats nothing of the reply.
+    fn problem(outcome: Result<Minted, Error>) -> String {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(200)), "{error}");
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("canary"), "{text}");
+        error.to_string().strip_prefix("https://a.example sent a reply that is not a token response: ").unwrap().to_owned()
+    }
+
+    #[test]
+    fn item_12_a_reply_that_is_not_a_token_response_is_an_error() {
+        let cases: [(&[u8], &str); 26] = [
+            (b"", "its body is empty"),
+            (b" \r\n\t", "its body is empty"),
+            (b"null", "its body is not a JSON object"),
+            (b"[\"canary\"]", "its body is not a JSON object"),
+            (b"\"canary\"", "its body is not a JSON object"),
+            (b"12", "its body is not a JSON object"),
+            (b"access_token=canary&token_type=bearer", "its body is not a JSON object"),
+            (b"<html>canary</html>", "its body is not a JSON object"),
+            (b"\xef\xbb\xbf{}", "its body is not a JSON object"),
+            (b"{", "its body is not valid JSON (line 1, column "),
+            (b"{\"access_token\":\"canary", "its body is not valid JSON (line 1, column "),
+            (b"{\"access_token\":\"t\",\"token_type\":\"Bearer\"} canary", "its body is not valid JSON (line 1, column "),
+            (b"{\"access_token\":\"t\",\"token_type\":\"Bearer\",}", "its body is not valid JSON (line 1, column "),
+            (b"{\"access_token\":\"\xff\",\"token_type\":\"Bearer\"}", "its body is not valid JSON (line 1, column "),
+            (b"{\"access_token\":\"t\",\"token_type\":\"Bearer\",\"expires_in\":NaN}", "its body is not valid JSON (line 1, column "),
+            (b"{}", "it has no token_type"),
+            (b"{\"token_type\":\"Bearer\"}", "it has no access_token"),
+            (b"{\"error\":\"canary\",\"token_type\":\"Bearer\"}", "it has no access_token"),
+            (b"{\"access_token\":\"canary\"}", "it has no token_type"),
+            (b"{\"access_token\":null,\"token_type\":\"Bearer\"}", "its access_token is not a text"),
+            (b"{\"access_token\":12,\"token_type\":\"Bearer\"}", "its access_token is not a text"),
+            (b"{\"access_token\":[\"canary\"],\"token_type\":\"Bearer\"}", "its access_token is not a text"),
+            (b"{\"access_token\":{\"a\":\"canary\"},\"token_type\":\"Bearer\"}", "its access_token is not a text"),
+            (b"{\"access_token\":\"\",\"token_type\":\"Bearer\"}", "its access_token is empty"),
+            (b"{\"access_token\":\"t\",\"token_type\":null}", "its token_type is not a text"),
+            (b"{\"access_token\":\"t\",\"token_type\":[\"Bearer\"]}", "its token_type is not a text"),
+        ];
+        for (body, expected) in cases {
+            let problem = problem(answered(None, body));
+
+            assert!(problem.starts_with(expected), "{problem} for {}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn the_media_type_must_not_be_another_than_json() {
+        let body = br#"{"access_token":"t","token_type":"Bearer"}"#;
+        let good = [
+            None,
+            Some("application/json"),
+            Some("application/json;charset=ISO-8859-1"),
+            Some("Application/JSON ; charset=utf-8"),
+            Some("application/vnd.example+json"),
+            Some("text/json"),
+            Some("text/plain; charset=utf-8"),
+            Some(""),
+        ];
+        for media_type in good {
+            assert_eq!(answered(media_type, body).unwrap().value.expose(), "t", "{media_type:?}");
+        }
+        for media_type in [
+            "text/html",
+            "text/html; charset=utf-8",
+            "application/xhtml+xml",
+            "application/x-www-form-urlencoded",
+            "application/jsonp",
+            "image/png",
+        ] {
+            assert_eq!(problem(answered(Some(media_type), body)), "its media type is not JSON", "{media_type}");
+        }
+    }
+
+    #[test]
+    fn item_13_the_token_type_is_bearer_in_any_case() {
+        for kind in ["Bearer", "bearer", "BEARER", "bEaReR", "\\u0062earer"] {
+            let minted = minted_from(&format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#));
+
+            assert_eq!(minted.unwrap().value.expose(), "t", "{kind}");
+        }
+        for kind in ["", "mac", "DPoP", "N_A", "Bearer ", "canary", "b\u{435}arer"] {
+            let minted = minted_from(&format!(r#"{{"access_token":"canary","token_type":"{kind}"}}"#));
+
+            assert_eq!(problem(minted), "its token_type is not Bearer", "{kind}");
+        }
+    }
+
+    #[test]
+    fn item_14_expires_in_is_read_liberally() {
+        let stated = |seconds| GrantedLifetime::Stated(Duration::from_secs(seconds));
+        let cases = [
+            ("3600", stated(3600)),
+            ("\"3600\"", stated(3600)),
+            ("\"0003600\"", stated(3600)),
+            ("3600.0", stated(3600)),
+            ("3.6e3", stated(3600)),
+            ("36E+2", stated(3600)),
+            ("1", stated(1)),
+            ("315576000", stated(315_576_000)),
+            ("0", GrantedLifetime::DoNotCache),
+            ("0.0", GrantedLifetime::DoNotCache),
+            ("\"0\"", GrantedLifetime::DoNotCache),
+            ("null", GrantedLifetime::Unstated),
+        ];
+        for (value, lifetime) in cases {
+            assert_eq!(with(&format!(r#""expires_in":{value}"#)).unwrap().lifetime, lifetime, "{value}");
+        }
+        assert_eq!(with(r#""other":1"#).unwrap().lifetime, GrantedLifetime::Unstated);
+    }
+
+    #[test]
+    fn item_14_an_expires_in_without_sense_is_an_error() {
+        let cases = [
+            ("-1", "its expires_in is negative"),
+            ("-0.5", "its expires_in is negative"),
+            ("-0", "its expires_in is negative"),
+            ("3600.5", "its expires_in is not a whole number of seconds"),
+            ("1e-3", "its expires_in is not a whole number of seconds"),
+            ("5e-324", "its expires_in is not a whole number of seconds"),
+            ("315576001", "its expires_in is more than ten years"),
+            ("1e9", "its expires_in is more than ten years"),
+            ("1e300", "its expires_in is more than ten years"),
+            ("18446744073709551616", "its expires_in is more than ten years"),
+            ("\"99999999999999999999999999\"", "its expires_in is more than ten years"),
+            ("\"\"", "its expires_in is a text that is not a number of seconds"),
+            ("\"-1\"", "its expires_in is a text that is not a number of seconds"),
+            ("\"+1\"", "its expires_in is a text that is not a number of seconds"),
+            ("\" 1\"", "its expires_in is a text that is not a number of seconds"),
+            ("\"1h\"", "its expires_in is a text that is not a number of seconds"),
+            ("\"3600.0\"", "its expires_in is a text that is not a number of seconds"),
+            ("\"canary\"", "its expires_in is a text that is not a number of seconds"),
+            ("true", "its expires_in is not a number"),
+            ("[3600]", "its expires_in is not a number"),
+            ("{\"canary\":1}", "its expires_in is not a number"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(problem(with(&format!(r#""expires_in":{value}"#))), expected, "{value}");
+        }
+        // Beyond every number: the parser may call it invalid, or it is too long.
+        problem(with(r#""expires_in":1e400"#));
+    }
+
+    #[test]
+    fn item_16_unknown_members_and_sizes_do_not_matter() {
+        for size in [1, 2, 4096, 65_537, 1024 * 1024 - 100] {
+            let token = "a".repeat(size);
+
+            let minted = minted_from(&format!(r#"{{"a":[{{"b":null}}],"access_token":"{token}","token_type":"Bearer"}}"#)).unwrap();
+
+            assert!(minted.value.expose() == token, "{size}");
+        }
+    }
+
+    #[test]
+    fn item_17_a_member_that_counts_must_not_come_twice() {
+        let cases = [
+            (r#""access_token":"u""#, "access_token"),
+            (r#""access_token":"t""#, "access_token"),
+            (r#""access\u005ftoken":"u""#, "access_token"),
+            (r#""token_type":"Bearer""#, "token_type"),
+            (r#""expires_in":1,"expires_in":1"#, "expires_in"),
+            (r#""scope":null,"scope":"a""#, "scope"),
+        ];
+        for (members, name) in cases {
+            assert_eq!(problem(with(members)), format!("its {name} is there more than once"), "{members}");
+        }
+        assert!(with(r#""x":1,"x":2"#).is_ok());
+    }
+
+    #[test]
+    fn item_18_a_refresh_token_is_not_kept() {
+        let minted = with(r#""refresh_token":"canary-refresh""#).unwrap();
+
+        assert_eq!(minted.value.expose(), "t");
+        assert!(!format!("{minted:?} {:?}", minted.scope).contains("canary"));
+    }
+
+    #[test]
+    fn item_19_the_granted_scope_is_told() {
+        assert_eq!(with(r#""scope":"read write:all""#).unwrap().scope.as_deref(), Some("read write:all"));
+        for none in [r#""scope":null"#, r#""scope":"""#, r#""x":1"#] {
+            assert_eq!(with(none).unwrap().scope, None, "{none}");
+        }
+        for bad in [r#""scope":"a\"b""#, r#""scope":"a\\b""#, r#""scope":"a\nb""#, r#""scope":"\u00e9""#, r#""scope":"a\u0000""#] {
+            assert_eq!(problem(with(bad)), "its scope holds a character that no scope may have", "{bad}");
+        }
+        for bad in [r#""scope":["canary"]"#, r#""scope":1"#] {
+            assert_eq!(problem(with(bad)), "its scope is not a text", "{bad}");
+        }
+    }
+
+    #[test]
+    fn item_21_a_token_is_visible_ascii_and_nothing_else() {
+        let visible: String = ('!'..='~').filter(|character| !matches!(character, '"' | '\\')).collect();
+        let minted = minted_from(&format!(r#"{{"access_token":"{visible}\"\\\/\u0041","token_type":"Bearer"}}"#)).unwrap();
+        assert_eq!(minted.value.expose(), format!("{visible}\"\\/A"));
+
+        for bad in ["\\r", "\\n", "\\u0000", " ", "\\t", "\\u007f", "\\u0080", "\u{e9}", "\u{202e}", "\\u001b", "\u{7f}"] {
+            for token in [format!("{bad}canary"), format!("can{bad}ary"), format!("canary{bad}")] {
+                let outcome = minted_from(&format!(r#"{{"access_token":"{token}","token_type":"Bearer"}}"#));
+
+                assert!(problem(outcome).starts_with("its access_token holds a character"), "{bad:?}");
+            }
+        }
+        // Half of a surrogate pair is no text at all.
+        assert_eq!(problem(minted_from(r#"{"access_token":"\ud800","token_type":"Bearer"}"#)), "its access_token is not a text");
+    }
+
+    #[test]
+    fn i25_nesting_without_end_does_no_harm() {
+        for opening in ["[", "{\"a\":"] {
+            let deep = opening.repeat(100_000);
+            for member in ["other", "access_token", "expires_in"] {
+                problem(minted_from(&format!(r#"{{"{member}":{deep}"#)));
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Trying again, within one budget for everything.
+
+use crate::clock::Clock;
+use crate::error::Error;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::time::{Duration, Instant};
+
+/// Attempts in all.
+const ATTEMPTS: usize = 3;
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// No budget is longer, so that adding it to a point in time cannot overflow.
+const LONGEST_BUDGET: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The one deadline over all attempts and the waits between them.
+///
+/// What the network takes is measured in real time, whatever the injected clock says; what is slept counts as what the
+/// clock was asked for. So a test's clock that sleeps in no time uses the budget up as the real one would.
+#[derive(Debug)]
+pub(super) struct Budget<'a> {
+    clock: &'a dyn Clock,
+    total: Duration,
+    started: Instant,
+    really_slept: Duration,
+    asked_to_sleep: Duration,
+}
+
+impl<'a> Budget<'a> {
+    pub(super) fn new(clock: &'a dyn Clock, total: Duration) -> Self {
+        let total = total.min(LONGEST_BUDGET);
+        Self { clock, total, started: Instant::now(), really_slept: Duration::ZERO, asked_to_sleep: Duration::ZERO }
+    }
+
+    pub(super) fn total(&self) -> Duration {
+        self.total
+    }
+
+    pub(super) fn remaining(&self) -> Duration {
+        let working = self.started.elapsed().saturating_sub(self.really_slept);
+        self.total.saturating_sub(working).saturating_sub(self.asked_to_sleep)
+    }
+
+    fn sleep(&mut self, duration: Duration) {
+        let before = Instant::now();
+        self.clock.sleep(duration);
+        self.really_slept += before.elapsed();
+        self.asked_to_sleep += duration;
+    }
+}
+
+/// Runs `attempt` until it succeeds, fails in a way that another attempt cannot mend, or the budget has no room for another.
+/// The error is that of the last attempt.
+pub(super) fn within<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, &Budget<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    let mut delays = ExponentialBuilder::new()
+        .with_min_delay(FIRST_DELAY)
+        .with_factor(2.0)
+        .with_max_delay(LONGEST_DELAY)
+        .with_max_times(ATTEMPTS - 1)
+        .with_jitter()
+        .build();
+
+    let mut number = 1;
+    loop {
+        let error = match attempt(number, budget) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if !may_pass(&error) {
+            return Err(error);
+        }
+        // A server's Retry-After comes first; the jittered delay on top keeps the clients of one outage apart.
+        match delays.next().map(|delay| delay.saturating_add(error.retry_after().unwrap_or_default())) {
+            Some(delay) if delay < budget.remaining() => budget.sleep(delay),
+            _ => return Err(error),
+        }
+        number += 1;
+    }
+}
+
+/// Whether the next attempt may go better: the server or the way to it failed, and nobody refused anything (item 23).
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Network { .. } => true,
+        Error::Server { http_status, .. } => matches!(http_status, 408 | 500..=599),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::clock::{ManualClock, SystemClock};
+
+    fn network() -> Error {
+        Error::Network { server: "https://a.example".into(), problem: "connection refused".into(), source: None }
+    }
+
+    fn server(http_status: u16, retry_after: Option<Duration>) -> Error {
+        Error::Server { server: "https://a.example".into(), description: String::new(), http_status, retry_after }
+    }
+
+    fn attempts_and_sleep(budget: Duration, errors: impl Fn(usize) -> Option<Error>) -> (usize, Duration, Result<(), Error>) {
+        let clock = ManualClock::new(1_000);
+        let mut budget = Budget::new(&clock, budget);
+        let mut attempts = 0;
+
+        let outcome = within(&mut budget, |number, _| {
+            attempts += 1;
+            assert_eq!(number, attempts);
+            errors(number).map_or(Ok(()), Err)
+        });
+
+        (attempts, Duration::from_millis(clock.now().wall_ms - 1_000), outcome)
+    }
+
+    #[test]
+    fn item_23_failures_of_the_server_or_the_way_are_tried_three_times() {
+        for error in [network(), server(500, None), server(503, None), server(408, None)] {
+            let (attempts, slept, outcome) = attempts_and_sleep(Duration::from_secs(60), |_| Some(error.clone()));
+
+            assert_eq!(attempts, 3, "{error}");
+            assert_eq!(outcome.unwrap_err().to_string(), error.to_string());
+            // 200 ms and 400 ms, each with up to as much again of jitter; a clock of whole milliseconds may lose one each.
+            assert!(slept >= Duration::from_millis(598) && slept <= Duration::from_millis(1_200), "{slept:?}");
+        }
+    }
+
+    #[test]
+    fn item_23_what_was_refused_is_never_sent_again() {
+        let refusals = [
+            Error::CredentialRejected {
+                server: String::new(),
+                code: "invalid_client".into(),
+                description: String::new(),
+                http_status: 401,
+            },
+            Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(1) },
+            Error::TokenLimit { server: String::new(), description: String::new(), http_status: 403, retry_after: Duration::from_secs(1) },
+            Error::Tls { server: String::new(), problem: String::new(), source: None },
+            Error::Protocol { server: String::new(), problem: String::new(), http_status: None },
+            Error::Refused { problem: String::new(), hint: String::new(), http_status: Some(302) },
+            server(400, None),
+        ];
+        for error in refusals {
+            let (attempts, slept, outcome) = attempts_and_sleep(Duration::from_secs(60), |_| Some(error.clone()));
+
+            assert_eq!((attempts, slept), (1, Duration::ZERO), "{error}");
+            assert!(outcome.is_err());
+        }
+    }
+
+    #[test]
+    fn a_second_attempt_that_succeeds_is_the_answer() {
+        let (attempts, _, outcome) = attempts_and_sleep(Duration::from_secs(60), |number| (number == 1).then(network));
+
+        assert_eq!(attempts, 2);
+        assert!(outcome.is_ok());
+    }
+
+    #[test]
+    fn item_23_a_retry_after_that_fits_is_waited_for() {
+        let wanted = Duration::from_secs(20);
+        let (attempts, slept, outcome) =
+            attempts_and_sleep(Duration::from_secs(60), |number| (number == 1).then(|| server(503, Some(wanted))));
+
+        assert_eq!(attempts, 2);
+        assert!(slept >= wanted && slept <= wanted + Duration::from_secs(1), "{slept:?}");
+        assert!(outcome.is_ok());
+    }
+
+    #[test]
+    fn item_26_a_wait_that_does_not_fit_is_not_begun() {
+        let (attempts, slept, outcome) = attempts_and_sleep(Duration::from_secs(10), |_| Some(server(503, Some(Duration::from_secs(20)))));
+
+        assert_eq!((attempts, slept), (1, Duration::ZERO));
+        assert_eq!(outcome.unwrap_err().retry_after(), Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn item_26_sleep_on_a_clock_of_ones_own_uses_the_budget_up() {
+        let clock = ManualClock::new(0);
+        let mut budget = Budget::new(&clock, Duration::from_secs(1_000));
+
+        budget.sleep(Duration::from_secs(900));
+
+        assert!(budget.remaining() <= Duration::from_secs(100), "{:?}", budget.remaining());
+        assert!(budget.remaining() > Duration::from_secs(40), "{:?}", budget.remaining());
+    }
+
+    #[test]
+    fn item_26_sleep_on_the_systems_clock_counts_once() {
+        let total = Duration::from_secs(1_000);
+        let started = Instant::now();
+        let mut budget = Budget::new(&SystemClock, total);
+
+        budget.sleep(Duration::from_millis(50));
+
+        let remaining = budget.remaining();
+        assert!(remaining <= total - Duration::from_millis(50), "{remaining:?}");
+        assert!(remaining + started.elapsed() >= total, "{remaining:?}");
+    }
+
+    #[test]
+    fn a_budget_without_end_is_a_day() {
+        let clock = ManualClock::new(0);
+
+        assert_eq!(Budget::new(&clock, Duration::MAX).total(), LONGEST_BUDGET);
+    }
+}

@@ -1,0 +1,774 @@
+//! The grant against a server that behaves well, badly, and not at all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::test_server::{Authority, Duplex, TestServer, authority, body, header};
+use super::*;
+use crate::clock::{Clock, ManualClock};
+use crate::config::{ClientAuthentication, Config, CredentialSource, Endpoint};
+use crate::error::Status;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+const ID: &str = "mdb_sa_id_0123456789abcdef01234567";
+const SECRET: &str = "mdb_sa_sk_canary-secret_0123456789";
+const TOKEN: &str = "canary.token-0123456789_~+/=";
+
+/// Long enough for a busy machine, short enough to notice that it was waited out.
+const ENOUGH: Duration = Duration::from_secs(60);
+/// The budget of a request that shall not succeed.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn credential() -> Credential {
+    Credential { client_id: ID.to_owned(), client_secret: Secret::from(SECRET) }
+}
+
+fn config(token_url: &str) -> Config {
+    Config {
+        credentials: CredentialSource::Fixed(credential()),
+        token_endpoint: Endpoint::for_tests(token_url),
+        revocation_endpoint: None,
+        api_base: None,
+        authentication: ClientAuthentication::BasicRaw,
+        scope: None,
+        audience: None,
+        resource: None,
+        timeout: ENOUGH,
+        ca_file: None,
+        manual_clock_ms: None,
+    }
+}
+
+/// A grant whose clock sleeps in no time.
+fn grant(config: &Config) -> HttpGrant {
+    HttpGrant::new(config, Arc::new(ManualClock::new(1_700_000_000_000))).unwrap()
+}
+
+fn mint(token_url: &str) -> Result<Minted, Error> {
+    grant(&config(token_url)).mint(&credential(), ENOUGH)
+}
+
+fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> String {
+    let mut text = format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text + "\r\n" + body
+}
+
+fn json(status: u16, body: &str) -> String {
+    reply(status, &[("Content-Type", "application/json")], body)
+}
+
+fn token_reply() -> String {
+    json(200, &format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#))
+}
+
+#[test]
+fn a_token_is_minted_and_the_socket_is_closed() {
+    let server = TestServer::replying(vec![token_reply()]);
+
+    let minted = mint(&server.url("/api/oauth/token")).unwrap();
+
+    assert_eq!(minted.value.expose(), TOKEN);
+    assert_eq!(minted.lifetime, GrantedLifetime::Stated(Duration::from_secs(3600)));
+    assert_eq!(minted.scope, None);
+    let seen = server.finish();
+    assert_eq!((seen.connections, seen.requests.len(), seen.closed_by_client), (1, 1, 1));
+}
+
+#[test]
+fn item_1_the_request_is_exactly_what_atlas_wants() {
+    let server = TestServer::replying(vec![token_reply()]);
+    let port = server.port();
+
+    mint(&server.url("/api/oauth/token")).unwrap();
+
+    let request = server.finish().requests.remove(0);
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let mut lines: Vec<&str> = head.lines().collect();
+    assert_eq!(lines.remove(0), "POST /api/oauth/token HTTP/1.1");
+    lines.sort_unstable();
+    let expected = [
+        "accept: application/json".to_owned(),
+        format!("authorization: Basic {}", STANDARD.encode(format!("{ID}:{SECRET}"))),
+        "content-length: 29".to_owned(),
+        "content-type: application/x-www-form-urlencoded".to_owned(),
+        format!("host: 127.0.0.1:{port}"),
+        format!("user-agent: tokenwell/{}", env!("CARGO_PKG_VERSION")),
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(body, "grant_type=client_credentials");
+}
+
+#[test]
+fn item_3_each_method_of_authentication_is_the_only_one_of_its_request() {
+    let awkward = Credential { client_id: "an id".to_owned(), client_secret: Secret::from("s&c+e/t€") };
+    let cases = [
+        (ClientAuthentication::BasicRaw, Some("an id:s&c+e/t€"), "grant_type=client_credentials"),
+        (ClientAuthentication::Basic, Some("an+id:s%26c%2Be%2Ft%E2%82%AC"), "grant_type=client_credentials"),
+        (ClientAuthentication::Post, None, "grant_type=client_credentials&client_id=an+id&client_secret=s%26c%2Be%2Ft%E2%82%AC"),
+    ];
+    for (method, pair, expected) in cases {
+        let server = TestServer::replying(vec![token_reply()]);
+        let mut config = config(&server.url("/token"));
+        config.authentication = method;
+
+        grant(&config).mint(&awkward, ENOUGH).unwrap();
+
+        let request = server.finish().requests.remove(0);
+        let authorization = pair.map(|pair| format!("Basic {}", STANDARD.encode(pair)));
+        assert_eq!(header(&request, "authorization"), authorization.as_deref(), "{method:?}");
+        assert_eq!(body(&request), expected, "{method:?}");
+    }
+}
+
+#[test]
+fn item_6_parameters_that_are_given_are_sent_and_empty_ones_are_not() {
+    let server = TestServer::replying(vec![token_reply()]);
+    let mut config = config(&server.url("/token?tenant=a%20b&x="));
+    config.scope = Some("read write".to_owned());
+    config.audience = Some("https://api.example/?a=b".to_owned());
+    config.resource = Some("urn:r".to_owned());
+    grant(&config).mint(&credential(), ENOUGH).unwrap();
+    config.scope = Some(String::new());
+    config.audience = Some(String::new());
+    config.resource = Some(String::new());
+    grant(&config).mint(&credential(), ENOUGH).unwrap();
+
+    let seen = server.finish();
+
+    assert!(seen.requests.iter().all(|request| request.starts_with("POST /token?tenant=a%20b&x= HTTP/1.1\r\n")), "{seen:?}");
+    let full = "grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example%2F%3Fa%3Db&resource=urn%3Ar";
+    assert_eq!(seen.requests.iter().map(|request| body(request)).collect::<Vec<_>>(), [full, "grant_type=client_credentials"]);
+}
+
+#[test]
+fn i7_no_redirect_is_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = TestServer::replying(vec![token_reply()]);
+        let port = other.port();
+        let targets = [
+            format!("http://127.0.0.1:{port}/elsewhere?canary=query"),
+            format!("http://localhost:{port}/"),
+            format!("http://user:canary@127.0.0.1:{port}/"),
+            format!("//127.0.0.1:{port}/"),
+            "/api/oauth/token".to_owned(),
+            "https://cloud.mongodb.com/".to_owned(),
+            "javascript:alert(1)".to_owned(),
+            "http://[".to_owned(),
+        ];
+        let replies = targets.iter().map(|target| reply(status, &[("Location", target)], "")).chain([reply(status, &[], "")]).collect();
+        let server = TestServer::replying(replies);
+        for target in targets.iter().map(String::as_str).chain(["nowhere"]) {
+            let error = mint(&server.url("/")).unwrap_err();
+
+            assert_eq!((error.status(), error.http_status()), (Status::Refused, Some(status)), "{target}: {error}");
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+
+        assert_eq!(server.finish().requests.len(), targets.len() + 1, "each redirect is asked for once");
+        assert_eq!(other.finish().connections, 0, "{status}");
+    }
+}
+
+#[test]
+fn i7_a_redirect_names_the_origin_that_it_points_to() {
+    let server = TestServer::replying(vec![reply(302, &[("Location", "https://login.example:8443/sso?ticket=canary#canary")], "<html>")]);
+
+    let error = mint(&server.url("/")).unwrap_err();
+
+    let text = error.to_string();
+    assert!(text.contains("https://login.example:8443,") && !text.contains("canary"), "{text}");
+}
+
+#[test]
+fn item_26_a_reply_that_drips_ends_with_the_budget() {
+    let server = TestServer::acting(|_, out| {
+        out.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")?;
+        slowly_for_ever(out, b" ")
+    });
+
+    assert_ends_with_the_budget(&server.url("/"));
+}
+
+#[test]
+fn item_26_endless_interim_replies_end_with_the_budget() {
+    let server = TestServer::acting(|_, out| slowly_for_ever(out, b"HTTP/1.1 100 Continue\r\n\r\n"));
+
+    assert_ends_with_the_budget(&server.url("/"));
+}
+
+#[test]
+fn item_26_a_head_that_never_ends_ends_with_the_budget() {
+    let server = TestServer::acting(|_, out| {
+        out.write_all(b"HTTP/1.1 200 OK\r\n")?;
+        slowly_for_ever(out, b"A: b\r\n")
+    });
+
+    assert_ends_with_the_budget(&server.url("/"));
+}
+
+#[test]
+fn item_26_silence_ends_with_the_budget() {
+    let server = TestServer::acting(|_, connection| connection.read(&mut [0]).map(|_| ()));
+
+    assert_ends_with_the_budget(&server.url("/"));
+}
+
+#[test]
+fn item_26_an_endless_body_is_not_read_to_the_end() {
+    let server = TestServer::acting(|_, out| {
+        out.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        loop {
+            out.write_all(b"400\r\n")?;
+            out.write_all(&[b'a'; 0x400])?;
+            out.write_all(b"\r\n")?;
+        }
+    });
+
+    let error = mint(&server.url("/")).unwrap_err();
+
+    assert_eq!(error.status(), Status::Protocol, "{error}");
+    assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
+    assert_eq!(server.finish().requests.len(), 1);
+}
+
+#[test]
+fn the_status_of_a_refusal_stands_though_its_body_breaks_off() {
+    for (status, expected) in [(429, Status::RateLimited), (401, Status::CredentialRejected), (400, Status::Protocol)] {
+        let server = TestServer::replying(vec![format!("HTTP/1.1 {status} No\r\nContent-Length: 100000\r\n\r\n{{\"error\":")]);
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        assert_eq!((error.status(), error.http_status()), (expected, Some(status)), "{error}");
+        assert_eq!(server.finish().requests.len(), 1, "{status}");
+    }
+}
+
+#[test]
+fn item_26_the_status_of_a_refusal_stands_though_its_body_never_ends() {
+    let server = TestServer::acting(|_, out| {
+        out.write_all(b"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 60000\r\n\r\n")?;
+        slowly_for_ever(out, b" ")
+    });
+
+    // Time enough for the head to arrive on a busy machine.
+    let error = grant(&config(&server.url("/"))).mint(&credential(), Duration::from_secs(2)).unwrap_err();
+
+    assert_eq!((error.status(), error.retry_after()), (Status::RateLimited, Some(Duration::from_secs(7))), "{error}");
+}
+
+#[test]
+fn item_26_a_head_without_measure_is_not_read() {
+    let server = TestServer::acting(|_, out| {
+        out.write_all(b"HTTP/1.1 200 OK\r\nA: ")?;
+        loop {
+            out.write_all(&[b'a'; 1024])?;
+        }
+    });
+
+    let error = mint(&server.url("/")).unwrap_err();
+
+    assert_eq!(error.status(), Status::Protocol, "{error}");
+}
+
+#[test]
+fn a_reply_that_is_not_http_is_a_protocol_error() {
+    let server = TestServer::replying(vec!["220 mail.example ESMTP\r\n\r\n".to_owned()]);
+
+    let error = mint(&server.url("/")).unwrap_err();
+
+    assert_eq!((error.status(), error.http_status()), (Status::Protocol, None), "{error}");
+    assert_eq!(server.finish().requests.len(), 1);
+}
+
+#[test]
+fn a_budget_of_nothing_sends_nothing() {
+    let server = TestServer::replying(vec![token_reply()]);
+
+    let error = grant(&config(&server.url("/"))).mint(&credential(), Duration::ZERO).unwrap_err();
+
+    assert_eq!(error.status(), Status::Network, "{error}");
+    assert!(server.finish().requests.is_empty());
+}
+
+fn slowly_for_ever(out: &mut dyn Duplex, bytes: &[u8]) -> io::Result<()> {
+    // Until the client hangs up; a client that never does fails its test by its own clock.
+    let started = Instant::now();
+    while started.elapsed() < ENOUGH {
+        out.write_all(bytes)?;
+        out.flush()?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn assert_ends_with_the_budget(url: &str) {
+    let grant = grant(&config(url));
+    let started = Instant::now();
+
+    let error = grant.mint(&credential(), SHORT).unwrap_err();
+
+    assert!(started.elapsed() >= SHORT && started.elapsed() < ENOUGH / 2, "{:?}", started.elapsed());
+    assert_eq!(error.status(), Status::Network, "{error}");
+    assert!(error.to_string().contains("no complete reply within 0.3 s"), "{error}");
+}
+
+#[test]
+fn a_connection_that_breaks_is_tried_again() {
+    let partial = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"access_token\":\"";
+    let cases = [
+        ("before the reply", TestServer::replying(vec![String::new(), String::new(), token_reply()])),
+        ("mid-reply", TestServer::replying(vec![partial.to_owned(), "HTTP/1.1 200".to_owned(), token_reply()])),
+    ];
+    for (name, server) in cases {
+        let minted = mint(&server.url("/"));
+
+        assert_eq!(minted.unwrap().value.expose(), TOKEN, "{name}");
+        assert_eq!(server.finish().requests.len(), 3, "{name}");
+    }
+}
+
+#[test]
+fn a_connection_that_keeps_breaking_is_a_network_error_after_three_attempts() {
+    let closing = TestServer::replying(vec![String::new()]);
+    let closed = mint(&closing.url("/")).unwrap_err();
+    let resetting = TestServer::resetting();
+    let reset = mint(&resetting.url("/")).unwrap_err();
+
+    assert_eq!((closed.status(), reset.status()), (Status::Network, Status::Network));
+    assert!(closed.to_string().contains("closed before the reply was complete"), "{closed}");
+    assert!(reset.to_string().contains("before the reply was complete"), "{reset}");
+    assert_eq!((closing.finish().connections, resetting.finish().connections), (3, 3));
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_a_network_error() {
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+
+    let error = mint(&format!("http://127.0.0.1:{port}/")).unwrap_err();
+
+    assert_eq!(error.status(), Status::Network);
+    assert_eq!(error.to_string(), format!("cannot reach http://127.0.0.1:{port}: connection refused"));
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn item_23_a_failing_server_is_asked_three_times_and_a_limiting_one_once() {
+    for (status, requests) in [(500, 3), (503, 3), (408, 3), (429, 1), (400, 1), (401, 1), (403, 1), (404, 1)] {
+        let server = TestServer::replying(vec![json(status, "{}")]);
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        assert_eq!(error.http_status(), Some(status), "{error}");
+        assert_eq!(server.finish().requests.len(), requests, "{status}");
+    }
+}
+
+#[test]
+fn item_23_a_retry_after_of_an_outage_is_waited_out_and_then_the_token_comes() {
+    let server = TestServer::replying(vec![reply(503, &[("Retry-After", "20")], ""), token_reply()]);
+    let clock = Arc::new(ManualClock::new(1_000));
+
+    let minted = HttpGrant::new(&config(&server.url("/")), Arc::clone(&clock) as Arc<dyn Clock>).unwrap().mint(&credential(), ENOUGH);
+
+    assert_eq!(minted.unwrap().value.expose(), TOKEN);
+    assert!(clock.now().wall_ms >= 21_000, "{:?}", clock.now());
+}
+
+#[test]
+fn localhost_over_plain_http_is_loopback_without_a_look_up() {
+    let server = TestServer::replying(vec![token_reply()]);
+
+    mint(&format!("http://localhost:{}/", server.port())).unwrap();
+
+    assert_eq!(header(&server.finish().requests[0], "host").unwrap().split(':').next(), Some("localhost"));
+}
+
+#[test]
+fn a_name_that_cannot_be_looked_up_is_a_network_error_in_time() {
+    let (_directory, ca_file) = ca_file(&authority());
+    let mut config = config("https://tokenwell.invalid/token");
+    config.ca_file = Some(ca_file);
+    let started = Instant::now();
+
+    let error = grant(&config).mint(&credential(), Duration::from_secs(2)).unwrap_err();
+
+    assert_eq!(error.status(), Status::Network, "{error}");
+    assert!(started.elapsed() < ENOUGH / 2, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_thread_that_drives_a_runtime_can_mint_too() {
+    let server = TestServer::replying(vec![token_reply()]);
+    let grant = grant(&config(&server.url("/")));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+    let minted = runtime.block_on(async { grant.mint(&credential(), ENOUGH) });
+
+    assert_eq!(minted.unwrap().value.expose(), TOKEN);
+}
+
+fn ca_file(authority: &Authority) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    (directory, file)
+}
+
+fn mint_over_tls(signer: &Authority, trusted: &Authority, name: &str, until: i32) -> Result<Minted, Error> {
+    let server = TestServer::over_tls(signer.server(name, until), token_reply());
+    let (_directory, file) = ca_file(trusted);
+    let mut config = config(&format!("https://localhost:{}/token", server.port()));
+    config.ca_file = Some(file);
+    grant(&config).mint(&credential(), ENOUGH)
+}
+
+#[test]
+fn item_8_a_server_with_a_certificate_of_the_named_authority_is_trusted() {
+    let authority = authority();
+
+    let minted = mint_over_tls(&authority, &authority, "localhost", 2400);
+
+    assert_eq!(minted.unwrap().value.expose(), TOKEN);
+}
+
+#[test]
+fn item_8_a_server_that_cannot_be_trusted_is_a_tls_error_that_says_why() {
+    let (one, other) = (authority(), authority());
+    let cases = [
+        (mint_over_tls(&one, &other, "localhost", 2400), "an authority that is not trusted"),
+        (mint_over_tls(&one, &one, "evil.example", 2400), "for another name"),
+        (mint_over_tls(&one, &one, "localhost", 2001), "has expired"),
+    ];
+    for (outcome, reason) in cases {
+        let error = outcome.unwrap_err();
+
+        assert_eq!(error.status(), Status::Tls, "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn item_8_a_server_that_cannot_be_trusted_is_asked_once_and_told_nothing() {
+    let server = TestServer::over_tls(authority().server("localhost", 2400), token_reply());
+    let (_directory, file) = ca_file(&authority());
+    let mut config = config(&format!("https://localhost:{}/token", server.port()));
+    config.ca_file = Some(file);
+
+    let error = grant(&config).mint(&credential(), ENOUGH).unwrap_err();
+
+    assert_eq!(error.status(), Status::Tls, "{error}");
+    let seen = server.finish();
+    assert_eq!((seen.connections, seen.requests.len()), (1, 0));
+}
+
+#[test]
+fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
+    let plain = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = plain.local_addr().unwrap().port();
+    let answering = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+
+        let (mut connection, _) = plain.accept().unwrap();
+        let read = connection.read(&mut [0; 4096]).unwrap();
+        connection.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").unwrap();
+        read
+    });
+    let (_directory, file) = ca_file(&authority());
+    let mut config = config(&format!("https://localhost:{port}/token"));
+    config.ca_file = Some(file);
+
+    let error = grant(&config).mint(&credential(), ENOUGH).unwrap_err();
+
+    assert!(answering.join().unwrap() > 0);
+    assert_eq!(error.status(), Status::Tls, "{error}");
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+}
+
+#[test]
+fn a_ca_file_that_is_missing_is_told_when_the_grant_is_made() {
+    for url in ["https://cloud.example/token", "http://127.0.0.1:1/token"] {
+        let mut config = config(url);
+        config.ca_file = Some(PathBuf::from("/nonexistent/ca.pem"));
+
+        let error = HttpGrant::new(&config, Arc::new(ManualClock::new(0))).unwrap_err();
+
+        assert_eq!(error.status(), Status::NotConfigured);
+        assert!(error.to_string().starts_with("ca_file: `/nonexistent/ca.pem`"), "{error}");
+    }
+}
+
+#[test]
+fn a_ca_file_that_has_gone_since_stops_the_request_before_it_is_sent() {
+    let authority = authority();
+    let server = TestServer::over_tls(authority.server("localhost", 2400), token_reply());
+    let (directory, file) = ca_file(&authority);
+    let mut config = config(&format!("https://localhost:{}/token", server.port()));
+    config.ca_file = Some(file);
+    let grant = grant(&config);
+    directory.close().unwrap();
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    assert_eq!(error.status(), Status::NotConfigured, "{error}");
+    assert_eq!(server.finish().connections, 0);
+}
+
+/// A grant for `https://cloud.example` in an environment with one variable set.
+fn proxied(variable: &'static str, value: String) -> (tempfile::TempDir, HttpGrant) {
+    let (directory, file) = ca_file(&authority());
+    let mut config = config("https://cloud.example/token?tenant=query");
+    config.ca_file = Some(file);
+    let clock = Arc::new(ManualClock::new(0));
+    let grant = HttpGrant::in_environment(&config, clock, &|name| (name == variable).then(|| value.clone().into()));
+    (directory, grant.unwrap())
+}
+
+#[test]
+fn i9_a_proxy_is_asked_for_a_tunnel_and_told_no_secret() {
+    for refusal in [reply(407, &[], ""), reply(403, &[], "canary")] {
+        let proxy = TestServer::replying(vec![refusal]);
+        let (_directory, grant) = proxied("HTTPS_PROXY", format!("http://user:canary@127.0.0.1:{}", proxy.port()));
+
+        let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+        assert_eq!(error.status(), Status::Network, "{error}");
+        let shown = format!("{error} {error:?} {grant:?}");
+        assert!(!shown.contains("canary") && !shown.contains("Y2FuYXJ5"), "{shown}");
+        let request = proxy.finish().requests.remove(0);
+        assert!(request.starts_with("CONNECT cloud.example:443 HTTP/1.1\r\n"), "{request}");
+        assert_eq!(header(&request, "proxy-authorization"), Some(format!("Basic {}", STANDARD.encode("user:canary")).as_str()));
+        assert_eq!(header(&request, "authorization"), None);
+    }
+}
+
+#[test]
+fn i9_a_proxy_that_is_down_is_a_network_error_that_hides_its_password() {
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let (_directory, grant) = proxied("ALL_PROXY", format!("http://user:canary@127.0.0.1:{port}"));
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    assert_eq!(error.status(), Status::Network, "{error}");
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("canary") && shown.contains("refused"), "{shown}");
+}
+
+const CHILD: &str = "TOKENWELL_TEST_CHILD";
+
+/// The test `name` of this file again, alone in a process of its own: what it finds set is `CHILD`.
+fn alone(name: &str) -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("grant::tests::{name}")]).env(CHILD, "1");
+    child
+}
+
+fn assert_passes(child: &mut Command) {
+    let ended = child.output().unwrap();
+
+    let output = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && output.contains("1 passed"), "{output}");
+}
+
+#[test]
+fn i8_i9_neither_netrc_nor_proxy_nor_key_log_settings_change_anything_on_loopback() {
+    if std::env::var_os(CHILD).is_some() {
+        return mint_over_loopback_and_tls_in_this_environment();
+    }
+    let home = tempfile::tempdir().unwrap();
+    let netrc = home.path().join(".netrc");
+    let key_log = home.path().join("keys.log");
+    std::fs::write(&netrc, "machine 127.0.0.1 login netrc password netrc\ndefault login netrc password netrc\n").unwrap();
+    let dead_proxy = "http://127.0.0.1:1";
+
+    let mut child = alone("i8_i9_neither_netrc_nor_proxy_nor_key_log_settings_change_anything_on_loopback");
+    child.env("HOME", home.path()).env("NETRC", &netrc).env("SSLKEYLOGFILE", &key_log).env("REQUEST_METHOD", "POST");
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        child.env(name, dead_proxy);
+    }
+    assert_passes(child.env_remove("NO_PROXY").env_remove("no_proxy"));
+
+    assert!(!key_log.exists());
+}
+
+fn mint_over_loopback_and_tls_in_this_environment() {
+    let server = TestServer::replying(vec![token_reply()]);
+    mint(&server.url("/token")).unwrap();
+    let authority = authority();
+    mint_over_tls(&authority, &authority, "localhost", 2400).unwrap();
+
+    let request = server.finish().requests.remove(0);
+    assert!(request.starts_with("POST /token HTTP/1.1\r\n"), "{request}");
+    assert_eq!(header(&request, "authorization"), Some(format!("Basic {}", STANDARD.encode(format!("{ID}:{SECRET}"))).as_str()));
+}
+
+fn revoke(server: &TestServer, authentication: ClientAuthentication, clock: Arc<ManualClock>) -> Result<(), Error> {
+    let mut config = config("http://127.0.0.1:1/token");
+    config.revocation_endpoint = Some(Endpoint::for_tests(&server.url("/api/oauth/revoke")));
+    config.authentication = authentication;
+    HttpGrant::new(&config, clock).unwrap().revoke(&credential(), &Secret::from("a+b/c="), ENOUGH)
+}
+
+#[test]
+fn item_28_a_token_is_revoked_with_the_same_authentication() {
+    let basic = format!("Basic {}", STANDARD.encode(format!("{ID}:{SECRET}")));
+    let token = "token=a%2Bb%2Fc%3D&token_type_hint=access_token";
+    let cases = [
+        (ClientAuthentication::BasicRaw, Some(basic.as_str()), token.to_owned()),
+        (ClientAuthentication::Post, None, format!("{token}&client_id={ID}&client_secret={SECRET}")),
+    ];
+    for (method, authorization, expected) in cases {
+        let server = TestServer::replying(vec![reply(200, &[("Content-Type", "text/html")], "<anything>")]);
+
+        revoke(&server, method, Arc::new(ManualClock::new(0))).unwrap();
+
+        let request = server.finish().requests.remove(0);
+        assert!(request.starts_with("POST /api/oauth/revoke HTTP/1.1\r\n"), "{request}");
+        assert_eq!(header(&request, "authorization"), authorization);
+        assert_eq!(header(&request, "accept"), Some("application/json"));
+        assert_eq!(header(&request, "content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(header(&request, "user-agent"), Some(concat!("tokenwell/", env!("CARGO_PKG_VERSION"))));
+        assert_eq!(body(&request), expected);
+    }
+}
+
+#[test]
+fn item_28_a_revocation_that_fails_is_told_at_once() {
+    let cases = [
+        (reply(503, &[("Retry-After", "5")], ""), Status::Server, Some(Duration::from_secs(5))),
+        (json(429, r#"{"error":"rate_limited"}"#), Status::RateLimited, Some(Duration::from_secs(60))),
+        (json(400, r#"{"error":"unsupported_token_type"}"#), Status::CredentialRejected, None),
+        (json(401, r#"{"error":"invalid_client"}"#), Status::CredentialRejected, None),
+        (reply(307, &[("Location", "http://127.0.0.1:1/")], ""), Status::Refused, None),
+        (reply(204, &[], ""), Status::Protocol, None),
+    ];
+    for (refusal, status, retry_after) in cases {
+        let server = TestServer::replying(vec![refusal]);
+        let clock = Arc::new(ManualClock::new(0));
+
+        let error = revoke(&server, ClientAuthentication::BasicRaw, Arc::clone(&clock)).unwrap_err();
+
+        assert_eq!((error.status(), error.retry_after()), (status, retry_after), "{error}");
+        assert_eq!(clock.now().wall_ms, 0, "{error}");
+        assert_eq!(server.finish().requests.len(), 1, "{error}");
+    }
+}
+
+#[test]
+fn without_a_revocation_endpoint_nothing_can_be_revoked() {
+    let error = grant(&config("http://127.0.0.1:1/")).revoke(&credential(), &Secret::from(TOKEN), ENOUGH).unwrap_err();
+
+    assert_eq!(error.status(), Status::NotConfigured);
+    assert!(error.to_string().contains("revocation_url"), "{error}");
+}
+
+/// Where a log is written to.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that is logged in this process while `work` runs, at the most talkative level.
+fn log_of(work: impl FnOnce()) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    work();
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+}
+
+/// Replies of every kind that repeat `echo`, and misplace a token wherever a token response has room for one.
+fn indiscreet_replies(echo: &str) -> Vec<String> {
+    vec![
+        token_reply(),
+        json(200, &format!(r#"{{"access_token":"{TOKEN}","token_type":"{TOKEN}"}}"#)),
+        json(200, &format!(r#"{{"access_token":["{TOKEN}"],"token_type":"Bearer","expires_in":"{TOKEN}"}}"#)),
+        json(200, &format!(r#"{{"access_token":"{TOKEN}","token_type":"Bearer","expires_in":"{TOKEN}"}}"#)),
+        json(200, &format!(r#"{{"access_token":"{TOKEN}","token_type":"Bearer","scope":["{TOKEN}"]}}"#)),
+        json(200, &format!(r#""{TOKEN}""#)),
+        json(200, &format!(r#"{{"access_token":"{TOKEN}" {TOKEN}"#)),
+        json(400, &format!(r#"{{"error":"{echo}","error_description":"{echo}"}}"#)),
+        json(401, &format!(r#"{{"error":"invalid_client","error_description":"{echo}"}}"#)),
+        reply(401, &[("WWW-Authenticate", &format!("Basic realm=\"x\", error=\"invalid_client\", error_description=\"{echo}\""))], ""),
+        json(403, &format!(r#"{{"error":"access_denied","error_description":"access token limit: {echo}"}}"#)),
+        json(404, &format!(r#"{{"error":404,"errorCode":"{echo}","detail":"{echo}"}}"#)),
+        json(429, &format!(r#"{{"error":429,"errorCode":"RATE_LIMITED","detail":"{echo}"}}"#)),
+        json(500, &format!(r#"{{"error":"server_error","error_description":"{echo}"}}"#)),
+        reply(302, &[("Location", &format!("https://login.example/{SECRET}?{TOKEN}"))], ""),
+        format!("{SECRET} {TOKEN}\r\n\r\n"),
+        format!("HTTP/1.1 200 {SECRET}\r\nContent-Length: 100\r\n\r\n{TOKEN}"),
+        reply(404, &[], echo),
+    ]
+}
+
+#[test]
+fn i21_no_error_and_no_log_holds_a_secret_even_if_the_server_repeats_it() {
+    // Whether an event is logged at all is settled for the whole process by whoever comes first, so nobody else may be there.
+    if std::env::var_os(CHILD).is_none() {
+        return assert_passes(&mut alone("i21_no_error_and_no_log_holds_a_secret_even_if_the_server_repeats_it"));
+    }
+    let encoded = STANDARD.encode(format!("{ID}:{SECRET}"));
+    let token_encoded: String = url::form_urlencoded::byte_serialize(TOKEN.as_bytes()).collect();
+    let echo = format!("you sent {SECRET} as Basic {encoded}");
+    let mut errors = Vec::new();
+    let mut debug = String::new();
+    let log = log_of(|| {
+        for authentication in [ClientAuthentication::BasicRaw, ClientAuthentication::Basic, ClientAuthentication::Post] {
+            for reply in indiscreet_replies(&echo) {
+                let server = TestServer::replying(vec![reply]);
+                let mut config = config(&server.url("/token?key=canary-query"));
+                config.authentication = authentication;
+                let grant = grant(&config);
+                let minted = grant.mint(&credential(), ENOUGH);
+                debug.push_str(&format!("{grant:?} {minted:?} {minted:#?} {:?}\n", credential()));
+                errors.extend(minted.err());
+            }
+            for reply in indiscreet_replies(&format!("{echo} for {TOKEN} or {token_encoded}")) {
+                let server = TestServer::replying(vec![reply]);
+                let mut config = config("http://127.0.0.1:1/");
+                config.authentication = authentication;
+                config.revocation_endpoint = Some(Endpoint::for_tests(&server.url("/revoke?key=canary-query")));
+                errors.extend(grant(&config).revoke(&credential(), &Secret::from(TOKEN), ENOUGH).err());
+            }
+        }
+    });
+
+    let mut shown = String::new();
+    for error in &errors {
+        shown.push_str(&format!("{error} {error:?} {}\n", error.hint()));
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            shown.push_str(&format!("{cause} {cause:?}\n"));
+            source = cause.source();
+        }
+    }
+    assert!(errors.len() > 70 && shown.contains("you sent [redacted] as Basic [redacted]"), "{} errors: {shown}", errors.len());
+    assert!(log.contains("http://127.0.0.1:") && log.contains("status=401"), "{log}");
+    let reversed: String = SECRET.chars().rev().collect();
+    for (name, text) in [("errors", &shown), ("log", &log), ("debug output", &debug)] {
+        for canary in [SECRET, TOKEN, &encoded, &token_encoded, &reversed, "canary-secret", "canary.token"] {
+            assert!(!text.contains(canary), "{canary} in the {name}: {text}");
+        }
+    }
+    // A query of the configuration may name a tenant or a key: it is for neither a log nor an error.
+    assert!(!log.contains("canary-query") && !shown.contains("canary-query"), "{log} {shown}");
+}

@@ -1,0 +1,229 @@
+//! `tokenwell emulator`, as a process.
+
+use crate::client::PATIENCE;
+use assert_cmd::Command as Check;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+const TOKENWELL: &str = env!("CARGO_BIN_EXE_tokenwell");
+
+/// A started emulator that ends with the test.
+struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    line: String,
+}
+
+impl Running {
+    fn start(flags: &[&str]) -> Self {
+        let mut command = Command::new(TOKENWELL);
+        command.arg("emulator").arg("--until-stdin-closes").args(flags);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stdin = child.stdin.take();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, stdin, line }
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.line
+            .trim_end()
+            .split(' ')
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_else(|| panic!("{}", self.line))
+    }
+
+    fn get(&self, path: &str) -> String {
+        let address = self.value("MONGODB_ATLAS_BASE_URL").split("//").nth(1).unwrap();
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        socket.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "the emulator does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn stderr(&mut self) -> String {
+        let mut text = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_first_line_holds_the_assignments_and_the_server_listens() {
+    let running = Running::start(&[]);
+
+    assert!(running.value("MONGODB_ATLAS_BASE_URL").starts_with("http://127.0.0.1:"));
+    assert_eq!(running.value("MONGODB_ATLAS_CLIENT_ID"), tokenwell::emulator::DEFAULT_CLIENT_ID);
+    assert_eq!(running.value("MONGODB_ATLAS_CLIENT_SECRET"), tokenwell::emulator::DEFAULT_CLIENT_SECRET);
+    assert_eq!(running.value("MONGODB_ATLAS_ORG_ID"), tokenwell::emulator::DEFAULT_ORG_ID);
+    assert_eq!(running.value("MONGODB_ATLAS_PROJECT_ID"), tokenwell::emulator::DEFAULT_PROJECT_ID);
+    assert!(running.get("/_emulator/counters").contains("\"connections\":0"));
+}
+
+#[test]
+fn it_ends_well_when_standard_input_closes() {
+    let mut running = Running::start(&[]);
+
+    drop(running.stdin.take());
+
+    assert!(running.wait().success());
+    assert_eq!(running.stderr(), "");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_well_on_sigterm_and_sigint() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut running = Running::start(&[]);
+        kill(Pid::from_raw(running.child.id().try_into().unwrap()), signal).unwrap();
+        assert!(running.wait().success(), "{signal}");
+    }
+}
+
+#[test]
+fn i21_the_log_names_requests_and_never_a_secret() {
+    let mut running = Running::start(&["--verbose"]);
+    running.get("/api/atlas/v2/orgs?token=canary");
+    drop(running.stdin.take());
+    running.wait();
+
+    let log = running.stderr();
+
+    assert_eq!(log, "127.0.0.1 GET /api/atlas/v2/orgs 401\n");
+}
+
+#[test]
+fn the_flags_set_what_they_name() {
+    let running = Running::start(&["--token-lifetime", "60", "--token-cap", "7", "--rate-limit", "3/20"]);
+
+    let settings = running.get("/_emulator/settings");
+
+    for part in ["\"token_lifetime_s\":60", "\"token_cap\":7", "\"requests\":3", "\"window_s\":20"] {
+        assert!(settings.contains(part), "{part} in {settings}");
+    }
+    assert!(Running::start(&["--no-rate-limit"]).get("/_emulator/settings").contains("\"rate_limit\":null"));
+}
+
+#[test]
+fn tls_writes_the_authority_where_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+
+    let running = Running::start(&["--tls", "--ca-file", file.to_str().unwrap()]);
+
+    assert!(running.value("MONGODB_ATLAS_BASE_URL").starts_with("https://127.0.0.1:"));
+    assert_eq!(running.value("TOKENWELL_CA_FILE"), file.to_str().unwrap());
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+#[test]
+fn a_file_name_that_a_shell_would_split_is_quoted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("it's a file.pem");
+
+    let running = Running::start(&["--tls=wrong-name", "--ca-file", file.to_str().unwrap()]);
+
+    assert!(running.line.contains(r"/it'\''s a file.pem'"), "{}", running.line);
+}
+
+#[test]
+fn wrong_flags_end_with_code_2_and_the_way_out() {
+    for (flags, said) in [
+        (&["--rate-limit", "ten"][..], "REQUESTS/SECONDS"),
+        (&["--rate-limit", "0/60"], "at least 1"),
+        (&["--tls"], "--ca-file"),
+        (&["--ca-file", "a"], "--tls"),
+        (&["--rate-limit", "1/1", "--no-rate-limit"], "cannot be used with"),
+        (&["--port", "70000"], "70000"),
+        (&["--tls", "--ca-file", "/nonexistent/ca.pem"], "/nonexistent/ca.pem"),
+    ] {
+        let output = Check::new(TOKENWELL).arg("emulator").args(flags).timeout(PATIENCE).assert().code(2).get_output().clone();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(said), "{flags:?}: {stderr}");
+        assert!(output.stdout.is_empty(), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_named_with_a_hint() {
+    let running = Running::start(&[]);
+    let port = running.value("MONGODB_ATLAS_BASE_URL").rsplit(':').next().unwrap();
+
+    let output = Check::new(TOKENWELL).args(["emulator", "--port", port]).timeout(PATIENCE).assert().code(2).get_output().clone();
+
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("127.0.0.1:{port}")) && stderr.contains("hint:"), "{stderr}");
+}
+
+#[test]
+fn help_teaches_what_it_is_how_to_start_and_the_exit_codes() {
+    let output = Check::new(TOKENWELL).arg("--help").timeout(PATIENCE).assert().success().get_output().clone();
+
+    let help = String::from_utf8(output.stdout).unwrap();
+    for part in ["access token", "emulator", "Examples:", "Exit codes:", "  0  done", "  9  "] {
+        assert!(help.contains(part), "{part} in {help}");
+    }
+}
+
+#[test]
+fn the_emulators_help_names_every_flag() {
+    let output = Check::new(TOKENWELL).args(["emulator", "--help"]).timeout(PATIENCE).assert().success().get_output().clone();
+
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in [
+        "--port",
+        "--tls",
+        "--ca-file",
+        "--token-lifetime",
+        "--token-cap",
+        "--rate-limit",
+        "--no-rate-limit",
+        "--until-stdin-closes",
+        "--verbose",
+    ] {
+        assert!(help.contains(flag), "{flag} in {help}");
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    Check::new(TOKENWELL)
+        .arg("--version")
+        .timeout(PATIENCE)
+        .assert()
+        .success()
+        .stdout(format!("tokenwell {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn without_a_command_the_help_is_shown_and_the_call_is_wrong() {
+    let output = Check::new(TOKENWELL).timeout(PATIENCE).assert().code(2).get_output().clone();
+
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Usage:"));
+}

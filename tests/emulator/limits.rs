@@ -1,0 +1,96 @@
+//! The limits that hurt: live tokens and requests.
+
+use crate::client::{api, ask, ask_as, emulator, revoke, token};
+use serde_json::json;
+use tokenwell::emulator::{Emulator, EmulatorOptions};
+
+#[test]
+fn the_hundred_and_first_token_is_refused_until_one_is_revoked() {
+    let emulator = emulator();
+    let first = token(&emulator);
+    for _ in 1..100 {
+        assert_eq!(ask(&emulator).status, 200);
+    }
+
+    let refused = ask(&emulator);
+
+    assert_eq!((refused.status, &refused.json()["error"]), (403, &json!("access_denied")));
+    assert!(refused.json()["error_description"].as_str().unwrap().contains("access token limit of 100"), "{refused:?}");
+    assert_eq!(emulator.counters().live_tokens, 100);
+    revoke(&emulator, &first);
+    assert_eq!(ask(&emulator).status, 200);
+    assert_eq!(ask(&emulator).status, 403);
+}
+
+#[test]
+fn the_token_cap_can_be_set_and_ends_with_the_tokens() {
+    let emulator = emulator();
+    emulator.set_settings(json!({ "token_cap": 1 })).unwrap();
+    emulator.advance_clock(0);
+    assert_eq!([ask(&emulator).status, ask(&emulator).status], [200, 403]);
+
+    emulator.advance_clock(3_600_000);
+
+    assert_eq!(ask(&emulator).status, 200);
+}
+
+#[test]
+fn ten_token_requests_a_minute_are_answered() {
+    let emulator = Emulator::start(EmulatorOptions::default()).unwrap();
+    emulator.advance_clock(0);
+    for _ in 0..10 {
+        assert_eq!(ask(&emulator).status, 200);
+    }
+    emulator.advance_clock(15_000);
+
+    let refused = ask(&emulator);
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("45")));
+    assert_eq!(refused.json()["error"], json!("rate_limited"));
+    let text = refused.json()["error_description"].to_string();
+    assert!(text.contains("10 requests") && text.contains("1 minutes"), "{text}");
+    assert_eq!(ask_as(&emulator, "another", "client").status, 401);
+
+    emulator.advance_clock(45_000);
+    assert_eq!(ask(&emulator).status, 200);
+}
+
+#[test]
+fn the_other_shape_of_a_429_names_path_requests_and_minutes() {
+    let emulator = emulator();
+    let limit = json!({ "requests": 1, "window_s": 120, "shape": "api", "retry_after": false });
+    emulator.set_settings(json!({ "rate_limit": limit })).unwrap();
+    ask(&emulator);
+
+    let refused = ask(&emulator);
+
+    assert_eq!((refused.status, refused.header("retry-after")), (429, None));
+    let body = refused.json();
+    assert_eq!((&body["error"], &body["errorCode"]), (&json!(429), &json!("RATE_LIMITED")));
+    assert_eq!(body["parameters"], json!(["/api/oauth/token", 1, 2]));
+    assert_eq!(body["reason"], json!("Too Many Requests"));
+}
+
+#[test]
+fn null_lifts_the_request_limit() {
+    let emulator = Emulator::start(EmulatorOptions::default()).unwrap();
+    emulator.set_settings(json!({ "rate_limit": null })).unwrap();
+
+    for _ in 0..30 {
+        assert_eq!(ask(&emulator).status, 200);
+    }
+}
+
+#[test]
+fn the_admin_api_tells_how_much_of_its_limit_is_left() {
+    let emulator = emulator();
+    let token = token(&emulator);
+    emulator.set_settings(json!({ "api_rate_limit": { "requests": 2, "window_s": 60 } })).unwrap();
+    emulator.advance_clock(0);
+
+    let replies = [0; 3].map(|_| api(&emulator, &token, "GET", "/orgs", None));
+
+    let limits = replies.each_ref().map(|reply| (reply.status, reply.header("ratelimit-limit"), reply.header("ratelimit-remaining")));
+    assert_eq!(limits, [(200, Some("2"), Some("1")), (200, Some("2"), Some("0")), (429, Some("2"), Some("0"))]);
+    assert_eq!(replies[2].header("retry-after"), Some("60"));
+    assert_eq!(replies[2].json()["parameters"], json!(["/api/atlas/v2/orgs", 2, 1]));
+}

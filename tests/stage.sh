@@ -1,0 +1,50 @@
+#!/bin/sh
+# Lays out dist/ from what cargo built: the tree that users install from and that all tests run against.
+#   stage.sh BUILD_DIRECTORY BUILT_NAME LIBRARY LINK_NAME VERSION
+set -eu
+build=$1 built=$2 library=$3 link_name=$4 version=$5
+cd "$(dirname "$0")/.."
+
+# A file that a running program has open is replaced, never written into.
+put() {
+    mkdir -p "$(dirname "$2")"
+    cp "$1" "$2.new"
+    mv -f "$2.new" "$2"
+}
+
+put "$build/tokenwell" "$DIST/bin/tokenwell"
+put "$build/$built" "$DIST/lib/$library"
+ln -sf "$library" "$DIST/lib/$link_name"
+put include/tokenwell.h "$DIST/include/tokenwell.h"
+mkdir -p "$DIST/lib/pkgconfig"
+sed -e "s|@PREFIX@|\${pcfiledir}/../..|" -e "s|@VERSION@|$version|" bindings/c/tokenwell.pc.in >"$DIST/lib/pkgconfig/tokenwell.pc"
+
+# Python: the package with its library, ready for PYTHONPATH or pip.
+rm -rf "$DIST/python"
+mkdir -p "$DIST/python/tokenwell/_lib"
+cp bindings/python/pyproject.toml bindings/python/README.md "$DIST/python/"
+cp bindings/python/tokenwell/*.py bindings/python/tokenwell/py.typed "$DIST/python/tokenwell/"
+cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
+
+# Go: the module; cgo finds the library by pkg-config.
+rm -rf "$DIST/go"
+mkdir -p "$DIST/go"
+for file in bindings/go/go.mod bindings/go/*.go; do
+    case $file in *_test.go) ;; *) cp "$file" "$DIST/go/" ;; esac
+done
+
+# Node: the package with its library, ready for npm install.
+rm -rf "$DIST/node"
+mkdir -p "$DIST/node/_lib"
+cp bindings/node/package.json bindings/node/README.md bindings/node/index.* "$DIST/node/"
+cp -R bindings/node/lib "$DIST/node/lib"
+cp "$DIST/lib/$library" "$DIST/node/_lib/"
+
+# What a shell needs to use all of this from any folder: `. dist/env`.
+cat >"$DIST/env" <<END
+export TOKENWELL_HOME='$DIST'
+export PATH="\$TOKENWELL_HOME/bin:\$PATH"
+export PKG_CONFIG_PATH="\$TOKENWELL_HOME/lib/pkgconfig\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}"
+export LD_LIBRARY_PATH="\$TOKENWELL_HOME/lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export PYTHONPATH="\$TOKENWELL_HOME/python\${PYTHONPATH:+:\$PYTHONPATH}"
+END

@@ -1,0 +1,133 @@
+//! The shim protocol: one request a line, one answer a line (see README.md).
+
+use crate::case::{STAT_NAMES, STATUS_NAMES};
+use std::fmt::Write as _;
+
+/// What a shim answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `ok` and its fields.
+    Ok(Vec<String>),
+    Many(Many),
+    /// The figures in the header's order.
+    Stats(Vec<u64>),
+    Error(ShimError),
+    Unimplemented(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Many {
+    pub ok: u64,
+    pub distinct: u64,
+    pub first_value: Option<String>,
+    pub failed: u64,
+    pub first_status: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShimError {
+    pub name: String,
+    pub http_status: Option<u16>,
+    pub retry_after_ms: Option<u64>,
+    pub message: String,
+    pub hint: String,
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return None;
+    }
+    let digit = |b: u8| char::from(b).to_digit(16);
+    text.as_bytes().chunks(2).map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()).collect()
+}
+
+/// A text as the protocol carries it.
+pub fn text(bytes: &[u8]) -> String {
+    format!("x{}", hex(bytes))
+}
+
+/// A number that may not be given.
+pub fn number(value: Option<u64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// Reads an answer; `Err` says what is wrong with it.
+pub fn parse(line: &str) -> Result<Answer, String> {
+    let mut fields = line.split(' ');
+    let word = fields.next().unwrap_or_default();
+    let fields: Vec<&str> = fields.collect();
+    match (word, fields.as_slice()) {
+        ("ok", fields) if !fields.contains(&"") => Ok(Answer::Ok(fields.iter().map(|&field| field.to_owned()).collect())),
+        ("many", [ok, distinct, first_value, failed, first_status]) => Ok(Answer::Many(Many {
+            ok: integer(ok)?,
+            distinct: integer(distinct)?,
+            first_value: optional(first_value, decode)?,
+            failed: integer(failed)?,
+            first_status: optional(first_status, status_name)?,
+        })),
+        ("stats", figures) => figures_in_order(figures).map(Answer::Stats),
+        ("error", [code, name, http_status, retry_after_ms, message, hint]) => {
+            let name = status_name(name)?;
+            let code = usize::try_from(integer(code)?).unwrap_or(usize::MAX);
+            if STATUS_NAMES.get(code) != Some(&name.as_str()) {
+                return Err(format!("the number {code} and the name {name} do not belong together"));
+            }
+            Ok(Answer::Error(ShimError {
+                name,
+                http_status: optional(http_status, integer)?.map(u16::try_from).transpose().map_err(|_| "an HTTP status beyond 65535")?,
+                retry_after_ms: optional(retry_after_ms, integer)?,
+                message: decode(message)?,
+                hint: decode(hint)?,
+            }))
+        }
+        ("unimplemented", [reason]) => decode(reason).map(Answer::Unimplemented),
+        _ => Err("not an answer of the protocol".to_owned()),
+    }
+}
+
+/// Decodes a text field.
+pub fn decode(field: &str) -> Result<String, String> {
+    let bytes = field.strip_prefix('x').and_then(unhex).ok_or_else(|| format!("{field} is not a text field"))?;
+    String::from_utf8(bytes).map_err(|_| format!("{field} is not UTF-8"))
+}
+
+/// A name of the protocol's own vocabulary, which a shim may send bare or as a text.
+pub fn word(field: &str) -> String {
+    decode(field).unwrap_or_else(|_| field.to_owned())
+}
+
+pub fn integer(field: &str) -> Result<u64, String> {
+    field.parse().map_err(|_| format!("{field} is not a number"))
+}
+
+fn status_name(field: &str) -> Result<String, String> {
+    let name = word(field);
+    if STATUS_NAMES.contains(&name.as_str()) { Ok(name) } else { Err(format!("{name} is no status")) }
+}
+
+fn optional<T>(field: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    if field == "-" { Ok(None) } else { read(field).map(Some) }
+}
+
+fn figures_in_order(figures: &[&str]) -> Result<Vec<u64>, String> {
+    if figures.len() < STAT_NAMES.len() {
+        return Err(format!("{} figures instead of {}", figures.len(), STAT_NAMES.len()));
+    }
+    let mut values = Vec::new();
+    for (index, figure) in figures.iter().enumerate() {
+        let (name, value) = figure.split_once('=').ok_or_else(|| format!("{figure} is not NAME=VALUE"))?;
+        if STAT_NAMES.get(index).is_some_and(|expected| *expected != name) {
+            return Err(format!("{name} where the header has {}", STAT_NAMES[index]));
+        }
+        values.push(integer(value)?);
+    }
+    Ok(values)
+}

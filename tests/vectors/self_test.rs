@@ -1,0 +1,244 @@
+//! Proof that the runner turns red: shims that lie, and case files that would prove nothing.
+
+use crate::case::{self, Case};
+use crate::protocol::{decode, text};
+use crate::run::{self, Outcome, Tally};
+use crate::this_program;
+use crate::world::World;
+use std::io::{BufRead, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A lie, and what the runner must say about it: the part of the case and a piece of the reason.
+const LIES: [(&str, &str, &str); 20] = [
+    ("another_token", "step 2", "a token that was not seen before"),
+    ("empty_token", "step 1", "an empty text"),
+    ("no_time", "step 1", "success with a value"),
+    ("too_long_a_life", "step 2", "3601000 ms"),
+    ("one_failed", "step 3", "99 tokens"),
+    ("two_distinct", "step 3", "2 distinct"),
+    ("another_token_together", "step 3", "a token that was not seen before"),
+    ("wrong_figure", "step 4", "mints=2"),
+    ("figures_out_of_order", "step 4", "where the header has hits"),
+    ("alive_after_close", "step 6", "success with a value"),
+    ("wrong_error", "step 6", "INTERNAL"),
+    ("wrong_number", "step 6", "do not belong together"),
+    ("no_hint", "step 6", "an empty text"),
+    ("leak", "step 6", "one that does"),
+    ("dies", "step 3", "the shim closed its output"),
+    ("hangs", "step 3", "no answer within"),
+    ("garbage", "step 3", "not an answer of the protocol"),
+    ("speaks_to_the_emulator", "the case's `expect`", "connections: 1"),
+    ("speaks_to_another_server", "the case's `expect`", "1 connections elsewhere"),
+    ("unimplemented", "step 3", "unimplemented: cannot"),
+];
+
+/// What a shim must do to pass; nothing of it needs a server.
+const CASE: &str = r#"[{
+    "name": "self_test", "why": "the runner itself", "config": { "scope": "{elsewhere}" },
+    "steps": [
+        { "call": "token", "expect": { "token": "A" } },
+        { "call": "token", "expect": { "token": "A", "lifetime_ms": [3590000, 3600000] } },
+        { "call": "together", "count": 100, "expect": { "ok": 100, "distinct": 1, "token": "A" } },
+        { "call": "stats", "expect": { "stats": { "mints": 1 } } },
+        { "call": "close" },
+        { "call": "token", "expect": { "error": "CLOSED" } }
+    ],
+    "expect": { "connections": 0 }
+}]"#;
+
+/// Case files that must not be accepted, and a piece of the reason.
+const BAD_FILES: [(&str, &str); 18] = [
+    (r#"[{"name":"a","why":"w"}]"#, "expects nothing"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token"}]}]"#, "expects nothing"),
+    (
+        r#"[{"name":"a","why":"w","expect":{"connections":0}},{"name":"a","why":"w","expect":{"connections":0}}]"#,
+        "another case of this name",
+    ),
+    (r#"[{"name":"a","why":"w","expect":{"connections":0},"spets":[]}]"#, "spets"),
+    (r#"[{"name":"a","why":"w","expect":{"conections":0}}]"#, "conections"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"tokken","expect":{"token":"A"}}]}]"#, "tokken"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","min_ttl":1,"expect":{"token":"A"}}]}]"#, "min_ttl"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"tokn":"A"}}]}]"#, "tokn"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{}}]}]"#, "empty expectation"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"token":"A","error":"CLOSED"}}]}]"#, "token"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"error":"SHUT"}}]}]"#, "no error called SHUT"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"token":"first"}}]}]"#, "not a capital letter"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"loop","count":3,"expect":{"ok":2}}]}]"#, "do not add up"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"stats","expect":{"stats":{"mint":1}}}]}]"#, "no figure called mint"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","eventually":true}],"expect":{"connections":0}}]"#, "waits for an expectation"),
+    (r#"[{"name":"a","why":"w","unimplemented":{"node":" "},"expect":{"connections":0}}]"#, "without a reason"),
+    (r#"[{"name":"a","why":"","expect":{"connections":0}}]"#, "`why` is empty"),
+    (r#"[{"name":"a","why":"w","client":{"error":"REFUSED"},"steps":[{"call":"close"}]}]"#, "no client for its steps"),
+];
+
+/// Runs the runner's own tests; whether all of them hold.
+pub fn run() -> Result<bool, String> {
+    let mut wrong = Vec::new();
+    let mut checks = 0;
+    let mut check = |name: &str, finding: Result<(), String>| {
+        checks += 1;
+        if let Err(problem) = finding {
+            wrong.push(format!("{name}: {problem}"));
+        }
+    };
+
+    for (file, reason) in BAD_FILES {
+        check(
+            file,
+            match case::parse("bad.json", file).and_then(|cases| case::check(&cases)) {
+                Ok(()) => Err("was accepted".to_owned()),
+                Err(problem) if problem.contains(reason) && problem.contains("bad.json") => Ok(()),
+                Err(problem) => Err(format!("was refused for another reason: {problem}")),
+            },
+        );
+    }
+
+    let world = World::start()?;
+    check(
+        "an honest shim",
+        played("honest", CASE, &world).and_then(|outcome| match outcome {
+            Outcome::Passed => Ok(()),
+            other => Err(format!("{other:?}")),
+        }),
+    );
+    for (lie, place, reason) in LIES {
+        check(lie, played(lie, CASE, &world).and_then(|outcome| red(outcome, place, reason)));
+    }
+    let excused = CASE.replace("\"why\"", "\"unimplemented\": { \"fake\": \"it cannot\" }, \"why\"");
+    check(
+        "an excused language",
+        played("unimplemented", &excused, &world).and_then(|outcome| match outcome {
+            Outcome::Skipped(reason) if reason == "cannot" => Ok(()),
+            other => Err(format!("{other:?}")),
+        }),
+    );
+    check(
+        "an excuse without a reason",
+        played("unimplemented_without_reason", &excused, &world).and_then(|outcome| red(outcome, "step 3", "none")),
+    );
+    let two_letters = CASE.replacen("\"token\": \"A\", ", "\"token\": \"B\", ", 1);
+    check("one token for two letters", played("honest", &two_letters, &world).and_then(|outcome| red(outcome, "step 2", "token A")));
+    for (lie, reason) in [("wrong_version", "version 9.9.9"), ("unclean_end", "ended with exit status: 3"), ("mute", "no answer within")] {
+        check(
+            lie,
+            match played(lie, CASE, &world) {
+                Err(problem) if problem.contains(reason) => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
+    }
+    check("no cases", if Tally::default().is_green() { Err("a run of no cases is green".to_owned()) } else { Ok(()) });
+
+    wrong.iter().for_each(|problem| println!("self-test: FAILED {problem}"));
+    println!("self-test: {} passed, {} failed", checks - wrong.len(), wrong.len());
+    Ok(wrong.is_empty())
+}
+
+fn red(outcome: Outcome, place: &str, reason: &str) -> Result<(), String> {
+    match outcome {
+        Outcome::Failed(failure) if failure.place == place && failure.got.contains(reason) => Ok(()),
+        other => Err(format!("expected a failure at {place} with {reason:?}: {other:?}")),
+    }
+}
+
+/// How `case` ends with the shim that tells `lie`.
+fn played(lie: &str, case: &str, world: &World) -> Result<Outcome, String> {
+    let silent = matches!(lie, "hangs" | "mute");
+    let patience = Duration::from_secs(if silent { 2 } else { 60 });
+    let cases = case::parse("self_test", case)?;
+    case::check(&cases)?;
+    let cases: Vec<&Case> = cases.iter().collect();
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut ending = Outcome::Passed;
+    run::run(&this_program(lie, &["--serve-lie", lie], patience)?, &cases, world, folder.path(), |_, outcome| ending = outcome.clone())?;
+    Ok(ending)
+}
+
+/// A shim over no library at all: it answers as `CASE` wants it, except for one lie.
+pub fn serve(lie: &str) -> ExitCode {
+    let mut tokens = 0;
+    let mut closed = false;
+    let mut addresses = Vec::new();
+    let mut now_ms: u64 = 0;
+    for line in std::io::stdin().lock().lines() {
+        let Ok(line) = line else { return ExitCode::FAILURE };
+        let words: Vec<&str> = line.split(' ').collect();
+        let token = text(b"the-token");
+        let answer = match (words[0], lie) {
+            (_, "mute") | ("together", "hangs") => {
+                std::thread::sleep(Duration::from_secs(600));
+                continue;
+            }
+            ("hello", "wrong_version") => "ok fake 9.9.9".to_owned(),
+            ("hello", _) => format!("ok fake {}", env!("CARGO_PKG_VERSION")),
+            ("set", _) => {
+                let value = decode(words[2]).unwrap_or_default();
+                match decode(words[1]).as_deref() {
+                    Ok("base_url" | "scope") => addresses.push(value),
+                    Ok("manual_clock_ms") => now_ms = value.parse().unwrap_or(0),
+                    _ => {}
+                }
+                "ok".to_owned()
+            }
+            ("client", "speaks_to_the_emulator") => speak(&addresses[0]),
+            ("client", "speaks_to_another_server") => speak(&addresses[1]),
+            ("token", _) if closed => match lie {
+                "alive_after_close" => format!("ok {token} {}", now_ms + 3_600_000),
+                "wrong_error" => format!("error 13 INTERNAL - - {} {}", text(b"closed"), text(b"hint")),
+                "wrong_number" => format!("error 11 CLOSED - - {} {}", text(b"closed"), text(b"hint")),
+                "no_hint" => format!("error 12 CLOSED - - {} x", text(b"closed")),
+                "leak" => format!("error 12 CLOSED - - {} {}", text(b"no more the-token"), text(b"hint")),
+                _ => format!("error 12 CLOSED - - {} {}", text(b"closed"), text(b"hint")),
+            },
+            ("token", _) => {
+                tokens += 1;
+                match lie {
+                    "another_token" => format!("ok {} {}", text(format!("token-{tokens}").as_bytes()), now_ms + 3_600_000),
+                    "empty_token" => format!("ok x {}", now_ms + 3_600_000),
+                    "no_time" => format!("ok {token}"),
+                    "too_long_a_life" => format!("ok {token} {}", now_ms + 3_601_000),
+                    _ => format!("ok {token} {}", now_ms + 3_600_000),
+                }
+            }
+            ("together", "one_failed") => format!("many 99 1 {token} 1 CLOSED"),
+            ("together", "two_distinct") => format!("many 100 2 {token} 0 -"),
+            ("together", "another_token_together") => format!("many 100 1 {} 0 -", text(b"another")),
+            ("together", "dies") => return ExitCode::from(9),
+            ("together", "garbage") => "fine, thank you".to_owned(),
+            ("together", "unimplemented") => format!("unimplemented {}", text(b"cannot")),
+            ("together", "unimplemented_without_reason") => "unimplemented x".to_owned(),
+            ("together", _) => format!("many 100 1 {token} 0 -"),
+            ("stats", "figures_out_of_order") => {
+                "stats waits=1 hits=101 refreshes=1 mints=1 mint_failures=0 stale_served=0 cooldown_answers=0 invalidations=0".to_owned()
+            }
+            ("stats", _) => format!(
+                "stats hits=101 waits=1 refreshes=1 mints={} mint_failures=0 stale_served=0 cooldown_answers=0 invalidations=0",
+                if lie == "wrong_figure" { 2 } else { 1 }
+            ),
+            ("close", _) => {
+                closed = true;
+                "ok".to_owned()
+            }
+            _ => "ok".to_owned(),
+        };
+        println!("{answer}");
+        if words[0] == "quit" {
+            return ExitCode::from(if lie == "unclean_end" { 3 } else { 0 });
+        }
+    }
+    ExitCode::FAILURE
+}
+
+/// Sends a request to the server at `url`, as no shim may.
+fn speak(url: &str) -> String {
+    let address = url.trim_start_matches("http://");
+    let spoken = TcpStream::connect(address).and_then(|mut stream| {
+        stream.write_all(format!("GET /nothing HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        std::io::copy(&mut stream, &mut std::io::sink())
+    });
+    // The other server closes without reading; that the connection was made is what counts.
+    drop(spoken);
+    "ok".to_owned()
+}

@@ -1,0 +1,90 @@
+//! What the shims talk to: the emulator, and a second server that nobody may ever talk to.
+
+use serde_json::Value;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokenwell::emulator::{Counters, Emulator, EmulatorOptions, RecordedRequest};
+
+/// What `{long}` stands for: a text longer than any buffer that somebody may have thought long enough.
+const LONG: usize = 50_000;
+
+pub struct World {
+    emulator: Emulator,
+    elsewhere: String,
+    heard_elsewhere: Arc<AtomicU64>,
+}
+
+impl World {
+    pub fn start() -> Result<Self, String> {
+        let emulator = Emulator::start(EmulatorOptions::default()).map_err(|e| format!("the emulator does not start: {e}"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+        let elsewhere = format!("http://{}", listener.local_addr().map_err(|e| e.to_string())?);
+        let heard_elsewhere = Arc::new(AtomicU64::new(0));
+        let heard = Arc::clone(&heard_elsewhere);
+        std::thread::spawn(move || {
+            // Counting and closing at once is enough: a connection here is already the failure.
+            for connection in listener.incoming() {
+                heard.fetch_add(1, Ordering::SeqCst);
+                drop(connection);
+            }
+        });
+        Ok(Self { emulator, elsewhere, heard_elsewhere })
+    }
+
+    /// Everything as at the start, with a clock that stands; returns what it reads.
+    pub fn reset(&self) -> u64 {
+        self.heard_elsewhere.store(0, Ordering::SeqCst);
+        self.emulator.reset();
+        let now_ms = self.emulator.now_ms();
+        self.emulator.set_clock(now_ms);
+        now_ms
+    }
+
+    pub fn set_faults(&self, faults: &Value) -> Result<(), String> {
+        self.emulator.set_faults(self.fill_all(faults)).map_err(|e| e.to_string())
+    }
+
+    pub fn set_settings(&self, settings: &Value) -> Result<(), String> {
+        self.emulator.set_settings(self.fill_all(settings)).map_err(|e| e.to_string())
+    }
+
+    pub fn advance(&self, ms: u64) {
+        self.emulator.advance_clock(ms);
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.emulator.counters()
+    }
+
+    pub fn last_request(&self, path: &str) -> Option<RecordedRequest> {
+        self.emulator.last_request(path)
+    }
+
+    /// How many connections the second server has had.
+    pub fn heard_elsewhere(&self) -> u64 {
+        self.heard_elsewhere.load(Ordering::SeqCst)
+    }
+
+    /// Puts addresses and names into a text.
+    pub fn fill(&self, text: &str) -> String {
+        let base = self.emulator.base_url().trim_end_matches('/');
+        let authority = base.rsplit('/').next().unwrap_or_default();
+        text.replace("{base}", base)
+            .replace("{authority}", authority)
+            .replace("{port}", authority.rsplit(':').next().unwrap_or_default())
+            .replace("{elsewhere}", &self.elsewhere)
+            .replace("{client_id}", self.emulator.client_id())
+            .replace("{client_secret}", self.emulator.client_secret())
+            .replace("{long}", &"a".repeat(if text.contains("{long}") { LONG } else { 0 }))
+    }
+
+    fn fill_all(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.fill(text)),
+            Value::Array(items) => items.iter().map(|item| self.fill_all(item)).collect(),
+            Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), self.fill_all(member))).collect(),
+            other => other.clone(),
+        }
+    }
+}
