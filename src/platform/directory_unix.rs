@@ -1,7 +1,6 @@
 //! A directory that is opened once, so that nobody can put another one in its place between two steps.
 
 use nix::dir::Dir;
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
@@ -79,7 +78,7 @@ impl Directory {
 
 /// What the system says of an opened file.
 pub(crate) fn attributes(file: &File) -> io::Result<Attributes> {
-    let metadata = file.metadata()?;
+    let metadata = uninterrupted(|| file.metadata())?;
     Ok(Attributes {
         kind: kind(&metadata),
         foreign_owner: (metadata.uid() != geteuid().as_raw()).then(|| metadata.uid()),
@@ -107,11 +106,11 @@ fn kind(metadata: &Metadata) -> Kind {
 }
 
 /// Slow file systems may be interrupted by a signal; that is no reason to go without the cache.
-fn uninterrupted<T>(mut call: impl FnMut() -> nix::Result<T>) -> io::Result<T> {
+fn uninterrupted<T, E: Into<io::Error>>(mut call: impl FnMut() -> Result<T, E>) -> io::Result<T> {
     loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result.map_err(io::Error::from),
+        match call().map_err(Into::into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }
