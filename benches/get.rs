@@ -82,10 +82,24 @@ fn cached(criterion: &mut Criterion) {
 #[allow(unsafe_code)]
 unsafe extern "C" {
     safe fn tokenwell_config_new(out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
-    safe fn tokenwell_config_set(config: *mut c_void, name: *const c_char, name_len: usize, value: *const c_char, value_len: usize, error: *mut *mut c_void) -> i32;
+    safe fn tokenwell_config_set(
+        config: *mut c_void,
+        name: *const c_char,
+        name_len: usize,
+        value: *const c_char,
+        value_len: usize,
+        error: *mut *mut c_void,
+    ) -> i32;
     safe fn tokenwell_config_free(config: *mut c_void);
     safe fn tokenwell_client_new(config: *const c_void, out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
-    safe fn tokenwell_client_token(client: *const c_void, min_ttl_ms: u64, deadline_ms: u64, flags: u32, out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
+    safe fn tokenwell_client_token(
+        client: *const c_void,
+        min_ttl_ms: u64,
+        deadline_ms: u64,
+        flags: u32,
+        out: *mut *mut c_void,
+        error: *mut *mut c_void,
+    ) -> i32;
     safe fn tokenwell_client_free(client: *mut c_void);
     safe fn tokenwell_token_free(token: *mut c_void);
 }
@@ -94,7 +108,9 @@ fn through_the_c_abi(criterion: &mut Criterion) {
     let emulator = emulator();
     let mut config = ptr::null_mut();
     assert_eq!(tokenwell_config_new(&raw mut config, ptr::null_mut()), 0);
-    for (name, value) in [("base_url", emulator.base_url()), ("client_id", emulator.client_id()), ("client_secret", emulator.client_secret())] {
+    for (name, value) in
+        [("base_url", emulator.base_url()), ("client_id", emulator.client_id()), ("client_secret", emulator.client_secret())]
+    {
         assert_eq!(tokenwell_config_set(config, name.as_ptr().cast(), name.len(), value.as_ptr().cast(), value.len(), ptr::null_mut()), 0);
     }
     let mut client = ptr::null_mut();

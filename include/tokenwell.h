@@ -268,7 +268,8 @@ const char *tokenwell_token_scope(const tokenwell_token *token, size_t *len);
 // `token` must be NULL or a token that was not freed.
 int64_t tokenwell_token_expires_at_ms(const tokenwell_token *token);
 
-// The number of the client's generation that this token began; see `tokenwell_client_generation`.
+// The number of the client's generation that this token began; see `tokenwell_client_generation`. UINT64_MAX for a token that was never the client's
+// current one, because its server said that it must not be kept.
 //
 // `token` may be NULL, which gives 0. Since 0.1.
 //

@@ -295,25 +295,32 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidArgument { hint, .. } | Self::NotConfigured { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
-            Self::CredentialRejected { code, .. } if code == "invalid_client" => "Check that the client id and secret belong together, that the secret has not expired or been \
+            Self::CredentialRejected { code, .. } if code == "invalid_client" => {
+                "Check that the client id and secret belong together, that the secret has not expired or been \
                  deleted, and that the account lives on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate)."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::CredentialRejected { .. } => "The server knows the request's form but will not grant it: check the client's \
                  scope, audience and allowed grants. Sending it again cannot help."
                 .to_owned(),
             Self::TokenLimit { .. } => "Atlas allows 100 live tokens per service account. Let processes share one token (see the token \
                  cache), revoke tokens that are not needed, or wait: each ends an hour after it was made."
                 .to_owned(),
-            Self::RateLimited { .. } => "Wait for retry_after. If many processes on this host ask at once, let them share one token cache."
-                .to_owned(),
+            Self::RateLimited { .. } => {
+                "Wait for retry_after. If many processes on this host ask at once, let them share one token cache.".to_owned()
+            }
             Self::Network { .. } => "Check the name and the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.".to_owned(),
             Self::Tls { .. } => "If a proxy or a private authority signs this server's certificate, name its PEM file with ca_file \
                  (TOKENWELL_CA_FILE). Check the host name and this machine's clock."
                 .to_owned(),
             Self::Deadline { .. } => "Allow more time, or try again: the refresh may still finish for the next caller.".to_owned(),
-            Self::Server { .. } => "The fault is on the server's side. Try again later; https://status.mongodb.com tells of known outages.".to_owned(),
-            Self::Protocol { .. } => "Check that the base or token URL points at an OAuth 2.0 token endpoint and not at a login page or a proxy's notice."
-                .to_owned(),
+            Self::Server { .. } => {
+                "The fault is on the server's side. Try again later; https://status.mongodb.com tells of known outages.".to_owned()
+            }
+            Self::Protocol { .. } => {
+                "Check that the base or token URL points at an OAuth 2.0 token endpoint and not at a login page or a proxy's notice."
+                    .to_owned()
+            }
             Self::Closed => "Make a new client; a closed one hands out nothing.".to_owned(),
             Self::Internal { .. } => "This is a bug in tokenwell: please report it with this message.".to_owned(),
             Self::Cooldown { original, .. } => original.hint(),
@@ -428,7 +435,8 @@ mod tests {
             http_status: 429,
             retry_after: Duration::from_secs(30),
         };
-        let cooldown = Error::Cooldown { original: Box::new(original), age: Duration::from_secs(10), ends_in: Duration::from_millis(19_500) };
+        let cooldown =
+            Error::Cooldown { original: Box::new(original), age: Duration::from_secs(10), ends_in: Duration::from_millis(19_500) };
 
         assert_eq!(cooldown.status(), Status::RateLimited);
         assert_eq!(cooldown.http_status(), Some(429));

@@ -16,6 +16,7 @@
 //! The same core serves C through `include/tokenwell.h` (feature `capi`), and through it Python, Go and Node.
 //! `docs/architecture.md` tells how it is built.
 
+pub mod admin;
 pub mod atlas;
 mod cache;
 mod client;

@@ -27,6 +27,9 @@ pub(crate) struct Content {
 }
 
 impl Token {
+    /// The generation of a token that was never the client's current one, because its server said that it must not be kept.
+    pub const NO_GENERATION: u64 = u64::MAX;
+
     /// The token's text, as the authorization server issued it. Opaque: do not parse it.
     #[must_use]
     pub fn value(&self) -> &str {
@@ -52,7 +55,8 @@ impl Token {
         self.0.lifetime.expires.system_time()
     }
 
-    /// The number of the client's generation that this token began; see [`Client::generation`](crate::Client::generation).
+    /// The number of the client's generation that this token began, or [`Token::NO_GENERATION`]; see
+    /// [`Client::generation`](crate::Client::generation).
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.0.generation

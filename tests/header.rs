@@ -23,7 +23,9 @@ fn every_function_of_the_header_says_since_which_version() {
     let functions = generated.matches("(").count();
 
     assert!(functions > 20, "the header has its functions");
-    for line in generated.lines().filter(|line| !line.starts_with([' ', '/', '*', '#', '}']) && line.contains("tokenwell_") && line.contains('(')) {
+    for line in
+        generated.lines().filter(|line| !line.starts_with([' ', '/', '*', '#', '}']) && line.contains("tokenwell_") && line.contains('('))
+    {
         let name = line.split('(').next().unwrap_or_default().rsplit([' ', '*']).next().unwrap_or_default();
         let documentation = generated.split(line).next().unwrap_or_default();
         let nearest = documentation.rsplit("\n\n").next().unwrap_or_default();

@@ -138,7 +138,7 @@ fn language(shim: &ShimCommand, cases: &[&Case]) -> Result<bool, String> {
     })?;
     let skipped = if tally.skipped == 0 { String::new() } else { format!(", {} skipped", tally.skipped) };
     println!("{}: {} passed, {} failed{skipped} ({:.1} s)", shim.name, tally.passed, tally.failed, start.elapsed().as_secs_f64());
-    if tally.passed == 0 {
+    if tally.passed + tally.failed == 0 {
         println!("{}: no case ran, so nothing is proven", shim.name);
     }
     Ok(tally.is_green())

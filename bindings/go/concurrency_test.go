@@ -135,7 +135,7 @@ func TestACallerThatGivesUpDoesNotSpoilTheFlight(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
-	atlas.slowToken(time.Second)
+	atlas.slowToken(3 * time.Second)
 	ctx, giveUp := context.WithCancel(context.Background())
 	gaveUp := make(chan error, 1)
 	go func() {

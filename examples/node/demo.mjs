@@ -1,5 +1,9 @@
 // The demo's caller: one token, one call of the Admin API with it, ten thousand more gets. Prints one line of JSON.
-import { Client } from 'tokenwell';
+import { pathToFileURL } from 'node:url';
+
+// `make demo` names the package it has just built; anywhere else it is the installed one.
+const built = process.env.TOKENWELL_NODE_PACKAGE;
+const { Client } = await import(built === undefined ? 'tokenwell' : pathToFileURL(`${built}/index.mjs`).href);
 
 const GETS = 10_000;
 const base = process.env.MONGODB_ATLAS_BASE_URL ?? 'https://cloud.mongodb.com';

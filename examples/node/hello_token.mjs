@@ -1,4 +1,4 @@
-// MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET say who asks.
+// MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET say who asks. In a source tree: make library, then npm install here.
 import { Client } from 'tokenwell';
 
 const client = Client.fromEnv();

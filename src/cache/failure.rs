@@ -101,8 +101,12 @@ fn whole_milliseconds(pause: Duration) -> Duration {
 /// The caller is told when the next request will really be sent, which is a little later than the server's own figure.
 fn with_retry_after(error: Error, pause: Duration) -> Error {
     match error {
-        Error::RateLimited { server, description, http_status, .. } => Error::RateLimited { server, description, http_status, retry_after: pause },
-        Error::TokenLimit { server, description, http_status, .. } => Error::TokenLimit { server, description, http_status, retry_after: pause },
+        Error::RateLimited { server, description, http_status, .. } => {
+            Error::RateLimited { server, description, http_status, retry_after: pause }
+        }
+        Error::TokenLimit { server, description, http_status, .. } => {
+            Error::TokenLimit { server, description, http_status, retry_after: pause }
+        }
         other => other,
     }
 }
@@ -112,11 +116,21 @@ mod tests {
     use super::*;
 
     fn server(retry_after: Option<u64>) -> Error {
-        Error::Server { server: String::new(), description: String::new(), http_status: 503, retry_after: retry_after.map(Duration::from_secs) }
+        Error::Server {
+            server: String::new(),
+            description: String::new(),
+            http_status: 503,
+            retry_after: retry_after.map(Duration::from_secs),
+        }
     }
 
     fn limited(seconds: u64) -> Error {
-        Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(seconds) }
+        Error::RateLimited {
+            server: String::new(),
+            description: String::new(),
+            http_status: 429,
+            retry_after: Duration::from_secs(seconds),
+        }
     }
 
     #[test]

@@ -91,6 +91,17 @@ struct Need {
     fresh: bool,
 }
 
+/// What happens behind a caller who was handed a token that is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// A newer token is there or on its way.
+    Cared,
+    /// The last refresh failed, and it is too early for another.
+    Refused,
+}
+
+type RefreshFlight = Arc<Flight<Result<Landed, Error>>>;
+
 impl Slot {
     pub(crate) fn new(parts: SlotParts) -> Self {
         Self {
@@ -168,20 +179,30 @@ impl Slot {
     pub(crate) fn revoke(self: &Arc<Self>, patience: Duration) -> Result<(), Error> {
         self.refuse_if_closed()?;
         let begun = Instant::now();
+        let deadline = begun.checked_add(patience);
         let process = self.process();
-        let flight = match process.revocation.enter(|| self.current.token().is_none().then_some(())) {
-            Entry::Answered(()) => return Ok(()),
-            Entry::Joined(flight) => flight,
-            Entry::Started(flight) => {
-                let (slot, landing) = (Arc::clone(self), Arc::clone(&flight));
-                run_apart(move || {
-                    let result = guarded(|| slot.revoke_current());
-                    slot.process().revocation.land(&landing, result);
-                });
-                flight
+        loop {
+            let nothing_to_revoke = || self.current.token().is_none().then_some(());
+            let (flight, mine) = match process.revocation.enter(nothing_to_revoke) {
+                Entry::Answered(()) => return Ok(()),
+                Entry::Joined(flight) => (flight, false),
+                Entry::Started(flight) => {
+                    let (slot, landing) = (Arc::clone(self), Arc::clone(&flight));
+                    run_apart(move || {
+                        let result = guarded(|| slot.revoke_current());
+                        slot.process().revocation.land(&landing, result);
+                    });
+                    (flight, true)
+                }
+            };
+            let Some(result) = flight.wait(deadline) else {
+                return Err(Error::Deadline { waited: begun.elapsed() });
+            };
+            // A revocation that was under way may have been that of an earlier token.
+            if mine || self.closed.load(Ordering::SeqCst) || (result.is_err() && nothing_to_revoke().is_some()) {
+                return result;
             }
-        };
-        flight.wait(begun.checked_add(patience)).unwrap_or_else(|| Err(Error::Deadline { waited: begun.elapsed() }))
+        }
     }
 
     /// Hands out nothing from now on; callers that wait get [`Error::Closed`].
@@ -225,7 +246,11 @@ impl Slot {
         let token = snapshot.as_ref()?.token();
         match token.lifetime().freshness(self.parts.clock.now(), want.min_ttl) {
             Freshness::Fresh => {}
-            Freshness::Due => self.refresh_behind(),
+            Freshness::Due => {
+                if self.refresh_behind() == Behind::Refused {
+                    self.counts.stale_served.add_one();
+                }
+            }
             Freshness::Dead => return None,
         }
         self.current.count_hit();
@@ -237,7 +262,7 @@ impl Slot {
     }
 
     /// The answer if there is one without waiting; else the flight to wait for.
-    fn enter(self: &Arc<Self>, need: &Need) -> Result<Result<Token, Error>, Arc<Flight<Result<Landed, Error>>>> {
+    fn enter(self: &Arc<Self>, need: &Need) -> Result<Result<Token, Error>, RefreshFlight> {
         if let Err(closed) = self.refuse_if_closed() {
             return Ok(Err(closed));
         }
@@ -252,16 +277,24 @@ impl Slot {
         }
     }
 
-    /// Starts one refresh unless one is under way, has just been made, or would be refused.
-    fn refresh_behind(self: &Arc<Self>) {
+    /// Starts one refresh unless one is under way, has just been made, or would be refused because an earlier one failed.
+    fn refresh_behind(self: &Arc<Self>) -> Behind {
         let process = self.process();
         let settled = || {
             let now = self.parts.clock.now();
-            let fresh = self.current.token().is_none_or(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Due);
-            (fresh || self.standing_failure(&process, now).is_some()).then_some(())
+            let due = self.current.token().is_some_and(|token| token.lifetime().freshness(now, Duration::ZERO) == Freshness::Due);
+            if !due {
+                return Some(Behind::Cared);
+            }
+            self.standing_failure(&process, now).map(|_| Behind::Refused)
         };
-        if let Entry::Started(flight) = process.refresh.enter(settled) {
-            self.launch(&flight, Need { min_ttl: Duration::ZERO, other_than: None, fresh: true });
+        match process.refresh.enter(settled) {
+            Entry::Answered(behind) => behind,
+            Entry::Joined(_) => Behind::Cared,
+            Entry::Started(flight) => {
+                self.launch(&flight, Need { min_ttl: Duration::ZERO, other_than: None, fresh: true });
+                Behind::Cared
+            }
         }
     }
 
@@ -284,7 +317,8 @@ impl Slot {
     fn standing_failure(&self, process: &ProcessState, now: Moment) -> Option<Error> {
         let mut memory = process.memory();
         let standing = memory.failure.as_ref()?.standing(now)?;
-        let replaced = memory.failure.as_ref()?.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
+        let replaced =
+            memory.failure.as_ref()?.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
         if replaced {
             memory.failure = None;
             return None;
@@ -307,7 +341,7 @@ impl Slot {
     }
 
     /// Runs the refresh on a thread of its own, or on this one where no thread can be had.
-    fn launch(self: &Arc<Self>, flight: &Arc<Flight<Result<Landed, Error>>>, need: Need) {
+    fn launch(self: &Arc<Self>, flight: &RefreshFlight, need: Need) {
         self.counts.refreshes.add_one();
         let (slot, flight) = (Arc::clone(self), Arc::clone(flight));
         run_apart(move || {
@@ -394,7 +428,8 @@ impl Slot {
         }
         let mut memory = process.memory();
         memory.failure = None;
-        let token = Token::new(minted.value.expose(), minted.scope, lifetime, self.next_generation());
+        let generation = if uncached { Token::NO_GENERATION } else { self.next_generation() };
+        let token = Token::new(minted.value.expose(), minted.scope, lifetime, generation);
         if !uncached && !self.publish(Some(&token), &memory) {
             return Err(Error::Closed);
         }
@@ -424,7 +459,8 @@ impl Slot {
         let patience = self.parts.budget / 2;
         let lock = self.tried(&process, self.parts.store.lock(key, patience))?;
         if lock.is_none() {
-            process.warn_once(|| format!("another process has held the token cache's lock for {} s; going on without it", patience.as_secs()));
+            process
+                .warn_once(|| format!("another process has held the token cache's lock for {} s; going on without it", patience.as_secs()));
         }
         lock
     }
@@ -568,8 +604,7 @@ fn run_apart(work: impl FnOnce() + Send + 'static) {
 
 /// A panic in a refresh must end the wait of everybody who joined it.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::internal("a refresh panicked")))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::internal("a refresh panicked")))
 }
 
 impl Drop for Slot {
@@ -580,4 +615,3 @@ impl Drop for Slot {
         }
     }
 }
-

@@ -69,7 +69,8 @@ pub unsafe extern "C" fn tokenwell_client_token(
         if flags & !TOKENWELL_FORCE_REFRESH != 0 {
             return Err(Error::invalid("flags", format!("has unknown bits: {flags:#x}"), "Pass 0 or TOKENWELL_FORCE_REFRESH."));
         }
-        let options = TokenOptions::default().min_ttl(Duration::from_millis(min_ttl_ms)).force_refresh(flags & TOKENWELL_FORCE_REFRESH != 0);
+        let options =
+            TokenOptions::default().min_ttl(Duration::from_millis(min_ttl_ms)).force_refresh(flags & TOKENWELL_FORCE_REFRESH != 0);
         let options = if deadline_ms == 0 { options } else { options.deadline(Duration::from_millis(deadline_ms)) };
         let token = client.0.token(&options)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
@@ -95,8 +96,9 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
     boundary(error, || {
         // SAFETY: the caller promises NULL or a live client, and a text that is readable for its length.
         let (client, value) = unsafe { (object("client", client)?, bytes("value", value, value_len)?) };
-        let value = std::str::from_utf8(value)
-            .map_err(|_| Error::invalid("value", "is not UTF-8, so it is no token of this client", "Pass the text of the token that was turned down."))?;
+        let value = std::str::from_utf8(value).map_err(|_| {
+            Error::invalid("value", "is not UTF-8, so it is no token of this client", "Pass the text of the token that was turned down.")
+        })?;
         client.0.invalidate(value).map(drop)
     })
 }
@@ -109,7 +111,11 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
 /// # Safety
 /// `client` must be NULL or live; `error` must be NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenwell_client_revoke(client: *const tokenwell_client, deadline_ms: u64, error: *mut *mut tokenwell_error) -> Status {
+pub unsafe extern "C" fn tokenwell_client_revoke(
+    client: *const tokenwell_client,
+    deadline_ms: u64,
+    error: *mut *mut tokenwell_error,
+) -> Status {
     boundary(error, || {
         // SAFETY: the caller promises NULL or a live client.
         let client = unsafe { object("client", client) }?;
@@ -180,7 +186,11 @@ pub unsafe extern "C" fn tokenwell_client_fresh_for_ms(client: *const tokenwell_
 /// # Safety
 /// `client` must be NULL or live; `error` must be NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tokenwell_client_advance_clock(client: *const tokenwell_client, ms: u64, error: *mut *mut tokenwell_error) -> Status {
+pub unsafe extern "C" fn tokenwell_client_advance_clock(
+    client: *const tokenwell_client,
+    ms: u64,
+    error: *mut *mut tokenwell_error,
+) -> Status {
     boundary(error, || {
         // SAFETY: the caller promises NULL or a live client.
         unsafe { object("client", client) }?.0.advance_clock(Duration::from_millis(ms))

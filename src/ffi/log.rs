@@ -16,7 +16,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Receives one log line: `level` is 1 for errors, 2 for warnings, 3 for information, 4 for details; `message` is UTF-8 of `message_len` bytes with a
 /// NUL behind them, valid during the call. It may be called from any thread, from several at once, and must not call into tokenwell.
-pub type tokenwell_log_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char, message_len: usize)>;
+pub type tokenwell_log_callback =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char, message_len: usize)>;
 
 /// Sends log lines to `callback`, in place of an earlier one. No line ever holds a secret or a token.
 ///
@@ -142,6 +143,10 @@ impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let separator = if self.0.is_empty() { "" } else { " " };
         // Writing to a String cannot fail.
-        let _ = if field.name() == "message" { write!(self.0, "{separator}{value:?}") } else { write!(self.0, "{separator}{}={value:?}", field.name()) };
+        let _ = if field.name() == "message" {
+            write!(self.0, "{separator}{value:?}")
+        } else {
+            write!(self.0, "{separator}{}={value:?}", field.name())
+        };
     }
 }

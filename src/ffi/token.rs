@@ -87,7 +87,8 @@ pub unsafe extern "C" fn tokenwell_token_expires_at_ms(token: *const tokenwell_t
     token.expires_at().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// The number of the client's generation that this token began; see `tokenwell_client_generation`.
+/// The number of the client's generation that this token began; see `tokenwell_client_generation`. UINT64_MAX for a token that was never the client's
+/// current one, because its server said that it must not be kept.
 ///
 /// `token` may be NULL, which gives 0. Since 0.1.
 ///

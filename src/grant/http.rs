@@ -1,10 +1,8 @@
 //! [`HttpGrant`]: the client credentials grant and revocation against a real server.
 
-use super::proxy::HttpsProxy;
 use super::refusal::{self, Asked};
 use super::retry::{self, Budget};
 use super::transport::{Patience, Reply, Request, Route, Success, Transport};
-use super::trust::Authorities;
 use super::{Credential, Grant, Minted, authentication, reply};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint};
@@ -13,6 +11,7 @@ use crate::platform;
 use crate::secret::Secret;
 use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenUrl};
+use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use std::ffi::OsString;
 use std::fmt;
@@ -48,13 +47,7 @@ impl HttpGrant {
         clock: Arc<dyn Clock>,
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Error> {
-        let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-        let authorities = Authorities::settle(config.ca_file.as_deref(), variable);
-        authorities.check()?;
-        let route = |endpoint: &Endpoint| -> Result<Route, Error> {
-            let proxy = HttpsProxy::for_target(endpoint.url(), &text)?;
-            Ok(Route { endpoint: endpoint.clone(), proxy, authorities: authorities.clone() })
-        };
+        let route = |endpoint: &Endpoint| Route::settle(endpoint, config.ca_file.as_deref(), variable);
         Ok(Self(Arc::new(Settings {
             token: route(&config.token_endpoint)?,
             revocation: config.revocation_endpoint.as_ref().map(route).transpose()?,
@@ -85,7 +78,7 @@ impl Settings {
         let server = self.token.endpoint.origin();
         let transport = Transport::open(&self.token, budget.total())?;
         retry::within(&mut budget, |attempt, budget| {
-            let request = self.form.proven(self.authentication, credential)?;
+            let request = self.form.proven(&self.token.endpoint, self.authentication, credential)?;
             let sent = authentication::secret_forms(credential);
             let reply = self.exchange(&transport, &self.token, request, &sent, Success::Token, budget, attempt)?;
             reply::minted(&reply, &server)
@@ -96,7 +89,7 @@ impl Settings {
         let budget = Budget::new(self.clock.as_ref(), budget);
         let route = self.revocation_route()?;
         let transport = Transport::open(route, budget.total())?;
-        let request = Form::of_revocation(token).proven(self.authentication, credential)?;
+        let request = Form::of_revocation(token).proven(&route.endpoint, self.authentication, credential)?;
         let mut sent = authentication::secret_forms(credential);
         sent.extend(authentication::forms(token));
         self.exchange(&transport, route, request, &sent, Success::Bare, &budget, 1).map(|_| ())
@@ -106,7 +99,7 @@ impl Settings {
     #[allow(clippy::too_many_arguments)]
     fn exchange(
         &self,
-        transport: &Transport<'_>,
+        transport: &Transport,
         route: &Route,
         request: Request,
         sent: &[Zeroizing<String>],
@@ -117,7 +110,7 @@ impl Settings {
         let server = route.endpoint.origin();
         let patience = Patience { remaining: budget.remaining(), total: budget.total() };
         let started = Instant::now();
-        let result = transport.post(request, success, patience);
+        let result = transport.send(request, success, patience);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = result.inspect_err(|error| {
             tracing::debug!(server, attempt, elapsed_ms, outcome = error.status().name(), "no usable reply");
@@ -191,10 +184,10 @@ impl Form {
         Self { headers, body }
     }
 
-    fn proven(&self, method: ClientAuthentication, credential: &Credential) -> Result<Request, Error> {
+    fn proven(&self, endpoint: &Endpoint, method: ClientAuthentication, credential: &Credential) -> Result<Request, Error> {
         let (mut headers, mut body) = (self.headers.clone(), self.body.clone());
         authentication::prove(method, credential, &mut headers, &mut body)?;
-        Ok(Request { headers, body })
+        Ok(Request { method: Method::POST, url: endpoint.url().clone(), headers, body })
     }
 }
 
@@ -211,7 +204,10 @@ impl fmt::Display for Kept {
 impl std::error::Error for Kept {}
 
 /// Runs `work` where a runtime may be started. A thread that already drives one may not: it gets another thread to wait for.
-fn outside_of_any_runtime<T: Send + 'static>(route: &Route, work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
+    route: &Route,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     if tokio::runtime::Handle::try_current().is_err() {
         return work();
     }

@@ -4,7 +4,7 @@
 //! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server.
 
 mod authentication;
-mod http;
+pub(crate) mod http;
 mod names;
 mod proxy;
 mod refusal;
@@ -14,7 +14,7 @@ mod retry;
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
-mod transport;
+pub(crate) mod transport;
 mod trust;
 
 pub use http::HttpGrant;

@@ -8,10 +8,13 @@ use super::trust::Authorities;
 use crate::config::Endpoint;
 use crate::error::Error;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Response, redirect, retry};
+use reqwest::{Client, Method, Response, redirect, retry};
+use std::ffi::OsString;
 use std::future::Future;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use url::Url;
 use zeroize::Zeroizing;
 
 /// The longest token reply that is read (items 16 and 26).
@@ -24,49 +27,68 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// How to reach one endpoint, settled when the client is made.
 #[derive(Clone, Debug)]
-pub(super) struct Route {
-    pub(super) endpoint: Endpoint,
+pub(crate) struct Route {
+    pub(crate) endpoint: Endpoint,
     pub(super) proxy: Option<HttpsProxy>,
     pub(super) authorities: Authorities,
 }
 
+impl Route {
+    /// The way to `endpoint` that the configuration and the environment describe.
+    ///
+    /// # Errors
+    /// A proxy or a file of authorities that is named there cannot be used.
+    pub(crate) fn settle(endpoint: &Endpoint, ca_file: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
+        let authorities = Authorities::settle(ca_file, variable);
+        authorities.check()?;
+        Ok(Self { endpoint: endpoint.clone(), proxy: HttpsProxy::for_target(endpoint.url(), &text)?, authorities })
+    }
+}
+
 /// What is sent.
-pub(super) struct Request {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Zeroizing<Vec<u8>>,
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// On the route's origin.
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 /// What came back.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Zeroizing<Vec<u8>>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// Whether the body of a 200 means anything.
+/// What is read of a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Success {
+pub(crate) enum Success {
+    /// Of a 200, a token.
     Token,
+    /// Of a 200, nothing.
     Bare,
+    /// Everything, whatever the status, up to so many bytes.
+    Anything(usize),
 }
 
 /// The time that is left for this request, and of how much it is the rest.
 #[derive(Clone, Copy)]
-pub(super) struct Patience {
-    pub(super) remaining: Duration,
-    pub(super) total: Duration,
+pub(crate) struct Patience {
+    pub(crate) remaining: Duration,
+    pub(crate) total: Duration,
 }
 
 /// A client for a few requests in a row. Dropping it ends all that it began, without waiting for anything.
-pub(super) struct Transport<'a> {
-    route: &'a Route,
+pub(crate) struct Transport {
     server: String,
     client: Option<Client>,
     runtime: Option<Runtime>,
 }
 
-impl<'a> Transport<'a> {
-    pub(super) fn open(route: &'a Route, budget: Duration) -> Result<Self, Error> {
+impl Transport {
+    pub(crate) fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
         let server = route.endpoint.origin();
         let client = client(route, budget.min(LONGEST_CONNECT))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(|error| Error::Network {
@@ -74,11 +96,11 @@ impl<'a> Transport<'a> {
             problem: format!("no means of waiting for the network: {error}"),
             source: Some(std::sync::Arc::new(error)),
         })?;
-        Ok(Self { route, server, client: Some(client), runtime: Some(runtime) })
+        Ok(Self { server, client: Some(client), runtime: Some(runtime) })
     }
 
-    /// Sends `request` as a POST and reads the reply, all before the patience ends.
-    pub(super) fn post(&self, request: Request, success: Success, patience: Patience) -> Result<Reply, Error> {
+    /// Sends `request` and reads the reply, all before the patience ends.
+    pub(crate) fn send(&self, request: Request, success: Success, patience: Patience) -> Result<Reply, Error> {
         let (Some(client), Some(runtime)) = (&self.client, &self.runtime) else {
             return Err(Error::internal("a closed transport was used"));
         };
@@ -90,7 +112,7 @@ impl<'a> Transport<'a> {
             return Err(refusal::no_reply_within(&self.server, patience.total));
         }
         let started = Instant::now();
-        let sending = client.post(self.route.endpoint.url().clone()).headers(request.headers).body(secret_bytes(request.body)).send();
+        let sending = client.request(request.method, request.url).headers(request.headers).body(secret_bytes(request.body)).send();
         let mut response = self.before_the_end(patience.remaining, patience.total, sending).await?;
 
         let status = response.status().as_u16();
@@ -98,13 +120,8 @@ impl<'a> Transport<'a> {
         let rest = patience.remaining.saturating_sub(started.elapsed());
         let body = match (status, success) {
             (200, Success::Bare) => Zeroizing::new(Vec::new()),
-            (200, Success::Token) => {
-                let (body, whole) = self.before_the_end(rest, patience.total, read(&mut response, LONGEST_TOKEN_REPLY)).await?;
-                if !whole {
-                    return Err(refusal::protocol(&self.server, "its body is longer than 1 MiB", Some(status)));
-                }
-                body
-            }
+            (200, Success::Token) => self.whole(&mut response, LONGEST_TOKEN_REPLY, rest, patience).await?,
+            (_, Success::Anything(limit)) => self.whole(&mut response, limit, rest, patience).await?,
             // The status says the most: it stands even when the words that explain it never come.
             _ => self
                 .before_the_end(rest, patience.total, read(&mut response, LONGEST_REFUSAL))
@@ -112,6 +129,15 @@ impl<'a> Transport<'a> {
                 .map_or_else(|_| Zeroizing::new(Vec::new()), |(body, _)| body),
         };
         Ok(Reply { status, headers, body })
+    }
+
+    async fn whole(&self, response: &mut Response, limit: usize, rest: Duration, patience: Patience) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (body, whole) = self.before_the_end(rest, patience.total, read(response, limit)).await?;
+        if whole {
+            return Ok(body);
+        }
+        let problem = format!("its body is longer than {} MiB", limit / (1024 * 1024));
+        Err(refusal::protocol(&self.server, &problem, Some(response.status().as_u16())))
     }
 
     async fn before_the_end<T>(&self, rest: Duration, total: Duration, work: impl Future<Output = reqwest::Result<T>>) -> Result<T, Error> {
@@ -123,7 +149,7 @@ impl<'a> Transport<'a> {
     }
 }
 
-impl Drop for Transport<'_> {
+impl Drop for Transport {
     fn drop(&mut self) {
         self.client = None;
         if let Some(runtime) = self.runtime.take() {

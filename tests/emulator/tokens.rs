@@ -104,7 +104,8 @@ fn what_is_not_a_token_request_is_an_invalid_request() {
     let authorization = ("Authorization", authorization.as_str());
     let form = ("Content-Type", FORM);
 
-    let cases: [(&str, &[(&str, &str)], &str); 7] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case; 7] = [
         ("no media type", &[authorization], GRANT),
         ("another media type", &[authorization, ("Content-Type", "application/json")], "{}"),
         ("two Authorization headers", &[authorization, authorization, form], GRANT),

@@ -12,6 +12,7 @@ cc=${CC:-cc}
 cxx=${CXX:-c++}
 emulator=${TOKENWELL_BIN:-$dist/bin/tokenwell}
 library=$dist/lib/libtokenwell.so.0
+valgrind="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --fair-sched=yes"
 
 work=$(mktemp -d) || exit 1
 results=$work/results
@@ -103,8 +104,32 @@ the_demo_refuses_a_foreign_host() {
     MONGODB_ATLAS_BASE_URL=http://127.0.0.1.example.com:80 "$build/demo" 2>&1 | grep REFUSED
 }
 retry_after_401() { "$build/refresh_after_401" | grep -x 'GET /api/atlas/v2/orgs: 200'; }
-shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok')" ]; }
+shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok\nok')" ]; }
 
+# What the checks themselves are worth: each must turn red for a planted fault.
+a_planted_leak_is_found() {
+    cat >"$work/leak.c" <<'END'
+#include <tokenwell.h>
+static tokenwell_config *lost;
+int main(void) { tokenwell_config_new(&lost, 0); lost = 0; return 0; }
+END
+    "$cc" "$work/leak.c" -I"$dist/include" -L"$dist/lib" -ltokenwell -o "$work/leak" || return 1
+    # shellcheck disable=SC2086
+    $valgrind "$work/leak"
+    [ $? -eq 99 ]
+}
+a_planted_symbol_is_found() {
+    echo 'int planted(void) { return 1; } int tokenwell_planted(void) { return 1; }' >"$work/planted.c"
+    "$cc" -shared -fPIC "$work/planted.c" -o "$work/planted.so" || return 1
+    sh "$here/abi_symbols.sh" "$work/planted.so" "$dist/include/tokenwell.h" >"$work/found" && return 1
+    grep -x '  planted' "$work/found" && grep -x '  exported, not declared: tokenwell_planted' "$work/found" &&
+        grep -x '  declared, not exported: tokenwell_version' "$work/found" && grep NODELETE "$work/found"
+}
+a_run_of_no_test_is_red() { ! "$build/test_tokenwell" no_test_has_this_name; }
+
+report a_planted_leak_is_found a_planted_leak_is_found
+report a_planted_symbol_is_found a_planted_symbol_is_found
+report a_run_of_no_test_is_red a_run_of_no_test_is_red
 report pkg_config_is_all_that_hello_needs hello_by_pkg_config "$dist"
 report a_moved_tree_still_works hello_from_a_moved_tree
 report the_versions_of_library_and_pkg_config_agree the_versions_agree
@@ -116,7 +141,6 @@ report the_shim_answers shim_answers
 run test_tokenwell "$build/test_tokenwell"
 
 echo "-- under valgrind --"
-valgrind="valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite --fair-sched=yes"
 # shellcheck disable=SC2086
 run valgrind_of_test_tokenwell env UNDER_VALGRIND=1 $valgrind "$build/test_tokenwell"
 # shellcheck disable=SC2086

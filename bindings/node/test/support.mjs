@@ -1,6 +1,7 @@
 // What the tests share: the emulator, a client on it, and programs of their own process.
 import { execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,15 @@ for (const file of [LIBRARY, COMMAND]) {
 }
 
 process.env.TOKENWELL_LIBRARY = LIBRARY;
+
+// Nothing of the machine's own configuration or of another run's tokens may reach a test.
+for (const name of Object.keys(process.env)) {
+  if (/^(MONGODB_ATLAS_|MCLI_)/.test(name) || (name.startsWith('TOKENWELL_') && !['TOKENWELL_LIBRARY', 'TOKENWELL_BIN'].includes(name))) delete process.env[name];
+}
+const home = mkdtempSync(path.join(os.tmpdir(), 'tokenwell-node-home-'));
+process.on('exit', () => rmSync(home, { recursive: true, force: true }));
+Object.assign(process.env, { HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') });
+
 export const tokenwell = await import('../index.mjs');
 
 /** Atlas in a box for one test. */

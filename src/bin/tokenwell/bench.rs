@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use tokenwell::TokenOptions;
-use tokenwell::atlas::AdminApi;
+use tokenwell::admin::{AdminApi, Call};
 
 /// Measure the first token, one call of the Admin API, and tokens from the cache
 ///
@@ -32,9 +32,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let options = TokenOptions::default();
 
     let begun = Instant::now();
-    let token = client.token(&options)?;
+    client.token(&options)?;
     let first_token = begun.elapsed();
-    let api_status = api.map(|api| api.get("/api/atlas/v2/orgs", &token)).transpose()?.map(|reply| reply.status);
+    let api_status = api.map(|api| api.call(&client, &Call::get("/api/atlas/v2/orgs"))).transpose()?.map(|reply| reply.status);
 
     let begun = Instant::now();
     for _ in 0..args.gets {
@@ -42,7 +42,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let per_get = begun.elapsed() / args.gets;
 
-    output::line(&if args.json { as_json(&args, api_status, per_get, first_token) } else { as_text(&args, api_status, per_get, first_token) })
+    output::line(&if args.json {
+        as_json(&args, api_status, per_get, first_token)
+    } else {
+        as_text(&args, api_status, per_get, first_token)
+    })
 }
 
 fn as_json(args: &Args, api_status: Option<u16>, per_get: Duration, first_token: Duration) -> String {

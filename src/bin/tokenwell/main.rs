@@ -3,13 +3,19 @@
 //!
 //! A new command is its `mod` and one line of [`commands!`] below.
 
+mod bench;
 #[cfg(feature = "emulator")]
 mod emulator;
+mod failure;
+mod harden;
+mod output;
+mod settings;
+mod token;
 
 use clap::{Parser, Subcommand};
+use failure::Failure;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use tokenwell::error::{Error, printable};
 
 /// One shared cache of OAuth 2.0 bearer tokens for MongoDB Atlas Service Accounts.
 ///
@@ -24,8 +30,12 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  A token for a script, from the credentials in MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET
+    tokenwell token
+
   Try it without an account: run Atlas in a box and use the credentials that it prints
     tokenwell emulator > emulator.env &
+    until [ -s emulator.env ]; do sleep 0.1; done
     set -a; . ./emulator.env; set +a
 
 Exit codes:
@@ -48,25 +58,28 @@ macro_rules! commands {
             $($(#[$attribute])* $name($module::Args),)*
         }
 
-        fn run(command: Command) -> Result<(), Error> {
+        fn run(command: Command) -> Result<(), Failure> {
             match command {
-                $($(#[$attribute])* Command::$name(args) => $module::run(args),)*
+                $($(#[$attribute])* Command::$name(args) => $module::run(args).map_err(Failure::from),)*
             }
         }
     };
 }
 
 commands! {
+    Token => token,
+    Bench => bench,
     #[cfg(feature = "emulator")] Emulator => emulator,
 }
 
 fn main() -> ExitCode {
+    harden::process();
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(failure) => {
             // Nobody is left to tell when this fails; the exit code still does.
-            let _ = writeln!(io::stderr(), "tokenwell: {}\n  hint: {}", printable(&error.to_string(), 2000), error.hint());
-            ExitCode::from(error.status().exit_code())
+            let _ = writeln!(io::stderr(), "{}", failure.message());
+            failure.exit_code()
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Atlas' two shapes of an error.
 
 use axum::Json;
-use axum::response::{IntoResponse, Response};
-use hyper::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 
 /// `{"error":"invalid_client","error_description":…}` (RFC 6749 section 5.2).
@@ -12,12 +12,12 @@ pub(super) struct OAuthError {
     status: StatusCode,
     code: &'static str,
     description: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl OAuthError {
     pub(super) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
-        Self { status, code, description: description.into(), headers: HeaderMap::new() }
+        Self { status, code, description: description.into(), headers: Vec::new() }
     }
 
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
@@ -27,7 +27,7 @@ impl OAuthError {
     /// An unknown id, a wrong secret and an expired one are answered alike.
     pub(super) fn invalid_client() -> Self {
         let mut error = Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid credentials provided.");
-        error.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"emulator\", error=\"invalid_client\""));
+        error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"emulator\", error=\"invalid_client\"")));
         error
     }
 
@@ -43,7 +43,7 @@ impl OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.code, "error_description": self.description });
-        (self.status, self.headers, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        (self.status, AppendHeaders(self.headers), [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
     }
 }
 
@@ -55,13 +55,13 @@ pub(super) struct ApiError {
     code: Option<&'static str>,
     detail: String,
     parameters: Vec<Value>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
     pub(super) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code: Some(code), detail: detail.into(), parameters: Vec::new(), headers: HeaderMap::new() }
+        Self { status, code: Some(code), detail: detail.into(), parameters: Vec::new(), headers: Vec::new() }
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
@@ -77,7 +77,7 @@ impl ApiError {
     pub(super) fn unauthorized(detail: &str) -> Self {
         let mut error = Self::new(401, "", detail);
         error.code = None;
-        error.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"emulator\", error=\"invalid_token\""));
+        error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"emulator\", error=\"invalid_token\"")));
         error
     }
 
@@ -106,6 +106,6 @@ impl IntoResponse for ApiError {
         if let Some(code) = self.code {
             body["errorCode"] = code.into();
         }
-        (self.status, self.headers, Json(body)).into_response()
+        (self.status, AppendHeaders(self.headers), Json(body)).into_response()
     }
 }

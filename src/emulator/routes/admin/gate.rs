@@ -35,21 +35,19 @@ pub(super) async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (caller, limited) = {
+    let entered = {
         let mut world = shared.world.lock();
-        match enter(&mut world, request.headers(), peer.ip()) {
-            Ok(caller) => {
-                let limited = limit(&mut world, &caller, peer.ip(), uri.path());
-                (caller, limited)
-            }
-            Err(refused) => return refused.into_response(),
-        }
+        enter(&mut world, request.headers(), peer.ip()).map(|caller| {
+            let limited = limit(&mut world, &caller, peer.ip(), uri.path());
+            (caller, limited)
+        })
     };
-    let headers = match limited {
-        Ok(headers) => headers,
-        Err(response) => return response,
+    let (caller, (headers, refused)) = match entered {
+        Ok(entered) => entered,
+        Err(refused) => return refused.into_response(),
     };
-    let mut response = match version(request.headers(), uri.path()) {
+    let version = refused.map_or_else(|| version(request.headers(), uri.path()), Err);
+    let mut response = match version {
         Err(refused) => refused.into_response(),
         Ok(version) => {
             request.extensions_mut().insert(caller);
@@ -81,18 +79,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The headers that tell how much of the limit is left, or the refusal with the same headers.
-fn limit(world: &mut World, caller: &Caller, address: IpAddr, path: &str) -> Result<HeaderMap, Response> {
-    let Some(limit @ RateLimit { requests, window_s, .. }) = world.settings.api_rate_limit else { return Ok(HeaderMap::new()) };
-    let verdict = world.api_limits.ask(address, &caller.client_id, limit, world.clock.now_ms());
-    let headers = |remaining: u64| HeaderMap::from_iter([(LIMIT, requests.into()), (REMAINING, remaining.into())]);
-    match verdict {
-        Verdict::Answer { remaining } => Ok(headers(remaining)),
+/// The headers that tell how much of the limit is left, and the refusal when that is nothing.
+fn limit(world: &mut World, caller: &Caller, address: IpAddr, path: &str) -> (HeaderMap, Option<ApiError>) {
+    let Some(limit @ RateLimit { requests, window_s, .. }) = world.settings.api_rate_limit else { return (HeaderMap::new(), None) };
+    let (remaining, refused) = match world.api_limits.ask(address, &caller.client_id, limit, world.clock.now_ms()) {
+        Verdict::Answer { remaining } => (remaining, None),
         Verdict::Refuse { retry_after_s } => {
             let retry_after_s = limit.retry_after.then_some(retry_after_s);
-            Err((headers(0), ApiError::rate_limited(path, requests, window_s, retry_after_s)).into_response())
+            (0, Some(ApiError::rate_limited(path, requests, window_s, retry_after_s)))
         }
-    }
+    };
+    (HeaderMap::from_iter([(LIMIT, requests.into()), (REMAINING, remaining.into())]), refused)
 }
 
 /// The version that answers: the newest one not after the date that `Accept` names.
@@ -118,10 +115,10 @@ fn date(media_type: &str) -> Option<&str> {
 
 /// The response with the media type of the version that made it.
 fn versioned(mut response: Response, version: &str) -> Response {
-    if response.status().is_success() && response.headers().contains_key(CONTENT_TYPE) {
-        if let Ok(media_type) = HeaderValue::from_str(&format!("application/vnd.atlas.{version}+json;charset=utf-8")) {
-            response.headers_mut().insert(CONTENT_TYPE, media_type);
-        }
+    let media_type = HeaderValue::from_str(&format!("application/vnd.atlas.{version}+json;charset=utf-8"));
+    let has_body = response.status().is_success() && response.headers().contains_key(CONTENT_TYPE);
+    if let (true, Ok(media_type)) = (has_body, media_type) {
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
     }
     response
 }
