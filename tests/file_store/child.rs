@@ -192,9 +192,9 @@ fn hold(store: &FileStore) {
 /// Holds the lock while a program runs that was started under it.
 fn hold_and_start(store: &FileStore) {
     let _lock = store.lock(&slot(), PATIENCE).unwrap().unwrap();
-    let program = Command::new("sleep").arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut program = Command::new("sleep").arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     say(program.id());
-    until_stdin_closes();
+    program.wait().unwrap();
 }
 
 /// Holds the lock, forks, and gives the lock back while the forked child lives on with its copy.

@@ -69,6 +69,8 @@ fn a_slash_at_the_end_of_the_directory_makes_no_difference() {
     assert_eq!(token_in(&loaded).as_deref(), Some("token"));
 }
 
+type Identity = Vec<(&'static str, String)>;
+
 #[test]
 fn i16_no_other_input_finds_the_token() {
     let bench = Bench::new();
@@ -93,7 +95,7 @@ fn i16_no_other_input_finds_the_token() {
         ("the secret".to_owned(), SlotKey { secret: Secret::from("another"), ..mine.clone() }),
         ("no secret".to_owned(), SlotKey { secret: Secret::from(""), ..mine.clone() }),
     ];
-    let mut change = |what: String, change: &dyn Fn(&mut Vec<(&'static str, String)>)| {
+    let mut change = |what: String, change: &dyn Fn(&mut Identity)| {
         let mut other = mine.clone();
         change(&mut other.identity);
         others.push((what, other));
