@@ -111,7 +111,7 @@ mod defaults {
             ("timeout_ms", "1500"),
             ("ca_file", "ca.pem"),
             ("cache", "off"),
-            ("cache_dir", "cache"),
+            ("cache_dir", "/cache"),
             ("cache_unsafe", "on"),
             ("manual_clock_ms", "5"),
         ] {
@@ -127,7 +127,7 @@ mod defaults {
             .timeout(Duration::from_millis(1500))
             .ca_file("ca.pem")
             .cache(false)
-            .cache_dir("cache")
+            .cache_dir("/cache")
             .cache_unsafe(true)
             .manual_clock(5);
 
@@ -169,7 +169,7 @@ mod values {
             ("cache", "OFF"),
             ("cache", "0"),
             ("cache", "false"),
-            ("cache_dir", "relative/folder"),
+            ("cache_dir", "/var/cache/tokens"),
             ("cache_unsafe", "1"),
             ("manual_clock_ms", "0"),
             ("manual_clock_ms", "253402300799999"),
@@ -230,6 +230,7 @@ mod values {
             ("cache", b"maybe", "neither `on` nor `off`"),
             ("cache_unsafe", b"2", "neither `on` nor `off`"),
             ("cache_dir", b"a\0b", "NUL"),
+            ("cache_dir", b"relative/folder", "not an absolute path"),
         ];
         for (name, value, part) in table {
             let error = set(name, value).unwrap_err();

@@ -24,7 +24,7 @@
 //! | `ca_file` | `TOKENWELL_CA_FILE` | path of a PEM file with the authorities to trust |
 //! | `profile` | `TOKENWELL_PROFILE`, `MONGODB_ATLAS_PROFILE`, `MCLI_PROFILE` | name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64; `default` where it exists |
 //! | `cache` | `TOKENWELL_CACHE` | `on` (the default) or `off`: whether processes share tokens in files |
-//! | `cache_dir` | `TOKENWELL_CACHE_DIR` | path of the folder for shared tokens; default: `tokenwell` in the user's cache folder |
+//! | `cache_dir` | `TOKENWELL_CACHE_DIR` | absolute path of the folder for shared tokens; default: `tokenwell` in the user's cache folder |
 //! | `cache_unsafe` | `TOKENWELL_CACHE_UNSAFE` | `on` or `off` (the default): whether a cache folder that others may open is used all the same |
 //! | `manual_clock_ms` | never read from the environment | milliseconds since the Unix epoch; for tests |
 //!

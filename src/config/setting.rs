@@ -3,6 +3,7 @@
 use super::ClientAuthentication;
 use super::endpoint::{self, Endpoint};
 use crate::error::Error;
+use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
@@ -260,10 +261,10 @@ static SETTINGS: [Setting; 17] = [
     Setting {
         key: Key::CacheDir,
         name: "cache_dir",
-        about: "path of the folder for shared tokens; default: `tokenwell` in the user's cache folder",
+        about: "absolute path of the folder for shared tokens; default: `tokenwell` in the user's cache folder",
         variables: [&["TOKENWELL_CACHE_DIR"], &[], &[]],
         limit: TEXT_LIMIT,
-        rule: anything,
+        rule: absolute_path,
         in_profile: Some(Kind::Path),
     },
     Setting {
@@ -300,6 +301,14 @@ pub(super) fn profile_name(place: &str, text: &str) -> Result<(), Error> {
         None => Ok(()),
         Some(found) => Err(Error::invalid(place, format!("holds {found}, which no profile's name does"), HINT)),
     }
+}
+
+/// Programs that start in different folders would not share what is at a relative path.
+fn absolute_path(place: &str, text: &str) -> Result<(), Error> {
+    if Path::new(text).is_absolute() {
+        return Ok(());
+    }
+    Err(Error::invalid(place, "is not an absolute path", "Write the path from the root on: /var/cache/tokenwell."))
 }
 
 /// `on` or `off`, and what else people write for it.
