@@ -23,7 +23,7 @@ use crate::platform;
 use crate::secret::Secret;
 use file::{Text, listed, shown};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const DEFAULT_PROFILE: &str = "default";
@@ -252,10 +252,4 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         _ => error.to_string(),
     }
-}
-
-/// The folder that a file is in; an empty path is the current folder's.
-#[cfg(feature = "cli")]
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -7,7 +7,7 @@ use super::super::environment::Environment;
 use super::super::keyring::{self, Keyring, delete_within, write_within};
 use super::super::setting::{Key, by_name, profile_name};
 use super::file::{Text, judge, listed, refused, shown};
-use super::{folder_of, our_path};
+use super::our_path;
 use crate::error::Error;
 use crate::platform;
 use crate::secret::Secret;
@@ -382,6 +382,11 @@ fn remove_table(document: &mut DocumentMut, name: &str) {
             document.set_trailing(format!("{apart}\n{trailing}"));
         }
     }
+}
+
+/// The folder that a file is in; an empty path is the current folder's.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Sees that there is a folder here that only its owner writes to; makes it if it is missing.
