@@ -10,6 +10,8 @@ mod failure;
 mod harden;
 mod output;
 mod settings;
+#[cfg(feature = "emulator")]
+mod stop;
 mod token;
 
 use clap::{Parser, Subcommand};
