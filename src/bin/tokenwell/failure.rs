@@ -24,6 +24,10 @@ impl Failure {
     /// For standard error: what happened, and what to do.
     pub(crate) fn message(&self) -> String {
         match self {
+            Self::Library(error) if !error.looked_at().is_empty() => {
+                let places: String = error.looked_at().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
+                format!("tokenwell: there is no client id and secret; looked at:{places}\n  hint: {}", error.hint())
+            }
             Self::Library(error) => format!("tokenwell: {}\n  hint: {}", printable(&error.to_string(), 2000), error.hint()),
             Self::Output(error) => format!("tokenwell: the answer cannot be written to standard output: {error}"),
         }
