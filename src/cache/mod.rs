@@ -13,5 +13,6 @@ mod stats;
 mod sync;
 
 pub(crate) use freshness::Lifetime;
+pub use slot::AtHand;
 pub(crate) use slot::{Slot, SlotParts, Want};
 pub use stats::Stats;

@@ -28,6 +28,18 @@ pub(crate) struct Want {
     pub(crate) force_refresh: bool,
 }
 
+/// What is known without asking the server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AtHand {
+    /// A token that is still alive, however little of its life is left.
+    pub token: Option<Token>,
+    /// The refusal that still stands: an [`Error::Cooldown`].
+    pub cooldown: Option<Error>,
+    /// Where processes share tokens, as the store words it: a path, say.
+    pub store: String,
+}
+
 /// What a slot is made of.
 #[derive(Debug)]
 pub(crate) struct SlotParts {
@@ -153,6 +165,26 @@ impl Slot {
                 return answer;
             }
         }
+    }
+
+    /// What memory and the store know, without a request.
+    pub(crate) fn at_hand(&self) -> Result<AtHand, Error> {
+        self.refuse_if_closed()?;
+        let credential = self.parts.credentials.current()?;
+        let process = self.process();
+        let now = self.parts.clock.now();
+        let record = self.tried(&process, self.parts.store.load(&self.key(&credential))).unwrap_or_default();
+        let standing = self.standing_failure(&process, now);
+        let cooldown = standing.or_else(|| Failure::recall(&record.cooldown?, &credential, now)?.standing(now));
+
+        let alive = |token: &Token| !now.until(token.lifetime().expires).is_zero();
+        let memory = process.memory();
+        if self.current.token().filter(alive).is_none()
+            && let Some(token) = record.token.and_then(|stored| self.recalled(&stored, &memory, now)).filter(alive)
+        {
+            self.publish(Some(&token), &memory);
+        }
+        Ok(AtHand { token: self.current.token().filter(alive), cooldown, store: self.parts.store.location() })
     }
 
     /// Drops the current token, here and in the store, if it is the very one whose text is `value`.
@@ -383,11 +415,8 @@ impl Slot {
         let now = self.parts.clock.now();
         let process = self.process();
         let record = self.tried(&process, self.parts.store.load(key))?;
-        if let Some(stored) = record.token {
-            let known = process.memory().turned_down.as_ref().is_some_and(|value| value.expose() == stored.value.expose());
-            if !known && let Some(token) = self.adopt(&process, &stored, need, now) {
-                return Some(Ok(Landed { token, minted: false, uncached: false }));
-            }
+        if let Some(token) = record.token.and_then(|stored| self.adopt(&process, &stored, need, now)) {
+            return Some(Ok(Landed { token, minted: false, uncached: false }));
         }
         let failure = Failure::recall(&record.cooldown?, credential, now)?;
         let standing = failure.standing(now)?;
@@ -397,14 +426,22 @@ impl Slot {
     }
 
     fn adopt(&self, process: &ProcessState, stored: &StoredToken, need: &Need, now: Moment) -> Option<Token> {
-        let lifetime = Lifetime::recalled(now, stored.obtained_at_ms, stored.refresh_at_ms, stored.expires_at_ms)?;
         let mut memory = process.memory();
-        let token = Token::new(stored.value.expose(), stored.scope.clone(), lifetime, self.next_generation());
+        let token = self.recalled(stored, &memory, now)?;
         if !need.is_met_by(&token, now) {
             return None;
         }
         memory.failure = None;
         if self.publish(Some(&token), &memory) { Some(token) } else { None }
+    }
+
+    /// The token that another process has left, unless its times cannot be true or a resource server has turned it down.
+    fn recalled(&self, stored: &StoredToken, memory: &Memory, now: Moment) -> Option<Token> {
+        if memory.turned_down.as_ref().is_some_and(|value| value.expose() == stored.value.expose()) {
+            return None;
+        }
+        let lifetime = Lifetime::recalled(now, stored.obtained_at_ms, stored.refresh_at_ms, stored.expires_at_ms)?;
+        Some(Token::new(stored.value.expose(), stored.scope.clone(), lifetime, self.next_generation()))
     }
 
     fn keep(&self, key: &SlotKey, minted: Minted, sent: Moment) -> Result<Landed, Error> {
