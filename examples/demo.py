@@ -37,6 +37,7 @@ def main() -> int:
         emulator.wait()
     if reports is None:
         return 1
+    print(f"\nTo use this build in a shell, from any folder:  . '{DIST}/env'")
     print_table(reports)
     print(f"{len(reports)} callers, {requests} token request{'' if requests == 1 else 's'}")
     return 0

@@ -182,6 +182,7 @@ fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -184,9 +184,9 @@ impl Client {
         self.0.slot.refuse_if_closed()?;
         let Some(clock) = &self.0.manual_clock else {
             return Err(Error::invalid(
-                "advance_clock",
-                "this client runs on the system's clock",
-                "Configure manual_clock_ms to make a client whose clock a test can move.",
+                "manual_clock_ms",
+                "is not set, so this client runs on the system's clock, which cannot be moved",
+                "Set manual_clock_ms when the client is made, to give it a clock that a test can move.",
             ));
         };
         clock.advance(duration);

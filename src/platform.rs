@@ -1,10 +1,17 @@
 //! All that differs between operating systems, behind functions that every one of them has.
 
+#[cfg_attr(unix, path = "platform/directory_unix.rs")]
+#[cfg_attr(not(unix), path = "platform/directory_elsewhere.rs")]
+mod directory;
+
+pub(crate) use directory::{Directory, attributes};
+
 use crate::clock::Moment;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::thread::{Builder, JoinHandle};
+use std::time::SystemTime;
 
 #[cfg(target_os = "linux")]
 pub(crate) fn now() -> Moment {
@@ -23,7 +30,7 @@ fn milliseconds(seconds: i64, nanoseconds: i64) -> u64 {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn now() -> Moment {
     use std::sync::OnceLock;
-    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+    use std::time::{Instant, UNIX_EPOCH};
 
     static START: OnceLock<Instant> = OnceLock::new();
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -73,4 +80,30 @@ pub(crate) fn spawn_without_signals<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
     builder.spawn(work)
+}
+
+/// What the system says of an opened file or directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Attributes {
+    pub(crate) kind: Kind,
+    /// The user it belongs to, where that is not the one this process acts as.
+    pub(crate) foreign_owner: Option<u32>,
+    /// Its mode, where that lets others than its owner in.
+    pub(crate) open_to_others: Option<u32>,
+    /// How many names it has; none once another file took its place.
+    pub(crate) names: u64,
+    /// What tells it from any other file, where the system tells.
+    pub(crate) identity: (u64, u64),
+    pub(crate) length: u64,
+    /// When it was last written, where the system tells.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+/// What it is that was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    /// Something else, in words.
+    Other(&'static str),
 }

@@ -29,14 +29,14 @@ cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
 # Go: the module; cgo finds the library by pkg-config.
 rm -rf "$DIST/go"
 mkdir -p "$DIST/go"
-for file in bindings/go/go.mod bindings/go/*.go; do
+for file in bindings/go/go.mod bindings/go/README.md bindings/go/*.go; do
     case $file in *_test.go) ;; *) cp "$file" "$DIST/go/" ;; esac
 done
 
 # Node: the package with its library, ready for npm install.
 rm -rf "$DIST/node"
 mkdir -p "$DIST/node/_lib"
-cp bindings/node/package.json bindings/node/README.md bindings/node/index.* "$DIST/node/"
+cp bindings/node/.npmrc bindings/node/package.json bindings/node/README.md bindings/node/index.* "$DIST/node/"
 cp -R bindings/node/lib "$DIST/node/lib"
 cp "$DIST/lib/$library" "$DIST/node/_lib/"
 

@@ -1,11 +1,21 @@
 //! Where processes share tokens and the memory of failures.
 //!
-//! May depend on: error, secret, clock. Knows nothing of HTTP or of the C ABI.
-//! Start reading at [`Store`]; [`NoStore`] is the one that shares nothing.
+//! May depend on: error, secret, clock, platform. Knows nothing of HTTP or of the C ABI.
+//! Start reading at [`Store`]; [`FileStore`] shares through sealed files, [`NoStore`] shares nothing.
 
-use crate::error::Error;
+mod encoding;
+mod file;
+mod none;
+mod record;
+mod seal;
+
+pub use file::{FileStore, default_directory};
+pub use none::NoStore;
+pub use record::{Record, StoredCooldown, StoredToken};
+
 use crate::secret::Secret;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 /// One place that all processes of a host can read: one record for each [`SlotKey`].
@@ -48,43 +58,6 @@ pub struct SlotKey {
     pub secret: Secret,
 }
 
-/// What processes share about one slot.
-#[derive(Clone, Debug, Default)]
-pub struct Record {
-    /// The newest token, if there is one.
-    pub token: Option<StoredToken>,
-    /// The newest refusal, if it still stands.
-    pub cooldown: Option<StoredCooldown>,
-}
-
-/// A token as it is shared: with wall-clock times only, because the monotonic clock means nothing to another boot.
-#[derive(Clone, Debug)]
-pub struct StoredToken {
-    /// The token itself.
-    pub value: Secret,
-    /// The scope that the server granted, where it said so.
-    pub scope: Option<String>,
-    /// When the request for it was sent: milliseconds since the Unix epoch.
-    pub obtained_at_ms: u64,
-    /// When it ends: milliseconds since the Unix epoch.
-    pub expires_at_ms: u64,
-    /// When to refresh it: milliseconds since the Unix epoch.
-    pub refresh_at_ms: u64,
-}
-
-/// "Do not ask before": a refusal by the server that holds for every process.
-#[derive(Clone, Debug)]
-pub struct StoredCooldown {
-    /// The error that the server's answer became; never itself a [`Error::Cooldown`].
-    pub error: Error,
-    /// When the refusal came: milliseconds since the Unix epoch.
-    pub since_ms: u64,
-    /// Until when no request may be sent: milliseconds since the Unix epoch.
-    pub until_ms: u64,
-    /// How many refreshes in a row have failed.
-    pub failures: u32,
-}
-
 /// Why a store could not be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{problem}")]
@@ -93,32 +66,16 @@ pub struct StoreError {
     pub problem: String,
     /// The reason beneath.
     #[source]
-    pub source: Option<std::io::Error>,
+    pub source: Option<io::Error>,
 }
 
-/// The store that shares nothing: every process for itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoStore;
-
-#[derive(Debug)]
-struct NoLock;
-
-impl StoreLock for NoLock {}
-
-impl Store for NoStore {
-    fn location(&self) -> String {
-        "none".to_owned()
+impl StoreError {
+    fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), source: None }
     }
 
-    fn load(&self, _key: &SlotKey) -> Result<Record, StoreError> {
-        Ok(Record::default())
-    }
-
-    fn save(&self, _key: &SlotKey, _record: &Record) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn lock(&self, _key: &SlotKey, _patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
-        Ok(Some(Box::new(NoLock)))
+    /// `what` could not be done because of `source`, which is told too: the cache logs only the problem.
+    fn because(what: impl fmt::Display, source: io::Error) -> Self {
+        Self { problem: format!("{what}: {source}"), source: Some(source) }
     }
 }

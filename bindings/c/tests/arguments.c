@@ -276,7 +276,7 @@ static void only_a_manual_clock_can_be_advanced(void)
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_error *error = NULL;
 
-    CHECK_FAILS_NAMING(INVALID, "advance_clock", tokenwell_client_advance_clock(client, 1000, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "manual_clock_ms", tokenwell_client_advance_clock(client, 1000, &error), &error);
 
     tokenwell_client_free(client);
 }

@@ -1,0 +1,86 @@
+//! Which files and directories are not used, and what to do about each.
+
+use crate::platform::{Attributes, Kind};
+
+/// What is wrong with something opened that should be a private `wanted`, as the end of a sentence that begins with its path.
+///
+/// The kind and the number of names are looked at always, owner and mode unless `allow_unsafe`.
+pub(super) fn fault(found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Option<String> {
+    const OVERRIDE: &str =
+        "Where the file system shows owners and modes that are not the real ones, TOKENWELL_CACHE_UNSAFE=1 skips this check";
+    if found.kind != wanted {
+        return Some(format!("is {} and not {}: remove it", words(found.kind), words(wanted)));
+    }
+    // None at all: the file was replaced since it was opened. What it held is as good as it was.
+    if wanted == Kind::File && found.names > 1 {
+        return Some(format!("has {} names (hard links): remove it", found.names));
+    }
+    if allow_unsafe {
+        return None;
+    }
+    if let Some(owner) = found.foreign_owner {
+        return Some(format!("belongs to another user ({owner}): name a directory of your own with TOKENWELL_CACHE_DIR. {OVERRIDE}"));
+    }
+    if let Some(mode) = found.open_to_others {
+        let private = if wanted == Kind::Directory { "0700" } else { "0600" };
+        return Some(format!(
+            "is open to other users (mode {mode:04o}): make it private with chmod {private}, or let tokenwell make a directory of its own \
+             below it by naming that with TOKENWELL_CACHE_DIR. {OVERRIDE}"
+        ));
+    }
+    None
+}
+
+fn words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "a regular file",
+        Kind::Directory => "a directory",
+        Kind::Other(words) => words,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn private(kind: Kind) -> Attributes {
+        Attributes { kind, foreign_owner: None, open_to_others: None, names: 1, identity: (1, 2), length: 9, modified: None }
+    }
+
+    fn with(kind: Kind, change: impl FnOnce(&mut Attributes)) -> Attributes {
+        let mut attributes = private(kind);
+        change(&mut attributes);
+        attributes
+    }
+
+    #[test]
+    fn i10_private_files_and_directories_are_taken() {
+        assert_eq!(fault(&private(Kind::File), Kind::File, false), None);
+        assert_eq!(fault(&with(Kind::Directory, |found| found.names = 5), Kind::Directory, false), None);
+        assert_eq!(fault(&with(Kind::File, |found| found.names = 0), Kind::File, false), None);
+    }
+
+    #[test]
+    fn i10_each_fault_is_named_with_its_way_out() {
+        let table = [
+            (with(Kind::File, |found| found.foreign_owner = Some(65_534)), "another user (65534)", "TOKENWELL_CACHE_UNSAFE=1"),
+            (with(Kind::File, |found| found.open_to_others = Some(0o604)), "mode 0604", "chmod 0600"),
+            (with(Kind::File, |found| found.names = 2), "2 names", "remove it"),
+            (private(Kind::Directory), "is a directory", "remove it"),
+            (private(Kind::Other("a device")), "is a device", "remove it"),
+        ];
+
+        for (found, what, way_out) in table {
+            let fault = fault(&found, Kind::File, false).unwrap_or_default();
+            assert!(fault.contains(what) && fault.contains(way_out), "{found:?}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_override_is_for_owner_and_mode_alone() {
+        assert_eq!(fault(&with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
+        assert_eq!(fault(&with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
+        assert!(fault(&with(Kind::File, |found| found.names = 2), Kind::File, true).is_some());
+        assert!(fault(&private(Kind::Other("a named pipe")), Kind::File, true).is_some());
+    }
+}

@@ -1,0 +1,211 @@
+//! How a record is kept from everybody who does not know the client secret.
+//!
+//! HKDF-SHA-256 (RFC 5869) over the client secret gives each slot a name and a key of its own; ChaCha20-Poly1305 (RFC 8439) seals the
+//! record with that key. A sealed record is
+//!
+//! ```text
+//! "tokenwell", 9 bytes | version, 1 byte | nonce, 12 bytes | sealed record | tag, 16 bytes
+//! ```
+//!
+//! and all that stands before the sealed record is authenticated with it. `docs/token-cache.md` says what this protects against.
+
+use super::{Record, SlotKey, StoreError, encoding};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::error::Unspecified;
+use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::fmt;
+use zeroize::Zeroizing;
+
+const VERSION: u8 = 1;
+const MAGIC: &[u8] = b"tokenwell";
+/// One for each version of the format, for ever.
+const SALT: &[u8] = b"tokenwell sealed record, format 1";
+const HEADER: usize = MAGIC.len() + 1 + NONCE_LEN;
+const NAME: usize = 16;
+const KEY: usize = 32;
+
+/// The name and the key of one slot.
+pub(super) struct Seal {
+    name: String,
+    key: LessSafeKey,
+}
+
+impl Seal {
+    pub(super) fn of(slot: &SlotKey) -> Result<Self, StoreError> {
+        let derived = || -> Result<Self, Unspecified> {
+            let secret = Salt::new(HKDF_SHA256, SALT).extract(slot.secret.expose().as_bytes());
+            let identity = unambiguous(&slot.identity);
+            let name = expand::<NAME>(&secret, "file name", &identity)?;
+            let key = expand::<KEY>(&secret, "record key", &identity)?;
+            Ok(Self { name: hexadecimal(&*name), key: LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &*key)?) })
+        };
+        derived().map_err(|Unspecified| StoreError::new("the key of the token cache's record cannot be derived"))
+    }
+
+    /// The name of the slot: tells nothing to those who do not know the secret.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn seal(&self, record: &Record) -> Result<Vec<u8>, StoreError> {
+        let nonce = random::<NONCE_LEN>()?;
+        let mut header = [0; HEADER];
+        header[..MAGIC.len()].copy_from_slice(MAGIC);
+        header[MAGIC.len()] = VERSION;
+        header[MAGIC.len() + 1..].copy_from_slice(&nonce);
+
+        let failed = || StoreError::new("the token cannot be sealed: it is too large");
+        let mut bytes = encoding::encode(record, HEADER).ok_or_else(failed)?;
+        bytes[..HEADER].copy_from_slice(&header);
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(header), &mut bytes[HEADER..])
+            .map_err(|Unspecified| failed())?;
+        Ok([bytes.as_slice(), tag.as_ref()].concat())
+    }
+
+    /// The record that was sealed; `None` where `bytes` are anything else: torn, of another version, of another slot, tampered with.
+    pub(super) fn open(&self, bytes: Vec<u8>) -> Option<Record> {
+        let mut bytes = Zeroizing::new(bytes);
+        let (header, sealed) = bytes.split_first_chunk_mut::<HEADER>()?;
+        let header = *header;
+        let nonce = header.strip_prefix(MAGIC)?.strip_prefix(&[VERSION])?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let plain = self.key.open_in_place(nonce, Aad::from(header), sealed).ok()?;
+        encoding::decode(plain)
+    }
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seal").field("name", &self.name).field("key", &"[redacted]").finish()
+    }
+}
+
+/// As many random hexadecimal digits as make a name that nobody else makes.
+pub(super) fn random_name() -> Result<String, StoreError> {
+    Ok(hexadecimal(&random::<8>()?))
+}
+
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], StoreError> {
+    let mut bytes = [0; LENGTH];
+    // From the system every time: a state of our own would be the same in a process and its forked child.
+    SystemRandom::new().fill(&mut bytes).map_err(|Unspecified| StoreError::new("the system gives out no random numbers"))?;
+    Ok(bytes)
+}
+
+/// Every field behind its length, so that no two identities give the same bytes.
+fn unambiguous(identity: &[(&'static str, String)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, value) in identity {
+        for field in [name.as_bytes(), value.as_bytes()] {
+            bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(field);
+        }
+    }
+    bytes
+}
+
+fn expand<const LENGTH: usize>(secret: &Prk, purpose: &str, identity: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, Unspecified> {
+    struct Length(usize);
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+
+    // A NUL ends the purpose, and no purpose holds one.
+    let info = [purpose.as_bytes(), &[0, VERSION], identity];
+    let mut derived = Zeroizing::new([0; LENGTH]);
+    secret.expand(&info, Length(LENGTH))?.fill(&mut *derived)?;
+    Ok(derived)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::super::{StoredCooldown, StoredToken};
+    use super::*;
+    use crate::error::Error;
+    use crate::secret::Secret;
+
+    fn slot() -> SlotKey {
+        let identity = [
+            ("token_endpoint", "https://cloud.mongodb.com/api/oauth/token"),
+            ("client_id", "mdb_sa_id_1"),
+            ("auth_method", "client_secret_basic_raw"),
+            ("scope", ""),
+            ("audience", ""),
+            ("resource", ""),
+        ];
+        SlotKey { identity: identity.map(|(name, value)| (name, value.to_owned())).into(), secret: Secret::from("mdb_sa_sk_canary") }
+    }
+
+    fn record() -> Record {
+        let token = StoredToken { value: Secret::from("canary-token"), scope: None, obtained_at_ms: 1, expires_at_ms: 3, refresh_at_ms: 2 };
+        let error = Error::Network { server: "https://cloud.mongodb.com".into(), problem: "gone".into(), source: None };
+        Record { token: Some(token), cooldown: Some(StoredCooldown { error, since_ms: 1, until_ms: 2, failures: 1 }) }
+    }
+
+    fn shown(record: &Record) -> String {
+        format!("{record:?} {:?}", record.token.as_ref().map(|token| token.value.expose()))
+    }
+
+    #[test]
+    fn two_seals_of_one_record_have_nothing_in_common_but_the_header() {
+        let seal = Seal::of(&slot()).unwrap();
+
+        let (one, other) = (seal.seal(&record()).unwrap(), seal.seal(&record()).unwrap());
+
+        assert_eq!(one[..MAGIC.len() + 1], other[..MAGIC.len() + 1]);
+        assert_ne!(one[MAGIC.len() + 1..HEADER], other[MAGIC.len() + 1..HEADER]);
+        let same = one[HEADER..].iter().zip(&other[HEADER..]).filter(|(one, other)| one == other).count();
+        assert!(same < (one.len() - HEADER) / 4, "{same} of {} bytes are the same", one.len() - HEADER);
+    }
+
+    #[test]
+    fn i12_a_million_damaged_records_are_misses() {
+        let seal = Seal::of(&slot()).unwrap();
+        let sealed = seal.seal(&record()).unwrap();
+        let mut random = fastrand::Rng::with_seed(20_260_801);
+
+        for round in 0..1_000_000 {
+            let damaged = damage(&sealed, &mut random);
+            if damaged != sealed {
+                assert!(seal.open(damaged.clone()).is_none(), "round {round}: {damaged:?} was taken for a record");
+            }
+        }
+
+        assert_eq!(shown(&seal.open(sealed).unwrap()), shown(&record()));
+    }
+
+    fn damage(whole: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+        let mut bytes = whole.to_vec();
+        for _ in 0..random.usize(1..4) {
+            let place = random.usize(0..=bytes.len());
+            match random.u8(0..5) {
+                0 => bytes.truncate(place),
+                1 => bytes.insert(place, random.u8(..)),
+                2 if place < bytes.len() => bytes[place] ^= 1 << random.u8(0..8),
+                3 if place < bytes.len() => bytes[place] = random.u8(..),
+                _ => bytes.rotate_left(place),
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn i24_a_seal_prints_no_key() {
+        let seal = Seal::of(&slot()).unwrap();
+
+        let printed = format!("{seal:?}");
+
+        assert!(printed.contains("[redacted]"), "{printed}");
+        assert!(!printed.contains("canary"), "{printed}");
+    }
+}

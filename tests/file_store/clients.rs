@@ -1,0 +1,81 @@
+//! Whole clients over one directory, each with a store of its own, as processes have.
+
+use crate::parts::{Bench as Parts, FakeServer, FixedCredentials, START_MS, client_of, rate_limited};
+use crate::support::{Bench, set_mode};
+use std::sync::Arc;
+use tokenwell::clock::ManualClock;
+use tokenwell::store::FileStore;
+use tokenwell::{Client, Status, TokenOptions};
+
+fn any() -> TokenOptions {
+    TokenOptions::default()
+}
+
+struct House {
+    bench: Bench,
+    parts: Parts,
+}
+
+impl House {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let clock = Arc::new(ManualClock::new(START_MS));
+        let server = FakeServer::new();
+        let client = Self::client_in(&bench, &clock, &server);
+        Self { bench, parts: Parts { client, clock, server } }
+    }
+
+    fn client_in(bench: &Bench, clock: &Arc<ManualClock>, server: &Arc<FakeServer>) -> Client {
+        client_of(clock, server, Arc::new(FileStore::open(bench.directory(), false)), Box::new(FixedCredentials))
+    }
+
+    fn another_client(&self) -> Client {
+        Self::client_in(&self.bench, &self.parts.clock, &self.parts.server)
+    }
+}
+
+#[test]
+fn i15_many_cold_clients_make_one_request() {
+    let house = House::new();
+
+    std::thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| assert_eq!(house.another_client().token(&any()).unwrap().value(), "token-1"));
+        }
+    });
+
+    assert_eq!(house.parts.server.requests(), 1);
+}
+
+#[test]
+fn an_invalidated_token_is_gone_for_clients_that_come_later() {
+    let house = House::new();
+    let token = house.parts.client.token(&any()).unwrap();
+
+    house.parts.client.invalidate(token.value()).unwrap();
+
+    assert_eq!(house.another_client().token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_refusal_holds_for_clients_that_come_later() {
+    let house = House::new();
+    house.parts.server.then_fail(rate_limited(30));
+    house.parts.client.token(&any()).unwrap_err();
+
+    let error = house.another_client().token(&any()).unwrap_err();
+
+    assert_eq!((error.status(), error.http_status()), (Status::RateLimited, Some(429)));
+    assert_eq!(house.parts.server.requests(), 1);
+}
+
+#[test]
+fn i10_a_refused_cache_costs_nobody_the_token() {
+    let house = House::new();
+    house.parts.client.token(&any()).unwrap();
+    set_mode(&house.bench.directory(), 0o755);
+
+    let token = house.another_client().token(&any()).unwrap();
+
+    assert_eq!(token.value(), "token-2");
+}

@@ -1,0 +1,168 @@
+//! One at a time, whoever dies, stops or forks.
+
+use crate::child::{PATIENCE, Running};
+use crate::support::{Bench, slot};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokenwell::secret::Secret;
+use tokenwell::store::{SlotKey, Store};
+
+fn is_free(bench: &Bench) -> bool {
+    bench.store.lock(&slot(), Duration::ZERO).unwrap().is_some()
+}
+
+#[test]
+fn a_lock_is_held_until_its_guard_is_dropped() {
+    let bench = Bench::new();
+
+    let held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+    assert!(!is_free(&bench));
+    drop(held);
+
+    assert!(is_free(&bench));
+    assert!(fs::read(bench.file("lock")).unwrap().is_empty());
+}
+
+#[test]
+fn the_lock_of_one_slot_is_not_in_the_way_of_another() {
+    let bench = Bench::new();
+    let _held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+
+    let other = SlotKey { secret: Secret::from("another"), ..slot() };
+
+    assert!(bench.store.lock(&other, Duration::ZERO).unwrap().is_some());
+}
+
+#[test]
+fn records_are_read_and_written_under_somebody_elses_lock() {
+    let bench = Bench::with("token");
+    let _held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+
+    bench.save("next");
+
+    assert_eq!(bench.token().as_deref(), Some("next"));
+}
+
+#[test]
+fn many_threads_each_get_their_turn_and_never_two_at_once() {
+    let bench = Bench::new();
+    let (inside, turns) = (AtomicUsize::new(0), AtomicUsize::new(0));
+
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let turn = bench.store.lock(&slot(), PATIENCE).unwrap().expect("everybody gets a turn");
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    turns.fetch_add(1, Ordering::SeqCst);
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(turn);
+                }
+            });
+        }
+    });
+
+    assert_eq!(turns.into_inner(), 160);
+}
+
+#[test]
+fn i15_many_processes_each_get_their_turn_and_never_two_at_once() {
+    let bench = Bench::new();
+    let number = bench.beside("number");
+    fs::write(&number, "0").unwrap();
+
+    let mut children: Vec<_> = (0..4).map(|_| Running::start("count", &bench.directory(), number.to_str().unwrap())).collect();
+    for child in &mut children {
+        assert_eq!(child.next_word(), "counted");
+    }
+
+    assert_eq!(fs::read_to_string(&number).unwrap(), "400");
+}
+
+#[test]
+fn i15_the_lock_of_a_killed_process_is_free_at_once() {
+    let bench = Bench::new();
+    let mut holder = Running::start("hold", &bench.directory(), "");
+    assert_eq!(holder.next_word(), "held");
+    assert!(!is_free(&bench));
+
+    holder.kill();
+
+    assert!(is_free(&bench));
+}
+
+#[test]
+fn i15_a_stopped_holder_costs_others_their_patience_and_no_more() {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let bench = Bench::new();
+    let mut holder = Running::start("hold", &bench.directory(), "");
+    assert_eq!(holder.next_word(), "held");
+    let pid = Pid::from_raw(holder.child.id().try_into().unwrap());
+    kill(pid, Signal::SIGSTOP).unwrap();
+
+    let begun = Instant::now();
+    let lock = bench.store.lock(&slot(), PATIENCE).unwrap();
+
+    assert!(lock.is_none());
+    assert!(begun.elapsed() >= PATIENCE, "{:?}", begun.elapsed());
+    kill(pid, Signal::SIGCONT).unwrap();
+    holder.end();
+    assert!(is_free(&bench));
+}
+
+#[test]
+fn i30_a_forked_childs_copy_neither_ends_nor_keeps_the_lock() {
+    let bench = Bench::new();
+    let mut holder = Running::start("hold_and_fork", &bench.directory(), "");
+
+    assert_eq!(holder.next_word(), "the child has dropped its copy");
+    assert!(!is_free(&bench), "the child's drop must not end the parent's lock");
+    holder.tell(b"!");
+    assert_eq!(holder.next_word(), "given back");
+
+    assert!(is_free(&bench), "the child's copy must not keep the lock");
+    holder.end();
+}
+
+#[test]
+fn i30_a_program_that_the_holder_started_does_not_keep_the_lock() {
+    let bench = Bench::new();
+    let mut holder = Running::start("hold_and_start", &bench.directory(), "");
+    let program = Pid::from_raw(holder.next_word().parse().unwrap());
+
+    holder.kill();
+
+    let free = is_free(&bench);
+    kill(program, Signal::SIGKILL).expect("the program outlives the holder");
+    assert!(free);
+}
+
+#[test]
+fn whoever_waits_while_the_cache_is_cleared_gets_a_lock_that_others_see() {
+    let bench = Bench::new();
+    let held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _lock = bench.store.lock(&slot(), PATIENCE).unwrap().unwrap();
+            assert!(!is_free(&bench));
+        });
+        fs::remove_dir_all(bench.directory()).unwrap();
+    });
+
+    drop(held);
+}
+
+#[test]
+fn a_place_where_nothing_can_be_made_is_an_error_that_names_it() {
+    let bench = Bench::new();
+    fs::write(bench.beside("file"), "").unwrap();
+    let store = tokenwell::store::FileStore::open(bench.beside("file/cache"), false);
+
+    let error = store.lock(&slot(), Duration::ZERO).unwrap_err().to_string();
+
+    assert!(error.contains("file/cache"), "{error}");
+}

@@ -1,0 +1,144 @@
+//! Somebody who changes what the names mean while the store is at work.
+
+use crate::support::{Bench, files_of, record, slot, token_in};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokenwell::store::{FileStore, Store};
+
+const ROUNDS: usize = 10_000;
+const LONG_ENOUGH: Duration = Duration::from_secs(300);
+
+/// What lies outside of the store's directory, and must neither be read nor written: a good record of the same slot.
+struct Outside {
+    directory: PathBuf,
+    record: PathBuf,
+    before: String,
+}
+
+impl Outside {
+    fn beside(bench: &Bench) -> Self {
+        let directory = bench.beside("outside");
+        FileStore::open(directory.clone(), false).save(&slot(), &record("outside")).unwrap();
+        let record = files_of(&directory).remove(0);
+        let before = Self::described(&directory);
+        Self { directory, record, before }
+    }
+
+    fn described(directory: &Path) -> String {
+        let described =
+            files_of(directory).into_iter().map(|path| (fs::metadata(&path).unwrap().modified().unwrap(), fs::read(&path).unwrap(), path));
+        format!("{:?}", described.collect::<Vec<_>>())
+    }
+
+    fn assert_untouched(&self) {
+        assert_eq!(Self::described(&self.directory), self.before);
+    }
+}
+
+fn exchange(one: &Path, other: &Path) {
+    // It fails for a moment when a save has just put a file there; the next round will do.
+    let _ = renameat2(AT_FDCWD, one, AT_FDCWD, other, RenameFlags::RENAME_EXCHANGE);
+}
+
+/// Uses the store while `attack` goes on, until both have gone many rounds and the attack was really in the way.
+///
+/// `victim` is the path at which a careless reader would find the record of the outside.
+fn use_under_attack(bench: &Bench, victim: &Path, outside: &Outside, attack: impl Fn() + Sync) {
+    let evil = fs::read(&outside.record).unwrap();
+    let (attacks, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                attack();
+                attacks.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+
+        let begun = Instant::now();
+        let (mut rounds, mut deceived, mut loaded, mut refused) = (0, 0, 0, 0);
+        let mut found_outside = false;
+        while (rounds < ROUNDS || attacks.load(Ordering::SeqCst) < ROUNDS || deceived * loaded * refused == 0)
+            && begun.elapsed() < LONG_ENOUGH
+        {
+            deceived += usize::from(fs::read(victim).is_ok_and(|bytes| bytes == evil));
+            match bench.store.load(&slot()) {
+                Ok(record) => {
+                    found_outside |= token_in(&record).as_deref() == Some("outside");
+                    loaded += usize::from(record.token.is_some());
+                }
+                Err(_) => refused += 1,
+            }
+            let _ = bench.store.save(&slot(), &record("inside"));
+            let _ = bench.store.lock(&slot(), Duration::ZERO);
+            rounds += 1;
+        }
+        over.store(true, Ordering::SeqCst);
+
+        assert!(!found_outside, "a record outside of the directory was read");
+        assert!(rounds >= ROUNDS && deceived * loaded * refused > 0, "{rounds} rounds, {deceived} {loaded} {refused}");
+    });
+    outside.assert_untouched();
+}
+
+#[test]
+fn i11_a_record_that_is_swapped_for_a_link_is_never_followed() {
+    let bench = Bench::with("inside");
+    let outside = Outside::beside(&bench);
+    let (record, link) = (bench.file("token"), bench.beside("cache/link"));
+    let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+
+    use_under_attack(&bench, &record, &outside, || {
+        exchange(&record, &link);
+        // A save may have put its file in place of the link.
+        if !is_link(&record) && !is_link(&link) {
+            let _ = fs::remove_file(&link);
+            let _ = symlink(&outside.record, &link);
+        }
+    });
+}
+
+#[test]
+fn i11_a_lock_file_that_is_swapped_for_a_link_is_never_followed() {
+    let bench = Bench::with("inside");
+    drop(bench.store.lock(&slot(), Duration::ZERO).unwrap());
+    let outside = Outside::beside(&bench);
+    let (lock, link) = (bench.file("lock"), bench.beside("cache/link"));
+    symlink(outside.directory.join("made through the link"), &link).unwrap();
+
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                exchange(&lock, &link);
+            }
+        });
+        let begun = Instant::now();
+        let (mut rounds, mut locked, mut refused) = (0, 0, 0);
+        while (rounds < ROUNDS || locked * refused == 0) && begun.elapsed() < LONG_ENOUGH {
+            match bench.store.lock(&slot(), Duration::ZERO) {
+                Ok(held) => locked += usize::from(held.is_some()),
+                Err(_) => refused += 1,
+            }
+            rounds += 1;
+        }
+        over.store(true, Ordering::SeqCst);
+        assert!(rounds >= ROUNDS && locked * refused > 0, "{rounds} rounds, {locked} {refused}");
+    });
+    outside.assert_untouched();
+}
+
+#[test]
+fn i11_a_directory_that_is_swapped_for_a_link_is_never_followed() {
+    let bench = Bench::with("inside");
+    let outside = Outside::beside(&bench);
+    let link = bench.beside("link");
+    symlink(&outside.directory, &link).unwrap();
+    let record = bench.file("token");
+    let directory = bench.directory();
+
+    use_under_attack(&bench, &record, &outside, || exchange(&directory, &link));
+}
