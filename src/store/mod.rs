@@ -9,7 +9,7 @@ mod none;
 mod record;
 mod seal;
 
-pub use file::{FileStore, default_directory};
+pub use file::{FileStore, RecordFile, default_directory};
 pub use none::NoStore;
 pub use record::{Record, StoredCooldown, StoredToken};
 

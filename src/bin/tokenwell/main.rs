@@ -5,6 +5,7 @@
 
 mod api;
 mod bench;
+mod cache;
 mod completions;
 mod doctor;
 #[cfg(feature = "emulator")]
@@ -104,6 +105,7 @@ commands! {
     Doctor => doctor,
     Invalidate => invalidate,
     Revoke => revoke,
+    Cache => cache,
     Bench => bench,
     #[cfg(feature = "emulator")] Emulator => emulator,
     Completions => completions,
