@@ -3,7 +3,8 @@
 use crate::support::{Scene, stdout};
 
 /// Commands with an answer, which need no request.
-const ANSWERING: [&[&str]; 4] = [&["status"], &["status", "--json"], &["completions", "bash"], &["man"]];
+const ANSWERING: [&[&str]; 7] =
+    [&["status"], &["status", "--json"], &["completions", "bash"], &["man"], &["--help"], &["exec", "-h"], &["--version"]];
 
 #[cfg(target_os = "linux")]
 #[test]

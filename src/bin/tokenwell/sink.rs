@@ -13,7 +13,7 @@ use file::SinkFile;
 use pace::Pace;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokenwell::error::{Error, printable};
 use tokenwell::{Status, Token, TokenOptions};
 use zeroize::Zeroizing;
@@ -109,7 +109,7 @@ async fn keep(session: &Session, file: &SinkFile, format: Written) -> Failure {
                 match file.replace(format.of(&token).as_bytes()) {
                     Ok(()) => {
                         output::hint(&format!("wrote a token that ends {}", crate::form::ends_at(&token)));
-                        let pause = pace.after_token(session.client.fresh_for(&token));
+                        let pause = pace.after_token(session.client.fresh_for(&token), left(&token));
                         written = Some(token);
                         pause
                     }
@@ -139,6 +139,10 @@ fn can_pass(error: &Error) -> bool {
         error.status(),
         Status::Network | Status::Server | Status::Protocol | Status::RateLimited | Status::TokenLimit | Status::Deadline
     )
+}
+
+fn left(token: &Token) -> Duration {
+    token.expires_at().duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 fn told(failure: &Failure, pause: Duration) -> Duration {

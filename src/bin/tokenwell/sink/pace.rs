@@ -16,10 +16,16 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// After a token that need not be refreshed for `fresh_for`; zero where the server said that it must not be kept at all.
-    pub(super) fn after_token(&mut self, fresh_for: Duration) -> Duration {
+    /// After a token that need not be refreshed for `fresh_for` and ends in `left`.
+    pub(super) fn after_token(&mut self, fresh_for: Duration, left: Duration) -> Duration {
         self.failures = 0;
-        if fresh_for.is_zero() { LONGEST } else { fresh_for.max(SHORTEST) }
+        match (fresh_for.is_zero(), left.is_zero()) {
+            (false, _) => fresh_for.max(SHORTEST),
+            // Due already: another process got it some time ago.
+            (true, false) => (left / 2).clamp(SHORTEST, LONGEST),
+            // The server said that it must not be kept at all: there is no good moment.
+            (true, true) => LONGEST,
+        }
     }
 
     /// After a failure: for as long as the server asked, else 1, 2, 4 … 60 s.
@@ -52,9 +58,22 @@ mod tests {
     fn a_token_is_looked_at_again_when_it_is_due() {
         let mut pace = Pace::default();
 
-        assert_eq!(pace.after_token(seconds(2_970)), seconds(2_970));
-        assert_eq!(pace.after_token(Duration::from_millis(10)), seconds(1));
-        assert_eq!(pace.after_token(Duration::ZERO), seconds(60));
+        assert_eq!(pace.after_token(seconds(2_970), seconds(3_600)), seconds(2_970));
+        assert_eq!(pace.after_token(Duration::from_millis(10), seconds(2)), seconds(1));
+    }
+
+    #[test]
+    fn a_token_that_is_due_already_is_replaced_long_before_it_ends() {
+        let mut pace = Pace::default();
+
+        assert_eq!(pace.after_token(Duration::ZERO, seconds(600)), seconds(60));
+        assert_eq!(pace.after_token(Duration::ZERO, seconds(6)), seconds(3));
+        assert_eq!(pace.after_token(Duration::ZERO, Duration::from_millis(1)), seconds(1));
+    }
+
+    #[test]
+    fn a_token_that_must_not_be_kept_is_not_asked_for_all_the_time() {
+        assert_eq!(Pace::default().after_token(Duration::ZERO, Duration::ZERO), seconds(60));
     }
 
     #[test]
@@ -72,7 +91,7 @@ mod tests {
         pace.after_failure(None);
         pace.after_failure(None);
 
-        pace.after_token(seconds(100));
+        pace.after_token(seconds(100), seconds(120));
 
         assert_eq!(pace.after_failure(None), seconds(1));
     }
