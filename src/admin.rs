@@ -6,10 +6,12 @@ use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use crate::grant::http::outside_of_any_runtime;
+use crate::grant::secret_bytes;
 use crate::grant::transport::{Patience, Request, Route, Success, Transport};
 use crate::token::Token;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use std::fmt;
 use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
@@ -29,8 +31,8 @@ pub struct AdminApi {
     timeout: Duration,
 }
 
-/// One call.
-#[derive(Clone, Debug)]
+/// One call. `Debug` does not show its body.
+#[derive(Clone)]
 pub struct Call {
     method: String,
     path: String,
@@ -38,8 +40,8 @@ pub struct Call {
     body: Option<Vec<u8>>,
 }
 
-/// What the Admin API answered, whatever its status.
-#[derive(Clone, Debug)]
+/// What the Admin API answered, whatever its status. `Debug` does not show the body: a new secret may be in it.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Reply {
     /// The HTTP status.
@@ -88,8 +90,9 @@ impl Call {
             .ok()
             .filter(|_| self.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
             .ok_or_else(|| Error::invalid("version", "is not a date", "Name the API's version as in its media type: 2024-08-05."))?;
-        let mut authorization = HeaderValue::from_str(token.authorization())
-            .map_err(|_| Error::internal("a token that was checked does not fit into a header"))?;
+        let wiped = secret_bytes(Zeroizing::new(token.authorization().as_bytes().to_vec()));
+        let mut authorization =
+            HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a token that was checked does not fit into a header"))?;
         authorization.set_sensitive(true);
 
         let mut headers = HeaderMap::new();
@@ -105,6 +108,22 @@ impl Call {
             headers,
             body: Zeroizing::new(self.body.clone().unwrap_or_default()),
         })
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status).field("content_type", &self.content_type).finish_non_exhaustive()
     }
 }
 

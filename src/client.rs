@@ -5,7 +5,7 @@ use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
 use crate::grant::{Credentials, Grant, HttpGrant};
-use crate::store::{NoStore, Store};
+use crate::store::{NoStore, Store, TimeBoxed};
 use crate::token::Token;
 use std::fmt;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Client {
             identity: parts.identity,
             credentials: parts.credentials,
             clock: parts.clock,
-            store: parts.store,
+            store: if parts.store.is_shared() { Arc::new(TimeBoxed::new(parts.store)) } else { parts.store },
             grant: parts.grant,
             budget: timeout,
         });

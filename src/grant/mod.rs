@@ -90,6 +90,6 @@ pub enum GrantedLifetime {
 }
 
 /// A buffer for the HTTP client that is wiped when the last part of it is let go.
-fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
+pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(buffer)
 }

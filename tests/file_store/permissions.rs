@@ -230,7 +230,7 @@ fn i10_a_file_that_others_can_read_or_write_is_refused() {
 fn i10_a_file_of_another_user_is_refused() {
     // Without privileges nothing can be given away; what is decided then, the unit tests of the inspection show.
     if !is_root() {
-        assert!(chown(Bench::with("token").file("token"), Some(NOBODY), None).is_err());
+        assert!(chown(Bench::with("token").file("token"), Some(0), None).is_err());
         return;
     }
     let put = |bench: &Bench, path: &Path| {

@@ -31,7 +31,7 @@ impl Subscriber for ToStandardError {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let ours = metadata.is_event() && (metadata.target() == "tokenwell" || metadata.target().starts_with("tokenwell::"));
         // A failed request is the command's own error, which it tells at its end.
-        let told_anyway = !self.asked_for && metadata.fields().field("status").is_some();
+        let told_anyway = !self.asked_for && metadata.target() == "tokenwell::refusal";
         ours && !told_anyway && *metadata.level() <= self.most
     }
 

@@ -27,6 +27,7 @@ mod sink;
 #[path = "../../ffi/standard_output.rs"]
 mod standard_output;
 mod status;
+mod stop;
 mod token;
 mod wanted;
 

@@ -4,19 +4,24 @@ mod file;
 mod pace;
 
 use crate::failure::Failure;
-use crate::form::Form;
+use crate::form::{Form, ends_at};
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::stop::Stop;
 use clap::ValueEnum;
 use file::SinkFile;
 use pace::Pace;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
-use tokenwell::error::{Error, printable};
+use tokenwell::error::Error;
 use tokenwell::{Status, Token, TokenOptions};
 use zeroize::Zeroizing;
+
+/// For how long the command does not hear that it shall stop.
+const LONGEST_CALL: Duration = Duration::from_millis(250);
 
 /// Keep a file that holds a live token
 ///
@@ -72,7 +77,7 @@ impl Written {
             // No expires_in: it would be wrong a second after it was written.
             Self::Json => Zeroizing::new(format!(
                 "{}\n",
-                serde_json::json!({ "access_token": token.value(), "token_type": "Bearer", "expires_at": crate::form::ends_at(token) })
+                serde_json::json!({ "access_token": token.value(), "token_type": "Bearer", "expires_at": ends_at(token) })
             )),
         }
     }
@@ -84,53 +89,65 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if args.once {
         return file.replace(args.format.of(&session.token(&TokenOptions::default())?).as_bytes());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(out_of_means)?;
-    let kept = runtime.block_on(async {
-        // Before the first token: a signal in the meantime must end this too.
-        let mut end = End::prepare().map_err(out_of_means)?;
-        tokio::select! {
-            () = end.wait() => Ok(()),
-            failure = keep(&session, &file, args.format) => Err(failure),
-        }
-    });
+    // Before the first token: a signal in the meantime must end this too.
+    let stop = Stop::listen(false).map_err(|error| {
+        let problem = format!("cannot wait for signals: {error}");
+        Failure::new(Status::Internal, problem, "The system is out of threads or descriptors.")
+    })?;
+    let kept = keep(&session, &file, args.format, &stop);
     if args.remove_on_exit {
         file.remove()?;
     }
     kept
 }
 
-/// Returns only what makes going on useless.
-async fn keep(session: &Session, file: &SinkFile, format: Written) -> Failure {
+/// Until the command is stopped, or going on is useless.
+fn keep(session: &Session, file: &SinkFile, format: Written, stop: &Stop) -> Result<(), Failure> {
     let mut pace = Pace::default();
     let mut written: Option<Token> = None;
     loop {
-        let pause = match session.client.token_async(&another_than(written.as_ref(), session)).await {
-            Ok(token) => {
-                match file.replace(format.of(&token).as_bytes()) {
-                    Ok(()) => {
-                        output::hint(&format!("wrote a token that ends {}", crate::form::ends_at(&token)));
-                        let pause = pace.after_token(session.client.fresh_for(&token), left(&token));
-                        written = Some(token);
-                        pause
-                    }
-                    // At the start it is a mistake in the call; later the disk may be full for a while.
-                    Err(failure) if written.is_none() => return failure,
-                    Err(failure) => told(&failure, pace.after_failure(None)),
+        let Some(answer) = next_token(session, written.as_ref(), stop) else { return Ok(()) };
+        let pause = match answer {
+            Ok(token) => match file.replace(format.of(&token).as_bytes()) {
+                Ok(()) => {
+                    output::hint(&format!("wrote a token that ends {}", ends_at(&token)));
+                    let pause = pace.after_token(session.client.fresh_for(&token), left(&token));
+                    written = Some(token);
+                    pause
                 }
-            }
-            Err(error) if written.is_none() && !can_pass(&error) => return session.explained(error),
+                // At the start it is a mistake in the call; later the disk may be full for a while.
+                Err(failure) if written.is_none() => return Err(failure),
+                Err(failure) => told(&failure, pace.after_failure(None)),
+            },
+            Err(error) if written.is_none() && !can_pass(&error) => return Err(session.explained(error)),
             Err(error) => {
                 let pause = pace.after_failure(error.retry_after());
                 told(&error.into(), pause)
             }
         };
-        wait(session, written.as_ref(), pause).await;
+        if stopped_within(session, written.as_ref(), pause, stop) {
+            return Ok(());
+        }
     }
 }
 
-/// While the token is fresh the cache's own rule holds. Once it is due the next one is wanted, and not the old one a last time.
+/// The token to write next; `None`: the command shall stop. The refresh goes on behind calls that give up, so a short one each time loses nothing.
+fn next_token(session: &Session, written: Option<&Token>, stop: &Stop) -> Option<Result<Token, Error>> {
+    loop {
+        match session.client.token(&another_than(written, session).deadline(LONGEST_CALL)) {
+            Err(Error::Deadline { .. }) if stop.wait_for(Duration::ZERO) => return None,
+            Err(Error::Deadline { .. }) => {}
+            answer => return Some(answer),
+        }
+    }
+}
+
+/// While the token is fresh the cache's own rule holds. Once it is due the next one is wanted, and not the old one a last time. Where the client has
+/// another one already, that is the next one.
 fn another_than(written: Option<&Token>, session: &Session) -> TokenOptions {
-    TokenOptions::default().force_refresh(written.is_some_and(|token| session.client.fresh_for(token).is_zero()))
+    let generation = session.client.generation().load(Ordering::Acquire);
+    let due = |token: &&Token| token.generation() == generation && session.client.fresh_for(token).is_zero();
+    TokenOptions::default().force_refresh(written.filter(due).is_some())
 }
 
 /// Whether waiting can help. A wrong setting stays wrong.
@@ -154,59 +171,18 @@ fn told(failure: &Failure, pause: Duration) -> Duration {
     pause
 }
 
-/// Waits for `pause`, in parts: a machine that was suspended wakes up with a clock that has moved on, and a timer that has not.
-async fn wait(session: &Session, written: Option<&Token>, pause: Duration) {
-    let was_fresh = |session: &Session| written.is_some_and(|token| !session.client.fresh_for(token).is_zero());
-    let fresh_before = was_fresh(session);
+/// Waits for `pause`, in parts: a machine that was suspended wakes up with a clock that has moved on, and a timer that has not. Whether the command
+/// was stopped meanwhile.
+fn stopped_within(session: &Session, written: Option<&Token>, pause: Duration, stop: &Stop) -> bool {
+    let is_fresh = || written.is_some_and(|token| !session.client.fresh_for(token).is_zero());
+    let was_fresh = is_fresh();
     for part in pace::parts(pause) {
-        tokio::time::sleep(part).await;
-        if fresh_before && !was_fresh(session) {
-            return;
+        if stop.wait_for(part) {
+            return true;
+        }
+        if was_fresh && !is_fresh() {
+            return false;
         }
     }
-}
-
-fn out_of_means(error: io::Error) -> Failure {
-    Failure::new(
-        Status::Network,
-        format!("cannot wait for signals and timers: {}", printable(&error.to_string(), 200)),
-        "The system is out of threads or descriptors.",
-    )
-}
-
-/// What ends the command.
-#[cfg(unix)]
-struct End {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl End {
-    fn prepare() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(windows)]
-struct End(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl End {
-    fn prepare() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
-    }
-
-    async fn wait(&mut self) {
-        self.0.recv().await;
-    }
+    false
 }
