@@ -10,7 +10,7 @@ use crate::grant::secret_bytes;
 use crate::grant::transport::{Patience, Request, Route, Success, Transport};
 use crate::token::Token;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use std::fmt;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -48,6 +48,8 @@ pub struct Reply {
     pub status: u16,
     /// The media type, where it was named.
     pub content_type: Option<String>,
+    /// The headers in the order in which they came, names in lower case, but for those whose value is not ASCII.
+    pub headers: Vec<(String, String)>,
     /// The body as it came.
     pub body: Vec<u8>,
 }
@@ -173,7 +175,9 @@ impl AdminApi {
             });
         }
         let content_type = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Reply { status: reply.status, content_type, body: reply.body.to_vec() })
+        let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        let headers = reply.headers.iter().filter_map(text).collect();
+        Ok(Reply { status: reply.status, content_type, headers, body: reply.body.to_vec() })
     }
 }
 

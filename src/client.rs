@@ -1,6 +1,6 @@
 //! The handle that a program holds.
 
-use crate::cache::{Slot, SlotParts, Stats, Want};
+use crate::cache::{AtHand, Slot, SlotParts, Stats, Want};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
@@ -146,6 +146,15 @@ impl Client {
     /// The server could not be asked or refused: the token must be assumed alive there until it expires.
     pub fn revoke(&self, deadline: Option<Duration>) -> Result<(), Error> {
         self.0.slot.revoke(deadline.unwrap_or(self.0.timeout))
+    }
+
+    /// What is known without asking the server: the live token, here or in the shared store, and the refusal that still stands.
+    /// Sends nothing. A live token that only the store had is this client's current one from then on.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; the client's secret cannot be read.
+    pub fn at_hand(&self) -> Result<AtHand, Error> {
+        self.0.slot.at_hand()
     }
 
     /// What this client has done so far.

@@ -47,10 +47,16 @@ impl ProcessState {
 
     /// One line in the log for each new thing that is wrong, and not one for each time that it is met.
     pub(super) fn warn(&self, warning: String) {
-        let mut memory = self.memory();
-        if memory.last_warning != warning {
+        if self.memory().is_new(&warning) {
             tracing::warn!("{warning}");
-            memory.last_warning = warning;
+        }
+    }
+
+    /// As [`ProcessState::warn`], of what a caller is told as well where it has no other token: with a target of its own, for logs that need not have it
+    /// twice.
+    pub(super) fn warn_of_refusal(&self, warning: String) {
+        if self.memory().is_new(&warning) {
+            tracing::warn!(target: "tokenwell::refusal", "{warning}");
         }
     }
 
@@ -61,6 +67,14 @@ impl ProcessState {
 }
 
 impl Memory {
+    fn is_new(&mut self, warning: &str) -> bool {
+        let new = self.last_warning != warning;
+        if new {
+            warning.clone_into(&mut self.last_warning);
+        }
+        new
+    }
+
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
     }

@@ -180,12 +180,12 @@ impl Slot {
     fn accept(&self, failure: Failure) -> Error {
         let error = failure.error();
         let process = self.process();
-        process.warn(format!("no new token: {error}"));
+        process.warn_of_refusal(format!("no new token: {error}"));
         process.memory().set_failure(Some(failure));
         error
     }
 
-    fn look(&self, key: &SlotKey) -> Option<Record> {
+    pub(super) fn look(&self, key: &SlotKey) -> Option<Record> {
         self.tried(self.parts.store.load(key))
     }
 
@@ -216,7 +216,7 @@ impl Slot {
         self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some()
     }
 
-    fn key(&self, credential: &Credential) -> SlotKey {
+    pub(super) fn key(&self, credential: &Credential) -> SlotKey {
         SlotKey { identity: self.parts.identity.clone(), secret: credential.client_secret.clone() }
     }
 

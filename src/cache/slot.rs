@@ -298,7 +298,7 @@ impl Slot {
 
     /// A rejection stands only for the pair that was rejected: what is configured may be another one by now. Looked at outside all locks, because a
     /// secret may be in a file.
-    fn lift_a_rejection_of_another_secret(&self, process: &ProcessState) {
+    pub(super) fn lift_a_rejection_of_another_secret(&self, process: &ProcessState) {
         let Some(failure) = process.memory().worth_another_look() else { return };
         let replaced = failure.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
         if replaced {

@@ -16,8 +16,10 @@ pub(crate) mod test_server;
 mod tests;
 pub(crate) mod transport;
 mod trust;
+mod way;
 
 pub use http::HttpGrant;
+pub use way::{Knock, Way};
 
 use crate::error::Error;
 use crate::secret::Secret;

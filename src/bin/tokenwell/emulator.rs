@@ -11,7 +11,7 @@ use tokenwell::error::Error;
 /// Runs Atlas in a box on 127.0.0.1: token endpoint, revocation and service account API, with Atlas' limits
 ///
 /// The first line on standard output is a line of shell assignments with the base URL and the credentials of an account.
-/// It ends on SIGINT and SIGTERM, or with --until-stdin-closes when its standard input does. Tests set its clock, its limits
+/// With -v it writes one line for each request to standard error: address, method, path, status. It ends on SIGINT and SIGTERM, or with --until-stdin-closes when its standard input does. Tests set its clock, its limits
 /// and its faults through the control API under /_emulator: see docs/emulator.md.
 #[derive(clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
@@ -47,10 +47,6 @@ pub struct Args {
     /// End when standard input closes, so that a killed test leaves no server behind
     #[arg(long)]
     until_stdin_closes: bool,
-
-    /// Write one line for each request to standard error: address, method, path, status
-    #[arg(short, long)]
-    verbose: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -80,7 +76,8 @@ pub fn run(args: Args) -> Result<(), Error> {
         token_lifetime_s: args.token_lifetime,
         token_cap: args.token_cap,
         rate_limit: (!args.no_rate_limit).then_some(args.rate_limit),
-        log: args.verbose.then_some(log),
+        // With -v: one line for each request.
+        log: tracing::event_enabled!(tracing::Level::INFO).then_some(log),
     };
     let emulator = Emulator::start(options).map_err(|error| {
         wrong("--port", format!("cannot listen on 127.0.0.1:{}: {error}", args.port), "Choose another port, or 0 for a free one.")

@@ -32,7 +32,6 @@ impl Stop {
     }
 
     /// Whether the command shall stop, after at most `duration`.
-    #[allow(dead_code, reason = "the emulator has nothing to do between signals")]
     pub(crate) fn wait_for(&self, duration: Duration) -> bool {
         !matches!(self.0.recv_timeout(duration), Err(RecvTimeoutError::Timeout))
     }
