@@ -10,7 +10,8 @@ GO ?= go
 NODE ?= node
 NPM ?= npm
 CC ?= cc
-export DIST CARGO PYTHON GO NODE NPM CC
+CXX ?= c++
+export DIST CARGO PYTHON GO NODE NPM CC CXX
 
 # How a shared library is named, and what its linker is told: the one place where the platforms differ.
 ifeq ($(shell uname -s),Darwin)
@@ -47,8 +48,8 @@ test: tools-test library
 
 library: tools-library
 	@echo "building the library and the command (the first time takes a minute or two) ..."
-	@$(CARGO) build --quiet --locked --release --features capi --bin tokenwell
-	@$(CARGO) rustc --quiet --locked --release --features capi --lib --crate-type cdylib -- $(LINK_ARGS)
+	@$(CARGO) build --quiet --locked --release --bin tokenwell
+	@$(CARGO) rustc --quiet --locked --release --no-default-features --features capi --lib --crate-type cdylib -- $(LINK_ARGS)
 	@sh tests/stage.sh "$(TARGET)/release" "$(BUILT)" "$(LIBRARY)" "$(LINK_NAME)" "$(VERSION)"
 
 header:
@@ -84,6 +85,7 @@ tools-demo: tools-library
 	$(call need,$(NPM),it fetches koffi through which Node calls the library; it comes with Node.js)
 	$(call need,pkg-config,C and Go find the library with it)
 tools-test: tools-demo
+	$(call need,$(CXX),the header must be clean in C++ too; install g++ or clang)
 	$(call need,valgrind,the C tests run under it)
 	$(call need,nm,the exported symbols are compared with the header; install binutils)
 	$(call need,strace,the tests of the file store stop a writer at every system call)

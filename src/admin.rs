@@ -6,10 +6,12 @@ use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use crate::grant::http::outside_of_any_runtime;
+use crate::grant::secret_bytes;
 use crate::grant::transport::{Patience, Request, Route, Success, Transport};
 use crate::token::Token;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use std::fmt;
 use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
@@ -29,8 +31,8 @@ pub struct AdminApi {
     timeout: Duration,
 }
 
-/// One call.
-#[derive(Clone, Debug)]
+/// One call. `Debug` does not show its body.
+#[derive(Clone)]
 pub struct Call {
     method: String,
     path: String,
@@ -38,14 +40,16 @@ pub struct Call {
     body: Option<Vec<u8>>,
 }
 
-/// What the Admin API answered, whatever its status.
-#[derive(Clone, Debug)]
+/// What the Admin API answered, whatever its status. `Debug` does not show the body: a new secret may be in it.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// The media type, where it was named.
     pub content_type: Option<String>,
+    /// The headers in the order in which they came, names in lower case, but for those whose value is not ASCII.
+    pub headers: Vec<(String, String)>,
     /// The body as it came.
     pub body: Vec<u8>,
 }
@@ -86,8 +90,9 @@ impl Call {
             .ok()
             .filter(|_| self.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
             .ok_or_else(|| Error::invalid("version", "is not a date", "Name the API's version as in its media type: 2024-08-05."))?;
-        let mut authorization = HeaderValue::from_str(token.authorization())
-            .map_err(|_| Error::internal("a token that was checked does not fit into a header"))?;
+        let wiped = secret_bytes(Zeroizing::new(token.authorization().as_bytes().to_vec()));
+        let mut authorization =
+            HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a token that was checked does not fit into a header"))?;
         authorization.set_sensitive(true);
 
         let mut headers = HeaderMap::new();
@@ -103,6 +108,22 @@ impl Call {
             headers,
             body: Zeroizing::new(self.body.clone().unwrap_or_default()),
         })
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status).field("content_type", &self.content_type).finish_non_exhaustive()
     }
 }
 
@@ -154,7 +175,9 @@ impl AdminApi {
             });
         }
         let content_type = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Reply { status: reply.status, content_type, body: reply.body.to_vec() })
+        let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        let headers = reply.headers.iter().filter_map(text).collect();
+        Ok(Reply { status: reply.status, content_type, headers, body: reply.body.to_vec() })
     }
 }
 

@@ -33,7 +33,7 @@ pub mod secret;
 pub mod store;
 mod token;
 
-pub use cache::Stats;
+pub use cache::{AtHand, Stats};
 pub use client::{Client, ClientParts, TokenOptions};
 pub use config::Config;
 pub use error::{Error, Status};

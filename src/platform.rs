@@ -19,7 +19,9 @@ pub(crate) fn now() -> Moment {
     use nix::time::{ClockId, clock_gettime};
 
     // The coarse clocks cost a few nanoseconds and are at most one timer tick (4 ms) behind: a token's floor is seconds.
-    let read = |id| clock_gettime(id).map_or(0, |time| milliseconds(time.tv_sec(), time.tv_nsec()));
+    // The fields are 32 bits wide on 32-bit systems.
+    #[allow(clippy::useless_conversion)]
+    let read = |id| clock_gettime(id).map_or(0, |time| milliseconds(time.tv_sec().into(), time.tv_nsec().into()));
     Moment { wall_ms: read(ClockId::CLOCK_REALTIME_COARSE), monotonic_ms: read(ClockId::CLOCK_MONOTONIC_COARSE) }
 }
 

@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// A client secret or another text that must never reach a log, an error or a core file.
 ///
@@ -11,10 +12,13 @@ use std::fmt;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes ownership of `text`; the given allocation is wiped when the secret is dropped.
+    /// Keeps a copy of `text` in an allocation of exactly its size, and wipes the one that was given.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(SecretString::from(text))
+        let given = Zeroizing::new(text);
+        let mut exact = String::with_capacity(given.len());
+        exact.push_str(&given);
+        Self(SecretString::from(exact))
     }
 
     /// The text itself. Do not store, format or log what this returns.

@@ -252,5 +252,54 @@ fn a_refresh_that_panics_is_an_error_and_not_a_hang() {
     let error = bench.client.token(&any()).unwrap_err();
 
     assert_eq!(error.status(), Status::Internal);
+    bench.clock.advance(Duration::from_secs(1));
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_short_life_of_a_token_that_is_over_does_not_stand_in_the_way_of_a_longer_one() {
+    let bench = bench();
+    bench.server.then(|| Ok(minted("short", GrantedLifetime::Stated(Duration::from_secs(120)))));
+    bench.client.token(&any()).unwrap();
+    let five_minutes = any().min_ttl(Duration::from_secs(300));
+    assert_eq!(bench.client.token(&five_minutes).unwrap_err().status(), Status::InvalidArgument);
+
+    bench.clock.advance(Duration::from_secs(120));
+
+    assert_eq!(bench.client.token(&five_minutes).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_token_that_is_over_before_it_arrives_is_an_error_that_is_remembered() {
+    let bench = bench();
+    let clock = std::sync::Arc::clone(&bench.clock);
+    bench.server.then(move || {
+        clock.advance(Duration::from_secs(2));
+        Ok(minted("late", GrantedLifetime::Stated(Duration::from_secs(1))))
+    });
+
+    let error = bench.client.token(&any()).unwrap_err();
+    bench.client.token(&any()).unwrap_err();
+
+    assert_eq!(error.status(), Status::Protocol);
+    assert!(error.to_string().contains("over before it arrived"), "{error}");
+    assert_eq!(bench.server.requests(), 1);
+}
+
+#[test]
+fn a_token_is_dropped_by_revoke_even_when_the_secret_cannot_be_read() {
+    let bench = bench();
+    bench.client.token(&any()).unwrap();
+    let client = support::client_of(
+        &bench.clock,
+        &bench.server,
+        std::sync::Arc::new(tokenwell::store::NoStore),
+        Box::new(support::BreakingCredentials::default()),
+    );
+    client.token(&any()).unwrap();
+
+    let error = client.revoke(None).unwrap_err();
+
+    assert_eq!(error.status(), Status::NotConfigured);
+    assert_eq!(client.token(&any()).unwrap_err().status(), Status::NotConfigured, "the token is gone");
 }

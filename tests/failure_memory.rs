@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{FakeServer, RotatingCredentials, START_MS, bench, client_of, rate_limited, rejected, unavailable};
+use support::{BreakingCredentials, FakeServer, RotatingCredentials, START_MS, bench, client_of, rate_limited, rejected, unavailable};
 use tokenwell::clock::ManualClock;
 use tokenwell::store::NoStore;
 use tokenwell::{Error, Status, TokenOptions};
@@ -130,4 +130,41 @@ fn a_secret_that_changes_during_the_refresh_is_tried_in_the_same_get() {
 
     assert_eq!(client.token(&any()).unwrap().value(), "token-1");
     assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_does_not_cost_a_thread_for_each_get() {
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let server = FakeServer::new();
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(BreakingCredentials::default()));
+    let live = client.token(&any()).unwrap();
+    clock.advance(Duration::from_secs(51 * 60));
+
+    for _ in 0..1000 {
+        assert_eq!(client.token(&any()).unwrap().value(), live.value());
+    }
+    while client.stats().mint_failures == 0 {
+        std::thread::yield_now();
+    }
+    for _ in 0..1000 {
+        assert_eq!(client.token(&any()).unwrap().value(), live.value());
+    }
+
+    assert_eq!(client.stats().refreshes, 2, "the first token's and one that failed");
+}
+
+#[test]
+fn the_pause_after_a_failure_of_the_server_is_told() {
+    let bench = bench();
+    for _ in 0..2 {
+        bench.server.then_fail(unavailable());
+    }
+
+    let first = bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(first.retry_after().unwrap());
+    let second = bench.client.token(&any()).unwrap_err();
+    bench.clock.advance(second.retry_after().unwrap());
+
+    assert_eq!((first.retry_after(), second.retry_after()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
 }

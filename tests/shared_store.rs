@@ -193,3 +193,117 @@ fn a_dead_token_in_the_store_is_a_miss() {
 
     assert_eq!(other.token(&any()).unwrap().value(), "token-2");
 }
+
+#[test]
+fn what_another_process_left_is_at_hand_without_a_request() {
+    let (bench, other, _) = two();
+    let token = bench.client.token(&any()).unwrap();
+
+    let at_hand = other.at_hand().unwrap();
+
+    assert_eq!(at_hand.token.unwrap().value(), token.value());
+    assert!(at_hand.cooldown.is_none());
+    assert_eq!(at_hand.store, "memory");
+    assert_eq!(bench.server.requests(), 1);
+}
+
+#[test]
+fn a_token_below_the_floor_is_at_hand_but_not_handed_out() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(HOUR - Duration::from_secs(30));
+
+    assert_eq!(other.at_hand().unwrap().token.unwrap().value(), "token-1");
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+
+    bench.clock.advance(HOUR);
+    assert!(other.at_hand().unwrap().token.is_none());
+}
+
+#[test]
+fn a_token_at_hand_can_be_revoked_by_a_process_that_did_not_get_it() {
+    let (bench, other, store) = two();
+    bench.client.token(&any()).unwrap();
+
+    other.at_hand().unwrap();
+    other.revoke(None).unwrap();
+
+    assert_eq!(bench.server.revoked(), ["token-1"]);
+    assert!(store.only_record().token.is_none());
+}
+
+#[test]
+fn a_refusal_that_another_process_met_is_at_hand() {
+    let (bench, other, _) = two();
+    bench.server.then_fail(rate_limited(30));
+    bench.client.token(&any()).unwrap_err();
+
+    let cooldown = other.at_hand().unwrap().cooldown.unwrap();
+
+    assert_eq!(cooldown.status(), Status::RateLimited);
+    bench.clock.advance(Duration::from_secs(60));
+    assert!(other.at_hand().unwrap().cooldown.is_none());
+}
+
+#[test]
+fn a_token_that_was_turned_down_is_not_at_hand_again() {
+    let (bench, other, store) = two();
+    let token = bench.client.token(&any()).unwrap();
+    let record = store.only_record();
+    other.invalidate(token.value()).unwrap();
+
+    store.change(|now| *now = record);
+
+    assert!(other.at_hand().unwrap().token.is_none());
+}
+
+#[test]
+fn a_forced_refresh_in_a_new_process_does_not_take_the_stored_token() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+
+    let forced = other.token(&any().force_refresh(true)).unwrap();
+
+    assert_eq!(forced.value(), "token-2");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn a_forced_refresh_never_takes_an_older_token() {
+    let (bench, other, store) = two();
+    bench.client.token(&any()).unwrap();
+    let old = store.only_record();
+    bench.clock.advance(Duration::from_secs(1));
+    other.token(&any().force_refresh(true)).unwrap();
+    store.change(|record| *record = old);
+
+    let forced = other.token(&any().force_refresh(true)).unwrap();
+
+    assert_eq!(forced.value(), "token-3");
+}
+
+#[test]
+fn a_stored_token_that_is_too_short_for_one_caller_serves_the_others_after_a_refusal() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(20 * 60));
+    bench.server.then_fail(rate_limited(60));
+
+    let demanding = other.token(&any().min_ttl(Duration::from_secs(50 * 60))).unwrap_err();
+
+    assert_eq!(demanding.status(), Status::RateLimited);
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_refusal_without_the_lock_leaves_the_store_alone() {
+    let (bench, _, store) = two();
+    bench.client.token(&any()).unwrap();
+    *store.locked_by_another.lock().unwrap() = true;
+    bench.server.then_fail(rate_limited(30));
+
+    bench.client.token(&any().force_refresh(true)).unwrap_err();
+
+    assert!(store.only_record().cooldown.is_none());
+    assert!(store.only_record().token.is_some());
+}

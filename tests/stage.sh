@@ -34,9 +34,11 @@ for file in bindings/go/go.mod bindings/go/README.md bindings/go/*.go; do
 done
 
 # Node: the package with its library, ready for npm install.
-rm -rf "$DIST/node"
+# Its node_modules stay while the lock file does: what was fetched once need not be fetched again.
+cmp -s bindings/node/package-lock.json "$DIST/node/package-lock.json" || rm -rf "$DIST/node"
+rm -rf "$DIST/node/lib" "$DIST/node/_lib"
 mkdir -p "$DIST/node/_lib"
-cp bindings/node/.npmrc bindings/node/package.json bindings/node/README.md bindings/node/index.* "$DIST/node/"
+cp bindings/node/.npmrc bindings/node/package.json bindings/node/package-lock.json bindings/node/README.md bindings/node/index.* "$DIST/node/"
 cp -R bindings/node/lib "$DIST/node/lib"
 cp "$DIST/lib/$library" "$DIST/node/_lib/"
 

@@ -40,14 +40,16 @@ suite() {
 sum() { awk '{ n += $1 } END { print n + 0 }'; }
 count_cargo() { sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' | sum; }
 count_plain() { sed -n 's/^[A-Za-z]*:\{0,1\} *\([0-9][0-9]*\) passed, [0-9]* failed.*/\1/p' | sum; }
-count_pytest() { sed -n 's/.*\b\([0-9][0-9]*\) passed.*/\1/p' | tail -n 1; }
+count_pytest() { sed -n 's/^\([0-9][0-9]*\) passed.*/\1/p' | tail -n 1; }
 count_go() { grep -c '^ *--- PASS'; }
 count_node() { sed -n 's/^[^a-z]*pass \([0-9][0-9]*\)$/\1/p' | sum; }
 
 python_tests() {
     # In an environment of its own: the system's Python is nobody's to change.
-    [ -x "$DIST/venv/bin/python" ] || "$PYTHON" -m venv "$DIST/venv" || return 1
-    "$DIST/venv/bin/python" -m pip install --quiet pytest mypy || return 1
+    if ! "$DIST/venv/bin/python" -c 'import pytest, mypy' 2>/dev/null; then
+        rm -rf "$DIST/venv"
+        "$PYTHON" -m venv "$DIST/venv" && "$DIST/venv/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.10,<3' || return 1
+    fi
     (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m pytest -q)
 }
 go_tests() { (cd bindings/go && "$GO" vet ./... && "$GO" test -race -count=1 -v ./...); }
@@ -75,6 +77,7 @@ suite "Vectors in C" count_plain vectors --shim "c=$root/bindings/c/build/shim"
 suite "Vectors in Python" count_plain vectors --shim "python=$PYTHON $root/bindings/python/tests/shim.py"
 suite "Vectors in Go" count_plain vectors --shim "go=$DIST/test/go-shim"
 suite "Vectors in Node" count_plain vectors --shim "node=$NODE $root/bindings/node/test/shim.mjs"
+suite "README" count_plain sh tests/readme.sh
 
 echo
 echo "suite                  passed"

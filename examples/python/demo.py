@@ -7,6 +7,7 @@ import json
 import os
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import tokenwell
@@ -19,8 +20,11 @@ def api_status(base_url: str, authorization: str) -> int:
         base_url.rstrip("/") + "/api/atlas/v2/orgs",
         headers={"Authorization": authorization, "Accept": "application/vnd.atlas.2024-08-05+json"},
     )
+    # The emulator is on loopback, and loopback is never behind a proxy.
+    loopback = urllib.parse.urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if loopback else []))
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with opener.open(request, timeout=30) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code

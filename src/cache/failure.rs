@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// After `invalid_client` and its like: long enough not to run into a lock-out, short enough for somebody who is mending it.
 const AFTER_REJECTION: Duration = Duration::from_secs(30);
+/// After an error that says nothing of the server, such as a missing file: as short as it may be without a refresh for each get.
+const AFTER_A_FAULT_HERE: Duration = Duration::from_secs(1);
 /// The longest pause between attempts at a server that fails or cannot be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -24,15 +26,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What to remember of `error`, the last of `failures` in a row; `None` for errors that say nothing about the server.
-    pub(crate) fn remember(error: &Error, credential: &Credential, now: Moment, failures: u32) -> Option<Self> {
+    /// What to remember of `error`, the last of `failures` in a row; `None` for errors that need no pause.
+    pub(crate) fn remember(error: &Error, credential: Option<&Credential>, now: Moment, failures: u32) -> Option<Self> {
         let pause = pause_after(error, failures, jitter::fraction())?;
         Some(Self {
             error: with_retry_after(error.clone(), pause),
             since: now,
             until: now.after(pause),
             failures,
-            rejected: matches!(error, Error::CredentialRejected { .. }).then(|| credential.clone()),
+            rejected: credential.filter(|_| matches!(error, Error::CredentialRejected { .. })).cloned(),
         })
     }
 
@@ -88,6 +90,7 @@ fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
         Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => Some(spread(*retry_after)),
         Error::CredentialRejected { .. } => Some(AFTER_REJECTION),
         Error::Server { retry_after, .. } => Some(backoff().max(retry_after.unwrap_or_default())),
+        Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. } => Some(AFTER_A_FAULT_HERE),
         Error::Network { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
         _ => None,
     }
@@ -106,6 +109,9 @@ fn with_retry_after(error: Error, pause: Duration) -> Error {
         }
         Error::TokenLimit { server, description, http_status, .. } => {
             Error::TokenLimit { server, description, http_status, retry_after: pause }
+        }
+        Error::Server { server, description, http_status, .. } => {
+            Error::Server { server, description, http_status, retry_after: Some(pause) }
         }
         other => other,
     }
@@ -154,8 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_caller_is_not_remembered() {
+    fn the_end_of_the_client_is_not_remembered() {
         assert_eq!(pause_after(&Error::Closed, 1, 0.0), None);
-        assert_eq!(pause_after(&Error::invalid("x", "y", "z"), 1, 0.0), None);
     }
 }

@@ -5,7 +5,7 @@
 use super::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::sync::PoisonError;
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// At most one flight at a time.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ impl<T: Clone> SingleFlight<T> {
 /// One piece of work that many wait for.
 #[derive(Debug)]
 pub(crate) struct Flight<T> {
+    started: Instant,
     state: Mutex<State<T>>,
     landed: Condvar,
 }
@@ -81,7 +82,12 @@ struct State<T> {
 
 impl<T: Clone> Flight<T> {
     fn new() -> Self {
-        Self { state: Mutex::new(State { result: None, wakers: Vec::new() }), landed: Condvar::new() }
+        Self { started: Instant::now(), state: Mutex::new(State { result: None, wakers: Vec::new() }), landed: Condvar::new() }
+    }
+
+    /// For how long it has been under way.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Blocks until the flight lands, or until `deadline`; `None` is "for as long as it takes".

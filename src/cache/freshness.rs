@@ -46,7 +46,10 @@ impl Lifetime {
         }
         let at = |wall_ms: u64| Moment {
             wall_ms,
-            monotonic_ms: (now.monotonic_ms + wall_ms.saturating_sub(now.wall_ms)).saturating_sub(now.wall_ms.saturating_sub(wall_ms)),
+            monotonic_ms: now
+                .monotonic_ms
+                .saturating_add(wall_ms.saturating_sub(now.wall_ms))
+                .saturating_sub(now.wall_ms.saturating_sub(wall_ms)),
         };
         Some(Self { obtained: at(obtained_at_ms), refresh: at(refresh_at_ms), expires: at(expires_at_ms) })
     }

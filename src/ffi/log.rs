@@ -93,6 +93,22 @@ fn number_of(level: &Level) -> i32 {
     }
 }
 
+/// Counts a callback that runs, to its end and beyond a panic.
+struct Running<'a>(&'a Sink);
+
+impl<'a> Running<'a> {
+    fn begin(sink: &'a Sink) -> Self {
+        sink.running.fetch_add(1, Ordering::SeqCst);
+        Self(sink)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Sends the events of this crate, and of no other, to the callback.
 struct ToCallback;
 
@@ -108,7 +124,7 @@ impl Subscriber for ToCallback {
 
     fn event(&self, event: &Event<'_>) {
         let Some(sink) = SINK.load_full() else { return };
-        sink.running.fetch_add(1, Ordering::SeqCst);
+        let _running = Running::begin(&sink);
         // Looked at after the count was raised: `replace` either sees the count or this sees that the sink was replaced.
         let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
         if current && *event.metadata().level() <= sink.max_level {
@@ -118,7 +134,6 @@ impl Subscriber for ToCallback {
             // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is replaced, and it has not been.
             unsafe { (sink.callback)(sink.user_data, number_of(event.metadata().level()), text.as_ptr().cast(), text.len() - 1) };
         }
-        sink.running.fetch_sub(1, Ordering::SeqCst);
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {

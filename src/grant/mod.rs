@@ -16,8 +16,10 @@ pub(crate) mod test_server;
 mod tests;
 pub(crate) mod transport;
 mod trust;
+mod way;
 
 pub use http::HttpGrant;
+pub use way::{Knock, Way};
 
 use crate::error::Error;
 use crate::secret::Secret;
@@ -88,6 +90,6 @@ pub enum GrantedLifetime {
 }
 
 /// A buffer for the HTTP client that is wiped when the last part of it is let go.
-fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
+pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(buffer)
 }

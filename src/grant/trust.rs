@@ -36,6 +36,18 @@ impl Authorities {
         if file.is_none() && directories.is_empty() { Self::System } else { Self::Environment { file, directories } }
     }
 
+    /// In words, for people.
+    pub(super) fn described(&self) -> String {
+        match self {
+            Self::File(file) => printable(&file.to_string_lossy(), 1024),
+            Self::Environment { file, directories } => {
+                let paths = file.iter().chain(directories).map(|path| printable(&path.to_string_lossy(), 1024));
+                format!("{} (SSL_CERT_FILE, SSL_CERT_DIR)", paths.collect::<Vec<_>>().join(", "))
+            }
+            Self::System => "the system's".to_owned(),
+        }
+    }
+
     /// TLS 1.2 and 1.3 with these authorities. The keys of a session are never logged, whatever `SSLKEYLOGFILE` says, and no session is kept.
     pub(super) fn tls(&self, server: &str) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

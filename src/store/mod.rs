@@ -8,10 +8,12 @@ mod file;
 mod none;
 mod record;
 mod seal;
+mod time_boxed;
 
-pub use file::{FileStore, default_directory};
+pub use file::{FileStore, RecordFile, default_directory};
 pub use none::NoStore;
 pub use record::{Record, StoredCooldown, StoredToken};
+pub(crate) use time_boxed::TimeBoxed;
 
 use crate::secret::Secret;
 use std::fmt;
@@ -25,6 +27,11 @@ use std::time::Duration;
 pub trait Store: Send + Sync + fmt::Debug {
     /// Where the records are, for messages: a path, never a secret.
     fn location(&self) -> String;
+
+    /// Whether other processes see what is saved here.
+    fn is_shared(&self) -> bool {
+        true
+    }
 
     /// The record of `key`. A record that is torn, foreign, of another version or cannot be opened is an empty record, not an error.
     ///
@@ -47,7 +54,7 @@ pub trait Store: Send + Sync + fmt::Debug {
 }
 
 /// The exclusive right to mint for one key, given back on drop.
-pub trait StoreLock: fmt::Debug {}
+pub trait StoreLock: Send + fmt::Debug {}
 
 /// Everything that two requests must share before they may share a token.
 #[derive(Clone, Debug)]

@@ -17,6 +17,10 @@ impl Store for NoStore {
         "none".to_owned()
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn load(&self, _key: &SlotKey) -> Result<Record, StoreError> {
         Ok(Record::default())
     }

@@ -138,6 +138,23 @@ impl Credentials for FixedCredentials {
     }
 }
 
+/// Credentials that can be read once, for a token, and not again.
+#[derive(Debug, Default)]
+pub struct BreakingCredentials(AtomicUsize);
+
+impl Credentials for BreakingCredentials {
+    fn current(&self) -> Result<Credential, Error> {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+            return FixedCredentials.current();
+        }
+        Err(Error::NotConfigured { problem: "the secret's file is gone".into(), hint: "Bring it back.".into() })
+    }
+
+    fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
+        self.current().map(Some)
+    }
+}
+
 /// Credentials whose secret a test can change, as somebody who rotates a file does.
 #[derive(Debug)]
 pub struct RotatingCredentials(pub Arc<Mutex<String>>);

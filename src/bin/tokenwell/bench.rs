@@ -12,6 +12,7 @@ use tokenwell::admin::{AdminApi, Call};
 ///
 /// Sends one token request at most, and one GET of /api/atlas/v2/orgs where the server is Atlas.
 #[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// How many tokens to draw from the cache
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -24,6 +25,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     settings: Settings,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  tokenwell bench
+  tokenwell bench --gets 1000000 --json";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let config = args.settings.config()?;

@@ -1,17 +1,17 @@
 //! `tokenwell emulator`: Atlas in a box until it is told to stop.
 
+use crate::stop::Stop;
 use clap::ValueEnum;
 use std::fmt::Display;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use tokenwell::emulator::{Certificate, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID, Emulator, EmulatorOptions, RateLimit};
 use tokenwell::error::Error;
-use tokio::sync::oneshot;
 
 /// Runs Atlas in a box on 127.0.0.1: token endpoint, revocation and service account API, with Atlas' limits
 ///
 /// The first line on standard output is a line of shell assignments with the base URL and the credentials of an account.
-/// It ends on SIGINT and SIGTERM, or with --until-stdin-closes when its standard input does. Tests set its clock, its limits
+/// With -v it writes one line for each request to standard error: address, method, path, status. It ends on SIGINT and SIGTERM, or with --until-stdin-closes when its standard input does. Tests set its clock, its limits
 /// and its faults through the control API under /_emulator: see docs/emulator.md.
 #[derive(clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
@@ -47,10 +47,6 @@ pub struct Args {
     /// End when standard input closes, so that a killed test leaves no server behind
     #[arg(long)]
     until_stdin_closes: bool,
-
-    /// Write one line for each request to standard error: address, method, path, status
-    #[arg(short, long)]
-    verbose: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -80,7 +76,8 @@ pub fn run(args: Args) -> Result<(), Error> {
         token_lifetime_s: args.token_lifetime,
         token_cap: args.token_cap,
         rate_limit: (!args.no_rate_limit).then_some(args.rate_limit),
-        log: args.verbose.then_some(log),
+        // With -v: one line for each request.
+        log: tracing::event_enabled!(tracing::Level::INFO).then_some(log),
     };
     let emulator = Emulator::start(options).map_err(|error| {
         wrong("--port", format!("cannot listen on 127.0.0.1:{}: {error}", args.port), "Choose another port, or 0 for a free one.")
@@ -90,11 +87,14 @@ pub fn run(args: Args) -> Result<(), Error> {
             wrong("--ca-file", format!("cannot write {}: {error}", file.display()), "Name a file in a directory that you may write to.")
         })?;
     }
-    let stop = Stop::prepare(args.until_stdin_closes)?;
+    // Before the line is printed: whoever has read it may send a signal.
+    let stop = Stop::listen(args.until_stdin_closes)
+        .map_err(|error| wrong("emulator", format!("cannot wait for signals: {error}"), "The system is out of threads or descriptors."))?;
     writeln!(io::stdout(), "{}", assignments(&emulator, args.ca_file.as_deref()))
         .and_then(|()| io::stdout().flush())
         .map_err(|error| wrong("standard output", error, "The emulator prints its address and credentials there."))?;
-    stop.wait()
+    stop.wait();
+    Ok(())
 }
 
 fn assignments(emulator: &Emulator, ca_file: Option<&Path>) -> String {
@@ -115,93 +115,6 @@ fn assignments(emulator: &Emulator, ca_file: Option<&Path>) -> String {
 fn shell_quoted(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%,".contains(character);
     if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// What ends the command. It is set up before the line is printed: whoever has read the line may send a signal.
-struct Stop {
-    runtime: tokio::runtime::Runtime,
-    signals: Signals,
-    /// `None` when the end of standard input does not matter.
-    stdin: Option<oneshot::Receiver<()>>,
-}
-
-impl Stop {
-    fn prepare(until_stdin_closes: bool) -> Result<Self, Error> {
-        let failed = |error: io::Error| {
-            wrong("emulator", format!("cannot wait for signals: {error}"), "The system is out of threads or descriptors.")
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
-        let signals = runtime.block_on(async { Signals::prepare() }).map_err(failed)?;
-        let stdin = until_stdin_closes.then(end_of_stdin).transpose().map_err(failed)?;
-        Ok(Self { runtime, signals, stdin })
-    }
-
-    fn wait(self) -> Result<(), Error> {
-        let Self { runtime, mut signals, stdin } = self;
-        runtime.block_on(async {
-            tokio::select! {
-                () = signals.wait() => {}
-                () = over(stdin) => {}
-            }
-        });
-        Ok(())
-    }
-}
-
-/// Is told when standard input has closed. Nothing can wake a thread that reads: this one ends with the process.
-fn end_of_stdin() -> io::Result<oneshot::Receiver<()>> {
-    let (closed, end) = oneshot::channel();
-    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        let mut buffer = [0; 4096];
-        // An error ends it as well: there is nothing more to wait for.
-        while io::stdin().read(&mut buffer).is_ok_and(|count| count > 0) {}
-        // The other end is gone only when the process is ending.
-        let _ = closed.send(());
-    })?;
-    Ok(end)
-}
-
-async fn over(stdin: Option<oneshot::Receiver<()>>) {
-    match stdin {
-        Some(end) => drop(end.await),
-        None => std::future::pending().await,
-    }
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn prepare() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(windows)]
-struct Signals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl Signals {
-    fn prepare() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
-    }
-
-    async fn wait(&mut self) {
-        self.0.recv().await;
-    }
 }
 
 fn rate_limit(text: &str) -> Result<RateLimit, String> {

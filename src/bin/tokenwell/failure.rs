@@ -2,36 +2,55 @@
 
 use std::io;
 use std::process::ExitCode;
-use tokenwell::error::{Error, printable};
+use tokenwell::error::{Error, Status, printable};
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library's error, whose status is the exit code.
     Library(Error),
+    /// What the command itself found, with an exit code of its own.
+    Own { exit_code: u8, problem: String, hint: String },
+    /// The answer on standard output says it all.
+    Answered { exit_code: u8 },
     /// The answer could not be written: the reader of a pipe is gone, the disk is full.
     Output(io::Error),
 }
 
 impl Failure {
+    pub(crate) fn new(status: Status, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Own { exit_code: status.exit_code(), problem: problem.into(), hint: hint.into() }
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Library(error) => ExitCode::from(error.status().exit_code()),
+            Self::Own { exit_code, .. } | Self::Answered { exit_code } => ExitCode::from(*exit_code),
             Self::Output(_) => ExitCode::FAILURE,
         }
     }
 
     /// For standard error: what happened, and what to do.
-    pub(crate) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> Option<String> {
         match self {
             Self::Library(error) if !error.looked_at().is_empty() => {
                 let places: String = error.looked_at().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
-                format!("tokenwell: there is no client id and secret; looked at:{places}\n  hint: {}", error.hint())
+                Some(format!("tokenwell: there is no client id and secret; looked at:{places}\n  hint: {}", error.hint()))
             }
-            Self::Library(error) => format!("tokenwell: {}\n  hint: {}", printable(&error.to_string(), 2000), error.hint()),
-            Self::Output(error) => format!("tokenwell: the answer cannot be written to standard output: {error}"),
+            Self::Library(error) => {
+                let when =
+                    error.retry_after().map(|left| format!("\n  next attempt: in {} s", left.as_secs_f64().ceil())).unwrap_or_default();
+                Some(worded(&error.to_string(), &error.hint()) + &when)
+            }
+            Self::Own { problem, hint, .. } => Some(worded(problem, hint)),
+            Self::Answered { .. } => None,
+            Self::Output(error) => Some(format!("tokenwell: the answer cannot be written to standard output: {error}")),
         }
     }
+}
+
+fn worded(problem: &str, hint: &str) -> String {
+    format!("tokenwell: {}\n  hint: {}", printable(problem, 2000), printable(hint, 2000))
 }
 
 impl From<Error> for Failure {

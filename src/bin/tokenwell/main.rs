@@ -3,14 +3,33 @@
 //!
 //! A new command is its `mod` and one line of [`commands!`] below.
 
+mod api;
 mod bench;
+mod cache;
+mod completions;
+mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
+mod env;
+mod exec;
 mod failure;
+mod form;
 mod harden;
+mod header;
+mod invalidate;
+mod log;
+mod man;
 mod output;
+mod revoke;
+mod session;
 mod settings;
+mod sink;
+#[path = "../../ffi/standard_output.rs"]
+mod standard_output;
+mod status;
+mod stop;
 mod token;
+mod wanted;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -26,12 +45,22 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    /// Show on standard error what is done; twice for all there is to show
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   A token for a script, from the credentials in MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET
     tokenwell token
+
+  A program with a token in its environment, and without the secret
+    tokenwell exec -- terraform plan
+
+  What is wrong?
+    tokenwell doctor
 
   Try it without an account: run Atlas in a box and use the credentials that it prints
     tokenwell emulator > emulator.env &
@@ -68,18 +97,89 @@ macro_rules! commands {
 
 commands! {
     Token => token,
+    Header => header,
+    Env => env,
+    Exec => exec,
+    Api => api,
+    Sink => sink,
+    Status => status,
+    Doctor => doctor,
+    Invalidate => invalidate,
+    Revoke => revoke,
+    Cache => cache,
     Bench => bench,
     #[cfg(feature = "emulator")] Emulator => emulator,
+    Completions => completions,
+    Man => man,
 }
 
 fn main() -> ExitCode {
     harden::process();
-    match run(Cli::parse().command) {
+    let done = match Cli::try_parse() {
+        Ok(cli) => {
+            log::start(cli.verbose);
+            run(cli.command)
+        }
+        // Help and version are answers too: clap itself would not tell when they cannot be written.
+        Err(answer) if !answer.use_stderr() => output::bytes(answer.to_string().as_bytes()),
+        Err(wrong) => wrong.exit(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to tell when this fails; the exit code still does.
-            let _ = writeln!(io::stderr(), "{}", failure.message());
+            if let Some(message) = failure.message() {
+                // Nobody is left to tell when this fails; the exit code still does.
+                let _ = writeln!(io::stderr(), "{message}");
+            }
             failure.exit_code()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory as _};
+
+    fn each(command: &Command, visit: &mut dyn FnMut(&Command)) {
+        visit(command);
+        command.get_subcommands().for_each(|subcommand| each(subcommand, visit));
+    }
+
+    #[test]
+    fn the_commands_and_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn i22_no_flag_takes_a_secret_as_its_value() {
+        // These take the name of a file, a URL and numbers.
+        const HARMLESS: [&str; 4] = ["client_secret_file", "token_url", "token_lifetime", "token_cap"];
+        const SECRET: [&str; 6] = ["secret", "token", "password", "passphrase", "key", "credential"];
+        let mut values = 0;
+        let mut secrets = Vec::new();
+
+        each(&Cli::command(), &mut |command| {
+            for argument in command.get_arguments().filter(|argument| argument.get_action().takes_values()) {
+                let name = argument.get_id().as_str();
+                values += 1;
+                if SECRET.iter().any(|word| name.contains(word)) && !HARMLESS.contains(&name) {
+                    secrets.push(format!("{} {name}", command.get_name()));
+                }
+            }
+        });
+
+        assert!(values > 50, "the scan saw only {values} flags with a value");
+        assert_eq!(secrets, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        each(&Cli::command(), &mut |command| {
+            if command.get_name() != "help" {
+                let help = command.clone().render_long_help().to_string();
+                assert!(help.contains("Examples:\n"), "{}: {help}", command.get_name());
+            }
+        });
     }
 }

@@ -1,10 +1,29 @@
 //! Standard output carries the answer and nothing else.
 
 use crate::failure::Failure;
+use crate::standard_output;
 use std::io::{self, Write as _};
 
 /// Writes `answer` and a line end, and sees that it arrived.
 pub(crate) fn line(answer: &str) -> Result<(), Failure> {
+    parts(&[answer.as_bytes(), b"\n"])
+}
+
+/// Writes `answer` as it is, and sees that it arrived.
+pub(crate) fn bytes(answer: &[u8]) -> Result<(), Failure> {
+    parts(&[answer])
+}
+
+fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
+    if standard_output::was_closed() {
+        return Err(Failure::Output(io::Error::new(io::ErrorKind::BrokenPipe, "it is closed")));
+    }
     let mut out = io::stdout().lock();
-    out.write_all(answer.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).map_err(Failure::Output)
+    parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// For people, on standard error: what the answer does not say.
+pub(crate) fn hint(text: &str) {
+    // Nobody is there to read it when this fails.
+    let _ = writeln!(io::stderr().lock(), "tokenwell: {text}");
 }

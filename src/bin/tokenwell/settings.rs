@@ -1,15 +1,16 @@
 //! The flags that say whose token is meant and how to get it: the same for every command that needs a client.
 
 use crate::failure::Failure;
+use crate::session::Session;
 use clap::Args;
 use std::io::Read;
 use std::path::PathBuf;
+use tokenwell::Config;
 use tokenwell::error::Error;
-use tokenwell::{Client, Config};
 use zeroize::Zeroizing;
 
-/// As much of standard input as is read for a secret: beyond it, what is there is no secret.
-const LONGEST_SECRET: u64 = 64 * 1024;
+/// As much of standard input as is read for a secret or a token: what is longer is neither.
+const LONGEST: u64 = 2 * 1024 * 1024;
 
 #[derive(Args)]
 #[command(next_help_heading = "Whose token")]
@@ -63,8 +64,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::new(self.config()?)?)
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
+        Session::open(self.config()?)
     }
 
     pub(crate) fn config(&self) -> Result<Config, Failure> {
@@ -91,19 +92,37 @@ impl Settings {
             }
         }
         if self.client_secret_stdin {
-            builder.set("client_secret", secret_from_standard_input()?.trim_end_matches(['\r', '\n']).as_bytes())?;
+            builder.set("client_secret", line_from_standard_input("the client secret")?.as_bytes())?;
         }
         Ok(builder.build()?)
     }
+
+    /// The file with the secret, where one is named.
+    pub(crate) fn secret_file(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("TOKENWELL_CLIENT_SECRET_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
+        self.client_secret_file.clone().or_else(|| variable().filter(|_| self.client_id.is_none()))
+    }
 }
 
-fn secret_from_standard_input() -> Result<Zeroizing<String>, Failure> {
-    let mut secret = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST_SECRET).unwrap_or(usize::MAX)));
-    std::io::stdin().take(LONGEST_SECRET).read_to_string(&mut secret).map_err(|error| {
+/// What standard input holds, without the line end: `what` is a secret.
+pub(crate) fn line_from_standard_input(what: &str) -> Result<Zeroizing<String>, Failure> {
+    let failed = |problem: String| {
         Failure::from(Error::NotConfigured {
-            problem: format!("the client secret cannot be read from standard input: {error}"),
-            hint: "Pipe the secret in, for example: tokenwell token --client-id ID --client-secret-stdin < secret.txt".to_owned(),
+            problem: format!("{what} cannot be read from standard input: {problem}"),
+            hint: "Pipe it in, for example: tokenwell token --client-id ID --client-secret-stdin < secret.txt".to_owned(),
         })
-    })?;
-    Ok(secret)
+    };
+    // As large as it can become at once: a string that grows by itself leaves its old, unwiped allocation behind.
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST).unwrap_or(usize::MAX)));
+    let length = std::io::stdin().take(LONGEST).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+    if length as u64 == LONGEST {
+        return Err(failed(format!("it is longer than {} KiB", LONGEST / 1024)));
+    }
+    while text.ends_with(['\r', '\n']) {
+        text.pop();
+    }
+    if text.is_empty() {
+        return Err(failed("it is empty".to_owned()));
+    }
+    Ok(text)
 }

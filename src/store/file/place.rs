@@ -76,6 +76,27 @@ impl Place {
         })
     }
 
+    /// The names of the files in it.
+    pub(super) fn names(&self) -> Result<Vec<String>, StoreError> {
+        self.directory.names().map_err(|error| StoreError::because(format_args!("cannot read {}", shown(&self.path)), error))
+    }
+
+    /// How large the file `name` is and when it was last written; `None` where there is none.
+    pub(super) fn size_and_time(&self, name: &str) -> Result<Option<(u64, Option<SystemTime>)>, StoreError> {
+        let Some(file) = self.open_file(name)? else { return Ok(None) };
+        let found = platform::attributes(&file).map_err(|error| not_opened(&self.path.join(name), error))?;
+        Ok(Some((found.length, found.modified)))
+    }
+
+    /// Removes the file `name`; whether it was there.
+    pub(super) fn remove(&self, name: &str) -> Result<bool, StoreError> {
+        match self.directory.remove(name) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::because(format_args!("cannot remove {}", shown(&self.path.join(name))), error)),
+        }
+    }
+
     /// Opens the file `name` for reading and writing, and makes it where it is missing.
     pub(super) fn open_or_create_file(&self, name: &str) -> Result<File, StoreError> {
         let opened = self.directory.open_or_create_file(name);

@@ -1,0 +1,111 @@
+//! `tokenwell status`: who asks, whom, and what is in the cache. Sends nothing.
+
+use crate::failure::Failure;
+use crate::form::ends_at;
+use crate::output;
+use crate::session::Session;
+use crate::settings::Settings;
+use std::time::{Duration, SystemTime};
+use tokenwell::AtHand;
+use tokenwell::error::{Error, printable};
+use tokenwell::grant::Way;
+
+/// Show whose token, from where, and what the cache holds; sends no request
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tokenwell status
+  tokenwell status --json | jq .token.expires_in
+
+  To try the whole way to the server instead
+    tokenwell doctor";
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let session = args.settings.session()?;
+    let way = Way::of(&session.config)?;
+    let at_hand = session.at_hand()?;
+    output::line(&if args.json { as_json(&session, &way, &at_hand) } else { as_text(&session, &way, &at_hand) })
+}
+
+fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
+    let config = &session.config;
+    let token = at_hand.token.as_ref().map(|token| {
+        serde_json::json!({
+            "expires_in": left(token.expires_at()).as_secs(),
+            "expires_at": ends_at(token),
+            "scope": token.scope(),
+        })
+    });
+    let cooldown = at_hand.cooldown.as_ref().map(|error| {
+        serde_json::json!({
+            "status": error.status().name(),
+            "message": error.to_string(),
+            "ends_in": error.retry_after().map(|left| left.as_secs_f64()),
+        })
+    });
+    serde_json::json!({
+        "client_id": config.client_id(),
+        "token_endpoint": config.token_endpoint().as_str(),
+        "revocation_endpoint": config.revocation_endpoint().map(|endpoint| endpoint.as_str()),
+        "admin_api": config.api_base().map(|base| base.origin()),
+        "auth_method": config.authentication().name(),
+        "scope": config.scope(),
+        "audience": config.audience(),
+        "resource": config.resource(),
+        "authorities": way.authorities(),
+        "proxy": way.proxy(),
+        "cache": at_hand.store,
+        "token": token,
+        "cooldown": cooldown,
+    })
+    .to_string()
+}
+
+fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
+    let config = &session.config;
+    let endpoint = |endpoint: Option<&tokenwell::config::Endpoint>| endpoint.map_or("none".to_owned(), |found| found.as_str().to_owned());
+    let mut rows = vec![
+        ("client id", printable(config.client_id(), 200)),
+        ("token endpoint", config.token_endpoint().as_str().to_owned()),
+        ("revocation", endpoint(config.revocation_endpoint())),
+        ("Admin API", config.api_base().map_or("none: the server is not Atlas".to_owned(), |base| base.origin())),
+        ("auth method", config.authentication().name().to_owned()),
+    ];
+    for (name, value) in [("scope", config.scope()), ("audience", config.audience()), ("resource", config.resource())] {
+        rows.extend(value.map(|value| (name, printable(value, 200))));
+    }
+    rows.extend([
+        ("authorities", way.authorities().unwrap_or("none needed: http on loopback".to_owned())),
+        ("proxy", way.proxy().unwrap_or("none".to_owned())),
+        ("token cache", at_hand.store.clone()),
+        ("token", at_hand.token.as_ref().map_or("none in the cache".to_owned(), life)),
+        ("cooldown", at_hand.cooldown.as_ref().map_or("none".to_owned(), refusal)),
+    ]);
+    rows.iter().map(|(name, value)| format!("{name:<15} {value}")).collect::<Vec<_>>().join("\n")
+}
+
+fn life(token: &tokenwell::Token) -> String {
+    format!("ends in {} ({})", humantime::format_duration(whole_seconds(left(token.expires_at()))), ends_at(token))
+}
+
+fn refusal(error: &Error) -> String {
+    printable(&error.to_string(), 500)
+}
+
+fn left(end: SystemTime) -> Duration {
+    end.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}

@@ -1,0 +1,228 @@
+//! One refresh, on its own thread: read the store, take the key's lock, read the store again, mint, write the store, publish.
+//!
+//! A store that fails, hangs or is refused costs nobody the token: one warning, and on without it.
+
+use super::failure::Failure;
+use super::freshness::{Freshness, Lifetime, UNSTATED_LIFETIME};
+use super::jitter;
+use super::need::{Known, Landed, Need, Origin, Other};
+use super::slot::Slot;
+use crate::error::Error;
+use crate::grant::{Credential, GrantedLifetime, Minted};
+use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken};
+use crate::token::Token;
+use std::time::{Duration, Instant};
+
+impl Slot {
+    pub(super) fn refresh(&self, need: Need) -> Result<Landed, Error> {
+        let credential = self.parts.credentials.current()?;
+        match self.refresh_with(need.clone(), &credential) {
+            Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
+                Ok(Some(rotated)) => self.refresh_with(need, &rotated),
+                _ => Err(rejection),
+            },
+            result => result,
+        }
+    }
+
+    fn refresh_with(&self, mut need: Need, credential: &Credential) -> Result<Landed, Error> {
+        let begun = Instant::now();
+        let key = self.key(credential);
+
+        let record = self.look(&key).unwrap_or_default();
+        if let Some(answer) = self.answer_from(&record, &need, credential, Origin::Stored) {
+            return answer;
+        }
+        if matches!(need.other, Other::ThanTheStored) {
+            need.other = record.token.as_ref().map_or(Other::Any, |token| Other::Than(Known::from(token)));
+        }
+
+        let lock = self.lock(&key);
+        let record = self.look(&key).unwrap_or_default();
+        if let Some(answer) = self.answer_from(&record, &need, credential, Origin::StoredSince) {
+            return answer;
+        }
+
+        let sent = self.now();
+        match self.parts.grant.mint(credential, self.time_to_mint(begun)) {
+            Ok(minted) => self.keep(&key, minted, sent, credential),
+            Err(error) => Err(self.remember(&key, credential, error, lock.is_some())),
+        }
+    }
+
+    /// The time for the request. Those who wait for the lock wait a little longer than half of a refresh: within that, whoever holds it has its token
+    /// or its refusal in the store, and a slow server is not asked by everybody.
+    fn time_to_mint(&self, begun: Instant) -> Duration {
+        let left = self.parts.budget.saturating_sub(begun.elapsed());
+        if self.parts.store.is_shared() { left.min(self.parts.budget / 2) } else { left }
+    }
+
+    fn time_to_wait_for_the_lock(&self) -> Duration {
+        self.parts.budget * 11 / 20
+    }
+
+    /// What another process has left there: a token that will do, or a refusal that still stands.
+    fn answer_from(&self, record: &Record, need: &Need, credential: &Credential, origin: Origin) -> Option<Result<Landed, Error>> {
+        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, need)) {
+            return Some(Ok(Landed { token, origin }));
+        }
+        let now = self.now();
+        let failure = Failure::recall(record.cooldown.as_ref()?, credential, now)?;
+        let standing = failure.standing(now)?;
+        self.process().memory().set_failure(Some(failure));
+        self.counts.cooldown_answers.add_one();
+        Some(Err(standing))
+    }
+
+    /// Makes a stored token the current one if it lives and outlives the one that is: it may be good for others even where it is not for this need.
+    /// Returns the token that meets the need.
+    fn adopt(&self, stored: &StoredToken, need: &Need) -> Option<Token> {
+        let now = self.now();
+        let lifetime = Lifetime::recalled(now, stored.obtained_at_ms, stored.refresh_at_ms, stored.expires_at_ms)?;
+        let process = self.process();
+        let mut memory = process.memory();
+        if memory.was_turned_down(stored.value.expose()) || lifetime.freshness(now, Duration::ZERO) == Freshness::Dead {
+            return None;
+        }
+        let current = self
+            .current
+            .token()
+            .filter(|current| current.value() == stored.value.expose() || current.lifetime().expires.wall_ms > stored.expires_at_ms);
+        let token = match current {
+            Some(current) => current,
+            None => {
+                let token = Token::new(stored.value.expose(), stored.scope.clone(), lifetime, self.next_generation());
+                if !self.publish(Some(&token), &memory) {
+                    return None;
+                }
+                token
+            }
+        };
+        if !need.is_met_by(&token, now) {
+            return None;
+        }
+        memory.set_failure(None);
+        Some(token)
+    }
+
+    fn keep(&self, key: &SlotKey, minted: Minted, sent: crate::clock::Moment, credential: &Credential) -> Result<Landed, Error> {
+        self.counts.mints.add_one();
+        let (life, origin, shared) = match minted.lifetime {
+            GrantedLifetime::Stated(life) => (life, Origin::Minted, true),
+            GrantedLifetime::Unstated => (UNSTATED_LIFETIME, Origin::Minted, false),
+            GrantedLifetime::DoNotCache => (Duration::ZERO, Origin::Unkept, false),
+        };
+        let lifetime = Lifetime::granted(sent, life, jitter::fraction());
+        if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Dead {
+            let error = self.over_on_arrival(life);
+            return Err(self.remember(key, credential, error, false));
+        }
+        if shared {
+            let token = StoredToken {
+                value: minted.value.clone(),
+                scope: minted.scope.clone(),
+                obtained_at_ms: lifetime.obtained.wall_ms,
+                expires_at_ms: lifetime.expires.wall_ms,
+                refresh_at_ms: lifetime.refresh.wall_ms,
+            };
+            if self.tried(self.parts.store.save(key, &Record { token: Some(token), cooldown: None })).is_some() {
+                self.process().forget_warnings();
+            }
+        }
+        let process = self.process();
+        let mut memory = process.memory();
+        memory.set_failure(None);
+        let generation = if origin == Origin::Unkept { Token::NO_GENERATION } else { self.next_generation() };
+        let token = Token::new(minted.value.expose(), minted.scope, lifetime, generation);
+        if origin == Origin::Minted && !self.publish(Some(&token), &memory) {
+            return Err(Error::Closed);
+        }
+        Ok(Landed { token, origin })
+    }
+
+    fn over_on_arrival(&self, life: Duration) -> Error {
+        let server = self.parts.identity.iter().find(|(name, _)| *name == "token_endpoint").map(|(_, url)| url.clone());
+        Error::Protocol {
+            server: server.unwrap_or_else(|| "the authorization server".to_owned()),
+            problem: format!("the token in it lives for {} s, and was over before it arrived", life.as_secs_f64()),
+            http_status: Some(200),
+        }
+    }
+
+    /// Remembers `error`, here and in the store, and returns it as callers shall see it.
+    fn remember(&self, key: &SlotKey, credential: &Credential, error: Error, locked: bool) -> Error {
+        let Some(failure) = self.failure_of(&error, Some(credential)) else { return error };
+        // Without the lock another process may be writing a token at this moment, and this record would be written over it.
+        if locked && let Some(record) = self.look(key) {
+            self.tried(self.parts.store.save(key, &Record { cooldown: Some(failure.to_stored()), ..record }));
+        }
+        self.accept(failure)
+    }
+
+    /// Remembers `error` in this process alone where it says nothing of the server: a file that is missing, a fault of our own. Otherwise every get
+    /// would start another refresh.
+    pub(super) fn remember_here(&self, error: Error) -> Error {
+        if !matches!(error, Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. }) {
+            return error;
+        }
+        match self.failure_of(&error, None) {
+            Some(failure) => self.accept(failure),
+            None => error,
+        }
+    }
+
+    fn failure_of(&self, error: &Error, credential: Option<&Credential>) -> Option<Failure> {
+        self.counts.mint_failures.add_one();
+        let before = self.process().memory().failure().map_or(0, Failure::failures);
+        Failure::remember(error, credential, self.now(), before.saturating_add(1))
+    }
+
+    fn accept(&self, failure: Failure) -> Error {
+        let error = failure.error();
+        let process = self.process();
+        process.warn_of_refusal(format!("no new token: {error}"));
+        process.memory().set_failure(Some(failure));
+        error
+    }
+
+    pub(super) fn look(&self, key: &SlotKey) -> Option<Record> {
+        self.tried(self.parts.store.load(key))
+    }
+
+    fn lock(&self, key: &SlotKey) -> Option<Box<dyn StoreLock>> {
+        let patience = self.time_to_wait_for_the_lock();
+        let lock = self.tried(self.parts.store.lock(key, patience))?;
+        if lock.is_none() {
+            self.process().warn(format!(
+                "another process has held the lock of the token cache at {} for {:.1} s; going on without it",
+                self.parts.store.location(),
+                patience.as_secs_f64()
+            ));
+        }
+        lock
+    }
+
+    pub(super) fn forget_in_store(&self, value: &str) -> bool {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let Ok(credential) = self.parts.credentials.current() else { return false };
+        let key = self.key(&credential);
+        let holds = |record: &Record| record.token.as_ref().is_some_and(|token| token.value.expose() == value);
+        if !self.look(&key).is_some_and(|record| holds(&record)) {
+            return false;
+        }
+        // Whoever holds the lock is about to write a newer token over this one.
+        let Some(Some(_lock)) = self.tried(self.parts.store.lock(&key, PATIENCE)) else { return false };
+        let Some(record) = self.look(&key).filter(holds) else { return false };
+        self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some()
+    }
+
+    pub(super) fn key(&self, credential: &Credential) -> SlotKey {
+        SlotKey { identity: self.parts.identity.clone(), secret: credential.client_secret.clone() }
+    }
+
+    fn tried<T>(&self, result: Result<T, StoreError>) -> Option<T> {
+        result
+            .map_err(|error| self.process().warn(format!("the token cache at {} is not used: {}", self.parts.store.location(), error)))
+            .ok()
+    }
+}

@@ -1,0 +1,170 @@
+//! `doctor`: one line per link, and the exit code of the first that is broken.
+
+use crate::support::{Scene, json, stdout, text};
+use serde_json::{Value, json as value};
+use tokenwell::emulator::{Certificate, EmulatorOptions};
+
+/// The levels in their order, as `name:level`.
+fn levels(report: &Value) -> Vec<String> {
+    let checks = report["checks"].as_array().unwrap();
+    checks.iter().map(|check| format!("{}:{}", check["name"].as_str().unwrap(), check["level"].as_str().unwrap())).collect()
+}
+
+fn advice<'a>(report: &'a Value, name: &str) -> &'a str {
+    report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()["advice"].as_str().unwrap()
+}
+
+#[test]
+fn when_all_is_well_every_link_is_ok() {
+    let scene = Scene::new();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().success().stderr(""));
+
+    assert_eq!(
+        levels(&report),
+        ["configuration:ok", "files:ok", "name:ok", "connect:ok", "TLS:ok", "clock:ok", "token:ok", "Admin API:ok"]
+    );
+    assert_eq!(report["exit_code"], 0);
+}
+
+#[test]
+fn the_text_has_one_line_for_each_link() {
+    let scene = Scene::new();
+
+    let answer = stdout(&scene.tokenwell(["doctor"]).assert().success());
+
+    assert_eq!(answer.lines().count(), 8, "{answer}");
+    assert!(answer.lines().all(|line| line.starts_with("ok    ")), "{answer}");
+    assert!(!answer.contains('\u{1b}'), "{answer}");
+}
+
+#[test]
+fn without_a_configuration_nothing_is_tried() {
+    let scene = Scene::new();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).env_remove("MONGODB_ATLAS_CLIENT_SECRET").assert().code(3).stderr(""));
+
+    assert_eq!(levels(&report)[..2], ["configuration:fail", "files:skip"]);
+    assert!(advice(&report, "configuration").contains("MONGODB_ATLAS_CLIENT_SECRET"), "{report}");
+    assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[test]
+fn a_server_that_does_not_listen_is_found_before_tls_is_tried() {
+    let scene = Scene::new();
+
+    let report = json(&scene.tokenwell(["doctor", "--json", "--base-url", "http://127.0.0.1:1"]).assert().code(5));
+
+    assert_eq!(levels(&report)[2..], ["name:ok", "connect:fail", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
+    assert!(advice(&report, "connect").contains("firewall"), "{report}");
+}
+
+#[test]
+fn a_name_without_an_address_is_found_and_the_proxys_is_the_first_one_needed() {
+    let scene = Scene::new();
+    // No label may have more than 63 characters, so that this name is looked up nowhere.
+    let proxy = format!("http://user:canary@{}.example:3128", "a".repeat(64));
+    let mut command = scene.tokenwell(["doctor", "--json", "--base-url", "https://cloud.mongodb.com"]);
+
+    let report = json(&command.env("HTTPS_PROXY", proxy).assert().code(5));
+
+    assert_eq!(levels(&report)[2..], ["name:fail", "connect:skip", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
+    let shown = report.to_string();
+    assert!(shown.contains("the proxy aaa") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_exit_code_7() {
+    let scene = Scene::with(EmulatorOptions { certificate: Some(Certificate::Loopback), ..EmulatorOptions::default() });
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(7));
+
+    assert_eq!(levels(&report)[3..6], ["connect:ok", "TLS:fail", "clock:skip"]);
+    assert!(advice(&report, "TLS").contains("TOKENWELL_CA_FILE"), "{report}");
+}
+
+#[test]
+fn a_certificate_of_a_named_authority_is_trusted() {
+    let scene = Scene::with(EmulatorOptions { certificate: Some(Certificate::Loopback), ..EmulatorOptions::default() });
+    let authority = scene.write("ca.pem", scene.emulator.ca_pem().unwrap());
+
+    let answer = stdout(&scene.tokenwell(["doctor", "--ca-file", text(&authority)]).assert().success());
+
+    assert!(answer.contains(&format!("authorities: {}", text(&authority))), "{answer}");
+}
+
+#[test]
+fn clocks_that_differ_are_a_warning() {
+    let scene = Scene::new();
+    scene
+        .emulator
+        .set_faults(value!([{"path": "/", "status": 404, "headers": {"Date": "Fri, 01 Jan 2021 00:00:00 GMT"}, "body": ""}]))
+        .unwrap();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().success());
+
+    assert_eq!(levels(&report)[5], "clock:warn");
+    assert!(advice(&report, "clock").contains("NTP"), "{report}");
+}
+
+#[test]
+fn a_rejected_secret_is_found_at_the_token() {
+    let scene = Scene::new();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).env("MONGODB_ATLAS_CLIENT_SECRET", "canary-wrong").assert().code(4));
+
+    assert_eq!(levels(&report)[6..], ["token:fail", "Admin API:skip"]);
+    assert!(!report.to_string().contains("canary"), "{report}");
+}
+
+#[test]
+fn a_refused_call_with_a_good_token_points_at_the_access_list_and_the_roles() {
+    let scene = Scene::new();
+    let body = value!({"error": 403, "errorCode": "IP_ADDRESS_NOT_ON_ACCESS_LIST", "detail": "192.0.2.1 is not allowed"});
+    scene.emulator.set_faults(value!([{"path": "/api/atlas/v2/orgs", "status": 403, "body": body}])).unwrap();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(4));
+
+    assert_eq!(levels(&report)[6..], ["token:ok", "Admin API:fail"]);
+    let advice = advice(&report, "Admin API");
+    assert!(advice.contains("IP access list") && advice.contains("roles"), "{advice}");
+    assert!(report.to_string().contains("192.0.2.1 is not allowed"), "{report}");
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_first_failure() {
+    let scene = Scene::new();
+    scene.emulator.set_faults(value!([{"path": "/api/oauth/token", "status": 429, "body": {"error": "rate_limited"}}])).unwrap();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(6));
+
+    assert_eq!(report["exit_code"], 6);
+}
+
+#[test]
+fn another_server_than_atlas_is_not_asked_for_an_admin_api() {
+    let scene = Scene::new();
+    let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
+    let mut command = scene.tokenwell(["doctor", "--json", "--token-url", &token_url]);
+
+    let report = json(&command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success());
+
+    assert_eq!(levels(&report)[6..], ["token:ok", "Admin API:skip"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_file_that_others_may_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+    let scene = Scene::new();
+    let file = scene.write("secret", DEFAULT_CLIENT_SECRET);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let arguments = ["doctor", "--json", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", text(&file)];
+
+    let report = json(&scene.tokenwell(arguments).assert().success());
+
+    assert_eq!(levels(&report)[1], "files:warn");
+    assert!(advice(&report, "files").contains("chmod 0600"), "{report}");
+}

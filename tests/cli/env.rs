@@ -1,0 +1,83 @@
+//! `env`: what each reader makes of the assignment.
+
+use crate::support::{Scene, is_token, stderr, stdout, text};
+
+const NAME: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
+
+/// The token between what must stand before and after it.
+fn inside<'a>(answer: &'a str, before: &str, after: &str) -> &'a str {
+    answer.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[test]
+fn each_reader_gets_its_own_assignment_and_nothing_else() {
+    let scene = Scene::new();
+    let cases = [
+        ("sh", format!("export {NAME}='"), "'\n"),
+        ("fish", format!("set -gx {NAME} '"), "'\n"),
+        ("powershell", format!("$Env:{NAME} = '"), "'\n"),
+        ("cmd", format!("set \"{NAME}="), "\"\n"),
+        ("dotenv", format!("{NAME}="), "\n"),
+        ("gitlab", format!("{NAME}="), "\n"),
+    ];
+
+    for (shell, before, after) in cases {
+        let answer = stdout(&scene.tokenwell(["env", "--shell", shell]).assert().success().stderr(""));
+        assert!(is_token(inside(&answer, &before, after)), "{shell}: {answer}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_posix_shell_takes_it() {
+    let scene = Scene::new();
+
+    let mut shell = scene.plain("sh");
+    let output = shell.args(["-eu", "-c", r#"assignment=$("$0" env); eval "$assignment"; printenv MONGODB_ATLAS_ACCESS_TOKEN"#]);
+    let output = output.arg(crate::support::TOKENWELL).output().unwrap();
+
+    let token = String::from_utf8(output.stdout).unwrap();
+    assert!(is_token(token.trim_end()), "{token} {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn i34_a_github_step_masks_the_token_before_it_is_anywhere_else() {
+    let scene = Scene::new();
+    let file = scene.write("github.env", "EARLIER=1\n");
+
+    let answer = stdout(&scene.tokenwell(["env", "--shell", "github"]).env("GITHUB_ENV", &file).assert().success().stderr(""));
+
+    let token = inside(&answer, "::add-mask::", "\n");
+    assert!(is_token(token), "{answer}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("EARLIER=1\n{NAME}={token}\n"));
+}
+
+#[test]
+fn i34_without_a_runner_the_mask_is_the_first_line() {
+    let scene = Scene::new();
+
+    let answer = stdout(&scene.tokenwell(["env", "--shell", "github"]).assert().success());
+
+    let lines: Vec<_> = answer.lines().collect();
+    let token = lines[0].strip_prefix("::add-mask::").unwrap();
+    assert_eq!(lines, [format!("::add-mask::{token}"), format!("{NAME}={token}")]);
+}
+
+#[test]
+fn a_runner_whose_file_is_missing_is_a_failure_that_names_it() {
+    let scene = Scene::new();
+    let file = scene.path("missing.env");
+
+    let message = stderr(&scene.tokenwell(["env", "--shell", "github"]).env("GITHUB_ENV", &file).assert().code(2));
+
+    assert!(message.contains("GITHUB_ENV") && message.contains(text(&file)), "{message}");
+}
+
+#[test]
+fn a_failure_prints_no_assignment() {
+    let scene = Scene::new();
+
+    for shell in ["sh", "github"] {
+        scene.tokenwell(["env", "--shell", shell]).env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4).stdout("");
+    }
+}

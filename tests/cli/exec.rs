@@ -1,0 +1,159 @@
+//! `exec`: the child's environment, exit code and standing.
+
+use crate::support::{Scene, TOKENWELL, is_token, stderr, stdout, text};
+use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+/// The environment of a child, as the system tells it.
+fn environment_of_a_child(command: &mut assert_cmd::Command) -> HashMap<String, String> {
+    let answer = stdout(&command.args(["--", "env", "-0"]).assert().success());
+    answer.split_terminator('\0').map(|line| line.split_once('=').unwrap()).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+#[test]
+fn the_child_has_the_token() {
+    let scene = Scene::new();
+
+    let environment = environment_of_a_child(&mut scene.tokenwell(["exec"]));
+
+    assert!(is_token(&environment["MONGODB_ATLAS_ACCESS_TOKEN"]), "{environment:?}");
+    assert_eq!(environment["TOKENWELL_EXEC_DEPTH"], "1");
+    assert_eq!(environment["MONGODB_ATLAS_BASE_URL"], scene.emulator.base_url());
+}
+
+#[test]
+fn i23_the_child_has_no_secret_by_any_name() {
+    let scene = Scene::new();
+    let file = scene.write("secret", DEFAULT_CLIENT_SECRET);
+    let mut command = scene.tokenwell(["exec"]);
+    command.env("TOKENWELL_CLIENT_ID", DEFAULT_CLIENT_ID).env("TOKENWELL_CLIENT_SECRET_FILE", &file);
+    command.env("MCLI_CLIENT_SECRET", "canary");
+
+    let environment = environment_of_a_child(&mut command);
+
+    for (name, value) in &environment {
+        assert!(!name.contains("SECRET"), "{name}");
+        assert!(!value.contains(DEFAULT_CLIENT_SECRET) && !value.contains("canary") && value != text(&file), "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn i23_the_systems_own_view_of_the_child_holds_no_secret() {
+    let scene = Scene::new();
+
+    let assert = scene.tokenwell(["exec", "--", "cat", "/proc/self/environ", "/proc/self/cmdline"]).assert().success();
+
+    let seen = stdout(&assert);
+    assert!(seen.contains("MONGODB_ATLAS_ACCESS_TOKEN=") && !seen.contains(DEFAULT_CLIENT_SECRET), "{seen}");
+}
+
+#[test]
+fn the_exit_code_is_the_childs() {
+    let scene = Scene::new();
+
+    scene.tokenwell(["exec", "--", "sh", "-c", "exit 42"]).assert().code(42).stdout("").stderr("");
+}
+
+#[test]
+fn the_child_takes_the_place_of_the_command() {
+    let scene = Scene::new();
+
+    let child = scene.plain(TOKENWELL).args(["exec", "--", "sh", "-c", "echo $$"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+
+    assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(), format!("{pid}\n"));
+}
+
+#[test]
+fn arguments_arrive_as_they_are() {
+    let scene = Scene::new();
+
+    let answer = stdout(&scene.tokenwell(["exec", "printf", "[%s]", "-v", "--help", "a b", "$HOME", ""]).assert().success());
+
+    assert_eq!(answer, "[-v][--help][a b][$HOME][]");
+}
+
+#[test]
+fn a_command_that_is_not_there_is_127() {
+    let scene = Scene::new();
+
+    for command in ["no-such-command", "./no-such-file"] {
+        let message = stderr(&scene.tokenwell(["exec", "--", command]).assert().code(127).stdout(""));
+        assert!(message.contains(command) && message.contains("PATH"), "{message}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_program_is_126() {
+    let scene = Scene::new();
+    let file = scene.write("data", "not a program");
+
+    let message = stderr(&scene.tokenwell(["exec", "--", text(&file)]).assert().code(126).stdout(""));
+
+    assert!(message.contains("cannot be started"), "{message}");
+}
+
+#[test]
+fn without_a_token_the_command_is_not_started() {
+    let scene = Scene::new();
+
+    let mut command = scene.tokenwell(["exec", "--", "sh", "-c", "echo started"]);
+
+    command.env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4).stdout("");
+}
+
+#[test]
+fn without_a_command_the_call_is_wrong() {
+    Scene::new().tokenwell(["exec"]).assert().code(2).stdout("");
+}
+
+#[test]
+fn i28_a_program_of_the_same_name_in_the_current_directory_is_not_started() {
+    let scene = Scene::new();
+    let trap = scene.write("sh", "#!/bin/sh\necho trapped\n");
+    std::fs::set_permissions(&trap, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    scene.tokenwell(["exec", "--", "sh", "-c", "echo the real one"]).assert().success().stdout("the real one\n");
+}
+
+#[test]
+fn i29_a_command_that_starts_itself_ends_after_four_levels() {
+    let scene = Scene::new();
+    let secret = scene.write("secret", DEFAULT_CLIENT_SECRET);
+    let script = scene.write(
+        "loop.sh",
+        "#!/bin/sh\necho level >> levels\nexec \"$TOKENWELL\" exec --client-id \"$ID\" --client-secret-file secret -- ./loop.sh\n",
+    );
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    let mut command = scene.tokenwell(["exec", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", text(&secret), "--", "./loop.sh"]);
+    let assert = command.env("TOKENWELL", TOKENWELL).env("ID", DEFAULT_CLIENT_ID).assert().code(8);
+
+    assert_eq!(std::fs::read_to_string(scene.path("levels")).unwrap(), "level\n".repeat(4));
+    assert!(stderr(&assert).contains("TOKENWELL_EXEC_DEPTH"), "{}", stderr(&assert));
+}
+
+#[test]
+fn i24_the_childs_core_files_are_its_own_affair() {
+    let scene = Scene::new();
+    let limits = r#"ulimit -Sc; ulimit -Hc"#;
+
+    let before = scene.plain("sh").args(["-c", limits]).output().unwrap();
+    let after = scene.plain(TOKENWELL).args(["exec", "--", "sh", "-c", limits]).output().unwrap();
+
+    assert_eq!(String::from_utf8(after.stdout).unwrap(), String::from_utf8(before.stdout).unwrap());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_child_hears_of_broken_pipes() {
+    const SIGPIPE: u64 = 1 << 12;
+    let scene = Scene::new();
+
+    let answer = stdout(&scene.tokenwell(["exec", "--", "grep", "^SigIgn:", "/proc/self/status"]).assert().success());
+
+    let ignored = u64::from_str_radix(answer.trim_start_matches("SigIgn:").trim(), 16).unwrap();
+    assert_eq!(ignored & SIGPIPE, 0, "{answer}");
+}

@@ -1,0 +1,111 @@
+//! What `-v` shows, and what nothing ever shows.
+
+use crate::support::{Scene, stderr, stdout};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+/// The secret in the forms in which it could slip out.
+fn forms(secret: &str) -> Vec<String> {
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    vec![
+        secret.to_owned(),
+        STANDARD.encode(secret),
+        STANDARD.encode(format!("{DEFAULT_CLIENT_ID}:{secret}")).trim_end_matches('=').to_owned(),
+        hex.to_uppercase(),
+        hex,
+        secret.replace('_', "%5F"),
+    ]
+}
+
+#[test]
+fn the_log_tells_of_requests_when_it_is_asked_to() {
+    let scene = Scene::new();
+
+    assert_eq!(stderr(&scene.tokenwell(["token"]).assert().success()), "");
+    let log = stderr(&scene.tokenwell(["token", "-v"]).assert().success());
+
+    assert!(log.lines().all(|line| line.starts_with("tokenwell: debug: ")), "{log}");
+    assert!(log.contains("status=200") && log.contains(scene.emulator.base_url()), "{log}");
+}
+
+#[test]
+fn a_failure_is_told_once_unless_the_log_is_asked_for() {
+    let scene = Scene::new();
+    let told = |flag: &[&'static str]| {
+        let mut command = scene.tokenwell(["token"].into_iter().chain(flag.iter().copied()));
+        let assert = command.env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4);
+        stderr(&assert).matches("invalid_client").count()
+    };
+
+    assert_eq!(told(&[]), 1);
+    assert_eq!(told(&["-v"]), 2);
+}
+
+#[test]
+fn i21_neither_secret_nor_token_is_on_standard_error_at_the_highest_verbosity() {
+    let scene = Scene::new();
+    let sink = scene.path("sink");
+    let commands: [&[&str]; 12] = [
+        &["token", "-vv"],
+        &["token", "--force-refresh", "-vv"],
+        &["header", "-vv"],
+        &["env", "-vv"],
+        &["exec", "-vv", "--", "printenv", "MONGODB_ATLAS_ACCESS_TOKEN"],
+        &["api", "GET", "/api/atlas/v2/orgs", "-vv"],
+        &["status", "-vv"],
+        &["doctor", "-vv", "--mint"],
+        &["invalidate", "-vv"],
+        &["revoke", "-vv"],
+        &["bench", "--gets", "10", "-vv"],
+        &["sink", "--once", sink.to_str().unwrap(), "-vv"],
+    ];
+    let mut tokens = Vec::new();
+    let mut seen = String::new();
+
+    for arguments in commands {
+        let assert = scene.tokenwell(arguments.iter().copied()).assert().success();
+        seen.push_str(&stderr(&assert));
+        let answer = stdout(&assert);
+        assert!(!answer.contains(DEFAULT_CLIENT_SECRET), "{arguments:?}");
+        tokens.extend(answer.split(['\n', ' ', '\'', '"']).filter(|word| crate::support::is_token(word)).map(str::to_owned));
+    }
+    tokens.push(std::fs::read_to_string(&sink).unwrap());
+
+    assert!(tokens.len() >= 6, "{}", tokens.len());
+    for canary in tokens.iter().map(String::as_str).flat_map(forms).chain(forms(DEFAULT_CLIENT_SECRET)) {
+        assert!(!seen.contains(&canary), "{canary} in {seen}");
+    }
+}
+
+#[test]
+fn i21_failures_show_no_secret_even_where_the_server_repeats_it() {
+    let scene = Scene::new();
+    let echo = format!("you sent {DEFAULT_CLIENT_SECRET} and {}", STANDARD.encode(format!("{DEFAULT_CLIENT_ID}:{DEFAULT_CLIENT_SECRET}")));
+
+    for (status, body) in [
+        (401, json!({"error": "invalid_client", "error_description": echo})),
+        (400, json!({"error": "invalid_request", "error_description": echo})),
+        (429, json!({"error": "rate_limited", "error_description": echo})),
+        (200, json!({"access_token": DEFAULT_CLIENT_SECRET, "token_type": "canary", "expires_in": 1})),
+    ] {
+        scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": status, "body": body}])).unwrap();
+        let shown = stderr(&scene.tokenwell(["token", "-vv"]).assert().failure().stdout(""));
+
+        for canary in forms(DEFAULT_CLIENT_SECRET) {
+            assert!(!shown.contains(&canary), "{status}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn i4_a_servers_words_do_not_reach_the_terminal_as_they_are() {
+    let scene = Scene::new();
+    let body = json!({"error": "invalid_client", "error_description": "red \u{1b}[31m bell \u{7} \u{202e}"});
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 401, "body": body}])).unwrap();
+
+    let shown = stderr(&scene.tokenwell(["token", "-vv"]).assert().code(4));
+
+    assert!(shown.contains("red ") && !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown}");
+}

@@ -1,0 +1,18 @@
+//! The command as its users meet it: exit codes, what is on standard output, what is not on standard error. By command.
+#![cfg(all(feature = "emulator", feature = "cli"))]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod api;
+mod cache;
+mod doctor;
+mod env;
+#[cfg(unix)]
+mod exec;
+mod help;
+mod logs;
+mod output;
+#[cfg(unix)]
+mod sink;
+mod status;
+mod support;
+mod token;

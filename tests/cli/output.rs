@@ -1,0 +1,79 @@
+//! Standard output: the answer or a failure, and nothing else.
+
+use crate::support::{Scene, stdout};
+
+/// Commands with an answer, which need no request.
+const ANSWERING: [&[&str]; 7] =
+    [&["status"], &["status", "--json"], &["completions", "bash"], &["man"], &["--help"], &["exec", "-h"], &["--version"]];
+
+#[cfg(target_os = "linux")]
+#[test]
+fn i31_a_full_disk_is_a_failure_without_a_panic() {
+    let scene = Scene::new();
+
+    for arguments in ANSWERING.iter().chain([&["token"][..], &["doctor"], &["env"], &["api", "GET", "/api/atlas/v2/orgs"]].iter()) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = scene.plain(crate::support::TOKENWELL).args(*arguments).stdout(full).output().unwrap();
+
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+        assert!(message.contains("standard output") && !message.contains("panic"), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn i31_a_reader_that_is_gone_is_a_failure_without_a_panic() {
+    let scene = Scene::new();
+
+    for arguments in ANSWERING.iter().chain([&["token"][..]].iter()) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = scene.plain(crate::support::TOKENWELL).args(*arguments).stdout(writer).output().unwrap();
+
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+        assert!(message.contains("standard output") && !message.contains("panic"), "{arguments:?}: {message}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn i31_a_closed_standard_output_is_a_failure_and_a_discarded_one_is_none() {
+    let scene = Scene::new();
+    let run = |redirection: &str| {
+        let script = format!("exec \"$0\" token {redirection}");
+        scene.plain("sh").args(["-c", &script, crate::support::TOKENWELL]).output().unwrap()
+    };
+
+    let closed = run(">&-");
+    assert_eq!(closed.status.code(), Some(1), "{closed:?}");
+    assert!(String::from_utf8(closed.stderr).unwrap().contains("standard output"));
+
+    for discarded in [">/dev/null", "1<>/dev/null", "<&- >/dev/null 2>&-"] {
+        assert_eq!(run(discarded).status.code(), Some(0), "{discarded}");
+    }
+}
+
+#[test]
+fn i31_verbosity_leaves_standard_output_as_it_is() {
+    let scene = Scene::new();
+
+    for arguments in [&["status"][..], &["completions", "zsh"], &["man", "exec"], &["status", "--json"]] {
+        let quiet = stdout(&scene.tokenwell(arguments.iter().copied()).assert().success());
+        let loud = stdout(&scene.tokenwell(arguments.iter().copied().chain(["-vvv"])).assert().success());
+
+        assert_eq!(loud, quiet, "{arguments:?}");
+    }
+    let loud = scene.tokenwell(["-vv", "token"]).assert().success();
+    assert!(crate::support::is_token(stdout(&loud).trim_end()));
+}
+
+#[test]
+fn nothing_is_decorated() {
+    let scene = Scene::new();
+
+    for arguments in [&["status"][..], &["doctor"], &["--help"], &["token", "--nonsense"]] {
+        let output = scene.tokenwell(arguments.iter().copied()).env("TERM", "xterm").output().unwrap();
+        assert!(!output.stdout.contains(&0x1b) && !output.stderr.contains(&0x1b), "{arguments:?}");
+    }
+}

@@ -1,0 +1,237 @@
+//! `sink`: the file is whole at every moment, private, and kept fresh.
+
+use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, stderr, text, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::Instant;
+use tokenwell::emulator::EmulatorOptions;
+
+/// A running sink, which ends with the test.
+struct Sink {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Sink {
+    fn start(scene: &Scene, arguments: &[&str]) -> Self {
+        Self::patient(scene, arguments, 1000)
+    }
+
+    /// One that waits for a token for `timeout_ms`.
+    fn patient(scene: &Scene, arguments: &[&str], timeout_ms: u32) -> Self {
+        let log = scene.path(&format!("log-{}", arguments.join("-").replace('/', "-")));
+        let mut command = scene.plain(TOKENWELL);
+        command.arg("sink").args(arguments).env("TOKENWELL_TIMEOUT_MS", timeout_ms.to_string());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        Self { child, log }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the sink does not end");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn short_lived() -> Scene {
+    Scene::with(EmulatorOptions { token_lifetime_s: 3, ..EmulatorOptions::default() })
+}
+
+fn content(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn other_than(path: &Path, known: &str) -> Option<String> {
+    content(path).filter(|content| content != known)
+}
+
+#[test]
+fn once_writes_the_token_and_nothing_else() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+
+    scene.tokenwell(["sink", "--once", text(&file)]).assert().success().stdout("").stderr("");
+
+    assert!(is_token(&content(&file).unwrap()));
+}
+
+#[test]
+fn each_format_can_be_written() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+
+    scene.tokenwell(["sink", "--once", "--format", "header", text(&file)]).assert().success();
+    let header = content(&file).unwrap();
+    assert!(is_token(header.strip_prefix("Authorization: Bearer ").unwrap().trim_end()), "{header}");
+
+    scene.tokenwell(["sink", "--once", "--format", "json", text(&file)]).assert().success();
+    let object: serde_json::Value = serde_json::from_str(&content(&file).unwrap()).unwrap();
+    assert!(is_token(object["access_token"].as_str().unwrap()) && object["expires_at"].is_string() && object["expires_in"].is_null());
+}
+
+#[test]
+fn i10_the_mode_is_the_one_that_was_asked_for_whatever_the_umask() {
+    let scene = Scene::new();
+
+    for (mode, wanted) in [("0600", 0o600), ("0640", 0o640), ("0444", 0o444)] {
+        for umask in ["000", "022", "077"] {
+            let file = scene.path(&format!("{mode}-{umask}"));
+            let script = format!("umask {umask}; exec \"$0\" sink --once --mode {mode} \"$1\"");
+            let status = scene.plain("sh").args(["-c", &script, TOKENWELL]).arg(&file).status().unwrap();
+
+            assert!(status.success());
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, wanted, "{mode} under {umask}");
+        }
+    }
+}
+
+#[test]
+fn i10_what_is_no_regular_file_is_refused_and_left_alone() {
+    let scene = Scene::new();
+    let target = scene.write("target", "precious");
+    let link = scene.path("link");
+    symlink(&target, &link).unwrap();
+    let dangling = scene.path("dangling");
+    symlink(scene.path("nowhere"), &dangling).unwrap();
+    let directory = scene.path("directory");
+    std::fs::create_dir(&directory).unwrap();
+
+    for path in [&link, &dangling, &directory] {
+        let assert = scene.tokenwell(["sink", "--once", text(path)]).assert().code(8);
+        assert!(stderr(&assert).contains(text(path)), "{}", stderr(&assert));
+    }
+
+    assert_eq!(content(&target).unwrap(), "precious");
+    assert!(!scene.path("nowhere").exists());
+    assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_a_wrong_call() {
+    let scene = Scene::new();
+
+    let assert = scene.tokenwell(["sink", text(&scene.path("missing/token"))]).assert().code(2);
+
+    assert!(stderr(&assert).contains("missing/token"), "{}", stderr(&assert));
+}
+
+#[test]
+fn the_file_is_replaced_as_a_whole_before_the_token_ends() {
+    let scene = short_lived();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+
+    let first = until("the first token", || content(&file));
+    let inode = file.metadata().unwrap().ino();
+    let second = until("the second token", || other_than(&file, &first));
+
+    assert!(is_token(&first) && is_token(&second));
+    assert_ne!(file.metadata().unwrap().ino(), inode, "the file was written in place");
+    assert_eq!(
+        std::fs::read_dir(file.parent().unwrap()).unwrap().filter(|entry| text(&entry.as_ref().unwrap().path()).ends_with(".temp")).count(),
+        0
+    );
+    sink.signal(Signal::SIGTERM);
+    assert!(sink.end().success());
+}
+
+#[test]
+fn it_survives_failures_keeps_the_file_and_goes_on() {
+    let scene = short_lived();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+    let first = until("the first token", || content(&file));
+    assert!(is_token(&first));
+
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
+    until("a failed refresh", || sink.log().contains("the next attempt is in").then_some(()));
+    let first = content(&file).filter(|content| is_token(content)).unwrap();
+    scene.emulator.set_faults(json!([])).unwrap();
+    let second = until("a token after the failure", || other_than(&file, &first));
+
+    assert!(is_token(&second));
+    sink.signal(Signal::SIGINT);
+    assert!(sink.end().success());
+    let log = sink.log();
+    assert!(log.contains("503"), "{log}");
+    assert!(!log.contains(&first) && !log.contains(&second), "{log}");
+}
+
+#[test]
+fn the_file_stays_at_the_end_unless_it_is_to_be_removed() {
+    let scene = Scene::new();
+    let (kept, removed) = (scene.path("kept"), scene.path("removed"));
+    let mut sinks = [Sink::start(&scene, &[text(&kept)]), Sink::start(&scene, &["--remove-on-exit", text(&removed)])];
+    for path in [&kept, &removed] {
+        until("the token", || content(path));
+    }
+
+    for sink in &mut sinks {
+        sink.signal(Signal::SIGTERM);
+        assert!(sink.end().success());
+    }
+
+    assert!(kept.exists() && !removed.exists());
+}
+
+#[test]
+fn a_signal_ends_it_while_the_first_token_is_awaited() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "delay_ms": 600_000, "then_serve": true}])).unwrap();
+    let mut sink = Sink::patient(&scene, &[text(&file)], 600_000);
+    until("the token request", || (scene.emulator.counters().token_requests > 0).then_some(()));
+
+    sink.signal(Signal::SIGTERM);
+
+    assert!(sink.end().success());
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_rejected_secret_ends_it_at_the_start() {
+    let scene = Scene::new();
+
+    let mut command = scene.tokenwell(["sink", text(&scene.path("token"))]);
+
+    command.env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4).stdout("");
+}
+
+#[test]
+fn a_server_that_is_late_is_waited_for() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+    until("a failed refresh", || sink.log().contains("the next attempt is in").then_some(()));
+
+    scene.emulator.set_faults(json!([])).unwrap();
+
+    until("the token", || content(&file));
+    sink.signal(Signal::SIGTERM);
+    assert!(sink.end().success());
+}

@@ -1,0 +1,68 @@
+//! `status`: tells, and asks nobody.
+
+use crate::support::{Scene, json, stdout};
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+#[test]
+fn it_tells_who_asks_whom_and_sends_nothing() {
+    let scene = Scene::new();
+
+    let assert = scene.tokenwell(["status"]).assert().success().stderr("");
+
+    let answer = stdout(&assert);
+    let endpoint = format!("{}/api/oauth/token", scene.emulator.base_url());
+    for part in [DEFAULT_CLIENT_ID, endpoint.as_str(), "client_secret_basic_raw", "none in the cache"] {
+        assert!(answer.contains(part), "{part} in {answer}");
+    }
+    assert!(!answer.contains(DEFAULT_CLIENT_SECRET), "{answer}");
+    assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[test]
+fn json_holds_the_same() {
+    let scene = Scene::new();
+
+    let answer = json(&scene.tokenwell(["status", "--json"]).assert().success());
+
+    assert_eq!(answer["client_id"], DEFAULT_CLIENT_ID);
+    assert_eq!(answer["admin_api"], scene.emulator.base_url());
+    assert_eq!(answer["auth_method"], "client_secret_basic_raw");
+    assert!(answer["token"].is_null() && answer["cooldown"].is_null() && answer["proxy"].is_null(), "{answer}");
+}
+
+#[test]
+fn i9_the_proxy_is_named_without_its_password() {
+    let scene = Scene::new();
+    let mut command = scene.tokenwell(["status", "--json", "--base-url", "https://cloud.mongodb.com"]);
+
+    let answer = json(&command.env("HTTPS_PROXY", "http://user:canary@proxy.example:3128").assert().success());
+
+    assert_eq!(answer["proxy"], "http://proxy.example:3128");
+    assert!(!answer.to_string().contains("canary"), "{answer}");
+}
+
+#[test]
+fn the_authorities_in_use_are_named() {
+    let scene = Scene::new();
+    let authorities = |variable: Option<&str>| {
+        let mut command = scene.tokenwell(["status", "--json", "--base-url", "https://cloud.mongodb.com"]);
+        command.envs(variable.map(|path| ("SSL_CERT_FILE", path)));
+        json(&command.assert().success())["authorities"].as_str().unwrap().to_owned()
+    };
+
+    assert_eq!(authorities(None), "the system's");
+    assert!(authorities(Some("/somewhere/ca.pem")).starts_with("/somewhere/ca.pem"));
+}
+
+#[test]
+fn another_server_than_atlas_has_neither_admin_api_nor_revocation() {
+    let scene = Scene::new();
+    let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
+    let mut command = scene.tokenwell(["status", "--json", "--token-url", &token_url, "--scope", "read write"]);
+
+    let answer = json(&command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success());
+
+    assert_eq!(answer["token_endpoint"], token_url);
+    assert_eq!((answer["auth_method"].as_str(), answer["scope"].as_str()), (Some("client_secret_basic"), Some("read write")));
+    assert!(answer["admin_api"].is_null() && answer["revocation_endpoint"].is_null(), "{answer}");
+}

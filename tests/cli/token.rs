@@ -1,0 +1,181 @@
+//! `token` and `header`.
+
+use crate::support::{Scene, is_token, json, stderr, stdout, text};
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+#[test]
+fn the_token_is_all_there_is_on_standard_output() {
+    let scene = Scene::new();
+
+    let assert = scene.tokenwell(["token"]).assert().success().stderr("");
+
+    let answer = stdout(&assert);
+    assert!(is_token(answer.strip_suffix('\n').unwrap()), "{answer}");
+}
+
+#[test]
+fn each_format_carries_the_token() {
+    let scene = Scene::new();
+
+    let header = stdout(&scene.tokenwell(["token", "--format", "header"]).assert().success());
+    let curl = stdout(&scene.tokenwell(["token", "--format", "curl"]).assert().success());
+    let short = stdout(&scene.tokenwell(["header"]).assert().success());
+
+    for line in [header, short] {
+        assert!(is_token(line.strip_prefix("Authorization: Bearer ").unwrap().strip_suffix('\n').unwrap()), "{line}");
+    }
+    assert!(is_token(curl.strip_prefix("header = \"Authorization: Bearer ").unwrap().strip_suffix("\"\n").unwrap()), "{curl}");
+}
+
+#[test]
+fn i17_json_tells_the_life_that_is_left_and_its_end_in_utc() {
+    let scene = Scene::new();
+
+    let answer = json(&scene.tokenwell(["token", "--format", "json"]).assert().success());
+
+    assert!(is_token(answer["access_token"].as_str().unwrap()));
+    assert_eq!(answer["token_type"], "Bearer");
+    let left = answer["expires_in"].as_u64().unwrap();
+    assert!((3000..3600).contains(&left), "{left}: a whole second less than the lifetime, since some of it is over");
+    let end = answer["expires_at"].as_str().unwrap();
+    assert!(end.len() == "2026-01-01T00:00:00Z".len() && end.ends_with('Z'), "{end}");
+}
+
+#[test]
+fn without_a_credential_the_message_names_where_it_looked() {
+    let scene = Scene::new();
+
+    let assert = scene
+        .tokenwell(["token"])
+        .env_remove("MONGODB_ATLAS_CLIENT_ID")
+        .env_remove("MONGODB_ATLAS_CLIENT_SECRET")
+        .assert()
+        .code(3)
+        .stdout("");
+
+    let message = stderr(&assert);
+    assert!(message.starts_with("tokenwell: ") && message.contains("MONGODB_ATLAS_CLIENT_ID"), "{message}");
+    assert!(message.contains("\n  hint: "), "{message}");
+}
+
+#[test]
+fn a_rejected_secret_is_exit_code_4() {
+    let scene = Scene::new();
+
+    let assert = scene.tokenwell(["token"]).env("MONGODB_ATLAS_CLIENT_SECRET", "canary-wrong").assert().code(4).stdout("");
+
+    let message = stderr(&assert);
+    assert!(message.contains("invalid_client") && !message.contains("canary"), "{message}");
+}
+
+#[test]
+fn a_swapped_pair_is_pointed_out_once_it_was_rejected() {
+    let scene = Scene::new();
+
+    let assert = scene
+        .tokenwell(["token"])
+        .env("MONGODB_ATLAS_CLIENT_ID", DEFAULT_CLIENT_SECRET)
+        .env("MONGODB_ATLAS_CLIENT_SECRET", DEFAULT_CLIENT_ID)
+        .assert()
+        .code(4);
+
+    assert!(stderr(&assert).contains("look swapped"), "{}", stderr(&assert));
+}
+
+#[test]
+fn a_limited_client_is_exit_code_6_and_says_when_to_come_back() {
+    let scene = Scene::new();
+    scene
+        .emulator
+        .set_faults(serde_json::json!([{"path": "/api/oauth/token", "status": 429, "headers": {"Retry-After": "30"},
+            "body": {"error": "rate_limited", "error_description": "slow down"}}]))
+        .unwrap();
+
+    let message = stderr(&scene.tokenwell(["token"]).assert().code(6).stdout(""));
+
+    assert!(message.contains("slow down") && message.contains("next attempt: in 3"), "{message}");
+}
+
+#[test]
+fn more_life_than_the_servers_tokens_have_is_a_wrong_call() {
+    let scene = Scene::new();
+
+    let message = stderr(&scene.tokenwell(["token", "--min-ttl", "2h"]).assert().code(2).stdout(""));
+
+    assert!(message.contains("min_ttl") && message.contains("3600 s"), "{message}");
+}
+
+#[test]
+fn no_token_in_time_is_exit_code_9() {
+    let scene = Scene::new();
+    scene.emulator.set_faults(serde_json::json!([{"path": "/api/oauth/token", "delay_ms": 60_000, "then_serve": true}])).unwrap();
+
+    scene.tokenwell(["token", "--timeout", "200ms"]).assert().code(9).stdout("");
+}
+
+#[test]
+fn the_secret_comes_from_standard_input() {
+    let scene = Scene::new();
+
+    let assert = scene
+        .tokenwell(["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"])
+        .env_remove("MONGODB_ATLAS_CLIENT_SECRET")
+        .write_stdin(format!("{DEFAULT_CLIENT_SECRET}\r\n"))
+        .assert()
+        .success();
+
+    assert!(is_token(stdout(&assert).trim_end()));
+}
+
+#[test]
+fn nothing_on_standard_input_is_no_secret() {
+    let scene = Scene::new();
+
+    for nothing in ["", "\n", "\r\n\n"] {
+        let assert =
+            scene.tokenwell(["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"]).write_stdin(nothing).assert().code(3);
+        assert!(stderr(&assert).contains("it is empty"), "{}", stderr(&assert));
+    }
+}
+
+#[test]
+fn the_secret_comes_from_a_file() {
+    let scene = Scene::new();
+    let file = scene.write("secret", &format!("{DEFAULT_CLIENT_SECRET}\n"));
+
+    scene
+        .tokenwell(["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", text(&file)])
+        .env_remove("MONGODB_ATLAS_CLIENT_SECRET")
+        .assert()
+        .success();
+}
+
+#[test]
+fn i22_a_secret_is_no_argument() {
+    let scene = Scene::new();
+
+    for flag in ["--client-secret", "--secret", "--token", "--password"] {
+        scene.tokenwell(["token", flag, "canary"]).assert().code(2).stdout("");
+    }
+}
+
+#[test]
+fn i7_a_redirect_is_refused_with_exit_code_8() {
+    let scene = Scene::new();
+    scene
+        .emulator
+        .set_faults(serde_json::json!([{"path": "/api/oauth/token", "redirect": "https://elsewhere.example/", "redirect_status": 307}]))
+        .unwrap();
+
+    scene.tokenwell(["token"]).assert().code(8).stdout("");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_exit_code_5() {
+    let scene = Scene::new();
+
+    // Nothing listens on the port of tcpmux.
+    let mut command = scene.tokenwell(["token", "--base-url", "http://127.0.0.1:1"]);
+
+    command.env("TOKENWELL_TIMEOUT_MS", "500").assert().code(5).stdout("");
+}

@@ -1,0 +1,42 @@
+#!/bin/sh
+# The README's "hello token" of each language, copied out of it and run in an empty folder by a user who has read nothing else.
+set -u
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+emulator=
+trap '[ -z "$emulator" ] || kill "$emulator" 2>/dev/null; rm -rf "$work"' EXIT
+unset TOKENWELL_LIBRARY TOKENWELL_BIN PKG_CONFIG_PATH LD_LIBRARY_PATH PYTHONPATH
+export HOME="$work/home" XDG_CACHE_HOME="$work/cache" XDG_CONFIG_HOME="$work/config"
+# Go and npm keep what they fetched below HOME: a home of its own must not cost a second download.
+export GOPATH="${GOPATH:-$work/go}" GOFLAGS="${GOFLAGS:-} -modcacherw" npm_config_cache="${npm_config_cache:-$work/npm}" npm_config_update_notifier=false
+mkdir -p "$HOME"
+
+. "$DIST/env"
+tokenwell emulator >"$work/emulator.env" &
+emulator=$!
+until [ -s "$work/emulator.env" ]; do sleep 0.1; done
+set -a
+. "$work/emulator.env"
+set +a
+
+passed=0 failed=0
+for language in Shell Python C Go Node; do
+    mkdir "$work/$language"
+    # The first block of code after the language's name.
+    awk -v name="**$language**" '$0 == name { found = 1 } found && /^```$/ { exit } inside { print } found && /^```sh$/ { inside = 1 }' README.md >"$work/$language.sh"
+    output=$(cd "$work/$language" && sh -e "$work/$language.sh" 2>"$work/complaints")
+    code=$?
+    case $code:$(printf '%s' "$output" | tail -n 1) in
+        "0:Bearer ey"* | "0:ey"*)
+            passed=$((passed + 1))
+            echo "ok README, hello token in $language"
+            ;;
+        *)
+            failed=$((failed + 1))
+            echo "FAILED README, hello token in $language: exit code $code"
+            cat "$work/$language.sh" "$work/complaints"
+            ;;
+    esac
+done
+echo "readme: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
