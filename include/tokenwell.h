@@ -204,7 +204,8 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out,
 //
 // The names: client_id, client_secret, client_secret_file, base_url, token_url, revocation_url, auth_method (client_secret_basic_raw,
 // client_secret_basic or client_secret_post), scope, audience, resource, timeout_ms (1 to 600000: the time of one refresh and
-// the default deadline of a caller), ca_file (PEM), manual_clock_ms (milliseconds since the Unix epoch; for tests).
+// the default deadline of a caller), ca_file (PEM), profile (of a file; only where the environment is read), cache (on or off), cache_dir,
+// cache_unsafe (on or off), manual_clock_ms (milliseconds since the Unix epoch; for tests).
 //
 // `config`, `name` and `value` must not be NULL. `name_len` and `value_len` count bytes without a terminating NUL. Both texts are copied; a secret is kept
 // in memory that is wiped. `error` as for `tokenwell_config_new`. Errors: INVALID_ARGUMENT for an unknown name or a value that cannot be used, REFUSED for a
@@ -219,7 +220,8 @@ tokenwell_status tokenwell_config_set(tokenwell_config *config,
                                       size_t value_len,
                                       tokenwell_error **error);
 
-// Lets what is not set come from the environment: TOKENWELL_*, then MONGODB_ATLAS_*, then MCLI_*. It is read when a client is made.
+// Lets what is not set come from the environment (TOKENWELL_*, then MONGODB_ATLAS_*, then MCLI_*), and below it from a profile in
+// tokenwell/config.toml or of the Atlas CLI. They are read when a client is made.
 //
 // `config` must not be NULL. `error` as for `tokenwell_config_new`. Errors: INVALID_ARGUMENT. Since 0.1.
 //

@@ -140,6 +140,15 @@ pub enum Error {
         hint: String,
     },
 
+    /// There is no credential in any of the places where one may be.
+    #[error("there is no client id and secret; looked at: {}", .looked_at.join("; "))]
+    NoCredential {
+        /// Each place that was looked at, in order, and what was found there; never a value.
+        looked_at: Vec<String>,
+        /// The way out.
+        hint: String,
+    },
+
     /// The authorization server rejected the client; trying again cannot help.
     #[error("{server} rejected the client: {code}{}", described(.description))]
     CredentialRejected {
@@ -274,7 +283,7 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::InvalidArgument { .. } => Status::InvalidArgument,
-            Self::NotConfigured { .. } => Status::NotConfigured,
+            Self::NotConfigured { .. } | Self::NoCredential { .. } => Status::NotConfigured,
             Self::CredentialRejected { .. } => Status::CredentialRejected,
             Self::TokenLimit { .. } => Status::TokenLimit,
             Self::RateLimited { .. } => Status::RateLimited,
@@ -294,7 +303,10 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::InvalidArgument { hint, .. } | Self::NotConfigured { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
+            Self::InvalidArgument { hint, .. }
+            | Self::NotConfigured { hint, .. }
+            | Self::NoCredential { hint, .. }
+            | Self::Refused { hint, .. } => hint.clone(),
             Self::CredentialRejected { code, .. } if code == "invalid_client" => {
                 "Check that the client id and secret belong together, that the secret has not expired or been \
                  deleted, and that the account lives on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate)."
@@ -324,6 +336,17 @@ impl Error {
             Self::Closed => "Make a new client; a closed one hands out nothing.".to_owned(),
             Self::Internal { .. } => "This is a bug in tokenwell: please report it with this message.".to_owned(),
             Self::Cooldown { original, .. } => original.hint(),
+        }
+    }
+
+    /// Where a credential was looked for in vain and what was found there, in order: one line for each place. Empty for other errors.
+    ///
+    /// The message has the same in one line, for logs.
+    #[must_use]
+    pub fn looked_at(&self) -> &[String] {
+        match self {
+            Self::NoCredential { looked_at, .. } => looked_at,
+            _ => &[],
         }
     }
 

@@ -7,9 +7,10 @@ mod directory;
 pub(crate) use directory::{Directory, attributes};
 
 use crate::clock::Moment;
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 use std::time::SystemTime;
 
@@ -108,4 +109,142 @@ pub(crate) enum Kind {
     Directory,
     /// Something else, in words.
     Other(&'static str),
+}
+
+/// A function from a variable's name to its value.
+pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The folder where a user's programs keep their settings, each in a folder of its own; `Err` says which variable is missing.
+#[cfg(unix)]
+pub(crate) fn settings_folder(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    // A relative path would be looked up wherever the program happens to be started: the XDG rules say to ignore it.
+    let absolute = |name| variables(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if let Some(folder) = absolute("XDG_CONFIG_HOME") {
+        return Ok(folder);
+    }
+    let below_home = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
+    absolute("HOME").map(|home| home.join(below_home)).ok_or("neither XDG_CONFIG_HOME nor HOME names an absolute path")
+}
+
+/// The folder where a user's programs keep their settings, each in a folder of its own; `Err` says which variable is missing.
+#[cfg(not(unix))]
+pub(crate) fn settings_folder(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    variables("APPDATA").map(PathBuf::from).filter(|path| path.is_absolute()).ok_or("APPDATA names no absolute path")
+}
+
+/// As [`settings_folder`], for programs written in Go: on macOS they do not look at `XDG_CONFIG_HOME`.
+pub(crate) fn settings_folder_of_go(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    settings_folder(&|name| if cfg!(target_os = "macos") && name == "XDG_CONFIG_HOME" { None } else { variables(name) })
+}
+
+/// Who else than this user can get at a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exposure {
+    /// The number of the user who owns it, if that is neither this one nor the administrator.
+    pub(crate) stranger: Option<u32>,
+    /// Whether others than its owner may read it.
+    pub(crate) readable: bool,
+    /// Whether others than its owner may write to it.
+    pub(crate) writable: bool,
+}
+
+#[cfg(unix)]
+pub(crate) fn exposure(metadata: &Metadata) -> Exposure {
+    use std::os::unix::fs::MetadataExt;
+
+    exposure_of(metadata.uid(), metadata.mode(), nix::unistd::geteuid().as_raw())
+}
+
+#[cfg(unix)]
+fn exposure_of(owner: u32, mode: u32, this_user: u32) -> Exposure {
+    let stranger = (owner != this_user && owner != 0).then_some(owner);
+    Exposure { stranger, readable: mode & 0o044 != 0, writable: mode & 0o022 != 0 }
+}
+
+/// The folders of a user are closed to others by their access lists, which programs do not set one by one.
+#[cfg(not(unix))]
+pub(crate) fn exposure(_metadata: &Metadata) -> Exposure {
+    Exposure { stranger: None, readable: false, writable: false }
+}
+
+/// A path as one word of a command.
+pub(crate) fn quoted(path: &str) -> String {
+    if cfg!(unix) { format!("'{}'", path.replace('\'', r"'\''")) } else { format!("\"{path}\"") }
+}
+
+/// How to make it private again, as a command.
+pub(crate) fn closing_command(path: &str, mode: &str) -> String {
+    let path = quoted(path);
+    if cfg!(unix) { format!("chmod {mode} {path}") } else { format!("icacls {path} /inheritance:r /grant:r \"%USERNAME%\":F") }
+}
+
+/// Makes a file for writing that nobody else may open; an error if there is one already.
+#[cfg(feature = "cli")]
+pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes a folder that nobody else may open, and those above it where they are missing.
+#[cfg(feature = "cli")]
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Sees that what was renamed in this folder is there after a power failure, where the system lets a folder be told so.
+#[cfg(feature = "cli")]
+pub(crate) fn settle_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_the_owner_and_the_administrator_are_no_strangers() {
+        let table = [
+            (1000, 0o600, 1000, None, false, false),
+            (0, 0o600, 1000, None, false, false),
+            (1001, 0o600, 1000, Some(1001), false, false),
+            (1000, 0o600, 0, Some(1000), false, false),
+            (1000, 0o640, 1000, None, true, false),
+            (1000, 0o604, 1000, None, true, false),
+            (1000, 0o620, 1000, None, false, true),
+            (1000, 0o602, 1000, None, false, true),
+            (1000, 0o711, 1000, None, false, false),
+        ];
+        for (owner, mode, this_user, stranger, readable, writable) in table {
+            let exposure = exposure_of(owner, 0o100_000 | mode, this_user);
+            assert_eq!(exposure, Exposure { stranger, readable, writable }, "{owner} {mode:o} {this_user}");
+        }
+    }
+
+    #[test]
+    fn the_settings_folder_is_that_of_xdg_else_below_home_and_never_relative() {
+        let folder = |xdg: Option<&str>, home: Option<&str>| {
+            settings_folder(&|name| match name {
+                "XDG_CONFIG_HOME" => xdg.map(OsString::from),
+                "HOME" => home.map(OsString::from),
+                _ => None,
+            })
+        };
+        let below_home = if cfg!(target_os = "macos") { "/home/x/Library/Application Support" } else { "/home/x/.config" };
+
+        assert_eq!(folder(Some("/xdg"), Some("/home/x")), Ok(PathBuf::from("/xdg")));
+        for ignored in [None, Some(""), Some("relative")] {
+            assert_eq!(folder(ignored, Some("/home/x")), Ok(PathBuf::from(below_home)));
+            assert!(folder(ignored, Some("here")).unwrap_err().contains("HOME"));
+            assert!(folder(ignored, None).is_err());
+        }
+    }
 }

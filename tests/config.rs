@@ -38,6 +38,16 @@ fn assert_has(text: &str, parts: &[&str]) {
     }
 }
 
+#[test]
+fn the_page_about_configuration_has_every_setting_as_it_is() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
+    for setting in settings() {
+        let variables = setting.variables().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let variables = if variables.is_empty() { "never read from the environment".to_owned() } else { variables };
+        assert_has(&page, &[&format!("\n| `{}` | {variables} | {} |\n", setting.name(), setting.about())]);
+    }
+}
+
 mod defaults {
     use super::*;
 
@@ -53,6 +63,7 @@ mod defaults {
         assert_eq!(config.timeout(), Duration::from_secs(30));
         assert_eq!((config.scope(), config.audience(), config.resource()), (None, None, None));
         assert_eq!((config.ca_file(), config.manual_clock_ms()), (None, None));
+        assert_eq!((config.cache(), config.cache_dir(), config.cache_unsafe()), (true, None, false));
     }
 
     #[test]
@@ -76,6 +87,9 @@ mod defaults {
             .resource("urn:example:api")
             .timeout(Duration::from_micros(1500))
             .ca_file("/etc/ca.pem")
+            .cache(false)
+            .cache_dir("/var/cache/tokens")
+            .cache_unsafe(true)
             .manual_clock(1_700_000_000_000)
             .build()
             .unwrap();
@@ -88,6 +102,7 @@ mod defaults {
         assert_eq!(config.resource(), Some("urn:example:api"));
         assert_eq!(config.timeout(), Duration::from_millis(2));
         assert_eq!(config.ca_file().unwrap().to_str(), Some("/etc/ca.pem"));
+        assert_eq!((config.cache(), config.cache_dir().unwrap().to_str(), config.cache_unsafe()), (false, Some("/var/cache/tokens"), true));
         assert_eq!(config.manual_clock_ms(), Some(1_700_000_000_000));
     }
 
@@ -105,6 +120,9 @@ mod defaults {
             ("resource", "https://api.example.com/"),
             ("timeout_ms", "1500"),
             ("ca_file", "ca.pem"),
+            ("cache", "off"),
+            ("cache_dir", "/cache"),
+            ("cache_unsafe", "on"),
             ("manual_clock_ms", "5"),
         ] {
             by_name.set(name, value.as_bytes()).unwrap();
@@ -118,6 +136,9 @@ mod defaults {
             .resource("https://api.example.com/")
             .timeout(Duration::from_millis(1500))
             .ca_file("ca.pem")
+            .cache(false)
+            .cache_dir("/cache")
+            .cache_unsafe(true)
             .manual_clock(5);
 
         assert_eq!(format!("{:?}", by_name.build().unwrap()), format!("{:?}", by_method.build().unwrap()));
@@ -153,6 +174,13 @@ mod values {
             ("timeout_ms", "600000"),
             ("timeout_ms", "0005"),
             ("ca_file", "relative/ca.pem"),
+            ("profile", "staging-2_a.b"),
+            ("cache", "on"),
+            ("cache", "OFF"),
+            ("cache", "0"),
+            ("cache", "false"),
+            ("cache_dir", "/var/cache/tokens"),
+            ("cache_unsafe", "1"),
             ("manual_clock_ms", "0"),
             ("manual_clock_ms", "253402300799999"),
         ];
@@ -204,6 +232,15 @@ mod values {
             ("manual_clock_ms", b"253402300800000", "whole number"),
             ("manual_clock_ms", b"18446744073709551616", "whole number"),
             ("ca_file", b"a\nb", "newline"),
+            ("profile", b"../etc", "begins with a `.`"),
+            ("profile", b"a/b", "`/`"),
+            ("profile", b"a b", "space"),
+            ("profile", "\u{e4}".as_bytes(), "outside ASCII"),
+            ("profile", &[b'a'; 65], "longer than 64"),
+            ("cache", b"maybe", "neither `on` nor `off`"),
+            ("cache_unsafe", b"2", "neither `on` nor `off`"),
+            ("cache_dir", b"a\0b", "NUL"),
+            ("cache_dir", b"relative/folder", "not an absolute path"),
         ];
         for (name, value, part) in table {
             let error = set(name, value).unwrap_err();
@@ -363,6 +400,9 @@ mod environment {
             ("TOKENWELL_RESOURCE", "urn:example:api"),
             ("TOKENWELL_TIMEOUT_MS", "1234"),
             ("TOKENWELL_CA_FILE", "/ca.pem"),
+            ("TOKENWELL_CACHE", "off"),
+            ("TOKENWELL_CACHE_DIR", "/cache"),
+            ("TOKENWELL_CACHE_UNSAFE", "1"),
             ("TOKENWELL_MANUAL_CLOCK_MS", "1"),
             ("MONGODB_ATLAS_BASE_URL", "https://cloud.mongodbgov.com"),
         ])
@@ -375,6 +415,7 @@ mod environment {
         assert_eq!((config.scope(), config.audience(), config.resource()), (Some("read"), Some("aud"), Some("urn:example:api")));
         assert_eq!(config.timeout(), Duration::from_millis(1234));
         assert_eq!(config.ca_file().unwrap().to_str(), Some("/ca.pem"));
+        assert_eq!((config.cache(), config.cache_dir().unwrap().to_str(), config.cache_unsafe()), (false, Some("/cache"), true));
         assert_eq!(config.manual_clock_ms(), None, "a stray variable must not stop the clock");
     }
 
@@ -421,18 +462,15 @@ mod environment {
 
         let message = builder.build().unwrap_err().to_string();
         let order = [
-            "client_id (not set)",
-            "client_secret (not set)",
-            "client_secret_file (not set)",
-            "TOKENWELL_CLIENT_ID (not set)",
-            "TOKENWELL_CLIENT_SECRET (not set)",
-            "TOKENWELL_CLIENT_SECRET_FILE (not set)",
-            "MONGODB_ATLAS_CLIENT_ID (empty)",
-            "MONGODB_ATLAS_CLIENT_SECRET (not set)",
-            "MCLI_CLIENT_ID (not set)",
-            "MCLI_CLIENT_SECRET (not set)",
+            "options client_id (not set), client_secret (not set), client_secret_file (not set)",
+            "environment variables TOKENWELL_CLIENT_ID (not set), TOKENWELL_CLIENT_SECRET (not set), TOKENWELL_CLIENT_SECRET_FILE (not set)",
+            "environment variables MONGODB_ATLAS_CLIENT_ID (empty), MONGODB_ATLAS_CLIENT_SECRET (not set)",
+            "environment variables MCLI_CLIENT_ID (not set), MCLI_CLIENT_SECRET (not set)",
+            "profile default of tokenwell: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
+            "profile default of the Atlas CLI: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
         ];
-        assert!(message.contains(&order.join(", ")), "{message}");
+        assert_eq!(builder.build().unwrap_err().looked_at(), order);
+        assert!(message.contains(&order.join("; ")), "{message}");
         assert!(!not_configured(&builder).contains("API key"));
     }
 

@@ -1,8 +1,10 @@
 //! Options given in code, by method or by name.
 
 use super::environment::Environment;
+use super::keyring::{self, Keyring};
+use super::profiles;
 use super::setting::{Key, Setting, by_name, settings};
-use super::sources::{Circumstances, Entry, Found, Source, resolve};
+use super::sources::{Circumstances, Entry, Found, Origin, Source, resolve};
 use super::{ClientAuthentication, Config};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -25,6 +27,8 @@ pub struct ConfigBuilder {
     /// What was wrong with values given by the methods that can be chained.
     rejected: BTreeMap<Key, Error>,
     environment: Environment,
+    /// The keyring that the program brought along, in place of the system's.
+    keyring: Option<Arc<dyn Keyring>>,
 }
 
 impl ConfigBuilder {
@@ -108,20 +112,47 @@ impl ConfigBuilder {
         self.with_path(Key::CaFile, path.as_ref())
     }
 
+    /// The profile to use, of those in the file of profiles and of the Atlas CLI. Default: `default`, where there is one.
+    ///
+    /// Files are read only where the environment is.
+    #[must_use]
+    pub fn profile(self, name: impl AsRef<str>) -> Self {
+        self.with(Key::Profile, name.as_ref())
+    }
+
+    /// Whether processes share tokens in files. Default: yes.
+    #[must_use]
+    pub fn cache(self, on: bool) -> Self {
+        self.with(Key::Cache, if on { "on" } else { "off" })
+    }
+
+    /// The folder for shared tokens. Default: `tokenwell` in the user's cache folder. A path that is not UTF-8 is not accepted.
+    #[must_use]
+    pub fn cache_dir(self, path: impl AsRef<Path>) -> Self {
+        self.with_path(Key::CacheDir, path.as_ref())
+    }
+
+    /// Whether a cache folder that others may open is used all the same: for containers that mount it so. Default: no.
+    #[must_use]
+    pub fn cache_unsafe(self, on: bool) -> Self {
+        self.with(Key::CacheUnsafe, if on { "on" } else { "off" })
+    }
+
     /// For tests: a clock that reads `wall_ms` milliseconds since the Unix epoch and moves only when it is told to.
     #[must_use]
     pub fn manual_clock(self, wall_ms: u64) -> Self {
         self.with(Key::ManualClock, &wall_ms.to_string())
     }
 
-    /// Whether what is not set here comes from the environment: `TOKENWELL_*`, then `MONGODB_ATLAS_*`, then `MCLI_*`. Default: no.
+    /// Whether what is not set here comes from the environment (`TOKENWELL_*`, then `MONGODB_ATLAS_*`, then `MCLI_*`) and below it from a
+    /// profile in a file. Default: no.
     #[must_use]
     pub fn from_environment(mut self, read: bool) -> Self {
         self.environment = if read { Environment::Process } else { Environment::Unread };
         self
     }
 
-    /// Takes what is not set here from the environment. The variables are read while [`build`](Self::build) runs.
+    /// Takes what is not set here from the environment and from profiles. They are read while [`build`](Self::build) runs.
     pub fn use_environment(&mut self) {
         self.environment = Environment::Process;
     }
@@ -131,6 +162,13 @@ impl ConfigBuilder {
     #[must_use]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
         self.environment = Environment::Given(Arc::new(lookup));
+        self
+    }
+
+    /// A keyring for the secrets of profiles, in place of the system's.
+    #[must_use]
+    pub fn keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
+        self.keyring = Some(keyring);
         self
     }
 
@@ -147,27 +185,36 @@ impl ConfigBuilder {
     ///
     /// # Errors
     /// - The error of the first setting, in the order of [`settings`], whose value was not acceptable.
-    /// - [`Error::NotConfigured`] when there is no complete pair of id and secret, when settings contradict each other or the file with the
-    ///   secret cannot be used. The message names the places.
-    /// - [`Error::InvalidArgument`] or [`Error::Refused`] for the value of a variable, naming the variable.
+    /// - [`Error::NoCredential`] when there is neither id nor secret: it lists the places that were looked at.
+    /// - [`Error::NotConfigured`] when there is only half a pair, when settings contradict each other, or when a profile that was asked for or the
+    ///   file with the secret cannot be used. The message names the places.
+    /// - [`Error::InvalidArgument`] or [`Error::Refused`] for the value of a variable or of a profile, naming the variable or the line; for a file of
+    ///   profiles that has mistakes in it or is open to others.
     pub fn build(&self) -> Result<Config, Error> {
         if let Some(error) = self.rejected.values().next() {
             return Err(error.clone());
         }
         let mut sources = vec![self.source()];
         sources.extend(self.environment.sources());
-        let circumstances =
-            Circumstances { environment_is_read: self.environment.is_read(), api_key_variables: self.environment.api_key_variables() };
+        let keyring = self.keyring.clone().unwrap_or_else(keyring::system);
+        let below = profiles::sources(&self.environment, &sources, &keyring)?;
+        sources.extend(below);
+        let circumstances = Circumstances {
+            environment_is_read: self.environment.is_read(),
+            api_key_variables: self.environment.api_key_variables(),
+            token_variables: self.environment.token_variables(),
+        };
         resolve(&sources, &circumstances)
     }
 
     fn source(&self) -> Source {
         let entry = |setting: &Setting| Entry {
             key: setting.key,
-            place: setting.name(),
+            place: setting.name().into(),
             found: self.options.get(&setting.key).map_or(Found::Nothing, |text| Found::Text(text.clone())),
+            in_keyring: false,
         };
-        Source { entries: settings().map(entry).collect() }
+        Source { origin: Origin::Options, entries: settings().map(entry).collect(), finding: None }
     }
 
     fn with(self, key: Key, text: &str) -> Self {

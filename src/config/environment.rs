@@ -3,7 +3,7 @@
 //! The names are in the table of settings; here is how they become sources.
 
 use super::setting::{Family, settings};
-use super::sources::{Entry, Found, Source};
+use super::sources::{Entry, Found, Origin, Source};
 use crate::secret::Secret;
 use std::ffi::OsString;
 use std::fmt;
@@ -35,6 +35,9 @@ const API_KEY_VARIABLES: [&str; 6] = [
     "MCLI_PRIVATE_API_KEY",
 ];
 
+/// Variables of access tokens that somebody else has fetched.
+const TOKEN_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_ACCESS_TOKEN", "MCLI_ACCESS_TOKEN"];
+
 impl Environment {
     pub(super) fn is_read(&self) -> bool {
         !matches!(self, Self::Unread)
@@ -53,21 +56,35 @@ impl Environment {
         API_KEY_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
     }
 
-    fn source(&self, family: Family) -> Source {
-        let entries = settings().flat_map(|setting| {
-            let variables = setting.variables_of(family);
-            variables.iter().map(|variable| Entry { key: setting.key, place: variable, found: self.find(variable) })
-        });
-        Source { entries: entries.collect() }
+    /// The variables of access tokens that are set.
+    pub(super) fn token_variables(&self) -> Vec<&'static str> {
+        TOKEN_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
     }
 
-    fn find(&self, variable: &str) -> Found {
-        let value = match self {
+    /// The value of one variable.
+    pub(super) fn lookup(&self, variable: &str) -> Option<OsString> {
+        match self {
             Self::Unread => None,
             Self::Process => std::env::var_os(variable),
             Self::Given(lookup) => lookup(variable),
-        };
-        let Some(value) = value else { return Found::Nothing };
+        }
+    }
+
+    fn source(&self, family: Family) -> Source {
+        let entries = settings().flat_map(|setting| {
+            let variables = setting.variables_of(family);
+            variables.iter().map(|variable| Entry {
+                key: setting.key,
+                place: (*variable).into(),
+                found: self.find(variable),
+                in_keyring: false,
+            })
+        });
+        Source { origin: Origin::Variables, entries: entries.collect(), finding: None }
+    }
+
+    fn find(&self, variable: &str) -> Found {
+        let Some(value) = self.lookup(variable) else { return Found::Nothing };
         let bytes = Zeroizing::new(value.into_encoded_bytes());
         match std::str::from_utf8(&bytes) {
             Ok("") => Found::Empty,

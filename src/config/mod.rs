@@ -1,8 +1,8 @@
 //! From options, environment and files to one validated [`Config`].
 //!
-//! May depend on: atlas, grant (for `Credential`), error, secret, clock. Opens no connection and never starts a thread.
+//! May depend on: atlas, grant (for `Credential`), platform, error, secret, clock. Opens no connection; only a keyring is asked on a thread of its own.
 //! Start reading at [`Config`], then [`ConfigBuilder`]; `setting` is the table of all settings, `sources` makes one
-//! configuration of several sources, `endpoint` says which URLs are acceptable.
+//! configuration of several sources, `profiles` reads them from files, `endpoint` says which URLs are acceptable.
 //!
 //! # Settings
 //!
@@ -22,25 +22,33 @@
 //! | `resource` | `TOKENWELL_RESOURCE` | absolute URI without fragment (RFC 8707) |
 //! | `timeout_ms` | `TOKENWELL_TIMEOUT_MS` | whole milliseconds, 1 to 600000; default 30000 |
 //! | `ca_file` | `TOKENWELL_CA_FILE` | path of a PEM file with the authorities to trust |
+//! | `profile` | `TOKENWELL_PROFILE`, `MONGODB_ATLAS_PROFILE`, `MCLI_PROFILE` | name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64; `default` where it exists |
+//! | `cache` | `TOKENWELL_CACHE` | `on` (the default) or `off`: whether processes share tokens in files |
+//! | `cache_dir` | `TOKENWELL_CACHE_DIR` | absolute path of the folder for shared tokens; default: `tokenwell` in the user's cache folder |
+//! | `cache_unsafe` | `TOKENWELL_CACHE_UNSAFE` | `on` or `off` (the default): whether a cache folder that others may open is used all the same |
 //! | `manual_clock_ms` | never read from the environment | milliseconds since the Unix epoch; for tests |
 //!
 //! # Which source wins
 //!
-//! An explicit option wins over `TOKENWELL_*`, that over `MONGODB_ATLAS_*`, that over `MCLI_*`. An empty variable counts as not set.
-//! Three rules keep values together that belong together:
+//! An explicit option wins over `TOKENWELL_*`, that over `MONGODB_ATLAS_*`, that over `MCLI_*`, that over a profile in `tokenwell/config.toml`, and that
+//! over a profile of the Atlas CLI. An empty variable counts as not set. `docs/configuration.md` tells about the files.
+//! Four rules keep values together that belong together:
 //!
 //! - The id and the secret come from one and the same source. The first source that has either of them must have both.
 //! - `base_url` and `token_url` name the server in two ways: the first source that has either of them wins; one source that has both is
 //!   an error.
 //! - `revocation_url` is not taken from a source below the one that named the server, so that a stray variable cannot send the
 //!   secret to a second server.
+//! - A profile with a credential of its own says nothing about the server of another source's credential.
 //!
-//! The environment is read only where that was asked for, and only while [`ConfigBuilder::build`] runs.
+//! The environment and the files are read only where that was asked for, and only while [`ConfigBuilder::build`] runs.
 
 mod builder;
 mod credential;
 mod endpoint;
 mod environment;
+pub mod keyring;
+pub mod profiles;
 mod setting;
 mod sources;
 
@@ -109,7 +117,36 @@ pub struct Config {
     /// The budget of one refresh and the default deadline of a caller.
     pub(crate) timeout: Duration,
     pub(crate) ca_file: Option<PathBuf>,
+    /// Whether processes share tokens in files.
+    pub(crate) cache: bool,
+    /// Where the files are; `None`: in the user's cache folder.
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Whether a folder that others may open is used all the same.
+    pub(crate) cache_unsafe: bool,
+    pub(crate) provenance: Vec<Provenance>,
     pub(crate) manual_clock_ms: Option<u64>,
+}
+
+/// Where the value of one setting came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    pub(crate) setting: &'static str,
+    pub(crate) source: String,
+}
+
+impl Provenance {
+    /// The setting's name: `client_id`.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// Its source: "option client_id", "environment variable MONGODB_ATLAS_CLIENT_ID", "profile staging in
+    /// /home/x/.config/tokenwell/config.toml", "the keyring (service tokenwell_staging, account client_secret)" or "the default".
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
 }
 
 impl Config {
@@ -119,11 +156,10 @@ impl Config {
         ConfigBuilder::default()
     }
 
-    /// The configuration that the process's environment describes.
+    /// The configuration that the process's environment describes, and below it a profile in a file.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] when there is no complete pair of id and secret, or variables contradict each other: the message
-    /// names every place that was looked at. [`Error::InvalidArgument`] or [`Error::Refused`] when a variable's value is not acceptable.
+    /// Those of [`ConfigBuilder::build`].
     pub fn from_environment() -> Result<Self, Error> {
         Self::builder().from_environment(true).build()
     }
@@ -192,6 +228,32 @@ impl Config {
     #[must_use]
     pub fn manual_clock_ms(&self) -> Option<u64> {
         self.manual_clock_ms
+    }
+
+    /// Whether processes share tokens in files.
+    #[must_use]
+    pub fn cache(&self) -> bool {
+        self.cache
+    }
+
+    /// The folder for shared tokens; `None`: the user's cache folder.
+    #[must_use]
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.cache_dir.as_deref()
+    }
+
+    /// Whether a cache folder that others may open is used all the same.
+    #[must_use]
+    pub fn cache_unsafe(&self) -> bool {
+        self.cache_unsafe
+    }
+
+    /// Where each setting that counts came from, in the order of [`settings`]; never a value.
+    ///
+    /// What has a default is always there, what has none only where it is set.
+    #[must_use]
+    pub fn provenance(&self) -> &[Provenance] {
+        &self.provenance
     }
 
     /// What the shapes of id and secret hint at, in one sentence: swapped, or a programmatic API key instead of a service account.

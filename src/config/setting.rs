@@ -2,7 +2,8 @@
 
 use super::ClientAuthentication;
 use super::endpoint::{self, Endpoint};
-use crate::error::{Error, printable};
+use crate::error::Error;
+use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
@@ -21,6 +22,20 @@ pub struct Setting {
     variables: [&'static [&'static str]; Family::ALL.len()],
     limit: usize,
     rule: fn(&str, &str) -> Result<(), Error>,
+    /// What a value of it may be in a file of profiles, beside a string; `None`: it cannot stand there.
+    pub(super) in_profile: Option<Kind>,
+}
+
+/// How TOML may write a value. A string is always possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// Also an integer.
+    Number,
+    /// Also `true` and `false`.
+    Switch,
+    /// A string, relative to the folder of the file it stands in.
+    Path,
 }
 
 impl Setting {
@@ -74,6 +89,10 @@ pub(super) enum Key {
     Resource,
     Timeout,
     CaFile,
+    Profile,
+    Cache,
+    CacheDir,
+    CacheUnsafe,
     ManualClock,
 }
 
@@ -108,7 +127,7 @@ pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const LATEST_CLOCK_MS: u64 = 253_402_300_799_999;
 
 /// One row for each [`Key`], in the keys' order.
-static SETTINGS: [Setting; 13] = [
+static SETTINGS: [Setting; 17] = [
     Setting {
         key: Key::ClientId,
         name: "client_id",
@@ -116,6 +135,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_CLIENT_ID"], &["MONGODB_ATLAS_CLIENT_ID"], &["MCLI_CLIENT_ID"]],
         limit: TEXT_LIMIT,
         rule: credential_characters,
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::ClientSecret,
@@ -124,6 +144,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_CLIENT_SECRET"], &["MONGODB_ATLAS_CLIENT_SECRET"], &["MCLI_CLIENT_SECRET"]],
         limit: SECRET_LIMIT,
         rule: credential_characters,
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::ClientSecretFile,
@@ -132,6 +153,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_CLIENT_SECRET_FILE"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: anything,
+        in_profile: Some(Kind::Path),
     },
     Setting {
         key: Key::BaseUrl,
@@ -144,6 +166,7 @@ static SETTINGS: [Setting; 13] = [
         ],
         limit: TEXT_LIMIT,
         rule: |place, text| Endpoint::base(place, text).map(drop),
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::TokenUrl,
@@ -152,6 +175,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_TOKEN_URL"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: |place, text| Endpoint::full(place, text).map(drop),
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::RevocationUrl,
@@ -160,6 +184,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_REVOCATION_URL"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: |place, text| Endpoint::full(place, text).map(drop),
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::AuthMethod,
@@ -168,6 +193,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_AUTH_METHOD"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: |place, text| authentication(place, text).map(drop),
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::Scope,
@@ -176,6 +202,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_SCOPE"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: scope,
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::Audience,
@@ -184,6 +211,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_AUDIENCE"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: anything,
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::Resource,
@@ -192,6 +220,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_RESOURCE"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: resource,
+        in_profile: Some(Kind::Text),
     },
     Setting {
         key: Key::Timeout,
@@ -200,6 +229,7 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_TIMEOUT_MS"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: |place, text| timeout(place, text).map(drop),
+        in_profile: Some(Kind::Number),
     },
     Setting {
         key: Key::CaFile,
@@ -208,6 +238,43 @@ static SETTINGS: [Setting; 13] = [
         variables: [&["TOKENWELL_CA_FILE"], &[], &[]],
         limit: TEXT_LIMIT,
         rule: anything,
+        in_profile: Some(Kind::Path),
+    },
+    Setting {
+        key: Key::Profile,
+        name: "profile",
+        about: "name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64; `default` where it exists",
+        variables: [&["TOKENWELL_PROFILE"], &["MONGODB_ATLAS_PROFILE"], &["MCLI_PROFILE"]],
+        limit: TEXT_LIMIT,
+        rule: profile_name,
+        in_profile: None,
+    },
+    Setting {
+        key: Key::Cache,
+        name: "cache",
+        about: "`on` (the default) or `off`: whether processes share tokens in files",
+        variables: [&["TOKENWELL_CACHE"], &[], &[]],
+        limit: TEXT_LIMIT,
+        rule: |place, text| switch(place, text).map(drop),
+        in_profile: Some(Kind::Switch),
+    },
+    Setting {
+        key: Key::CacheDir,
+        name: "cache_dir",
+        about: "absolute path of the folder for shared tokens; default: `tokenwell` in the user's cache folder",
+        variables: [&["TOKENWELL_CACHE_DIR"], &[], &[]],
+        limit: TEXT_LIMIT,
+        rule: absolute_path,
+        in_profile: Some(Kind::Path),
+    },
+    Setting {
+        key: Key::CacheUnsafe,
+        name: "cache_unsafe",
+        about: "`on` or `off` (the default): whether a cache folder that others may open is used all the same",
+        variables: [&["TOKENWELL_CACHE_UNSAFE"], &[], &[]],
+        limit: TEXT_LIMIT,
+        rule: |place, text| switch(place, text).map(drop),
+        in_profile: Some(Kind::Switch),
     },
     Setting {
         key: Key::ManualClock,
@@ -217,8 +284,41 @@ static SETTINGS: [Setting; 13] = [
         variables: [&[], &[], &[]],
         limit: TEXT_LIMIT,
         rule: |place, text| manual_clock(place, text).map(drop),
+        in_profile: None,
     },
 ];
+
+/// What names a profile. Not more than this, because the name becomes part of a path.
+pub(super) fn profile_name(place: &str, text: &str) -> Result<(), Error> {
+    const HINT: &str = "Use letters, digits, `-`, `_` and `.` (not at the beginning), at most 64 of them: `staging`.";
+    if text.len() > 64 {
+        return Err(Error::invalid(place, "is longer than 64 characters, which no profile's name is", HINT));
+    }
+    if text.starts_with('.') {
+        return Err(Error::invalid(place, "begins with a `.`, which no profile's name does", HINT));
+    }
+    match first_outside(text, |character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')) {
+        None => Ok(()),
+        Some(found) => Err(Error::invalid(place, format!("holds {found}, which no profile's name does"), HINT)),
+    }
+}
+
+/// Programs that start in different folders would not share what is at a relative path.
+fn absolute_path(place: &str, text: &str) -> Result<(), Error> {
+    if Path::new(text).is_absolute() {
+        return Ok(());
+    }
+    Err(Error::invalid(place, "is not an absolute path", "Write the path from the root on: /var/cache/tokenwell."))
+}
+
+/// `on` or `off`, and what else people write for it.
+pub(super) fn switch(place: &str, text: &str) -> Result<bool, Error> {
+    const WORDS: [(&str, bool); 8] =
+        [("on", true), ("off", false), ("true", true), ("false", false), ("1", true), ("0", false), ("yes", true), ("no", false)];
+    let word = WORDS.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+    word.map(|(_, value)| value)
+        .ok_or_else(|| Error::invalid(place, "is neither `on` nor `off`", "Write on or off (or true, false, 1, 0)."))
+}
 
 /// The setting of this name.
 pub(super) fn by_name(name: &str) -> Result<&'static Setting, Error> {
@@ -354,15 +454,21 @@ pub(super) fn first_outside(text: &str, allowed: impl Fn(char) -> bool) -> Optio
 fn unknown_name(name: &str) -> Error {
     let names = SETTINGS.each_ref().map(|setting| setting.name);
     let suggestion = nearest(name, names).map(|name| format!("Did you mean {name}? ")).unwrap_or_default();
-    // What does not look like a name may be a value in the wrong place, and that value a secret.
-    let looks_like_a_name =
-        name.len() <= 32 && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    let shown = if looks_like_a_name { printable(name, 32) } else { "setting name".to_owned() };
+    let shown = shown_name(name).unwrap_or("setting name");
     Error::invalid(shown, "there is no such setting", format!("{suggestion}The settings are {}.", names.join(", ")))
 }
 
+/// `name`, if it looks like one. What does not may be a value in the wrong place, and that value a secret.
+pub(super) fn shown_name(name: &str) -> Option<&str> {
+    let looks_like_a_name = name.len() <= 32
+        && !name.is_empty()
+        && !name.starts_with("mdb_sa_sk_")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    looks_like_a_name.then_some(name)
+}
+
 /// The candidate that `written` most likely means, if it is near enough to any: `clientId` means `client_id`.
-fn nearest<const N: usize>(written: &str, candidates: [&'static str; N]) -> Option<&'static str> {
+pub(super) fn nearest(written: &str, candidates: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
     if written.len() > 64 {
         return None;
     }

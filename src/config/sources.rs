@@ -1,28 +1,45 @@
 //! One [`Config`] made of several sources, each of which may have any of the settings.
 //!
 //! A source is a list of places that were looked at and what was found there. The options in code are one, each family of
-//! environment variables is one, and what else can hold settings (a profile in a file) becomes one more in the list.
+//! environment variables is one, and so is each profile in a file.
 
 use super::credential::{CredentialSource, mix_up};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
 use super::setting::{DEFAULT_TIMEOUT, Key, authentication, manual_clock, timeout};
-use super::{ClientAuthentication, Config};
+use super::setting::{settings, switch};
+use super::{ClientAuthentication, Config, Provenance};
 use crate::error::Error;
 use crate::grant::{Credential, Credentials};
 use crate::secret::Secret;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// One source: places in the order in which they are looked at. A setting may have several places, or none.
 pub(super) struct Source {
+    pub(super) origin: Origin,
     pub(super) entries: Vec<Entry>,
+    /// What there is to say of it, where its entries do not tell: "no such file".
+    pub(super) finding: Option<String>,
+}
+
+/// What kind of source it is.
+pub(super) enum Origin {
+    /// Options in code or on a command line.
+    Options,
+    /// A family of environment variables.
+    Variables,
+    /// A profile in a file, described: "profile staging in /home/x/.config/tokenwell/config.toml".
+    File(String),
 }
 
 /// One place for one setting.
 pub(super) struct Entry {
     pub(super) key: Key,
-    /// The option or variable, by name, as messages show it.
-    pub(super) place: &'static str,
+    /// The option, variable or line of a file, as messages show it.
+    pub(super) place: Cow<'static, str>,
     pub(super) found: Found,
+    /// Whether the value is in a keyring and only its source is in a file.
+    pub(super) in_keyring: bool,
 }
 
 /// What was found at a place. Every value is held like a secret, so that there is one way to handle them.
@@ -36,8 +53,42 @@ pub(super) enum Found {
 }
 
 impl Source {
-    fn get(&self, key: Key) -> Option<&Entry> {
+    pub(super) fn get(&self, key: Key) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key && entry.is_set())
+    }
+
+    /// Whether it has an id or a secret, or names a file with one.
+    pub(super) fn has_credential(&self) -> bool {
+        self.credential_places().any(Entry::is_set)
+    }
+
+    pub(super) fn origin_text(&self) -> &str {
+        match &self.origin {
+            Origin::Options => "options",
+            Origin::Variables => "environment variables",
+            Origin::File(description) => description,
+        }
+    }
+
+    /// The place and what was found there, for a list of places without a credential.
+    pub(super) fn looked_at(&self) -> String {
+        match (&self.origin, &self.finding) {
+            (Origin::File(description), Some(finding)) => format!("{description}: {finding}"),
+            (Origin::File(description), None) => format!("{description}: no client_id and no secret there"),
+            (Origin::Options | Origin::Variables, _) => {
+                let places: Vec<_> = self.credential_places().map(Entry::described).collect();
+                format!("{} {}", self.origin_text(), places.join(", "))
+            }
+        }
+    }
+
+    fn provenance(&self, entry: &Entry) -> String {
+        match &self.origin {
+            _ if entry.in_keyring => entry.place.to_string(),
+            Origin::Options => format!("option {}", entry.place),
+            Origin::Variables => format!("environment variable {}", entry.place),
+            Origin::File(description) => description.clone(),
+        }
     }
 
     fn credential_places(&self) -> impl Iterator<Item = &Entry> {
@@ -51,10 +102,10 @@ impl Entry {
     }
 
     /// The value, if it is acceptable.
-    fn text(&self) -> Result<&str, Error> {
+    pub(super) fn text(&self) -> Result<&str, Error> {
         match &self.found {
-            Found::Text(text) => self.key.setting().check(self.place, text.expose().as_bytes()),
-            Found::NotUtf8 => Err(Error::invalid(self.place, "is not UTF-8", "Give the value as UTF-8 text.")),
+            Found::Text(text) => self.key.setting().check(&self.place, text.expose().as_bytes()),
+            Found::NotUtf8 => Err(Error::invalid(&*self.place, "is not UTF-8", "Give the value as UTF-8 text.")),
             Found::Nothing | Found::Empty => Err(Error::internal(format!("{} was used without being set", self.place))),
         }
     }
@@ -76,15 +127,19 @@ pub(super) fn resolve(sources: &[Source], circumstances: &Circumstances) -> Resu
     let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.usual_authentication);
     Ok(Config {
         credentials: pair.credentials(authentication)?,
-        token_endpoint: server.token_endpoint,
-        revocation_endpoint: server.revocation_endpoint,
-        api_base: server.api_base,
+        token_endpoint: server.token_endpoint.clone(),
+        revocation_endpoint: server.revocation_endpoint.clone(),
+        api_base: server.api_base.clone(),
         authentication,
         scope: first(sources, Key::Scope, owned)?,
         audience: first(sources, Key::Audience, owned)?,
         resource: first(sources, Key::Resource, owned)?,
         timeout: first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT),
         ca_file: first(sources, Key::CaFile, owned)?.map(PathBuf::from),
+        cache: first(sources, Key::Cache, switch)?.unwrap_or(true),
+        cache_dir: first(sources, Key::CacheDir, owned)?.map(PathBuf::from),
+        cache_unsafe: first(sources, Key::CacheUnsafe, switch)?.unwrap_or(false),
+        provenance: provenance(sources, &pair, &server),
         manual_clock_ms: first(sources, Key::ManualClock, manual_clock)?,
     })
 }
@@ -94,12 +149,39 @@ pub(super) struct Circumstances {
     pub(super) environment_is_read: bool,
     /// The variables of programmatic API keys that are set.
     pub(super) api_key_variables: Vec<&'static str>,
+    /// The variables of access tokens that are set.
+    pub(super) token_variables: Vec<&'static str>,
+}
+
+/// Where each setting that counts came from, in the order of the table of settings.
+fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<Provenance> {
+    let winner = |key: Key| match key {
+        Key::ClientId => Some((pair.source, pair.id)),
+        Key::ClientSecret | Key::ClientSecretFile => (pair.secret.key == key).then_some((pair.source, pair.secret)),
+        Key::BaseUrl | Key::TokenUrl => server.named_by.filter(|(_, entry)| entry.key == key),
+        Key::RevocationUrl => winner(server.trusted, key),
+        _ => winner(sources, key),
+    };
+    let by_default = |key: Key| match key {
+        Key::BaseUrl => server.named_by.is_none(),
+        Key::AuthMethod | Key::Timeout | Key::Cache => true,
+        _ => false,
+    };
+    let origin = |key: Key| match winner(key) {
+        Some((source, entry)) => Some(source.provenance(entry)),
+        None => by_default(key).then(|| "the default".to_owned()),
+    };
+    settings().filter_map(|setting| origin(setting.key).map(|source| Provenance { setting: setting.name(), source })).collect()
+}
+
+/// The first source that has `key`, and its entry.
+fn winner(sources: &[Source], key: Key) -> Option<(&Source, &Entry)> {
+    sources.iter().find_map(|source| Some((source, source.get(key)?)))
 }
 
 /// The value of `key` from the first source that has it.
 fn first<T>(sources: &[Source], key: Key, parse: impl Fn(&str, &str) -> Result<T, Error>) -> Result<Option<T>, Error> {
-    let entry = sources.iter().find_map(|source| source.get(key));
-    entry.map(|entry| parse(entry.place, entry.text()?)).transpose()
+    winner(sources, key).map(|(_, entry)| parse(&entry.place, entry.text()?)).transpose()
 }
 
 fn owned(_place: &str, text: &str) -> Result<String, Error> {
@@ -108,13 +190,14 @@ fn owned(_place: &str, text: &str) -> Result<String, Error> {
 
 /// An id and what holds its secret, both from one source.
 struct Pair<'a> {
+    source: &'a Source,
     id: &'a Entry,
     secret: &'a Entry,
 }
 
 impl<'a> Pair<'a> {
     fn find(sources: &'a [Source], circumstances: &Circumstances) -> Result<Self, Error> {
-        let Some(source) = sources.iter().find(|source| source.credential_places().any(Entry::is_set)) else {
+        let Some(source) = sources.iter().find(|source| source.has_credential()) else {
             return Err(nothing_found(sources, circumstances));
         };
         match (source.get(Key::ClientId), source.get(Key::ClientSecret), source.get(Key::ClientSecretFile)) {
@@ -122,7 +205,7 @@ impl<'a> Pair<'a> {
                 problem: format!("{} and {} are both set, and there can be only one secret", secret.place, file.place),
                 hint: format!("Take away one of {} and {}.", secret.place, file.place),
             }),
-            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { id, secret }),
+            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { source, id, secret }),
             (Some(id), None, None) => Err(half_found(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
             (None, Some(half), None) | (None, None, Some(half)) => Err(half_found(sources, source, half, &[Key::ClientId])),
             (None, None, None) => Err(Error::internal("a source had a credential and then had none")),
@@ -134,7 +217,7 @@ impl<'a> Pair<'a> {
         let secret = self.secret.text()?;
         if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
             return Err(Error::invalid(
-                self.id.place,
+                &*self.id.place,
                 "holds a `:`, which ends the id in raw HTTP Basic authentication (RFC 7617 section 2)",
                 "No Atlas client id holds one. For another server set auth_method to client_secret_basic or client_secret_post.",
             ));
@@ -150,17 +233,22 @@ impl<'a> Pair<'a> {
 }
 
 fn half_found(sources: &[Source], source: &Source, half: &Entry, missing: &[Key]) -> Error {
-    let places = |source: &Source, set: bool| -> Vec<&'static str> {
-        source.entries.iter().filter(|entry| missing.contains(&entry.key) && (!set || entry.is_set())).map(|entry| entry.place).collect()
+    let here = match source.origin {
+        Origin::File(_) => missing.iter().map(|key| key.setting().name()).collect::<Vec<_>>().join(" or "),
+        Origin::Options | Origin::Variables => {
+            let entries = source.entries.iter().filter(|entry| missing.contains(&entry.key));
+            entries.map(|entry| &*entry.place).collect::<Vec<_>>().join(" or ")
+        }
     };
-    let here = places(source, false).join(" or ");
-    let elsewhere: Vec<_> = sources.iter().filter(|other| !std::ptr::eq(*other, source)).flat_map(|other| places(other, true)).collect();
+    let others = sources.iter().filter(|other| !std::ptr::eq(*other, source)).flat_map(|other| &other.entries);
+    let elsewhere: Vec<_> = others.filter(|entry| missing.contains(&entry.key) && entry.is_set()).map(|entry| &*entry.place).collect();
     let verb = if elsewhere.len() == 1 { "is" } else { "are" };
     let elsewhere = if elsewhere.is_empty() {
         String::new()
     } else {
         format!("; {} {verb} set, but an id and a secret are never taken from two sources", elsewhere.join(", "))
     };
+    let finding = source.finding.as_ref().map(|finding| format!("; {finding}")).unwrap_or_default();
     let shape = match (&half.found, half.key) {
         (Found::Text(text), Key::ClientId) => mix_up(Some(text.expose()), None),
         (Found::Text(text), Key::ClientSecret) => mix_up(None, Some(text.expose())),
@@ -168,18 +256,23 @@ fn half_found(sources: &[Source], source: &Source, half: &Entry, missing: &[Key]
     };
     let shape = shape.map(|hint| format!(" {hint}")).unwrap_or_default();
     Error::NotConfigured {
-        problem: format!("{} is set without {here}{elsewhere}", half.place),
+        problem: format!("{} is set without {here}{finding}{elsewhere}", half.place),
         hint: format!("Set {here} as well, or take away {}.{shape}", half.place),
     }
 }
 
 fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
-    let looked_at: Vec<_> = sources.iter().flat_map(Source::credential_places).map(Entry::described).collect();
-    let mut problem = format!("there is no client id and secret; looked at {}", looked_at.join(", "));
+    let mut looked_at: Vec<_> = sources.iter().map(Source::looked_at).collect();
+    if !circumstances.token_variables.is_empty() {
+        let variables = circumstances.token_variables.join(", ");
+        looked_at.push(format!("{variables}: a static access token, which tokenwell does not use: it cannot be renewed"));
+    }
     let mut hint = if circumstances.environment_is_read {
-        "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options client_id and client_secret, to those of a service account.".to_owned()
+        "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options client_id and client_secret, to those of a service \
+         account, or make a profile of it: `tokenwell login`."
+            .to_owned()
     } else {
-        problem.push_str("; the environment was not read");
+        looked_at.push("the environment was not read, and no profile".to_owned());
         "Set the options client_id and client_secret, or have the environment read: make the client with its from-environment constructor."
             .to_owned()
     };
@@ -189,26 +282,32 @@ fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
             "A programmatic API key ({variables}) is another thing and cannot get tokens: create a service account in Atlas. {hint}"
         );
     }
-    Error::NotConfigured { problem, hint }
+    Error::NoCredential { looked_at, hint }
 }
 
 /// The server that gets the secret: all its URLs, and how it usually wants the client to authenticate.
-struct Server {
+struct Server<'a> {
+    /// What names it; `None`: nothing does, and it is Atlas.
+    named_by: Option<(&'a Source, &'a Entry)>,
+    /// The sources that may say more about it.
+    trusted: &'a [Source],
     token_endpoint: Endpoint,
     revocation_endpoint: Option<Endpoint>,
     api_base: Option<Endpoint>,
     usual_authentication: ClientAuthentication,
 }
 
-impl Server {
-    fn find(sources: &[Source]) -> Result<Self, Error> {
+impl<'a> Server<'a> {
+    fn find(sources: &'a [Source]) -> Result<Self, Error> {
         let naming = sources.iter().position(|source| source.get(Key::BaseUrl).is_some() || source.get(Key::TokenUrl).is_some());
         // A source below the one that names the server cannot send the secret to a second server.
         let trusted = naming.map_or(sources, |index| &sources[..=index]);
         let revocation = first(trusted, Key::RevocationUrl, Endpoint::full)?;
 
-        let source = naming.map(|index| &sources[index]);
-        match (source.and_then(|source| source.get(Key::BaseUrl)), source.and_then(|source| source.get(Key::TokenUrl))) {
+        let Some(source) = naming.map(|index| &sources[index]) else {
+            return Ok(Self::atlas(None, trusted, Endpoint::base("base_url", DEFAULT_BASE)?, revocation));
+        };
+        match (source.get(Key::BaseUrl), source.get(Key::TokenUrl)) {
             (Some(base), Some(token)) => Err(Error::NotConfigured {
                 problem: format!("{} and {} are both set, and they name the server in two ways", base.place, token.place),
                 hint: format!(
@@ -216,19 +315,23 @@ impl Server {
                     base.place, token.place
                 ),
             }),
-            (Some(base), None) => Ok(Self::atlas(Endpoint::base(base.place, base.text()?)?, revocation)),
+            (Some(base), None) => Ok(Self::atlas(Some((source, base)), trusted, Endpoint::base(&base.place, base.text()?)?, revocation)),
             (None, Some(token)) => Ok(Self {
-                token_endpoint: Endpoint::full(token.place, token.text()?)?,
+                named_by: Some((source, token)),
+                trusted,
+                token_endpoint: Endpoint::full(&token.place, token.text()?)?,
                 revocation_endpoint: revocation,
                 api_base: None,
                 usual_authentication: ClientAuthentication::Basic,
             }),
-            (None, None) => Ok(Self::atlas(Endpoint::base("base_url", DEFAULT_BASE)?, revocation)),
+            (None, None) => Err(Error::internal("a source named the server and then did not")),
         }
     }
 
-    fn atlas(base: Endpoint, revocation: Option<Endpoint>) -> Self {
+    fn atlas(named_by: Option<(&'a Source, &'a Entry)>, trusted: &'a [Source], base: Endpoint, revocation: Option<Endpoint>) -> Self {
         Self {
+            named_by,
+            trusted,
             token_endpoint: base.token_endpoint(),
             revocation_endpoint: Some(revocation.unwrap_or_else(|| base.revocation_endpoint())),
             api_base: Some(base),

@@ -40,6 +40,10 @@ fn config(token_url: &str) -> Config {
         resource: None,
         timeout: ENOUGH,
         ca_file: None,
+        cache: false,
+        cache_dir: None,
+        cache_unsafe: false,
+        provenance: Vec::new(),
         manual_clock_ms: None,
     }
 }

@@ -1,0 +1,267 @@
+//! Secrets in the keyring of the operating system: by exact service and account, and never for longer than somebody would wait.
+//!
+//! [`Keyring`] is what is asked of a keyring; [`system`] is the one of this machine, where the crate was built with the feature
+//! `keyring`. A program may bring its own: [`ConfigBuilder::keyring`](super::ConfigBuilder::keyring).
+
+use crate::error::Error;
+use crate::platform;
+use crate::secret::Secret;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::Builder;
+use std::time::Duration;
+
+/// How long a keyring may take to answer. It is asked while a configuration is made, with a person or a service waiting.
+const READ_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a keyring may take to change something: a person may have to unlock it first.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The most that every keyring takes: Windows ends there.
+pub const LONGEST_SECRET: usize = 2560;
+
+/// Secrets by service and account. There is no way to list them: other programs' secrets are none of ours.
+///
+/// A method may block for as long as it likes: it runs on a thread of its own, which is left behind when it takes too long.
+pub trait Keyring: Send + Sync {
+    /// The secret of exactly this service and account; `None` where there is none.
+    ///
+    /// # Errors
+    /// The keyring cannot be asked, or the answer is no text.
+    fn read(&self, service: &str, account: &str) -> Result<Option<Secret>, KeyringError>;
+
+    /// Keeps `secret` under this service and account, in place of the one before.
+    ///
+    /// # Errors
+    /// The keyring cannot be used; the secret before may still be there.
+    fn write(&self, service: &str, account: &str, secret: &Secret) -> Result<(), KeyringError>;
+
+    /// Takes the secret of exactly this service and account away, and tells whether there was one.
+    ///
+    /// # Errors
+    /// The keyring cannot be used.
+    fn delete(&self, service: &str, account: &str) -> Result<bool, KeyringError>;
+}
+
+/// Why a keyring could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct KeyringError {
+    /// What failed, as the end of a sentence: "this build has no keyring". Never holds a secret.
+    pub problem: String,
+}
+
+impl KeyringError {
+    /// An error with this `problem`.
+    #[must_use]
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into() }
+    }
+}
+
+/// The keyring of this machine; without the feature `keyring` one that says that there is none.
+#[must_use]
+pub fn system() -> Arc<dyn Keyring> {
+    #[cfg(feature = "keyring")]
+    {
+        Arc::new(machine::SystemKeyring)
+    }
+    #[cfg(not(feature = "keyring"))]
+    {
+        Arc::new(NoKeyring)
+    }
+}
+
+/// Stands where the crate was built without a keyring.
+#[cfg(not(feature = "keyring"))]
+#[derive(Debug)]
+struct NoKeyring;
+
+#[cfg(not(feature = "keyring"))]
+impl NoKeyring {
+    fn missing<T>() -> Result<T, KeyringError> {
+        Err(KeyringError::new("this build of tokenwell has no keyring (feature `keyring`)"))
+    }
+}
+
+#[cfg(not(feature = "keyring"))]
+impl Keyring for NoKeyring {
+    fn read(&self, _service: &str, _account: &str) -> Result<Option<Secret>, KeyringError> {
+        Self::missing()
+    }
+
+    fn write(&self, _service: &str, _account: &str, _secret: &Secret) -> Result<(), KeyringError> {
+        Self::missing()
+    }
+
+    fn delete(&self, _service: &str, _account: &str) -> Result<bool, KeyringError> {
+        Self::missing()
+    }
+}
+
+/// The secrets of `accounts` of one service, all of them within two seconds.
+pub(super) fn read_within(
+    keyring: &Arc<dyn Keyring>,
+    service: &str,
+    accounts: &[&'static str],
+) -> Result<Vec<Option<Secret>>, KeyringError> {
+    let (keyring, service, accounts) = (Arc::clone(keyring), service.to_owned(), accounts.to_vec());
+    within(READ_PATIENCE, move || accounts.into_iter().map(|account| keyring.read(&service, account)).collect())
+}
+
+/// Keeps a secret; one that some keyring would cut or refuse is refused before anything is written.
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(super) fn write_within(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str, secret: &Secret) -> Result<(), Error> {
+    let length = secret.expose().len();
+    if length > LONGEST_SECRET {
+        return Err(Error::invalid(
+            account,
+            format!("is {length} bytes long, and a keyring takes at most {LONGEST_SECRET}"),
+            "Keep it in a file: that has no such limit.",
+        ));
+    }
+    let (keyring, service, secret) = (Arc::clone(keyring), service.to_owned(), secret.clone());
+    within(WRITE_PATIENCE, move || keyring.write(&service, account, &secret)).map_err(|error| Error::NotConfigured {
+        problem: format!("the secret cannot be kept in the keyring: {error}"),
+        hint: "Unlock the keyring, or keep the secret in a file.".to_owned(),
+    })
+}
+
+/// Takes a secret away, and tells whether there was one.
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+pub(super) fn delete_within(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str) -> Result<bool, KeyringError> {
+    let (keyring, service) = (Arc::clone(keyring), service.to_owned());
+    within(WRITE_PATIENCE, move || keyring.delete(&service, account))
+}
+
+/// Does `work` on a thread of its own: a keyring hangs where the message bus that it is on does, and no call of it takes a deadline.
+fn within<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
+) -> Result<T, KeyringError> {
+    let (sender, receiver) = channel();
+    let work = move || {
+        // Nobody may be waiting any more; then the answer is dropped, and the secrets in it are wiped.
+        let _ = sender.send(work());
+    };
+    platform::spawn_without_signals(Builder::new().name("tokenwell-keyring".to_owned()), work)
+        .map_err(|error| KeyringError::new(format!("no thread can be had to ask the keyring on: {error}")))?;
+    match receiver.recv_timeout(patience) {
+        Ok(answer) => answer,
+        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", patience.as_secs()))),
+        Err(RecvTimeoutError::Disconnected) => Err(KeyringError::new("the keyring failed without an answer")),
+    }
+}
+
+/// The keyrings of the operating systems.
+#[cfg(feature = "keyring")]
+mod machine {
+    use super::{Keyring, KeyringError};
+    use crate::error::printable;
+    use crate::secret::Secret;
+    use keyring_core::api::CredentialStoreApi;
+    use keyring_core::{Entry, Error};
+    use zeroize::{Zeroize, Zeroizing};
+
+    #[derive(Debug)]
+    pub(super) struct SystemKeyring;
+
+    impl Keyring for SystemKeyring {
+        fn read(&self, service: &str, account: &str) -> Result<Option<Secret>, KeyringError> {
+            match entry(service, account)?.get_secret().map(Zeroizing::new) {
+                Ok(bytes) => text(&bytes).map(Some),
+                Err(Error::NoEntry) => Ok(None),
+                Err(error) => Err(described(error)),
+            }
+        }
+
+        fn write(&self, service: &str, account: &str, secret: &Secret) -> Result<(), KeyringError> {
+            entry(service, account)?.set_secret(secret.expose().as_bytes()).map_err(described)
+        }
+
+        fn delete(&self, service: &str, account: &str) -> Result<bool, KeyringError> {
+            match entry(service, account)?.delete_credential() {
+                Ok(()) => Ok(true),
+                Err(Error::NoEntry) => Ok(false),
+                Err(error) => Err(described(error)),
+            }
+        }
+    }
+
+    /// An entry that stands where programs in Go, as the Atlas CLI is, look for it.
+    fn entry(service: &str, account: &str) -> Result<Entry, KeyringError> {
+        #[cfg(target_os = "macos")]
+        let entry = apple_native_keyring_store::keychain::Store::new().and_then(|store| store.build(service, account, None));
+        #[cfg(target_os = "windows")]
+        let entry = windows_native_keyring_store::Store::new().and_then(|store| {
+            let target = format!("{service}:{account}");
+            store.build(service, account, Some(&std::collections::HashMap::from([("target", target.as_str())])))
+        });
+        #[cfg(not(any(target_os = "macos", target_os = "windows")))]
+        let entry = zbus_secret_service_keyring_store::Store::new().and_then(|store| store.build(service, account, None));
+        entry.map_err(described)
+    }
+
+    /// The text in the keyring. On macOS programs in Go encode it, because they hand it to another program as a line.
+    fn text(bytes: &[u8]) -> Result<Secret, KeyringError> {
+        use base64::Engine as _;
+
+        let not_text = || KeyringError::new("what the keyring holds there is no text");
+        let text = std::str::from_utf8(bytes).map_err(|_| not_text())?;
+        let Some(encoded) = text.strip_prefix("go-keyring-base64:") else { return Ok(Secret::from(text)) };
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| not_text())?;
+        String::from_utf8(decoded).map(Secret::new).map_err(|error| {
+            error.into_bytes().zeroize();
+            not_text()
+        })
+    }
+
+    /// What went wrong, in words of ours where the keyring's own could hold what it holds.
+    fn described(error: Error) -> KeyringError {
+        let reason = match error {
+            Error::BadEncoding(mut bytes) | Error::BadDataFormat(mut bytes, _) => {
+                bytes.zeroize();
+                "what it holds there is not readable".to_owned()
+            }
+            Error::Ambiguous(_) => "it holds several entries of this service and account".to_owned(),
+            other => other.to_string(),
+        };
+        KeyringError::new(format!("the keyring cannot be used: {}", printable(&reason, 300)))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+        use super::*;
+
+        #[test]
+        fn text_of_programs_in_go_is_decoded() {
+            assert_eq!(text(b"plain").unwrap().expose(), "plain");
+            assert_eq!(text(b"go-keyring-base64:Y2FuYXJ5").unwrap().expose(), "canary");
+            for bad in [&b"\xff"[..], b"go-keyring-base64:!", b"go-keyring-base64:/w=="] {
+                assert!(text(bad).is_err());
+            }
+        }
+
+        #[test]
+        fn i21_what_the_keyring_holds_is_not_in_its_errors() {
+            let error = described(Error::BadEncoding(b"canary".to_vec()));
+
+            assert!(!format!("{error} {error:?}").contains("canary"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn work_that_panics_is_answered_and_not_waited_for() {
+        let outcome: Result<(), _> = within(Duration::from_secs(60), || panic!("as if the keyring's own code did"));
+
+        assert!(outcome.unwrap_err().problem.contains("failed"));
+    }
+}

@@ -1,0 +1,73 @@
+//! `atlascli/config.toml`: another program's file, of which we read what tells of a service account and pass over the rest.
+
+use super::super::setting::Key;
+use super::super::sources::{Entry, Found};
+use super::file::{Field, Value, shown};
+use crate::atlas;
+use crate::secret::Secret;
+use std::path::Path;
+
+/// What a profile of the Atlas CLI is to us.
+pub(super) enum Use {
+    /// A service account; what is missing of it may be in a keyring.
+    ServiceAccount(Vec<Entry>),
+    /// Something else, described as the end of a sentence.
+    None(String),
+}
+
+pub(super) fn read(path: &Path, name: &str, fields: Vec<Field>) -> Use {
+    let profile = Fields { path, name, fields };
+    if let Some(reason) = profile.not_a_service_account() {
+        return Use::None(reason);
+    }
+    let server = match profile.text("service") {
+        None | Some("" | "cloud") => None,
+        Some("cloudgov") => Some(Secret::from(atlas::GOVERNMENT_CLOUD)),
+        Some(_) => return Use::None("is for another service than MongoDB Atlas".to_owned()),
+    };
+    let mut entries = Vec::new();
+    entries.extend(profile.entry(Key::ClientId, "client_id"));
+    entries.extend(profile.entry(Key::ClientSecret, "client_secret"));
+    let url = profile.entry(Key::BaseUrl, "ops_manager_url").or_else(|| profile.entry(Key::BaseUrl, "base_url"));
+    let implied = || server.map(|server| profile.made(Key::BaseUrl, "service", server));
+    entries.extend(url.or_else(implied));
+    Use::ServiceAccount(entries)
+}
+
+struct Fields<'a> {
+    path: &'a Path,
+    name: &'a str,
+    fields: Vec<Field>,
+}
+
+impl Fields<'_> {
+    /// The text of a field. An empty one is how that program writes "none".
+    fn text(&self, key: &str) -> Option<&str> {
+        self.fields.iter().find(|field| field.key == key).and_then(|field| match &field.value {
+            Value::Text(text) if !text.expose().is_empty() => Some(text.expose()),
+            _ => None,
+        })
+    }
+
+    fn entry(&self, key: Key, name: &str) -> Option<Entry> {
+        self.text(name).map(|text| self.made(key, name, Secret::from(text)))
+    }
+
+    fn made(&self, key: Key, name: &str, text: Secret) -> Entry {
+        let line = self.fields.iter().find(|field| field.key == name).map(|field| format!(":{}", field.line)).unwrap_or_default();
+        let place = format!("{name} in profile {} of {}{line}", self.name, shown(self.path));
+        Entry { key, place: place.into(), found: Found::Text(text), in_keyring: false }
+    }
+
+    fn not_a_service_account(&self) -> Option<String> {
+        match self.text("auth_type") {
+            Some("service_account") => None,
+            Some("api_keys") => Some("holds an API key, not a service account".to_owned()),
+            Some("user_account") => Some("holds a person's login, not a service account".to_owned()),
+            Some(_) => Some("holds something else than a service account (auth_type)".to_owned()),
+            None if self.text("client_id").is_some() => None,
+            None if self.text("public_api_key").is_some() => Some("holds an API key, not a service account".to_owned()),
+            None => Some("has no client_id".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Profiles: settings in files, a table for each account. Ours (`tokenwell/config.toml`), then those of the Atlas CLI.
+//!
+//! May depend on: the rest of config, platform, error, secret. Start reading at `sources`, which says which profile is
+//! used for what; `file` reads a file with care, `own` and `atlas_cli` know what the two files mean, `writer` changes ours.
+//!
+//! `docs/configuration.md` has the files' format.
+
+mod atlas_cli;
+mod file;
+mod own;
+#[cfg(feature = "cli")]
+mod writer;
+
+#[cfg(feature = "cli")]
+pub use writer::{ConfigFile, KeyringOutcome, Profile, Removed, SecretPlace, Stored, remove_profile, store_profile};
+
+use super::environment::Environment;
+use super::keyring::{self, Keyring};
+use super::setting::{Key, profile_name};
+use super::sources::{Entry, Found, Origin, Source};
+use crate::error::Error;
+use crate::platform;
+use crate::secret::Secret;
+use file::{Text, listed, shown};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const DEFAULT_PROFILE: &str = "default";
+
+/// Names the file of profiles itself, instead of the folder that it is usually in.
+const FILE_VARIABLE: &str = "TOKENWELL_CONFIG_FILE";
+
+/// The sources below the environment: the profile of our own file, then that of the Atlas CLI. `above` are those that win over them.
+///
+/// Three rules keep a profile from surprising anybody:
+/// - A profile that was asked for by name must be there.
+/// - A profile with a credential of its own says where that one is sent, and nothing about the credential of another source.
+/// - The Atlas CLI's file is opened only for a credential, or for a name that ours does not have.
+pub(super) fn sources(environment: &Environment, above: &[Source], keyring: &Arc<dyn Keyring>) -> Result<Vec<Source>, Error> {
+    let request = Request::find(environment, above)?;
+    if !environment.is_read() {
+        return Ok(Vec::new());
+    }
+    let mut ours = our_profile(environment, &request)?;
+    if !request.credential_above && ours.lacks_only_the_secret() {
+        ours.ask_keyring(keyring, &format!("tokenwell_{}", request.name), &["client_secret"]);
+    }
+    if request.credential_above && ours.source.has_credential() {
+        request.must_not_lose(&ours.source)?;
+        ours.keep_what_is_not_about_an_account();
+    }
+    let missing = request.named_by.is_some() && !ours.is_there;
+    let mut found = vec![ours.source];
+    let has_credential = request.credential_above || found.iter().any(Source::has_credential);
+    if has_credential && !missing {
+        return Ok(found);
+    }
+
+    let mut theirs = atlas_cli_profile(environment, &request)?;
+    if missing && !theirs.is_there {
+        return Err(request.not_found(&[&found[0], &theirs.source]));
+    }
+    if has_credential {
+        // Only whether it is there was of interest: it has nothing but an account.
+        request.must_not_lose(&theirs.source)?;
+        return Ok(found);
+    }
+    if theirs.is_service_account {
+        let accounts: Vec<_> = [(Key::ClientId, "client_id"), (Key::ClientSecret, "client_secret")]
+            .into_iter()
+            .filter(|(key, _)| !theirs.has(*key))
+            .map(|(_, name)| name)
+            .collect();
+        if !accounts.is_empty() {
+            theirs.ask_keyring(keyring, &format!("atlascli_{}", request.name), &accounts);
+        }
+    }
+    found.push(theirs.source);
+    Ok(found)
+}
+
+/// Which profile is wanted, and who says so.
+struct Request {
+    name: String,
+    /// The option or variable that names it; `None`: nobody did.
+    named_by: Option<String>,
+    by_option: bool,
+    credential_above: bool,
+}
+
+impl Request {
+    fn find(environment: &Environment, above: &[Source]) -> Result<Self, Error> {
+        let credential_above = above.iter().any(Source::has_credential);
+        let Some((source, entry)) = above.iter().find_map(|source| Some((source, source.get(Key::Profile)?))) else {
+            return Ok(Self { name: DEFAULT_PROFILE.to_owned(), named_by: None, by_option: false, credential_above });
+        };
+        let name = entry.text()?;
+        profile_name(&entry.place, name)?;
+        if !environment.is_read() {
+            return Err(Error::NotConfigured {
+                problem: format!("{} is set, but files of profiles are read only where the environment is", entry.place),
+                hint: "Make the client with its from-environment constructor, or leave the profile out.".to_owned(),
+            });
+        }
+        let by_option = matches!(source.origin, Origin::Options);
+        Ok(Self { name: name.to_owned(), named_by: Some(entry.place.to_string()), by_option, credential_above })
+    }
+
+    /// What an option asks for is not passed over in silence because a variable has another account.
+    fn must_not_lose(&self, profile: &Source) -> Result<(), Error> {
+        if !self.by_option || !profile.has_credential() {
+            return Ok(());
+        }
+        Err(Error::NotConfigured {
+            problem: format!(
+                "the option profile asks for {}, but a client id and secret from an option or variable win over those of a profile",
+                profile.origin_text()
+            ),
+            hint: "Take away the other client id and secret (TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID, MCLI_CLIENT_ID and their \
+                   secrets), or leave the profile out."
+                .to_owned(),
+        })
+    }
+
+    fn not_found(&self, places: &[&Source]) -> Error {
+        let named_by = self.named_by.as_deref().unwrap_or("profile");
+        let looked_at: Vec<_> = places.iter().map(|source| source.looked_at()).collect();
+        Error::NotConfigured {
+            problem: format!("there is no profile {} ({named_by}); looked at: {}", self.name, looked_at.join("; ")),
+            hint: format!("Correct or take away {named_by}, or make the profile: a line [{}] with its settings beneath it.", self.name),
+        }
+    }
+}
+
+/// A profile on its way to being a source.
+struct Candidate {
+    source: Source,
+    is_there: bool,
+    is_service_account: bool,
+}
+
+impl Candidate {
+    fn absent(description: String, finding: String) -> Self {
+        let source = Source { origin: Origin::File(description), entries: Vec::new(), finding: Some(finding) };
+        Self { source, is_there: false, is_service_account: false }
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.source.get(key).is_some()
+    }
+
+    fn lacks_only_the_secret(&self) -> bool {
+        self.has(Key::ClientId) && !self.has(Key::ClientSecret) && !self.has(Key::ClientSecretFile)
+    }
+
+    fn ask_keyring(&mut self, keyring: &Arc<dyn Keyring>, service: &str, accounts: &[&'static str]) {
+        let place = |account: &str| format!("the keyring (service {service}, account {account})");
+        match keyring::read_within(keyring, service, accounts) {
+            Err(error) => {
+                let verb = if accounts.len() == 1 { "is" } else { "are" };
+                self.source.finding = Some(format!("{} {verb} not there, and {error}", accounts.join(" and ")));
+            }
+            Ok(secrets) => {
+                let mut missing = Vec::new();
+                for (account, secret) in accounts.iter().copied().zip(secrets) {
+                    match secret {
+                        Some(secret) => self.add_from_keyring(account, place(account), secret),
+                        None => missing.push(format!("{account} is neither there nor in {}", place(account))),
+                    }
+                }
+                self.source.finding = (!missing.is_empty()).then(|| missing.join(", "));
+            }
+        }
+    }
+
+    fn add_from_keyring(&mut self, account: &str, place: String, secret: Secret) {
+        let key = if account == "client_id" { Key::ClientId } else { Key::ClientSecret };
+        self.source.entries.push(Entry { key, place: place.into(), found: Found::Text(secret), in_keyring: true });
+    }
+
+    /// Of a profile that is not whose credential is used.
+    fn keep_what_is_not_about_an_account(&mut self) {
+        self.source.entries.retain(|entry| matches!(entry.key, Key::Timeout | Key::CaFile | Key::Cache | Key::CacheDir | Key::CacheUnsafe));
+        self.source.finding = Some("not used: a source above has a credential".to_owned());
+    }
+}
+
+/// The path of our file, and the variable that names it if one does.
+fn our_path(environment: &Environment) -> Result<(PathBuf, bool), &'static str> {
+    let variables = |name: &str| environment.lookup(name);
+    if let Some(path) = environment.lookup(FILE_VARIABLE).filter(|path| !path.is_empty()) {
+        return Ok((PathBuf::from(path), true));
+    }
+    Ok((platform::settings_folder(&variables)?.join("tokenwell").join("config.toml"), false))
+}
+
+fn our_profile(environment: &Environment, request: &Request) -> Result<Candidate, Error> {
+    let name = &request.name;
+    let (path, named) = match our_path(environment) {
+        Ok(found) => found,
+        Err(why) => return Ok(Candidate::absent(format!("profile {name} of tokenwell"), format!("no folder, because {why}"))),
+    };
+    let description = format!("profile {name} in {}", shown(&path));
+    let text = match Text::read(&path)? {
+        Ok(text) => text,
+        Err(error) if named => {
+            return Err(Error::NotConfigured {
+                problem: format!("the file {} that {FILE_VARIABLE} names cannot be opened: {}", shown(&path), reason(&error)),
+                hint: format!("Correct the path in {FILE_VARIABLE}, or take the variable away."),
+            });
+        }
+        Err(error) => return Ok(Candidate::absent(description, reason(&error))),
+    };
+    let contents = text.contents(name)?;
+    let names = listed(&contents.names);
+    match own::entries(text.path(), name, contents)? {
+        None => Ok(Candidate::absent(description, format!("no such profile; the file has {names}"))),
+        Some(entries) => {
+            let source = Source { origin: Origin::File(description), entries, finding: None };
+            Ok(Candidate { source, is_there: true, is_service_account: false })
+        }
+    }
+}
+
+fn atlas_cli_profile(environment: &Environment, request: &Request) -> Result<Candidate, Error> {
+    let name = &request.name;
+    let variables = |name: &str| environment.lookup(name);
+    let path = match platform::settings_folder_of_go(&variables) {
+        Ok(folder) => folder.join("atlascli").join("config.toml"),
+        Err(why) => return Ok(Candidate::absent(format!("profile {name} of the Atlas CLI"), format!("no folder, because {why}"))),
+    };
+    let description = format!("profile {name} in {}", shown(&path));
+    let text = match Text::read(&path)? {
+        Ok(text) => text,
+        Err(error) => return Ok(Candidate::absent(description, reason(&error))),
+    };
+    let contents = text.contents(name)?;
+    let Some(fields) = contents.fields else {
+        return Ok(Candidate::absent(description, format!("no such profile; the file has {}", listed(&contents.names))));
+    };
+    let (entries, finding, is_service_account) = match atlas_cli::read(text.path(), name, fields) {
+        atlas_cli::Use::ServiceAccount(entries) => (entries, None, true),
+        atlas_cli::Use::None(reason) => (Vec::new(), Some(reason), false),
+    };
+    let source = Source { origin: Origin::File(description), entries, finding };
+    Ok(Candidate { source, is_there: true, is_service_account })
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The folder that a file is in; an empty path is the current folder's.
+#[cfg(feature = "cli")]
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

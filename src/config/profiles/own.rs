@@ -1,0 +1,85 @@
+//! `tokenwell/config.toml`: our own file, so that every word in it must be one that we know.
+
+use super::super::setting::{Kind, Setting, nearest, settings, shown_name};
+use super::super::sources::{Entry, Found};
+use super::file::{Contents, Field, Value, shown};
+use crate::error::Error;
+use crate::secret::Secret;
+use std::path::Path;
+
+/// The settings of the profile `name` in the file at `path`, as entries of a source; `None` where there is no such profile.
+pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Option<Vec<Entry>>, Error> {
+    if let Some((key, line)) = contents.stray {
+        let key = shown_name(&key).unwrap_or("a value");
+        return Err(Error::invalid(
+            format!("{}:{line}", shown(path)),
+            format!("{key} stands outside of a profile"),
+            "Put it beneath a line with the name of a profile in brackets: [default].",
+        ));
+    }
+    let Some(fields) = contents.fields else { return Ok(None) };
+    fields.into_iter().map(|field| entry(path, name, field)).collect::<Result<_, _>>().map(Some)
+}
+
+fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
+    let (setting, kind) = known(&field.key, || at(path, name, field.line))?;
+    let place = format!("{} in profile {name} of {}:{}", setting.name(), shown(path), field.line);
+    let found = match (field.value, kind) {
+        (Value::Text(text), Kind::Path) => beside(path, text),
+        (Value::Text(text), _) => Found::Text(text),
+        (Value::Integer(number), Kind::Number) => Found::Text(Secret::new(number)),
+        (Value::Switch(on), Kind::Switch) => Found::Text(Secret::from(if on { "on" } else { "off" })),
+        (value, kind) => {
+            let wanted = match kind {
+                Kind::Text | Kind::Path => "a string",
+                Kind::Number => "an integer",
+                Kind::Switch => "true or false",
+            };
+            return Err(Error::invalid(
+                place,
+                format!("is {} and must be {wanted}", value.kind()),
+                format!("Write {} = {} ({}).", setting.name(), example(kind), setting.about()),
+            ));
+        }
+    };
+    Ok(Entry { key: setting.key, place: place.into(), found, in_keyring: false })
+}
+
+fn at(path: &Path, name: &str, line: usize) -> String {
+    format!("profile {name} of {}:{line}", shown(path))
+}
+
+/// The setting called `key` and what it may look like in a file.
+fn known(key: &str, place: impl Fn() -> String) -> Result<(&'static Setting, Kind), Error> {
+    let setting = settings().find(|setting| setting.name() == key);
+    if let Some(found) = setting.and_then(|setting| setting.in_profile.map(|kind| (setting, kind))) {
+        return Ok(found);
+    }
+    let names = || settings().filter(|setting| setting.in_profile.is_some()).map(Setting::name);
+    let problem = match (setting, shown_name(key)) {
+        (Some(setting), _) => format!("{} cannot be set in a profile", setting.name()),
+        (None, Some(key)) => format!("there is no setting {key}"),
+        (None, None) => "what stands before the `=` is no name of a setting".to_owned(),
+    };
+    let suggestion = nearest(key, names()).map(|name| format!("Did you mean {name}? ")).unwrap_or_default();
+    Err(Error::invalid(place(), problem, format!("{suggestion}A profile may have {}.", names().collect::<Vec<_>>().join(", "))))
+}
+
+/// A path in a file is relative to that file: the folder in which a program happens to be started says nothing.
+fn beside(file: &Path, path: Secret) -> Found {
+    if path.expose().is_empty() {
+        return Found::Text(path);
+    }
+    match file.parent().unwrap_or(Path::new("")).join(path.expose()).to_str() {
+        Some(path) => Found::Text(Secret::from(path)),
+        None => Found::NotUtf8,
+    }
+}
+
+fn example(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Path => "\"…\"",
+        Kind::Number => "30000",
+        Kind::Switch => "true",
+    }
+}
