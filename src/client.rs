@@ -5,7 +5,7 @@ use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
 use crate::grant::{Credentials, Grant, HttpGrant};
-use crate::store::{NoStore, Store, TimeBoxed};
+use crate::store::{FileStore, NoStore, Store, TimeBoxed, default_directory};
 use crate::token::Token;
 use std::fmt;
 use std::sync::Arc;
@@ -84,9 +84,9 @@ impl Client {
         let parts = ClientParts {
             identity: config.identity(),
             timeout: config.timeout,
+            store: store(&config),
             credentials: Box::new(config.credentials),
             clock,
-            store: Arc::new(NoStore),
             grant: Arc::new(grant),
         };
         Ok(Self::assembled(parts, manual_clock, config.token_endpoint.origin()))
@@ -198,6 +198,22 @@ impl Client {
     /// The token stays valid at the server and for others; see [`Client::revoke`].
     pub fn close(&self) {
         self.0.slot.close();
+    }
+}
+
+/// The store that `config` describes. Nothing about it may cost a caller the token: what cannot be used is left out with one warning.
+fn store(config: &Config) -> Arc<dyn Store> {
+    // What a manual clock says must not reach processes that live by the real one, unless a test asks for that with a directory of its own.
+    if !config.cache || (config.manual_clock_ms.is_some() && config.cache_dir.is_none()) {
+        return Arc::new(NoStore);
+    }
+    let directory = config.cache_dir.clone().map_or_else(|| default_directory(|name| std::env::var_os(name)), Ok);
+    match directory {
+        Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe)),
+        Err(error) => {
+            tracing::warn!("this process shares no tokens with others: {error}");
+            Arc::new(NoStore)
+        }
     }
 }
 

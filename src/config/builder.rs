@@ -196,6 +196,7 @@ impl ConfigBuilder {
         }
         let mut sources = vec![self.source()];
         sources.extend(self.environment.sources());
+        sources.extend(self.environment.of_the_host());
         let keyring = self.keyring.clone().unwrap_or_else(keyring::system);
         let below = profiles::sources(&self.environment, &sources, &keyring)?;
         sources.extend(below);

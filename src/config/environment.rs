@@ -2,7 +2,7 @@
 //!
 //! The names are in the table of settings; here is how they become sources.
 
-use super::setting::{Family, settings};
+use super::setting::{Family, Key, settings};
 use super::sources::{Entry, Found, Origin, Source};
 use crate::secret::Secret;
 use std::ffi::OsString;
@@ -49,6 +49,17 @@ impl Environment {
             return Vec::new();
         }
         Family::ALL.map(|family| self.source(family)).into()
+    }
+
+    /// Where processes share tokens is a matter of the host, as proxies are, and not of one program: these variables count even where the environment
+    /// is not read otherwise.
+    pub(super) fn of_the_host(&self) -> Option<Source> {
+        if self.is_read() {
+            return None;
+        }
+        let mut source = Self::Process.source(Family::Tokenwell);
+        source.entries.retain(|entry| matches!(entry.key, Key::Cache | Key::CacheDir | Key::CacheUnsafe));
+        Some(source)
     }
 
     /// The variables of programmatic API keys that are set.
