@@ -168,3 +168,18 @@ fn a_secret_file_that_others_may_read_is_a_warning() {
     assert_eq!(levels(&report)[1], "files:warn");
     assert!(advice(&report, "files").contains("chmod 0600"), "{report}");
 }
+
+#[test]
+fn a_token_of_the_cache_will_do_unless_another_is_asked_for() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+    let found = |arguments: &[&str]| {
+        let report = json(&scene.tokenwell(["doctor", "--json"].into_iter().chain(arguments.iter().copied())).assert().success());
+        report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "token").unwrap()["found"].as_str().unwrap().to_owned()
+    };
+
+    assert!(found(&[]).starts_with("from the cache"));
+    assert_eq!(scene.emulator.counters().tokens_minted, 1);
+    assert!(found(&["--mint"]).starts_with("from the server"));
+    assert_eq!(scene.emulator.counters().tokens_minted, 2);
+}

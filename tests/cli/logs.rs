@@ -24,7 +24,7 @@ fn the_log_tells_of_requests_when_it_is_asked_to() {
     let scene = Scene::new();
 
     assert_eq!(stderr(&scene.tokenwell(["token"]).assert().success()), "");
-    let log = stderr(&scene.tokenwell(["token", "-v"]).assert().success());
+    let log = stderr(&scene.tokenwell(["token", "--force-refresh", "-v"]).assert().success());
 
     assert!(log.lines().all(|line| line.starts_with("tokenwell: debug: ")), "{log}");
     assert!(log.contains("status=200") && log.contains(scene.emulator.base_url()), "{log}");
@@ -32,8 +32,8 @@ fn the_log_tells_of_requests_when_it_is_asked_to() {
 
 #[test]
 fn a_failure_is_told_once_unless_the_log_is_asked_for() {
-    let scene = Scene::new();
     let told = |flag: &[&'static str]| {
+        let scene = Scene::new();
         let mut command = scene.tokenwell(["token"].into_iter().chain(flag.iter().copied()));
         let assert = command.env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4);
         stderr(&assert).matches("invalid_client").count()

@@ -9,8 +9,10 @@ mod env;
 #[cfg(unix)]
 mod exec;
 mod help;
+mod login;
 mod logs;
 mod output;
+mod revoke;
 #[cfg(unix)]
 mod sink;
 mod status;

@@ -66,3 +66,50 @@ fn another_server_than_atlas_has_neither_admin_api_nor_revocation() {
     assert_eq!((answer["auth_method"].as_str(), answer["scope"].as_str()), (Some("client_secret_basic"), Some("read write")));
     assert!(answer["admin_api"].is_null() && answer["revocation_endpoint"].is_null(), "{answer}");
 }
+
+#[test]
+fn a_token_that_another_process_got_is_told_with_the_life_that_is_left() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+
+    let answer = json(&scene.tokenwell(["status", "--json"]).assert().success());
+    let text = stdout(&scene.tokenwell(["status"]).assert().success());
+
+    let left = answer["token"]["expires_in"].as_u64().unwrap();
+    assert!((3000..3600).contains(&left), "{answer}");
+    assert!(text.contains("ends in 59m "), "{text}");
+    assert_eq!(scene.emulator.counters().token_requests, 1);
+}
+
+#[test]
+fn a_refusal_that_another_process_met_is_told_until_it_ends() {
+    let scene = Scene::new();
+    scene
+        .emulator
+        .set_faults(serde_json::json!([{"path": "/api/oauth/token", "status": 429, "headers": {"Retry-After": "300"},
+            "body": {"error": "rate_limited", "error_description": "slow down"}}]))
+        .unwrap();
+    scene.tokenwell(["token"]).assert().code(6);
+
+    let answer = json(&scene.tokenwell(["status", "--json"]).assert().success());
+
+    assert_eq!(answer["cooldown"]["status"], "RATE_LIMITED");
+    let left = answer["cooldown"]["ends_in"].as_f64().unwrap();
+    assert!((200.0..=330.0).contains(&left), "{answer}");
+    assert!(stdout(&scene.tokenwell(["status"]).assert().success()).contains("slow down"));
+    assert_eq!(scene.emulator.counters().token_requests, 1);
+}
+
+#[test]
+fn it_tells_where_each_part_comes_from() {
+    let scene = Scene::new();
+
+    let text = stdout(&scene.tokenwell(["status"]).assert().success());
+    let answer = json(&scene.tokenwell(["status", "--json", "--auth-method", "client_secret_post"]).assert().success());
+
+    for variable in ["MONGODB_ATLAS_CLIENT_ID", "MONGODB_ATLAS_CLIENT_SECRET", "MONGODB_ATLAS_BASE_URL"] {
+        assert!(text.contains(&format!("environment variable {variable}")), "{text}");
+    }
+    assert_eq!(answer["sources"]["client_id"], "environment variable MONGODB_ATLAS_CLIENT_ID");
+    assert_eq!(answer["sources"]["auth_method"], "option auth_method");
+}

@@ -179,3 +179,64 @@ fn a_server_that_is_not_there_is_exit_code_5() {
 
     command.env("TOKENWELL_TIMEOUT_MS", "500").assert().code(5).stdout("");
 }
+
+#[test]
+fn processes_share_one_token() {
+    let scene = Scene::new();
+
+    let first = stdout(&scene.tokenwell(["token"]).assert().success());
+    let second = stdout(&scene.tokenwell(["token"]).assert().success());
+
+    assert_eq!(first, second);
+    assert_eq!(scene.emulator.counters().token_requests, 1);
+}
+
+#[test]
+fn without_the_cache_each_process_gets_its_own() {
+    let scene = Scene::new();
+
+    for flag in ["--no-cache", "--no-cache"] {
+        scene.tokenwell(["token", flag]).assert().success();
+    }
+
+    assert_eq!(scene.emulator.counters().token_requests, 2);
+    assert!(!scene.path("cache").exists());
+}
+
+#[test]
+fn the_cache_can_be_named() {
+    let scene = Scene::new();
+    let directory = scene.path("elsewhere");
+
+    scene.tokenwell(["token", "--cache-dir", text(&directory)]).assert().success();
+
+    assert!(directory.exists() && !scene.path("cache").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn i13_a_cache_that_is_refused_costs_a_warning_and_not_the_token() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::new();
+    let directory = scene.path("open");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o775)).unwrap();
+
+    let assert = scene.tokenwell(["token", "--cache-dir", text(&directory)]).assert().success();
+
+    assert!(is_token(stdout(&assert).trim_end()));
+    let warning = stderr(&assert);
+    assert!(warning.starts_with("tokenwell: warn: ") && warning.contains("mode 0775") && warning.lines().count() == 1, "{warning}");
+}
+
+#[test]
+fn i17_a_cached_token_is_printed_with_what_is_left_of_its_life() {
+    let scene = Scene::new();
+    let left = || json(&scene.tokenwell(["token", "--format", "json"]).assert().success())["expires_in"].as_u64().unwrap();
+
+    let first = left();
+    crate::support::until("a second to pass", || (left() < first).then_some(()));
+
+    assert_eq!(scene.emulator.counters().token_requests, 1);
+}

@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output;
 use clap::Subcommand;
 use std::time::{Duration, SystemTime};
-use tokenwell::Status;
-use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError};
+use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError, default_directory};
+use tokenwell::{Config, Status};
 
 /// Show or clear the files in which processes share tokens
 ///
@@ -44,7 +44,7 @@ enum Action {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let store = FileStore::from_environment(|name| std::env::var_os(name)).map_err(|error| unusable(&error))?;
+    let store = store().map_err(|error| unusable(&error))?;
     match args.action {
         Action::Path => output::line(&store.location()),
         Action::List { json } => list(&store.records().map_err(|error| unusable(&error))?, json),
@@ -53,6 +53,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             output::hint(&format!("removed {count} {} from {}", if count == 1 { "file" } else { "files" }, store.location()));
             Ok(())
         }
+    }
+}
+
+/// The store that a client would use here. Without a credential nothing but the environment can say where it is.
+fn store() -> Result<FileStore, StoreError> {
+    let variable = |name: &str| std::env::var_os(name);
+    match Config::from_environment() {
+        Ok(config) => match config.cache_dir() {
+            Some(directory) => Ok(FileStore::open(directory.to_owned(), config.cache_unsafe())),
+            None => Ok(FileStore::open(default_directory(variable)?, config.cache_unsafe())),
+        },
+        Err(_) => FileStore::from_environment(variable),
     }
 }
 

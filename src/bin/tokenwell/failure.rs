@@ -33,6 +33,7 @@ impl Failure {
     /// For standard error: what happened, and what to do.
     pub(crate) fn message(&self) -> Option<String> {
         match self {
+            // In one line the places would be hard to read.
             Self::Library(error) if !error.looked_at().is_empty() => {
                 let places: String = error.looked_at().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
                 Some(format!("tokenwell: there is no client id and secret; looked at:{places}\n  hint: {}", error.hint()))

@@ -18,6 +18,8 @@ mod harden;
 mod header;
 mod invalidate;
 mod log;
+mod login;
+mod logout;
 mod man;
 mod output;
 mod revoke;
@@ -104,6 +106,8 @@ commands! {
     Sink => sink,
     Status => status,
     Doctor => doctor,
+    Login => login,
+    Logout => logout,
     Invalidate => invalidate,
     Revoke => revoke,
     Cache => cache,

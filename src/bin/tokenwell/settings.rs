@@ -6,29 +6,23 @@ use clap::Args;
 use std::io::Read;
 use std::path::PathBuf;
 use tokenwell::Config;
+use tokenwell::config::ConfigBuilder;
 use tokenwell::error::Error;
 use zeroize::Zeroizing;
 
 /// As much of standard input as is read for a secret or a token: what is longer is neither.
 const LONGEST: u64 = 2 * 1024 * 1024;
 
+/// Which account, at which server: all of it but the secret.
 #[derive(Args)]
 #[command(next_help_heading = "Whose token")]
-pub(crate) struct Settings {
+pub(crate) struct Account {
     /// Client id of the service account [env: TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID, MCLI_CLIENT_ID]
     ///
     /// The secret has no flag, because everybody on the host can read a command line: it comes from the environment
-    /// (TOKENWELL_CLIENT_SECRET, MONGODB_ATLAS_CLIENT_SECRET), from a file or from standard input.
+    /// (TOKENWELL_CLIENT_SECRET, MONGODB_ATLAS_CLIENT_SECRET), from a file, a profile or standard input.
     #[arg(long, value_name = "ID")]
-    client_id: Option<String>,
-
-    /// File that holds the client secret; read anew for every token request [env: TOKENWELL_CLIENT_SECRET_FILE]
-    #[arg(long, value_name = "FILE", requires = "client_id")]
-    client_secret_file: Option<PathBuf>,
-
-    /// Read the client secret from standard input
-    #[arg(long, requires = "client_id", conflicts_with = "client_secret_file")]
-    client_secret_stdin: bool,
+    pub(crate) client_id: Option<String>,
 
     /// Where Atlas is [default: https://cloud.mongodb.com] [env: TOKENWELL_BASE_URL, MONGODB_ATLAS_BASE_URL]
     #[arg(long, value_name = "URL")]
@@ -63,14 +57,8 @@ pub(crate) struct Settings {
     ca_file: Option<PathBuf>,
 }
 
-impl Settings {
-    pub(crate) fn session(&self) -> Result<Session, Failure> {
-        Session::open(self.config()?)
-    }
-
-    pub(crate) fn config(&self) -> Result<Config, Failure> {
-        let mut builder = Config::builder();
-        builder.use_environment();
+impl Account {
+    pub(crate) fn apply(&self, builder: &mut ConfigBuilder) -> Result<(), Failure> {
         let texts = [
             ("client_id", &self.client_id),
             ("base_url", &self.base_url),
@@ -86,11 +74,53 @@ impl Settings {
                 builder.set(name, value.as_bytes())?;
             }
         }
-        for (name, path) in [("client_secret_file", &self.client_secret_file), ("ca_file", &self.ca_file)] {
-            if let Some(path) = path {
-                builder.set(name, path.as_os_str().as_encoded_bytes())?;
-            }
+        set_path(builder, "ca_file", self.ca_file.as_ref())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    account: Account,
+
+    /// File that holds the client secret; read anew for every token request [env: TOKENWELL_CLIENT_SECRET_FILE]
+    #[arg(long, value_name = "FILE", requires = "client_id", help_heading = "Whose token")]
+    client_secret_file: Option<PathBuf>,
+
+    /// Read the client secret from standard input
+    #[arg(long, requires = "client_id", conflicts_with = "client_secret_file", help_heading = "Whose token")]
+    client_secret_stdin: bool,
+
+    /// Account and settings of this profile, as `tokenwell login` or the Atlas CLI made it [env: TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE]
+    #[arg(long, value_name = "NAME", conflicts_with = "client_id", help_heading = "Whose token")]
+    profile: Option<String>,
+
+    /// Share no token with other processes [env: TOKENWELL_CACHE=off]
+    #[arg(long, conflicts_with = "cache_dir", help_heading = "Whose token")]
+    no_cache: bool,
+
+    /// Where processes share tokens [env: TOKENWELL_CACHE_DIR]
+    #[arg(long, value_name = "DIRECTORY", help_heading = "Whose token")]
+    cache_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
+        Session::open(self.config()?)
+    }
+
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        let mut builder = Config::builder();
+        builder.use_environment();
+        self.account.apply(&mut builder)?;
+        if let Some(profile) = &self.profile {
+            builder.set("profile", profile.as_bytes())?;
         }
+        if self.no_cache {
+            builder.set("cache", b"off")?;
+        }
+        set_path(&mut builder, "cache_dir", self.cache_dir.as_ref())?;
+        set_path(&mut builder, "client_secret_file", self.client_secret_file.as_ref())?;
         if self.client_secret_stdin {
             builder.set("client_secret", line_from_standard_input("the client secret")?.as_bytes())?;
         }
@@ -100,8 +130,12 @@ impl Settings {
     /// The file with the secret, where one is named.
     pub(crate) fn secret_file(&self) -> Option<PathBuf> {
         let variable = || std::env::var_os("TOKENWELL_CLIENT_SECRET_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
-        self.client_secret_file.clone().or_else(|| variable().filter(|_| self.client_id.is_none()))
+        self.client_secret_file.clone().or_else(|| variable().filter(|_| self.account.client_id.is_none()))
     }
+}
+
+fn set_path(builder: &mut ConfigBuilder, name: &str, path: Option<&PathBuf>) -> Result<(), Failure> {
+    Ok(path.map_or(Ok(()), |path| builder.set(name, path.as_os_str().as_encoded_bytes()))?)
 }
 
 /// What standard input holds, without the line end: `what` is a secret.

@@ -5,6 +5,7 @@ use crate::form::ends_at;
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokenwell::AtHand;
 use tokenwell::error::{Error, printable};
@@ -64,6 +65,7 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         "resource": config.resource(),
         "authorities": way.authorities(),
         "proxy": way.proxy(),
+        "sources": config.provenance().iter().map(|from| (from.setting(), from.source())).collect::<BTreeMap<_, _>>(),
         "cache": at_hand.store,
         "token": token,
         "cooldown": cooldown,
@@ -74,8 +76,18 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
 fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
     let config = &session.config;
     let endpoint = |endpoint: Option<&tokenwell::config::Endpoint>| endpoint.map_or("none".to_owned(), |found| found.as_str().to_owned());
+    let source = |name: &str| {
+        let from = config.provenance().iter().find(|from| from.setting() == name);
+        from.map_or("unknown".to_owned(), |from| printable(from.source(), 1000))
+    };
+    let secret =
+        if config.provenance().iter().any(|from| from.setting() == "client_secret_file") { "client_secret_file" } else { "client_secret" };
+    let server = if config.api_base().is_some() { "base_url" } else { "token_url" };
     let mut rows = vec![
         ("client id", printable(config.client_id(), 200)),
+        ("  from", source("client_id")),
+        ("  secret from", source(secret)),
+        ("  server from", source(server)),
         ("token endpoint", config.token_endpoint().as_str().to_owned()),
         ("revocation", endpoint(config.revocation_endpoint())),
         ("Admin API", config.api_base().map_or("none: the server is not Atlas".to_owned(), |base| base.origin())),

@@ -1,0 +1,211 @@
+//! `login` and `logout`: the account as a profile. The prompt needs a terminal; what it leads to is tested through standard input.
+
+use crate::support::{Scene, is_token, json, stderr, stdout, text};
+use assert_cmd::Command;
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+/// The command without an account in the environment; the server stays there.
+fn without_account<'a>(scene: &Scene, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = scene.tokenwell(arguments);
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+    command
+}
+
+fn login(scene: &Scene, arguments: &[&str]) -> Command {
+    let all = ["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"].into_iter().chain(arguments.iter().copied());
+    let mut command = without_account(scene, all);
+    command.write_stdin(format!("{DEFAULT_CLIENT_SECRET}\n"));
+    command
+}
+
+fn profiles(scene: &Scene) -> Option<String> {
+    std::fs::read_to_string(scene.path("config/tokenwell/config.toml")).ok()
+}
+
+#[test]
+fn after_a_login_tokens_need_no_environment() {
+    let scene = Scene::new();
+
+    let assert = login(&scene, &[]).assert().success().stdout("");
+    let token = without_account(&scene, ["token"]).env_remove("MONGODB_ATLAS_BASE_URL").assert().success();
+
+    assert!(stderr(&assert).contains("added profile default"), "{}", stderr(&assert));
+    assert!(is_token(stdout(&token).trim_end()));
+    assert_eq!(scene.emulator.counters().token_requests, 1, "the token that verified the pair is shared");
+}
+
+#[test]
+fn a_profile_is_used_by_its_name_and_status_tells_of_it() {
+    let scene = Scene::new();
+    login(&scene, &["--profile", "staging"]).assert().success();
+
+    without_account(&scene, ["token"]).assert().code(3);
+    let answer = json(&without_account(&scene, ["status", "--json", "--profile", "staging"]).assert().success());
+
+    assert_eq!(answer["client_id"], DEFAULT_CLIENT_ID);
+    assert!(answer["sources"]["client_id"].as_str().unwrap().contains("profile staging"), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn i10_the_secret_is_in_a_private_file_and_not_among_the_profiles() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::new();
+
+    login(&scene, &[]).assert().success();
+
+    let secret = scene.path("config/tokenwell/secrets/default");
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), DEFAULT_CLIENT_SECRET);
+    assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let profiles = profiles(&scene).unwrap();
+    assert!(profiles.contains(DEFAULT_CLIENT_ID) && !profiles.contains(DEFAULT_CLIENT_SECRET), "{profiles}");
+}
+
+#[test]
+fn a_pair_that_the_server_rejects_is_not_kept() {
+    let scene = Scene::new();
+
+    let mut command = login(&scene, &[]);
+    let message = stderr(&command.write_stdin("canary-wrong").assert().code(4).stdout(""));
+
+    assert!(message.contains("invalid_client") && !message.contains("canary"), "{message}");
+    assert_eq!(profiles(&scene), None);
+}
+
+#[test]
+fn without_verification_nothing_is_sent() {
+    let scene = Scene::new();
+
+    login(&scene, &["--no-verify"]).write_stdin("not-checked").assert().success();
+
+    assert!(profiles(&scene).unwrap().contains(DEFAULT_CLIENT_ID));
+    assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[test]
+fn the_server_that_verified_the_pair_is_the_one_in_the_profile() {
+    let scene = Scene::new();
+    let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
+    let mut command = login(&scene, &["--token-url", &token_url, "--auth-method", "client_secret_post", "--scope", "read"]);
+
+    command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success();
+    let status = without_account(&scene, ["status", "--json"]).env_remove("MONGODB_ATLAS_BASE_URL").assert().success();
+
+    let answer = json(&status);
+    assert_eq!(answer["token_endpoint"], token_url);
+    assert_eq!((answer["auth_method"].as_str(), answer["scope"].as_str()), (Some("client_secret_post"), Some("read")));
+}
+
+#[test]
+fn a_variable_that_wins_over_the_profile_is_pointed_out() {
+    let scene = Scene::new();
+    let mut command = scene.tokenwell(["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"]);
+
+    let message = stderr(&command.write_stdin(DEFAULT_CLIENT_SECRET).assert().success());
+
+    assert!(message.contains("MONGODB_ATLAS_CLIENT_ID, MONGODB_ATLAS_CLIENT_SECRET still wins"), "{message}");
+}
+
+#[test]
+fn a_second_login_replaces_the_first() {
+    let scene = Scene::new();
+    login(&scene, &["--no-verify"]).write_stdin("old").assert().success();
+
+    let message = stderr(&login(&scene, &[]).assert().success());
+
+    assert!(message.contains("replaced profile default"), "{message}");
+    assert!(is_token(stdout(&without_account(&scene, ["token"]).assert().success()).trim_end()));
+}
+
+#[test]
+fn i27_an_unknown_profile_is_an_error_and_nothing_is_sent() {
+    let scene = Scene::new();
+
+    for command in ["token", "status", "doctor"] {
+        without_account(&scene, [command, "--profile", "nobody"]).assert().code(3);
+    }
+    without_account(&scene, ["logout", "--profile", "nobody"]).assert().code(3).stdout("");
+
+    assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[test]
+fn a_name_that_is_none_is_a_wrong_call() {
+    let scene = Scene::new();
+
+    login(&scene, &["--no-verify", "--profile", "../evil"]).assert().code(2).stdout("");
+    assert_eq!(profiles(&scene), None);
+}
+
+#[test]
+fn without_a_terminal_the_missing_part_is_named() {
+    let scene = Scene::new();
+
+    let id = stderr(&without_account(&scene, ["login", "--client-secret-stdin"]).write_stdin("secret").assert().code(3).stdout(""));
+
+    assert!(id.contains("--client-id"), "{id}");
+}
+
+#[test]
+fn logout_takes_profile_secret_and_cached_token_away() {
+    let scene = Scene::new();
+    login(&scene, &[]).assert().success();
+
+    let message = stderr(&without_account(&scene, ["logout"]).assert().success().stdout(""));
+
+    assert!(message.contains("removed profile default"), "{message}");
+    assert!(!scene.path("config/tokenwell/secrets/default").exists());
+    without_account(&scene, ["token"]).assert().code(3);
+    let status = json(&scene.tokenwell(["status", "--json"]).assert().success());
+    assert!(status["token"].is_null(), "{status}");
+    assert_eq!(scene.emulator.counters().live_tokens, 1, "the token lives on at the server");
+}
+
+#[test]
+fn logout_can_end_the_token_at_the_server() {
+    let scene = Scene::new();
+    login(&scene, &[]).assert().success();
+
+    let message = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().success());
+
+    assert!(message.contains("revoked"), "{message}");
+    assert_eq!(scene.emulator.counters().live_tokens, 0);
+}
+
+#[test]
+fn a_revocation_that_fails_is_told_and_the_profile_is_gone_all_the_same() {
+    let scene = Scene::new();
+    login(&scene, &[]).assert().success();
+    scene
+        .emulator
+        .set_faults(serde_json::json!([{"path": "/api/oauth/revoke", "status": 503, "body": {"error": "server_error"}}]))
+        .unwrap();
+
+    without_account(&scene, ["logout", "--revoke"]).assert().code(5);
+
+    assert!(!scene.path("config/tokenwell/secrets/default").exists());
+}
+
+#[test]
+fn logout_ends_the_profiles_token_and_not_that_of_the_environment() {
+    let scene = Scene::new();
+    login(&scene, &["--no-verify"]).write_stdin("another-secret").assert().success();
+    let token = stdout(&scene.tokenwell(["token"]).assert().success());
+
+    scene.tokenwell(["logout"]).assert().success();
+
+    assert_eq!(stdout(&scene.tokenwell(["token"]).assert().success()), token);
+}
+
+#[test]
+fn i21_login_and_logout_show_no_secret_at_the_highest_verbosity() {
+    let scene = Scene::new();
+
+    let mut seen = stderr(&login(&scene, &["-vv"]).assert().success());
+    let token = stdout(&without_account(&scene, ["token", "-vv"]).assert().success());
+    seen.push_str(&stderr(&without_account(&scene, ["logout", "--revoke", "-vv"]).assert().success()));
+
+    assert!(!seen.contains(DEFAULT_CLIENT_SECRET) && !seen.contains(token.trim_end()), "{seen}");
+    assert!(seen.contains(text(&scene.path("config/tokenwell/secrets/default"))), "{seen}");
+}
