@@ -135,7 +135,8 @@ fn i30_a_program_that_the_holder_started_does_not_keep_the_lock() {
 
     holder.kill();
 
-    let free = is_free(&bench);
+    // The system closes the program's copy of the descriptor as it starts it, which may be a moment after it let the holder go on.
+    let free = bench.store.lock(&slot(), PATIENCE).unwrap().is_some();
     kill(program, Signal::SIGKILL).expect("the program outlives the holder");
     assert!(free);
 }
