@@ -11,7 +11,7 @@ use tokenwell::emulator::{Emulator, EmulatorOptions};
 use tokenwell::{Client, Config, TokenOptions};
 
 fn config(emulator: &Emulator) -> tokenwell::config::ConfigBuilder {
-    Config::builder().base_url(emulator.base_url()).client_id(emulator.client_id()).client_secret(emulator.client_secret())
+    Config::builder().base_url(emulator.base_url()).client_id(emulator.client_id()).client_secret(emulator.client_secret()).cache(false)
 }
 
 fn client(emulator: &Emulator) -> Client {

@@ -14,7 +14,7 @@ export PKG_CONFIG_PATH="$DIST/lib/pkgconfig"
 export LD_LIBRARY_PATH="$DIST/lib"
 export TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
 # A test that wants a cache names one; nothing may reach the user's own.
-export XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"
+export TOKENWELL_CACHE=off XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"
 
 # suite NAME HOW_TO_COUNT COMMAND...: runs it, shows its output only if it fails, and counts its tests.
 suite() {

@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(showLibraryError) != "" {
 		reportLibraryError()
 	}
+	// What one test leaves in a shared cache would be another's token.
+	os.Setenv("TOKENWELL_CACHE", "off")
 	os.Exit(m.Run())
 }
 

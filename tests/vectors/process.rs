@@ -38,7 +38,11 @@ impl ShimCommand {
                 command.env_remove(&name);
             }
         }
-        command.env("XDG_CONFIG_HOME", folder.join("config")).env("XDG_CACHE_HOME", folder.join("cache")).envs(environment);
+        command
+            .env("XDG_CONFIG_HOME", folder.join("config"))
+            .env("XDG_CACHE_HOME", folder.join("cache")) // What one case leaves in a shared cache would be another's token.
+            .env("TOKENWELL_CACHE", "off")
+            .envs(environment);
         let child = command.spawn().map_err(|e| format!("{}: cannot start {program}: {e}", self.name))?;
         Ok(Shim::over(child, self.patience))
     }

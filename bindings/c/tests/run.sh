@@ -24,6 +24,8 @@ trap 'exit 130' INT TERM
 for name in $(env | sed -n 's/^\(TOKENWELL_[A-Z_]*\|MONGODB_ATLAS_[A-Z_]*\|MCLI_[A-Z_]*\|[a-zA-Z]*_[pP][rR][oO][xX][yY]\)=.*/\1/p'); do unset "$name"; done
 export HOME="$work/home" XDG_CONFIG_HOME="$work/home/.config" XDG_CACHE_HOME="$work/home/.cache"
 mkdir -p "$XDG_CONFIG_HOME" "$XDG_CACHE_HOME"
+# What one test leaves in a shared cache would be another's token.
+export TOKENWELL_CACHE=off
 export LD_LIBRARY_PATH="$dist/lib"
 
 report() { # report NAME COMMAND...: one test that is a command; its output is shown when it fails

@@ -23,7 +23,8 @@ for (const name of Object.keys(process.env)) {
 }
 const home = mkdtempSync(path.join(os.tmpdir(), 'tokenwell-node-home-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
-Object.assign(process.env, { HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') });
+// What one test leaves in a shared cache would be another's token.
+Object.assign(process.env, { TOKENWELL_CACHE: 'off', HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') });
 
 export const tokenwell = await import('../index.mjs');
 

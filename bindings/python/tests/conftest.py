@@ -17,6 +17,9 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("TOKENWELL_BIN", str(REPOSITORY / "dist" / "bin" / "tokenwell"))
 LIBRARY = os.environ.setdefault("TOKENWELL_LIBRARY", str(REPOSITORY / "dist" / "lib" / "libtokenwell.so.0"))
 
+# What one test leaves in a shared cache would be another's token.
+os.environ["TOKENWELL_CACHE"] = "off"
+
 PATIENCE = 60.0
 """Seconds after which something that should happen soon is taken not to happen, on a machine however busy."""
 
@@ -105,7 +108,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("TOKENWELL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("TOKENWELL_CACHE", "off")
     package = str(REPOSITORY / "bindings" / "python")
     monkeypatch.setenv("PYTHONPATH", package)  # for the programs that tests start
 
