@@ -23,7 +23,9 @@ use crate::platform;
 use crate::secret::Secret;
 use file::{Text, listed, shown};
 use std::io;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "cli")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const DEFAULT_PROFILE: &str = "default";
