@@ -183,3 +183,19 @@ fn a_token_of_the_cache_will_do_unless_another_is_asked_for() {
     assert!(found(&["--mint"]).starts_with("from the server"));
     assert_eq!(scene.emulator.counters().tokens_minted, 2);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_is_refused_is_a_warning_with_the_reason() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::new();
+    let directory = scene.path("open");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
+
+    let report = json(&scene.tokenwell(["doctor", "--json", "--cache-dir", text(&directory)]).assert().success());
+
+    assert_eq!(levels(&report)[1], "files:warn");
+    assert!(report.to_string().contains("mode 0777"), "{report}");
+}

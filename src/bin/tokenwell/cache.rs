@@ -58,14 +58,16 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 /// The store that a client would use here. Without a credential nothing but the environment can say where it is.
 fn store() -> Result<FileStore, StoreError> {
-    let variable = |name: &str| std::env::var_os(name);
     match Config::from_environment() {
-        Ok(config) => match config.cache_dir() {
-            Some(directory) => Ok(FileStore::open(directory.to_owned(), config.cache_unsafe())),
-            None => Ok(FileStore::open(default_directory(variable)?, config.cache_unsafe())),
-        },
-        Err(_) => FileStore::from_environment(variable),
+        Ok(config) => store_of(&config),
+        Err(_) => FileStore::from_environment(|name| std::env::var_os(name)),
     }
+}
+
+/// The store that a client of `config` uses, unless it uses none.
+pub(crate) fn store_of(config: &Config) -> Result<FileStore, StoreError> {
+    let directory = config.cache_dir().map_or_else(|| default_directory(|name| std::env::var_os(name)), |named| Ok(named.to_owned()))?;
+    Ok(FileStore::open(directory, config.cache_unsafe()))
 }
 
 fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use tokenwell::emulator::{Certificate, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID, Emulator, EmulatorOptions, RateLimit};
 use tokenwell::error::Error;
 
-/// Runs Atlas in a box on 127.0.0.1: token endpoint, revocation and service account API, with Atlas' limits
+/// Run Atlas in a box on 127.0.0.1, with its limits
 ///
+/// It serves the token endpoint, revocation and the service account API.
 /// The first line on standard output is a line of shell assignments with the base URL and the credentials of an account.
 /// With -v it writes one line for each request to standard error: address, method, path, status. It ends on SIGINT and SIGTERM, or with --until-stdin-closes when its standard input does. Tests set its clock, its limits
 /// and its faults through the control API under /_emulator: see docs/emulator.md.

@@ -26,6 +26,7 @@ impl Stop {
     }
 
     /// Returns once the command shall stop.
+    #[cfg(feature = "emulator")]
     pub(crate) fn wait(&self) {
         // An error would mean that nobody is left who could stop the command: that is a reason to stop, too.
         let _ = self.0.recv();

@@ -1,6 +1,7 @@
 //! The links, in the order in which a request meets them. What rests on a broken one is not tried.
 
 use super::report::Report;
+use crate::cache::store_of;
 use crate::form::ends_at;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -56,11 +57,18 @@ fn configuration(report: &mut Report, settings: &Settings) -> Option<Session> {
 fn files(report: &mut Report, settings: &Settings, session: &Session) {
     let secret = settings.secret_file();
     let open = [secret.as_deref(), session.config.ca_file()].into_iter().flatten().find_map(|path| open_to_others(path, secret.as_deref()));
-    match open {
-        Some((path, what)) => {
-            report.warn("files", format!("{} {what}", printable(&path.to_string_lossy(), 500)), "Make it private: chmod 0600")
-        }
-        None => report.ok("files", "none is open to other users"),
+    if let Some((path, what)) = open {
+        let found = format!("{} {what}", printable(&path.to_string_lossy(), 500));
+        return report.warn("files", found, "Make it private: chmod 0600");
+    }
+    let config = &session.config;
+    match store_of(config).and_then(|store| store.records()) {
+        Err(error) if config.cache() => report.warn(
+            "files",
+            format!("the token cache is not used: {error}"),
+            "Without it each process asks for a token of its own, and Atlas allows 100 an hour.",
+        ),
+        _ => report.ok("files", "none is open to other users"),
     }
 }
 
