@@ -307,3 +307,32 @@ fn a_refusal_without_the_lock_leaves_the_store_alone() {
     assert!(store.only_record().cooldown.is_none());
     assert!(store.only_record().token.is_some());
 }
+
+#[test]
+fn i32_the_end_of_one_client_revokes_nothing_that_others_hold() {
+    let (bench, other, _) = two();
+    let token = bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+
+    bench.client.close();
+    drop(bench.client);
+
+    assert!(bench.server.revoked().is_empty());
+    assert_eq!(other.token(&any()).unwrap().value(), token.value());
+}
+
+#[test]
+fn i32_a_revoked_token_is_gone_for_new_processes_and_replaced_once_for_old_ones() {
+    let (bench, other, store) = two();
+    let token = bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+
+    bench.client.revoke(None).unwrap();
+    assert!(store.only_record().token.is_none());
+    let next = bench.client.token(&any()).unwrap();
+    // The other process learns of it by the 401 that the resource answers.
+    other.invalidate(token.value()).unwrap();
+
+    assert_eq!(other.token(&any()).unwrap().value(), next.value());
+    assert_eq!(bench.server.requests(), 2);
+}
