@@ -160,6 +160,8 @@ pub enum Error {
         description: String,
         /// The HTTP status of the reply.
         http_status: u16,
+        /// What the shapes of the id and the secret hint at: swapped, or an API key; may be empty.
+        advice: String,
     },
 
     /// The account has as many live tokens as the server allows.
@@ -307,6 +309,7 @@ impl Error {
             | Self::NotConfigured { hint, .. }
             | Self::NoCredential { hint, .. }
             | Self::Refused { hint, .. } => hint.clone(),
+            Self::CredentialRejected { advice, .. } if !advice.is_empty() => advice.clone(),
             Self::CredentialRejected { code, .. } if code == "invalid_client" => {
                 "Check that the client id and secret belong together, that the secret has not expired or been \
                  deleted, and that the account lives on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate)."

@@ -345,14 +345,6 @@ mod values {
         assert!(with(ClientAuthentication::Basic).is_ok());
         assert!(with(ClientAuthentication::Post).is_ok());
     }
-
-    #[test]
-    fn the_shape_of_a_swapped_pair_is_a_hint_and_no_error() {
-        let swapped = Config::builder().client_id(SECRET).client_secret(ID).build().unwrap();
-
-        assert!(swapped.credential_mix_up().unwrap().contains("swapped"));
-        assert!(configured().build().unwrap().credential_mix_up().is_none());
-    }
 }
 
 mod environment {

@@ -54,7 +54,7 @@ impl Credentials for CredentialSource {
 }
 
 /// What the shapes of an id and a secret hint at. A shape is no proof: never a reason to reject anything.
-pub(super) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
+pub(crate) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
     let id_is_a_secret = client_id.is_some_and(|id| id.starts_with("mdb_sa_sk_"));
     let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
     if id_is_a_secret && secret_is_an_id {

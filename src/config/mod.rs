@@ -53,12 +53,11 @@ mod setting;
 mod sources;
 
 pub use builder::ConfigBuilder;
-pub(crate) use credential::CredentialSource;
+pub(crate) use credential::{CredentialSource, mix_up};
 pub use endpoint::Endpoint;
 pub use setting::{Setting, settings};
 
 use crate::error::Error;
-use crate::grant::Credentials;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -254,15 +253,6 @@ impl Config {
     #[must_use]
     pub fn provenance(&self) -> &[Provenance] {
         &self.provenance
-    }
-
-    /// What the shapes of id and secret hint at, in one sentence: swapped, or a programmatic API key instead of a service account.
-    ///
-    /// A shape is no proof and never a reason to reject anything: say this only once the server has rejected the pair.
-    #[must_use]
-    pub fn credential_mix_up(&self) -> Option<&'static str> {
-        let credential = self.credentials.current().ok()?;
-        credential::mix_up(Some(&credential.client_id), Some(credential.client_secret.expose()))
     }
 
     /// Everything but the secret that two requests must have in common before they may share a token.

@@ -5,7 +5,7 @@ use super::retry::{self, Budget};
 use super::transport::{Patience, Reply, Request, Route, Success, Transport};
 use super::{Credential, Grant, Minted, authentication, reply};
 use crate::clock::Clock;
-use crate::config::{ClientAuthentication, Config, Endpoint};
+use crate::config::{ClientAuthentication, Config, Endpoint, mix_up};
 use crate::error::Error;
 use crate::platform;
 use crate::secret::Secret;
@@ -83,6 +83,7 @@ impl Settings {
             let reply = self.exchange(&transport, &self.token, request, &sent, Success::Token, budget, attempt)?;
             reply::minted(&reply, &server)
         })
+        .map_err(|error| advised(error, credential))
     }
 
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
@@ -130,6 +131,17 @@ impl Settings {
             hint: "Set revocation_url (TOKENWELL_REVOCATION_URL) to the server's RFC 7009 endpoint; with a base_url of Atlas it follows from that."
                 .to_owned(),
         })
+    }
+}
+
+/// A shape is no proof, so it is a reason for nothing; once the pair was rejected it is worth telling.
+fn advised(error: Error, credential: &Credential) -> Error {
+    match error {
+        Error::CredentialRejected { server, code, description, http_status, .. } => {
+            let advice = mix_up(Some(&credential.client_id), Some(credential.client_secret.expose())).unwrap_or_default().to_owned();
+            Error::CredentialRejected { server, code, description, http_status, advice }
+        }
+        other => other,
     }
 }
 

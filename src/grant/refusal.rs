@@ -50,6 +50,7 @@ pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
         code: shown(code.unwrap_or(otherwise), LONGEST_CODE, asked.sent),
         description: description.clone(),
         http_status: status,
+        advice: String::new(),
     };
     let code = refusal.code.as_deref();
     match (status, code) {

@@ -136,6 +136,7 @@ mod tests {
                 code: "invalid_client".into(),
                 description: String::new(),
                 http_status: 401,
+                advice: String::new(),
             },
             Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(1) },
             Error::TokenLimit { server: String::new(), description: String::new(), http_status: 403, retry_after: Duration::from_secs(1) },

@@ -83,6 +83,8 @@ enum Refusal {
         code: String,
         description: String,
         http_status: u16,
+        #[serde(default)]
+        advice: String,
     },
     Server {
         server: String,
@@ -161,8 +163,8 @@ impl Refusal {
             Error::TokenLimit { server, description, http_status, retry_after } => {
                 Self::TokenLimit { server, description, http_status, retry_after_ms: milliseconds(retry_after) }
             }
-            Error::CredentialRejected { server, code, description, http_status } => {
-                Self::CredentialRejected { server, code, description, http_status }
+            Error::CredentialRejected { server, code, description, http_status, advice } => {
+                Self::CredentialRejected { server, code, description, http_status, advice }
             }
             Error::Server { server, description, http_status, retry_after } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
@@ -183,8 +185,8 @@ impl Refusal {
             Self::TokenLimit { server, description, http_status, retry_after_ms } => {
                 Error::TokenLimit { server, description, http_status, retry_after: Duration::from_millis(retry_after_ms) }
             }
-            Self::CredentialRejected { server, code, description, http_status } => {
-                Error::CredentialRejected { server, code, description, http_status }
+            Self::CredentialRejected { server, code, description, http_status, advice } => {
+                Error::CredentialRejected { server, code, description, http_status, advice }
             }
             Self::Server { server, description, http_status, retry_after_ms } => {
                 Error::Server { server, description, http_status, retry_after: retry_after_ms.map(Duration::from_millis) }
@@ -237,6 +239,7 @@ mod tests {
                 code: "invalid_client".into(),
                 description: text.clone(),
                 http_status: 401,
+                advice: text.clone(),
             },
             Error::Server {
                 server: server.clone(),

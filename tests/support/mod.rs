@@ -274,6 +274,7 @@ pub fn rejected() -> Error {
         code: "invalid_client".into(),
         description: "Invalid credentials provided.".into(),
         http_status: 401,
+        advice: String::new(),
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(data) = &args.data {
         call = call.body(body(data)?);
     }
-    let reply = api.call(&session.client, &call).map_err(|error| session.explained(error))?;
+    let reply = api.call(&session.client, &call)?;
     if args.include {
         output::line(&head(&reply))?;
     }

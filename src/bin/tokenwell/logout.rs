@@ -52,7 +52,7 @@ fn let_go_of_the_token(args: &Args) -> Result<(), Failure> {
     };
     let Some(token) = session.at_hand()?.token else { return Ok(()) };
     if args.revoke {
-        session.client.revoke(None).map_err(|error| session.explained(error))?;
+        session.client.revoke(None)?;
         output::hint("revoked its cached token");
     } else {
         session.client.invalidate(token.value())?;

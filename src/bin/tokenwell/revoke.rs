@@ -26,7 +26,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         output::hint("there is no token in the cache, so none was revoked");
         return Ok(());
     }
-    session.client.revoke(None).map_err(|error| session.explained(error))?;
+    session.client.revoke(None)?;
     output::hint("revoked the cached token");
     Ok(())
 }

@@ -119,7 +119,7 @@ fn keep(session: &Session, file: &SinkFile, format: Written, stop: &Stop) -> Res
                 Err(failure) if written.is_none() => return Err(failure),
                 Err(failure) => told(&failure, pace.after_failure(None)),
             },
-            Err(error) if written.is_none() && !can_pass(&error) => return Err(session.explained(error)),
+            Err(error) if written.is_none() && !can_pass(&error) => return Err(error.into()),
             Err(error) => {
                 let pause = pace.after_failure(error.retry_after());
                 told(&error.into(), pause)
