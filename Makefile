@@ -11,6 +11,7 @@ NODE ?= node
 NPM ?= npm
 CC ?= cc
 CXX ?= c++
+ROUNDS ?= 100
 export DIST CARGO PYTHON GO NODE NPM CC CXX
 
 # How a shared library is named, and what its linker is told: the one place where the platforms differ.
@@ -27,10 +28,11 @@ else
   LINK_ARGS := -C link-arg=-Wl,-soname,$(LIBRARY) -C link-arg=-Wl,-z,nodelete
 endif
 
-.PHONY: help demo test library header bench lint install clean
+.PHONY: help demo test storm library header bench lint install clean
 help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
+	@echo "make storm     64 processes of all languages ask at once, ROUNDS times (now $(ROUNDS))"
 	@echo "make library   build the library, the command and the wrappers into dist/"
 	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
 	@echo "make bench     measure, beside the peers"
@@ -45,6 +47,9 @@ demo: tools-demo library
 
 test: tools-test library
 	@sh tests/suites.sh
+
+storm: tools-demo library
+	@sh tests/storm/run.sh --rounds $(ROUNDS)
 
 library: tools-library
 	@echo "building the library and the command (the first time takes a minute or two) ..."

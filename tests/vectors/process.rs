@@ -51,15 +51,32 @@ impl ShimCommand {
 impl Shim {
     /// Sends one request and waits for its answer. After an `Err` the shim is of no more use.
     pub fn ask(&mut self, request: &str) -> Result<String, String> {
-        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(request.to_owned()).is_ok());
+        self.send(request);
+        self.answer()
+    }
+
+    /// Sends one request; its answer comes after those of the requests before it.
+    pub fn send(&mut self, request: &str) {
+        // One that is gone is told by its missing answer.
+        let _ = self.requests.as_ref().map(|requests| requests.send(request.to_owned()));
+    }
+
+    /// Waits for the next answer.
+    pub fn answer(&mut self) -> Result<String, String> {
         match self.answers.recv_timeout(self.patience) {
             Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Timeout) => Err(format!("no answer within {} s", self.patience.as_secs_f64())),
             Err(RecvTimeoutError::Disconnected) => {
-                let end = self.wait(Duration::from_secs(5)).map_or_else(|| "still runs".to_owned(), |status| status.to_string());
-                Err(format!("the shim closed its output{} ({end})", if sent { "" } else { " and its input" }))
+                let end = self.wait(Duration::from_secs(5));
+                let end = end.map_or_else(|| format!("process {} still runs", self.id()), |status| status.to_string());
+                Err(format!("the shim closed its output ({end})"))
             }
         }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks the shim to end and says what was wrong with how it did.

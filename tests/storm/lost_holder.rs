@@ -1,0 +1,80 @@
+//! The process that holds the lock is killed, or stands still.
+
+use crate::Storm;
+use crate::crowd::{CALLERS, TOGETHER, the_one};
+use crate::scene::Scene;
+use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+pub fn i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks(storm: &mut Storm) {
+    const REPLY_TAKES_MS: u64 = 300;
+
+    // Each language loses a holder at least once.
+    for round in 0..storm.rounds.max(storm.crowd.languages() as u64) {
+        let scene = Scene::new();
+        scene.delay_one_request(Duration::from_millis(REPLY_TAKES_MS));
+        storm.crowd.clients(&scene.settings());
+        let language = usize::try_from(round).unwrap() % storm.crowd.languages();
+        let victim = language + storm.crowd.languages() * storm.random.usize(0..storm.crowd.members.len() / storm.crowd.languages());
+
+        storm.crowd.members[victim].send(TOGETHER);
+        let most = if round % 2 == 0 {
+            scene.wait_for_a_request();
+            REPLY_TAKES_MS
+        } else {
+            // Before it has the lock, or just as it gets it, or never having got it.
+            REPLY_TAKES_MS / 4
+        };
+        for (place, member) in storm.crowd.members.iter_mut().enumerate() {
+            if place != victim {
+                member.send(TOGETHER);
+            }
+        }
+        std::thread::sleep(Duration::from_micros(storm.random.u64(0..most * 1000)));
+        storm.crowd.kill(victim);
+
+        let survivors = storm.crowd.members.iter_mut().enumerate().filter(|(place, _)| *place != victim);
+        the_one(survivors.map(|(_, member)| member.one_token()).collect());
+        let requests = scene.token_requests();
+        assert!((1..=2).contains(&requests), "round {round}: {requests} requests");
+        storm.crowd.members[victim].greet();
+    }
+}
+
+pub fn i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time(storm: &mut Storm) {
+    const OTHERS: usize = 15;
+
+    // Each language has a holder that stops, where there are rounds enough.
+    for round in 0..storm.rounds.min(storm.crowd.languages() as u64) {
+        let scene = Scene::new();
+        scene.delay_one_request(Duration::from_secs(3));
+        let victim = usize::try_from(round).unwrap();
+        let others = victim + 1..victim + 1 + OTHERS;
+        let mut settings = scene.settings();
+        settings.retain(|(name, _)| *name != "timeout_ms");
+        settings.push(("timeout_ms", "5000".to_owned()));
+        storm.crowd.clients(&settings);
+
+        storm.crowd.members[victim].send(TOGETHER);
+        scene.wait_for_a_request();
+        storm.crowd.members[victim].signal(Signal::SIGSTOP);
+        storm.crowd.members[others.clone()].iter_mut().for_each(|member| member.send(TOGETHER));
+        // A caller whose time is over gets an error: a token is a token in time.
+        let tokens: BTreeSet<String> = storm.crowd.members[others].iter_mut().map(|member| member.one_token()).collect();
+
+        let requests = scene.token_requests();
+        assert!(requests >= 2, "round {round}: the others had to ask for themselves");
+        assert!(tokens.len() < usize::try_from(requests).unwrap(), "round {round}: {requests} requests for {} tokens", tokens.len());
+
+        storm.crowd.members[victim].signal(Signal::SIGCONT);
+        let late = storm.crowd.members[victim].many();
+        assert_eq!(late.ok + late.failed, CALLERS, "round {round}: {late:?}");
+
+        // No damage is done: there is one token for all who come now, and the server is not asked.
+        let requests = scene.token_requests();
+        storm.crowd.clients(&scene.settings());
+        storm.crowd.one_token();
+        assert_eq!(scene.token_requests(), requests, "round {round}");
+    }
+}

@@ -1,0 +1,162 @@
+//! One host makes one token request: many real processes of every language at once, over one token cache and one server.
+//!
+//! ```text
+//! cargo test --test storm                                            processes in Rust alone
+//! cargo test --test storm -- --shim 'python=python3 shim.py'         and in another language; may be given several times
+//! cargo test --test storm -- --rounds 100                            more rounds of what is left to chance
+//! cargo test --test storm -- --seed 7                                another choice of whom to kill, and when
+//! cargo test --test storm -- --only killed                           only the tests with this in their name
+//! ```
+//!
+//! The shims are those of `tests/vectors/README.md`. Start reading at `cold_start`; `crowd` is the processes, `scene` is what they meet.
+//! `make storm` runs it with all languages. It is a test of Unix: processes are stopped and killed, and directories have modes.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod broken_store;
+#[path = "../vectors/case.rs"]
+#[allow(dead_code)]
+mod case;
+mod cold_start;
+mod crowd;
+mod lost_holder;
+mod neighbours;
+#[path = "../vectors/process.rs"]
+#[allow(dead_code)]
+mod process;
+#[path = "../vectors/protocol.rs"]
+#[allow(dead_code)]
+mod protocol;
+mod refusal;
+mod replacement;
+#[path = "../vectors/rust_shim.rs"]
+mod rust_shim;
+mod scene;
+
+use crowd::{Crowd, PATIENCE};
+use process::ShimCommand;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const PROCESSES: usize = 64;
+
+/// What a test is given.
+struct Storm {
+    crowd: Crowd,
+    rounds: u64,
+    random: fastrand::Rng,
+}
+
+type Test = (&'static str, fn(&mut Storm));
+
+/// `tests![module::name, …]`, each with its name.
+macro_rules! tests {
+    ($($module:ident::$name:ident),* $(,)?) => { &[$((stringify!($name), $module::$name as fn(&mut Storm))),*] };
+}
+
+const TESTS: &[Test] = tests![
+    cold_start::i15_sixty_four_cold_processes_make_one_request,
+    lost_holder::i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks,
+    lost_holder::i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time,
+    refusal::after_a_429_nobody_asks,
+    replacement::of_n_processes_that_force_at_once_one_mints,
+    replacement::of_n_processes_that_need_more_life_one_mints,
+    replacement::an_invalidated_token_is_replaced_for_everybody,
+    broken_store::i10_a_broken_store_costs_nobody_the_token,
+    neighbours::i16_two_ids_at_one_server_never_meet,
+    neighbours::i16_one_id_at_two_servers_never_meets_itself,
+    neighbours::two_profiles_of_one_account_share,
+];
+
+struct Options {
+    languages: Vec<ShimCommand>,
+    rounds: u64,
+    seed: u64,
+    only: String,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == ["--serve-shim"] {
+        return rust_shim::serve();
+    }
+    match parse(arguments).map(|options| run(&options)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("storm: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(arguments: Vec<String>) -> Result<Options, String> {
+    let this_program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let this_program = this_program.to_str().ok_or("this program's path is not UTF-8")?.to_owned();
+    let rust = ShimCommand { name: "rust".to_owned(), words: vec![this_program, "--serve-shim".to_owned()], patience: PATIENCE };
+    let mut options = Options { languages: vec![rust], rounds: 3, seed: 1, only: String::new() };
+
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--shim" => options.languages.push(shim(&value()?)?),
+            "--rounds" => options.rounds = number(&argument, &value()?)?,
+            "--seed" => options.seed = number(&argument, &value()?)?,
+            "--only" => options.only = value()?,
+            // What `cargo test` passes to every test program.
+            "--nocapture" | "--no-capture" | "--quiet" | "-q" | "--include-ignored" | "--show-output" => {}
+            "--test-threads" | "--color" | "--format" => drop(value()?),
+            other => return Err(format!("there is no option {other}; see the head of tests/storm/main.rs")),
+        }
+    }
+    Ok(options)
+}
+
+fn number(option: &str, text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("{option} {text}: write a number from 1 on"))
+}
+
+fn shim(text: &str) -> Result<ShimCommand, String> {
+    let (name, command) = text.split_once('=').unwrap_or_default();
+    let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    if name.is_empty() || words.is_empty() {
+        return Err(format!("--shim {text}: write NAME=COMMAND ARGUMENTS"));
+    }
+    Ok(ShimCommand { name: name.to_owned(), words, patience: PATIENCE })
+}
+
+/// Whether all went well. Only the first failure of a test counts; the next test gets new processes.
+fn run(options: &Options) -> bool {
+    let begun = Instant::now();
+    let (mut passed, mut failed) = (0, 0);
+    let mut kept: Option<Crowd> = None;
+    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&options.only)) {
+        let begun = Instant::now();
+        let crowd = kept.take();
+        let end = catch_unwind(AssertUnwindSafe(|| {
+            let crowd = crowd.unwrap_or_else(|| Crowd::start(&options.languages, PROCESSES));
+            let mut storm = Storm { crowd, rounds: options.rounds, random: fastrand::Rng::with_seed(options.seed) };
+            test(&mut storm);
+            storm.crowd
+        }));
+        let took = begun.elapsed().as_secs_f64();
+        match end {
+            Ok(crowd) => {
+                passed += 1;
+                kept = Some(crowd);
+                println!("ok      {name} ({took:.1} s)");
+            }
+            Err(_) => {
+                failed += 1;
+                println!("FAILED  {name} ({took:.1} s), --rounds {} --seed {}", options.rounds, options.seed);
+            }
+        }
+    }
+    if let Some(crowd) = kept {
+        let end = catch_unwind(AssertUnwindSafe(|| crowd.quit()));
+        failed += usize::from(end.is_err());
+    }
+    println!("storm: {passed} passed, {failed} failed ({:.1} s)", begun.elapsed().as_secs_f64());
+    failed == 0 && passed > 0
+}

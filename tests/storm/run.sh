@@ -1,0 +1,20 @@
+#!/bin/sh
+# The storm with processes of all languages: `sh tests/storm/run.sh [OPTIONS OF tests/storm/main.rs]`. Called by `make test` and `make storm`, which
+# build the library first.
+set -eu
+cd "$(dirname "$0")/../.."
+
+export TOKENWELL_BIN="$DIST/bin/tokenwell"
+export PKG_CONFIG_PATH="$DIST/lib/pkgconfig"
+export LD_LIBRARY_PATH="$DIST/lib"
+export TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
+
+make -s -C bindings/c PREFIX="$DIST" shim
+(cd bindings/go && "$GO" build -race -o "$DIST/test/go-shim" ./internal/shim)
+[ -d bindings/node/node_modules ] || (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error)
+exec "$CARGO" test --quiet --locked --features capi --test storm -- \
+    --shim "c=bindings/c/build/shim" \
+    --shim "python=$PYTHON bindings/python/tests/shim.py" \
+    --shim "go=$DIST/test/go-shim" \
+    --shim "node=$NODE bindings/node/test/shim.mjs" \
+    "$@"
