@@ -77,6 +77,10 @@ suite "Vectors in C" count_plain vectors --shim "c=$root/bindings/c/build/shim"
 suite "Vectors in Python" count_plain vectors --shim "python=$PYTHON $root/bindings/python/tests/shim.py"
 suite "Vectors in Go" count_plain vectors --shim "go=$DIST/test/go-shim"
 suite "Vectors in Node" count_plain vectors --shim "node=$NODE $root/bindings/node/test/shim.mjs"
+suite "Canary" count_plain "$PYTHON" tests/canary/run.py \
+    --shim "rust=$CARGO test --quiet --locked --features capi --test vectors -- --serve-shim" \
+    --shim "c=$root/bindings/c/build/shim" --shim "python=$PYTHON $root/bindings/python/tests/shim.py" \
+    --shim "go=$DIST/test/go-shim" --shim "node=$NODE $root/bindings/node/test/shim.mjs"
 suite "Storm" count_plain sh tests/storm/run.sh --rounds 3
 suite "README" count_plain sh tests/readme.sh
 

@@ -1,0 +1,409 @@
+"""The canary: a known secret and known tokens go through every language and every command, at the most verbose level, and through
+every failure. Afterwards no form of them may be found in anything that was printed, logged, written or shown to other users of the host.
+
+    python3 tests/canary/run.py --shim 'c=bindings/c/build/shim' --shim 'python=python3 bindings/python/tests/shim.py'
+
+Needs DIST, strace and a C compiler. Start reading at `main`; `forms` says what a leak looks like, `life` what is done, `servers` with whom.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import life
+import servers
+from forms import Net, forms
+from watch import CommandLines
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+DIST = pathlib.Path(os.environ.get("DIST", ROOT / "dist"))
+TOKENWELL = str(DIST / "bin" / "tokenwell")
+# Visible ASCII that each kind of encoding changes.
+WRONG = 'mdb_sa_sk_w+r/o=n%g "q\\&4Zt8Kx2VbN6mJ1pLs7DhR3cQ9yF5gW0'
+PASSWORD = "pR0xyPassw0rdThatNobodyMayEverSee42"
+
+
+class Suite:
+    def __init__(self, work):
+        self.work = work
+        self.passed = self.failed = 0
+        self.tokens = set()
+        # What may show neither secret nor token; what may show a token because that is the answer; and files that were given the secret.
+        self.outputs = {}
+        self.answers = {}
+        self.own_files = set()
+        for name in ("home", "cache", "config", "tmp", "here", "errors"):
+            (work / name).mkdir()
+
+    def check(self, name, fine, detail=""):
+        if fine:
+            self.passed += 1
+            print(f"ok {name}")
+        else:
+            self.failed += 1
+            print(f"FAILED {name} {detail}")
+
+    def path(self, *names):
+        return str(self.work.joinpath(*names))
+
+    def errors(self, name):
+        """A file for a standard error; a pipe could fill up while nobody reads it."""
+        return open(self.path("errors", name), "wb")
+
+    def environment(self, emulator, url, **more):
+        variables = {
+            "PATH": os.environ["PATH"],
+            "LD_LIBRARY_PATH": str(DIST / "lib"),
+            "TOKENWELL_LIBRARY": str(DIST / "lib" / "libtokenwell.so.0"),
+            "PYTHONPATH": str(DIST / "python"),
+            "HOME": self.path("home"),
+            "XDG_CACHE_HOME": self.path("cache"),
+            "XDG_CONFIG_HOME": self.path("config"),
+            "TMPDIR": self.path("tmp"),
+            "MONGODB_ATLAS_BASE_URL": url,
+            "MONGODB_ATLAS_CLIENT_ID": emulator.client_id,
+            "MONGODB_ATLAS_CLIENT_SECRET": emulator.secret,
+            **more,
+        }
+        # cargo, which starts one of the shims, is to find what it has built.
+        variables.update({name: value for name, value in os.environ.items() if name.startswith(("CARGO", "RUST"))})
+        home = os.environ.get("HOME", "/nonexistent")
+        variables.setdefault("CARGO_HOME", f"{home}/.cargo")
+        variables.setdefault("RUSTUP_HOME", f"{home}/.rustup")
+        return variables
+
+    def run(self, name, command, environment, code, stdin="", answer=False):
+        """Runs a program; with `answer` its standard output may show a token."""
+        with self.errors(name) as errors:
+            done = subprocess.run(command, env=environment, input=stdin.encode(), stdout=subprocess.PIPE, stderr=errors, cwd=self.path("here"), timeout=120)
+        (self.answers if answer else self.outputs)[f"standard output of {name}"] = done.stdout
+        told = pathlib.Path(self.path("errors", name)).read_bytes()
+        self.check(name, done.returncode == code, f"exit code {done.returncode} and not {code}: {self.shown(told)}")
+        return done.stdout
+
+    @staticmethod
+    def shown(told):
+        return told.decode("utf-8", "replace")[-2000:]
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--shim", action="append", default=[], metavar="LANGUAGE=COMMAND", help="may be given several times")
+    options = options.parse_args()
+    for tool in ("strace", os.environ.get("CC", "cc")):
+        if not shutil.which(tool):
+            sys.exit(f"canary: {tool} is missing: install it")
+    if not sys.platform.startswith("linux"):
+        sys.exit("canary: the command lines of other processes are looked up in /proc: this suite needs Linux")
+    if not options.shim:
+        sys.exit("canary: no --shim was given: nothing would be proven for any language")
+
+    with tempfile.TemporaryDirectory(prefix="canary-") as folder:
+        suite = Suite(pathlib.Path(folder))
+        watcher = CommandLines()
+        watcher.start()
+        with suite.errors("emulator") as errors, suite.errors("emulator with TLS") as tls_errors:
+            emulator = servers.Emulator(TOKENWELL, errors)
+            tls = servers.Emulator(TOKENWELL, tls_errors, "--tls", "--ca-file", suite.path("authority.pem"))
+        recorder = servers.Recorder(int(emulator.url.rpartition(":")[2]))
+        url = f"http://127.0.0.1:{recorder.port}"
+        proxy = servers.Proxy()
+        try:
+            commands(suite, emulator, url, tls, proxy)
+            shims(suite, options.shim, emulator, url, tls, proxy)
+            programs(suite, emulator, url)
+            writes(suite, emulator, url)
+            environments(suite, emulator, url)
+        finally:
+            emulator.stop()
+            tls.stop()
+            command_lines = watcher.stop()
+        suite.tokens |= recorder.tokens
+        net = Net()
+        net.add("the secret", emulator.secret)
+        net.add("the wrong secret", WRONG)
+        net.add("the proxy's password", PASSWORD)
+        secrets_alone = Net()
+        secrets_alone.windows.update(net.windows)
+        for number, token in enumerate(sorted(token for token in suite.tokens if token.startswith("ey"))):
+            net.add(f"token {number}", token)
+        scans(suite, net, secrets_alone, command_lines, watcher.rounds)
+        self_check(suite)
+        print(f"canary: {suite.passed} passed, {suite.failed} failed")
+        return suite.failed > 0
+
+
+def commands(suite, emulator, url, tls, proxy):
+    """Every command with -vv, then every failure."""
+    environment = suite.environment(emulator, url)
+    secret_file = suite.path("here", "given-secret")
+    pathlib.Path(secret_file).write_text(emulator.secret)
+    os.chmod(secret_file, 0o600)
+    suite.own_files.add(secret_file)
+
+    def tokenwell(name, *arguments, code=0, answer=False, stdin="", **more):
+        return suite.run(f"tokenwell {name}", [TOKENWELL, *arguments, "-vv"], {**environment, **more}, code, stdin, answer)
+
+    for kind in ("raw", "header", "curl", "json"):
+        tokenwell(f"token as {kind}", "token", "--format", kind, answer=True)
+    tokenwell("token, another one", "token", "--force-refresh", answer=True)
+    tokenwell("token, secret from a file", "token", "--client-id", emulator.client_id, "--client-secret-file", secret_file, answer=True)
+    tokenwell("token, secret from standard input", "token", "--client-id", emulator.client_id, "--client-secret-stdin", stdin=emulator.secret, answer=True)
+    tokenwell("header", "header", answer=True)
+    for shell in ("sh", "fish", "powershell", "cmd", "dotenv", "gitlab"):
+        tokenwell(f"env for {shell}", "env", "--shell", shell, answer=True)
+    github = suite.path("here", "github-env")
+    pathlib.Path(github).touch()
+    suite.own_files.add(github)
+    tokenwell("env for github", "env", "--shell", "github", GITHUB_ENV=github, answer=True)
+    suite.run("tokenwell exec", [TOKENWELL, "exec", "-vv", "--", "printenv", "MONGODB_ATLAS_ACCESS_TOKEN"], environment, 0, answer=True)
+    sink = suite.path("here", "sink")
+    suite.own_files.add(sink)
+    tokenwell("sink", "sink", "--once", sink)
+    tokenwell("api", "api", "GET", "/api/atlas/v2/orgs", "--include")
+    made = tokenwell(
+        "api, a new secret", "api", "POST", f"/api/atlas/v2/orgs/0e0000000000000000000001/serviceAccounts/{emulator.client_id}/secrets",
+        "--data", '{"secretExpiresAfterHours": 24}', answer=True,
+    )
+    suite.check("the new secret is in the answer", b"mdb_sa_sk_" in made, suite.shown(made))
+    tokenwell("api, not there", "api", "GET", "/api/atlas/v2/orgs/0e00000000000000000000ff", code=5)
+    for extra in ([], ["--json"]):
+        tokenwell(f"status {extra}", "status", *extra)
+        tokenwell(f"doctor {extra}", "doctor", "--mint", *extra)
+        tokenwell(f"bench {extra}", "bench", "--gets", "50", *extra)
+    for what in ("path", "list"):
+        tokenwell(f"cache {what}", "cache", what)
+    token = tokenwell("token before the 401", "token", answer=True).decode().strip()
+    suite.tokens.add(token)
+    tokenwell("invalidate", "invalidate", "--token-stdin", stdin=token)
+    tokenwell("token after the 401", "token", answer=True)
+    tokenwell("revoke", "revoke")
+    tokenwell("cache clear", "cache", "clear")
+    suite.own_files.add(suite.path("config", "tokenwell", "secrets", "canary"))
+    tokenwell("login", "login", "--profile", "canary", "--client-id", emulator.client_id, "--base-url", url, "--client-secret-stdin", stdin=emulator.secret)
+    no_account = {"MONGODB_ATLAS_CLIENT_ID": "", "MONGODB_ATLAS_CLIENT_SECRET": "", "MONGODB_ATLAS_BASE_URL": ""}
+    tokenwell("token of a profile", "token", "--profile", "canary", answer=True, **no_account)
+    tokenwell("status of a profile", "status", "--profile", "canary", **no_account)
+    tokenwell("login with a wrong secret", "login", "--profile", "wrong", "--client-id", emulator.client_id, "--base-url", url, "--client-secret-stdin", stdin=WRONG, code=4)
+    tokenwell("completions", "completions", "bash")
+    tokenwell("man", "man", "token")
+    suite.run("tokenwell --help", [TOKENWELL, "--help"], environment, 0)
+    suite.run("a secret as an argument", [TOKENWELL, "token", "--client-secret"], environment, 2)
+
+    # The life of each failure is in a cache of its own: a refusal is remembered there.
+    def alone(name, code, *arguments, **more):
+        tokenwell(name, *(arguments or ("token",)), code=code, TOKENWELL_CACHE_DIR=suite.path("cache", re.sub(r"\W", "-", name)), TOKENWELL_TIMEOUT_MS="4000", **more)
+
+    codes = {"access denied": 4, "rate limit": 6, "rate limit with a bad pause": 6, "wrong client": 4, "error code": 4, "redirect": 8, "redirect to nowhere": 8}
+    for name, fault in life.faults(emulator.client_id, emulator.secret):
+        emulator.control("faults", [{"path": "/api/oauth/token", **fault}])
+        alone(f"token, {name}", codes.get(name, 5))
+    emulator.control("faults", [])
+    alone("wrong secret", 4, MONGODB_ATLAS_CLIENT_SECRET=WRONG)
+    alone("doctor, wrong secret", 4, "doctor", MONGODB_ATLAS_CLIENT_SECRET=WRONG)
+    alone("secret with a line break", 2, MONGODB_ATLAS_CLIENT_SECRET=emulator.secret + "\n\n")
+    alone("secret in the URL", 8, MONGODB_ATLAS_BASE_URL=f"http://{emulator.client_id}:{emulator.secret}@127.0.0.1:1")
+    alone("nobody there", 5, MONGODB_ATLAS_BASE_URL="http://127.0.0.1:1")
+    alone("untrusted authority", 7, MONGODB_ATLAS_BASE_URL=tls.url)
+    # An answer too: this is the one token that the recorder does not see.
+    suite.tokens.add(
+        tokenwell("token over TLS", "token", MONGODB_ATLAS_BASE_URL=tls.url, TOKENWELL_CA_FILE=suite.path("authority.pem"), answer=True).decode().strip()
+    )
+    asked = proxy.asked
+    through = {"HTTPS_PROXY": f"http://canary:{PASSWORD}@127.0.0.1:{proxy.port}", "MONGODB_ATLAS_BASE_URL": "https://canary.invalid"}
+    alone("proxy that refuses", 5, **through)
+    alone("doctor, proxy that refuses", 5, "doctor", **through)
+    alone("proxy that is down", 5, **{**through, "HTTPS_PROXY": f"http://canary:{PASSWORD}@127.0.0.1:1"})
+    suite.check("the proxy was asked", proxy.asked > asked)
+
+
+def shims(suite, given, emulator, url, tls, proxy):
+    """A whole life, every failure and every wrong setting in each language."""
+    log = suite.path("log.so")
+    compiler = os.environ.get("CC", "cc")
+    flags = ["-shared", "-fPIC", f"-I{DIST}/include", str(HERE / "log.c"), "-o", log, f"-L{DIST}/lib", "-ltokenwell"]
+    subprocess.run([compiler, *flags], check=True, env={**os.environ, "TMPDIR": suite.path("tmp")})
+    for each in given:
+        language, _, command = each.partition("=")
+        # cargo, which starts the one in Rust, wants to be in its folder.
+        environment = suite.environment(emulator, url, HTTPS_PROXY=f"http://canary:{PASSWORD}@127.0.0.1:{proxy.port}")
+        if language != "rust":  # which does not load the library; its log is that of the command
+            environment["LD_PRELOAD"] = log
+        account = {"base_url": url, "client_id": emulator.client_id, "client_secret": emulator.secret}
+        with suite.errors(f"shim {language}") as errors:
+            shim = life.Shim(shlex.split(command), environment, errors, ROOT if language == "rust" else suite.path("here"))
+        try:
+            failed = play(suite, shim, language, account, emulator, tls, proxy)
+        except (RuntimeError, IndexError) as problem:
+            failed = [str(problem)]
+            shim.process.kill()
+        suite.outputs[f"messages in {language}"] = "\n".join(shim.told).encode()
+        suite.tokens |= shim.tokens
+        told = pathlib.Path(suite.path("errors", f"shim {language}")).read_bytes()
+        suite.check(f"a life in {language}", not failed, f"{failed} {suite.shown(told)}")
+        if language != "rust":
+            suite.check(f"the log of {language} is on", told.count(b"canary log 4") > 5, suite.shown(told))
+
+
+def play(suite, shim, language, account, emulator, tls, proxy):
+    failed = [name for name, fine in life.whole_life(shim, {**account, "cache_dir": suite.path("cache", language)}) if not fine]
+    now = str(emulator.control("clock")["now_ms"])
+    number = 0
+
+    def refused(name, **settings):
+        nonlocal number
+        number += 1
+        made = shim.client(**{**account, "manual_clock_ms": now, "cache_dir": suite.path("cache", f"{language}-{number}"), **settings})
+        answer = shim.ask("token", "-", "20000", "0") if made[0] == "ok" else made
+        if answer[0] != "error":
+            failed.append(f"{name} was no error")
+        return answer
+
+    for name, fault in life.faults(emulator.client_id, emulator.secret):
+        emulator.control("faults", [{"path": "/api/oauth/token", **fault}])
+        refused(name)
+        if number % 3 == 0:
+            shim.ask("together", "4", "-", "20000", "0")
+    emulator.control("faults", [])
+    refused("wrong secret", client_secret=WRONG)
+    refused("untrusted authority", base_url=tls.url)
+    refused("nobody there", base_url="http://127.0.0.1:1")
+    asked = proxy.asked
+    refused("proxy that refuses", base_url="https://canary.invalid")
+    if proxy.asked == asked:
+        failed.append("the proxy was not asked")
+    token = min(shim.tokens)
+    for settings in life.settings_that_are_wrong(account, account["client_secret"], token):
+        refused("a wrong setting", **settings)
+
+    # A revocation that is refused with the token in the refusal.
+    shim.client(**{**account, "cache_dir": suite.path("cache", f"{language}-revoked")})
+    token = shim.ask("token", "-", "-", "0")[1]
+    emulator.control("faults", [{"path": "/api/oauth/revoke", "status": 400, "body": {"error": "invalid_request", "error_description": f"no {token} here"}}])
+    if shim.ask("revoke", "-")[0] != "error":
+        failed.append("the refused revocation was no error")
+    emulator.control("faults", [])
+    if not shim.quit():
+        failed.append("no clean end")
+    return failed
+
+
+def programs(suite, emulator, url):
+    """Programs that print all they have, and the example of each language."""
+    environment = suite.environment(emulator, url, WRONG_SECRET=WRONG, PYTHONDEVMODE="1", NODE_DEBUG="module")
+    python, node = sys.executable, os.environ.get("NODE", "node")
+    index = str(ROOT / "bindings" / "node" / "index.mjs")
+    suite.run("everything that Python prints", [python, str(HERE / "show.py")], environment, 0)
+    suite.run("everything that Node prints", [node, str(HERE / "show.mjs"), index], environment, 0)
+    suite.run("the example in Python", [python, str(ROOT / "examples" / "python" / "hello_token.py")], environment, 0)
+
+
+def writes(suite, emulator, url):
+    """The system's own word on which files a command opens for writing: none outside of the cache."""
+    trace = suite.path("here", "trace")
+    suite.run(
+        "token, every file that is written", ["strace", "-f", "-qq", "-e", "trace=open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2", "-o", trace, TOKENWELL, "token"],
+        suite.environment(emulator, url, TOKENWELL_CACHE_DIR=suite.path("cache", "written")), 0, answer=True,
+    )
+    lines = pathlib.Path(trace).read_text().splitlines()
+    written = [line for line in lines if re.search(r"O_WRONLY|O_RDWR|O_CREAT|creat\(|mkdir|rename", line)]
+    # Relative to the directory that was opened and looked at, or that directory itself.
+    elsewhere = [line for line in written if not re.search(r'(at2?|at)\(\d+, "[0-9a-f]{32}\.|"' + re.escape(suite.path("cache")), line)]
+    suite.check("files are written in the cache alone", written and not elsewhere, elsewhere)
+
+
+def environments(suite, emulator, url):
+    """i23: what the system shows of the environment of a program that `tokenwell exec` started."""
+    child = subprocess.Popen(
+        [TOKENWELL, "exec", "--", "cat"], env=suite.environment(emulator, url, TOKENWELL_CLIENT_SECRET="", MCLI_CLIENT_SECRET=WRONG),
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        # Until the command has become the child.
+        while pathlib.Path(f"/proc/{child.pid}/comm").read_text() != "cat\n":
+            if time.monotonic() > deadline or child.poll() is not None:
+                raise RuntimeError("the child was not started")
+            time.sleep(0.01)
+        seen = pathlib.Path(f"/proc/{child.pid}/environ").read_bytes()
+    finally:
+        child.stdin.close()
+        child.wait(60)
+    net = Net()
+    net.add("the secret", emulator.secret)
+    net.add("the other secret", WRONG)
+    suite.check("i23: the child has the token", b"MONGODB_ATLAS_ACCESS_TOKEN=ey" in seen)
+    suite.check("i23: the child's environment holds no secret", net.find(seen) is None, net.find(seen))
+
+
+def scans(suite, net, secrets_alone, command_lines, rounds):
+    suite.check("tokens were issued", len(suite.tokens) > 30, len(suite.tokens))
+    for name in sorted(os.listdir(suite.path("errors"))):
+        suite.outputs[f"standard error of {name}"] = pathlib.Path(suite.path("errors", name)).read_bytes()
+    report(suite, "i21: no output shows a secret or a token", found_in(net, suite.outputs))
+    made = b"tokenwell api, a new secret"
+    answers = {name: content for name, content in suite.answers.items() if made.decode() not in name}
+    report(suite, "i21: no answer shows a secret", found_in(secrets_alone, answers))
+    report(suite, "i21: no file holds a secret or a token", found_in(net, files(suite.work, suite.own_files)))
+    suite.check("there were files of the cache to look at", any(path.suffix == ".token" for path in suite.work.rglob("*")))
+    suite.check("no core file", not [path for path in suite.work.rglob("core*") if path.is_file()])
+    report(suite, "i22: no command line shows a secret or a token", found_in(net, {repr(line)[:60]: line for line in command_lines}))
+    suite.check("i22: command lines were looked at", rounds > 100 and any(b"token" in line for line in command_lines), rounds)
+
+
+def found_in(net, contents):
+    return {name: found for name, content in contents.items() if (found := net.find(content))}
+
+
+def files(folder, own):
+    """The content and the path of every file, but for those whose subject the secret or the token is."""
+    contents = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and str(path) not in own and "errors" not in path.parts:
+            contents[str(path)] = str(path).encode() + b"\0" + path.read_bytes()
+    return contents
+
+
+def report(suite, name, found):
+    # Never with the content: this output is the next one that somebody keeps.
+    suite.check(name, not found, "".join(f"\n    {place}: {what} in the form {form}, at {at}" for place, (what, form, at) in found.items()))
+
+
+def self_check(suite):
+    """The same search must turn red: a piece of each form, in each kind of place."""
+    planted = "mdb_sa_sk_Planted.Canary-" + "T3stOfTheSearch+/%\"" + "0123456789abcdef"
+    net = Net()
+    net.add("planted", planted)
+    for form, shape in forms(planted).items():
+        # Not the whole of it, and not at its beginning.
+        leak = b"2026-01-01 debug: x=" + shape[7:-5] + b" y=1"
+        suite.check(f"a planted leak is found: {form}", found_in(net, {"output": leak}))
+    suite.check("what is no leak is not found", not net.find(b"2026-01-01 debug: mdb_sa_sk_" + b"another" * 50))
+    (suite.work / "tmp" / "planted").write_text("{" + planted[9:] + "}")
+    suite.check("a planted leak is found: file", found_in(net, files(suite.work, set())))
+    watcher = CommandLines()
+    child = subprocess.Popen([sys.executable, "-c", "input()", planted], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := found_in(net, {"line": line for line in watcher.seen})) and time.monotonic() < deadline:
+            watcher.look()
+            found = found_in(net, {str(number): line for number, line in enumerate(watcher.seen)})
+            if found:
+                break
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(60)
+        child.stdin.close()
+    suite.check("a planted leak is found: command line", found)
+
+
+sys.exit(main())

@@ -1,0 +1,114 @@
+"""The emulator; what stands between it and its clients and writes down every token that passes; and a proxy that asks for a password."""
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import threading
+import urllib.request
+
+TOKEN = re.compile(rb'"access_token"\s*:\s*"([A-Za-z0-9_.~+/=-]+)')
+
+
+class Emulator:
+    def __init__(self, program, errors, *flags):
+        self.process = subprocess.Popen(
+            [program, "emulator", "--no-rate-limit", "--until-stdin-closes", "-vv", *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={"PATH": os.environ["PATH"]},
+        )
+        words = shlex.split(self.process.stdout.readline().decode())
+        self.variables = dict(word.split("=", 1) for word in words)
+        self.url = self.variables["MONGODB_ATLAS_BASE_URL"]
+        self.client_id = self.variables["MONGODB_ATLAS_CLIENT_ID"]
+        self.secret = self.variables["MONGODB_ATLAS_CLIENT_SECRET"]
+
+    def control(self, path, body=None):
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_emulator/{path}", data=content, headers={"Content-Type": "application/json"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
+            return json.loads(reply.read() or b"null")
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+
+
+class Listener:
+    """Serves each connection on a thread of its own."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return  # Closed: the run is over.
+            threading.Thread(target=self.quietly, args=(connection,), daemon=True).start()
+
+    def quietly(self, connection):
+        with connection:
+            try:
+                self.serve(connection)
+            except OSError:
+                pass  # One side hung up, which is what some cases are about.
+
+
+class Recorder(Listener):
+    """Passes bytes on, and keeps the tokens among those from the server: also those that no client ever sees whole."""
+
+    def __init__(self, server_port):
+        self.server_port = server_port
+        self.tokens = set()
+        super().__init__()
+
+    def serve(self, client):
+        with socket.create_connection(("127.0.0.1", self.server_port)) as server:
+            threading.Thread(target=self.upstream, args=(client, server), daemon=True).start()
+            received = b""
+            try:
+                while chunk := server.recv(65536):
+                    received += chunk
+                    client.sendall(chunk)
+            finally:
+                self.tokens.update(token.decode() for token in TOKEN.findall(received))
+                client.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def upstream(client, server):
+        try:
+            while chunk := client.recv(65536):
+                server.sendall(chunk)
+            server.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # As above.
+
+
+class Proxy(Listener):
+    """Refuses every tunnel, and repeats the password in doing so."""
+
+    def __init__(self):
+        self.asked = 0
+        super().__init__()
+
+    def serve(self, client):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            chunk = client.recv(65536)
+            if not chunk:
+                return
+            request += chunk
+        self.asked += 1
+        credential = re.search(rb"(?i)proxy-authorization: *([^\r]*)", request)
+        shown = credential.group(1) if credential else b"nothing"
+        body = b"you sent " + shown
+        head = b"HTTP/1.1 407 You sent %s\r\nProxy-Authenticate: Basic realm=\"%s\"\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+        client.sendall(head % (shown, shown, len(body)) + body)

@@ -1,0 +1,44 @@
+"""Prints every object that the Python package hands out, in every way in which a program prints without thinking."""
+
+import json
+import logging
+import os
+import pprint
+import sys
+import traceback
+
+import tokenwell
+
+logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+logger = logging.getLogger("canary")
+
+
+def show(thing):
+    for way in (repr, str, pprint.pformat, "{0!r} {0!s} {0!a}".format, lambda one: "%s %r" % (one, one), lambda one: json.dumps(one, default=repr)):
+        print(way(thing), file=sys.stderr)
+    logger.debug("here is %s and %r", thing, thing)
+
+
+client = tokenwell.Client.from_env()
+token = client.token()
+for each in (client, token, client.stats(), [token], {"token": token}):
+    show(each)
+
+
+def crash(call):
+    """What crash reporters send: the frames with their variables."""
+    try:
+        call()
+    except tokenwell.TokenwellError as error:
+        show(error)
+        for line in traceback.TracebackException.from_exception(error, capture_locals=True).format():
+            print(line, file=sys.stderr)
+    else:
+        sys.exit("a call that must fail has succeeded")
+
+
+crash(lambda: client.token(min_ttl=86400))
+crash(lambda: tokenwell.Client(client_id="alone"))
+os.environ["MONGODB_ATLAS_CLIENT_SECRET"] = os.environ.pop("WRONG_SECRET")
+crash(lambda: tokenwell.Client.from_env().token())
+print("shown")
