@@ -53,18 +53,52 @@ pub(super) fn append(body: &mut Zeroizing<Vec<u8>>, name: &str, value: &str) {
     *body = longer;
 }
 
-/// Every form in which the secret travels, so that a server's reply that repeats one of them can be cleaned.
+/// Every form in which the secret travels, or that a server may make of it, so that a reply that repeats one of them can be cleaned.
 pub(super) fn secret_forms(credential: &Credential) -> Vec<Zeroizing<String>> {
-    let mut forms = Vec::from(forms(&credential.client_secret));
+    let mut forms = forms(&credential.client_secret);
     for method in [ClientAuthentication::BasicRaw, ClientAuthentication::Basic] {
-        forms.push(base64(&pair(method, credential)));
+        forms.push(unpadded(base64(&pair(method, credential))));
     }
     forms
 }
 
-/// The forms in which a secret that is a parameter travels.
-pub(super) fn forms(secret: &Secret) -> [Zeroizing<String>; 2] {
-    [Zeroizing::new(secret.expose().to_owned()), form_encoded(secret.expose())]
+/// The forms in which a secret that is a parameter travels, and those that servers and what stands before them write into messages.
+pub(super) fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
+    let text = secret.expose();
+    let each_byte = |keep: fn(u8) -> bool, escape: &str, digits: &[u8; 16]| {
+        let mut escaped = Zeroizing::new(String::with_capacity(text.len() * (escape.len() + 2)));
+        for byte in text.bytes() {
+            if keep(byte) {
+                escaped.push(char::from(byte));
+            } else {
+                escaped.push_str(escape);
+                escaped.extend([byte >> 4, byte & 15].map(|digit| char::from(digits[usize::from(digit)])));
+            }
+        }
+        escaped
+    };
+    const UPPER: &[u8; 16] = b"0123456789ABCDEF";
+    const LOWER: &[u8; 16] = b"0123456789abcdef";
+    // Not kept by everybody: which punctuation is escaped differs from one encoder to the next.
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    vec![
+        Zeroizing::new(text.to_owned()),
+        form_encoded(text),
+        unpadded(base64(text)),
+        each_byte(unreserved, "%", UPPER),
+        each_byte(unreserved, "%", LOWER),
+        each_byte(|byte| byte.is_ascii_alphanumeric(), "%", UPPER),
+        each_byte(|byte| byte.is_ascii_alphanumeric(), "%", LOWER),
+        each_byte(|_| false, "", UPPER),
+        each_byte(|_| false, "", LOWER),
+    ]
+}
+
+/// Without its padding, it is found with and without it.
+fn unpadded(mut encoded: Zeroizing<String>) -> Zeroizing<String> {
+    let length = encoded.trim_end_matches('=').len();
+    encoded.truncate(length);
+    encoded
 }
 
 fn pair(method: ClientAuthentication, credential: &Credential) -> Zeroizing<String> {
@@ -114,6 +148,17 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+
+    #[test]
+    fn i21_a_secret_is_known_again_in_the_forms_that_servers_write() {
+        let forms = forms(&Secret::new("a_b/c~".to_owned()));
+
+        for form in
+            ["a_b/c~", "a_b%2Fc%7E", "YV9iL2N+", "a_b%2Fc~", "a_b%2fc~", "a%5Fb%2Fc%7E", "a%5fb%2fc%7e", "615F622F637E", "615f622f637e"]
+        {
+            assert!(forms.iter().any(|known| known.as_str() == form), "{form}");
+        }
+    }
 
     fn proven(method: ClientAuthentication, id: &str, secret: &str) -> (Option<String>, String) {
         let credential = Credential { client_id: id.to_owned(), client_secret: Secret::from(secret) };
