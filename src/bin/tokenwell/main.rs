@@ -33,8 +33,10 @@ mod stop;
 mod token;
 mod wanted;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -81,13 +83,50 @@ Exit codes:
   8  refused for safety
   9  no token in the time that was allowed";
 
-/// Makes the enum of commands and the call of each from one line per command.
+/// Makes the enum of commands and the call of each from one line per command. A command's name is that of its module.
 macro_rules! commands {
     ($($(#[$attribute:meta])* $name:ident => $module:ident,)*) => {
-        #[derive(Subcommand)]
         enum Command {
             $($(#[$attribute])* $name($module::Args),)*
         }
+
+        impl Subcommand for Command {
+            fn augment_subcommands(mut all: clap::Command) -> clap::Command {
+                let only = only_command();
+                $($(#[$attribute])* {
+                    const NAME: &str = stringify!($module);
+                    if only.as_ref().is_none_or(|only| only == NAME) {
+                        all = all.subcommand(<$module::Args as clap::Args>::augment_args(clap::Command::new(NAME)));
+                    }
+                })*
+                all
+            }
+
+            fn augment_subcommands_for_update(all: clap::Command) -> clap::Command {
+                Self::augment_subcommands(all)
+            }
+
+            fn has_subcommand(name: &str) -> bool {
+                COMMANDS.contains(&name)
+            }
+        }
+
+        impl FromArgMatches for Command {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                match matches.subcommand() {
+                    $($(#[$attribute])* Some((stringify!($module), matches)) => {
+                        <$module::Args as FromArgMatches>::from_arg_matches(matches).map(Command::$name)
+                    })*
+                    _ => Err(clap::Error::raw(ErrorKind::MissingSubcommand, "a command is missing")),
+                }
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                Self::from_arg_matches(matches).map(|command| *self = command)
+            }
+        }
+
+        const COMMANDS: &[&str] = &[$($(#[$attribute])* stringify!($module),)*];
 
         fn run(command: Command) -> Result<(), Failure> {
             match command {
@@ -95,6 +134,15 @@ macro_rules! commands {
             }
         }
     };
+}
+
+/// The command that the first argument names, where that is all there is to know: making the flags of all the others takes a good part of the time
+/// of a `token` from the cache. Completions and manual pages are about all commands.
+fn only_command() -> Option<OsString> {
+    let first = std::env::args_os().nth(1)?;
+    // The arguments of a test run are not the command's.
+    let alone = !cfg!(test) && COMMANDS.iter().any(|name| first == *name) && first != "completions" && first != "man";
+    alone.then_some(first)
 }
 
 commands! {
