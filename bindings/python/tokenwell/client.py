@@ -221,7 +221,9 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<tokenwell.{type(self).__name__} generation={self.generation}>"
+        # Crash reporters also print a client whose making has failed.
+        state = f"generation={self.generation}" if hasattr(self, "_generation") else "not made"
+        return f"<tokenwell.{type(self).__name__} {state}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a tokenwell.Client cannot be pickled or copied: let the other process make its own")
