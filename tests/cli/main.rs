@@ -18,3 +18,5 @@ mod sink;
 mod status;
 mod support;
 mod token;
+#[cfg(target_os = "linux")]
+mod warm;
