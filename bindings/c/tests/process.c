@@ -386,8 +386,9 @@ int run_child(const char *name)
     if (strcmp(name, "exit_during_refresh") == 0) return child_exit_during_refresh();
     if (strcmp(name, "exit_while_others_wait") == 0) return child_exit_while_others_wait();
     if (strcmp(name, "exit_as_a_refresh_ends") == 0) return child_exit_as_a_refresh_ends();
-    fprintf(stderr, "no child is called %s\n", name);
-    return 2;
+    int code = fork_child(name);
+    if (code < 0) fprintf(stderr, "no child is called %s\n", name);
+    return code < 0 ? 2 : code;
 }
 
 #define SCHEDULES "valgrind runs one thread at a time and delivers signals itself"

@@ -27,6 +27,7 @@ mkdir -p "$XDG_CONFIG_HOME" "$XDG_CACHE_HOME"
 # What one test leaves in a shared cache would be another's token.
 export TOKENWELL_CACHE=off
 export LD_LIBRARY_PATH="$dist/lib"
+export TOKENWELL_BIN="$emulator"
 
 report() { # report NAME COMMAND...: one test that is a command; its output is shown when it fails
     name=$1
