@@ -2,7 +2,7 @@
  * Many forks at many moments: whatever the parent is doing, its child ends with a token or a status, and soon.
  *
  * Rounds run in families: a fresh process forks a few times, so that a share of the forks meets everything that is set up once in a process
- * half set up. FORK_ROUNDS (400), FORK_SEED (1) and FORK_FAMILIES (4, at the same time) choose another run.
+ * half set up. FORK_ROUNDS (400), FORK_SEED (1), FORK_FAMILIES (4, at the same time) and FORK_HANG_MS (30000) choose another run.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -25,8 +25,8 @@
 
 enum {
     ROUNDS_OF_A_FAMILY = 5,
-    HANGS_AFTER_MS = 10000,
-    FAMILY_HANGS_AFTER_MS = 120000,
+    HANGS_AFTER_MS = 30000,
+    FAMILY_HANGS_AFTER_MS = 300000,
     /* The endings of a child; anything else is none. */
     WITH_A_TOKEN = 0,
     DONE = 0,
@@ -80,6 +80,12 @@ static plan plan_round(bool first)
 
 /* ---- one family ---- */
 
+static unsigned from_environment(const char *name, unsigned otherwise)
+{
+    const char *value = getenv(name);
+    return value ? (unsigned)strtoul(value, NULL, 10) : otherwise;
+}
+
 static char directory[400];
 static bool tls;
 
@@ -90,8 +96,9 @@ static tokenwell_client *make_client(const plan *round, unsigned number)
     char cache[500];
     /* One directory for each round: a "before" shall find no token of the round before. */
     snprintf(cache, sizeof cache, "%s/cache-%d-%u", directory, (int)getpid(), number);
+    /* A child that hangs shall be seen to hang, and not be rescued by its deadline. */
     bool good = set(config, "base_url", need_environment(round->slow ? "FORK_SLOW_URL" : "FORK_FAST_URL"), NULL) == TOKENWELL_STATUS_OK &&
-                set(config, "timeout_ms", "8000", NULL) == TOKENWELL_STATUS_OK &&
+                set(config, "timeout_ms", "60000", NULL) == TOKENWELL_STATUS_OK &&
                 set(config, "cache", round->store ? "on" : "off", NULL) == TOKENWELL_STATUS_OK &&
                 set(config, "cache_dir", cache, NULL) == TOKENWELL_STATUS_OK &&
                 (!tls || set(config, "ca_file", need_environment("FORK_CA_FILE"), NULL) == TOKENWELL_STATUS_OK) &&
@@ -252,7 +259,7 @@ static void run_round(const plan *round, uint64_t seed, unsigned number)
     uint64_t started = now_ms();
     pid_t child = fork();
     if (child == 0) _exit(child_of_round(client, round->what));
-    int code = watched(child, started, HANGS_AFTER_MS);
+    int code = watched(child, started, from_environment("FORK_HANG_MS", HANGS_AFTER_MS));
     uint64_t took = now_ms() - started;
 
     /* The fork has not disturbed the parent either. */
@@ -299,12 +306,6 @@ int fork_child(const char *name)
 }
 
 /* ---- all families ---- */
-
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-    const char *value = getenv(name);
-    return value ? (unsigned)strtoul(value, NULL, 10) : otherwise;
-}
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
 {
@@ -365,8 +366,8 @@ static void count_results(FILE *results, unsigned rounds)
            statuses, late, took[ended / 2], most, longest);
     CHECK_UINT(0, hangs);
     CHECK_UINT(rounds, ended);
-    /* The emulator is well: a status is for a machine too busy to answer in time, and no rule. */
-    CHECK(statuses <= ended / 20);
+    /* A status is a defined ending, but the emulator is well and there is time: nothing excuses one here. */
+    CHECK_UINT(0, statuses);
     free(took);
 }
 
