@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, client_of, minted, rate_limited};
+use support::{Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, TIMEOUT, client_of, minted, rate_limited};
 use tokenwell::clock::ManualClock;
 use tokenwell::grant::GrantedLifetime;
 use tokenwell::{Client, Status, TokenOptions};
@@ -162,6 +162,23 @@ fn a_lock_that_another_process_keeps_costs_nobody_the_token() {
     *store.locked_by_another.lock().unwrap() = true;
 
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn those_who_wait_for_a_lock_in_vain_do_not_give_up_in_one_moment() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+
+    for _ in 0..16 {
+        bench.client.token(&any().force_refresh(true)).unwrap();
+    }
+
+    let patience = store.patience.lock().unwrap();
+    let (shortest, longest) = (*patience.iter().min().unwrap(), *patience.iter().max().unwrap());
+    assert_eq!(patience.len(), 16);
+    assert!(shortest > TIMEOUT / 2, "whoever holds the lock may need half of the timeout: {shortest:?}");
+    assert!(longest <= TIMEOUT * 7 / 10, "time must be left for the request: {longest:?}");
+    assert!(longest > shortest, "all wait for {longest:?}");
 }
 
 #[test]

@@ -57,8 +57,10 @@ impl Slot {
         if self.parts.store.is_shared() { left.min(self.parts.budget / 2) } else { left }
     }
 
+    /// Each waits a little longer than half, and not all for the same time: where the holder stands still, the first who gives up gets the token that
+    /// the next ones find, and the server is not asked by all of them in one moment.
     fn time_to_wait_for_the_lock(&self) -> Duration {
-        self.parts.budget * 11 / 20
+        self.parts.budget * 11 / 20 + (self.parts.budget * 3 / 20).mul_f64(jitter::fraction())
     }
 
     /// What another process has left there: a token that will do, or a refusal that still stands.

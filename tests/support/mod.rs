@@ -13,6 +13,7 @@ use tokenwell::{Client, ClientParts, Error};
 
 pub const START_MS: u64 = 1_800_000_000_000;
 pub const HOUR: Duration = Duration::from_secs(3600);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A gate that holds whoever comes until it is opened.
 #[derive(Debug)]
@@ -176,7 +177,8 @@ pub struct FakeStore {
     records: Mutex<Vec<(String, Record)>>,
     pub broken: Mutex<bool>,
     pub locked_by_another: Mutex<bool>,
-    locks: AtomicUsize,
+    /// For how long each who asked for the lock would have waited.
+    pub patience: Mutex<Vec<Duration>>,
 }
 
 impl FakeStore {
@@ -223,9 +225,9 @@ impl Store for FakeStore {
         Ok(())
     }
 
-    fn lock(&self, _key: &SlotKey, _patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
+    fn lock(&self, _key: &SlotKey, patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
         self.check()?;
-        self.locks.fetch_add(1, Ordering::SeqCst);
+        self.patience.lock().unwrap().push(patience);
         if *self.locked_by_another.lock().unwrap() { Ok(None) } else { Ok(Some(Box::new(FakeLock))) }
     }
 }
@@ -251,7 +253,7 @@ pub fn bench_with_store(store: Arc<dyn Store>) -> Bench {
 pub fn client_of(clock: &Arc<ManualClock>, server: &Arc<FakeServer>, store: Arc<dyn Store>, credentials: Box<dyn Credentials>) -> Client {
     Client::from_parts(ClientParts {
         identity: vec![("client_id", "id".into())],
-        timeout: Duration::from_secs(60),
+        timeout: TIMEOUT,
         credentials,
         clock: Arc::clone(clock) as Arc<_>,
         store,
