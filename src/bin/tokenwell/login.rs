@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The profile's name: letters, digits, -, _ and .
+    /// The profile's name: letters, digits, dots, - and _
     #[arg(long, value_name = "NAME", default_value = "default")]
     profile: String,
 
