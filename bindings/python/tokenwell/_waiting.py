@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 from threading import Thread
 from typing import Callable, Dict, Optional, Tuple, Union
 
@@ -16,9 +17,10 @@ from .errors import DeadlineError, TokenwellError
 from .token import Token
 
 Outcome = Union[Token, BaseException]
-# The loop, the token's generation when it was asked for (so that nobody is given what was invalidated before), and the
-# call's min_ttl, deadline and flags.
-Key = Tuple[asyncio.AbstractEventLoop, int, int, int, int]
+# The process (a forked child finds its parent's calls here, and none of the threads that make them), the loop, the token's
+# generation when it was asked for (so that nobody is given what was invalidated before), and the call's min_ttl, deadline
+# and flags.
+Key = Tuple[int, asyncio.AbstractEventLoop, int, int, int, int]
 
 
 class Call:
@@ -36,7 +38,7 @@ async def wait(
     """Has a thread call `fetch`, or waits for one that does, and hands on its result."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    key = (loop, generation, min_ttl, deadline, flags)
+    key = (os.getpid(), loop, generation, min_ttl, deadline, flags)
     late: Optional[Tuple[DeadlineError, float]] = None
     while True:
         call = calls.get(key)
@@ -62,7 +64,7 @@ async def wait(
 
 
 def _start(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], Token]) -> Call:
-    loop, _, min_ttl, deadline, flags = key
+    _, loop, _, min_ttl, deadline, flags = key
     call = Call(loop)
 
     def run() -> None:

@@ -1,0 +1,316 @@
+"""Forks at every moment of a refresh, and the servers that live by forking: pools, preforked workers, event loops.
+
+FORK_ROUNDS (60) and FORK_SEED (1) choose another run of the rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import json
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import statistics
+import sys
+import threading
+import time
+import warnings
+from typing import Any, Callable, Dict, List, Optional
+
+import pytest
+
+import tokenwell
+from conftest import BINARY, PATIENCE, Emulator, until
+
+ROUNDS = int(os.environ.get("FORK_ROUNDS", "60"))
+SEED = int(os.environ.get("FORK_SEED", "1"))
+HANGS_AFTER = PATIENCE / 2
+"""Seconds. The clients of this file have more, so that a child that hangs is not rescued by its deadline."""
+
+MOMENTS = ("before", "during", "after")
+
+
+class Child:
+    """A forked child that sends back what a call returns. One that hangs shows its stacks and is a failure."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        reader, writer = os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside threads
+            self.began = time.monotonic()
+            self.pid = os.fork()
+        if self.pid == 0:
+            os.close(reader)
+            code = 1
+            try:
+                # sys.stderr is pytest's, which has no descriptor of its own.
+                faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=2)
+                answer = json.dumps(call())
+                code = 0
+            except BaseException as error:
+                answer = f"failed: {error!r}"
+            try:
+                os.write(writer, answer.encode())
+            finally:
+                os._exit(code)
+        os.close(writer)
+        self.reader = reader
+
+    def status(self) -> int:
+        """How it ended, as waitpid says it."""
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.took = time.monotonic() - self.began
+            if pid:
+                return status
+            if self.took > 2 * HANGS_AFTER:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+                pytest.fail("a forked child hung, and could not even show where")
+            time.sleep(0.001)
+
+    def answer(self) -> Any:
+        """What the call returned."""
+        status = self.status()
+        with os.fdopen(self.reader, "rb") as reader:
+            text = reader.read().decode()
+        assert status == 0, f"the child ended with {status}: {text}"
+        return json.loads(text)
+
+
+@pytest.fixture
+def tireless(emulator: Emulator) -> Emulator:
+    """An emulator without limits."""
+    emulator.control("settings", {"rate_limit": None, "token_cap": 10_000_000})
+    return emulator
+
+
+# ---- rounds ----
+
+
+def force(client: tokenwell.Client) -> str:
+    return client.token(force_refresh=True).value
+
+
+def invalidate_and_get(client: tokenwell.Client) -> str:
+    client.invalidate(client.token())
+    return client.token().value
+
+
+def close(client: tokenwell.Client) -> str:
+    client.close()
+    try:
+        return client.token().value
+    except tokenwell.ClosedError:
+        return "it said that it is closed"
+
+
+def exec_the_command(client: tokenwell.Client) -> str:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.execv(BINARY, ["tokenwell", "token"])
+
+
+ACTIONS: Dict[str, Callable[[tokenwell.Client], str]] = {
+    "token": lambda client: client.token().value,
+    "authorization": lambda client: client.authorization(),
+    "force": force,
+    "invalidate and get": invalidate_and_get,
+    "token_async": lambda client: asyncio.run(client.token_async()).value,
+    "close": close,
+    "exec": exec_the_command,
+}
+
+
+def use(client: tokenwell.Client, turn: int, pause: float, stop: threading.Event) -> None:
+    """What a thread of a busy parent does. With pauses: a process that gets new tokens without end keeps others from the cache's lock."""
+    uses = (lambda: client.authorization(), lambda: client.invalidate(client.token()), lambda: client.token(force_refresh=True))
+    while not stop.is_set():
+        uses[turn % 3]()
+        turn += 1
+        stop.wait(pause * (1 + turn * 7 % 10))
+
+
+def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
+    tireless: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(SEED)
+    took: List[float] = []
+    for name, value in tireless.environment.items():
+        monkeypatch.setenv(name, value)
+
+    for number in range(ROUNDS):
+        moment, action, busy = chance.choice(MOMENTS), chance.choice(list(ACTIONS)), chance.choice((0, 0, 2, 3, 4))
+        store, slow = chance.choice(("on", "off")), chance.choice((0.0, 0.05, 0.2))
+        said = f"seed {SEED} round {number}: {moment} a refresh of {slow} s, cache {store}, {busy} threads more, the child: {action}"
+        monkeypatch.setenv("TOKENWELL_CACHE", store)
+        monkeypatch.setenv("TOKENWELL_CACHE_DIR", str(tmp_path / f"cache-{number}"))
+        tireless.faults(*([{"delay_ms": round(slow * 1000), "then_serve": True}] if slow else []))
+        client = tokenwell.Client.from_env(timeout=10 * PATIENCE)
+        stop = threading.Event()
+        threads = [threading.Thread(target=use, args=(client, turn, slow + 0.001, stop)) for turn in range(busy)]
+
+        if moment == "after":
+            client.token()
+        if moment == "during":
+            threads.append(threading.Thread(target=client.token, kwargs={"force_refresh": True}))
+        for thread in threads:
+            thread.start()
+        if moment == "during":
+            time.sleep(chance.random() * (slow or 0.005))
+        child = Child(lambda: ACTIONS[action](client))
+        status = child.status()
+        # The fork has not disturbed the parent either.
+        assert client.token().value
+        stop.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{said}: a thread of the parent hangs"
+        client.close()
+
+        with os.fdopen(child.reader, "rb") as reader:
+            text = reader.read().decode()
+        assert status == 0, f"{said}: it ended with {status}: {text}"
+        if action == "exec":
+            assert text == ""
+        else:
+            assert len(json.loads(text)) > 20, f"{said}: {text}"
+        took.append(child.took)
+
+    late = sum(seconds > 1 for seconds in took)
+    assert len(took) == ROUNDS
+    with capsys.disabled():
+        print(f"\n{ROUNDS} forks: median {statistics.median(took):.3f} s, longest {max(took):.3f} s, {late} took more than 1 s")
+
+
+# ---- pools and preforked workers ----
+
+inherited: Optional[tokenwell.Client] = None
+"""The client of a forking parent, as its workers find it."""
+
+
+def draw(_: int) -> str:
+    assert inherited is not None
+    return inherited.token().value
+
+
+def pool_of_eight(draws: int) -> List[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside threads
+        with multiprocessing.get_context("fork").Pool(8) as pool:
+            return pool.map_async(draw, range(draws), chunksize=1).get(2 * PATIENCE)
+
+
+def test_i30_a_pool_of_forked_workers_goes_on_with_the_token(
+    tireless: Emulator, client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = client.token()
+    monkeypatch.setattr(sys.modules[__name__], "inherited", client)
+
+    values = pool_of_eight(64)
+
+    assert values == [token.value] * 64
+    assert tireless.token_requests == 1
+
+
+def test_i30_a_pool_that_was_forked_before_the_first_token_shares_one(
+    tireless: Emulator, make: Callable[..., tokenwell.Client], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    client = make(cache="on", cache_dir=str(tmp_path / "cache"), timeout=10 * PATIENCE)
+    monkeypatch.setattr(sys.modules[__name__], "inherited", client)
+    tireless.slow(0.2)
+
+    values = pool_of_eight(64)
+
+    assert len(set(values)) == 1 and values[0] == client.token().value
+    assert tireless.token_requests == 1
+
+
+def test_i30_preforked_workers_share_one_token_across_an_expiry(
+    tireless: Emulator, make: Callable[..., tokenwell.Client], tmp_path: pathlib.Path
+) -> None:
+    now = str(tireless.now_ms())
+    client = make(manual_clock_ms=now, cache="on", cache_dir=str(tmp_path / "cache"), timeout=10 * PATIENCE)
+    first = client.token().value
+    gate, opener = os.pipe()
+
+    def work() -> List[str]:
+        os.close(opener)
+        before = client.token().value
+        client.advance_clock(61 * 60 * 1000)
+        os.read(gate, 1)  # until the master opens the gate for all
+        return [before, client.token().value, client.token().value]
+
+    workers = [Child(work) for _ in range(8)]
+    os.close(gate)
+    tireless.advance(61 * 60 * 1000)
+    tireless.slow(0.2)
+    os.close(opener)
+    answers = [worker.answer() for worker in workers]
+
+    second = answers[0][1]
+    assert second != first and answers == [[first, second, second]] * 8
+    assert tireless.token_requests == 2
+    # The master, which slept through it, finds what its workers got.
+    client.advance_clock(61 * 60 * 1000)
+    assert client.token().value == second and tireless.token_requests == 2
+
+
+# ---- event loops ----
+
+
+def test_i30_a_child_waits_in_a_loop_of_its_own_for_what_its_parent_s_loop_was_waiting(
+    tireless: Emulator, make: Callable[..., tokenwell.Client]
+) -> None:
+    client = make(timeout=10 * PATIENCE)
+    tireless.slow(2 * PATIENCE, times=1)
+
+    async def give_up() -> None:
+        task = asyncio.ensure_future(client.token_async())
+        while tireless.token_requests == 0:
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    asyncio.run(give_up())
+    answer = Child(lambda: [asyncio.run(client.token_async()).value, asyncio.run(client.token_async(force_refresh=True)).value]).answer()
+
+    assert len(set(answer)) == 2 and tireless.token_requests == 3
+
+
+def test_i30_a_child_that_goes_on_with_its_parent_s_loop_is_not_left_waiting(
+    tireless: Emulator, make: Callable[..., tokenwell.Client]
+) -> None:
+    client = make(timeout=10 * PATIENCE)
+    tireless.slow(2 * PATIENCE, times=1)
+    loop = asyncio.new_event_loop()
+
+    async def give_up() -> None:
+        task = asyncio.ensure_future(client.token_async())
+        while tireless.token_requests == 0:
+            await asyncio.sleep(0.01)
+        task.cancel()
+
+    try:
+        loop.run_until_complete(give_up())
+        value = Child(lambda: loop.run_until_complete(client.token_async()).value).answer()
+    finally:
+        client.close()
+        until(lambda: not any(thread.name == "tokenwell-wait" for thread in threading.enumerate()), "the end of the parent's wait")
+        loop.close()
+
+    assert value and tireless.token_requests == 2
+
+
+def test_i30_a_program_forks_inside_its_event_loop(tireless: Emulator, client: tokenwell.Client) -> None:
+    async def parent() -> List[Any]:
+        first = (await client.token_async()).value
+        # In the child there is no running loop any more: it starts its own.
+        child = Child(lambda: asyncio.run(client.token_async(force_refresh=True)).value)
+        answer = await asyncio.get_running_loop().run_in_executor(None, child.answer)
+        return [first, answer, (await client.token_async()).value]
+
+    first, of_the_child, still = asyncio.run(parent())
+
+    assert first == still != of_the_child and tireless.token_requests == 2
