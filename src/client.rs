@@ -104,7 +104,7 @@ impl Client {
             identity: parts.identity,
             credentials: parts.credentials,
             clock: parts.clock,
-            store: if parts.store.is_shared() { Arc::new(TimeBoxed::new(parts.store)) } else { parts.store },
+            store: if parts.store.is_shared() { Arc::new(TimeBoxed::new(parts.store, parts.timeout)) } else { parts.store },
             grant: parts.grant,
             budget: timeout,
         });
@@ -155,6 +155,12 @@ impl Client {
     /// [`Error::Closed`]; the client's secret cannot be read.
     pub fn at_hand(&self) -> Result<AtHand, Error> {
         self.0.slot.at_hand()
+    }
+
+    /// Returns once no refresh is under way, or after `patience`: for programs that are about to end, so that a token that was asked for is kept
+    /// for others and not lost with the process.
+    pub fn wait_for_refresh(&self, patience: Duration) {
+        self.0.slot.wait_for_refresh(patience);
     }
 
     /// What this client has done so far.

@@ -197,6 +197,8 @@ pub enum Error {
         server: String,
         /// What failed: name look-up, connect, reset, time over …
         problem: String,
+        /// Whether the request may have reached the server: only then does the failure say anything to another process.
+        reached: bool,
         /// The reason beneath.
         #[source]
         source: Option<Cause>,

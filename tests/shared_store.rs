@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, TIMEOUT, client_of, minted, rate_limited};
+use support::{Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, TIMEOUT, client_of, minted, rate_limited, unavailable};
 use tokenwell::clock::ManualClock;
 use tokenwell::grant::GrantedLifetime;
 use tokenwell::{Client, Status, TokenOptions};
@@ -79,12 +79,81 @@ fn after_a_401_a_newer_token_of_another_process_is_taken() {
 fn a_turned_down_token_is_not_taken_back_from_a_store_that_could_not_drop_it() {
     let (bench, _, store) = two();
     let token = bench.client.token(&any()).unwrap();
-    *store.locked_by_another.lock().unwrap() = true;
+    *store.broken.lock().unwrap() = true;
 
     bench.client.invalidate(token.value()).unwrap();
+    *store.broken.lock().unwrap() = false;
 
     assert_eq!(store.only_record().token.unwrap().value.expose(), token.value());
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn a_turned_down_token_leaves_the_store_even_while_another_process_keeps_the_lock() {
+    let (bench, _, store) = two();
+    let token = bench.client.token(&any()).unwrap();
+    *store.locked_by_another.lock().unwrap() = true;
+
+    assert!(bench.client.invalidate(token.value()).unwrap());
+
+    assert!(store.only_record().token.is_none());
+}
+
+#[test]
+fn a_new_process_renews_a_due_token_and_no_more_than_one_does() {
+    let (bench, other, store) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+
+    *store.locked_by_another.lock().unwrap() = true;
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1", "somebody else renews it");
+    *store.locked_by_another.lock().unwrap() = false;
+    let third = client_of(&bench.clock, &bench.server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+
+    assert_eq!(third.token(&any()).unwrap().value(), "token-2");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn a_due_token_that_cannot_be_renewed_is_handed_out_by_new_processes() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+    bench.server.then_fail(rate_limited(30));
+
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1");
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn a_caller_with_little_time_gets_the_due_token_and_not_a_deadline() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+    bench.server.gate.shut();
+
+    let token = other.token(&any().deadline(Duration::from_secs(1))).unwrap();
+
+    assert_eq!(token.value(), "token-1");
+    bench.server.gate.open();
+}
+
+#[test]
+fn failures_lengthen_the_pause_across_processes_that_live_for_one_get() {
+    let store = Arc::new(FakeStore::default());
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let server = FakeServer::new();
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        server.then_fail(unavailable());
+        let process = client_of(&clock, &server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+        let pause = process.token(&any()).unwrap_err().retry_after().unwrap();
+        pauses.push(pause.as_secs());
+        clock.advance(pause);
+    }
+
+    assert_eq!(pauses, [1, 2, 4, 8]);
 }
 
 #[test]

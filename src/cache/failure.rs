@@ -11,6 +11,8 @@ use std::time::Duration;
 const AFTER_REJECTION: Duration = Duration::from_secs(30);
 /// After an error that says nothing of the server, such as a missing file: as short as it may be without a refresh for each get.
 const AFTER_A_FAULT_HERE: Duration = Duration::from_secs(1);
+/// A row of failures is over when nobody has asked for so long after the end of its last pause.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// The longest pause between attempts at a server that fails or cannot be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,13 @@ impl Failure {
         })
     }
 
+    /// How many failures in a row another process has met, if the last of them is recent: the pause after the next one grows from there, although
+    /// this process has not seen them.
+    pub(crate) fn failures_of(stored: &StoredCooldown, now: Moment) -> u32 {
+        let age = now.wall_ms.saturating_sub(stored.until_ms);
+        if age <= milliseconds(FORGOTTEN_AFTER) { stored.failures } else { 0 }
+    }
+
     /// As other processes may read it.
     pub(crate) fn to_stored(&self) -> StoredCooldown {
         StoredCooldown { error: self.error.clone(), since_ms: self.since.wall_ms, until_ms: self.until.wall_ms, failures: self.failures }
@@ -81,6 +90,10 @@ impl Failure {
         }
         Some(Error::Cooldown { original: Box::new(self.error.clone()), age: self.since.until(now), ends_in })
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {

@@ -46,6 +46,11 @@ impl<T: Clone> SingleFlight<T> {
         Entry::Started(flight)
     }
 
+    /// The flight in progress, if there is one.
+    pub(crate) fn current(&self) -> Option<Arc<Flight<T>>> {
+        locked(&self.current).clone()
+    }
+
     /// Ends `flight` with `result`, which all who joined it receive. Only the first result of a flight counts.
     pub(crate) fn land(&self, flight: &Arc<Flight<T>>, result: T) {
         {

@@ -7,11 +7,15 @@ use super::freshness::{Freshness, Lifetime, UNSTATED_LIFETIME};
 use super::jitter;
 use super::need::{Known, Landed, Need, Origin, Other};
 use super::slot::Slot;
+use crate::clock::Moment;
 use crate::error::Error;
 use crate::grant::{Credential, GrantedLifetime, Minted};
 use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken};
 use crate::token::Token;
 use std::time::{Duration, Instant};
+
+/// The longest time that a caller with a live token in the store waits for a newer one.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 impl Slot {
     pub(super) fn refresh(&self, need: Need) -> Result<Landed, Error> {
@@ -30,8 +34,10 @@ impl Slot {
         let key = self.key(credential);
 
         let record = self.look(&key).unwrap_or_default();
-        if let Some(answer) = self.answer_from(&record, &need, credential, Origin::Stored) {
-            return answer;
+        match self.answer_from(&record, &need, credential, Origin::Stored) {
+            Some(Ok(landed)) => return Ok(self.renewed_if_due(landed, &key, credential)),
+            Some(refusal) => return refusal,
+            None => {}
         }
         if matches!(need.other, Other::ThanTheStored) {
             need.other = record.token.as_ref().map_or(Other::Any, |token| Other::Than(Known::from(token)));
@@ -42,11 +48,30 @@ impl Slot {
         if let Some(answer) = self.answer_from(&record, &need, credential, Origin::StoredSince) {
             return answer;
         }
+        self.mint(&key, credential, self.time_to_mint(begun), lock.is_some())
+    }
 
+    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, locked: bool) -> Result<Landed, Error> {
         let sent = self.now();
-        match self.parts.grant.mint(credential, self.time_to_mint(begun)) {
-            Ok(minted) => self.keep(&key, minted, sent, credential),
-            Err(error) => Err(self.remember(&key, credential, error, lock.is_some())),
+        match self.parts.grant.mint(credential, budget) {
+            Ok(minted) => self.keep(key, minted, sent, credential, locked),
+            Err(error) => Err(self.remember(key, credential, error, locked)),
+        }
+    }
+
+    /// A stored token that is due, on the way to a caller in a process that had none: whoever comes first with the lock renews it, within a short time, and
+    /// everybody else takes it as it is. Otherwise processes that live for one get would never renew it, and pass around what is left of it.
+    fn renewed_if_due(&self, landed: Landed, key: &SlotKey, credential: &Credential) -> Landed {
+        if landed.token.lifetime().freshness(self.now(), Duration::ZERO) != Freshness::Due {
+            return landed;
+        }
+        let Some(Some(_lock)) = self.tried(self.parts.store.lock(key, Duration::ZERO)) else { return landed };
+        let need = Need { min_ttl: Duration::ZERO, other: Other::Any, fresh: true };
+        let record = self.look(key).unwrap_or_default();
+        match self.answer_from(&record, &need, credential, Origin::StoredSince) {
+            Some(Ok(renewed)) => renewed,
+            Some(Err(_)) => landed,
+            None => self.mint(key, credential, RENEWAL.min(self.parts.budget / 4), true).unwrap_or(landed),
         }
     }
 
@@ -107,7 +132,7 @@ impl Slot {
         Some(token)
     }
 
-    fn keep(&self, key: &SlotKey, minted: Minted, sent: crate::clock::Moment, credential: &Credential) -> Result<Landed, Error> {
+    fn keep(&self, key: &SlotKey, minted: Minted, sent: Moment, credential: &Credential, locked: bool) -> Result<Landed, Error> {
         self.counts.mints.add_one();
         let (life, origin, shared) = match minted.lifetime {
             GrantedLifetime::Stated(life) => (life, Origin::Minted, true),
@@ -117,7 +142,7 @@ impl Slot {
         let lifetime = Lifetime::granted(sent, life, jitter::fraction());
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Dead {
             let error = self.over_on_arrival(life);
-            return Err(self.remember(key, credential, error, false));
+            return Err(self.remember(key, credential, error, locked));
         }
         if shared {
             let token = StoredToken {
@@ -153,9 +178,12 @@ impl Slot {
 
     /// Remembers `error`, here and in the store, and returns it as callers shall see it.
     fn remember(&self, key: &SlotKey, credential: &Credential, error: Error, locked: bool) -> Error {
-        let Some(failure) = self.failure_of(&error, Some(credential)) else { return error };
+        let record = self.look(key);
+        let stored = record.as_ref().and_then(|record| record.cooldown.as_ref());
+        let met_by_others = stored.map_or(0, |stored| Failure::failures_of(stored, self.now()));
+        let Some(failure) = self.failure_of(&error, Some(credential), met_by_others) else { return error };
         // Without the lock another process may be writing a token at this moment, and this record would be written over it.
-        if locked && let Some(record) = self.look(key) {
+        if locked && let Some(record) = record {
             self.tried(self.parts.store.save(key, &Record { cooldown: Some(failure.to_stored()), ..record }));
         }
         self.accept(failure)
@@ -167,15 +195,15 @@ impl Slot {
         if !matches!(error, Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. }) {
             return error;
         }
-        match self.failure_of(&error, None) {
+        match self.failure_of(&error, None, 0) {
             Some(failure) => self.accept(failure),
             None => error,
         }
     }
 
-    fn failure_of(&self, error: &Error, credential: Option<&Credential>) -> Option<Failure> {
+    fn failure_of(&self, error: &Error, credential: Option<&Credential>, met_by_others: u32) -> Option<Failure> {
         self.counts.mint_failures.add_one();
-        let before = self.process().memory().failure().map_or(0, Failure::failures);
+        let before = self.process().memory().failure().map_or(0, Failure::failures).max(met_by_others);
         Failure::remember(error, credential, self.now(), before.saturating_add(1))
     }
 
@@ -212,10 +240,18 @@ impl Slot {
         if !self.look(&key).is_some_and(|record| holds(&record)) {
             return false;
         }
-        // Whoever holds the lock is about to write a newer token over this one.
-        let Some(Some(_lock)) = self.tried(self.parts.store.lock(&key, PATIENCE)) else { return false };
-        let Some(record) = self.look(&key).filter(holds) else { return false };
-        self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some()
+        // Whoever holds the lock may be about to write a newer token over this one, and may as well fail or have been stopped. Without the lock the worst that
+        // can happen is that a newer token is forgotten with it, which costs a token request.
+        let _lock = self.tried(self.parts.store.lock(&key, PATIENCE));
+        let Some(record) = self.look(&key) else { return false };
+        if !holds(&record) {
+            return true;
+        }
+        let forgotten = self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some();
+        if !forgotten {
+            self.process().warn(format!("a token that was turned down is still in the token cache at {}", self.parts.store.location()));
+        }
+        forgotten
     }
 
     pub(super) fn key(&self, credential: &Credential) -> SlotKey {

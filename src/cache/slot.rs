@@ -96,7 +96,9 @@ impl Slot {
             };
             self.counts.waits.add_one();
             let Some(outcome) = flight.wait(deadline) else {
-                return Err(Error::Deadline { waited: begun.elapsed() });
+                // The refresh may have found a token that will do on its way to a better one.
+                let live = self.current.token().filter(|token| need.is_met_by(token, self.now()));
+                return live.ok_or_else(|| Error::Deadline { waited: begun.elapsed() });
             };
             need = match self.settle(outcome, need) {
                 Settled::Answer(answer) => return answer,
@@ -146,6 +148,8 @@ impl Slot {
     }
 
     /// Asks the server to end the current token and drops it whatever the answer (RFC 7009).
+    ///
+    /// The token is dropped here before anything is waited for: whoever returns from this, even early, has it no more.
     pub(crate) fn revoke(self: &Arc<Self>, patience: Duration) -> Result<(), Error> {
         self.refuse_if_closed()?;
         let begun = Instant::now();
@@ -157,9 +161,10 @@ impl Slot {
                 Entry::Answered(()) => return Ok(()),
                 Entry::Joined(flight) => (flight, false),
                 Entry::Started(flight) => {
+                    let token = self.take_current(&process);
                     let (slot, landing) = (Arc::clone(self), Arc::clone(&flight));
                     run_apart(move || {
-                        let result = guarded(|| slot.revoke_current());
+                        let result = guarded(|| token.map_or(Ok(()), |token| slot.revoke_taken(&token)));
                         slot.process().revocation.land(&landing, result);
                     });
                     (flight, true)
@@ -172,6 +177,14 @@ impl Slot {
             if mine || self.closed.load(Ordering::SeqCst) || (result.is_err() && nothing_to_revoke().is_some()) {
                 return result;
             }
+        }
+    }
+
+    /// Returns once no refresh is under way, or after `patience`.
+    pub(crate) fn wait_for_refresh(&self, patience: Duration) {
+        if let Some(flight) = self.process().refresh.current() {
+            // Its outcome is for those who asked for it.
+            let _ = flight.wait(Instant::now().checked_add(patience));
         }
     }
 
@@ -328,9 +341,18 @@ impl Slot {
         });
     }
 
-    fn revoke_current(&self) -> Result<(), Error> {
-        let Some(token) = self.current.token() else { return Ok(()) };
-        self.invalidate(token.value())?;
+    /// The current token, which is current no longer.
+    fn take_current(&self, process: &ProcessState) -> Option<Token> {
+        let mut memory = process.memory();
+        let token = self.current.token()?;
+        memory.turn_down(token.value());
+        self.publish(None, &memory);
+        Some(token)
+    }
+
+    fn revoke_taken(&self, token: &Token) -> Result<(), Error> {
+        self.forget_in_store(token.value());
+        self.counts.invalidations.add_one();
         let credential = self.parts.credentials.current()?;
         self.parts.grant.revoke(&credential, &Secret::from(token.value()), self.parts.budget)
     }

@@ -230,6 +230,7 @@ pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
         Err(error) => Err(Error::Network {
             server: route.endpoint.origin(),
             problem: format!("no thread for the request: {error}"),
+            reached: false,
             source: Some(Arc::new(error)),
         }),
     }

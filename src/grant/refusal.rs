@@ -202,7 +202,12 @@ pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) ->
 /// The error for a budget that ended. It is the way to the server that failed, and not the caller's own deadline: that one is
 /// the cache's to watch, and may be shorter or longer.
 pub(super) fn no_reply_within(server: &str, total: Duration) -> Error {
-    Error::Network { server: server.to_owned(), problem: format!("no complete reply within {} s", total.as_secs_f64()), source: None }
+    Error::Network {
+        server: server.to_owned(),
+        problem: format!("no complete reply within {} s", total.as_secs_f64()),
+        reached: true,
+        source: None,
+    }
 }
 
 /// The error for a request that got no complete reply. Its texts hold neither a URL nor a proxy's password.
@@ -217,7 +222,7 @@ pub(super) fn of_transport(failure: reqwest::Error, server: &str) -> Error {
         return protocol(&server, "it is not HTTP/1.1, or its head is too long", None);
     }
     let problem = network_problem(&failure);
-    Error::Network { server, problem, source: Some(Arc::new(failure)) }
+    Error::Network { server, problem, reached: !failure.is_connect(), source: Some(Arc::new(failure)) }
 }
 
 fn network_problem(failure: &reqwest::Error) -> String {

@@ -94,6 +94,7 @@ impl Transport {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(|error| Error::Network {
             server: server.clone(),
             problem: format!("no means of waiting for the network: {error}"),
+            reached: false,
             source: Some(std::sync::Arc::new(error)),
         })?;
         Ok(Self { server, client: Some(client), runtime: Some(runtime) })

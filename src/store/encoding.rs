@@ -96,10 +96,6 @@ enum Refusal {
         server: String,
         problem: String,
     },
-    Tls {
-        server: String,
-        problem: String,
-    },
     Protocol {
         server: String,
         problem: String,
@@ -169,8 +165,8 @@ impl Refusal {
             Error::Server { server, description, http_status, retry_after } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
             }
-            Error::Network { server, problem, source: _ } => Self::Network { server, problem },
-            Error::Tls { server, problem, source: _ } => Self::Tls { server, problem },
+            // A connection that was never made, a proxy that is wrong, an authority that is not trusted: that is this process's own surroundings.
+            Error::Network { server, problem, reached: true, source: _ } => Self::Network { server, problem },
             Error::Protocol { server, problem, http_status } => Self::Protocol { server, problem, http_status },
             Error::Refused { problem, hint, http_status } => Self::Refused { problem, hint, http_status },
             _ => return None,
@@ -191,8 +187,7 @@ impl Refusal {
             Self::Server { server, description, http_status, retry_after_ms } => {
                 Error::Server { server, description, http_status, retry_after: retry_after_ms.map(Duration::from_millis) }
             }
-            Self::Network { server, problem } => Error::Network { server, problem, source: None },
-            Self::Tls { server, problem } => Error::Tls { server, problem, source: None },
+            Self::Network { server, problem } => Error::Network { server, problem, reached: true, source: None },
             Self::Protocol { server, problem, http_status } => Error::Protocol { server, problem, http_status },
             Self::Refused { problem, hint, http_status } => Error::Refused { problem, hint, http_status },
             Self::Unknown => return None,
@@ -248,8 +243,7 @@ mod tests {
                 retry_after: Some(Duration::from_secs(2)),
             },
             Error::Server { server: server.clone(), description: String::new(), http_status: 500, retry_after: None },
-            Error::Network { server: server.clone(), problem: text.clone(), source: None },
-            Error::Tls { server: server.clone(), problem: text.clone(), source: None },
+            Error::Network { server: server.clone(), problem: text.clone(), reached: true, source: None },
             Error::Protocol { server, problem: text.clone(), http_status: Some(200) },
             Error::Refused { problem: text.clone(), hint: "look elsewhere".into(), http_status: Some(302) },
         ];

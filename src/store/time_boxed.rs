@@ -3,8 +3,8 @@
 use super::{Record, SlotKey, Store, StoreError, StoreLock};
 use crate::platform;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 /// How long a file system or a server may take to answer.
@@ -17,6 +17,8 @@ pub(crate) struct TimeBoxed {
     inner: Arc<dyn Store>,
     limit: Duration,
     hanging: Arc<AtomicUsize>,
+    /// The process whose calls are counted: a forked child has none of the threads that would lower the count.
+    pid: AtomicU32,
 }
 
 /// The life of one call; the caller and the thread agree on it by one exchange.
@@ -25,8 +27,9 @@ const RETURNED: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
 impl TimeBoxed {
-    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, limit: LIMIT, hanging: Arc::default() }
+    /// `budget` is the time of a whole refresh, of which a store that hangs must leave enough for the request.
+    pub(crate) fn new(inner: Arc<dyn Store>, budget: Duration) -> Self {
+        Self { inner, limit: LIMIT.min(budget / 4), hanging: Arc::default(), pid: AtomicU32::new(std::process::id()) }
     }
 
     fn within<T: Send + 'static>(
@@ -34,6 +37,9 @@ impl TimeBoxed {
         limit: Duration,
         call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if self.pid.swap(std::process::id(), Ordering::SeqCst) != std::process::id() {
+            self.hanging.store(0, Ordering::SeqCst);
+        }
         if self.hanging.load(Ordering::SeqCst) > 0 {
             return Err(hangs(limit));
         }
@@ -51,8 +57,10 @@ impl TimeBoxed {
             let _ = leave.send(outcome);
         })
         .map_err(|error| StoreError::because("no thread can be had to ask it", error))?;
-        if let Ok(outcome) = result.recv_timeout(limit) {
-            return outcome;
+        match result.recv_timeout(limit) {
+            Ok(outcome) => return outcome,
+            Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("a call of it panicked")),
+            Err(RecvTimeoutError::Timeout) => {}
         }
         self.hanging.fetch_add(1, Ordering::SeqCst);
         if life.compare_exchange(RUNS, GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst).is_err() {
@@ -131,7 +139,12 @@ mod tests {
     #[test]
     fn a_store_that_hangs_fails_in_time_and_is_left_alone_until_it_answers() {
         let hanging = Arc::new(Hanging::default());
-        let store = TimeBoxed { inner: Arc::clone(&hanging) as Arc<_>, limit: Duration::from_millis(20), hanging: Arc::default() };
+        let store = TimeBoxed {
+            inner: Arc::clone(&hanging) as Arc<_>,
+            limit: Duration::from_millis(20),
+            hanging: Arc::default(),
+            pid: AtomicU32::new(std::process::id()),
+        };
         let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
 
         assert!(store.load(&key).is_err());
