@@ -87,7 +87,7 @@ static unsigned from_environment(const char *name, unsigned otherwise)
 }
 
 static char directory[400];
-static bool tls;
+static bool tls, logging;
 
 static tokenwell_client *make_client(const plan *round, unsigned number)
 {
@@ -146,8 +146,17 @@ static int invalidate_and_get(const tokenwell_client *client)
     return status == TOKENWELL_STATUS_OK ? get_of(client, 0, false) : BROKEN;
 }
 
+/* Slow, so that forks meet threads inside it. */
+static void take_line(void *nothing, int32_t level, const char *line, size_t length)
+{
+    (void)nothing, (void)level, (void)line, (void)length;
+    usleep(300);
+}
+
 static int child_of_round(tokenwell_client *client, action what)
 {
+    /* Waits for callbacks that run, but not for those of threads that stayed with the parent. */
+    if (logging && tokenwell_log_set(NULL, NULL, 0, NULL) != TOKENWELL_STATUS_OK) return BROKEN;
     switch (what) {
     case GET: return get_of(client, 0, false);
     case AUTHORIZATION: return get_of(client, 0, true);
@@ -271,9 +280,9 @@ static void run_round(const plan *round, uint64_t seed, unsigned number)
 
     bool good = is_an_ending_of(round->what, code) && atomic_exchange(&broken_gets, 0) == 0;
     char line[300];
-    int length = snprintf(line, sizeof line, "%s %d %" PRIu64 " | seed %" PRIu64 " round %u: %s a refresh (%s, %s, store %s, %u threads more), the child: %s\n",
+    int length = snprintf(line, sizeof line, "%s %d %" PRIu64 " | seed %" PRIu64 " round %u: %s a refresh (%s, %s, store %s, log %s, %u threads more), the child: %s\n",
                           good ? "good" : "bad", code, took, seed, number, moment_names[round->when], tls ? "TLS" : "plain", round->slow ? "slow" : "fast",
-                          round->store ? "on" : "off", round->threads, action_names[round->what]);
+                          round->store ? "on" : "off", logging ? "on" : "off", round->threads, action_names[round->what]);
     if (write(1, line, (size_t)length) != length) abort();
 }
 
@@ -298,6 +307,8 @@ int fork_child(const char *name)
     snprintf(directory, sizeof directory, "%s", need_environment("FORK_DIRECTORY"));
     tls = getenv("FORK_CA_FILE") != NULL;
     seed_chance(seed);
+    logging = chance(2) == 0;
+    if (logging && tokenwell_log_set(take_line, NULL, 4, NULL) != TOKENWELL_STATUS_OK) return BROKEN;
     for (unsigned i = 0; i < rounds; i++) {
         plan round = plan_round(i == 0);
         run_round(&round, seed, i);
@@ -357,6 +368,7 @@ static void count_results(FILE *results, unsigned rounds)
         statuses += code > WITH_A_STATUS && code < 200;
         if (code > WITH_A_STATUS && code < 200) printf("  %s: %s", tokenwell_status_name(code - WITH_A_STATUS), line);
         late += ms > 1000;
+        if (ms > 1000) printf("  late: %s", line);
         if (ms >= most) snprintf(longest, sizeof longest, "%s", line);
         if (ms > most) most = ms;
         took[ended++] = ms;
