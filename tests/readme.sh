@@ -5,7 +5,9 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 emulator=
 trap '[ -z "$emulator" ] || kill "$emulator" 2>/dev/null; rm -rf "$work"' EXIT
-unset TOKENWELL_LIBRARY TOKENWELL_BIN PKG_CONFIG_PATH LD_LIBRARY_PATH PYTHONPATH
+unset PKG_CONFIG_PATH LD_LIBRARY_PATH PYTHONPATH
+# What the developer has configured is not what the README's reader has.
+for name in $(env | sed -n 's/^\(\(TOKENWELL\|MONGODB_ATLAS\|MCLI\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export HOME="$work/home" XDG_CACHE_HOME="$work/cache" XDG_CONFIG_HOME="$work/config"
 # Go and npm keep what they fetched below HOME: a home of its own must not cost a second download.
 export GOPATH="${GOPATH:-$work/go}" GOFLAGS="${GOFLAGS:-} -modcacherw" npm_config_cache="${npm_config_cache:-$work/npm}" npm_config_update_notifier=false
@@ -14,7 +16,11 @@ mkdir -p "$HOME"
 . "$DIST/env"
 tokenwell emulator >"$work/emulator.env" &
 emulator=$!
-until [ -s "$work/emulator.env" ]; do sleep 0.1; done
+for _ in $(seq 300); do
+    [ -s "$work/emulator.env" ] && break
+    sleep 0.1
+done
+[ -s "$work/emulator.env" ] || { echo "readme: the emulator did not start within 30 s" >&2; exit 1; }
 set -a
 . "$work/emulator.env"
 set +a

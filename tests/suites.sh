@@ -9,6 +9,8 @@ failed=0
 total=0
 : >"$logs/summary"
 
+# What the developer has configured is not for the tests.
+for name in $(env | sed -n 's/^\(\(TOKENWELL\|MONGODB_ATLAS\|MCLI\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export TOKENWELL_BIN="$DIST/bin/tokenwell"
 export PKG_CONFIG_PATH="$DIST/lib/pkgconfig"
 export LD_LIBRARY_PATH="$DIST/lib"
