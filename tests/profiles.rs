@@ -1005,20 +1005,74 @@ mod writing {
         assert_eq!(fs::read_to_string(home.our_file().with_file_name("secrets").join("default")).unwrap(), "second");
     }
 
+    /// The file that the profile `default` names.
+    fn secret_file(home: &Home) -> String {
+        let text = home.text();
+        text.split_once("client_secret_file = \"").unwrap().1.split_once('"').unwrap().0.to_owned()
+    }
+
+    fn at(server: &str) -> Profile {
+        Profile { base_url: Some(server.to_owned()), ..account(ID) }
+    }
+
     #[test]
-    fn i14_an_old_id_never_stands_beside_the_secret_of_a_new_one() {
+    fn i14_the_secret_of_another_id_or_server_goes_to_a_place_that_was_never_used() {
         let home = Home::new();
-        home.store("default", &account("first"), "secret of the first", SecretPlace::File).unwrap();
-        // As if the machine had stopped between the two renames: the profile before, and the secret of the change that was under way.
-        let before = home.text();
+        let accounts =
+            [account("first"), account("second"), account(ID), at("https://one.example"), at("https://two.example"), account("first")];
+        let mut places = Vec::new();
 
-        home.store("default", &account("second"), "secret of the second", SecretPlace::File).unwrap();
+        for (index, account) in accounts.iter().enumerate() {
+            let secret = format!("secret {index}");
+            home.store("default", account, &secret, SecretPlace::File).unwrap();
 
-        assert!(before.contains("\"secrets/default\"") && home.text().contains("\"secrets/default~\""), "{}", home.text());
-        assert_eq!(home.secrets(), ["default~"]);
-        home.store("default", &account("third"), "secret of the third", SecretPlace::File).unwrap();
-        assert_eq!(home.secrets(), ["default"]);
-        assert_eq!(home.build().client_id(), "third");
+            let place = secret_file(&home);
+            assert!(!places.contains(&place), "{place} in {places:?}");
+            assert_eq!(home.secrets(), [place.strip_prefix("secrets/").unwrap()], "the old one is gone");
+            assert_eq!(fs::read_to_string(home.our_file().with_file_name(&place)).unwrap(), secret);
+            places.push(place);
+        }
+        assert_eq!(places[0], "secrets/default");
+        assert_eq!(home.build().client_id(), "first");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn i14_where_the_profile_cannot_be_written_no_new_secret_stands_beside_the_old_server() {
+        let home = Home::new();
+        let folder = home.our_file().parent().unwrap().to_owned();
+        // A name that leaves no room for that of the file that is renamed over it: the secret can be written, and the profile cannot.
+        let path = folder.join(format!("{}.toml", "x".repeat(245)));
+        write(
+            &path,
+            format!("[default]\nclient_id = '{ID}'\nclient_secret_file = 'secrets/default'\nbase_url = 'https://old.example'\n").as_bytes(),
+        );
+        write(&folder.join("secrets/default"), b"old secret");
+        for folder in [&folder, &folder.join("secrets")] {
+            set_mode(folder, 0o700);
+        }
+        let file = ConfigFile::at(&path).keyring(home.keyring.clone());
+        let store = |profile| store_profile(&file, "default", &profile, &Secret::from("new secret"), SecretPlace::File).unwrap_err();
+
+        let error = store(at("https://new.example"));
+
+        assert_has(&shown(&error), &["cannot be written"]);
+        assert_eq!(fs::read_to_string(folder.join("secrets/default")).unwrap(), "old secret");
+        assert_eq!(fs::read_dir(folder.join("secrets")).unwrap().count(), 2, "the new secret was written, where nothing reads it");
+    }
+
+    #[test]
+    fn i14_secrets_that_a_change_left_behind_are_swept_up_and_no_others() {
+        let home = Home::new();
+        home.store("default", &account(ID), SECRET, SecretPlace::File).unwrap();
+        home.store("default-2", &account(ID), SECRET, SecretPlace::File).unwrap();
+        for name in ["default~0123456789abcdef", "default~notes", "mine"] {
+            fs::write(home.our_file().with_file_name("secrets").join(name), "left").unwrap();
+        }
+
+        home.store("default", &account(ID), "another", SecretPlace::File).unwrap();
+
+        assert_eq!(home.secrets(), ["default", "default-2", "default~notes", "mine"]);
     }
 
     #[test]
@@ -1038,6 +1092,33 @@ mod writing {
         home.store("staging", &account(ID), SECRET, SecretPlace::Keyring).unwrap();
         assert_eq!(remove_profile(&home.file(), "staging").unwrap().keyring, KeyringOutcome::Deleted);
         assert!(home.keyring.kept.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn i14_a_keyring_that_gets_the_secret_of_another_server_finds_a_profile_without_an_account() {
+        let home = Home::new();
+        home.store("default", &at("https://old.example"), "old secret", SecretPlace::Keyring).unwrap();
+        *home.keyring.fault.lock().unwrap() = Some(Fault::Locked);
+
+        let error = home.store("default", &at("https://new.example"), "new secret", SecretPlace::Keyring).unwrap_err();
+
+        assert_has(&shown(&error), &["the keyring is locked", "profile default has no account now", "log in again"]);
+        assert!(!home.text().contains("client_id") && !home.text().contains(".example"), "{}", home.text());
+        *home.keyring.fault.lock().unwrap() = None;
+        home.store("default", &at("https://new.example"), "new secret", SecretPlace::Keyring).unwrap();
+        assert_eq!(home.build().token_endpoint().origin(), "https://new.example");
+    }
+
+    #[test]
+    fn a_keyring_that_does_not_take_the_new_secret_of_the_same_account_leaves_the_profile_as_it_was() {
+        let home = Home::new();
+        home.store("default", &at("https://old.example"), "old secret", SecretPlace::Keyring).unwrap();
+        let before = home.text();
+        *home.keyring.fault.lock().unwrap() = Some(Fault::Locked);
+
+        home.store("default", &at("https://old.example"), "new secret", SecretPlace::Keyring).unwrap_err();
+
+        assert_eq!(home.text(), before);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! through a link, into a folder that others may write to, or over a file of somebody else.
 
 use super::super::environment::Environment;
-use super::super::keyring::{self, Keyring, delete_within, write_within};
+use super::super::keyring::{self, Keyring, LONGEST_SECRET, delete_within, write_within};
 use super::super::setting::{Key, by_name, profile_name};
 use super::file::{Text, judge, listed, refused, shown};
 use super::our_path;
@@ -54,7 +54,8 @@ pub struct Profile {
 /// Where the secret of a profile is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretPlace {
-    /// In a file of its own, `secrets/PROFILE` beside the file of profiles, that only this user may read.
+    /// In a file of its own that only this user may read: `secrets/PROFILE` beside the file of profiles, or `secrets/PROFILE~…` once the profile has
+    /// changed its client id or server.
     File,
     /// In the keyring: service `tokenwell_PROFILE`, account `client_secret`.
     Keyring,
@@ -139,20 +140,45 @@ impl ConfigFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Sees that this file has a profile called `name`, whatever other programs' files have.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] where there is no such profile, listing those that there are; else as [`store_profile`].
+    pub fn require(&self, name: &str) -> Result<(), Error> {
+        profile_name("profile", name)?;
+        self.document_with(name).map(|_| ())
+    }
+
+    /// The file as a document that has the profile `name`.
+    fn document_with(&self, name: &str) -> Result<DocumentMut, Error> {
+        let document = read(&self.path)?;
+        if document.get(name).is_some_and(Item::is_table_like) {
+            return Ok(document);
+        }
+        let names: Vec<_> = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name.to_owned()).collect();
+        let found = if self.path.exists() { format!("the file has {}", listed(&names)) } else { "no such file".to_owned() };
+        Err(Error::NotConfigured {
+            problem: format!("there is no profile {name} in {}: {found}", shown(&self.path)),
+            hint: "Name a profile that is there.".to_owned(),
+        })
+    }
 }
 
 /// Writes the account and its secret as the profile `name`.
 ///
 /// In a profile that exists the settings of [`Profile`] are replaced, also by nothing: an old URL must not get a new secret. Its other settings
-/// (`timeout_ms`, `ca_file` …) and comments stay. The new secret of the same client id takes the place of the old one at once, so that programs that run
-/// with this profile see it at their next token request.
+/// (`timeout_ms`, `ca_file` …) and comments stay. The new secret of the same client id at the same server takes the place of the old one at once, so that
+/// programs that run with this profile see it at their next token request. At no moment, whatever fails, does a new secret stand beside an old server
+/// or id.
 ///
 /// # Errors
 /// - [`Error::InvalidArgument`] for a name or value that is not acceptable, a secret too long for a keyring, and a file that is no TOML.
 /// - [`Error::Refused`] for a link, a file or folder of another user, or one that others may write to.
 /// - [`Error::NotConfigured`] where the file or the keyring cannot be written.
 ///
-/// After an error the file of profiles is as it was.
+/// After an error the file of profiles is as it was, with one exception: where the old secret was in the keyring, and the new one is for another id or
+/// server, the profile may be left without an account.
 pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &Secret, place: SecretPlace) -> Result<Stored, Error> {
     profile_name("profile", name)?;
     let account = checked(profile)?;
@@ -171,11 +197,18 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
     let secret_file = match place {
         SecretPlace::Keyring => {
             table.remove("client_secret_file");
-            write_within(&file.keyring, &service(name), "client_secret", secret)?;
+            let keep = || write_within(&file.keyring, &service(name), "client_secret", secret);
+            // What a keyring refuses for its length is not written, so nothing has to make way for it.
+            if before.secret_is_in_keyring() && !before.is_for(&account) && secret.expose().len() <= LONGEST_SECRET {
+                without_account(file, &account, name)?;
+                keep().map_err(|error| left_without_account(name, error))?;
+            } else {
+                keep()?;
+            }
             None
         }
         SecretPlace::File => {
-            let relative = before.next_secret_file(name, &profile.client_id);
+            let relative = before.next_secret_file(name, &account);
             put(table, "client_secret_file", Some(&relative));
             let path = folder.join(&relative);
             private_folder(folder_of(&path))?;
@@ -186,10 +219,8 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
     replace(&file.path, document.to_string().as_bytes())?;
 
     // From here on the change is made. What the profile had before is swept up; where that fails, a secret of nobody's is left in a private file.
-    if let Some(old) = before.our_secret_file(name).map(|relative| folder.join(relative)).filter(|old| Some(old) != secret_file.as_ref()) {
-        let _ = fs::remove_file(old);
-    }
-    if place == SecretPlace::File && before.there && !before.secret_elsewhere {
+    sweep(folder, name, secret_file.as_deref());
+    if place == SecretPlace::File && before.secret_is_in_keyring() {
         let _ = delete_within(&file.keyring, &service(name), "client_secret");
     }
     Ok(Stored { replaced: before.there, path: file.path.clone(), secret_file })
@@ -202,21 +233,14 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
 pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
     profile_name("profile", name)?;
     let folder = folder_of(&file.path);
-    let missing = |found: String| Error::NotConfigured {
-        problem: format!("there is no profile {name} in {}: {found}", shown(&file.path)),
-        hint: "Name a profile that is there.".to_owned(),
-    };
     if !folder.exists() {
-        return Err(missing("no such file".to_owned()));
+        // Nothing is made where nothing is to be removed.
+        file.require(name)?;
     }
     private_folder(folder)?;
     let _lock = Lock::take(folder)?;
-    let mut document = read(&file.path)?;
+    let mut document = file.document_with(name)?;
     let before = Before::of(&document, name);
-    if !before.there {
-        let names: Vec<_> = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name.to_owned()).collect();
-        return Err(missing(format!("the file has {}", listed(&names))));
-    }
     remove_table(&mut document, name);
     replace(&file.path, document.to_string().as_bytes())?;
 
@@ -229,7 +253,8 @@ pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
             _ => {}
         }
     }
-    let keyring = if before.secret_elsewhere {
+    sweep(folder, name, None);
+    let keyring = if !before.secret_is_in_keyring() {
         KeyringOutcome::NotAsked
     } else {
         match delete_within(&file.keyring, &service(name), "client_secret") {
@@ -241,8 +266,11 @@ pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
     Ok(Removed { path: file.path.clone(), secret_file, keyring })
 }
 
-/// The settings of an account, each of them checked, with those that are to be absent.
-fn checked(profile: &Profile) -> Result<Vec<(&'static str, Option<String>)>, Error> {
+/// The settings of an account by their names, with those that are to be absent.
+type AccountSettings = Vec<(&'static str, Option<String>)>;
+
+/// The settings of an account, each of them checked.
+fn checked(profile: &Profile) -> Result<AccountSettings, Error> {
     let settings = [
         ("client_id", Some(&profile.client_id)),
         ("base_url", profile.base_url.as_ref()),
@@ -269,14 +297,37 @@ fn service(name: &str) -> String {
     format!("tokenwell_{name}")
 }
 
+/// Takes the account of a profile away, and leaves the rest: a keyring has one place for the profile's secret, and no rename that changes it together
+/// with the file.
+fn without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> Result<(), Error> {
+    let mut document = read(&file.path)?;
+    let table = table(&mut document, &file.path, name)?;
+    for (setting, _) in account {
+        table.remove(setting);
+    }
+    replace(&file.path, document.to_string().as_bytes())
+}
+
+/// The old account is not put back: a keyring that did not answer in time may still keep the new secret.
+fn left_without_account(name: &str, error: Error) -> Error {
+    Error::NotConfigured {
+        problem: format!("{error}; profile {name} has no account now, so that no other server gets the new secret"),
+        hint: format!("{} Then log in again.", error.hint()),
+    }
+}
+
 /// What a profile was before the change.
 struct Before {
     there: bool,
-    client_id: Option<String>,
+    /// Its values of [`OF_ONE_SECRET`].
+    account: [Option<String>; 4],
     secret_file: Option<String>,
     /// Whether its secret is not in the keyring.
     secret_elsewhere: bool,
 }
+
+/// The settings that say whose secret it is and where it is sent.
+const OF_ONE_SECRET: [&str; 4] = ["client_id", "base_url", "token_url", "revocation_url"];
 
 impl Before {
     fn of(document: &DocumentMut, name: &str) -> Self {
@@ -284,32 +335,57 @@ impl Before {
         let text = |key| table.and_then(|table| table.get(key)).and_then(Item::as_str).map(str::to_owned);
         let secret_file = text("client_secret_file");
         let secret_elsewhere = secret_file.is_some() || table.is_some_and(|table| table.contains_key("client_secret"));
-        Self { there: table.is_some(), client_id: text("client_id"), secret_file, secret_elsewhere }
+        Self { there: table.is_some(), account: OF_ONE_SECRET.map(text), secret_file, secret_elsewhere }
+    }
+
+    fn secret_is_in_keyring(&self) -> bool {
+        self.there && !self.secret_elsewhere
+    }
+
+    /// Whether a secret for `account` is for the same client at the same server.
+    fn is_for(&self, account: &AccountSettings) -> bool {
+        let new = |name| account.iter().find(|(setting, _)| *setting == name).and_then(|(_, text)| text.as_ref());
+        self.account.iter().zip(OF_ONE_SECRET).all(|(old, name)| old.as_ref() == new(name))
     }
 
     /// The file with its secret, if that is one which we made for it.
     fn our_secret_file(&self, name: &str) -> Option<&str> {
-        let ours = secret_files(name);
-        self.secret_file.as_deref().filter(|file| ours.iter().any(|name| name == file))
+        let ours = |file: &&str| file.strip_prefix("secrets/").is_some_and(|file| is_secret_file(name, file));
+        self.secret_file.as_deref().filter(ours)
     }
 
-    /// Where the secret for `client_id` goes: in place of the one of the same client, beside the one of another.
+    /// Where the secret for `account` goes: in place of the one of the same client at the same server, else to a place that no program knows.
     ///
-    /// The secret is written before the profile. Were it written over the secret of another client, the old id would stand beside the
-    /// new secret until the profile is written, and for good if the machine stops in between.
-    fn next_secret_file(&self, name: &str, client_id: &str) -> String {
-        let [usual, other] = secret_files(name);
+    /// The secret is written before the profile. Were it written over that of another client or server, the old id and server would stand beside
+    /// the new secret until the profile is written, for good if the machine stops in between, and for as long as a program runs that has read
+    /// the profile before.
+    fn next_secret_file(&self, name: &str, account: &AccountSettings) -> String {
         match self.our_secret_file(name) {
-            Some(file) if self.client_id.as_deref() == Some(client_id) => file.to_owned(),
-            Some(file) if file == usual => other,
-            _ => usual,
+            Some(file) if self.is_for(account) => file.to_owned(),
+            Some(_) => format!("secrets/{name}~{:016x}", fastrand::u64(..)),
+            None => format!("secrets/{name}"),
         }
     }
 }
 
-/// The two files that a profile's secret may be in, relative to the file of profiles. `~` is in no profile's name.
-fn secret_files(name: &str) -> [String; 2] {
-    [format!("secrets/{name}"), format!("secrets/{name}~")]
+/// Whether `file` in `secrets` is one that holds, or held, the secret of the profile `name`. `~` is in no profile's name.
+fn is_secret_file(name: &str, file: &str) -> bool {
+    match file.strip_prefix(name) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('~').is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        None => false,
+    }
+}
+
+/// Deletes the secrets that the profile `name` had before, all but `current`. They may be those of a change that was cut short.
+fn sweep(folder: &Path, name: &str, current: Option<&Path>) {
+    let Ok(entries) = fs::read_dir(folder.join("secrets")) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let is_old = path.file_name().and_then(|file| file.to_str()).is_some_and(|file| is_secret_file(name, file));
+        if is_old && Some(path.as_path()) != current {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 /// The file as a document that can be changed; an empty one where there is no file.
