@@ -2,13 +2,20 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokenwell::Client;
 use tokenwell::error::{Error, Status, printable};
+
+/// For how long a command that has failed waits for the token that it has asked for.
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// Why a command could not do what it was asked to.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library's error, whose status is the exit code.
     Library(Error),
+    /// No token in time, while the client may still be getting one.
+    Late { error: Error, client: Client },
     /// What the command itself found, with an exit code of its own.
     Own { exit_code: u8, problem: String, hint: String },
     /// The answer on standard output says it all.
@@ -24,7 +31,7 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Library(error) => ExitCode::from(error.status().exit_code()),
+            Self::Library(error) | Self::Late { error, .. } => ExitCode::from(error.status().exit_code()),
             Self::Own { exit_code, .. } | Self::Answered { exit_code } => ExitCode::from(*exit_code),
             Self::Output(_) => ExitCode::FAILURE,
         }
@@ -43,12 +50,24 @@ impl Failure {
                     error.retry_after().map(|left| format!("\n  next attempt: in {} s", left.as_secs_f64().ceil())).unwrap_or_default();
                 Some(worded(&error.to_string(), &error.hint()) + &when)
             }
+            // The library's hint is about processes that live on.
+            Self::Late { error, .. } => Some(worded(&error.to_string(), LATE)),
             Self::Own { problem, hint, .. } => Some(worded(problem, hint)),
             Self::Answered { .. } => None,
             Self::Output(error) => Some(format!("tokenwell: the answer cannot be written to standard output: {error}")),
         }
     }
+
+    /// The last thing before the process ends: what is under way and good for others is waited for, within reason.
+    pub(crate) fn settle(&self) {
+        if let Self::Late { client, .. } = self {
+            client.wait_for_refresh(SETTLING);
+        }
+    }
 }
+
+const LATE: &str = "Allow more time. The server may have been asked all the same: an answer within the next moment is kept for the next command, and a \
+                    later one is a token that nobody keeps.";
 
 fn worded(problem: &str, hint: &str) -> String {
     format!("tokenwell: {}\n  hint: {}", printable(problem, 2000), printable(hint, 2000))

@@ -183,6 +183,7 @@ fn main() -> ExitCode {
                 // Nobody is left to tell when this fails; the exit code still does.
                 let _ = writeln!(io::stderr(), "{message}");
             }
+            failure.settle();
             failure.exit_code()
         }
     }

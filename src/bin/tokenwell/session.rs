@@ -1,6 +1,7 @@
 //! One configured client for the time of one command.
 
 use crate::failure::Failure;
+use tokenwell::error::Error;
 use tokenwell::{AtHand, Client, Config, Token, TokenOptions};
 
 /// A client and the configuration that it was made of.
@@ -15,7 +16,10 @@ impl Session {
     }
 
     pub(crate) fn token(&self, options: &TokenOptions) -> Result<Token, Failure> {
-        Ok(self.client.token(options)?)
+        self.client.token(options).map_err(|error| match error {
+            Error::Deadline { .. } => Failure::Late { error, client: self.client.clone() },
+            error => error.into(),
+        })
     }
 
     pub(crate) fn at_hand(&self) -> Result<AtHand, Failure> {

@@ -62,7 +62,7 @@ impl Report {
 
     pub(super) fn failure(&mut self, name: &'static str, failure: &Failure) {
         match failure {
-            Failure::Library(error) => self.error(name, error),
+            Failure::Library(error) | Failure::Late { error, .. } => self.error(name, error),
             Failure::Own { exit_code, problem, hint } => self.fail(name, *exit_code, problem, hint),
             Failure::Answered { exit_code } => self.fail(name, *exit_code, "failed", ""),
             Failure::Output(error) => self.fail(name, 1, error.to_string(), ""),
