@@ -1,4 +1,4 @@
-//! `login` and `logout`: the account as a profile. The prompt needs a terminal; what it leads to is tested through standard input.
+//! `login` and `logout`: the account as a profile, with the secret from standard input. `prompt` has the terminal.
 
 use crate::support::{Scene, is_token, json, stderr, stdout, text};
 use assert_cmd::Command;
@@ -29,7 +29,8 @@ fn after_a_login_tokens_need_no_environment() {
     let assert = login(&scene, &[]).assert().success().stdout("");
     let token = without_account(&scene, ["token"]).env_remove("MONGODB_ATLAS_BASE_URL").assert().success();
 
-    assert!(stderr(&assert).contains("added profile default"), "{}", stderr(&assert));
+    let added = format!("added profile default for {} ", scene.emulator.base_url());
+    assert!(stderr(&assert).contains(&added), "{}", stderr(&assert));
     assert!(is_token(stdout(&token).trim_end()));
     assert_eq!(scene.emulator.counters().token_requests, 1, "the token that verified the pair is shared");
 }
@@ -71,6 +72,48 @@ fn a_pair_that_the_server_rejects_is_not_kept() {
 
     assert!(message.contains("invalid_client") && !message.contains("canary"), "{message}");
     assert_eq!(profiles(&scene), None);
+}
+
+#[test]
+fn a_pair_that_the_server_rejects_by_now_is_not_verified_by_a_token_that_is_kept() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+    let body = serde_json::json!({"error": "invalid_client"});
+    scene.emulator.set_faults(serde_json::json!([{"path": "/api/oauth/token", "status": 401, "body": body}])).unwrap();
+
+    let message = stderr(&login(&scene, &[]).assert().code(4).stdout(""));
+
+    assert!(!message.contains("verified"), "{message}");
+    assert_eq!(profiles(&scene), None);
+}
+
+#[test]
+fn the_file_that_a_variable_names_is_made() {
+    let scene = Scene::new();
+    let file = scene.path("config/new/profiles.toml");
+    let with_file = |mut command: Command| {
+        command.env("TOKENWELL_CONFIG_FILE", &file);
+        command
+    };
+
+    with_file(login(&scene, &[])).assert().success();
+
+    assert!(std::fs::read_to_string(&file).unwrap().contains(DEFAULT_CLIENT_ID));
+    with_file(without_account(&scene, ["token"])).assert().success();
+    assert_eq!(profiles(&scene), None);
+}
+
+#[test]
+fn another_profile_does_not_decide_how_a_pair_is_verified() {
+    let scene = Scene::new();
+    std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
+    private(&scene.path("config/tokenwell"));
+    private(&scene.write("config/tokenwell/config.toml", "[default]\nca_file = '/no/such/ca.pem'\nbase_url = 'http://127.0.0.1:1'\n"));
+
+    let mut command = login(&scene, &["--profile", "staging", "--base-url", scene.emulator.base_url()]);
+
+    command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success();
+    assert!(profiles(&scene).unwrap().contains("[staging]"));
 }
 
 #[test]
@@ -196,6 +239,40 @@ fn logout_ends_the_profiles_token_and_not_that_of_the_environment() {
     scene.tokenwell(["logout"]).assert().success();
 
     assert_eq!(stdout(&scene.tokenwell(["token"]).assert().success()), token);
+}
+
+#[test]
+fn logout_does_not_touch_the_token_of_another_programs_profile() {
+    let scene = Scene::new();
+    let theirs = format!("[default]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret = '{DEFAULT_CLIENT_SECRET}'\n");
+    let folder = if cfg!(target_os = "macos") { "Library/Application Support/atlascli" } else { "config/atlascli" };
+    std::fs::create_dir_all(scene.path(folder)).unwrap();
+    private(&scene.write(&format!("{folder}/config.toml"), &theirs));
+    let token = stdout(&without_account(&scene, ["token"]).assert().success());
+
+    let missing = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().code(3).stdout(""));
+    // One of ours with the same name that has no account is not theirs either.
+    std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
+    private(&scene.path("config/tokenwell"));
+    private(&scene.write("config/tokenwell/config.toml", "[default]\ntimeout_ms = 20000\n"));
+    without_account(&scene, ["logout"]).assert().success();
+
+    assert!(missing.contains("there is no profile default"), "{missing}");
+    assert_eq!(scene.emulator.counters().revoke_requests, 0);
+    assert_eq!(stdout(&without_account(&scene, ["token"]).assert().success()), token);
+}
+
+/// Closes a file or folder to others, whatever the umask.
+fn private(path: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod help;
 mod login;
 mod logs;
 mod output;
+#[cfg(target_os = "linux")]
+mod prompt;
 mod revoke;
 #[cfg(unix)]
 mod sink;

@@ -2,8 +2,9 @@
 
 use crate::failure::Failure;
 use crate::output;
+use crate::prompt;
 use crate::session::Session;
-use crate::settings::{Account, line_from_standard_input};
+use crate::settings::{Account, is_variable_of, line_from_standard_input};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use tokenwell::config::profiles::{ConfigFile, Profile, SecretPlace, store_profile};
 use tokenwell::config::{ClientAuthentication, settings};
@@ -60,9 +61,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let secret = if args.client_secret_stdin { line_from_standard_input("the client secret")? } else { asked_for_secret()? };
     let config = configuration(&args.account, &client_id, &secret)?;
     let profile = profile(&config);
+    let server = config.token_endpoint().origin();
     if !args.no_verify {
         let session = Session::open(config)?;
-        session.token(&TokenOptions::default())?;
+        // A token that is kept already proves that the pair was good once.
+        session.token(&TokenOptions::default().force_refresh(true))?;
     }
 
     let place = if args.keyring { SecretPlace::Keyring } else { SecretPlace::File };
@@ -70,7 +73,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let done = if stored.replaced { "replaced" } else { "added" };
     let verified = if args.no_verify { "not verified" } else { "verified with a token" };
     let kept = stored.secret_file.as_ref().map_or("in the keyring".to_owned(), |path| format!("in {}", path.display()));
-    output::hint(&format!("{done} profile {} in {} ({verified}); its secret is {kept}", args.profile, stored.path.display()));
+    let path = stored.path.display();
+    output::hint(&format!("{done} profile {} for {server} in {path} ({verified}); its secret is {kept}", args.profile));
     warn_of_variables(&args.profile);
     Ok(())
 }
@@ -98,22 +102,20 @@ fn asked_for_secret() -> Result<Zeroizing<String>, Failure> {
             "Pipe the secret in: tokenwell login --client-id ID --client-secret-stdin < secret.txt. Only a terminal can be asked for it.",
         )
     };
-    let secret = rpassword::prompt_password("Client secret (not shown): ").map(Zeroizing::new);
-    let secret = secret.map_err(|error| cannot(format!("there is no terminal to ask for the client secret: {error}")))?;
+    let secret = prompt::hidden("Client secret (not shown): ");
+    let secret = secret.map_err(|error| cannot(format!("the client secret cannot be read from the terminal: {error}")))?;
     if secret.is_empty() { Err(cannot("there is no client secret".to_owned())) } else { Ok(secret) }
 }
 
-/// What is verified: the account as given, and what the environment says of server and network. No profile: the one that is being made may not exist.
+/// What is verified: the account as given, and what the variables say of server and network. No profile, nor the file of profiles: it may not exist yet,
+/// and what it says is about other accounts.
 fn configuration(account: &Account, client_id: &str, secret: &str) -> Result<Config, Failure> {
-    let mut builder = Config::builder().environment(|name| if is_profile_variable(name) { None } else { std::env::var_os(name) });
+    let is_read = |variable: &str| is_variable_of(variable, |setting| setting != "profile");
+    let mut builder = Config::builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
     builder.set("client_id", client_id.as_bytes())?;
     builder.set("client_secret", secret.as_bytes())?;
     account.apply(&mut builder)?;
     Ok(builder.build()?)
-}
-
-fn is_profile_variable(name: &str) -> bool {
-    settings().filter(|setting| setting.name() == "profile").flat_map(|setting| setting.variables()).any(|variable| variable == name)
 }
 
 /// The account that was verified, without what is the default anyway.

@@ -3,9 +3,9 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
+use crate::settings::is_variable_of;
 use tokenwell::Config;
 use tokenwell::config::profiles::{ConfigFile, KeyringOutcome, remove_profile};
-use tokenwell::config::settings;
 
 /// Take a profile away, with its secret and its cached token
 ///
@@ -29,8 +29,10 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let file = ConfigFile::of_this_user()?;
+    // A profile that is not in this file is not tokenwell's, and neither is its token.
+    file.require(&args.profile)?;
     // Before the secret is gone, without which nobody finds the token.
-    let token = let_go_of_the_token(&args);
+    let token = let_go_of_the_token(&file, &args);
     let removed = remove_profile(&file, &args.profile)?;
     let secret = match (&removed.secret_file, &removed.keyring) {
         (Some(path), _) => format!("and its secret in {}", path.display()),
@@ -43,10 +45,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Drops the cached token, and ends it at the server where that is wanted. A profile that cannot be used has none.
-fn let_go_of_the_token(args: &Args) -> Result<(), Failure> {
-    let session = match session(&args.profile) {
+fn let_go_of_the_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
+    let session = match session(file, &args.profile) {
         Ok(session) => session,
-        // The profile is not usable or not there: removing it will say so.
         Err(_) if !args.revoke => return Ok(()),
         Err(failure) => return Err(failure),
     };
@@ -60,8 +61,8 @@ fn let_go_of_the_token(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The account of the profile and no other, whatever the environment says of accounts.
-fn session(profile: &str) -> Result<Session, Failure> {
+/// The account of the profile in this file and no other, whatever the environment and other programs' files say of accounts.
+fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
     const OF_AN_ACCOUNT: [&str; 11] = [
         "client_id",
         "client_secret",
@@ -75,11 +76,13 @@ fn session(profile: &str) -> Result<Session, Failure> {
         "resource",
         "profile",
     ];
-    let hidden = |name: &str| {
-        let mut accounts = settings().filter(|setting| OF_AN_ACCOUNT.contains(&setting.name()));
-        accounts.any(|setting| setting.variables().any(|variable| variable == name))
-    };
-    let mut builder = Config::builder().environment(move |name| if hidden(name) { None } else { std::env::var_os(name) });
+    let path = file.path().as_os_str().to_owned();
+    let mut builder = Config::builder().environment(move |name| match name {
+        "TOKENWELL_CONFIG_FILE" => Some(path.clone()),
+        // No folder is known in which another program's file might be.
+        name if is_variable_of(name, |setting| !OF_AN_ACCOUNT.contains(&setting)) => std::env::var_os(name),
+        _ => None,
+    });
     builder.set("profile", profile.as_bytes())?;
     Session::open(builder.build()?)
 }

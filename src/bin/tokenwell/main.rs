@@ -22,6 +22,7 @@ mod login;
 mod logout;
 mod man;
 mod output;
+mod prompt;
 mod revoke;
 mod session;
 mod settings;

@@ -6,7 +6,7 @@ use clap::Args;
 use std::io::Read;
 use std::path::PathBuf;
 use tokenwell::Config;
-use tokenwell::config::ConfigBuilder;
+use tokenwell::config::{ConfigBuilder, settings};
 use tokenwell::error::Error;
 use zeroize::Zeroizing;
 
@@ -136,6 +136,11 @@ impl Settings {
 
 fn set_path(builder: &mut ConfigBuilder, name: &str, path: Option<&PathBuf>) -> Result<(), Failure> {
     Ok(path.map_or(Ok(()), |path| builder.set(name, path.as_os_str().as_encoded_bytes()))?)
+}
+
+/// Whether `variable` is that of a setting whose name `is_meant`.
+pub(crate) fn is_variable_of(variable: &str, is_meant: impl Fn(&str) -> bool) -> bool {
+    settings().any(|setting| is_meant(setting.name()) && setting.variables().any(|name| name == variable))
 }
 
 /// What standard input holds, without the line end: `what` is a secret.

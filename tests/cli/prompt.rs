@@ -1,0 +1,132 @@
+//! The prompt for the secret, on a terminal of the test's own.
+
+use crate::support::{Scene, TOKENWELL, until};
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+/// `login` in a session of its own, whose terminal is in the hands of the test.
+struct Login {
+    child: Child,
+    terminal: File,
+    shown: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Login {
+    /// Starts it and waits for the question.
+    fn start(scene: &Scene) -> Self {
+        let pair = openpty(None, None).unwrap();
+        let (terminal, theirs) = (File::from(pair.master), File::from(pair.slave));
+        let mut command = scene.plain("setsid");
+        command.args(["--ctty", TOKENWELL, "login", "--client-id", DEFAULT_CLIENT_ID]);
+        command.stdin(theirs.try_clone().unwrap()).stdout(Stdio::null()).stderr(theirs);
+        let child = command.spawn().expect("setsid is missing: install it (util-linux), these tests need a terminal");
+        drop(command);
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let (mut reader, sink) = (terminal.try_clone().unwrap(), Arc::clone(&shown));
+        // Ends with an error once nobody has the other side any more.
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                sink.lock().unwrap().extend_from_slice(&buffer[..count]);
+            }
+        });
+        let login = Self { child, terminal, shown };
+        until("the question", || login.shown().contains("Client secret").then_some(()));
+        login
+    }
+
+    fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
+    }
+
+    fn type_in(&self, text: &str) {
+        (&self.terminal).write_all(text.as_bytes()).unwrap();
+    }
+
+    fn shows_what_is_typed(&self) -> bool {
+        tcgetattr(&self.terminal).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        until("the end", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Login {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn i21_the_secret_is_not_shown_and_what_comes_after_it_is() {
+    let scene = Scene::new();
+    let mut login = Login::start(&scene);
+    assert!(!login.shows_what_is_typed());
+
+    login.type_in(&format!("{DEFAULT_CLIENT_SECRET}\n"));
+
+    assert!(login.end().success(), "{}", login.shown());
+    assert!(login.shows_what_is_typed());
+    until("the message", || login.shown().contains("added profile default").then_some(()));
+    assert!(!login.shown().contains(DEFAULT_CLIENT_SECRET), "{}", login.shown());
+    assert_eq!(std::fs::read_to_string(scene.path("config/tokenwell/secrets/default")).unwrap(), DEFAULT_CLIENT_SECRET);
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_it_by_that_signal_and_leaves_the_terminal_as_it_was() {
+    let scene = Scene::new();
+    let mut login = Login::start(&scene);
+
+    login.type_in("half a sec\u{3}");
+
+    assert_eq!(login.end().signal(), Some(Signal::SIGINT as i32), "{}", login.shown());
+    assert!(login.shows_what_is_typed());
+    assert!(!scene.path("config/tokenwell/config.toml").exists());
+}
+
+#[test]
+fn every_signal_that_ends_a_process_leaves_the_terminal_as_it_was() {
+    let scene = Scene::new();
+
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        let mut login = Login::start(&scene);
+        assert!(!login.shows_what_is_typed());
+
+        kill(Pid::from_raw(login.child.id().try_into().unwrap()), signal).unwrap();
+
+        assert_eq!(login.end().signal(), Some(signal as i32), "{}", login.shown());
+        assert!(login.shows_what_is_typed(), "{signal}");
+    }
+}
+
+#[test]
+fn an_empty_answer_is_no_secret() {
+    let scene = Scene::new();
+    let mut login = Login::start(&scene);
+
+    login.type_in("\n");
+
+    assert_eq!(login.end().code(), Some(3), "{}", login.shown());
+    assert!(login.shows_what_is_typed());
+}
+
+#[test]
+fn more_than_a_terminal_takes_is_not_cut_in_silence() {
+    let scene = Scene::new();
+    let mut login = Login::start(&scene);
+
+    login.type_in(&format!("{}\n", "s".repeat(5000)));
+
+    assert_eq!(login.end().code(), Some(3), "{}", login.shown());
+    until("the reason", || login.shown().contains("longer than a terminal's line").then_some(()));
+}
