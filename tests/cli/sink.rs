@@ -4,6 +4,7 @@ use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, stderr, text, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -59,6 +60,14 @@ impl Drop for Sink {
 
 fn short_lived() -> Scene {
     Scene::with(EmulatorOptions { token_lifetime_s: 3, ..EmulatorOptions::default() })
+}
+
+/// The file at `path`, open, and what it holds: as long as it is open no other file gets its number.
+fn opened(path: &Path) -> Option<(std::fs::File, String)> {
+    let mut file = std::fs::File::open(path).ok()?;
+    let mut content = String::new();
+    file.read_to_string(&mut content).unwrap();
+    Some((file, content))
 }
 
 fn content(path: &Path) -> Option<String> {
@@ -145,18 +154,14 @@ fn the_file_is_replaced_as_a_whole_before_the_token_ends() {
     let file = scene.path("token");
     let mut sink = Sink::start(&scene, &[text(&file)]);
 
-    let first = until("the first token", || content(&file));
-    let inode = file.metadata().unwrap().ino();
-    let second = until("the second token", || other_than(&file, &first));
+    let (first_file, first) = until("the first token", || opened(&file));
+    let (second_file, second) = until("the second token", || opened(&file).filter(|(_, content)| *content != first));
 
     assert!(is_token(&first) && is_token(&second));
-    assert_ne!(file.metadata().unwrap().ino(), inode, "the file was written in place");
-    assert_eq!(
-        std::fs::read_dir(file.parent().unwrap()).unwrap().filter(|entry| text(&entry.as_ref().unwrap().path()).ends_with(".temp")).count(),
-        0
-    );
+    assert_ne!(second_file.metadata().unwrap().ino(), first_file.metadata().unwrap().ino(), "the file was written in place");
     sink.signal(Signal::SIGTERM);
     assert!(sink.end().success());
+    assert_eq!(unfinished(&scene), 0);
 }
 
 #[test]
@@ -168,7 +173,8 @@ fn it_survives_failures_keeps_the_file_and_goes_on() {
     assert!(is_token(&first));
 
     scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
-    until("a failed refresh", || sink.log().contains("the next attempt is in").then_some(()));
+    // A machine that stands still makes failures of other kinds, before this one or after it.
+    until("a refresh that failed with 503", || sink.log().contains("503").then_some(()));
     let first = content(&file).filter(|content| is_token(content)).unwrap();
     scene.emulator.set_faults(json!([])).unwrap();
     let second = until("a token after the failure", || other_than(&file, &first));
@@ -177,7 +183,7 @@ fn it_survives_failures_keeps_the_file_and_goes_on() {
     sink.signal(Signal::SIGINT);
     assert!(sink.end().success());
     let log = sink.log();
-    assert!(log.contains("503"), "{log}");
+    assert!(log.contains("the next attempt is in"), "{log}");
     assert!(!log.contains(&first) && !log.contains(&second), "{log}");
 }
 
@@ -196,6 +202,82 @@ fn the_file_stays_at_the_end_unless_it_is_to_be_removed() {
     }
 
     assert!(kept.exists() && !removed.exists());
+}
+
+#[test]
+fn a_file_that_this_run_did_not_write_is_not_removed() {
+    let scene = Scene::new();
+    let file = scene.write("token", "of an earlier run");
+
+    let mut command = scene.tokenwell(["sink", "--remove-on-exit", text(&file)]);
+
+    command.env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4).stdout("");
+    assert_eq!(content(&file).unwrap(), "of an earlier run");
+}
+
+#[test]
+fn a_file_that_another_sink_has_written_since_is_not_removed() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &["--remove-on-exit", text(&file)]);
+    let token = until("the token", || content(&file));
+
+    // The same token, in another file of the same name.
+    scene.tokenwell(["sink", "--once", text(&file)]).assert().success();
+    sink.signal(Signal::SIGTERM);
+
+    assert!(sink.end().success());
+    assert_eq!(content(&file).unwrap(), token);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_away_ends_it_unless_it_was_told_to_stay() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &["--remove-on-exit", text(&file)]);
+    until("the token", || content(&file));
+
+    sink.signal(Signal::SIGHUP);
+
+    assert!(sink.end().success());
+    assert!(!file.exists());
+
+    let log = scene.path("log-of-one-that-stays");
+    let mut command = scene.plain("nohup");
+    command.args([TOKENWELL, "sink", text(&file)]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+    let mut stays = Sink { child: command.spawn().unwrap(), log };
+    until("the token", || content(&file));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", stays.child.id())).unwrap();
+    let signals = |name: &str| u64::from_str_radix(status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim(), 16).unwrap();
+    assert_eq!((signals("SigIgn:") & 1, signals("SigCgt:") & 1), (1, 0), "{status}");
+    stays.signal(Signal::SIGTERM);
+    assert!(stays.end().success());
+}
+
+/// The files in the scene's folder that a sink has not finished.
+fn unfinished(scene: &Scene) -> usize {
+    let names = std::fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_str().unwrap().ends_with(".temp")).count()
+}
+
+#[test]
+fn what_a_killed_sink_has_left_behind_is_removed_and_nothing_else() {
+    let scene = Scene::new();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let old = |name: &str| {
+        let path = scene.write(name, "an old token");
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        path
+    };
+    let left = old(".token.0123456789abcdef.temp");
+    let others = [old(".other.0123456789abcdef.temp"), old(".token.0123.temp"), old("token.0123456789abcdef.temp")];
+    let under_way = scene.write(".token.fedcba9876543210.temp", "of a sink that is at it");
+
+    scene.tokenwell(["sink", "--once", text(&scene.path("token"))]).assert().success();
+
+    assert!(!left.exists());
+    assert!(others.iter().chain([&under_way]).all(|path| path.exists()));
 }
 
 #[test]

@@ -26,7 +26,7 @@ const LONGEST_CALL: Duration = Duration::from_millis(250);
 /// Keep a file that holds a live token
 ///
 /// Whoever reads the file finds a whole token, the old one or the new one. It is replaced before the token ends; where that fails the old one stays, a
-/// line on standard error says so, and it is tried again. It runs until SIGTERM or SIGINT.
+/// line on standard error says so, and it is tried again. It runs until SIGTERM, SIGINT or SIGHUP.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -84,7 +84,7 @@ impl Written {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let file = SinkFile::at(&args.file, args.mode)?;
+    let mut file = SinkFile::at(&args.file, args.mode)?;
     let session = args.settings.session()?;
     if args.once {
         return file.replace(args.format.of(&session.token(&TokenOptions::default())?).as_bytes());
@@ -94,15 +94,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         let problem = format!("cannot wait for signals: {error}");
         Failure::new(Status::Internal, problem, "The system is out of threads or descriptors.")
     })?;
-    let kept = keep(&session, &file, args.format, &stop);
+    let kept = keep(&session, &mut file, args.format, &stop);
     if args.remove_on_exit {
-        file.remove()?;
+        file.remove_what_is_ours()?;
     }
     kept
 }
 
 /// Until the command is stopped, or going on is useless.
-fn keep(session: &Session, file: &SinkFile, format: Written, stop: &Stop) -> Result<(), Failure> {
+fn keep(session: &Session, file: &mut SinkFile, format: Written, stop: &Stop) -> Result<(), Failure> {
     let mut pace = Pace::default();
     let mut written: Option<Token> = None;
     loop {

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// SIGINT, SIGTERM and, where that is wanted, the end of standard input.
+/// SIGINT, SIGTERM, SIGHUP and, where that is wanted, the end of standard input.
 ///
 /// Signals come by signal-hook and not by tokio: tokio's handler is one for the process, with a socket that stays, and its library half would
 /// bring it into every program that links the crate.
@@ -40,9 +40,10 @@ impl Stop {
 
 #[cfg(unix)]
 fn on_signals(stop: SyncSender<()>) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let heard = [SIGINT, SIGTERM].into_iter().chain((!hangups_are_ignored()).then_some(SIGHUP));
+    let mut signals = signal_hook::iterator::Signals::new(heard)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for _ in signals.forever() {
             // Full or gone: the command knows already.
@@ -50,6 +51,20 @@ fn on_signals(stop: SyncSender<()>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Whether the process was started as one that outlives its terminal, as nohup does it.
+#[cfg(target_os = "linux")]
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|signals| signals & 1 << (signal_hook::consts::SIGHUP - 1) != 0)
+}
+
+/// No other system tells without a system call that only C may make: there a hangup does what it did before.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn hangups_are_ignored() -> bool {
+    true
 }
 
 /// Elsewhere Ctrl-C ends the process by itself.
