@@ -38,6 +38,19 @@ fn i23_the_child_has_no_secret_by_any_name() {
     }
 }
 
+#[test]
+fn a_child_that_looks_for_an_account_finds_the_profile_and_not_half_a_pair() {
+    let scene = Scene::new();
+    let login = ["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"];
+    scene.tokenwell(login).write_stdin(DEFAULT_CLIENT_SECRET).assert().success();
+
+    let answer = stdout(&scene.tokenwell(["exec", "--", TOKENWELL, "token"]).assert().success());
+
+    assert!(is_token(answer.trim_end()), "{answer}");
+    let environment = environment_of_a_child(&mut scene.tokenwell(["exec"]));
+    assert!(!environment.contains_key("MONGODB_ATLAS_CLIENT_ID"), "{environment:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn i23_the_systems_own_view_of_the_child_holds_no_secret() {

@@ -21,7 +21,7 @@ const NOT_EXECUTABLE: u8 = 126;
 
 /// Run a command with the token in its environment
 ///
-/// The command gets MONGODB_ATLAS_ACCESS_TOKEN, and none of the variables that hold the client secret. It takes the place of tokenwell: signals and
+/// The command gets MONGODB_ATLAS_ACCESS_TOKEN, and none of the variables that hold the client secret, nor the client id that goes with one. It takes the place of tokenwell: signals and
 /// the exit code are its own. No shell is involved; it is looked up in PATH.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -55,11 +55,25 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
     let mut command = Command::new(program);
     command.args(arguments);
-    for variable in settings().filter(|setting| setting.is_secret() || setting.name() == "client_secret_file").flat_map(|s| s.variables()) {
+    for variable in variables_of_pairs(|name| std::env::var_os(name).is_some()) {
         command.env_remove(variable);
     }
     command.env(VARIABLE, token.value()).env(DEPTH, depth.to_string());
     replace_this_process(command).map_err(|error| not_started(program, &error))
+}
+
+/// The variables that the command shall not have: each secret, and the id beside one that `is_set`. An id without its secret would be half a pair, which
+/// is an error to every program that looks for one.
+fn variables_of_pairs(is_set: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut variables = Vec::new();
+    for setting in settings().filter(|setting| setting.is_secret() || setting.name() == "client_secret_file") {
+        for variable in setting.variables() {
+            let prefix = variable.strip_suffix(&setting.name().to_ascii_uppercase()).filter(|_| is_set(variable));
+            variables.extend(prefix.map(|prefix| format!("{prefix}CLIENT_ID")));
+            variables.push(variable.to_owned());
+        }
+    }
+    variables
 }
 
 /// The depth of the command to be started.
@@ -116,6 +130,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn i23_an_id_goes_with_its_secret_and_stays_without_one() {
+        let removed = variables_of_pairs(|name| name == "MONGODB_ATLAS_CLIENT_SECRET" || name == "TOKENWELL_CLIENT_SECRET_FILE");
+
+        for secret in ["TOKENWELL_CLIENT_SECRET", "TOKENWELL_CLIENT_SECRET_FILE", "MONGODB_ATLAS_CLIENT_SECRET", "MCLI_CLIENT_SECRET"] {
+            assert!(removed.iter().any(|name| name == secret), "{secret}: {removed:?}");
+        }
+        let ids: Vec<_> = removed.iter().filter(|name| name.ends_with("CLIENT_ID")).collect();
+        assert_eq!(ids, ["MONGODB_ATLAS_CLIENT_ID", "TOKENWELL_CLIENT_ID"]);
+    }
 
     #[test]
     fn i29_the_depth_grows_to_four_and_no_further() {
