@@ -53,6 +53,39 @@ fn i34_a_github_step_masks_the_token_before_it_is_anywhere_else() {
 }
 
 #[test]
+fn a_line_that_another_step_has_left_without_an_end_is_not_gone_on_with() {
+    let scene = Scene::new();
+
+    for (before, between) in [("EARLIER=1", "\n"), ("", ""), ("EARLIER=1\n", "")] {
+        let file = scene.write("github.env", before);
+        scene.tokenwell(["env", "--shell", "github"]).env("GITHUB_ENV", &file).assert().success();
+
+        let after = std::fs::read_to_string(&file).unwrap();
+        let token = inside(&after, &format!("{before}{between}{NAME}="), "\n");
+        assert!(is_token(token), "{after}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_help_teaches_for_a_shell_ends_the_script_where_there_is_no_token() {
+    let scene = Scene::new();
+    let help = stdout(&scene.tokenwell(["env", "--help"]).assert().success());
+    let line = help.lines().find_map(|line| line.split_once("# sh,").map(|(line, _)| line.trim().to_owned())).unwrap();
+    let script = format!("tokenwell() {{ \"$0\" \"$@\"; }}\n{line}\nprintenv {NAME}");
+    let run = |secret: Option<&str>| {
+        let mut shell = scene.plain("sh");
+        shell.envs(secret.map(|secret| ("MONGODB_ATLAS_CLIENT_SECRET", secret)));
+        shell.args(["-c", &script, crate::support::TOKENWELL]).output().unwrap()
+    };
+
+    let (good, bad) = (run(None), run(Some("wrong")));
+
+    assert!(is_token(String::from_utf8(good.stdout).unwrap().trim_end()), "{script}");
+    assert_eq!((bad.status.code(), bad.stdout.len()), (Some(4), 0), "{script}");
+}
+
+#[test]
 fn i34_without_a_runner_the_mask_is_the_first_line() {
     let scene = Scene::new();
 

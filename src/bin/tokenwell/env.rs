@@ -5,9 +5,9 @@ use crate::output;
 use crate::settings::Settings;
 use crate::wanted::Wanted;
 use clap::ValueEnum;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use tokenwell::Status;
 use zeroize::Zeroizing;
 
@@ -33,12 +33,19 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  eval \"$(tokenwell env)\"                                     # sh, bash, zsh
-  tokenwell env --shell fish | source                         # fish
-  tokenwell env --shell powershell | Invoke-Expression        # PowerShell
-  tokenwell env --shell github                                # a step of GitHub Actions: masked, and set for the next steps
-  tokenwell env --shell gitlab > token.env                    # GitLab CI, as artifacts:reports:dotenv
-  for /f \"delims=\" %i in ('tokenwell env --shell cmd') do %i  # cmd.exe";
+  tokenwell env --shell github                # a step of GitHub Actions: masked, and set for the next steps
+  tokenwell env --shell gitlab > token.env    # GitLab CI, as artifacts:reports:dotenv
+
+  Shells, in two steps: in `eval \"$(tokenwell env)\"` nobody sees the exit code, and the script goes on without a token
+    line=$(tokenwell env) || exit; eval \"$line\"                    # sh, bash, zsh
+    set -l line (tokenwell env --shell fish); or exit; eval $line   # fish
+    $line = tokenwell env --shell powershell                        # PowerShell
+    if ($LASTEXITCODE) { exit $LASTEXITCODE }; Invoke-Expression $line
+
+  cmd.exe does not tell the exit code of what is in brackets, so look whether the variable is there
+    set MONGODB_ATLAS_ACCESS_TOKEN=
+    for /f \"delims=\" %i in ('tokenwell env --shell cmd') do %i
+    if not defined MONGODB_ATLAS_ACCESS_TOKEN exit /b 1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Reader {
@@ -112,9 +119,12 @@ fn mask(token: &str) -> Zeroizing<String> {
 }
 
 /// The runner has made the file, and reads it after the step.
-fn append(path: &PathBuf, assignment: &str) -> Result<(), Failure> {
-    let line = Zeroizing::new(format!("{assignment}\n"));
-    let written = OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(line.as_bytes()));
+fn append(path: &Path, assignment: &str) -> Result<(), Failure> {
+    let written = (|| {
+        let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+        let separator = if ends_inside_of_a_line(&mut file)? { "\n" } else { "" };
+        file.write_all(Zeroizing::new(format!("{separator}{assignment}\n")).as_bytes())
+    })();
     written.map_err(|error| {
         Failure::new(
             Status::InvalidArgument,
@@ -122,6 +132,17 @@ fn append(path: &PathBuf, assignment: &str) -> Result<(), Failure> {
             "Inside of a step of GitHub Actions the runner sets GITHUB_ENV; elsewhere unset it to have the assignment printed.",
         )
     })
+}
+
+/// Whether what is written next would be a part of the line that another program has left without an end.
+fn ends_inside_of_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 #[cfg(test)]

@@ -29,8 +29,11 @@ Examples:
   One call of the Admin API, with the token in no command line
     tokenwell token --format curl | curl --config - https://cloud.mongodb.com/api/atlas/v2/orgs
 
-  A token that will do for a job of half an hour
-    MONGODB_ATLAS_ACCESS_TOKEN=$(tokenwell token --min-ttl 30m) ./job";
+  A token that will do for a job of half an hour; without one the job does not start
+    tokenwell exec --min-ttl 30m -- ./job
+
+  In a script. As a line of its own: in `VARIABLE=$(tokenwell token) ./job` nobody sees the exit code, and the job runs without a token
+    token=$(tokenwell token) || exit";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let token = args.settings.session()?.token(&args.wanted.options())?;
