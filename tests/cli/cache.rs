@@ -111,5 +111,61 @@ fn i28_a_relative_directory_is_refused() {
 
     let mut command = scene.tokenwell(["cache", "path"]);
 
-    command.env("TOKENWELL_CACHE_DIR", "here").assert().code(8).stdout("");
+    let message = stderr(&command.env("TOKENWELL_CACHE_DIR", "here").assert().code(2).stdout(""));
+
+    assert!(message.contains("TOKENWELL_CACHE_DIR"), "{message}");
+}
+
+/// Without an account, which the files have nothing to do with.
+fn without_account(scene: &Scene, arguments: &[&str]) -> assert_cmd::Command {
+    let mut command = cache(scene, arguments);
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn without_an_account_an_open_directory_is_allowed_in_all_words_for_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::new();
+    save_records(&scene, &["one"]);
+    std::fs::set_permissions(directory(&scene), std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    without_account(&scene, &["list"]).assert().code(8);
+    for word in ["on", "true", "yes", "1", "ON"] {
+        let mut command = without_account(&scene, &["list", "--json"]);
+        let list = json(&command.env("TOKENWELL_CACHE_UNSAFE", word).assert().success());
+        assert_eq!(list.as_array().unwrap().len(), 1, "{word}");
+    }
+}
+
+#[test]
+fn without_an_account_the_directory_of_the_profile_counts() {
+    let scene = Scene::new();
+    std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
+    scene.write("config/tokenwell/config.toml", "[default]\ncache_dir = '../../of-the-profile'\n");
+
+    let mut command = without_account(&scene, &["path"]);
+    let path = stdout(&command.env_remove("TOKENWELL_CACHE_DIR").assert().success());
+
+    assert!(path.trim_end().ends_with("of-the-profile"), "{path}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_clears_nothing_elsewhere() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+    let records = || std::fs::read_dir(scene.path("cache/tokenwell")).unwrap().count();
+    let before = records();
+    assert!(before > 0);
+    std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
+    scene.write("config/tokenwell/config.toml", "[default]\ncache_dir = \n");
+
+    for account in [true, false] {
+        let mut command = if account { cache(&scene, &["clear"]) } else { without_account(&scene, &["clear"]) };
+        let message = stderr(&command.env_remove("TOKENWELL_CACHE_DIR").assert().code(2).stdout(""));
+        assert!(message.contains("config.toml:2"), "{message}");
+    }
+    assert_eq!(records(), before);
 }

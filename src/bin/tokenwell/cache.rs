@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output;
+use crate::settings::is_variable_of;
 use clap::Subcommand;
 use std::time::{Duration, SystemTime};
 use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError, default_directory};
@@ -44,7 +45,7 @@ enum Action {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let store = store().map_err(|error| unusable(&error))?;
+    let store = store()?;
     match args.action {
         Action::Path => output::line(&store.location()),
         Action::List { json } => list(&store.records().map_err(|error| unusable(&error))?, json),
@@ -56,12 +57,16 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// The store that a client would use here. Without a credential nothing but the environment can say where it is.
-fn store() -> Result<FileStore, StoreError> {
-    match Config::from_environment() {
-        Ok(config) => store_of(&config),
-        Err(_) => FileStore::from_environment(|name| std::env::var_os(name)),
+/// The store that a client would use here. A configuration that cannot be read is an error: the files elsewhere are not those that were meant.
+fn store() -> Result<FileStore, Failure> {
+    const READ: [&str; 4] = ["cache", "cache_dir", "cache_unsafe", "profile"];
+    let is_read = |variable: &str| !is_variable_of(variable, |setting| !READ.contains(&setting));
+    let mut builder = Config::builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
+    // Whose tokens lie there does not matter. With this account none is looked for, in no keyring and in no other program's file.
+    for part in ["client_id", "client_secret"] {
+        builder.set(part, b"anybody")?;
     }
+    store_of(&builder.build()?).map_err(|error| unusable(&error))
 }
 
 /// The store that a client of `config` uses, unless it uses none.

@@ -56,12 +56,14 @@ impl FileStore {
         Self { directory: directory.components().collect(), allow_unsafe }
     }
 
-    /// The store at the place that the environment names, see [`default_directory`]; `TOKENWELL_CACHE_UNSAFE=1` is `allow_unsafe`.
+    /// The store at the place that the environment names, see [`default_directory`]; `TOKENWELL_CACHE_UNSAFE=on` (or
+    /// `true`, `yes`, `1`) is `allow_unsafe`.
     ///
     /// # Errors
     /// The environment names no place.
     pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, StoreError> {
-        let allow_unsafe = variable("TOKENWELL_CACHE_UNSAFE").is_some_and(|value| value == "1");
+        let allow_unsafe = variable("TOKENWELL_CACHE_UNSAFE")
+            .is_some_and(|value| ["on", "true", "yes", "1"].iter().any(|word| value.eq_ignore_ascii_case(word)));
         Ok(Self::open(default_directory(variable)?, allow_unsafe))
     }
 }
