@@ -17,6 +17,17 @@ use std::time::{Duration, Instant};
 /// The longest time that a caller with a live token in the store waits for a newer one.
 const RENEWAL: Duration = Duration::from_secs(5);
 
+/// How long a process waits for the lock before it looks into the store again; then twice as long, and so on.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+
+/// How a wait for the lock ended.
+enum Waited {
+    /// With the lock, or without it where it is not to be had.
+    Locked(Option<Box<dyn StoreLock>>),
+    /// With what another process put into the store.
+    Answered(Result<Landed, Error>),
+}
+
 impl Slot {
     pub(super) fn refresh(&self, need: Need) -> Result<Landed, Error> {
         let credential = self.parts.credentials.current()?;
@@ -43,11 +54,10 @@ impl Slot {
             need.other = record.token.as_ref().map_or(Other::Any, |token| Other::Than(Known::from(token)));
         }
 
-        let lock = self.lock(&key);
-        let record = self.look(&key).unwrap_or_default();
-        if let Some(answer) = self.answer_from(&record, &need, credential, Origin::StoredSince) {
-            return answer;
-        }
+        let lock = match self.lock_unless_answered(&key, &need, credential) {
+            Waited::Locked(lock) => lock,
+            Waited::Answered(answer) => return answer,
+        };
         self.mint(&key, credential, self.time_to_mint(begun), lock.is_some())
     }
 
@@ -219,17 +229,34 @@ impl Slot {
         self.tried(self.parts.store.load(key))
     }
 
-    fn lock(&self, key: &SlotKey) -> Option<Box<dyn StoreLock>> {
+    /// Waits for the lock, and looks into the store at times meanwhile: whoever holds it may long have put there what is needed, and others may be
+    /// taking turns with it. Before it returns with the lock it has looked once more.
+    fn lock_unless_answered(&self, key: &SlotKey, need: &Need, credential: &Credential) -> Waited {
         let patience = self.time_to_wait_for_the_lock();
-        let lock = self.tried(self.parts.store.lock(key, patience))?;
-        if lock.is_none() {
-            self.process().warn(format!(
-                "another process has held the lock of the token cache at {} for {:.1} s; going on without it",
-                self.parts.store.location(),
-                patience.as_secs_f64()
-            ));
+        let (mut left, mut slice) = (patience, FIRST_LOOK);
+        loop {
+            let wait = slice.min(left);
+            let locked = self.tried(self.parts.store.lock(key, wait));
+            let record = self.look(key).unwrap_or_default();
+            if let Some(answer) = self.answer_from(&record, need, credential, Origin::StoredSince) {
+                return Waited::Answered(answer);
+            }
+            left -= wait;
+            slice *= 2;
+            match locked {
+                Some(Some(lock)) => return Waited::Locked(Some(lock)),
+                Some(None) if !left.is_zero() => {}
+                Some(None) => {
+                    self.process().warn(format!(
+                        "another process has held the lock of the token cache at {} for {:.1} s; going on without it",
+                        self.parts.store.location(),
+                        patience.as_secs_f64()
+                    ));
+                    return Waited::Locked(None);
+                }
+                None => return Waited::Locked(None),
+            }
         }
-        lock
     }
 
     pub(super) fn forget_in_store(&self, value: &str) -> bool {
