@@ -53,9 +53,12 @@ impl Credentials for CredentialSource {
     }
 }
 
+/// How Atlas' client secrets begin.
+pub(super) const SECRET_SHAPE: &str = "mdb_sa_sk_";
+
 /// What the shapes of an id and a secret hint at. A shape is no proof: never a reason to reject anything.
 pub(crate) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
-    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with("mdb_sa_sk_"));
+    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_SHAPE));
     let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
     if id_is_a_secret && secret_is_an_id {
         return Some("The client id and the client secret look swapped.");

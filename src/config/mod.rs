@@ -57,7 +57,7 @@ pub(crate) use credential::{CredentialSource, mix_up};
 pub use endpoint::Endpoint;
 pub use setting::{Setting, settings};
 
-use crate::error::Error;
+use crate::error::{Error, printable};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -167,6 +167,15 @@ impl Config {
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.credentials.client_id()
+    }
+
+    /// The client id for a report or a log. What has the shape of a client secret stands there by mistake and is not shown.
+    #[must_use]
+    pub fn client_id_to_show(&self) -> String {
+        if self.client_id().starts_with(credential::SECRET_SHAPE) {
+            return "[not shown: it looks like a client secret]".to_owned();
+        }
+        printable(self.client_id(), 200)
     }
 
     /// Where tokens are asked for.

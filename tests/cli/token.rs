@@ -83,6 +83,23 @@ fn a_swapped_pair_is_pointed_out_once_it_was_rejected() {
 }
 
 #[test]
+fn i21_a_secret_that_stands_where_the_id_belongs_is_in_no_report() {
+    for report in [&["status"][..], &["status", "--json"], &["doctor"], &["doctor", "--json"]] {
+        let scene = Scene::new();
+        let output = scene
+            .tokenwell(report.iter().copied())
+            .env("MONGODB_ATLAS_CLIENT_ID", DEFAULT_CLIENT_SECRET)
+            .env("MONGODB_ATLAS_CLIENT_SECRET", DEFAULT_CLIENT_ID)
+            .output()
+            .unwrap();
+
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!shown.contains(DEFAULT_CLIENT_SECRET), "{report:?}: {shown}");
+        assert!(shown.contains("looks like a client secret"), "{report:?}: {shown}");
+    }
+}
+
+#[test]
 fn a_limited_client_is_exit_code_6_and_says_when_to_come_back() {
     let scene = Scene::new();
     scene

@@ -68,6 +68,7 @@ Examples:
     tokenwell doctor
 
   Try it without an account: run Atlas in a box and use the credentials that it prints
+    rm -f emulator.env
     tokenwell emulator > emulator.env &
     until [ -s emulator.env ]; do sleep 0.1; done
     set -a; . ./emulator.env; set +a

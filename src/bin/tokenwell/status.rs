@@ -55,7 +55,7 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         })
     });
     serde_json::json!({
-        "client_id": config.client_id(),
+        "client_id": config.client_id_to_show(),
         "token_endpoint": config.token_endpoint().as_str(),
         "revocation_endpoint": config.revocation_endpoint().map(|endpoint| endpoint.as_str()),
         "admin_api": config.api_base().map(|base| base.origin()),
@@ -84,7 +84,7 @@ fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         if config.provenance().iter().any(|from| from.setting() == "client_secret_file") { "client_secret_file" } else { "client_secret" };
     let server = if config.api_base().is_some() { "base_url" } else { "token_url" };
     let mut rows = vec![
-        ("client id", printable(config.client_id(), 200)),
+        ("client id", config.client_id_to_show()),
         ("  from", source("client_id")),
         ("  secret from", source(secret)),
         ("  server from", source(server)),

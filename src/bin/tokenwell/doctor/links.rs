@@ -44,7 +44,7 @@ fn configuration(report: &mut Report, settings: &Settings) -> Option<Session> {
     match settings.session() {
         Ok(session) => {
             let config = &session.config;
-            report.ok("configuration", format!("{} at {}", config.client_id(), config.token_endpoint().as_str()));
+            report.ok("configuration", format!("{} at {}", config.client_id_to_show(), config.token_endpoint().as_str()));
             Some(session)
         }
         Err(failure) => {
