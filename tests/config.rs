@@ -53,7 +53,8 @@ mod defaults {
 
     #[test]
     fn an_id_and_a_secret_are_enough_for_atlas() {
-        let config = configured().build().unwrap();
+        // Where the cache is comes from the environment in any case: here it is an empty one.
+        let config = configured().environment(|_| None).build().unwrap();
 
         assert_eq!(config.client_id(), ID);
         assert_eq!(config.token_endpoint().as_str(), "https://cloud.mongodb.com/api/oauth/token");
