@@ -12,6 +12,7 @@ NPM ?= npm
 CC ?= cc
 CXX ?= c++
 ROUNDS ?= 100
+FORKS ?= 10000
 export DIST CARGO PYTHON GO NODE NPM CC CXX
 
 # How a shared library is named, and what its linker is told: the one place where the platforms differ.
@@ -28,11 +29,12 @@ else
   LINK_ARGS := -C link-arg=-Wl,-soname,$(LIBRARY) -C link-arg=-Wl,-z,nodelete
 endif
 
-.PHONY: help demo test storm library header bench lint install clean
+.PHONY: help demo test storm forks library header bench lint install clean
 help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
 	@echo "make storm     64 processes of all languages ask at once, ROUNDS times (now $(ROUNDS))"
+	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
 	@echo "make library   build the library, the command and the wrappers into dist/"
 	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
 	@echo "make bench     measure, beside the peers"
@@ -50,6 +52,9 @@ test: tools-test library
 
 storm: tools-demo library
 	@sh tests/storm/run.sh --rounds $(ROUNDS)
+
+forks: tools-demo library
+	@sh tests/forks.sh $(FORKS)
 
 library: tools-library
 	@echo "building the library and the command (the first time takes a minute or two) ..."

@@ -5,7 +5,10 @@ mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, TIMEOUT, client_of, minted, rate_limited, unavailable};
+use support::{
+    Bench, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, TIMEOUT, client_of, minted, patient_client_of, rate_limited,
+    unavailable,
+};
 use tokenwell::clock::ManualClock;
 use tokenwell::grant::GrantedLifetime;
 use tokenwell::{Client, Status, TokenOptions};
@@ -249,6 +252,20 @@ fn those_who_wait_for_a_lock_in_vain_do_not_give_up_in_one_moment() {
     assert!(shortest > TIMEOUT / 2, "whoever holds the lock may need half of the timeout: {shortest:?}");
     assert!(longest <= TIMEOUT * 7 / 10, "time must be left for the request: {longest:?}");
     assert!(longest > shortest, "all wait for {longest:?}");
+}
+
+#[test]
+fn a_slow_store_does_not_stretch_the_wait_for_the_lock() {
+    let (bench, _, store) = two();
+    let hurried =
+        patient_client_of(Duration::from_secs(1), &bench.clock, &bench.server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+    *store.locked_by_another.lock().unwrap() = true;
+    *store.slowness.lock().unwrap() = Duration::from_millis(100);
+
+    hurried.token(&any()).unwrap();
+
+    let asked = store.patience.lock().unwrap().len();
+    assert!((1..=7).contains(&asked), "asked {asked} times, 100 ms each, in 700 ms at most");
 }
 
 #[test]

@@ -9,14 +9,8 @@ failed=0
 total=0
 : >"$logs/summary"
 
-# What the developer has configured is not for the tests.
-for name in $(env | sed -n 's/^\(\(TOKENWELL\|MONGODB_ATLAS\|MCLI\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
-export TOKENWELL_BIN="$DIST/bin/tokenwell"
-export PKG_CONFIG_PATH="$DIST/lib/pkgconfig"
-export LD_LIBRARY_PATH="$DIST/lib"
-export TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
-# A test that wants a cache names one; nothing may reach the user's own.
-export TOKENWELL_CACHE=off XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"
+. tests/environment.sh
+export XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"
 
 # suite NAME HOW_TO_COUNT COMMAND...: runs it, shows its output only if it fails, and counts its tests.
 suite() {
@@ -47,12 +41,7 @@ count_go() { grep -c '^ *--- PASS'; }
 count_node() { sed -n 's/^[^a-z]*pass \([0-9][0-9]*\)$/\1/p' | sum; }
 
 python_tests() {
-    # In an environment of its own: the system's Python is nobody's to change.
-    if ! "$DIST/venv/bin/python" -c 'import pytest, mypy' 2>/dev/null; then
-        rm -rf "$DIST/venv"
-        "$PYTHON" -m venv "$DIST/venv" && "$DIST/venv/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.10,<3' || return 1
-    fi
-    (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m pytest -q)
+    sh tests/python_venv.sh && (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m pytest -q)
 }
 go_tests() { (cd bindings/go && "$GO" vet ./... && "$GO" test -race -count=1 -v ./...); }
 node_packages() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error); }

@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 /// The longest time that a caller with a live token in the store waits for a newer one.
 const RENEWAL: Duration = Duration::from_secs(5);
 
-/// How long a process waits for the lock before it looks into the store again; then twice as long, and so on.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// How long a process waits for the lock before it looks into the store again. Not longer and longer: where others take turns with the lock, a token that
+/// one of them has put there may be forgotten again before a late look.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// How a wait for the lock ended.
 enum Waited {
@@ -233,16 +234,17 @@ impl Slot {
     /// taking turns with it. Before it returns with the lock it has looked once more.
     fn lock_unless_answered(&self, key: &SlotKey, need: &Need, credential: &Credential) -> Waited {
         let patience = self.time_to_wait_for_the_lock();
-        let (mut left, mut slice) = (patience, FIRST_LOOK);
+        let begun = Instant::now();
+        let mut left = patience;
         loop {
-            let wait = slice.min(left);
+            let wait = LOOKS_EVERY.min(left);
             let locked = self.tried(self.parts.store.lock(key, wait));
             let record = self.look(key).unwrap_or_default();
             if let Some(answer) = self.answer_from(&record, need, credential, Origin::StoredSince) {
                 return Waited::Answered(answer);
             }
-            left -= wait;
-            slice *= 2;
+            // A slow store takes longer than it was given.
+            left = (left - wait).min(patience.saturating_sub(begun.elapsed()));
             match locked {
                 Some(Some(lock)) => return Waited::Locked(Some(lock)),
                 Some(None) if !left.is_zero() => {}

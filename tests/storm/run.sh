@@ -4,11 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-export TOKENWELL_BIN="$DIST/bin/tokenwell"
-export PKG_CONFIG_PATH="$DIST/lib/pkgconfig"
-export LD_LIBRARY_PATH="$DIST/lib"
-export TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
-
+. tests/environment.sh
 make -s -C bindings/c PREFIX="$DIST" shim
 (cd bindings/go && "$GO" build -race -o "$DIST/test/go-shim" ./internal/shim)
 [ -d bindings/node/node_modules ] || (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error)

@@ -179,6 +179,8 @@ pub struct FakeStore {
     pub locked_by_another: Mutex<bool>,
     /// For how long each who asked for the lock would have waited.
     pub patience: Mutex<Vec<Duration>>,
+    /// How long it takes to say that the lock is not free, whatever the patience.
+    pub slowness: Mutex<Duration>,
 }
 
 impl FakeStore {
@@ -228,6 +230,7 @@ impl Store for FakeStore {
     fn lock(&self, _key: &SlotKey, patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
         self.check()?;
         self.patience.lock().unwrap().push(patience);
+        std::thread::sleep(*self.slowness.lock().unwrap());
         if *self.locked_by_another.lock().unwrap() { Ok(None) } else { Ok(Some(Box::new(FakeLock))) }
     }
 }
@@ -251,9 +254,19 @@ pub fn bench_with_store(store: Arc<dyn Store>) -> Bench {
 }
 
 pub fn client_of(clock: &Arc<ManualClock>, server: &Arc<FakeServer>, store: Arc<dyn Store>, credentials: Box<dyn Credentials>) -> Client {
+    patient_client_of(TIMEOUT, clock, server, store, credentials)
+}
+
+pub fn patient_client_of(
+    timeout: Duration,
+    clock: &Arc<ManualClock>,
+    server: &Arc<FakeServer>,
+    store: Arc<dyn Store>,
+    credentials: Box<dyn Credentials>,
+) -> Client {
     Client::from_parts(ClientParts {
         identity: vec![("client_id", "id".into())],
-        timeout: TIMEOUT,
+        timeout,
         credentials,
         clock: Arc::clone(clock) as Arc<_>,
         store,

@@ -2,7 +2,8 @@
  * Many forks at many moments: whatever the parent is doing, its child ends with a token or a status, and soon.
  *
  * Rounds run in families: a fresh process forks a few times, so that a share of the forks meets everything that is set up once in a process
- * half set up. FORK_ROUNDS (400), FORK_SEED (1), FORK_FAMILIES (4, at the same time) and FORK_HANG_MS (30000) choose another run.
+ * half set up. FORK_ROUNDS (400), FORK_SEED (1), FORK_FAMILIES (4, at the same time) and FORK_HANG_MS (30000) choose another run. With FORK_LATE_MS no
+ * child may take longer than that: for a machine with nothing else to do, which is why the suite does without it.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -352,7 +353,7 @@ static void count_results(FILE *results, unsigned rounds)
 {
     char line[400], longest[400] = "";
     uint64_t *took = calloc(rounds + 1, sizeof *took), most = 0;
-    unsigned ended = 0, statuses = 0, hangs = 0, late = 0;
+    unsigned ended = 0, statuses = 0, hangs = 0, late = 0, late_after = from_environment("FORK_LATE_MS", 1000);
     if (!took) abort();
     rewind(results);
     while (fgets(line, sizeof line, results)) {
@@ -367,19 +368,20 @@ static void count_results(FILE *results, unsigned rounds)
         hangs += code == 2000;
         statuses += code > WITH_A_STATUS && code < 200;
         if (code > WITH_A_STATUS && code < 200) printf("  %s: %s", tokenwell_status_name(code - WITH_A_STATUS), line);
-        late += ms > 1000;
-        if (ms > 1000) printf("  late: %s", line);
+        late += ms > late_after;
+        if (ms > late_after) printf("  late: %s", line);
         if (ms >= most) snprintf(longest, sizeof longest, "%s", line);
         if (ms > most) most = ms;
         took[ended++] = ms;
     }
     qsort(took, ended, sizeof *took, by_number);
-    printf("  %u forks: %u hung, %u ended with a status, %u took more than 1 s; median %" PRIu64 " ms, longest %" PRIu64 " ms\n  longest: %s", ended, hangs,
-           statuses, late, took[ended / 2], most, longest);
+    printf("  %u forks: %u hung, %u ended with a status, %u took more than %u ms; median %" PRIu64 " ms, longest %" PRIu64 " ms\n  longest: %s", ended, hangs,
+           statuses, late, late_after, took[ended / 2], most, longest);
     CHECK_UINT(0, hangs);
     CHECK_UINT(rounds, ended);
     /* A status is a defined ending, but the emulator is well and there is time: nothing excuses one here. */
     CHECK_UINT(0, statuses);
+    if (getenv("FORK_LATE_MS")) CHECK_UINT(0, late);
     free(took);
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs everything there is to run in C, natively and under valgrind, and counts.
 #   run.sh DIST BUILD     DIST as `make library` stages it; BUILD as the Makefile beside it fills it.
+# With ONLY in the environment, that one test of the test program, natively.
 # Only what begins with "ok " or "FAIL " is counted, one line a test.
 set -u
 
@@ -66,6 +67,20 @@ start_emulator() {
     done
     for assignment in $(head -n 1 "$work/emulator.env"); do export "${assignment?}"; done
 }
+
+finish() {
+    passed=$(grep -c '^ok ' "$results")
+    failed=$(grep -c '^FAIL ' "$results")
+    echo "c: $passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+if [ -n "${ONLY:-}" ]; then
+    start_emulator
+    run "$ONLY" "$build/test_tokenwell" "$ONLY"
+    finish
+fi
 
 # ---- the header and the library, by themselves ----
 
@@ -149,7 +164,4 @@ run valgrind_of_test_tokenwell env UNDER_VALGRIND=1 $valgrind "$build/test_token
 # shellcheck disable=SC2086
 report valgrind_of_the_demo $valgrind "$build/demo"
 
-passed=$(grep -c '^ok ' "$results")
-failed=$(grep -c '^FAIL ' "$results")
-echo "c: $passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

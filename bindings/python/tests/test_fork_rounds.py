@@ -1,6 +1,7 @@
 """Forks at every moment of a refresh, and the servers that live by forking: pools, preforked workers, event loops.
 
-FORK_ROUNDS (60) and FORK_SEED (1) choose another run of the rounds.
+FORK_ROUNDS (60) and FORK_SEED (1) choose another run of the rounds. With FORK_LATE_MS no child of them may take longer than that: for a machine with
+nothing else to do, which is why the suite does without it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from conftest import BINARY, PATIENCE, Emulator, until
 
 ROUNDS = int(os.environ.get("FORK_ROUNDS", "60"))
 SEED = int(os.environ.get("FORK_SEED", "1"))
+LATE_AFTER = float(os.environ.get("FORK_LATE_MS", "1000")) / 1000
 HANGS_AFTER = PATIENCE / 2
 """Seconds. The clients of this file have more, so that a child that hangs is not rescued by its deadline."""
 
@@ -179,10 +181,11 @@ def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
             assert len(json.loads(text)) > 20, f"{said}: {text}"
         took.append(child.took)
 
-    late = sum(seconds > 1 for seconds in took)
+    late = sum(seconds > LATE_AFTER for seconds in took)
     assert len(took) == ROUNDS
     with capsys.disabled():
-        print(f"\n{ROUNDS} forks: median {statistics.median(took):.3f} s, longest {max(took):.3f} s, {late} took more than 1 s")
+        print(f"\n  {ROUNDS} forks: {late} took more than {LATE_AFTER:g} s; median {statistics.median(took):.3f} s, longest {max(took):.3f} s")
+    assert late == 0 or "FORK_LATE_MS" not in os.environ
 
 
 # ---- pools and preforked workers ----

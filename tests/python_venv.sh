@@ -1,0 +1,7 @@
+#!/bin/sh
+# Lays dist/venv, an environment of its own for the Python tests: the system's Python is nobody's to change.
+set -eu
+"$DIST/venv/bin/python" -c 'import pytest, mypy' 2>/dev/null && exit
+rm -rf "$DIST/venv"
+"$PYTHON" -m venv "$DIST/venv"
+"$DIST/venv/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.10,<3'
