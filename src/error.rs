@@ -217,10 +217,12 @@ pub enum Error {
     },
 
     /// The caller's own time was over.
-    #[error("no token within {} ms: the call's deadline is over", .waited.as_millis())]
+    #[error("no token within {} ms: the call's deadline is over{}", .waited.as_millis(), described(.held_up))]
     Deadline {
         /// For how long this caller waited.
         waited: Duration,
+        /// What the refresh was waiting for, where that is not the server; may be empty.
+        held_up: String,
     },
 
     /// The server answered with a 5xx status.
@@ -330,6 +332,11 @@ impl Error {
             Self::Tls { .. } => "If a proxy or a private authority signs this server's certificate, name its PEM file with ca_file \
                  (TOKENWELL_CA_FILE). Check the host name and this machine's clock."
                 .to_owned(),
+            Self::Deadline { held_up, .. } if !held_up.is_empty() => {
+                "See which process holds it (`fuser -v` on the .lock files there) and let it go on or end it; or allow more time, or go on \
+                 without sharing: TOKENWELL_CACHE=off."
+                    .to_owned()
+            }
             Self::Deadline { .. } => "Allow more time, or try again: the refresh may still finish for the next caller.".to_owned(),
             Self::Server { .. } => {
                 "The fault is on the server's side. Try again later; https://status.mongodb.com tells of known outages.".to_owned()

@@ -10,6 +10,7 @@ use support::{
     unavailable,
 };
 use tokenwell::clock::ManualClock;
+use tokenwell::error::Error;
 use tokenwell::grant::GrantedLifetime;
 use tokenwell::{Client, Status, TokenOptions};
 
@@ -167,15 +168,70 @@ fn a_due_token_in_the_store_is_refreshed_once_for_all() {
     bench.clock.advance(Duration::from_secs(51 * 60));
 
     for client in [&bench.client, &other] {
-        let before = client.generation().load(std::sync::atomic::Ordering::Acquire);
         assert_eq!(client.token(&any()).unwrap().value(), "token-1");
-        while client.generation().load(std::sync::atomic::Ordering::Acquire) == before {
-            std::thread::yield_now();
-        }
+        client.wait_for_refresh(TIMEOUT);
         assert_eq!(client.token(&any()).unwrap().value(), "token-2");
     }
 
     assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn i33_a_due_token_is_refreshed_once_for_all_after_the_wall_clock_was_set_back() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    bench.clock.set_wall(START_MS - u64::try_from(HOUR.as_millis()).unwrap());
+    bench.clock.advance(Duration::from_secs(51 * 60));
+
+    for client in [&bench.client, &other] {
+        assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+        client.wait_for_refresh(TIMEOUT);
+        assert_eq!(client.token(&any()).unwrap().value(), "token-2");
+    }
+
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn i33_a_forced_refresh_takes_the_token_that_was_made_since_the_wall_clock_was_set_back() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    bench.clock.set_wall(START_MS - u64::try_from(HOUR.as_millis()).unwrap());
+    bench.clock.advance(Duration::from_secs(1));
+
+    assert_eq!(bench.client.token(&any().force_refresh(true)).unwrap().value(), "token-2");
+    assert_eq!(other.token(&any().force_refresh(true)).unwrap().value(), "token-2");
+
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn i33_a_wall_clock_set_ahead_costs_one_request_for_all() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    bench.clock.set_wall(START_MS + u64::try_from(HOUR.as_millis()).unwrap());
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn to_ask_for_more_life_than_tokens_have_costs_one_request_in_all() {
+    let (bench, other, store) = two();
+    let beyond = any().min_ttl(2 * HOUR);
+
+    for client in [&bench.client, &other, &client_of(&bench.clock, &bench.server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials))]
+    {
+        let error = client.token(&beyond).unwrap_err();
+        assert_eq!(error.status(), Status::InvalidArgument, "{error}");
+        assert!(error.to_string().contains("7200 s was asked for"), "{error}");
+        assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+    }
+
+    assert_eq!(bench.server.requests(), 1);
 }
 
 #[test]
@@ -400,16 +456,65 @@ fn a_stored_token_that_is_too_short_for_one_caller_serves_the_others_after_a_ref
 }
 
 #[test]
-fn a_refusal_without_the_lock_leaves_the_store_alone() {
-    let (bench, _, store) = two();
-    bench.client.token(&any()).unwrap();
+fn a_refusal_holds_for_every_process_even_while_another_keeps_the_lock() {
+    let (bench, other, store) = two();
+    let token = bench.client.token(&any()).unwrap();
     *store.locked_by_another.lock().unwrap() = true;
     bench.server.then_fail(rate_limited(30));
 
     bench.client.token(&any().force_refresh(true)).unwrap_err();
+    let refused = other.token(&any().force_refresh(true)).unwrap_err();
 
-    assert!(store.only_record().cooldown.is_none());
-    assert!(store.only_record().token.is_some());
+    assert_eq!(refused.status(), Status::RateLimited);
+    assert_eq!(bench.server.requests(), 2);
+    assert_eq!(store.only_record().token.unwrap().value.expose(), token.value());
+}
+
+#[test]
+fn a_caller_with_five_seconds_has_time_to_mint_while_another_process_keeps_the_lock() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+
+    bench.client.token(&any().deadline(Duration::from_secs(5))).unwrap();
+
+    let waited: Duration = store.patience.lock().unwrap().iter().sum();
+    assert!((Duration::from_millis(2500)..=Duration::from_millis(3500)).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn a_deadline_says_that_another_process_keeps_the_lock() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+    *store.slowness.lock().unwrap() = Duration::from_millis(200);
+
+    let error = bench.client.token(&any().deadline(Duration::from_millis(500))).unwrap_err();
+
+    assert_eq!(error.status(), Status::Deadline);
+    assert!(error.to_string().contains("another process has held the lock of the token cache at memory for "), "{error}");
+    assert!(error.hint().contains("TOKENWELL_CACHE=off"), "{}", error.hint());
+}
+
+#[test]
+fn what_goes_wrong_around_one_process_does_not_shorten_the_pause_of_all() {
+    let (bench, other, store) = two();
+    bench.server.then_fail(unavailable());
+    let pause = bench.client.token(&any()).unwrap_err().retry_after().unwrap();
+    bench.clock.advance(pause);
+    bench.server.then_fail(Error::Network { server: "s".into(), problem: "no route".into(), reached: false, source: None });
+
+    other.token(&any()).unwrap_err();
+
+    assert_eq!(store.only_record().cooldown.unwrap().failures, 1);
+}
+
+#[test]
+fn what_is_at_hand_tells_that_the_store_could_not_be_read() {
+    let (bench, _, store) = two();
+    assert_eq!(bench.client.at_hand().unwrap().store_problem, None);
+
+    *store.broken.lock().unwrap() = true;
+
+    assert_eq!(bench.client.at_hand().unwrap().store_problem.as_deref(), Some("the disk is on fire"));
 }
 
 #[test]

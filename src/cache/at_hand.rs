@@ -19,6 +19,8 @@ pub struct AtHand {
     pub cooldown: Option<Error>,
     /// Where processes share tokens, as the store words it: a path, say.
     pub store: String,
+    /// Why the store could not be read, if it could not: there may be a token in it all the same.
+    pub store_problem: Option<String>,
 }
 
 impl Slot {
@@ -26,7 +28,9 @@ impl Slot {
     pub(crate) fn at_hand(&self) -> Result<AtHand, Error> {
         self.refuse_if_closed()?;
         let credential = self.parts.credentials.current()?;
-        let record = self.look(&self.key(&credential)).unwrap_or_default();
+        let loaded = self.parts.store.load(&self.key(&credential));
+        let store_problem = loaded.as_ref().err().map(ToString::to_string);
+        let record = self.tried(loaded).unwrap_or_default();
         let process = self.process();
         self.lift_a_rejection_of_another_secret(&process);
 
@@ -40,10 +44,11 @@ impl Slot {
         }
         let remembered = memory.failure().and_then(|failure| failure.standing(now));
         let cooldown = remembered.or_else(|| Failure::recall(&record.cooldown?, &credential, now)?.standing(now));
-        Ok(AtHand { token: self.current.token().filter(alive), cooldown, store: self.parts.store.location() })
+        Ok(AtHand { token: self.current.token().filter(alive), cooldown, store: self.parts.store.location(), store_problem })
     }
 
-    fn recalled(&self, stored: &StoredToken, memory: &Memory, now: Moment) -> Option<Token> {
+    /// The token that `stored` is here and now; `None` where its times cannot be true, and where a resource server has turned it down.
+    pub(super) fn recalled(&self, stored: &StoredToken, memory: &Memory, now: Moment) -> Option<Token> {
         if memory.was_turned_down(stored.value.expose()) {
             return None;
         }

@@ -16,6 +16,11 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// The longest pause between attempts at a server that fails or cannot be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Whether `error` says nothing of the server: a file that is missing, a fault of our own.
+pub(crate) fn is_a_fault_here(error: &Error) -> bool {
+    matches!(error, Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. })
+}
+
 /// The last refresh failed, and this is how long that stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -63,9 +68,25 @@ impl Failure {
         if age <= milliseconds(FORGOTTEN_AFTER) { stored.failures } else { 0 }
     }
 
-    /// As other processes may read it.
-    pub(crate) fn to_stored(&self) -> StoredCooldown {
-        StoredCooldown { error: self.error.clone(), since_ms: self.since.wall_ms, until_ms: self.until.wall_ms, failures: self.failures }
+    /// As other processes may read it; `None` where it says nothing to them. A connection that was never made, a proxy that is wrong, an authority that is
+    /// not trusted: that is this process's own surroundings.
+    pub(crate) fn to_stored(&self) -> Option<StoredCooldown> {
+        let of_the_server = matches!(
+            self.error,
+            Error::RateLimited { .. }
+                | Error::TokenLimit { .. }
+                | Error::CredentialRejected { .. }
+                | Error::Server { .. }
+                | Error::Network { reached: true, .. }
+                | Error::Protocol { .. }
+                | Error::Refused { .. }
+        );
+        of_the_server.then(|| StoredCooldown {
+            error: self.error.clone(),
+            since_ms: self.since.wall_ms,
+            until_ms: self.until.wall_ms,
+            failures: self.failures,
+        })
     }
 
     /// The error as the caller whose request it was sees it.
@@ -103,7 +124,7 @@ fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
         Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => Some(spread(*retry_after)),
         Error::CredentialRejected { .. } => Some(AFTER_REJECTION),
         Error::Server { retry_after, .. } => Some(backoff().max(retry_after.unwrap_or_default())),
-        Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. } => Some(AFTER_A_FAULT_HERE),
+        _ if is_a_fault_here(error) => Some(AFTER_A_FAULT_HERE),
         Error::Network { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
         _ => None,
     }

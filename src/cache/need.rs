@@ -1,6 +1,6 @@
 //! What a caller needs of a refresh, and what a refresh brought.
 
-use super::freshness::Freshness;
+use super::freshness::{Freshness, Lifetime};
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -32,7 +32,8 @@ pub(super) enum Other {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     value: Secret,
-    obtained_ms: u64,
+    /// `None` where its times cannot be true, and nothing can be said to be older than it.
+    obtained: Option<Moment>,
 }
 
 /// What a refresh brought.
@@ -62,19 +63,36 @@ pub(super) enum Settled {
     Again(Need),
 }
 
-impl From<&Token> for Known {
-    fn from(token: &Token) -> Self {
-        Self { value: Secret::from(token.value()), obtained_ms: token.lifetime().obtained.wall_ms }
+impl Known {
+    pub(super) fn of(token: &Token) -> Self {
+        Self { value: Secret::from(token.value()), obtained: Some(token.lifetime().obtained) }
     }
-}
 
-impl From<&StoredToken> for Known {
-    fn from(token: &StoredToken) -> Self {
-        Self { value: token.value.clone(), obtained_ms: token.obtained_at_ms }
+    pub(super) fn of_stored(token: &StoredToken, now: Moment) -> Self {
+        let lifetime = Lifetime::recalled(now, token.obtained_at_ms, token.refresh_at_ms, token.expires_at_ms);
+        Self { value: token.value.clone(), obtained: lifetime.map(|lifetime| lifetime.obtained) }
+    }
+
+    /// Whether `token` is another one, and not from before it. A wall clock that was set in between makes the newer one look older, but only by one of
+    /// the two clocks.
+    fn is_followed_by(&self, token: &Token) -> bool {
+        let later = token.lifetime().obtained;
+        token.value() != self.value.expose()
+            && self.obtained.is_none_or(|known| later.wall_ms >= known.wall_ms || later.monotonic_ms >= known.monotonic_ms)
     }
 }
 
 impl Need {
+    /// A token that is not due, whichever it is.
+    pub(super) fn fresh() -> Self {
+        Self { min_ttl: Duration::ZERO, other: Other::Any, fresh: true }
+    }
+
+    /// Whether `token` shows that this server's tokens never live for as long as is asked: another one could not either.
+    pub(super) fn is_beyond(&self, token: &Token, now: Moment) -> bool {
+        token.lifetime().total() < self.min_ttl && token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead
+    }
+
     pub(super) fn is_met_by(&self, token: &Token, now: Moment) -> bool {
         let good_enough = match token.lifetime().freshness(now, self.min_ttl) {
             Freshness::Fresh => true,
@@ -84,7 +102,7 @@ impl Need {
         good_enough
             && match &self.other {
                 Other::Any => true,
-                Other::Than(known) => token.value() != known.value.expose() && token.lifetime().obtained.wall_ms >= known.obtained_ms,
+                Other::Than(known) => known.is_followed_by(token),
                 Other::ThanTheStored => false,
             }
     }
@@ -104,7 +122,7 @@ impl Need {
             Origin::Stored | Origin::StoredSince => {
                 if matches!(self.other, Other::ThanTheStored) {
                     let since = landed.origin == Origin::StoredSince;
-                    self.other = if since { Other::Any } else { Other::Than(Known::from(&landed.token)) };
+                    self.other = if since { Other::Any } else { Other::Than(Known::of(&landed.token)) };
                 }
                 if self.is_met_by(&landed.token, now) { Settled::Answer(Ok(landed.token)) } else { Settled::Again(self) }
             }

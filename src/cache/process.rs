@@ -33,6 +33,7 @@ pub(super) struct Memory {
     failure: Option<Failure>,
     looked_for_replacement: Option<Instant>,
     turned_down: VecDeque<Secret>,
+    pub(super) waits_for_the_lock_since: Option<Instant>,
     last_warning: String,
 }
 
@@ -106,19 +107,25 @@ impl Memory {
     }
 }
 
-/// Runs `work` on a short-lived thread to which no signal is delivered; on the calling thread where none can be had.
-pub(super) fn run_apart(work: impl FnOnce() + Send + 'static) {
+/// Runs `work` on a short-lived thread to which no signal is delivered; gives it back where no thread can be had.
+pub(super) fn apart<W: FnOnce() + Send + 'static>(work: W) -> Result<(), W> {
     let work = Arc::new(Mutex::new(Some(work)));
     let theirs = Arc::clone(&work);
-    let take = |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let take = |work: &Mutex<Option<W>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
     let started = platform::spawn_without_signals(std::thread::Builder::new().name("tokenwell".to_owned()), move || {
         if let Some(work) = take(&theirs) {
             work();
         }
     });
-    if started.is_err()
-        && let Some(work) = take(&work)
-    {
+    match started {
+        Ok(_) => Ok(()),
+        Err(_) => take(&work).map_or(Ok(()), Err),
+    }
+}
+
+/// Runs `work` apart, or on the calling thread where no other can be had.
+pub(super) fn here_unless_apart(work: impl FnOnce() + Send + 'static) {
+    if let Err(work) = apart(work) {
         work();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A store that fails, hangs or is refused costs nobody the token: one warning, and on without it.
 
-use super::failure::Failure;
+use super::failure::{Failure, is_a_fault_here};
 use super::freshness::{Freshness, Lifetime, UNSTATED_LIFETIME};
 use super::jitter;
 use super::need::{Known, Landed, Need, Origin, Other};
@@ -21,27 +21,32 @@ const RENEWAL: Duration = Duration::from_secs(5);
 /// one of them has put there may be forgotten again before a late look.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
+/// The shortest patience of a caller after which its refresh gives up the lock in time to mint for it. One that has less gets no token while another
+/// process holds the lock: giving it up so soon would make everybody ask whose server is a little slow.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How a wait for the lock ended.
 enum Waited {
-    /// With the lock, or without it where it is not to be had.
-    Locked(Option<Box<dyn StoreLock>>),
+    /// With the right to mint: with the lock, or without it where it is not to be had.
+    ToMint(Option<Box<dyn StoreLock>>),
     /// With what another process put into the store.
     Answered(Result<Landed, Error>),
 }
 
 impl Slot {
-    pub(super) fn refresh(&self, need: Need) -> Result<Landed, Error> {
+    /// `patience` is that of the caller for whom it was started.
+    pub(super) fn refresh(&self, need: Need, patience: Duration) -> Result<Landed, Error> {
         let credential = self.parts.credentials.current()?;
-        match self.refresh_with(need.clone(), &credential) {
+        match self.refresh_with(need.clone(), &credential, patience) {
             Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
-                Ok(Some(rotated)) => self.refresh_with(need, &rotated),
+                Ok(Some(rotated)) => self.refresh_with(need, &rotated, patience),
                 _ => Err(rejection),
             },
             result => result,
         }
     }
 
-    fn refresh_with(&self, mut need: Need, credential: &Credential) -> Result<Landed, Error> {
+    fn refresh_with(&self, mut need: Need, credential: &Credential, patience: Duration) -> Result<Landed, Error> {
         let begun = Instant::now();
         let key = self.key(credential);
 
@@ -52,21 +57,21 @@ impl Slot {
             None => {}
         }
         if matches!(need.other, Other::ThanTheStored) {
-            need.other = record.token.as_ref().map_or(Other::Any, |token| Other::Than(Known::from(token)));
+            need.other = record.token.as_ref().map_or(Other::Any, |token| Other::Than(Known::of_stored(token, self.now())));
         }
 
-        let lock = match self.lock_unless_answered(&key, &need, credential) {
-            Waited::Locked(lock) => lock,
+        let _lock = match self.lock_unless_answered(&key, &need, credential, self.time_to_wait_for_the_lock(patience)) {
+            Waited::ToMint(lock) => lock,
             Waited::Answered(answer) => return answer,
         };
-        self.mint(&key, credential, self.time_to_mint(begun), lock.is_some())
+        self.mint(&key, credential, self.time_to_mint(begun))
     }
 
-    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, locked: bool) -> Result<Landed, Error> {
+    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration) -> Result<Landed, Error> {
         let sent = self.now();
         match self.parts.grant.mint(credential, budget) {
-            Ok(minted) => self.keep(key, minted, sent, credential, locked),
-            Err(error) => Err(self.remember(key, credential, error, locked)),
+            Ok(minted) => self.keep(key, minted, sent, credential),
+            Err(error) => Err(self.remember(key, credential, error)),
         }
     }
 
@@ -77,12 +82,11 @@ impl Slot {
             return landed;
         }
         let Some(Some(_lock)) = self.tried(self.parts.store.lock(key, Duration::ZERO)) else { return landed };
-        let need = Need { min_ttl: Duration::ZERO, other: Other::Any, fresh: true };
         let record = self.look(key).unwrap_or_default();
-        match self.answer_from(&record, &need, credential, Origin::StoredSince) {
+        match self.answer_from(&record, &Need::fresh(), credential, Origin::StoredSince) {
             Some(Ok(renewed)) => renewed,
             Some(Err(_)) => landed,
-            None => self.mint(key, credential, RENEWAL.min(self.parts.budget / 4), true).unwrap_or(landed),
+            None => self.mint(key, credential, RENEWAL.min(self.parts.budget / 4)).unwrap_or(landed),
         }
     }
 
@@ -95,16 +99,20 @@ impl Slot {
 
     /// Each waits a little longer than half, and not all for the same time: where the holder stands still, the first who gives up gets the token that
     /// the next ones find, and the server is not asked by all of them in one moment.
-    fn time_to_wait_for_the_lock(&self) -> Duration {
-        self.parts.budget * 11 / 20 + (self.parts.budget * 3 / 20).mul_f64(jitter::fraction())
+    fn time_to_wait_for_the_lock(&self, patience: Duration) -> Duration {
+        let twentieth = self.parts.budget.min(patience.max(SHORTEST_PATIENCE)) / 20;
+        twentieth.saturating_mul(11) + twentieth.saturating_mul(3).mul_f64(jitter::fraction())
     }
 
-    /// What another process has left there: a token that will do, or a refusal that still stands.
+    /// What another process has left there: a token that will do, or one that shows that none would, or a refusal that still stands.
     fn answer_from(&self, record: &Record, need: &Need, credential: &Credential, origin: Origin) -> Option<Result<Landed, Error>> {
         if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, need)) {
             return Some(Ok(Landed { token, origin }));
         }
         let now = self.now();
+        if let Some(token) = self.current.token().filter(|token| need.is_beyond(token, now)) {
+            return Some(Ok(Landed { token, origin }));
+        }
         let failure = Failure::recall(record.cooldown.as_ref()?, credential, now)?;
         let standing = failure.standing(now)?;
         self.process().memory().set_failure(Some(failure));
@@ -116,24 +124,19 @@ impl Slot {
     /// Returns the token that meets the need.
     fn adopt(&self, stored: &StoredToken, need: &Need) -> Option<Token> {
         let now = self.now();
-        let lifetime = Lifetime::recalled(now, stored.obtained_at_ms, stored.refresh_at_ms, stored.expires_at_ms)?;
         let process = self.process();
         let mut memory = process.memory();
-        if memory.was_turned_down(stored.value.expose()) || lifetime.freshness(now, Duration::ZERO) == Freshness::Dead {
-            return None;
-        }
-        let current = self
-            .current
-            .token()
-            .filter(|current| current.value() == stored.value.expose() || current.lifetime().expires.wall_ms > stored.expires_at_ms);
+        let recalled =
+            self.recalled(stored, &memory, now).filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead)?;
+        let left_of = |token: &Token| now.until(token.lifetime().expires);
+        let current = self.current.token().filter(|current| current.value() == recalled.value() || left_of(current) > left_of(&recalled));
         let token = match current {
             Some(current) => current,
             None => {
-                let token = Token::new(stored.value.expose(), stored.scope.clone(), lifetime, self.next_generation());
-                if !self.publish(Some(&token), &memory) {
+                if !self.publish(Some(&recalled), &memory) {
                     return None;
                 }
-                token
+                recalled
             }
         };
         if !need.is_met_by(&token, now) {
@@ -143,7 +146,7 @@ impl Slot {
         Some(token)
     }
 
-    fn keep(&self, key: &SlotKey, minted: Minted, sent: Moment, credential: &Credential, locked: bool) -> Result<Landed, Error> {
+    fn keep(&self, key: &SlotKey, minted: Minted, sent: Moment, credential: &Credential) -> Result<Landed, Error> {
         self.counts.mints.add_one();
         let (life, origin, shared) = match minted.lifetime {
             GrantedLifetime::Stated(life) => (life, Origin::Minted, true),
@@ -153,7 +156,7 @@ impl Slot {
         let lifetime = Lifetime::granted(sent, life, jitter::fraction());
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Dead {
             let error = self.over_on_arrival(life);
-            return Err(self.remember(key, credential, error, locked));
+            return Err(self.remember(key, credential, error));
         }
         if shared {
             let token = StoredToken {
@@ -188,22 +191,26 @@ impl Slot {
     }
 
     /// Remembers `error`, here and in the store, and returns it as callers shall see it.
-    fn remember(&self, key: &SlotKey, credential: &Credential, error: Error, locked: bool) -> Error {
+    ///
+    /// Without the lock too: where a process stands still with it, this is all that keeps the others from asking. The record was read an instant ago;
+    /// should the lock's holder write a token in that instant, it is lost and costs one more request.
+    fn remember(&self, key: &SlotKey, credential: &Credential, error: Error) -> Error {
+        if is_a_fault_here(&error) {
+            return error;
+        }
         let record = self.look(key);
         let stored = record.as_ref().and_then(|record| record.cooldown.as_ref());
         let met_by_others = stored.map_or(0, |stored| Failure::failures_of(stored, self.now()));
         let Some(failure) = self.failure_of(&error, Some(credential), met_by_others) else { return error };
-        // Without the lock another process may be writing a token at this moment, and this record would be written over it.
-        if locked && let Some(record) = record {
-            self.tried(self.parts.store.save(key, &Record { cooldown: Some(failure.to_stored()), ..record }));
+        if let (Some(record), Some(cooldown)) = (record, failure.to_stored()) {
+            self.tried(self.parts.store.save(key, &Record { cooldown: Some(cooldown), ..record }));
         }
         self.accept(failure)
     }
 
-    /// Remembers `error` in this process alone where it says nothing of the server: a file that is missing, a fault of our own. Otherwise every get
-    /// would start another refresh.
+    /// Remembers `error` in this process alone where it says nothing of the server. Otherwise every get would start another refresh.
     pub(super) fn remember_here(&self, error: Error) -> Error {
-        if !matches!(error, Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. }) {
+        if !is_a_fault_here(&error) {
             return error;
         }
         match self.failure_of(&error, None, 0) {
@@ -232,13 +239,19 @@ impl Slot {
 
     /// Waits for the lock, and looks into the store at times meanwhile: whoever holds it may long have put there what is needed, and others may be
     /// taking turns with it. Before it returns with the lock it has looked once more.
-    fn lock_unless_answered(&self, key: &SlotKey, need: &Need, credential: &Credential) -> Waited {
-        let patience = self.time_to_wait_for_the_lock();
+    fn lock_unless_answered(&self, key: &SlotKey, need: &Need, credential: &Credential, patience: Duration) -> Waited {
+        let waited = self.wait_for_the_lock(key, need, credential, patience);
+        self.process().memory().waits_for_the_lock_since = None;
+        waited
+    }
+
+    fn wait_for_the_lock(&self, key: &SlotKey, need: &Need, credential: &Credential, patience: Duration) -> Waited {
         let begun = Instant::now();
         let mut left = patience;
         loop {
             let wait = LOOKS_EVERY.min(left);
             let locked = self.tried(self.parts.store.lock(key, wait));
+            self.process().memory().waits_for_the_lock_since = matches!(locked, Some(None)).then_some(begun);
             let record = self.look(key).unwrap_or_default();
             if let Some(answer) = self.answer_from(&record, need, credential, Origin::StoredSince) {
                 return Waited::Answered(answer);
@@ -246,17 +259,13 @@ impl Slot {
             // A slow store takes longer than it was given.
             left = (left - wait).min(patience.saturating_sub(begun.elapsed()));
             match locked {
-                Some(Some(lock)) => return Waited::Locked(Some(lock)),
+                Some(Some(lock)) => return Waited::ToMint(Some(lock)),
                 Some(None) if !left.is_zero() => {}
                 Some(None) => {
-                    self.process().warn(format!(
-                        "another process has held the lock of the token cache at {} for {:.1} s; going on without it",
-                        self.parts.store.location(),
-                        patience.as_secs_f64()
-                    ));
-                    return Waited::Locked(None);
+                    self.process().warn(format!("{}; going on without it", self.lock_is_held_for(patience)));
+                    return Waited::ToMint(None);
                 }
-                None => return Waited::Locked(None),
+                None => return Waited::ToMint(None),
             }
         }
     }
@@ -287,7 +296,7 @@ impl Slot {
         SlotKey { identity: self.parts.identity.clone(), secret: credential.client_secret.clone() }
     }
 
-    fn tried<T>(&self, result: Result<T, StoreError>) -> Option<T> {
+    pub(super) fn tried<T>(&self, result: Result<T, StoreError>) -> Option<T> {
         result
             .map_err(|error| self.process().warn(format!("the token cache at {} is not used: {}", self.parts.store.location(), error)))
             .ok()

@@ -3,7 +3,7 @@
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
 use super::need::{Known, Landed, Need, Other, Settled, asks_for_too_long_a_life};
-use super::process::{Memory, ProcessState, guarded, run_apart};
+use super::process::{Memory, ProcessState, apart, guarded, here_unless_apart};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
@@ -90,7 +90,7 @@ impl Slot {
         let deadline = begun.checked_add(patience);
         let mut need = self.need(want);
         loop {
-            let flight = match self.enter(&need) {
+            let flight = match self.enter(&need, patience) {
                 Entered::Answer(answer) => return answer,
                 Entered::WaitFor(flight) => flight,
             };
@@ -98,7 +98,7 @@ impl Slot {
             let Some(outcome) = flight.wait(deadline) else {
                 // The refresh may have found a token that will do on its way to a better one.
                 let live = self.current.token().filter(|token| need.is_met_by(token, self.now()));
-                return live.ok_or_else(|| Error::Deadline { waited: begun.elapsed() });
+                return live.ok_or_else(|| Error::Deadline { waited: begun.elapsed(), held_up: self.what_holds_up() });
             };
             need = match self.settle(outcome, need) {
                 Settled::Answer(answer) => return answer,
@@ -114,7 +114,7 @@ impl Slot {
         }
         let mut need = self.need(want);
         loop {
-            let flight = match self.enter(&need) {
+            let flight = match self.enter(&need, self.parts.budget) {
                 Entered::Answer(answer) => return answer,
                 Entered::WaitFor(flight) => flight,
             };
@@ -163,7 +163,7 @@ impl Slot {
                 Entry::Started(flight) => {
                     let token = self.take_current(&process);
                     let (slot, landing) = (Arc::clone(self), Arc::clone(&flight));
-                    run_apart(move || {
+                    here_unless_apart(move || {
                         let result = guarded(|| token.map_or(Ok(()), |token| slot.revoke_taken(&token)));
                         slot.process().revocation.land(&landing, result);
                     });
@@ -171,7 +171,7 @@ impl Slot {
                 }
             };
             let Some(result) = flight.wait(deadline) else {
-                return Err(Error::Deadline { waited: begun.elapsed() });
+                return Err(Error::Deadline { waited: begun.elapsed(), held_up: self.what_holds_up() });
             };
             // A revocation that was under way may have been that of an earlier token.
             if mine || self.closed.load(Ordering::SeqCst) || (result.is_err() && nothing_to_revoke().is_some()) {
@@ -243,13 +243,13 @@ impl Slot {
     fn need(&self, want: &Want) -> Need {
         let other = match (want.force_refresh, self.current.token()) {
             (false, _) => Other::Any,
-            (true, Some(token)) => Other::Than(Known::from(&token)),
+            (true, Some(token)) => Other::Than(Known::of(&token)),
             (true, None) => Other::ThanTheStored,
         };
         Need { min_ttl: want.min_ttl, other, fresh: false }
     }
 
-    fn enter(self: &Arc<Self>, need: &Need) -> Entered {
+    fn enter(self: &Arc<Self>, need: &Need, patience: Duration) -> Entered {
         if let Err(closed) = self.refuse_if_closed() {
             return Entered::Answer(Err(closed));
         }
@@ -258,12 +258,13 @@ impl Slot {
         loop {
             match process.refresh.enter(|| self.answer_without_flight(&process, need)) {
                 Entry::Answered(answer) => return Entered::Answer(answer),
-                Entry::Joined(flight) if flight.age() > self.parts.budget * HANGS_AFTER_BUDGETS => {
-                    process.refresh.land(&flight, Err(Error::internal("a refresh hung and was given up")));
+                Entry::Joined(flight) if flight.age() > self.parts.budget.saturating_mul(HANGS_AFTER_BUDGETS) => {
+                    process.refresh.land(&flight, Err(hung_for(flight.age())));
                 }
                 Entry::Joined(flight) => return Entered::WaitFor(flight),
                 Entry::Started(flight) => {
-                    self.launch(&flight, need.clone());
+                    self.counts.refreshes.add_one();
+                    here_unless_apart(self.work_of(&flight, need.clone(), patience));
                     return Entered::WaitFor(flight);
                 }
             }
@@ -286,8 +287,15 @@ impl Slot {
             Entry::Answered(behind) => behind,
             Entry::Joined(_) => Behind::Cared,
             Entry::Started(flight) => {
-                self.launch(&flight, Need { min_ttl: Duration::ZERO, other: Other::Any, fresh: true });
-                Behind::Cared
+                self.counts.refreshes.add_one();
+                match apart(self.work_of(&flight, Need::fresh(), self.parts.budget)) {
+                    Ok(()) => Behind::Cared,
+                    // A caller who holds a token that is good does not do the work: the next one may have a thread.
+                    Err(_) => {
+                        process.refresh.land(&flight, Err(no_thread()));
+                        Behind::Refused
+                    }
+                }
             }
         }
     }
@@ -299,8 +307,7 @@ impl Slot {
                 self.current.count_hit();
                 return Some(Ok(token));
             }
-            let lives = token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead;
-            if lives && token.lifetime().total() < need.min_ttl {
+            if need.is_beyond(&token, now) {
                 return Some(Err(asks_for_too_long_a_life(need.min_ttl, token.lifetime().total())));
             }
         }
@@ -331,14 +338,27 @@ impl Slot {
         }
     }
 
-    /// Runs the refresh on a thread of its own, or on this one where no thread can be had.
-    fn launch(self: &Arc<Self>, flight: &RefreshFlight, need: Need) {
-        self.counts.refreshes.add_one();
+    /// The work of one refresh, for whoever runs it. `patience` is that of the caller who started it.
+    fn work_of(self: &Arc<Self>, flight: &RefreshFlight, need: Need, patience: Duration) -> impl FnOnce() + Send + 'static {
         let (slot, flight) = (Arc::clone(self), Arc::clone(flight));
-        run_apart(move || {
-            let result = guarded(|| slot.refresh(need)).map_err(|error| slot.remember_here(error));
+        move || {
+            let result = guarded(|| slot.refresh(need, patience)).map_err(|error| slot.remember_here(error));
             slot.process().refresh.land(&flight, result);
-        });
+        }
+    }
+
+    /// What a refresh that is under way waits for, for the message of those who can wait no longer; empty where it is the server.
+    fn what_holds_up(&self) -> String {
+        let waiting = self.process().memory().waits_for_the_lock_since;
+        waiting.map(|since| self.lock_is_held_for(since.elapsed())).unwrap_or_default()
+    }
+
+    pub(super) fn lock_is_held_for(&self, duration: Duration) -> String {
+        format!(
+            "another process has held the lock of the token cache at {} for {:.1} s",
+            self.parts.store.location(),
+            duration.as_secs_f64()
+        )
     }
 
     /// The current token, which is current no longer.
@@ -385,6 +405,20 @@ impl Slot {
             // Dropping it would touch locks and wake tasks that belong to threads of the parent.
             std::mem::forget(state);
         }
+    }
+}
+
+fn hung_for(age: Duration) -> Error {
+    Error::NotConfigured {
+        problem: format!("a refresh has hung for {} s where nothing bounds it: reading the client secret or the CA file", age.as_secs()),
+        hint: "Look whether the file systems that they are on still answer, and read them from one that does.".to_owned(),
+    }
+}
+
+fn no_thread() -> Error {
+    Error::NotConfigured {
+        problem: "no thread can be had for a refresh: a limit of this process or of the system is reached".to_owned(),
+        hint: "Raise the limit (`ulimit -u`, or the container's limit of pids), or run fewer threads.".to_owned(),
     }
 }
 

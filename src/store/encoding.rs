@@ -150,7 +150,7 @@ impl Cooldown {
 }
 
 impl Refusal {
-    /// `None` for errors that say nothing about the server and that no other process may take for its own.
+    /// `None` for errors that no other process may take for its own, which the cache does not share.
     fn of(error: &Error) -> Option<Self> {
         Some(match error.clone() {
             Error::RateLimited { server, description, http_status, retry_after } => {
@@ -165,7 +165,6 @@ impl Refusal {
             Error::Server { server, description, http_status, retry_after } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
             }
-            // A connection that was never made, a proxy that is wrong, an authority that is not trusted: that is this process's own surroundings.
             Error::Network { server, problem, reached: true, source: _ } => Self::Network { server, problem },
             Error::Protocol { server, problem, http_status } => Self::Protocol { server, problem, http_status },
             Error::Refused { problem, hint, http_status } => Self::Refused { problem, hint, http_status },
