@@ -43,6 +43,16 @@ fn by_default_it_is_in_the_users_cache_directory() {
     scene.tokenwell(["cache", "path"]).assert().success().stdout(expected);
 }
 
+#[cfg(all(unix, not(target_os = "macos")))]
+#[test]
+fn without_a_home_the_error_names_the_variable_to_set() {
+    let scene = Scene::new();
+
+    let assert = scene.tokenwell(["cache", "path"]).env_remove("HOME").env_remove("XDG_CACHE_HOME").assert().code(3).stdout("");
+
+    assert!(stderr(&assert).contains("Set TOKENWELL_CACHE_DIR"), "{}", stderr(&assert));
+}
+
 #[test]
 fn the_list_tells_size_and_age_and_not_whose() {
     let scene = Scene::new();

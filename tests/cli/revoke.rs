@@ -1,6 +1,6 @@
 //! `revoke` and `invalidate`: the token that processes share.
 
-use crate::support::{Scene, is_token, stderr, stdout};
+use crate::support::{Scene, TOKENWELL, is_token, stderr, stdout};
 use serde_json::json;
 
 fn token(scene: &Scene) -> String {
@@ -76,4 +76,38 @@ fn invalidate_of_nothing_is_a_wrong_call() {
     let scene = Scene::new();
 
     scene.tokenwell(["invalidate", "--token-stdin"]).write_stdin("").assert().code(3).stdout("");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_cannot_be_read_is_no_reason_to_say_that_nothing_is_in_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    token(&scene);
+    std::fs::set_permissions(scene.path("cache/tokenwell"), std::fs::Permissions::from_mode(0o777)).unwrap();
+
+    for command in ["revoke", "invalidate"] {
+        let assert = scene.tokenwell([command]).assert().code(8).stdout("");
+
+        let said = stderr(&assert);
+        assert!(said.contains("cannot be read") && said.contains("a live token may be in it"), "{said}");
+    }
+    assert_eq!(scene.emulator.counters().live_tokens, 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_token_that_stays_in_the_cache_is_told() {
+    let scene = Scene::new();
+    token(&scene);
+
+    for command in ["invalidate", "revoke"] {
+        let mut traced = scene.plain("strace");
+        traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=rename,renameat,renameat2:error=EROFS"]);
+        traced.args([TOKENWELL, command]);
+        let assert = assert_cmd::Command::from_std(traced).assert().code(8).stdout("");
+
+        assert!(stderr(&assert).contains("the token is still in the token cache at"), "{}", stderr(&assert));
+    }
+    assert_eq!(scene.emulator.counters().live_tokens, 0, "the server was asked to end it all the same");
 }

@@ -117,9 +117,26 @@ fn a_limited_client_is_exit_code_6_and_says_when_to_come_back() {
 fn more_life_than_the_servers_tokens_have_is_a_wrong_call() {
     let scene = Scene::new();
 
-    let message = stderr(&scene.tokenwell(["token", "--min-ttl", "2h"]).assert().code(2).stdout(""));
+    for _ in 0..3 {
+        let message = stderr(&scene.tokenwell(["token", "--min-ttl", "2h"]).assert().code(2).stdout(""));
+        assert!(message.contains("min_ttl") && message.contains("3600 s"), "{message}");
+    }
 
-    assert!(message.contains("min_ttl") && message.contains("3600 s"), "{message}");
+    assert_eq!(scene.emulator.counters().tokens_minted, 1, "each further one would be one of the account's hundred");
+}
+
+#[test]
+fn i15_a_command_with_five_seconds_gets_its_token_while_another_process_stands_still_with_the_lock() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+    let lock = std::fs::read_dir(scene.path("cache/tokenwell")).unwrap().map(|entry| entry.unwrap().path());
+    let lock = std::fs::File::open(lock.into_iter().find(|path| path.extension().is_some_and(|end| end == "lock")).unwrap()).unwrap();
+    lock.lock().unwrap();
+
+    scene.tokenwell(["token", "--force-refresh", "--timeout", "10s"]).assert().success();
+
+    let message = stderr(&scene.tokenwell(["token", "--force-refresh", "--timeout", "1s"]).assert().code(9).stdout(""));
+    assert!(message.contains("another process has held the lock") && message.contains("fuser"), "{message}");
 }
 
 #[test]

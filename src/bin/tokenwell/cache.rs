@@ -66,7 +66,13 @@ fn store() -> Result<FileStore, Failure> {
     for part in ["client_id", "client_secret"] {
         builder.set(part, b"anybody")?;
     }
-    store_of(&builder.build()?).map_err(|error| unusable(&error))
+    store_of(&builder.build()?).map_err(|error| {
+        Failure::new(
+            Status::NotConfigured,
+            format!("the token cache is nowhere: {error}"),
+            "docs/token-cache.md tells where it is by default.",
+        )
+    })
 }
 
 /// The store that a client of `config` uses, unless it uses none.

@@ -50,8 +50,7 @@ impl Failure {
                     error.retry_after().map(|left| format!("\n  next attempt: in {} s", left.as_secs_f64().ceil())).unwrap_or_default();
                 Some(worded(&error.to_string(), &error.hint()) + &when)
             }
-            // The library's hint is about processes that live on.
-            Self::Late { error, .. } => Some(worded(&error.to_string(), LATE)),
+            Self::Late { error, .. } => Some(worded(&error.to_string(), &late_hint(error))),
             Self::Own { problem, hint, .. } => Some(worded(problem, hint)),
             Self::Answered { .. } => None,
             Self::Output(error) => Some(format!("tokenwell: the answer cannot be written to standard output: {error}")),
@@ -68,6 +67,14 @@ impl Failure {
 
 const LATE: &str = "Allow more time. The server may have been asked all the same: an answer within the next moment is kept for the next command, and a \
                     later one is a token that nobody keeps.";
+
+/// The library's hint is about processes that live on, but for a lock that somebody holds.
+fn late_hint(error: &Error) -> String {
+    match error {
+        Error::Deadline { held_up, .. } if !held_up.is_empty() => error.hint(),
+        _ => LATE.to_owned(),
+    }
+}
 
 fn worded(problem: &str, hint: &str) -> String {
     format!("tokenwell: {}\n  hint: {}", printable(problem, 2000), printable(hint, 2000))

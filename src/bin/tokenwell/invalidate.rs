@@ -27,14 +27,17 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
-    let at_hand = session.at_hand()?.token;
+    let cached = session.cached_token()?;
     let dropped = if args.token_stdin {
         session.client.invalidate(&line_from_standard_input("the token")?)?
-    } else if let Some(token) = at_hand {
+    } else if let Some(token) = &cached {
         session.client.invalidate(token.value())?
     } else {
         false
     };
+    if let (true, Some(token)) = (dropped, cached) {
+        session.refuse_if_others_find(&token)?;
+    }
     output::hint(if dropped { "dropped the token from the cache" } else { "there was no such token in the cache" });
     Ok(())
 }

@@ -22,11 +22,12 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
-    if session.at_hand()?.token.is_none() {
+    let Some(token) = session.cached_token()? else {
         output::hint("there is no token in the cache, so none was revoked");
         return Ok(());
-    }
+    };
     session.client.revoke(None)?;
+    session.refuse_if_others_find(&token)?;
     output::hint("revoked the cached token");
     Ok(())
 }
