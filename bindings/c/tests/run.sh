@@ -52,6 +52,7 @@ run() { # run NAME COMMAND...
 
 start_emulator() {
     mkfifo "$work/stdin"
+    : >"$work/emulator.env"
     "$emulator" emulator --until-stdin-closes --no-rate-limit <"$work/stdin" >"$work/emulator.env" 2>"$work/emulator.log" &
     emulator_pid=$!
     exec 9>"$work/stdin"
