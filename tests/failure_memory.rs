@@ -5,7 +5,10 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{BreakingCredentials, FakeServer, RotatingCredentials, START_MS, bench, client_of, rate_limited, rejected, unavailable};
+use support::{
+    BreakingCredentials, FakeServer, FakeStore, RotatingCredentials, START_MS, bench, bench_with_store, client_of, rate_limited, rejected,
+    unavailable,
+};
 use tokenwell::clock::ManualClock;
 use tokenwell::store::NoStore;
 use tokenwell::{Error, Status, TokenOptions};
@@ -167,4 +170,17 @@ fn the_pause_after_a_failure_of_the_server_is_told() {
 
     assert_eq!((first.retry_after(), second.retry_after()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-1");
+}
+
+#[test]
+fn a_fault_of_this_process_is_counted_once_and_kept_to_it() {
+    let store = Arc::new(FakeStore::default());
+    let bench = bench_with_store(Arc::clone(&store) as Arc<_>);
+    bench.client.token(&any()).unwrap();
+    bench.server.then_fail(Error::NotConfigured { problem: "the CA file is gone".into(), hint: "Bring it back.".into() });
+
+    bench.client.token(&any().force_refresh(true)).unwrap_err();
+
+    assert_eq!(bench.client.stats().mint_failures, 1);
+    assert!(store.only_record().cooldown.is_none());
 }

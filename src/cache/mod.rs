@@ -2,9 +2,10 @@
 //!
 //! May depend on: store, grant (as traits), token, clock, error, platform. Knows nothing of HTTP, files or the C ABI.
 //! Start reading at `slot` (one get, from top to bottom) and go on with `refresh`; `freshness`, `failure` and `need` are pure rules, `flight` is the
-//! single flight, `process` what a forked child leaves behind, `at_hand` what is known without a refresh.
+//! single flight, `process` what a forked child leaves behind, `at_hand` what is known without a refresh, `ending` how a token ends before its time.
 
 mod at_hand;
+mod ending;
 mod failure;
 mod flight;
 mod freshness;

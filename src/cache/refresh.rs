@@ -270,28 +270,6 @@ impl Slot {
         }
     }
 
-    pub(super) fn forget_in_store(&self, value: &str) -> bool {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        let Ok(credential) = self.parts.credentials.current() else { return false };
-        let key = self.key(&credential);
-        let holds = |record: &Record| record.token.as_ref().is_some_and(|token| token.value.expose() == value);
-        if !self.look(&key).is_some_and(|record| holds(&record)) {
-            return false;
-        }
-        // Whoever holds the lock may be about to write a newer token over this one, and may as well fail or have been stopped. Without the lock the worst that
-        // can happen is that a newer token is forgotten with it, which costs a token request.
-        let _lock = self.tried(self.parts.store.lock(&key, PATIENCE));
-        let Some(record) = self.look(&key) else { return false };
-        if !holds(&record) {
-            return true;
-        }
-        let forgotten = self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some();
-        if !forgotten {
-            self.process().warn(format!("a token that was turned down is still in the token cache at {}", self.parts.store.location()));
-        }
-        forgotten
-    }
-
     pub(super) fn key(&self, credential: &Credential) -> SlotKey {
         SlotKey { identity: self.parts.identity.clone(), secret: credential.client_secret.clone() }
     }

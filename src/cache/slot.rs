@@ -9,7 +9,6 @@ use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
 use crate::error::Error;
 use crate::grant::{Credentials, Grant};
-use crate::secret::Secret;
 use crate::store::Store;
 use crate::token::Token;
 use arc_swap::ArcSwap;
@@ -124,59 +123,6 @@ impl Slot {
                 Settled::Answer(answer) => return answer,
                 Settled::Again(need) => need,
             };
-        }
-    }
-
-    /// Drops the current token, here and in the store, if it is the very one whose text is `value`.
-    pub(crate) fn invalidate(&self, value: &str) -> Result<bool, Error> {
-        self.refuse_if_closed()?;
-        let process = self.process();
-        let dropped = {
-            let mut memory = process.memory();
-            memory.turn_down(value);
-            let ours = self.current.token().is_some_and(|token| token.value() == value);
-            if ours {
-                self.publish(None, &memory);
-            }
-            ours
-        };
-        let shared = self.forget_in_store(value);
-        if dropped || shared {
-            self.counts.invalidations.add_one();
-        }
-        Ok(dropped || shared)
-    }
-
-    /// Asks the server to end the current token and drops it whatever the answer (RFC 7009).
-    ///
-    /// The token is dropped here before anything is waited for: whoever returns from this, even early, has it no more.
-    pub(crate) fn revoke(self: &Arc<Self>, patience: Duration) -> Result<(), Error> {
-        self.refuse_if_closed()?;
-        let begun = Instant::now();
-        let deadline = begun.checked_add(patience);
-        let process = self.process();
-        loop {
-            let nothing_to_revoke = || self.current.token().is_none().then_some(());
-            let (flight, mine) = match process.revocation.enter(nothing_to_revoke) {
-                Entry::Answered(()) => return Ok(()),
-                Entry::Joined(flight) => (flight, false),
-                Entry::Started(flight) => {
-                    let token = self.take_current(&process);
-                    let (slot, landing) = (Arc::clone(self), Arc::clone(&flight));
-                    here_unless_apart(move || {
-                        let result = guarded(|| token.map_or(Ok(()), |token| slot.revoke_taken(&token)));
-                        slot.process().revocation.land(&landing, result);
-                    });
-                    (flight, true)
-                }
-            };
-            let Some(result) = flight.wait(deadline) else {
-                return Err(Error::Deadline { waited: begun.elapsed(), held_up: self.what_holds_up() });
-            };
-            // A revocation that was under way may have been that of an earlier token.
-            if mine || self.closed.load(Ordering::SeqCst) || (result.is_err() && nothing_to_revoke().is_some()) {
-                return result;
-            }
         }
     }
 
@@ -359,22 +305,6 @@ impl Slot {
             self.parts.store.location(),
             duration.as_secs_f64()
         )
-    }
-
-    /// The current token, which is current no longer.
-    fn take_current(&self, process: &ProcessState) -> Option<Token> {
-        let mut memory = process.memory();
-        let token = self.current.token()?;
-        memory.turn_down(token.value());
-        self.publish(None, &memory);
-        Some(token)
-    }
-
-    fn revoke_taken(&self, token: &Token) -> Result<(), Error> {
-        self.forget_in_store(token.value());
-        self.counts.invalidations.add_one();
-        let credential = self.parts.credentials.current()?;
-        self.parts.grant.revoke(&credential, &Secret::from(token.value()), self.parts.budget)
     }
 
     /// Makes `token` the current one, unless the client was closed. The guard shows that the caller is the only one who writes.
