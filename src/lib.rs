@@ -28,6 +28,7 @@ pub mod error;
 #[cfg(feature = "capi")]
 mod ffi;
 pub mod grant;
+pub mod logging;
 mod platform;
 pub mod secret;
 pub mod store;

@@ -3,13 +3,12 @@
 use super::boundary::boundary;
 use super::error::tokenwell_error;
 use crate::error::{Error, Status};
+use crate::logging::{is_ours, line_of};
 use arc_swap::ArcSwapOption;
 use once_cell::sync::OnceCell;
 use std::ffi::{c_char, c_void};
-use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -128,9 +127,7 @@ impl Subscriber for ToCallback {
         // Looked at after the count was raised: `replace` either sees the count or this sees that the sink was replaced.
         let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
         if current && *event.metadata().level() <= sink.max_level {
-            let mut line = Line::default();
-            event.record(&mut line);
-            let text = line.0.replace('\0', "\\u{0}") + "\0";
+            let text = line_of(event).replace('\0', "\\u{0}") + "\0";
             // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is replaced, and it has not been.
             unsafe { (sink.callback)(sink.user_data, number_of(event.metadata().level()), text.as_ptr().cast(), text.len() - 1) };
         }
@@ -144,24 +141,4 @@ impl Subscriber for ToCallback {
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
     fn enter(&self, _span: &Id) {}
     fn exit(&self, _span: &Id) {}
-}
-
-/// Libraries beneath log headers and URLs at their finer levels; those must not leave the process.
-fn is_ours(metadata: &Metadata<'_>) -> bool {
-    metadata.is_event() && metadata.target().starts_with("tokenwell")
-}
-
-#[derive(Default)]
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let separator = if self.0.is_empty() { "" } else { " " };
-        // Writing to a String cannot fail.
-        let _ = if field.name() == "message" {
-            write!(self.0, "{separator}{value:?}")
-        } else {
-            write!(self.0, "{separator}{}={value:?}", field.name())
-        };
-    }
 }

@@ -1,9 +1,8 @@
 //! What happens on the way, to standard error, for those who ask for it with `-v`.
 
-use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use tokenwell::error::printable;
-use tracing::field::{Field, Visit};
+use tokenwell::logging::{is_ours, line_of};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -27,12 +26,10 @@ struct ToStandardError {
 }
 
 impl Subscriber for ToStandardError {
-    /// Libraries beneath log headers and URLs at their finer levels; those must not be shown.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = metadata.is_event() && (metadata.target() == "tokenwell" || metadata.target().starts_with("tokenwell::"));
         // A failed request is the command's own error, which it tells at its end.
         let told_anyway = !self.asked_for && metadata.target() == "tokenwell::refusal";
-        ours && !told_anyway && *metadata.level() <= self.most
+        is_ours(metadata) && !told_anyway && *metadata.level() <= self.most
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -40,11 +37,9 @@ impl Subscriber for ToStandardError {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
-        event.record(&mut line);
         let level = event.metadata().level().as_str().to_ascii_lowercase();
         // A log that cannot be written is no reason to fail.
-        let _ = writeln!(io::stderr().lock(), "tokenwell: {level}: {}", printable(&line.0, 4000));
+        let _ = writeln!(io::stderr().lock(), "tokenwell: {level}: {}", printable(&line_of(event), 4000));
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {
@@ -55,19 +50,4 @@ impl Subscriber for ToStandardError {
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
     fn enter(&self, _span: &Id) {}
     fn exit(&self, _span: &Id) {}
-}
-
-#[derive(Default)]
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let separator = if self.0.is_empty() { "" } else { " " };
-        // Writing to a String cannot fail.
-        let _ = if field.name() == "message" {
-            write!(self.0, "{separator}{value:?}")
-        } else {
-            write!(self.0, "{separator}{}={value:?}", field.name())
-        };
-    }
 }
