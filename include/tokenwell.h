@@ -13,6 +13,7 @@
 //   Threads     A const object may be used from any number of threads at once. Freeing it needs to be alone.
 //   Fork        A child may go on using what its parent made. exec and exit need no preparation.
 //   NULL        is an error that names the parameter, never a crash; where it has a meaning the parameter's text says so.
+//   Memory      that cannot be had ends a call with an error, or the process with SIGABRT. The shared cache serves others as before.
 
 
 #ifndef TOKENWELL_H

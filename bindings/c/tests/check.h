@@ -45,13 +45,15 @@ typedef struct {
 #define END_OF_TESTS {NULL, NULL, NULL}
 
 /* One file of tests, ended by END_OF_TESTS. */
-extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], fork_tests[], inherited_tests[];
+extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], fork_tests[],
+    inherited_tests[], allocation_tests[];
 
 /* A part of process.c that must run in a process of its own: `test_tokenwell --child NAME`. Returns the exit code. */
 int run_child(const char *name);
-/* The same for fork_rounds.c and inherited.c; -1 when there is none of this name. */
+/* The same for fork_rounds.c, inherited.c and allocations.c; -1 when there is none of this name. */
 int fork_child(const char *name);
 int inherited_child(const char *name);
+int allocation_child(const char *name);
 
 /* ---- clients against the emulator whose address is in the environment ---- */
 

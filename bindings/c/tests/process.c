@@ -388,6 +388,7 @@ int run_child(const char *name)
     if (strcmp(name, "exit_as_a_refresh_ends") == 0) return child_exit_as_a_refresh_ends();
     int code = fork_child(name);
     if (code < 0) code = inherited_child(name);
+    if (code < 0) code = allocation_child(name);
     if (code < 0) fprintf(stderr, "no child is called %s\n", name);
     return code < 0 ? 2 : code;
 }

@@ -29,6 +29,7 @@ mkdir -p "$XDG_CONFIG_HOME" "$XDG_CACHE_HOME"
 export TOKENWELL_CACHE=off
 export LD_LIBRARY_PATH="$dist/lib"
 export TOKENWELL_BIN="$emulator"
+export UNLOAD_PROGRAM="$build/unload" UNLOAD_LIBRARY="$library" FAIL_ALLOCATION="$build/fail_allocation.so"
 
 report() { # report NAME COMMAND...: one test that is a command; its output is shown when it fails
     name=$1
@@ -96,7 +97,6 @@ run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h"
 # ---- the programs, against an emulator of their own ----
 
 start_emulator
-export UNLOAD_PROGRAM="$build/unload" UNLOAD_LIBRARY="$library"
 
 hello_by_pkg_config() { # hello_by_pkg_config TREE: compiled and run as a user would
     flags=$(PKG_CONFIG_PATH="$1/lib/pkgconfig" pkg-config --cflags --libs tokenwell) || return 1
