@@ -3,7 +3,8 @@ every failure. Afterwards no form of them may be found in anything that was prin
 
     python3 tests/canary/run.py --shim 'c=bindings/c/build/shim' --shim 'python=python3 bindings/python/tests/shim.py'
 
-Needs DIST, strace and a C compiler. Start reading at `main`; `forms` says what a leak looks like, `life` what is done, `servers` with whom.
+Needs DIST, strace, setsid and a C compiler. Start reading at `main`; `forms` says what a leak looks like, `shown` where the id may be, `life` and `sources` what is
+done, `servers` with whom.
 """
 
 import argparse
@@ -20,7 +21,9 @@ import time
 
 import life
 import servers
+import shown
 from forms import Net, forms
+from sources import sources, typed
 from watch import CommandLines
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -83,12 +86,12 @@ class Suite:
         return variables
 
     def run(self, name, command, environment, code, stdin="", answer=False):
-        """Runs a program; with `answer` its standard output may show a token."""
+        """Runs a program; with `answer` its standard output may show a token. Without `code` any exit code of the command's own is fine."""
         with self.errors(name) as errors:
             done = subprocess.run(command, env=environment, input=stdin.encode(), stdout=subprocess.PIPE, stderr=errors, cwd=self.path("here"), timeout=120)
         (self.answers if answer else self.outputs)[f"standard output of {name}"] = done.stdout
         told = pathlib.Path(self.path("errors", name)).read_bytes()
-        self.check(name, done.returncode == code, f"exit code {done.returncode} and not {code}: {self.shown(told)}")
+        self.check(name, done.returncode == code if code is not None else done.returncode in range(10), f"exit code {done.returncode} and not {code}: {self.shown(told)}")
         return done.stdout
 
     @staticmethod
@@ -100,7 +103,7 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--shim", action="append", default=[], metavar="LANGUAGE=COMMAND", help="may be given several times")
     options = options.parse_args()
-    for tool in ("strace", COMPILER[0]):
+    for tool in ("strace", "setsid", COMPILER[0]):
         if not shutil.which(tool):
             sys.exit(f"canary: {tool} is missing: install it")
     if not sys.platform.startswith("linux"):
@@ -120,6 +123,8 @@ def main():
         proxy = servers.Proxy()
         try:
             commands(suite, emulator, url, tls, proxy)
+            sources(suite, TOKENWELL, emulator, url, WRONG)
+            long_run(suite, emulator, url)
             shims(suite, options.shim, emulator, url, tls, proxy)
             programs(suite, emulator, url)
             writes(suite, emulator, url)
@@ -138,7 +143,10 @@ def main():
         secrets_alone.windows.update(net.windows)
         for number, token in enumerate(sorted(token for token in suite.tokens if token.startswith("ey"))):
             net.add(f"token {number}", token)
+        id_net = Net()
+        id_net.add("the client id", emulator.client_id)
         scans(suite, net, secrets_alone, command_lines, watcher.rounds)
+        ids(suite, id_net, emulator.client_id, command_lines)
         self_check(suite)
         print(f"canary: {suite.passed} passed, {suite.failed} failed")
         return suite.failed > 0
@@ -209,6 +217,10 @@ def commands(suite, emulator, url, tls, proxy):
     for name, fault in life.faults(emulator.client_id, emulator.secret):
         emulator.control("faults", [{"path": "/api/oauth/token", **fault}])
         alone(f"token, {name}", codes.get(name, 5))
+        # What is remembered of it, by those who come later.
+        for command in (["status"], ["status", "--json"], ["doctor"], ["cache", "list"], ["cache", "clear"]):
+            where = {"TOKENWELL_CACHE_DIR": suite.path("cache", re.sub(r"\W", "-", f"token, {name}"))}
+            tokenwell(f"{' '.join(command)} after {name}", *command, code=None, **where)
     emulator.control("faults", [])
     alone("wrong secret", 4, MONGODB_ATLAS_CLIENT_SECRET=WRONG)
     alone("doctor, wrong secret", 4, "doctor", MONGODB_ATLAS_CLIENT_SECRET=WRONG)
@@ -226,6 +238,57 @@ def commands(suite, emulator, url, tls, proxy):
     alone("doctor, proxy that refuses", 5, "doctor", **through)
     alone("proxy that is down", 5, **{**through, "HTTPS_PROXY": f"http://canary:{PASSWORD}@127.0.0.1:1"})
     suite.check("the proxy was asked", proxy.asked > asked)
+
+
+def long_run(suite, emulator, url):
+    """A sink that meets one failure after another, at the start and later, with tokens in between."""
+    file = pathlib.Path(suite.path("here", "long-sink"))
+    suite.own_files.add(str(file))
+    environment = suite.environment(emulator, url, TOKENWELL_CACHE_DIR=suite.path("cache", "sink"), TOKENWELL_TIMEOUT_MS="2000")
+    failures = dict(life.faults(emulator.client_id, emulator.secret))
+    emulator.control("settings", {"token_lifetime_s": 3})
+    emulator.control("faults", [{"path": "/api/oauth/token", **failures["unavailable"]}])
+    with background(suite, "sink that runs on", [TOKENWELL, "sink", str(file), "--remove-on-exit", "-vv"], environment) as sink:
+        suite.check("a sink survives a server that fails at the start", sink.says(b"status=503"), sink.told())
+        emulator.control("faults", [])
+        suite.check("a sink then has a token", sink.comes(file.exists), sink.told())
+        for name, sign in (("server error", b"status=500"), ("no JSON", b"status=200"), ("wrong client", b"status=401")):
+            emulator.control("faults", [{"path": "/api/oauth/token", **failures[name]}])
+            suite.check(f"a sink survives: {name}", sink.says(sign), sink.told())
+        sink.process.send_signal(signal.SIGTERM)
+        suite.check("a sink ends well", sink.process.wait(60) == 0, sink.told())
+    emulator.control("faults", [])
+    emulator.control("settings", {"token_lifetime_s": 3600})
+
+
+class background:
+    """A program that runs meanwhile, and what it says on standard error."""
+
+    def __init__(self, suite, name, command, environment):
+        self.suite, self.name = suite, name
+        with suite.errors(name) as errors:
+            self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, cwd=suite.path("here"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.suite.outputs[f"standard output of {self.name}"] = self.process.communicate()[0]
+
+    def told(self):
+        return self.suite.shown(pathlib.Path(self.suite.path("errors", self.name)).read_bytes())
+
+    def says(self, words):
+        return self.comes(lambda: words in pathlib.Path(self.suite.path("errors", self.name)).read_bytes())
+
+    def comes(self, happened):
+        deadline = time.monotonic() + 60
+        while not happened():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        return True
 
 
 def shims(suite, given, emulator, url, tls, proxy):
@@ -388,6 +451,14 @@ def scans(suite, net, secrets_alone, command_lines, rounds):
     suite.check("i22: command lines were looked at", rounds > 20 and any(b"token" in line for line in command_lines), rounds)
 
 
+def ids(suite, id_net, client_id, command_lines):
+    """The id is shown only where `shown` says why."""
+    places = {**suite.outputs, **files(suite.work, set()), **{f"command line {line!r}": line for line in command_lines}}
+    rest, idle = shown.without_what_is_allowed(places, client_id)
+    report(suite, "i21: the id is shown only where that was asked for", found_in(id_net, rest))
+    suite.check("i21: no place may show the id without need", not idle, idle)
+
+
 def found_in(net, contents):
     return {name: found for name, content in contents.items() if (found := net.find(content))}
 
@@ -418,6 +489,8 @@ def self_check(suite):
     suite.check("what is no leak is not found", not net.find(b"2026-01-01 debug: mdb_sa_sk_" + b"another" * 50))
     (suite.work / "tmp" / "planted").write_text("{" + planted[9:] + "}")
     suite.check("a planted leak is found: file", found_in(net, files(suite.work, set())))
+    self_check_of_the_id(suite)
+    self_check_of_what_runs(suite, net, planted)
     watcher = CommandLines()
     child = subprocess.Popen([sys.executable, "-c", "input()", planted], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
@@ -432,6 +505,45 @@ def self_check(suite):
         child.wait(60)
         child.stdin.close()
     suite.check("a planted leak is found: command line", found)
+
+
+def self_check_of_the_id(suite):
+    """The list of what is allowed excuses nothing else."""
+    planted = "mdb_sa_id_Planted0Canary0123456789"
+    net = Net()
+    net.add("planted", planted)
+
+    def left(place, content):
+        return found_in(net, shown.without_what_is_allowed({place: content}, planted)[0])
+
+    line = f"client id       {planted}\n".encode()
+    suite.check("the id is allowed in its place", not left("standard output of tokenwell status", line))
+    suite.check("a planted leak is found: the id in another place", left("standard error of tokenwell status", line))
+    suite.check("a planted leak is found: the id in other words", left("standard output of tokenwell status", line + planted.encode()))
+    for form, shape in forms(planted).items():
+        suite.check(f"a planted leak is found: the id, {form}", left("standard error of tokenwell token", b"debug: " + shape[3:-3] + b" y"))
+    unused = shown.without_what_is_allowed({"standard output of tokenwell status": line}, planted)[1]
+    suite.check("an entry of no use is found", unused and not any("`status`" in entry for entry in unused), unused)
+
+
+def self_check_of_what_runs(suite, net, planted):
+    """What is said on a terminal and by a program that runs on is searched: here somebody shows the secret."""
+    ask = ["sh", "-c", "printf 'Client secret: '; read -r secret; echo"]
+    seen, ended = typed(suite, "one that shows what is typed", ask, {"PATH": os.environ["PATH"]}, b"Client secret", planted)
+    output = suite.outputs.pop("the terminal of one that shows what is typed")
+    suite.check("a planted leak is found: terminal", ended == 0 and seen == output and found_in(net, {"terminal": output}))
+    name = "one that tells too much"
+    talk = ["sh", "-c", 'echo "here is $SECRET"; echo "and here: $SECRET" >&2; exec sleep 600']
+    with background(suite, name, talk, {"PATH": os.environ["PATH"], "SECRET": planted}) as talker:
+        suite.check("a program that runs on is heard", talker.says(b"and here"))
+    output = suite.outputs.pop(f"standard output of {name}")
+    errors = pathlib.Path(suite.path("errors", name)).read_bytes()
+    suite.check("a planted leak is found: output of what runs on", found_in(net, {"output": output}))
+    suite.check("a planted leak is found: errors of what runs on", found_in(net, {"errors": errors}))
+    left = pathlib.Path(suite.path("config", "tokenwell", "secrets", "canary"))
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_text(planted)
+    suite.check("a planted leak is found: a secret that a logout has left", found_in(net, {str(left): files(suite.work, suite.own_files).get(str(left), b"")}))
 
 
 sys.exit(main())
