@@ -74,6 +74,7 @@ suite "Canary" count_plain "$PYTHON" tests/canary/run.py \
     --shim "go=$DIST/test/go-shim" --shim "node=$NODE $root/bindings/node/test/shim.mjs"
 suite "Storm" count_plain sh tests/storm/run.sh --rounds 3
 suite "README" count_plain sh tests/readme.sh
+suite "Recipes" count_plain "$PYTHON" tests/recipes/run.py
 
 echo
 echo "suite                  passed"
