@@ -1,6 +1,6 @@
 #!/bin/sh
 # The storm with processes of all languages: `sh tests/storm/run.sh [OPTIONS OF tests/storm/main.rs]`. Called by `make test` and `make storm`, which
-# build the library first.
+# build the library first. The last line and the exit code are the verdict.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -8,9 +8,14 @@ cd "$(dirname "$0")/../.."
 make -s -C bindings/c PREFIX="$DIST" shim
 (cd bindings/go && "$GO" build -race -o "$DIST/test/go-shim" ./internal/shim)
 [ -d bindings/node/node_modules ] || (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error)
-exec "$CARGO" test --quiet --locked --features capi --test storm -- \
+if "$CARGO" test --quiet --locked --features capi --test storm -- \
     --shim "c=bindings/c/build/shim" \
     --shim "python=$PYTHON bindings/python/tests/shim.py" \
     --shim "go=$DIST/test/go-shim" \
     --shim "node=$NODE bindings/node/test/shim.mjs" \
-    "$@"
+    "$@"; then
+    echo "storm: PASSED"
+else
+    echo "storm: FAILED: see the lines above" >&2
+    exit 1
+fi
