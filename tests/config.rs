@@ -468,6 +468,21 @@ mod environment {
     }
 
     #[test]
+    fn an_option_is_called_by_the_name_that_the_program_gives_it() {
+        let named = |name: &'static str| std::borrow::Cow::from(format!("--{name}"));
+
+        let nothing = Config::builder().option_names(named).environment(|_| None).build().unwrap_err();
+        let mut builder = Config::builder().option_names(named);
+        let invalid = builder.set("base_url", b"cloud.mongodb.com").unwrap_err();
+        let config = configured().option_names(named).build().unwrap();
+
+        assert_eq!(nothing.looked_at()[0], "options --client_id (not set), --client_secret (not set), --client_secret_file (not set)");
+        assert_has(&nothing.hint(), &["the options --client_id and --client_secret (or --client_secret_file)"]);
+        assert!(invalid.to_string().starts_with("--base_url: "), "{invalid}");
+        assert_eq!(config.provenance()[0].source(), "option --client_id");
+    }
+
+    #[test]
     fn variables_of_an_api_key_are_answered_with_what_to_create_instead() {
         let builder = with_variables([("MONGODB_ATLAS_PUBLIC_KEY", "abcdefgh"), ("MCLI_PRIVATE_API_KEY", "canary")]);
 

@@ -301,7 +301,10 @@ mod unknown_profiles {
         let shown = home.variable("TOKENWELL_PROFILE", "staging").not_configured();
 
         assert_has(&shown, &["there is no profile staging (TOKENWELL_PROFILE)", "tokenwell/config.toml", "the file has default, prod"]);
-        assert_has(&shown, &["atlascli/config.toml", "the file has other", "Correct or take away TOKENWELL_PROFILE"]);
+        assert_has(
+            &shown,
+            &["atlascli/config.toml", "the file has other", "`tokenwell login --profile staging`", "take away TOKENWELL_PROFILE"],
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::sources::{Circumstances, Entry, Found, Origin, Source, resolve};
 use super::{ClientAuthentication, Config};
 use crate::error::Error;
 use crate::secret::Secret;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -29,6 +30,8 @@ pub struct ConfigBuilder {
     environment: Environment,
     /// The keyring that the program brought along, in place of the system's.
     keyring: Option<Arc<dyn Keyring>>,
+    /// What messages call an option, where that is not the setting's name.
+    option_name: Option<fn(&'static str) -> Cow<'static, str>>,
 }
 
 impl ConfigBuilder {
@@ -172,6 +175,14 @@ impl ConfigBuilder {
         self
     }
 
+    /// What messages call an option, by the name of its setting: a command names the flag that its user has typed. Values that were given before are
+    /// still called by their settings' names where they are wrong.
+    #[must_use]
+    pub fn option_names(mut self, option_name: fn(&'static str) -> Cow<'static, str>) -> Self {
+        self.option_name = Some(option_name);
+        self
+    }
+
     /// Gives the setting called `name` the value `value`, as text; see [`settings`] for the names.
     ///
     /// # Errors
@@ -211,11 +222,15 @@ impl ConfigBuilder {
     fn source(&self) -> Source {
         let entry = |setting: &Setting| Entry {
             key: setting.key,
-            place: setting.name().into(),
+            place: self.place(setting),
             found: self.options.get(&setting.key).map_or(Found::Nothing, |text| Found::Text(text.clone())),
             in_keyring: false,
         };
         Source { origin: Origin::Options, entries: settings().map(entry).collect(), finding: None }
+    }
+
+    fn place(&self, setting: &Setting) -> Cow<'static, str> {
+        self.option_name.map_or(setting.name().into(), |option_name| option_name(setting.name()))
     }
 
     fn with(self, key: Key, text: &str) -> Self {
@@ -235,7 +250,7 @@ impl ConfigBuilder {
     }
 
     fn accept(&mut self, setting: &Setting, value: &[u8]) -> Result<(), Error> {
-        let text = setting.check(setting.name(), value)?;
+        let text = setting.check(&self.place(setting), value)?;
         self.options.insert(setting.key, Secret::from(text));
         self.rejected.remove(&setting.key);
         Ok(())

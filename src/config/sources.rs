@@ -267,14 +267,17 @@ fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
         let variables = circumstances.token_variables.join(", ");
         looked_at.push(format!("{variables}: a static access token, which tokenwell does not use: it cannot be renewed"));
     }
+    let [id, secret, file] = [Key::ClientId, Key::ClientSecret, Key::ClientSecretFile].map(|key| option_name(sources, key));
     let mut hint = if circumstances.environment_is_read {
-        "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options client_id and client_secret, to those of a service \
-         account, or make a profile of it: `tokenwell login`."
-            .to_owned()
+        format!(
+            "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options {id} and {secret} (or {file}), to those of a \
+             service account, or make a profile of it: `tokenwell login`."
+        )
     } else {
         looked_at.push("the environment was not read, and no profile".to_owned());
-        "Set the options client_id and client_secret, or have the environment read: make the client with its from-environment constructor."
-            .to_owned()
+        format!(
+            "Set the options {id} and {secret} (or {file}), or have the environment read: make the client with its from-environment constructor."
+        )
     };
     if !circumstances.api_key_variables.is_empty() {
         let variables = circumstances.api_key_variables.join(", ");
@@ -283,6 +286,13 @@ fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
         );
     }
     Error::NoCredential { looked_at, hint }
+}
+
+/// What the option for `key` is called, which may not be set.
+fn option_name(sources: &[Source], key: Key) -> &str {
+    let options = sources.iter().find(|source| matches!(source.origin, Origin::Options));
+    let option = options.and_then(|source| source.entries.iter().find(|entry| entry.key == key));
+    option.map_or(key.setting().name(), |entry| &entry.place)
 }
 
 /// The server that gets the secret: all its URLs, and how it usually wants the client to authenticate.

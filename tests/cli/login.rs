@@ -174,6 +174,19 @@ fn i27_an_unknown_profile_is_an_error_and_nothing_is_sent() {
 }
 
 #[test]
+fn a_profile_that_is_not_there_is_answered_with_the_file_those_that_are_and_how_to_make_it() {
+    let scene = Scene::new();
+    login(&scene, &["--profile", "production", "--no-verify"]).assert().success();
+
+    let message = stderr(&without_account(&scene, ["token", "--profile", "prod"]).assert().code(3).stdout(""));
+
+    assert!(message.contains("there is no profile prod (--profile)"), "{message}");
+    assert!(message.contains(text(&scene.path("config/tokenwell/config.toml"))), "{message}");
+    assert!(message.contains("the file has production"), "{message}");
+    assert!(message.contains("`tokenwell login --profile prod`"), "{message}");
+}
+
+#[test]
 fn a_name_that_is_none_is_a_wrong_call() {
     let scene = Scene::new();
 

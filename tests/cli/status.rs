@@ -111,5 +111,5 @@ fn it_tells_where_each_part_comes_from() {
         assert!(text.contains(&format!("environment variable {variable}")), "{text}");
     }
     assert_eq!(answer["sources"]["client_id"], "environment variable MONGODB_ATLAS_CLIENT_ID");
-    assert_eq!(answer["sources"]["auth_method"], "option auth_method");
+    assert_eq!(answer["sources"]["auth_method"], "option --auth-method");
 }

@@ -300,3 +300,19 @@ fn i17_a_cached_token_is_printed_with_what_is_left_of_its_life() {
 
     assert_eq!(scene.emulator.counters().token_requests, 1);
 }
+
+#[test]
+fn messages_call_the_options_by_their_flags() {
+    let scene = Scene::new();
+    let mut without_account = scene.tokenwell(["token"]);
+    without_account.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+
+    let nothing = stderr(&without_account.assert().code(3));
+    let wrong = stderr(&scene.tokenwell(["token", "--base-url", "cloud.mongodb.com"]).assert().code(2));
+
+    assert!(
+        nothing.contains("options --client-id (not set), --client-secret-stdin (not set), --client-secret-file (not set)"),
+        "{nothing}"
+    );
+    assert!(wrong.contains("--base-url: "), "{wrong}");
+}

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::is_variable_of;
+use crate::settings::{builder, is_variable_of};
 use clap::Subcommand;
 use std::time::{Duration, SystemTime};
 use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError, default_directory};
@@ -61,7 +61,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn store() -> Result<FileStore, Failure> {
     const READ: [&str; 4] = ["cache", "cache_dir", "cache_unsafe", "profile"];
     let is_read = |variable: &str| !is_variable_of(variable, |setting| !READ.contains(&setting));
-    let mut builder = Config::builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
+    let mut builder = builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
     // Whose tokens lie there does not matter. With this account none is looked for, in no keyring and in no other program's file.
     for part in ["client_id", "client_secret"] {
         builder.set(part, b"anybody")?;

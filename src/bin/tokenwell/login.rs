@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::prompt;
 use crate::session::Session;
-use crate::settings::{Account, is_variable_of, line_from_standard_input};
+use crate::settings::{Account, builder, is_variable_of, line_from_standard_input};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use tokenwell::config::profiles::{ConfigFile, Profile, SecretPlace, store_profile};
 use tokenwell::config::{ClientAuthentication, settings};
@@ -111,7 +111,7 @@ fn asked_for_secret() -> Result<Zeroizing<String>, Failure> {
 /// and what it says is about other accounts.
 fn configuration(account: &Account, client_id: &str, secret: &str) -> Result<Config, Failure> {
     let is_read = |variable: &str| is_variable_of(variable, |setting| setting != "profile");
-    let mut builder = Config::builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
+    let mut builder = builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
     builder.set("client_id", client_id.as_bytes())?;
     builder.set("client_secret", secret.as_bytes())?;
     account.apply(&mut builder)?;

@@ -3,8 +3,7 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
-use crate::settings::is_variable_of;
-use tokenwell::Config;
+use crate::settings::{builder, is_variable_of};
 use tokenwell::config::profiles::{ConfigFile, KeyringOutcome, remove_profile};
 
 /// Take a profile away, with its secret and its cached token
@@ -77,7 +76,7 @@ fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
         "profile",
     ];
     let path = file.path().as_os_str().to_owned();
-    let mut builder = Config::builder().environment(move |name| match name {
+    let mut builder = builder().environment(move |name| match name {
         "TOKENWELL_CONFIG_FILE" => Some(path.clone()),
         // No folder is known in which another program's file might be.
         name if is_variable_of(name, |setting| !OF_AN_ACCOUNT.contains(&setting)) => std::env::var_os(name),

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::session::Session;
 use clap::Args;
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::PathBuf;
 use tokenwell::Config;
@@ -110,7 +111,7 @@ impl Settings {
     }
 
     pub(crate) fn config(&self) -> Result<Config, Failure> {
-        let mut builder = Config::builder();
+        let mut builder = builder();
         builder.use_environment();
         self.account.apply(&mut builder)?;
         if let Some(profile) = &self.profile {
@@ -131,6 +132,21 @@ impl Settings {
     pub(crate) fn secret_file(&self) -> Option<PathBuf> {
         let variable = || std::env::var_os("TOKENWELL_CLIENT_SECRET_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
         self.client_secret_file.clone().or_else(|| variable().filter(|_| self.account.client_id.is_none()))
+    }
+}
+
+/// A builder that calls the options by the flags of this command.
+pub(crate) fn builder() -> ConfigBuilder {
+    Config::builder().option_names(flag)
+}
+
+/// The flag that gives the setting called `name`.
+fn flag(name: &'static str) -> Cow<'static, str> {
+    match name {
+        // There is none that takes a secret.
+        "client_secret" => "--client-secret-stdin".into(),
+        "cache" => "--no-cache".into(),
+        name => format!("--{}", name.replace('_', "-")).into(),
     }
 }
 

@@ -114,7 +114,8 @@ impl Request {
         }
         Err(Error::NotConfigured {
             problem: format!(
-                "the option profile asks for {}, but a client id and secret from an option or variable win over those of a profile",
+                "the option {} asks for {}, but a client id and secret from an option or variable win over those of a profile",
+                self.named_by.as_deref().unwrap_or("profile"),
                 profile.origin_text()
             ),
             hint: "Take away the other client id and secret (TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID, MCLI_CLIENT_ID and their \
@@ -128,7 +129,7 @@ impl Request {
         let looked_at: Vec<_> = places.iter().map(|source| source.looked_at()).collect();
         Error::NotConfigured {
             problem: format!("there is no profile {} ({named_by}); looked at: {}", self.name, looked_at.join("; ")),
-            hint: format!("Correct or take away {named_by}, or make the profile: a line [{}] with its settings beneath it.", self.name),
+            hint: format!("Make it with `tokenwell login --profile {}`, or correct or take away {named_by}.", self.name),
         }
     }
 }
