@@ -150,18 +150,21 @@ pub enum Error {
     },
 
     /// The authorization server rejected the client; trying again cannot help.
-    #[error("{server} rejected the client: {code}{}", described(.description))]
+    #[error("{server} rejected the client{}: {code}{}", named(.client), described(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
         server: String,
+        /// The client id, and where it and the secret came from; may be empty.
+        // The longest variant: as boxes its texts keep every `Result` small.
+        client: Box<str>,
         /// The server's error code: `invalid_client` (RFC 6749 section 5.2).
         code: String,
         /// The server's own words, made printable; may be empty.
         description: String,
         /// The HTTP status of the reply.
         http_status: u16,
-        /// What the shapes of the id and the secret hint at: swapped, or an API key; may be empty.
-        advice: String,
+        /// What the look of the id and the secret hints at: swapped, an API key, quotation marks around them; may be empty.
+        advice: Box<str>,
     },
 
     /// The account has as many live tokens as the server allows.
@@ -272,7 +275,7 @@ pub enum Error {
     },
 
     /// The answer to an earlier request still stands: nothing was sent.
-    #[error("{original} (answered from memory: this was the reply {} s ago; the next request may be sent in {} s)", .age.as_secs(), ceil_secs(.ends_in))]
+    #[error("{original} (answered from memory: this was the reply {} s ago; {} in {} s)", .age.as_secs(), next_request(.original), ceil_secs(.ends_in))]
     Cooldown {
         /// The error of the request that was sent.
         original: Box<Error>,
@@ -313,12 +316,11 @@ impl Error {
             | Self::NotConfigured { hint, .. }
             | Self::NoCredential { hint, .. }
             | Self::Refused { hint, .. } => hint.clone(),
-            Self::CredentialRejected { advice, .. } if !advice.is_empty() => advice.clone(),
-            Self::CredentialRejected { code, .. } if code == "invalid_client" => {
+            Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
+            Self::CredentialRejected { code, .. } if code == "invalid_client" => format!(
                 "Check that the client id and secret belong together, that the secret has not expired or been \
-                 deleted, and that the account lives on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate)."
-                    .to_owned()
-            }
+                 deleted, and that the account lives on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
+            ),
             Self::CredentialRejected { .. } => "The server knows the request's form but will not grant it: check the client's \
                  scope, audience and allowed grants. Sending it again cannot help."
                 .to_owned(),
@@ -393,6 +395,20 @@ impl Error {
 
     pub(crate) fn internal(problem: impl Into<String>) -> Self {
         Self::Internal { problem: problem.into() }
+    }
+}
+
+/// A rejection stands for the very pair that was rejected.
+const CORRECTED: &str = "A corrected secret is tried at once.";
+
+fn named(client: &str) -> String {
+    if client.is_empty() { String::new() } else { format!(" {client}") }
+}
+
+fn next_request(original: &Error) -> &'static str {
+    match original {
+        Error::CredentialRejected { .. } => "the same id and secret may be sent again",
+        _ => "the next request may be sent",
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum CredentialSource {
         client_id: String,
         /// The file that holds the secret.
         path: PathBuf,
+        /// Where the id and the path came from, for messages.
+        origin: String,
     },
 }
 
@@ -40,7 +42,9 @@ impl Credentials for CredentialSource {
     fn current(&self) -> Result<Credential, Error> {
         match self {
             Self::Fixed(credential) => Ok(credential.clone()),
-            Self::SecretFile { client_id, path } => Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path)? }),
+            Self::SecretFile { client_id, path, origin } => {
+                Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path)?, origin: origin.clone() })
+            }
         }
     }
 
@@ -54,10 +58,43 @@ impl Credentials for CredentialSource {
 }
 
 /// How Atlas' client secrets begin.
-pub(super) const SECRET_SHAPE: &str = "mdb_sa_sk_";
+const SECRET_SHAPE: &str = "mdb_sa_sk_";
+
+/// A client id for a report or a log. What has the shape of a client secret stands there by mistake and is not shown.
+pub(crate) fn client_id_to_show(client_id: &str) -> String {
+    if client_id.contains(SECRET_SHAPE) {
+        return "[not shown: it looks like a client secret]".to_owned();
+    }
+    printable(client_id, 200)
+}
+
+/// What may have gone wrong with a pair that the server rejected, as far as its look tells.
+pub(crate) fn advice_on(credential: &Credential) -> Option<&'static str> {
+    let (id, secret) = (credential.client_id.as_str(), credential.client_secret.expose());
+    mix_up(Some(id), Some(secret)).or_else(|| wrapping(id, secret))
+}
+
+/// What shells, files of variables and copying leave around a value. The server takes it as part of the value.
+fn wrapping(client_id: &str, client_secret: &str) -> Option<&'static str> {
+    let wrapped_in = |text: &str, marks: &[char]| text.starts_with(marks) || text.ends_with(marks);
+    let (quotes, space) = (['"', '\'', '`'], [' ']);
+    if wrapped_in(client_secret, &space) {
+        return Some("The client secret begins or ends with a space, which was sent as part of it: take it away.");
+    }
+    if wrapped_in(client_secret, &quotes) {
+        return Some(
+            "The client secret begins or ends with a quotation mark, which was sent as part of it: take the quotation marks away.",
+        );
+    }
+    if wrapped_in(client_id, &space) {
+        return Some("The client id begins or ends with a space, which was sent as part of it: take it away.");
+    }
+    wrapped_in(client_id, &quotes)
+        .then_some("The client id begins or ends with a quotation mark, which was sent as part of it: take the quotation marks away.")
+}
 
 /// What the shapes of an id and a secret hint at. A shape is no proof: never a reason to reject anything.
-pub(crate) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
+pub(super) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
     let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_SHAPE));
     let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
     if id_is_a_secret && secret_is_an_id {
@@ -153,7 +190,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
         fs::write(&path, content).unwrap();
-        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: path.clone() };
+        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: path.clone(), origin: String::new() };
         (directory, source, path)
     }
 
@@ -191,7 +228,7 @@ mod tests {
 
     #[test]
     fn reloading_a_fixed_pair_brings_nothing() {
-        let credential = Credential { client_id: "id".to_owned(), client_secret: Secret::from("canary") };
+        let credential = Credential { client_id: "id".to_owned(), client_secret: Secret::from("canary"), origin: String::new() };
         let source = CredentialSource::Fixed(credential.clone());
 
         assert!(source.reload(&credential).unwrap().is_none());
@@ -243,7 +280,7 @@ mod tests {
         let missing = source.current().unwrap_err();
         assert!(missing.status() == Status::NotConfigured && missing.to_string().contains("secret"), "{missing}");
 
-        source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: directory.path().to_owned() };
+        source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: directory.path().to_owned(), origin: String::new() };
         assert_eq!(source.current().unwrap_err().status(), Status::NotConfigured);
     }
 
@@ -254,7 +291,7 @@ mod tests {
         let path = directory.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
 
-        let error = CredentialSource::SecretFile { client_id: "id".to_owned(), path }.current().unwrap_err();
+        let error = CredentialSource::SecretFile { client_id: "id".to_owned(), path, origin: String::new() }.current().unwrap_err();
 
         assert!(error.to_string().contains("not a regular file"), "{error}");
     }
@@ -265,7 +302,7 @@ mod tests {
         let (directory, _, first) = source(b"first");
         let (link, second) = (directory.path().join("link"), directory.path().join("second"));
         std::os::unix::fs::symlink(&first, &link).unwrap();
-        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: link.clone() };
+        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: link.clone(), origin: String::new() };
         assert_eq!(source.current().unwrap().client_secret.expose(), "first");
 
         fs::write(&second, "second\n").unwrap();
@@ -273,6 +310,38 @@ mod tests {
         fs::rename(directory.path().join("new"), &link).unwrap();
 
         assert_eq!(source.current().unwrap().client_secret.expose(), "second");
+    }
+
+    #[test]
+    fn what_is_wrapped_around_an_id_or_a_secret_is_pointed_out_without_showing_it() {
+        let advice = |id: &str, secret: &str| {
+            let pair = Credential { client_id: id.to_owned(), client_secret: Secret::from(secret), origin: String::new() };
+            advice_on(&pair).unwrap_or_default()
+        };
+        let secrets = [
+            (" canary", "secret begins or ends with a space"),
+            ("canary ", "secret begins or ends with a space"),
+            ("\"canary\"", "secret begins or ends with a quotation mark"),
+            ("'canary", "secret begins or ends with a quotation mark"),
+            ("canary`", "secret begins or ends with a quotation mark"),
+            ("can ' ary", ""),
+        ];
+
+        for (text, expected) in secrets {
+            let (of_secret, of_id) = (advice("id", text), advice(text, "secret"));
+
+            assert!(of_secret.contains(expected) && of_secret.is_empty() == expected.is_empty(), "{text}: {of_secret}");
+            assert!(of_id.contains(&expected.replace("secret", "id")) && of_id.is_empty() == expected.is_empty(), "{text}: {of_id}");
+            assert!(!of_secret.contains("canary") && !of_id.contains("canary"));
+        }
+    }
+
+    #[test]
+    fn i21_what_looks_like_a_secret_is_not_shown_as_a_client_id() {
+        for id in ["mdb_sa_sk_canary", "\"mdb_sa_sk_canary\"", " mdb_sa_sk_canary"] {
+            assert!(!client_id_to_show(id).contains("canary"), "{id}");
+        }
+        assert_eq!(client_id_to_show("mdb_sa_id_0123\u{1b}"), "mdb_sa_id_0123\\u{1b}");
     }
 
     #[test]

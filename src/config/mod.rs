@@ -53,11 +53,11 @@ mod setting;
 mod sources;
 
 pub use builder::ConfigBuilder;
-pub(crate) use credential::{CredentialSource, mix_up};
+pub(crate) use credential::{CredentialSource, advice_on, client_id_to_show};
 pub use endpoint::Endpoint;
 pub use setting::{Setting, settings};
 
-use crate::error::{Error, printable};
+use crate::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -172,10 +172,7 @@ impl Config {
     /// The client id for a report or a log. What has the shape of a client secret stands there by mistake and is not shown.
     #[must_use]
     pub fn client_id_to_show(&self) -> String {
-        if self.client_id().starts_with(credential::SECRET_SHAPE) {
-            return "[not shown: it looks like a client secret]".to_owned();
-        }
-        printable(self.client_id(), 200)
+        client_id_to_show(self.client_id())
     }
 
     /// Where tokens are asked for.

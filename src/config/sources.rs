@@ -8,7 +8,7 @@ use super::endpoint::{DEFAULT_BASE, Endpoint};
 use super::setting::{DEFAULT_TIMEOUT, Key, authentication, manual_clock, timeout};
 use super::setting::{settings, switch};
 use super::{ClientAuthentication, Config, Provenance};
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::grant::{Credential, Credentials};
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -223,12 +223,26 @@ impl<'a> Pair<'a> {
             ));
         }
         if self.secret.key == Key::ClientSecret {
-            return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret) }));
+            return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret), origin: self.origin() }));
         }
-        let source = CredentialSource::SecretFile { client_id, path: PathBuf::from(secret) };
+        let source = CredentialSource::SecretFile { client_id, path: PathBuf::from(secret), origin: self.origin() };
         // Better now than at the first token: a configuration that exists can be used.
         source.current()?;
         Ok(source)
+    }
+}
+
+impl Pair<'_> {
+    /// Where both came from, for messages; a file with the secret is named, and its content is not.
+    fn origin(&self) -> String {
+        let id = self.source.provenance(self.id);
+        match (&self.secret.found, self.secret.key) {
+            (Found::Text(path), Key::ClientSecretFile) => format!("id from {id}, secret in the file {}", printable(path.expose(), 1000)),
+            _ => match self.source.provenance(self.secret) {
+                secret if secret == id => format!("from {id}"),
+                secret => format!("id from {id}, secret from {secret}"),
+            },
+        }
     }
 }
 

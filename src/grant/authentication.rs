@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn proven(method: ClientAuthentication, id: &str, secret: &str) -> (Option<String>, String) {
-        let credential = Credential { client_id: id.to_owned(), client_secret: Secret::from(secret) };
+        let credential = Credential { client_id: id.to_owned(), client_secret: Secret::from(secret), origin: String::new() };
         let mut headers = HeaderMap::new();
         let mut body = Zeroizing::new(b"grant_type=client_credentials".to_vec());
 
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_colon_in_the_id_is_refused_where_basic_cannot_carry_it() {
-        let credential = Credential { client_id: "a:b".to_owned(), client_secret: Secret::from("canary-secret") };
+        let credential = Credential { client_id: "a:b".to_owned(), client_secret: Secret::from("canary-secret"), origin: String::new() };
         let mut headers = HeaderMap::new();
 
         let error = prove(ClientAuthentication::BasicRaw, &credential, &mut headers, &mut Zeroizing::new(Vec::new())).unwrap_err();

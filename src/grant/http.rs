@@ -5,7 +5,7 @@ use super::retry::{self, Budget};
 use super::transport::{Patience, Reply, Request, Route, Success, Transport};
 use super::{Credential, Grant, Minted, authentication, reply};
 use crate::clock::Clock;
-use crate::config::{ClientAuthentication, Config, Endpoint, mix_up};
+use crate::config::{ClientAuthentication, Config, Endpoint, advice_on};
 use crate::error::Error;
 use crate::platform;
 use crate::secret::Secret;
@@ -93,7 +93,7 @@ impl Settings {
         let request = Form::of_revocation(token).proven(&route.endpoint, self.authentication, credential)?;
         let mut sent = authentication::secret_forms(credential);
         sent.extend(authentication::forms(token));
-        self.exchange(&transport, route, request, &sent, Success::Bare, &budget, 1).map(|_| ())
+        self.exchange(&transport, route, request, &sent, Success::Bare, &budget, 1).map(|_| ()).map_err(|error| advised(error, credential))
     }
 
     /// One request and its 200; everything else is an error.
@@ -134,15 +134,12 @@ impl Settings {
     }
 }
 
-/// A shape is no proof, so it is a reason for nothing; once the pair was rejected it is worth telling.
-fn advised(error: Error, credential: &Credential) -> Error {
-    match error {
-        Error::CredentialRejected { server, code, description, http_status, .. } => {
-            let advice = mix_up(Some(&credential.client_id), Some(credential.client_secret.expose())).unwrap_or_default().to_owned();
-            Error::CredentialRejected { server, code, description, http_status, advice }
-        }
-        other => other,
+/// A look is no proof, so it is a reason for nothing; once the pair was rejected it is worth telling.
+fn advised(mut error: Error, credential: &Credential) -> Error {
+    if let Error::CredentialRejected { advice, .. } = &mut error {
+        *advice = advice_on(credential).unwrap_or_default().into();
     }
+    credential.named_in(error)
 }
 
 /// A form request that says nothing yet of who asks.

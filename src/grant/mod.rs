@@ -21,7 +21,8 @@ mod way;
 pub use http::HttpGrant;
 pub use way::{Knock, Way};
 
-use crate::error::Error;
+use crate::config::client_id_to_show;
+use crate::error::{Error, printable};
 use crate::secret::Secret;
 use bytes::Bytes;
 use std::fmt;
@@ -65,6 +66,19 @@ pub struct Credential {
     pub client_id: String,
     /// The client secret.
     pub client_secret: Secret,
+    /// Where the two came from, for messages: "id from environment variable MONGODB_ATLAS_CLIENT_ID, secret from …"; may be empty.
+    pub origin: String,
+}
+
+impl Credential {
+    /// The error of a request with this pair: a rejection tells whose it is. Other processes that share it have the same pair, maybe from elsewhere.
+    pub(crate) fn named_in(&self, mut error: Error) -> Error {
+        if let Error::CredentialRejected { client, .. } = &mut error {
+            let origin = if self.origin.is_empty() { String::new() } else { format!(" ({})", printable(&self.origin, 1000)) };
+            *client = (client_id_to_show(&self.client_id) + &origin).into();
+        }
+        error
+    }
 }
 
 /// What the server granted.

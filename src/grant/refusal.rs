@@ -47,10 +47,11 @@ pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
     let retry_after = retry_after(&reply.headers, asked.now);
     let rejected = |code: Option<&str>, otherwise: &str| Error::CredentialRejected {
         server: server.clone(),
+        client: Box::default(),
         code: shown(code.unwrap_or(otherwise), LONGEST_CODE, asked.sent),
         description: description.clone(),
         http_status: status,
-        advice: String::new(),
+        advice: Box::default(),
     };
     let code = refusal.code.as_deref();
     match (status, code) {

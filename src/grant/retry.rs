@@ -133,10 +133,11 @@ mod tests {
         let refusals = [
             Error::CredentialRejected {
                 server: String::new(),
+                client: Box::default(),
                 code: "invalid_client".into(),
                 description: String::new(),
                 http_status: 401,
-                advice: String::new(),
+                advice: Box::default(),
             },
             Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(1) },
             Error::TokenLimit { server: String::new(), description: String::new(), http_status: 403, retry_after: Duration::from_secs(1) },

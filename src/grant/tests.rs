@@ -25,7 +25,7 @@ const ENOUGH: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
 fn credential() -> Credential {
-    Credential { client_id: ID.to_owned(), client_secret: Secret::from(SECRET) }
+    Credential { client_id: ID.to_owned(), client_secret: Secret::from(SECRET), origin: String::new() }
 }
 
 fn config(token_url: &str) -> Config {
@@ -112,7 +112,7 @@ fn item_1_the_request_is_exactly_what_atlas_wants() {
 
 #[test]
 fn item_3_each_method_of_authentication_is_the_only_one_of_its_request() {
-    let awkward = Credential { client_id: "an id".to_owned(), client_secret: Secret::from("s&c+e/t€") };
+    let awkward = Credential { client_id: "an id".to_owned(), client_secret: Secret::from("s&c+e/t€"), origin: String::new() };
     let cases = [
         (ClientAuthentication::BasicRaw, Some("an id:s&c+e/t€"), "grant_type=client_credentials"),
         (ClientAuthentication::Basic, Some("an+id:s%26c%2Be%2Ft%E2%82%AC"), "grant_type=client_credentials"),

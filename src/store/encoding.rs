@@ -159,8 +159,9 @@ impl Refusal {
             Error::TokenLimit { server, description, http_status, retry_after } => {
                 Self::TokenLimit { server, description, http_status, retry_after_ms: milliseconds(retry_after) }
             }
-            Error::CredentialRejected { server, code, description, http_status, advice } => {
-                Self::CredentialRejected { server, code, description, http_status, advice }
+            // Whose it is, each process says for itself.
+            Error::CredentialRejected { server, client: _, code, description, http_status, advice } => {
+                Self::CredentialRejected { server, code, description, http_status, advice: advice.into() }
             }
             Error::Server { server, description, http_status, retry_after } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
@@ -181,7 +182,7 @@ impl Refusal {
                 Error::TokenLimit { server, description, http_status, retry_after: Duration::from_millis(retry_after_ms) }
             }
             Self::CredentialRejected { server, code, description, http_status, advice } => {
-                Error::CredentialRejected { server, code, description, http_status, advice }
+                Error::CredentialRejected { server, client: Box::default(), code, description, http_status, advice: advice.into() }
             }
             Self::Server { server, description, http_status, retry_after_ms } => {
                 Error::Server { server, description, http_status, retry_after: retry_after_ms.map(Duration::from_millis) }
@@ -230,10 +231,11 @@ mod tests {
             Error::TokenLimit { server: server.clone(), description: text.clone(), http_status: 403, retry_after: Duration::from_secs(60) },
             Error::CredentialRejected {
                 server: server.clone(),
+                client: Box::default(),
                 code: "invalid_client".into(),
                 description: text.clone(),
                 http_status: 401,
-                advice: text.clone(),
+                advice: text.as_str().into(),
             },
             Error::Server {
                 server: server.clone(),

@@ -106,9 +106,7 @@ fn the_file_that_a_variable_names_is_made() {
 #[test]
 fn another_profile_does_not_decide_how_a_pair_is_verified() {
     let scene = Scene::new();
-    std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
-    private(&scene.path("config/tokenwell"));
-    private(&scene.write("config/tokenwell/config.toml", "[default]\nca_file = '/no/such/ca.pem'\nbase_url = 'http://127.0.0.1:1'\n"));
+    scene.write_profile("[default]\nca_file = '/no/such/ca.pem'\nbase_url = 'http://127.0.0.1:1'\n");
 
     let mut command = login(&scene, &["--profile", "staging", "--base-url", scene.emulator.base_url()]);
 
@@ -260,32 +258,17 @@ fn logout_does_not_touch_the_token_of_another_programs_profile() {
     let theirs = format!("[default]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret = '{DEFAULT_CLIENT_SECRET}'\n");
     let folder = if cfg!(target_os = "macos") { "Library/Application Support/atlascli" } else { "config/atlascli" };
     std::fs::create_dir_all(scene.path(folder)).unwrap();
-    private(&scene.write(&format!("{folder}/config.toml"), &theirs));
+    scene.private(&format!("{folder}/config.toml"), &theirs);
     let token = stdout(&without_account(&scene, ["token"]).assert().success());
 
     let missing = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().code(3).stdout(""));
     // One of ours with the same name that has no account is not theirs either.
-    std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
-    private(&scene.path("config/tokenwell"));
-    private(&scene.write("config/tokenwell/config.toml", "[default]\ntimeout_ms = 20000\n"));
+    scene.write_profile("[default]\ntimeout_ms = 20000\n");
     without_account(&scene, ["logout"]).assert().success();
 
     assert!(missing.contains("there is no profile default"), "{missing}");
     assert_eq!(scene.emulator.counters().revoke_requests, 0);
     assert_eq!(stdout(&without_account(&scene, ["token"]).assert().success()), token);
-}
-
-/// Closes a file or folder to others, whatever the umask.
-fn private(path: &std::path::Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-
-        let mode = if path.is_dir() { 0o700 } else { 0o600 };
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 #[test]

@@ -55,6 +55,20 @@ impl Scene {
         path
     }
 
+    /// As [`Scene::write`], closed to others whatever the umask.
+    pub fn private(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.write(name, content);
+        private(&path);
+        path
+    }
+
+    /// The file of profiles, in the folder where the command looks for it.
+    pub fn write_profile(&self, profiles: &str) -> PathBuf {
+        std::fs::create_dir_all(self.path("config/tokenwell")).unwrap();
+        private(&self.path("config/tokenwell"));
+        self.private("config/tokenwell/config.toml", profiles)
+    }
+
     fn environment(&self) -> Vec<(&'static str, String)> {
         let below = |name: &str| text(&self.path(name)).to_owned();
         let mut variables = vec![
@@ -69,6 +83,19 @@ impl Scene {
         variables.extend(["PATH", "SystemRoot"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))));
         variables
     }
+}
+
+/// Closes a file or folder to others, whatever the umask.
+fn private(path: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 pub fn text(path: &Path) -> &str {

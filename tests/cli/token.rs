@@ -69,6 +69,49 @@ fn a_rejected_secret_is_exit_code_4() {
 }
 
 #[test]
+fn a_rejection_says_whose_secret_it_was_and_where_that_came_from() {
+    let scene = Scene::new();
+    let file = scene.private("secret", "canary-wrong");
+    scene.write_profile(&format!("[staging]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret = 'canary-wrong'\n"));
+    let profile = format!("from profile staging in {}", text(&scene.path("config/tokenwell/config.toml")));
+    let from_file = format!("id from option --client-id, secret in the file {}", text(&file));
+    let rejected = |arguments: &[&str], stdin: &str, account: &str| {
+        let mut command = scene.tokenwell(["token", "--no-cache"].into_iter().chain(arguments.iter().copied()));
+        command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET").write_stdin(stdin);
+        let message = stderr(&command.assert().code(4).stdout(""));
+        assert!(message.contains(&format!("rejected the client {DEFAULT_CLIENT_ID} ({account})")), "{account}: {message}");
+        assert!(message.contains("A corrected secret is tried at once.") && !message.contains("canary"), "{message}");
+    };
+
+    rejected(&["--profile", "staging"], "", &profile);
+    rejected(&["--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", text(&file)], "", &from_file);
+    rejected(
+        &["--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"],
+        "canary-wrong",
+        "id from option --client-id, secret from option --client-secret-stdin",
+    );
+}
+
+#[test]
+fn a_rejection_that_is_remembered_does_not_hold_for_a_corrected_secret() {
+    let scene = Scene::new();
+    let with = |secret: &str| {
+        let mut command = scene.tokenwell(["token"]);
+        command.env("MONGODB_ATLAS_CLIENT_SECRET", secret);
+        command
+    };
+    with("canary-wrong").assert().code(4);
+
+    let remembered = stderr(&with("canary-wrong").assert().code(4));
+    let corrected = with(DEFAULT_CLIENT_SECRET).assert().success();
+
+    assert!(remembered.contains(&format!("{DEFAULT_CLIENT_ID} (id from environment variable MONGODB_ATLAS_CLIENT_ID")), "{remembered}");
+    assert!(remembered.contains("s with this secret, at once with another"), "{remembered}");
+    assert!(is_token(stdout(&corrected).trim_end()));
+    assert_eq!(scene.emulator.counters().token_requests, 2);
+}
+
+#[test]
 fn a_swapped_pair_is_pointed_out_once_it_was_rejected() {
     let scene = Scene::new();
 

@@ -131,7 +131,7 @@ pub struct FixedCredentials;
 
 impl Credentials for FixedCredentials {
     fn current(&self) -> Result<Credential, Error> {
-        Ok(Credential { client_id: "id".into(), client_secret: Secret::from("secret") })
+        Ok(Credential { client_id: "id".into(), client_secret: Secret::from("secret"), origin: String::new() })
     }
 
     fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
@@ -162,7 +162,7 @@ pub struct RotatingCredentials(pub Arc<Mutex<String>>);
 
 impl Credentials for RotatingCredentials {
     fn current(&self) -> Result<Credential, Error> {
-        Ok(Credential { client_id: "id".into(), client_secret: Secret::from(self.0.lock().unwrap().as_str()) })
+        Ok(Credential { client_id: "id".into(), client_secret: Secret::from(self.0.lock().unwrap().as_str()), origin: String::new() })
     }
 
     fn reload(&self, rejected: &Credential) -> Result<Option<Credential>, Error> {
@@ -286,10 +286,11 @@ pub fn rate_limited(seconds: u64) -> Error {
 pub fn rejected() -> Error {
     Error::CredentialRejected {
         server: "https://server".into(),
+        client: Box::default(),
         code: "invalid_client".into(),
         description: "Invalid credentials provided.".into(),
         http_status: 401,
-        advice: String::new(),
+        advice: Box::default(),
     }
 }
 

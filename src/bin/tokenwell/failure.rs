@@ -46,8 +46,9 @@ impl Failure {
                 Some(format!("tokenwell: there is no client id and secret; looked at:{places}\n  hint: {}", error.hint()))
             }
             Self::Library(error) => {
-                let when =
-                    error.retry_after().map(|left| format!("\n  next attempt: in {} s", left.as_secs_f64().ceil())).unwrap_or_default();
+                let with_it = if error.status() == Status::CredentialRejected { " with this secret, at once with another" } else { "" };
+                let when = |left: Duration| format!("\n  next attempt: in {} s{with_it}", left.as_secs_f64().ceil());
+                let when = error.retry_after().map(when).unwrap_or_default();
                 Some(worded(&error.to_string(), &error.hint()) + &when)
             }
             Self::Late { error, .. } => Some(worded(&error.to_string(), &late_hint(error))),
