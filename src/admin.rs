@@ -137,7 +137,7 @@ impl AdminApi {
             problem: "there is no Admin API to call: a token_url was given, and no base_url".to_owned(),
             hint: "Set base_url (TOKENWELL_BASE_URL, MONGODB_ATLAS_BASE_URL) to where Atlas is.".to_owned(),
         })?;
-        let route = Route::settle(base, config.ca_file.as_deref(), &|name| std::env::var_os(name))?;
+        let route = Route::settle(base, config, &|name| std::env::var_os(name))?;
         Ok(Self { route, timeout: config.timeout })
     }
 

@@ -202,6 +202,8 @@ pub enum Error {
         problem: String,
         /// Whether the request may have reached the server: only then does the failure say anything to another process.
         reached: bool,
+        /// What to look at, where more is known than for every failure of the network; may be empty.
+        advice: String,
         /// The reason beneath.
         #[source]
         source: Option<Cause>,
@@ -330,7 +332,8 @@ impl Error {
             Self::RateLimited { .. } => {
                 "Wait for retry_after. If many processes on this host ask at once, let them share one token cache.".to_owned()
             }
-            Self::Network { .. } => "Check the name and the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.".to_owned(),
+            Self::Network { advice, .. } if !advice.is_empty() => advice.clone(),
+            Self::Network { .. } => CHECK_THE_WAY.to_owned(),
             Self::Tls { .. } => "If a proxy or a private authority signs this server's certificate, name its PEM file with ca_file \
                  (TOKENWELL_CA_FILE). Check the host name and this machine's clock."
                 .to_owned(),
@@ -397,6 +400,9 @@ impl Error {
         Self::Internal { problem: problem.into() }
     }
 }
+
+/// What to do about a server that cannot be reached.
+pub(crate) const CHECK_THE_WAY: &str = "Check the name and the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";
 
 /// A rejection stands for the very pair that was rejected.
 const CORRECTED: &str = "A corrected secret is tried at once.";

@@ -500,7 +500,13 @@ fn what_goes_wrong_around_one_process_does_not_shorten_the_pause_of_all() {
     bench.server.then_fail(unavailable());
     let pause = bench.client.token(&any()).unwrap_err().retry_after().unwrap();
     bench.clock.advance(pause);
-    bench.server.then_fail(Error::Network { server: "s".into(), problem: "no route".into(), reached: false, source: None });
+    bench.server.then_fail(Error::Network {
+        server: "s".into(),
+        problem: "no route".into(),
+        reached: false,
+        advice: String::new(),
+        source: None,
+    });
 
     other.token(&any()).unwrap_err();
 

@@ -36,6 +36,10 @@ impl Endpoint {
         Self(Url::parse(text).unwrap())
     }
 
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }

@@ -261,6 +261,14 @@ impl Config {
         &self.provenance
     }
 
+    /// What names the server of `endpoint`, one of this configuration's; `None`: nothing does, and it is Atlas.
+    pub(crate) fn server_named_by(&self, endpoint: &Endpoint) -> Option<&str> {
+        let source = |setting: &str| self.provenance.iter().find(|from| from.setting == setting).map(Provenance::source);
+        let named = || source("base_url").or_else(|| source("token_url"));
+        let of_revocation = || source("revocation_url").filter(|_| self.revocation_endpoint.as_ref() == Some(endpoint));
+        of_revocation().or_else(named).filter(|source| *source != sources::THE_DEFAULT)
+    }
+
     /// Everything but the secret that two requests must have in common before they may share a token.
     pub(crate) fn identity(&self) -> Vec<(&'static str, String)> {
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();

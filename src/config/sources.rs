@@ -153,6 +153,9 @@ pub(super) struct Circumstances {
     pub(super) token_variables: Vec<&'static str>,
 }
 
+/// Where a setting comes from that is set nowhere.
+pub(super) const THE_DEFAULT: &str = "the default";
+
 /// Where each setting that counts came from, in the order of the table of settings.
 fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<Provenance> {
     let winner = |key: Key| match key {
@@ -169,7 +172,7 @@ fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<P
     };
     let origin = |key: Key| match winner(key) {
         Some((source, entry)) => Some(source.provenance(entry)),
-        None => by_default(key).then(|| "the default".to_owned()),
+        None => by_default(key).then(|| THE_DEFAULT.to_owned()),
     };
     settings().filter_map(|setting| origin(setting.key).map(|source| Provenance { setting: setting.name(), source })).collect()
 }

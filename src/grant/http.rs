@@ -47,7 +47,7 @@ impl HttpGrant {
         clock: Arc<dyn Clock>,
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Error> {
-        let route = |endpoint: &Endpoint| Route::settle(endpoint, config.ca_file.as_deref(), variable);
+        let route = |endpoint: &Endpoint| Route::settle(endpoint, config, variable);
         Ok(Self(Arc::new(Settings {
             token: route(&config.token_endpoint)?,
             revocation: config.revocation_endpoint.as_ref().map(route).transpose()?,
@@ -228,6 +228,7 @@ pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
             server: route.endpoint.origin(),
             problem: format!("no thread for the request: {error}"),
             reached: false,
+            advice: String::new(),
             source: Some(Arc::new(error)),
         }),
     }

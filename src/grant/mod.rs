@@ -10,6 +10,7 @@ mod proxy;
 mod refusal;
 mod reply;
 mod retry;
+mod signpost;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]

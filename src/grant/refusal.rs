@@ -1,5 +1,6 @@
 //! Everything that is not a token: what the server refused, and what went wrong on the way.
 
+use super::signpost::Signpost;
 use super::transport::Reply;
 use crate::atlas::{self, Refusal};
 use crate::error::{Error, printable};
@@ -207,12 +208,13 @@ pub(super) fn no_reply_within(server: &str, total: Duration) -> Error {
         server: server.to_owned(),
         problem: format!("no complete reply within {} s", total.as_secs_f64()),
         reached: true,
+        advice: String::new(),
         source: None,
     }
 }
 
 /// The error for a request that got no complete reply. Its texts hold neither a URL nor a proxy's password.
-pub(super) fn of_transport(failure: reqwest::Error, server: &str) -> Error {
+pub(super) fn of_transport(failure: reqwest::Error, server: &str, way: &Signpost) -> Error {
     let failure = failure.without_url();
     let server = server.to_owned();
     if let Some(tls) = find::<rustls::Error>(&failure) {
@@ -223,19 +225,24 @@ pub(super) fn of_transport(failure: reqwest::Error, server: &str) -> Error {
         return protocol(&server, "it is not HTTP/1.1, or its head is too long", None);
     }
     let problem = network_problem(&failure);
-    Error::Network { server, problem, reached: !failure.is_connect(), source: Some(Arc::new(failure)) }
+    let reached = !failure.is_connect();
+    let advice = if reached { String::new() } else { way.advice(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused)) };
+    Error::Network { server, problem, reached, advice, source: Some(Arc::new(failure)) }
+}
+
+fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {
+    chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last()
 }
 
 fn network_problem(failure: &reqwest::Error) -> String {
     let innermost = printable(&chain(failure).last().map(ToString::to_string).unwrap_or_default(), LONGEST_DESCRIPTION);
-    let io = chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last();
     if failure.is_dns() {
         return format!("the name cannot be looked up ({innermost})");
     }
     if failure.is_timeout() && failure.is_connect() {
         return "no connection in time".to_owned();
     }
-    match io {
+    match innermost_kind(failure) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
             "the connection was reset before the reply was complete".to_owned()

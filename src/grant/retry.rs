@@ -95,7 +95,13 @@ mod tests {
     use crate::clock::{ManualClock, SystemClock};
 
     fn network() -> Error {
-        Error::Network { server: "https://a.example".into(), problem: "connection refused".into(), reached: false, source: None }
+        Error::Network {
+            server: "https://a.example".into(),
+            problem: "connection refused".into(),
+            reached: false,
+            advice: String::new(),
+            source: None,
+        }
     }
 
     fn server(http_status: u16, retry_after: Option<Duration>) -> Error {

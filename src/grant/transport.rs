@@ -4,14 +4,14 @@ use super::names::{LoopbackOnly, SystemNames};
 use super::proxy::HttpsProxy;
 use super::refusal;
 use super::secret_bytes;
+use super::signpost::Signpost;
 use super::trust::Authorities;
-use crate::config::Endpoint;
+use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response, redirect, retry};
 use std::ffi::OsString;
 use std::future::Future;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use url::Url;
@@ -31,6 +31,7 @@ pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     pub(super) proxy: Option<HttpsProxy>,
     pub(super) authorities: Authorities,
+    pub(super) signpost: Signpost,
 }
 
 impl Route {
@@ -38,11 +39,12 @@ impl Route {
     ///
     /// # Errors
     /// A proxy or a file of authorities that is named there cannot be used.
-    pub(crate) fn settle(endpoint: &Endpoint, ca_file: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+    pub(crate) fn settle(endpoint: &Endpoint, config: &Config, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-        let authorities = Authorities::settle(ca_file, variable);
+        let authorities = Authorities::settle(config.ca_file(), variable);
         authorities.check()?;
-        Ok(Self { endpoint: endpoint.clone(), proxy: HttpsProxy::for_target(endpoint.url(), &text)?, authorities })
+        let proxy = HttpsProxy::for_target(endpoint.url(), &text)?;
+        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, signpost: Signpost::to(endpoint, config) })
     }
 }
 
@@ -83,6 +85,7 @@ pub(crate) struct Patience {
 /// A client for a few requests in a row. Dropping it ends all that it began, without waiting for anything.
 pub(crate) struct Transport {
     server: String,
+    signpost: Signpost,
     client: Option<Client>,
     runtime: Option<Runtime>,
 }
@@ -95,9 +98,10 @@ impl Transport {
             server: server.clone(),
             problem: format!("no means of waiting for the network: {error}"),
             reached: false,
+            advice: String::new(),
             source: Some(std::sync::Arc::new(error)),
         })?;
-        Ok(Self { server, client: Some(client), runtime: Some(runtime) })
+        Ok(Self { server, signpost: route.signpost.clone(), client: Some(client), runtime: Some(runtime) })
     }
 
     /// Sends `request` and reads the reply, all before the patience ends.
@@ -144,7 +148,7 @@ impl Transport {
     async fn before_the_end<T>(&self, rest: Duration, total: Duration, work: impl Future<Output = reqwest::Result<T>>) -> Result<T, Error> {
         match tokio::time::timeout(rest, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(refusal::of_transport(failure, &self.server)),
+            Ok(Err(failure)) => Err(refusal::of_transport(failure, &self.server, &self.signpost)),
             Err(_) => Err(refusal::no_reply_within(&self.server, total)),
         }
     }

@@ -32,7 +32,7 @@ impl Way {
     /// # Errors
     /// [`Error::NotConfigured`] when the named CA file or the environment's proxy cannot be used.
     pub fn of(config: &Config) -> Result<Self, Error> {
-        Route::settle(config.token_endpoint(), config.ca_file(), &|name| std::env::var_os(name)).map(Self)
+        Route::settle(config.token_endpoint(), config, &|name| std::env::var_os(name)).map(Self)
     }
 
     /// The server at the end of it.
@@ -51,6 +51,12 @@ impl Way {
     #[must_use]
     pub fn authorities(&self) -> Option<String> {
         (self.0.endpoint.url().scheme() == "https").then(|| self.0.authorities.described())
+    }
+
+    /// What to look at when no connection comes about; `was_refused`: the machine answered, and nothing listens at that port.
+    #[must_use]
+    pub fn advice(&self, was_refused: bool) -> String {
+        self.0.signpost.advice(was_refused)
     }
 
     /// Goes there with nothing in its hands: a HEAD of the server's root, without a credential. Any status will do.

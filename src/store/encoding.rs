@@ -166,7 +166,7 @@ impl Refusal {
             Error::Server { server, description, http_status, retry_after } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
             }
-            Error::Network { server, problem, reached: true, source: _ } => Self::Network { server, problem },
+            Error::Network { server, problem, reached: true, .. } => Self::Network { server, problem },
             Error::Protocol { server, problem, http_status } => Self::Protocol { server, problem, http_status },
             Error::Refused { problem, hint, http_status } => Self::Refused { problem, hint, http_status },
             _ => return None,
@@ -187,7 +187,7 @@ impl Refusal {
             Self::Server { server, description, http_status, retry_after_ms } => {
                 Error::Server { server, description, http_status, retry_after: retry_after_ms.map(Duration::from_millis) }
             }
-            Self::Network { server, problem } => Error::Network { server, problem, reached: true, source: None },
+            Self::Network { server, problem } => Error::Network { server, problem, reached: true, advice: String::new(), source: None },
             Self::Protocol { server, problem, http_status } => Error::Protocol { server, problem, http_status },
             Self::Refused { problem, hint, http_status } => Error::Refused { problem, hint, http_status },
             Self::Unknown => return None,
@@ -244,7 +244,7 @@ mod tests {
                 retry_after: Some(Duration::from_secs(2)),
             },
             Error::Server { server: server.clone(), description: String::new(), http_status: 500, retry_after: None },
-            Error::Network { server: server.clone(), problem: text.clone(), reached: true, source: None },
+            Error::Network { server: server.clone(), problem: text.clone(), reached: true, advice: String::new(), source: None },
             Error::Protocol { server, problem: text.clone(), http_status: Some(200) },
             Error::Refused { problem: text.clone(), hint: "look elsewhere".into(), http_status: Some(302) },
         ];

@@ -148,7 +148,13 @@ mod tests {
 
     fn record() -> Record {
         let token = StoredToken { value: Secret::from("canary-token"), scope: None, obtained_at_ms: 1, expires_at_ms: 3, refresh_at_ms: 2 };
-        let error = Error::Network { server: "https://cloud.mongodb.com".into(), problem: "gone".into(), reached: true, source: None };
+        let error = Error::Network {
+            server: "https://cloud.mongodb.com".into(),
+            problem: "gone".into(),
+            reached: true,
+            advice: String::new(),
+            source: None,
+        };
         Record { token: Some(token), cooldown: Some(StoredCooldown { error, since_ms: 1, until_ms: 2, failures: 1 }) }
     }
 

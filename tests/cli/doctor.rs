@@ -56,7 +56,8 @@ fn a_server_that_does_not_listen_is_found_before_tls_is_tried() {
     let report = json(&scene.tokenwell(["doctor", "--json", "--base-url", "http://127.0.0.1:1"]).assert().code(5));
 
     assert_eq!(levels(&report)[2..], ["name:ok", "connect:fail", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
-    assert!(advice(&report, "connect").contains("firewall"), "{report}");
+    let advice = advice(&report, "connect");
+    assert!(advice.contains("`tokenwell emulator`") && advice.contains("from option --base-url"), "{report}");
 }
 
 #[test]

@@ -112,6 +112,25 @@ fn a_rejection_that_is_remembered_does_not_hold_for_a_corrected_secret() {
 }
 
 #[test]
+fn where_nobody_listens_the_message_says_what_named_the_server_and_asks_for_the_emulator() {
+    let scene = Scene::new();
+    scene.write_profile("[default]\nbase_url = 'http://127.0.0.1:1'\n");
+    let named_by = format!("profile default in {}", text(&scene.path("config/tokenwell/config.toml")));
+    let mut by_profile = scene.tokenwell(["token"]);
+    by_profile.env_remove("MONGODB_ATLAS_BASE_URL");
+    let mut by_variable = scene.tokenwell(["token"]);
+    by_variable.env("MONGODB_ATLAS_BASE_URL", "http://127.0.0.1:1");
+
+    let messages = [(by_profile, named_by.as_str()), (by_variable, "environment variable MONGODB_ATLAS_BASE_URL")]
+        .map(|(mut command, named_by)| (stderr(&command.assert().code(5).stdout("")), named_by));
+
+    for (message, named_by) in messages {
+        assert!(message.contains("cannot reach http://127.0.0.1:1: connection refused"), "{message}");
+        assert!(message.contains("is `tokenwell emulator` running?") && message.contains(&format!("from {named_by}:")), "{message}");
+    }
+}
+
+#[test]
 fn a_swapped_pair_is_pointed_out_once_it_was_rejected() {
     let scene = Scene::new();
 

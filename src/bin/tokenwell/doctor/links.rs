@@ -5,6 +5,7 @@ use crate::cache::store_of;
 use crate::form::ends_at;
 use crate::session::Session;
 use crate::settings::Settings;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -117,7 +118,7 @@ fn way(report: &mut Report, session: &Session) -> bool {
             return false;
         }
     };
-    if !connect(report, &addresses, &whose) {
+    if !connect(report, &way, &addresses, &whose) {
         for name in ["TLS", "clock"] {
             report.skip(name, "not tried");
         }
@@ -170,18 +171,22 @@ fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     }
 }
 
-fn connect(report: &mut Report, addresses: &[SocketAddr], whose: &str) -> bool {
+fn connect(report: &mut Report, way: &Way, addresses: &[SocketAddr], whose: &str) -> bool {
     let mut problem = String::new();
+    let mut was_refused = false;
     for address in addresses {
         match TcpStream::connect_timeout(address, PATIENCE) {
             Ok(_) => {
                 report.ok("connect", format!("{whose} listens at {address}"));
                 return true;
             }
-            Err(error) => problem = format!("{whose} does not answer at {address}: {error}"),
+            Err(error) => {
+                was_refused = error.kind() == ErrorKind::ConnectionRefused;
+                problem = format!("{whose} does not answer at {address}: {error}");
+            }
         }
     }
-    report.fail("connect", Status::Network.exit_code(), problem, "Check any firewall, and HTTPS_PROXY where a proxy is needed.");
+    report.fail("connect", Status::Network.exit_code(), problem, way.advice(was_refused));
     false
 }
 
