@@ -169,6 +169,10 @@ pub(crate) fn exposure(_metadata: &Metadata) -> Exposure {
 
 /// A path as one word of a command.
 pub(crate) fn quoted(path: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%=,".contains(character);
+    if cfg!(unix) && !path.is_empty() && path.chars().all(plain) {
+        return path.to_owned();
+    }
     if cfg!(unix) { format!("'{}'", path.replace('\'', r"'\''")) } else { format!("\"{path}\"") }
 }
 
@@ -227,6 +231,14 @@ mod tests {
             let exposure = exposure_of(owner, 0o100_000 | mode, this_user);
             assert_eq!(exposure, Exposure { stranger, readable, writable }, "{owner} {mode:o} {this_user}");
         }
+    }
+
+    #[test]
+    fn a_path_in_a_command_is_one_word_and_plain_where_it_can_be() {
+        assert_eq!(closing_command("/home/x/.config/tokenwell/config.toml", "600"), "chmod 600 /home/x/.config/tokenwell/config.toml");
+        assert_eq!(closing_command("/a b/$(c)", "600"), "chmod 600 '/a b/$(c)'");
+        assert_eq!(closing_command("it's", "600"), r"chmod 600 'it'\''s'");
+        assert_eq!(closing_command("", "600"), "chmod 600 ''");
     }
 
     #[test]

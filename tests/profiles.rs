@@ -447,7 +447,7 @@ mod permissions {
 
             assert_eq!(error.status(), Status::Refused, "{mode:o}");
             assert_has(&error.to_string(), &["tokenwell/config.toml"]);
-            assert_has(&error.hint(), &["chmod 600 '", "tokenwell/config.toml'"]);
+            assert_has(&error.hint(), &["chmod 600 ", &home.our_file().display().to_string()]);
         }
         for mode in [0o600, 0o400, 0o700] {
             set_mode(&home.our_file(), mode);

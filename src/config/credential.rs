@@ -155,8 +155,14 @@ fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |error: &std::io::Error| not_usable(path, &error.to_string(), HINT);
 
     let mut file = platform::open_without_waiting(path).map_err(|error| failed(&error))?;
-    if !file.metadata().map_err(|error| failed(&error))?.is_file() {
+    // What was opened is looked at, not what is at the path by now.
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    if !metadata.is_file() {
         return Err(not_usable(path, "it is not a regular file", HINT));
+    }
+    // Containers mount secrets so that others may read them: that is the business of whoever mounts them. Nothing mounts them to be written.
+    if platform::exposure(&metadata).writable {
+        return Err(writable_by_others(path));
     }
     // Reading into a buffer of a fixed size leaves no copies behind, as a growing one would.
     let mut content = Zeroizing::new(vec![0; SECRET_LIMIT + "\r\n".len() + 1]);
@@ -174,8 +180,22 @@ fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 fn not_usable(path: &Path, problem: &str, hint: &str) -> Error {
-    let path = printable(&path.to_string_lossy(), 4096);
-    Error::NotConfigured { problem: format!("the client secret file {path} cannot be used: {problem}"), hint: hint.to_owned() }
+    Error::NotConfigured { problem: format!("the client secret file {} cannot be used: {problem}", shown(path)), hint: hint.to_owned() }
+}
+
+fn writable_by_others(path: &Path) -> Error {
+    let path = shown(&std::path::absolute(path).unwrap_or(path.to_owned()));
+    let for_readers =
+        if cfg!(unix) { format!(" (or chmod go-w {}, if others must read it)", platform::quoted(&path)) } else { String::new() };
+    Error::Refused {
+        problem: format!("the client secret file {path} may be written by other users, who could change whose tokens this program gets"),
+        hint: format!("Close it to others: {}{for_readers}", platform::closing_command(&path, "600")),
+        http_status: None,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy(), 4096)
 }
 
 #[cfg(test)]
@@ -190,8 +210,52 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
         fs::write(&path, content).unwrap();
+        set_mode(&path, 0o600);
         let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: path.clone(), origin: String::new() };
         (directory, source, path)
+    }
+
+    #[cfg(unix)]
+    fn set_mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[cfg(not(unix))]
+    fn set_mode(_path: &Path, _mode: u32) {}
+
+    #[cfg(unix)]
+    #[test]
+    fn i10_a_file_that_others_may_write_is_refused_and_one_that_they_may_read_is_not() {
+        let (_directory, source, path) = source(b"canary");
+        for mode in [0o666, 0o622, 0o620, 0o602, 0o664, 0o777] {
+            set_mode(&path, mode);
+
+            let error = source.current().unwrap_err();
+
+            assert_eq!(error.status(), Status::Refused, "{mode:o}: {error}");
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+            assert!(error.hint().contains(&format!("chmod 600 {}", path.display())), "{}", error.hint());
+            assert!(!format!("{error} {error:?}").contains("canary"));
+        }
+        for mode in [0o644, 0o444, 0o440, 0o640, 0o600, 0o400] {
+            set_mode(&path, mode);
+            assert_eq!(source.current().unwrap().client_secret.expose(), "canary", "{mode:o}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn i11_the_file_that_a_link_leads_to_is_judged_and_not_the_link() {
+        let (directory, _, path) = source(b"canary");
+        // A link lets everybody in by its own mode, and it is the file that counts.
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: link, origin: String::new() };
+
+        assert!(source.current().is_ok());
+        set_mode(&path, 0o666);
+        assert_eq!(source.current().unwrap_err().status(), Status::Refused);
     }
 
     #[test]
@@ -306,6 +370,7 @@ mod tests {
         assert_eq!(source.current().unwrap().client_secret.expose(), "first");
 
         fs::write(&second, "second\n").unwrap();
+        set_mode(&second, 0o600);
         std::os::unix::fs::symlink(&second, directory.path().join("new")).unwrap();
         fs::rename(directory.path().join("new"), &link).unwrap();
 

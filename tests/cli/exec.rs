@@ -25,7 +25,7 @@ fn the_child_has_the_token() {
 #[test]
 fn i23_the_child_has_no_secret_by_any_name() {
     let scene = Scene::new();
-    let file = scene.write("secret", DEFAULT_CLIENT_SECRET);
+    let file = scene.private("secret", DEFAULT_CLIENT_SECRET);
     let mut command = scene.tokenwell(["exec"]);
     command.env("TOKENWELL_CLIENT_ID", DEFAULT_CLIENT_ID).env("TOKENWELL_CLIENT_SECRET_FILE", &file);
     command.env("MCLI_CLIENT_SECRET", "canary");

@@ -68,6 +68,26 @@ fn a_rejected_secret_is_exit_code_4() {
     assert!(message.contains("invalid_client") && !message.contains("canary"), "{message}");
 }
 
+#[cfg(unix)]
+#[test]
+fn i10_a_secret_file_that_others_may_write_is_refused_with_the_command_that_closes_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::new();
+    let file = scene.private("secret", DEFAULT_CLIENT_SECRET);
+    let with_mode = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        scene.tokenwell(["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", "secret"])
+    };
+
+    let message = stderr(&with_mode(0o666).assert().code(8).stdout(""));
+    let token = stdout(&with_mode(0o444).assert().success());
+
+    assert!(message.contains("refused: the client secret file") && message.contains("chmod 600 /"), "{message}");
+    assert!(message.contains(text(&file)) && !message.contains(DEFAULT_CLIENT_SECRET), "{message}");
+    assert!(is_token(token.trim_end()));
+}
+
 #[test]
 fn a_rejection_says_whose_secret_it_was_and_where_that_came_from() {
     let scene = Scene::new();

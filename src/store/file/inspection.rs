@@ -1,11 +1,11 @@
 //! Which files and directories are not used, and what to do about each.
 
-use crate::platform::{Attributes, Kind};
+use crate::platform::{Attributes, Kind, closing_command};
 
-/// What is wrong with something opened that should be a private `wanted`, as the end of a sentence that begins with its path.
+/// What is wrong with something opened at `path` that should be a private `wanted`, as the end of a sentence that begins with that path.
 ///
 /// The kind and the number of names are looked at always, owner and mode unless `allow_unsafe`.
-pub(super) fn fault(found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Option<String> {
+pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Option<String> {
     const OVERRIDE: &str =
         "Where the file system shows owners and modes that are not the real ones, TOKENWELL_CACHE_UNSAFE=1 skips this check";
     if found.kind != wanted {
@@ -22,9 +22,9 @@ pub(super) fn fault(found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Opt
         return Some(format!("belongs to another user ({owner}): name a directory of your own with TOKENWELL_CACHE_DIR. {OVERRIDE}"));
     }
     if let Some(mode) = found.open_to_others {
-        let private = if wanted == Kind::Directory { "0700" } else { "0600" };
+        let close = closing_command(path, if wanted == Kind::Directory { "0700" } else { "0600" });
         return Some(format!(
-            "is open to other users (mode {mode:04o}): make it private with chmod {private}, or let tokenwell make a directory of its own \
+            "is open to other users (mode {mode:04o}): make it private ({close}), or let tokenwell make a directory of its own \
              below it by naming that with TOKENWELL_CACHE_DIR. {OVERRIDE}"
         ));
     }
@@ -55,32 +55,32 @@ mod tests {
 
     #[test]
     fn i10_private_files_and_directories_are_taken() {
-        assert_eq!(fault(&private(Kind::File), Kind::File, false), None);
-        assert_eq!(fault(&with(Kind::Directory, |found| found.names = 5), Kind::Directory, false), None);
-        assert_eq!(fault(&with(Kind::File, |found| found.names = 0), Kind::File, false), None);
+        assert_eq!(fault("/f", &private(Kind::File), Kind::File, false), None);
+        assert_eq!(fault("/f", &with(Kind::Directory, |found| found.names = 5), Kind::Directory, false), None);
+        assert_eq!(fault("/f", &with(Kind::File, |found| found.names = 0), Kind::File, false), None);
     }
 
     #[test]
     fn i10_each_fault_is_named_with_its_way_out() {
         let table = [
             (with(Kind::File, |found| found.foreign_owner = Some(65_534)), "another user (65534)", "TOKENWELL_CACHE_UNSAFE=1"),
-            (with(Kind::File, |found| found.open_to_others = Some(0o604)), "mode 0604", "chmod 0600"),
+            (with(Kind::File, |found| found.open_to_others = Some(0o604)), "mode 0604", "chmod 0600 /f"),
             (with(Kind::File, |found| found.names = 2), "2 names", "remove it"),
             (private(Kind::Directory), "is a directory", "remove it"),
             (private(Kind::Other("a device")), "is a device", "remove it"),
         ];
 
         for (found, what, way_out) in table {
-            let fault = fault(&found, Kind::File, false).unwrap_or_default();
+            let fault = fault("/f", &found, Kind::File, false).unwrap_or_default();
             assert!(fault.contains(what) && fault.contains(way_out), "{found:?}: {fault:?}");
         }
     }
 
     #[test]
     fn the_override_is_for_owner_and_mode_alone() {
-        assert_eq!(fault(&with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
-        assert_eq!(fault(&with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
-        assert!(fault(&with(Kind::File, |found| found.names = 2), Kind::File, true).is_some());
-        assert!(fault(&private(Kind::Other("a named pipe")), Kind::File, true).is_some());
+        assert_eq!(fault("/f", &with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
+        assert_eq!(fault("/f", &with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
+        assert!(fault("/f", &with(Kind::File, |found| found.names = 2), Kind::File, true).is_some());
+        assert!(fault("/f", &private(Kind::Other("a named pipe")), Kind::File, true).is_some());
     }
 }

@@ -31,7 +31,7 @@ impl Place {
             Err(error) => return Err(not_opened(path, error)),
         };
         let attributes = directory.attributes().map_err(|error| not_opened(path, error))?;
-        if let Some(fault) = fault(&attributes, Kind::Directory, allow_unsafe) {
+        if let Some(fault) = fault(&shown(path), &attributes, Kind::Directory, allow_unsafe) {
             return Err(refused(path, &fault));
         }
         Ok(Some(Self { directory, path: path.to_owned(), allow_unsafe }))
@@ -132,7 +132,7 @@ impl Place {
         let path = self.path.join(name);
         let file = opened.map_err(|error| not_opened(&path, error))?;
         let attributes = platform::attributes(&file).map_err(|error| not_opened(&path, error))?;
-        match fault(&attributes, Kind::File, self.allow_unsafe) {
+        match fault(&shown(&path), &attributes, Kind::File, self.allow_unsafe) {
             None => Ok(file),
             Some(fault) => Err(refused(&path, &fault)),
         }
