@@ -205,6 +205,10 @@ impl ConfigBuilder {
         if let Some(error) = self.rejected.values().next() {
             return Err(error.clone());
         }
+        self.assembled().map_err(|error| self.with_misspelt_variables(error))
+    }
+
+    fn assembled(&self) -> Result<Config, Error> {
         let mut sources = vec![self.source()];
         sources.extend(self.environment.sources());
         sources.extend(self.environment.of_the_host());
@@ -217,6 +221,20 @@ impl ConfigBuilder {
             token_variables: self.environment.token_variables(),
         };
         resolve(&sources, &circumstances)
+    }
+
+    /// Where something is not set, a variable that was misspelt is most likely the reason.
+    fn with_misspelt_variables(&self, mut error: Error) -> Error {
+        match &mut error {
+            Error::NoCredential { looked_at, .. } => looked_at.extend(self.environment.unknown_variables().iter().map(ToString::to_string)),
+            Error::NotConfigured { problem, .. } => {
+                for unknown in self.environment.unknown_variables().iter().filter(|unknown| unknown.nearest().is_some()) {
+                    problem.push_str(&format!("; {unknown}"));
+                }
+            }
+            _ => {}
+        }
+        error
     }
 
     fn source(&self) -> Source {

@@ -36,6 +36,14 @@ impl CredentialSource {
             Self::SecretFile { client_id, .. } => client_id,
         }
     }
+
+    /// The file with the secret, if it is in one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::SecretFile { path, .. } => Some(path),
+        }
+    }
 }
 
 impl Credentials for CredentialSource {

@@ -2,7 +2,7 @@
 //!
 //! The names are in the table of settings; here is how they become sources.
 
-use super::setting::{Family, Key, settings};
+use super::setting::{Family, Key, UnknownVariable, settings};
 use super::sources::{Entry, Found, Origin, Source};
 use crate::secret::Secret;
 use std::ffi::OsString;
@@ -70,6 +70,19 @@ impl Environment {
     /// The variables of access tokens that are set.
     pub(super) fn token_variables(&self) -> Vec<&'static str> {
         TOKEN_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
+    }
+
+    /// What of the process's environment has our prefix and is read by nothing. A look-up that the program brought along cannot list its names.
+    pub(super) fn unknown_variables(&self) -> Vec<UnknownVariable> {
+        if !matches!(self, Self::Process) {
+            return Vec::new();
+        }
+        // Every value is copied, secrets among them, and wiped.
+        let names = std::env::vars_os().map(|(name, value)| (name, Zeroizing::new(value.into_encoded_bytes())));
+        let set = names.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
+        let mut unknown: Vec<_> = set.filter_map(|name| UnknownVariable::of(&name.to_string_lossy())).collect();
+        unknown.sort_by(|one, other| one.name().cmp(other.name()));
+        unknown
     }
 
     /// The value of one variable.

@@ -47,6 +47,7 @@ mod builder;
 mod credential;
 mod endpoint;
 mod environment;
+mod exposed;
 pub mod keyring;
 pub mod profiles;
 mod setting;
@@ -55,7 +56,8 @@ mod sources;
 pub use builder::ConfigBuilder;
 pub(crate) use credential::{CredentialSource, advice_on, client_id_to_show};
 pub use endpoint::Endpoint;
-pub use setting::{Setting, settings};
+pub use exposed::ExposedFile;
+pub use setting::{Setting, UnknownVariable, settings};
 
 use crate::error::Error;
 use std::path::{Path, PathBuf};
@@ -85,6 +87,12 @@ impl ClientAuthentication {
             Self::Post => "client_secret_post",
         }
     }
+}
+
+/// The variables of this process that begin with `TOKENWELL_` and that nothing reads.
+#[must_use]
+pub fn unknown_variables() -> Vec<UnknownVariable> {
+    environment::Environment::Process.unknown_variables()
 }
 
 /// A complete and valid configuration: what exists of this type can be used.
@@ -259,6 +267,20 @@ impl Config {
     #[must_use]
     pub fn provenance(&self) -> &[Provenance] {
         &self.provenance
+    }
+
+    /// The file that the secret is read from, if it is in one.
+    #[must_use]
+    pub fn client_secret_file(&self) -> Option<&Path> {
+        self.credentials.file()
+    }
+
+    /// The files of this configuration that other users can do more with than is good: read the secret, or change whom to trust.
+    #[must_use]
+    pub fn exposed_files(&self) -> Vec<ExposedFile> {
+        let secret = self.client_secret_file().and_then(|path| ExposedFile::of(path, |exposure| exposure.readable || exposure.writable));
+        let authorities = self.ca_file().and_then(|path| ExposedFile::of(path, |exposure| exposure.writable));
+        secret.into_iter().chain(authorities).collect()
     }
 
     /// What names the server of `endpoint`, one of this configuration's; `None`: nothing does, and it is Atlas.

@@ -167,7 +167,68 @@ fn a_secret_file_that_others_may_read_is_a_warning() {
     let report = json(&scene.tokenwell(arguments).assert().success());
 
     assert_eq!(levels(&report)[1], "files:warn");
-    assert!(advice(&report, "files").contains("chmod 0600"), "{report}");
+    assert!(advice(&report, "files").ends_with(&format!("chmod 600 {}", text(&file))), "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_secret_file_of_a_profile_is_looked_at_too() {
+    use std::os::unix::fs::PermissionsExt;
+    use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+
+    let scene = Scene::new();
+    let profile = scene.write_profile(&format!("[staging]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret_file = 'mine'\n"));
+    let file = profile.with_file_name("mine");
+    std::fs::write(&file, DEFAULT_CLIENT_SECRET).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let mut command = scene.tokenwell(["doctor", "--json", "--profile", "staging"]);
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+
+    let report = json(&command.assert().success());
+
+    assert!(report.to_string().contains(&format!("{} may be read by other users", text(&file))), "{report}");
+    assert!(advice(&report, "files").ends_with(&format!("chmod 600 {}", text(&file))), "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_authorities_that_others_may_change_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let scene = Scene::with(EmulatorOptions { certificate: Some(Certificate::Loopback), ..EmulatorOptions::default() });
+    let authority = scene.write("ca.pem", scene.emulator.ca_pem().unwrap());
+    let level = |mode| {
+        std::fs::set_permissions(&authority, std::fs::Permissions::from_mode(mode)).unwrap();
+        levels(&json(&scene.tokenwell(["doctor", "--json", "--ca-file", text(&authority)]).assert().success()))[1].clone()
+    };
+
+    assert_eq!((level(0o644), level(0o646)), ("files:ok".to_owned(), "files:warn".to_owned()));
+}
+
+#[test]
+fn a_variable_that_was_misspelt_is_a_warning_with_the_one_that_is_meant() {
+    let scene = Scene::new();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).env("TOKENWELL_CLIENT_SECERT_FILE", "/canary").assert().success());
+
+    assert_eq!(levels(&report)[0], "variables:warn");
+    let expected = "TOKENWELL_CLIENT_SECERT_FILE is set, but is not a setting: did you mean TOKENWELL_CLIENT_SECRET_FILE?";
+    assert_eq!(report["checks"][0]["found"], expected);
+    assert!(!report.to_string().contains("canary"), "{report}");
+}
+
+#[test]
+fn places_without_a_credential_are_one_line_each() {
+    let scene = Scene::new();
+    let mut command = scene.tokenwell(["doctor"]);
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+
+    let answer = stdout(&command.assert().code(3));
+
+    let lines: Vec<_> = answer.lines().map(str::trim_start).collect();
+    assert_eq!(lines[0], "fail  configuration   there is no client id and secret; looked at:");
+    assert!(lines[1].starts_with("options --client-id") && lines[2].starts_with("environment variables TOKENWELL_CLIENT_ID"), "{answer}");
+    assert!(lines.iter().any(|line| line.starts_with("profile default in ") && line.ends_with(": no such file")), "{answer}");
 }
 
 #[test]

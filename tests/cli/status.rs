@@ -101,6 +101,22 @@ fn a_refusal_that_another_process_met_is_told_until_it_ends() {
 }
 
 #[test]
+fn a_variable_that_nothing_reads_is_told_by_its_name_alone() {
+    let scene = Scene::new();
+    let status = |form: &[&str]| {
+        let mut command = scene.tokenwell(["status"].into_iter().chain(form.iter().copied()));
+        command.env("TOKENWELL_CACHEDIR", "/canary").env("TOKENWELL_EMPTY", "").env("TOKENWELL_HOME", "/");
+        command.assert().success()
+    };
+
+    let (answer, text) = (json(&status(&["--json"])), stdout(&status(&[])));
+
+    assert_eq!(answer["unknown_variables"], serde_json::json!({"TOKENWELL_CACHEDIR": "TOKENWELL_CACHE_DIR"}));
+    let line = "warning         TOKENWELL_CACHEDIR is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
+    assert!(text.lines().any(|found| found == line) && !text.contains("canary"), "{text}");
+}
+
+#[test]
 fn it_tells_where_each_part_comes_from() {
     let scene = Scene::new();
 

@@ -43,7 +43,7 @@ impl Failure {
             // In one line the places would be hard to read.
             Self::Library(error) if !error.looked_at().is_empty() => {
                 let places: String = error.looked_at().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
-                Some(format!("tokenwell: there is no client id and secret; looked at:{places}\n  hint: {}", error.hint()))
+                Some(format!("tokenwell: {NO_CREDENTIAL}; looked at:{places}\n  hint: {}", error.hint()))
             }
             Self::Library(error) => {
                 let with_it = if error.status() == Status::CredentialRejected { " with this secret, at once with another" } else { "" };
@@ -65,6 +65,9 @@ impl Failure {
         }
     }
 }
+
+/// Where an error lists the places it has looked at, what it says before them.
+pub(crate) const NO_CREDENTIAL: &str = "there is no client id and secret";
 
 const LATE: &str = "Allow more time. The server may have been asked all the same: an answer within the next moment is kept for the next command, and a \
                     later one is a token that nobody keeps.";

@@ -127,12 +127,6 @@ impl Settings {
         }
         Ok(builder.build()?)
     }
-
-    /// The file with the secret, where one is named.
-    pub(crate) fn secret_file(&self) -> Option<PathBuf> {
-        let variable = || std::env::var_os("TOKENWELL_CLIENT_SECRET_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
-        self.client_secret_file.clone().or_else(|| variable().filter(|_| self.account.client_id.is_none()))
-    }
 }
 
 /// A builder that calls the options by the flags of this command.

@@ -8,6 +8,7 @@ use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokenwell::AtHand;
+use tokenwell::config::unknown_variables;
 use tokenwell::error::{Error, printable};
 use tokenwell::grant::Way;
 
@@ -67,6 +68,7 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         "proxy": way.proxy(),
         "sources": config.provenance().iter().map(|from| (from.setting(), from.source())).collect::<BTreeMap<_, _>>(),
         "cache": at_hand.store,
+        "unknown_variables": unknown_variables().iter().map(|unknown| (unknown.name().to_owned(), unknown.nearest())).collect::<BTreeMap<_, _>>(),
         "token": token,
         "cooldown": cooldown,
     })
@@ -103,6 +105,7 @@ fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         ("token", at_hand.token.as_ref().map_or("none in the cache".to_owned(), life)),
         ("cooldown", at_hand.cooldown.as_ref().map_or("none".to_owned(), refusal)),
     ]);
+    rows.extend(unknown_variables().iter().map(|unknown| ("warning", unknown.to_string())));
     rows.iter().map(|(name, value)| format!("{name:<15} {value}")).collect::<Vec<_>>().join("\n")
 }
 

@@ -16,7 +16,7 @@ pub use writer::{ConfigFile, KeyringOutcome, Profile, Removed, SecretPlace, Stor
 
 use super::environment::Environment;
 use super::keyring::{self, Keyring};
-use super::setting::{Key, profile_name};
+use super::setting::{FILE_VARIABLE, Key, profile_name};
 use super::sources::{Entry, Found, Origin, Source};
 use crate::error::Error;
 use crate::platform;
@@ -27,9 +27,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 const DEFAULT_PROFILE: &str = "default";
-
-/// Names the file of profiles itself, instead of the folder that it is usually in.
-const FILE_VARIABLE: &str = "TOKENWELL_CONFIG_FILE";
 
 /// The sources below the environment: the profile of our own file, then that of the Atlas CLI. `above` are those that win over them.
 ///

@@ -7,10 +7,10 @@ use crate::session::Session;
 use crate::settings::Settings;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 use tokenwell::admin::{AdminApi, Call};
+use tokenwell::config::{ExposedFile, unknown_variables};
 use tokenwell::error::printable;
 use tokenwell::grant::{Knock, Way};
 use tokenwell::{Status, TokenOptions};
@@ -22,13 +22,14 @@ const SKEW: Duration = Duration::from_secs(60);
 
 pub(super) fn walk(settings: &Settings, mint: bool) -> Report {
     let mut report = Report::default();
+    variables(&mut report);
     let Some(session) = configuration(&mut report, settings) else {
         for name in ["files", "name", "connect", "TLS", "clock", "token", "Admin API"] {
             report.skip(name, "not tried");
         }
         return report;
     };
-    files(&mut report, settings, &session);
+    files(&mut report, &session);
     let reached = way(&mut report, &session);
     if reached && token(&mut report, &session, mint) {
         admin_api(&mut report, &session);
@@ -55,14 +56,22 @@ fn configuration(report: &mut Report, settings: &Settings) -> Option<Session> {
     }
 }
 
-fn files(report: &mut Report, settings: &Settings, session: &Session) {
-    let secret = settings.secret_file();
-    let open = [secret.as_deref(), session.config.ca_file()].into_iter().flatten().find_map(|path| open_to_others(path, secret.as_deref()));
-    if let Some((path, what)) = open {
-        let found = format!("{} {what}", printable(&path.to_string_lossy(), 500));
-        return report.warn("files", found, "Make it private: chmod 0600");
+/// A variable that was misspelt is one that does nothing: hardly ever what somebody meant who set it.
+fn variables(report: &mut Report) {
+    let unknown: Vec<_> = unknown_variables().iter().map(ToString::to_string).collect();
+    if !unknown.is_empty() {
+        report.warn("variables", unknown.join("; "), "Correct the name, or unset it: nothing reads it.");
     }
+}
+
+fn files(report: &mut Report, session: &Session) {
     let config = &session.config;
+    let exposed = config.exposed_files();
+    if !exposed.is_empty() {
+        let found: Vec<_> = exposed.iter().map(|file| format!("{} {}", file.path(), file.problem())).collect();
+        let commands: Vec<_> = exposed.iter().map(ExposedFile::closing_command).collect();
+        return report.warn("files", found.join("; "), format!("Close it to others: {}", commands.join(" && ")));
+    }
     match store_of(config).and_then(|store| store.records()) {
         Err(error) if config.cache() => report.warn(
             "files",
@@ -71,22 +80,6 @@ fn files(report: &mut Report, settings: &Settings, session: &Session) {
         ),
         _ => report.ok("files", "none is open to other users"),
     }
-}
-
-/// Others may read the secret, or change what is trusted.
-#[cfg(unix)]
-fn open_to_others(path: &Path, secret: Option<&Path>) -> Option<(PathBuf, String)> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    let (bits, what) = if Some(path) == secret { (0o077, "is open to other users") } else { (0o022, "can be changed by other users") };
-    (mode & bits != 0).then(|| (path.to_owned(), format!("{what} (mode {mode:04o})")))
-}
-
-/// Other systems have no mode to look at.
-#[cfg(not(unix))]
-fn open_to_others(_path: &Path, _secret: Option<&Path>) -> Option<(PathBuf, String)> {
-    None
 }
 
 /// Name, connection, TLS and clock; whether the server, or whatever listens in its place, has answered.

@@ -1,6 +1,6 @@
 //! What was found, as text and as JSON.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, NO_CREDENTIAL};
 use tokenwell::error::{Error, printable};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ struct Check {
     name: &'static str,
     level: Level,
     found: String,
+    /// What was looked at in vain, one place a line.
+    looked_at: Vec<String>,
     advice: Option<String>,
 }
 
@@ -57,7 +59,13 @@ impl Report {
     }
 
     pub(super) fn error(&mut self, name: &'static str, error: &Error) {
-        self.fail(name, error.status().exit_code(), error.to_string(), error.hint());
+        if error.looked_at().is_empty() {
+            return self.fail(name, error.status().exit_code(), error.to_string(), error.hint());
+        }
+        self.fail(name, error.status().exit_code(), NO_CREDENTIAL, error.hint());
+        if let Some(check) = self.checks.last_mut() {
+            check.looked_at = error.looked_at().iter().map(|place| printable(place, 1000)).collect();
+        }
     }
 
     pub(super) fn failure(&mut self, name: &'static str, failure: &Failure) {
@@ -75,21 +83,30 @@ impl Report {
     }
 
     pub(super) fn as_json(&self) -> String {
-        let check = |check: &Check| serde_json::json!({ "name": check.name, "level": check.level.name(), "found": check.found, "advice": check.advice });
+        let check = |check: &Check| {
+            let mut object =
+                serde_json::json!({ "name": check.name, "level": check.level.name(), "found": check.found, "advice": check.advice });
+            if !check.looked_at.is_empty() {
+                object["looked_at"] = check.looked_at.as_slice().into();
+            }
+            object
+        };
         serde_json::json!({ "checks": self.checks.iter().map(check).collect::<Vec<_>>(), "exit_code": self.exit_code }).to_string()
     }
 
     pub(super) fn as_text(&self) -> String {
         let line = |check: &Check| {
+            let looked_at = if check.looked_at.is_empty() { String::new() } else { "; looked at:".to_owned() };
+            let places: String = check.looked_at.iter().map(|place| format!("\n{:26}{place}", "")).collect();
             let advice = check.advice.as_ref().map(|advice| format!("\n{:22}{advice}", "")).unwrap_or_default();
-            format!("{:<4}  {:<14}  {}{advice}", check.level.name(), check.name, check.found)
+            format!("{:<4}  {:<14}  {}{looked_at}{places}{advice}", check.level.name(), check.name, check.found)
         };
         self.checks.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     fn add(&mut self, name: &'static str, level: Level, found: impl Into<String>, advice: Option<String>) {
         let advice = advice.filter(|advice| !advice.is_empty()).map(|advice| printable(&advice, 1000));
-        self.checks.push(Check { name, level, found: printable(&found.into(), 1000), advice });
+        self.checks.push(Check { name, level, found: printable(&found.into(), 1000), looked_at: Vec::new(), advice });
     }
 }
 
@@ -108,6 +125,23 @@ mod tests {
         report.fail("four", 5, "broken too", "mend it");
 
         assert_eq!(report.exit_code(), 7);
+    }
+
+    #[test]
+    fn each_place_that_was_looked_at_has_a_line_of_its_own() {
+        let mut report = Report::default();
+        let looked_at = vec!["options --client-id (not set)".to_owned(), "profile default in /f: no such file".to_owned()];
+        report.error("configuration", &Error::NoCredential { looked_at: looked_at.clone(), hint: "log in".to_owned() });
+
+        let lines = [
+            "fail  configuration   there is no client id and secret; looked at:",
+            "                          options --client-id (not set)",
+            "                          profile default in /f: no such file",
+            "                      log in",
+        ];
+        assert_eq!(report.as_text(), lines.join("\n"));
+        let json: serde_json::Value = serde_json::from_str(&report.as_json()).unwrap_or_default();
+        assert_eq!(json["checks"][0]["looked_at"], serde_json::json!(looked_at));
     }
 
     #[test]
