@@ -955,7 +955,7 @@ mod writing {
         let folder = home.our_file().parent().unwrap().to_owned();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&folder.join("secrets"))), (0o700, 0o700));
-        assert_eq!((mode(&home.our_file()), mode(&folder.join("secrets/default"))), (0o600, 0o600));
+        assert_eq!((mode(&home.our_file()), mode(&folder.join(secret_file(&home, "default")))), (0o600, 0o600));
         set_mode(&home.our_file(), 0o644);
         home.store("other", &account(ID), SECRET, SecretPlace::File).unwrap();
         assert_eq!(mode(&home.our_file()), 0o600);
@@ -970,9 +970,10 @@ mod writing {
         home.store("default", &account(ID), SECRET, SecretPlace::File).unwrap();
         home.store("staging", &account("s"), SECRET, SecretPlace::File).unwrap();
 
+        let (default, staging) = (secret_file(&home, "default"), secret_file(&home, "staging"));
         let expected = format!(
-            "# our accounts\n\n# the usual one\n[default]\nclient_id = \"{ID}\" # mine\ntimeout_ms = 1_000\nclient_secret_file = \"secrets/default\"\n\n\
-             [prod]   # careful\nclient_id=\"p\"\nclient_secret = 'canary'\n\n[staging]\nclient_id = \"s\"\nclient_secret_file = \"secrets/staging\"\n"
+            "# our accounts\n\n# the usual one\n[default]\nclient_id = \"{ID}\" # mine\ntimeout_ms = 1_000\nclient_secret_file = \"{default}\"\n\n\
+             [prod]   # careful\nclient_id=\"p\"\nclient_secret = 'canary'\n\n[staging]\nclient_id = \"s\"\nclient_secret_file = \"{staging}\"\n"
         );
         assert_eq!(home.text(), expected);
     }
@@ -984,13 +985,17 @@ mod writing {
         home.store("default", &account("d"), SECRET, SecretPlace::File).unwrap();
         home.store("staging", &account("s"), SECRET, SecretPlace::File).unwrap();
 
+        let (default, staging) = (secret_file(&home, "default"), secret_file(&home, "staging"));
+
         let removed = remove_profile(&home.file(), "default").unwrap();
 
-        assert!(removed.secret_file.unwrap().ends_with("secrets/default"));
+        assert!(removed.secret_file.unwrap().ends_with(default));
         assert_eq!(removed.keyring, KeyringOutcome::NotAsked);
-        assert_eq!(home.secrets(), ["staging"]);
-        let expected = "# our accounts\n\n# the careful one\n[prod]\nclient_id = 'p'\nclient_secret = 'x'\n\n[staging]\nclient_id = \"s\"\n\
-                        client_secret_file = \"secrets/staging\"\n";
+        assert_eq!(home.secrets(), [staging.strip_prefix("secrets/").unwrap()]);
+        let expected = format!(
+            "# our accounts\n\n# the careful one\n[prod]\nclient_id = 'p'\nclient_secret = 'x'\n\n[staging]\nclient_id = \"s\"\n\
+             client_secret_file = \"{staging}\"\n"
+        );
         assert_eq!(home.text(), expected);
         assert_eq!(remove_profile(&home.file(), "staging").unwrap().keyring, KeyringOutcome::NotAsked);
         remove_profile(&home.file(), "prod").unwrap();
@@ -1001,17 +1006,22 @@ mod writing {
     fn a_new_secret_of_the_same_client_takes_the_place_of_the_old_one() {
         let home = Home::new();
         home.store("default", &account(ID), "first", SecretPlace::File).unwrap();
+        let place = secret_file(&home, "default");
 
         home.store("default", &account(ID), "second", SecretPlace::File).unwrap();
 
-        assert_eq!(home.secrets(), ["default"]);
-        assert_eq!(fs::read_to_string(home.our_file().with_file_name("secrets").join("default")).unwrap(), "second");
+        assert_eq!(secret_file(&home, "default"), place);
+        assert_eq!(home.secrets(), [place.strip_prefix("secrets/").unwrap()]);
+        assert_eq!(fs::read_to_string(home.our_file().with_file_name(&place)).unwrap(), "second");
     }
 
-    /// The file that the profile `default` names.
-    fn secret_file(home: &Home) -> String {
+    /// The file that the profile `name` names: one that is called by it.
+    fn secret_file(home: &Home, name: &str) -> String {
         let text = home.text();
-        text.split_once("client_secret_file = \"").unwrap().1.split_once('"').unwrap().0.to_owned()
+        let profile = text.split_once(&format!("[{name}]")).unwrap().1;
+        let place = profile.split_once("client_secret_file = \"").unwrap().1.split_once('"').unwrap().0;
+        assert!(place.starts_with(&format!("secrets/{name}~")), "{place}");
+        place.to_owned()
     }
 
     fn at(server: &str) -> Profile {
@@ -1019,24 +1029,43 @@ mod writing {
     }
 
     #[test]
-    fn i14_the_secret_of_another_id_or_server_goes_to_a_place_that_was_never_used() {
+    fn i14_the_secret_of_another_id_or_server_goes_to_a_place_that_no_other_had() {
         let home = Home::new();
-        let accounts =
-            [account("first"), account("second"), account(ID), at("https://one.example"), at("https://two.example"), account("first")];
+        let accounts = [account("first"), account("second"), account(ID), at("https://one.example"), at("https://two.example")];
         let mut places = Vec::new();
 
         for (index, account) in accounts.iter().enumerate() {
             let secret = format!("secret {index}");
             home.store("default", account, &secret, SecretPlace::File).unwrap();
 
-            let place = secret_file(&home);
+            let place = secret_file(&home, "default");
             assert!(!places.contains(&place), "{place} in {places:?}");
             assert_eq!(home.secrets(), [place.strip_prefix("secrets/").unwrap()], "the old one is gone");
             assert_eq!(fs::read_to_string(home.our_file().with_file_name(&place)).unwrap(), secret);
             places.push(place);
         }
-        assert_eq!(places[0], "secrets/default");
+        home.store("default", &accounts[0], "again", SecretPlace::File).unwrap();
+        assert_eq!(secret_file(&home, "default"), places[0], "programs that know this account find its secret again");
         assert_eq!(home.build().client_id(), "first");
+    }
+
+    #[test]
+    fn i14_what_a_profile_of_this_name_left_behind_is_neither_used_nor_kept() {
+        let home = Home::new();
+        home.store("default", &at("https://old.example"), "old secret", SecretPlace::File).unwrap();
+        let old = secret_file(&home, "default");
+        remove_profile(&home.file(), "default").unwrap();
+        let folder = home.our_file().parent().unwrap().to_owned();
+        for left in [&folder.join(&old), &folder.join("secrets/default")] {
+            write(left, b"left behind");
+        }
+
+        home.store("default", &at("https://new.example"), "new secret", SecretPlace::File).unwrap();
+
+        let new = secret_file(&home, "default");
+        assert_ne!(new, old);
+        assert_eq!(home.secrets(), [new.strip_prefix("secrets/").unwrap()], "a program that still reads the old file finds nothing");
+        assert_eq!(fs::read_to_string(folder.join(new)).unwrap(), "new secret");
     }
 
     #[cfg(unix)]
@@ -1075,7 +1104,10 @@ mod writing {
 
         home.store("default", &account(ID), "another", SecretPlace::File).unwrap();
 
-        assert_eq!(home.secrets(), ["default", "default-2", "default~notes", "mine"]);
+        let [default, second] = ["default", "default-2"].map(|name| secret_file(&home, name).replace("secrets/", ""));
+        let mut expected = [default.as_str(), second.as_str(), "default~notes", "mine"];
+        expected.sort_unstable();
+        assert_eq!(home.secrets(), expected);
     }
 
     #[test]
@@ -1202,7 +1234,9 @@ mod writing {
         let elsewhere = tempfile::tempdir().unwrap();
         let target = elsewhere.path().join("target");
         write(&target, b"");
-        for link in ["config.toml", "secrets", ".lock", "secrets/default", ""] {
+        let example = Home::new();
+        example.store("default", &account(ID), SECRET, SecretPlace::File).unwrap();
+        for link in ["config.toml", "secrets", ".lock", &secret_file(&example, "default"), ""] {
             let home = Home::new();
             let folder = home.our_file().parent().unwrap().to_owned();
             let at = folder.join(link);

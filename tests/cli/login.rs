@@ -2,6 +2,7 @@
 
 use crate::support::{Scene, is_token, json, stderr, stdout, text};
 use assert_cmd::Command;
+use std::path::PathBuf;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
 /// The command without an account in the environment; the server stays there.
@@ -16,6 +17,14 @@ fn login(scene: &Scene, arguments: &[&str]) -> Command {
     let mut command = without_account(scene, all);
     command.write_stdin(format!("{DEFAULT_CLIENT_SECRET}\n"));
     command
+}
+
+/// The one file with a secret.
+fn secret_file(scene: &Scene) -> PathBuf {
+    let mut files = std::fs::read_dir(scene.path("config/tokenwell/secrets")).unwrap();
+    let (file, another) = (files.next().unwrap().unwrap().path(), files.next());
+    assert!(another.is_none() && text(&file).contains("default~"), "{file:?} {another:?}");
+    file
 }
 
 fn profiles(scene: &Scene) -> Option<String> {
@@ -56,7 +65,7 @@ fn i10_the_secret_is_in_a_private_file_and_not_among_the_profiles() {
 
     login(&scene, &[]).assert().success();
 
-    let secret = scene.path("config/tokenwell/secrets/default");
+    let secret = secret_file(&scene);
     assert_eq!(std::fs::read_to_string(&secret).unwrap(), DEFAULT_CLIENT_SECRET);
     assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let profiles = profiles(&scene).unwrap();
@@ -205,11 +214,12 @@ fn without_a_terminal_the_missing_part_is_named() {
 fn logout_takes_profile_secret_and_cached_token_away() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
+    let secret = secret_file(&scene);
 
     let message = stderr(&without_account(&scene, ["logout"]).assert().success().stdout(""));
 
     assert!(message.contains("removed profile default"), "{message}");
-    assert!(!scene.path("config/tokenwell/secrets/default").exists());
+    assert!(!secret.exists());
     without_account(&scene, ["token"]).assert().code(3);
     let status = json(&scene.tokenwell(["status", "--json"]).assert().success());
     assert!(status["token"].is_null(), "{status}");
@@ -231,6 +241,7 @@ fn logout_can_end_the_token_at_the_server() {
 fn a_revocation_that_fails_is_told_and_the_profile_is_gone_all_the_same() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
+    let secret = secret_file(&scene);
     scene
         .emulator
         .set_faults(serde_json::json!([{"path": "/api/oauth/revoke", "status": 503, "body": {"error": "server_error"}}]))
@@ -238,7 +249,26 @@ fn a_revocation_that_fails_is_told_and_the_profile_is_gone_all_the_same() {
 
     without_account(&scene, ["logout", "--revoke"]).assert().code(5);
 
-    assert!(!scene.path("config/tokenwell/secrets/default").exists());
+    assert!(!secret.exists());
+}
+
+#[test]
+fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the_old_server() {
+    let scene = Scene::new();
+    login(&scene, &[]).assert().success();
+    let old = secret_file(&scene);
+    let content = std::fs::read(&old).unwrap();
+    without_account(&scene, ["logout"]).assert().success();
+    // As if the logout had been cut short.
+    std::fs::write(&old, content).unwrap();
+
+    let mut elsewhere = login(&scene, &["--no-verify", "--base-url", "https://cloud.mongodbgov.com"]);
+    elsewhere.write_stdin("another-secret").assert().success();
+
+    let new = secret_file(&scene);
+    assert_ne!(new, old);
+    assert_eq!(std::fs::read_to_string(new).unwrap(), "another-secret");
+    assert!(!old.exists(), "whoever has the old profile in mind reads {} and finds nothing", old.display());
 }
 
 #[test]
@@ -276,9 +306,10 @@ fn i21_login_and_logout_show_no_secret_at_the_highest_verbosity() {
     let scene = Scene::new();
 
     let mut seen = stderr(&login(&scene, &["-vv"]).assert().success());
+    let secret = secret_file(&scene);
     let token = stdout(&without_account(&scene, ["token", "-vv"]).assert().success());
     seen.push_str(&stderr(&without_account(&scene, ["logout", "--revoke", "-vv"]).assert().success()));
 
     assert!(!seen.contains(DEFAULT_CLIENT_SECRET) && !seen.contains(token.trim_end()), "{seen}");
-    assert!(seen.contains(text(&scene.path("config/tokenwell/secrets/default"))), "{seen}");
+    assert!(seen.contains(text(&secret)), "{seen}");
 }

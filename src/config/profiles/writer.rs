@@ -54,8 +54,8 @@ pub struct Profile {
 /// Where the secret of a profile is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretPlace {
-    /// In a file of its own that only this user may read: `secrets/PROFILE` beside the file of profiles, or `secrets/PROFILE~…` once the profile has
-    /// changed its client id or server.
+    /// In a file of its own that only this user may read: `secrets/PROFILE~…` beside the file of profiles. The rest of its name follows from client id
+    /// and server, so that no file is ever that of two accounts.
     File,
     /// In the keyring: service `tokenwell_PROFILE`, account `client_secret`.
     Keyring,
@@ -208,7 +208,7 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
             None
         }
         SecretPlace::File => {
-            let relative = before.next_secret_file(name, &account);
+            let relative = secret_file_of(name, &account);
             put(table, "client_secret_file", Some(&relative));
             let path = folder.join(&relative);
             private_folder(folder_of(&path))?;
@@ -353,19 +353,23 @@ impl Before {
         let ours = |file: &&str| file.strip_prefix("secrets/").is_some_and(|file| is_secret_file(name, file));
         self.secret_file.as_deref().filter(ours)
     }
+}
 
-    /// Where the secret for `account` goes: in place of the one of the same client at the same server, else to a place that no program knows.
-    ///
-    /// The secret is written before the profile. Were it written over that of another client or server, the old id and server would stand beside
-    /// the new secret until the profile is written, for good if the machine stops in between, and for as long as a program runs that has read
-    /// the profile before.
-    fn next_secret_file(&self, name: &str, account: &AccountSettings) -> String {
-        match self.our_secret_file(name) {
-            Some(file) if self.is_for(account) => file.to_owned(),
-            Some(_) => format!("secrets/{name}~{:016x}", fastrand::u64(..)),
-            None => format!("secrets/{name}"),
-        }
+/// Where the secret for `account` goes: to a file that no other account ever has, not even one that had this profile's name before.
+///
+/// A program goes on reading the file that its profile named when the program was started, also after a logout. Were it a file by the profile's name
+/// alone, the secret of the next login would be sent to the server of the one before.
+fn secret_file_of(name: &str, account: &AccountSettings) -> String {
+    let value = |setting| account.iter().find(|(name, _)| *name == setting).and_then(|(_, text)| text.as_deref());
+    let mut told_apart = Vec::new();
+    for setting in OF_ONE_SECRET {
+        let text = value(setting).unwrap_or_default();
+        told_apart.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        told_apart.extend_from_slice(text.as_bytes());
     }
+    let digest = ring::digest::digest(&ring::digest::SHA256, &told_apart);
+    let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("secrets/{name}~{digits}")
 }
 
 /// Whether `file` in `secrets` is one that holds, or held, the secret of the profile `name`. `~` is in no profile's name.
