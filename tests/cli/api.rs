@@ -144,3 +144,38 @@ fn bench_prints_one_object() {
 
     assert_eq!((answer["gets"].as_u64(), answer["api_status"].as_u64()), (Some(100), Some(200)));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_and_only_there_a_body_ends_its_last_line() {
+    let scene = Scene::new();
+    let body = r#"{"detail":"no"}"#;
+    scene.emulator.set_faults(json!([{"path": "/api/atlas/v2/orgs", "status": 403, "body": body}])).unwrap();
+
+    let shown = on_a_terminal(&scene, &["api", "GET", "/api/atlas/v2/orgs"]);
+    let piped = stdout(&scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().code(4));
+
+    assert!(shown.starts_with(&format!("{body}\r\ntokenwell: the Admin API answered with HTTP status 403")), "{shown}");
+    assert_eq!(piped, body);
+}
+
+/// What the command leaves on a terminal that has both of its outputs.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> String {
+    use std::io::Read as _;
+
+    let pair = nix::pty::openpty(None, None).unwrap();
+    let theirs = std::fs::File::from(pair.slave);
+    let mut command = scene.plain(crate::support::TOKENWELL);
+    command.args(arguments).stdin(std::process::Stdio::null()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
+    let mut child = command.spawn().unwrap();
+    // Its copies of the terminal go with it: then the end is an error once the child has ended too.
+    drop(command);
+    let (mut shown, mut buffer) = (Vec::new(), [0; 1024]);
+    let mut terminal = std::fs::File::from(pair.master);
+    while let Ok(count @ 1..) = terminal.read(&mut buffer) {
+        shown.extend_from_slice(&buffer[..count]);
+    }
+    child.wait().unwrap();
+    String::from_utf8(shown).unwrap()
+}

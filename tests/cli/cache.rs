@@ -154,7 +154,7 @@ fn without_an_account_an_open_directory_is_allowed_in_all_words_for_it() {
 fn without_an_account_the_directory_of_the_profile_counts() {
     let scene = Scene::new();
     std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
-    scene.write("config/tokenwell/config.toml", "[default]\ncache_dir = '../../of-the-profile'\n");
+    scene.private("config/tokenwell/config.toml", "[default]\ncache_dir = '../../of-the-profile'\n");
 
     let mut command = without_account(&scene, &["path"]);
     let path = stdout(&command.env_remove("TOKENWELL_CACHE_DIR").assert().success());
@@ -170,7 +170,7 @@ fn a_configuration_that_cannot_be_read_clears_nothing_elsewhere() {
     let before = records();
     assert!(before > 0);
     std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
-    scene.write("config/tokenwell/config.toml", "[default]\ncache_dir = \n");
+    scene.private("config/tokenwell/config.toml", "[default]\ncache_dir = \n");
 
     for account in [true, false] {
         let mut command = if account { cache(&scene, &["clear"]) } else { without_account(&scene, &["clear"]) };

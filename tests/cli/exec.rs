@@ -134,7 +134,7 @@ fn i28_a_program_of_the_same_name_in_the_current_directory_is_not_started() {
 #[test]
 fn i29_a_command_that_starts_itself_ends_after_four_levels() {
     let scene = Scene::new();
-    let secret = scene.write("secret", DEFAULT_CLIENT_SECRET);
+    let secret = scene.private("secret", DEFAULT_CLIENT_SECRET);
     let script = scene.write(
         "loop.sh",
         "#!/bin/sh\necho level >> levels\nexec \"$TOKENWELL\" exec --client-id \"$ID\" --client-secret-file secret -- ./loop.sh\n",

@@ -1,5 +1,7 @@
 //! `login` and `logout`: the account as a profile, with the secret from standard input. `prompt` has the terminal.
 
+#[cfg(target_os = "linux")]
+use crate::support::TOKENWELL;
 use crate::support::{Scene, is_token, json, stderr, stdout, text};
 use assert_cmd::Command;
 use std::path::PathBuf;
@@ -154,7 +156,19 @@ fn a_variable_that_wins_over_the_profile_is_pointed_out() {
 
     let message = stderr(&command.write_stdin(DEFAULT_CLIENT_SECRET).assert().success());
 
-    assert!(message.contains("MONGODB_ATLAS_CLIENT_ID, MONGODB_ATLAS_CLIENT_SECRET still wins"), "{message}");
+    let expected =
+        "MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET are set and win over profile default: unset them to use the profile";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
+fn one_variable_alone_is_spoken_of_as_one() {
+    let scene = Scene::new();
+    let mut command = login(&scene, &["--no-verify"]);
+
+    let message = stderr(&command.env("MCLI_CLIENT_ID", "half").assert().success());
+
+    assert!(message.contains("MCLI_CLIENT_ID is set and wins over profile default: unset it to use the profile"), "{message}");
 }
 
 #[test]
@@ -208,6 +222,48 @@ fn without_a_terminal_the_missing_part_is_named() {
     let id = stderr(&without_account(&scene, ["login", "--client-secret-stdin"]).write_stdin("secret").assert().code(3).stdout(""));
 
     assert!(id.contains("--client-id"), "{id}");
+}
+
+#[test]
+fn an_empty_standard_input_is_named_where_the_secret_was_to_come_from_there() {
+    let scene = Scene::new();
+
+    for nothing in ["", "\n", "\r\n"] {
+        let message = stderr(&login(&scene, &[]).write_stdin(nothing).assert().code(3).stdout(""));
+
+        assert!(message.contains("standard input is empty, and the client secret was to be read from it"), "{message}");
+        assert!(message.contains("tokenwell login --client-id ID --client-secret-stdin <"), "{message}");
+    }
+    assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_terminal_and_without_the_flag_the_way_to_pipe_the_secret_in_is_named() {
+    let scene = Scene::new();
+    let mut command = scene.plain("setsid");
+    command.args(["--wait", TOKENWELL, "login", "--client-id", DEFAULT_CLIENT_ID]).stdin(std::process::Stdio::null());
+
+    let output = command.output().expect("setsid is missing: install it (util-linux), this test needs a session without a terminal");
+
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains("no terminal to ask for it") && message.contains("--client-secret-stdin"), "{message}");
+}
+
+#[test]
+fn a_logout_where_nothing_is_kept_says_so() {
+    let scene = Scene::new();
+    let file = scene.path("config/tokenwell/config.toml");
+
+    let no_file = stderr(&scene.tokenwell(["logout"]).assert().code(3).stdout(""));
+    scene.write_profile("# nothing\n");
+    let no_profile = stderr(&scene.tokenwell(["logout"]).assert().code(3).stdout(""));
+
+    for (message, found) in [(no_file, "no such file"), (no_profile, "the file has no profile at all")] {
+        assert!(message.contains(&format!("there is no profile default in {}: {found}", text(&file))), "{message}");
+        assert!(message.contains("No profile is kept there") && message.contains("MONGODB_ATLAS_CLIENT_ID"), "{message}");
+    }
 }
 
 #[test]

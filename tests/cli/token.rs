@@ -276,14 +276,14 @@ fn nothing_on_standard_input_is_no_secret() {
     for nothing in ["", "\n", "\r\n\n"] {
         let assert =
             scene.tokenwell(["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"]).write_stdin(nothing).assert().code(3);
-        assert!(stderr(&assert).contains("it is empty"), "{}", stderr(&assert));
+        assert!(stderr(&assert).contains("standard input is empty"), "{}", stderr(&assert));
     }
 }
 
 #[test]
 fn the_secret_comes_from_a_file() {
     let scene = Scene::new();
-    let file = scene.write("secret", &format!("{DEFAULT_CLIENT_SECRET}\n"));
+    let file = scene.private("secret", &format!("{DEFAULT_CLIENT_SECRET}\n"));
 
     scene
         .tokenwell(["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", text(&file)])

@@ -63,7 +63,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if args.include {
         output::line(&head(&reply))?;
     }
-    output::bytes(&reply.body)?;
+    output::document(&reply.body)?;
     refusal(reply.status).map_or(Ok(()), Err)
 }
 

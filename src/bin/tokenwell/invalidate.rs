@@ -29,7 +29,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let cached = session.cached_token()?;
     let dropped = if args.token_stdin {
-        session.client.invalidate(&line_from_standard_input("the token")?)?
+        let token = line_from_standard_input("the token", "Pipe it in: printf %s \"$token\" | tokenwell invalidate --token-stdin")?;
+        session.client.invalidate(&token)?
     } else if let Some(token) = &cached {
         session.client.invalidate(token.value())?
     } else {

@@ -52,13 +52,15 @@ Examples:
   A new secret for the same account: programs that run see it at their next token request
     tokenwell login --profile staging --client-id mdb_sa_id_…";
 
+const PIPE_IT_IN: &str = "Pipe it in: tokenwell login --client-id ID --client-secret-stdin < secret.txt. Without --client-secret-stdin it is asked for on the terminal.";
+
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let file = ConfigFile::of_this_user()?;
     let client_id = match &args.account.client_id {
         Some(id) => id.clone(),
         None => asked_for_id()?,
     };
-    let secret = if args.client_secret_stdin { line_from_standard_input("the client secret")? } else { asked_for_secret()? };
+    let secret = if args.client_secret_stdin { line_from_standard_input("the client secret", PIPE_IT_IN)? } else { asked_for_secret()? };
     let config = configuration(&args.account, &client_id, &secret)?;
     let profile = profile(&config);
     let server = config.token_endpoint().origin();
@@ -102,6 +104,9 @@ fn asked_for_secret() -> Result<Zeroizing<String>, Failure> {
             "Pipe the secret in: tokenwell login --client-id ID --client-secret-stdin < secret.txt. Only a terminal can be asked for it.",
         )
     };
+    if !prompt::can_ask() {
+        return Err(cannot("there is no client secret, and no terminal to ask for it".to_owned()));
+    }
     let secret = prompt::hidden("Client secret (not shown): ");
     let secret = secret.map_err(|error| cannot(format!("the client secret cannot be read from the terminal: {error}")))?;
     if secret.is_empty() { Err(cannot("there is no client secret".to_owned())) } else { Ok(secret) }
@@ -140,7 +145,29 @@ fn warn_of_variables(profile: &str) {
     let account = settings().filter(|setting| matches!(setting.name(), "client_id" | "client_secret" | "client_secret_file"));
     let set: Vec<_> =
         account.flat_map(|setting| setting.variables()).filter(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty())).collect();
+    let (verbs, it) = if set.len() == 1 { ("is set and wins", "it") } else { ("are set and win", "them") };
     if !set.is_empty() {
-        output::hint(&format!("{} still wins over profile {}: unset it to use the profile", set.join(", "), printable(profile, 64)));
+        let set = enumerated(&set);
+        output::hint(&format!("{set} {verbs} over profile {}: unset {it} to use the profile", printable(profile, 64)));
+    }
+}
+
+/// "A", "A and B", "A, B and C".
+fn enumerated(names: &[&str]) -> String {
+    match names {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        names => names.join(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::enumerated;
+
+    #[test]
+    fn names_are_listed_as_a_sentence_does_it() {
+        assert_eq!(enumerated(&["A"]), "A");
+        assert_eq!(enumerated(&["A", "B"]), "A and B");
+        assert_eq!(enumerated(&["A", "B", "C"]), "A, B and C");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::standard_output;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 /// Writes `answer` and a line end, and sees that it arrived.
 pub(crate) fn line(answer: &str) -> Result<(), Failure> {
@@ -12,6 +12,12 @@ pub(crate) fn line(answer: &str) -> Result<(), Failure> {
 /// Writes `answer` as it is, and sees that it arrived.
 pub(crate) fn bytes(answer: &[u8]) -> Result<(), Failure> {
     parts(&[answer])
+}
+
+/// As [`bytes`], for an answer that may end in the middle of a line. On a terminal, and only there, its last line is ended: what comes next begins its own.
+pub(crate) fn document(answer: &[u8]) -> Result<(), Failure> {
+    let is_open = !answer.is_empty() && !answer.ends_with(b"\n");
+    parts(&[answer, if is_open && io::stdout().is_terminal() { b"\n" } else { b"" }])
 }
 
 fn parts(parts: &[&[u8]]) -> Result<(), Failure> {

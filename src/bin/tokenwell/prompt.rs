@@ -3,6 +3,11 @@
 use std::io;
 use zeroize::Zeroizing;
 
+/// Whether there is a terminal to ask on.
+pub(crate) fn can_ask() -> bool {
+    cfg!(not(unix)) || std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// Asks for one line on the terminal.
 #[cfg(unix)]
 pub(crate) fn hidden(question: &str) -> io::Result<Zeroizing<String>> {

@@ -123,7 +123,11 @@ impl Settings {
         set_path(&mut builder, "cache_dir", self.cache_dir.as_ref())?;
         set_path(&mut builder, "client_secret_file", self.client_secret_file.as_ref())?;
         if self.client_secret_stdin {
-            builder.set("client_secret", line_from_standard_input("the client secret")?.as_bytes())?;
+            let secret = line_from_standard_input(
+                "the client secret",
+                "Pipe it in: tokenwell token --client-id ID --client-secret-stdin < secret.txt",
+            )?;
+            builder.set("client_secret", secret.as_bytes())?;
         }
         Ok(builder.build()?)
     }
@@ -154,13 +158,9 @@ pub(crate) fn is_variable_of(variable: &str, is_meant: impl Fn(&str) -> bool) ->
 }
 
 /// What standard input holds, without the line end: `what` is a secret.
-pub(crate) fn line_from_standard_input(what: &str) -> Result<Zeroizing<String>, Failure> {
-    let failed = |problem: String| {
-        Failure::from(Error::NotConfigured {
-            problem: format!("{what} cannot be read from standard input: {problem}"),
-            hint: "Pipe it in, for example: tokenwell token --client-id ID --client-secret-stdin < secret.txt".to_owned(),
-        })
-    };
+pub(crate) fn line_from_standard_input(what: &str, hint: &str) -> Result<Zeroizing<String>, Failure> {
+    let not_there = |problem: String| Failure::from(Error::NotConfigured { problem, hint: hint.to_owned() });
+    let failed = |problem: String| not_there(format!("{what} cannot be read from standard input: {problem}"));
     // As large as it can become at once: a string that grows by itself leaves its old, unwiped allocation behind.
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST).unwrap_or(usize::MAX)));
     let length = std::io::stdin().take(LONGEST).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
@@ -171,7 +171,7 @@ pub(crate) fn line_from_standard_input(what: &str) -> Result<Zeroizing<String>, 
         text.pop();
     }
     if text.is_empty() {
-        return Err(failed("it is empty".to_owned()));
+        return Err(not_there(format!("standard input is empty, and {what} was to be read from it")));
     }
     Ok(text)
 }

@@ -21,6 +21,9 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 /// For how long another change of the same file is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
+const NOTHING_KEPT: &str = "No profile is kept there, so there is none to take away. An account in variables, such as MONGODB_ATLAS_CLIENT_ID, is used \
+                            until they are unset; `tokenwell login` makes a profile.";
+
 /// The account of a profile: what `tokenwell login` asks for. Everything but the id may be left out.
 ///
 /// ```no_run
@@ -160,7 +163,7 @@ impl ConfigFile {
         let found = if self.path.exists() { format!("the file has {}", listed(&names)) } else { "no such file".to_owned() };
         Err(Error::NotConfigured {
             problem: format!("there is no profile {name} in {}: {found}", shown(&self.path)),
-            hint: "Name a profile that is there.".to_owned(),
+            hint: if names.is_empty() { NOTHING_KEPT } else { "Name a profile that is there." }.to_owned(),
         })
     }
 }
