@@ -88,8 +88,10 @@ impl Home {
     }
 }
 
+/// Writes a private file into a private folder, whatever the umask.
 fn write(path: &Path, content: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
+    set_mode(path.parent().unwrap(), 0o700);
     fs::write(path, content).unwrap();
     set_mode(path, 0o600);
 }
@@ -1241,6 +1243,9 @@ mod writing {
             let folder = home.our_file().parent().unwrap().to_owned();
             let at = folder.join(link);
             fs::create_dir_all(at.parent().unwrap()).unwrap();
+            for folder in [&folder, at.parent().unwrap()].into_iter().filter(|folder| folder.exists()) {
+                set_mode(folder, 0o700);
+            }
             let leads_to_a_folder = matches!(link, "secrets" | "");
             symlink(if leads_to_a_folder { elsewhere.path() } else { &target }, folder.join(link).components().as_path()).unwrap();
 
