@@ -114,7 +114,7 @@ fn life(token: &tokenwell::Token) -> String {
 }
 
 fn refusal(error: &Error) -> String {
-    printable(&error.to_string(), 500)
+    printable(&error.to_string(), 2000)
 }
 
 fn left(end: SystemTime) -> Duration {

@@ -70,7 +70,8 @@ fn files(report: &mut Report, session: &Session) {
     if !exposed.is_empty() {
         let found: Vec<_> = exposed.iter().map(|file| format!("{} {}", file.path(), file.problem())).collect();
         let commands: Vec<_> = exposed.iter().map(ExposedFile::closing_command).collect();
-        return report.warn("files", found.join("; "), format!("Close it to others: {}", commands.join(" && ")));
+        let them = if exposed.len() == 1 { "it" } else { "them" };
+        return report.warn("files", found.join("; "), format!("Close {them} to others: {}", commands.join(" && ")));
     }
     match store_of(config).and_then(|store| store.records()) {
         Err(error) if config.cache() => report.warn(

@@ -3,6 +3,9 @@
 use crate::failure::{Failure, NO_CREDENTIAL};
 use tokenwell::error::{Error, printable};
 
+/// As much of a text as is shown: paths are long, and the end of a message matters.
+const LONGEST: usize = 2000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Ok,
@@ -64,7 +67,7 @@ impl Report {
         }
         self.fail(name, error.status().exit_code(), NO_CREDENTIAL, error.hint());
         if let Some(check) = self.checks.last_mut() {
-            check.looked_at = error.looked_at().iter().map(|place| printable(place, 1000)).collect();
+            check.looked_at = error.looked_at().iter().map(|place| printable(place, LONGEST)).collect();
         }
     }
 
@@ -105,8 +108,8 @@ impl Report {
     }
 
     fn add(&mut self, name: &'static str, level: Level, found: impl Into<String>, advice: Option<String>) {
-        let advice = advice.filter(|advice| !advice.is_empty()).map(|advice| printable(&advice, 1000));
-        self.checks.push(Check { name, level, found: printable(&found.into(), 1000), looked_at: Vec::new(), advice });
+        let advice = advice.filter(|advice| !advice.is_empty()).map(|advice| printable(&advice, LONGEST));
+        self.checks.push(Check { name, level, found: printable(&found.into(), LONGEST), looked_at: Vec::new(), advice });
     }
 }
 
