@@ -199,8 +199,6 @@ def commands(suite, emulator, url, tls, proxy):
     tokenwell("revoke", "revoke")
     tokenwell("cache clear", "cache", "clear")
     tokenwell("login", "login", "--profile", "canary", "--client-id", emulator.client_id, "--base-url", url, "--client-secret-stdin", stdin=emulator.secret)
-    [secret_file] = pathlib.Path(suite.path("config", "tokenwell", "secrets")).iterdir()
-    suite.own_files.add(str(secret_file))
     no_account = {"MONGODB_ATLAS_CLIENT_ID": "", "MONGODB_ATLAS_CLIENT_SECRET": "", "MONGODB_ATLAS_BASE_URL": ""}
     tokenwell("token of a profile", "token", "--profile", "canary", answer=True, **no_account)
     tokenwell("status of a profile", "status", "--profile", "canary", **no_account)

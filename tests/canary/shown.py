@@ -11,6 +11,7 @@ ALLOWED = [
     (r"^standard output of tokenwell status", rb"client id +ID\n|\"client_id\":\"ID\"", "`status` tells whose token it is"),
     (r"^standard output of tokenwell doctor", rb"configuration +ID at |\"found\":\"ID at ", "`doctor` tells which configuration it tries"),
     (r"^(standard (output|error) of (tokenwell|shim|sink)|messages in )", rb"ID%3A\[redacted\]", "a server that turns a client down is quoted, without the secret that it repeats"),
+    (r"^(standard (output|error) of |messages in |the terminal of )", rb"rejected the client ID \(", "a rejection tells whose secret is to be corrected"),
     (r"^standard error of emulator$", rb"/serviceAccounts/ID/", "the emulator tells which path was asked for"),
     (COMMAND_LINE, rb"\0--client-id\0ID\0", "the flag for it"),
     (COMMAND_LINE, rb"/serviceAccounts/ID/", "a path that the caller of `api` has typed"),
