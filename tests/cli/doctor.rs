@@ -1,6 +1,6 @@
 //! `doctor`: one line per link, and the exit code of the first that is broken.
 
-use crate::support::{Scene, json, stdout, text};
+use crate::support::{Scene, TOKENWELL, json, stdout, text};
 use serde_json::{Value, json as value};
 use tokenwell::emulator::{Certificate, EmulatorOptions};
 
@@ -22,7 +22,7 @@ fn when_all_is_well_every_link_is_ok() {
 
     assert_eq!(
         levels(&report),
-        ["configuration:ok", "files:ok", "name:ok", "connect:ok", "TLS:ok", "clock:ok", "token:ok", "Admin API:ok"]
+        ["configuration:ok", "files:ok", "cache:ok", "name:ok", "connect:ok", "TLS:ok", "clock:ok", "token:ok", "Admin API:ok"]
     );
     assert_eq!(report["exit_code"], 0);
 }
@@ -33,7 +33,7 @@ fn the_text_has_one_line_for_each_link() {
 
     let answer = stdout(&scene.tokenwell(["doctor"]).assert().success());
 
-    assert_eq!(answer.lines().count(), 8, "{answer}");
+    assert_eq!(answer.lines().count(), 9, "{answer}");
     assert!(answer.lines().all(|line| line.starts_with("ok    ")), "{answer}");
     assert!(!answer.contains('\u{1b}'), "{answer}");
 }
@@ -44,7 +44,7 @@ fn without_a_configuration_nothing_is_tried() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env_remove("MONGODB_ATLAS_CLIENT_SECRET").assert().code(3).stderr(""));
 
-    assert_eq!(levels(&report)[..2], ["configuration:fail", "files:skip"]);
+    assert_eq!(levels(&report)[..3], ["configuration:fail", "files:skip", "cache:skip"]);
     assert!(advice(&report, "configuration").contains("MONGODB_ATLAS_CLIENT_SECRET"), "{report}");
     assert_eq!(scene.emulator.counters().connections, 0);
 }
@@ -55,7 +55,7 @@ fn a_server_that_does_not_listen_is_found_before_tls_is_tried() {
 
     let report = json(&scene.tokenwell(["doctor", "--json", "--base-url", "http://127.0.0.1:1"]).assert().code(5));
 
-    assert_eq!(levels(&report)[2..], ["name:ok", "connect:fail", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
+    assert_eq!(levels(&report)[3..], ["name:ok", "connect:fail", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
     let advice = advice(&report, "connect");
     assert!(advice.contains("`tokenwell emulator`") && advice.contains("from option --base-url"), "{report}");
 }
@@ -69,7 +69,7 @@ fn a_name_without_an_address_is_found_and_the_proxys_is_the_first_one_needed() {
 
     let report = json(&command.env("HTTPS_PROXY", proxy).assert().code(5));
 
-    assert_eq!(levels(&report)[2..], ["name:fail", "connect:skip", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
+    assert_eq!(levels(&report)[3..], ["name:fail", "connect:skip", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
     let shown = report.to_string();
     assert!(shown.contains("the proxy aaa") && !shown.contains("canary"), "{shown}");
 }
@@ -80,7 +80,7 @@ fn a_certificate_that_is_not_trusted_is_exit_code_7() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(7));
 
-    assert_eq!(levels(&report)[3..6], ["connect:ok", "TLS:fail", "clock:skip"]);
+    assert_eq!(levels(&report)[4..7], ["connect:ok", "TLS:fail", "clock:skip"]);
     assert!(advice(&report, "TLS").contains("TOKENWELL_CA_FILE"), "{report}");
 }
 
@@ -104,7 +104,7 @@ fn clocks_that_differ_are_a_warning() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).assert().success());
 
-    assert_eq!(levels(&report)[5], "clock:warn");
+    assert_eq!(levels(&report)[6], "clock:warn");
     assert!(advice(&report, "clock").contains("NTP"), "{report}");
 }
 
@@ -114,7 +114,7 @@ fn a_rejected_secret_is_found_at_the_token() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env("MONGODB_ATLAS_CLIENT_SECRET", "canary-wrong").assert().code(4));
 
-    assert_eq!(levels(&report)[6..], ["token:fail", "Admin API:skip"]);
+    assert_eq!(levels(&report)[7..], ["token:fail", "Admin API:skip"]);
     assert!(!report.to_string().contains("canary"), "{report}");
 }
 
@@ -126,7 +126,7 @@ fn a_refused_call_with_a_good_token_points_at_the_access_list_and_the_roles() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(4));
 
-    assert_eq!(levels(&report)[6..], ["token:ok", "Admin API:fail"]);
+    assert_eq!(levels(&report)[7..], ["token:ok", "Admin API:fail"]);
     let advice = advice(&report, "Admin API");
     assert!(advice.contains("IP access list") && advice.contains("roles"), "{advice}");
     assert!(report.to_string().contains("192.0.2.1 is not allowed"), "{report}");
@@ -150,7 +150,7 @@ fn another_server_than_atlas_is_not_asked_for_an_admin_api() {
 
     let report = json(&command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success());
 
-    assert_eq!(levels(&report)[6..], ["token:ok", "Admin API:skip"]);
+    assert_eq!(levels(&report)[7..], ["token:ok", "Admin API:skip"]);
 }
 
 #[cfg(unix)]
@@ -258,6 +258,47 @@ fn a_cache_that_is_refused_is_a_warning_with_the_reason() {
 
     let report = json(&scene.tokenwell(["doctor", "--json", "--cache-dir", text(&directory)]).assert().success());
 
-    assert_eq!(levels(&report)[1], "files:warn");
+    assert_eq!(levels(&report)[2], "cache:warn");
     assert!(report.to_string().contains("mode 0777"), "{report}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_cache_that_cannot_be_written_is_a_warning_with_the_reason() {
+    let scene = Scene::new();
+    for (fault, reason) in [("EROFS", "Read-only file system"), ("ENOSPC", "No space left on device")] {
+        let mut traced = scene.plain("strace");
+        traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject=rename,renameat,renameat2:error={fault}")]);
+        traced.args([TOKENWELL, "doctor", "--json"]);
+
+        let report = json(&assert_cmd::Command::from_std(traced).assert().success());
+
+        assert_eq!(levels(&report)[2], "cache:warn");
+        assert!(report.to_string().contains(reason), "{report}");
+    }
+}
+
+#[test]
+fn a_lock_that_another_process_keeps_is_a_warning_with_its_file() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+    let files = std::fs::read_dir(scene.path("cache/tokenwell")).unwrap().map(|entry| entry.unwrap().path());
+    let path = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "lock")).unwrap();
+    let lock = std::fs::File::open(&path).unwrap();
+    lock.lock().unwrap();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().success());
+
+    assert_eq!(levels(&report)[2], "cache:warn");
+    assert!(advice(&report, "cache").contains(&format!("fuser -v {}", text(&path))), "{report}");
+}
+
+#[test]
+fn a_cache_that_is_turned_off_is_told_and_leaves_nothing_behind() {
+    let scene = Scene::new();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).env("TOKENWELL_CACHE", "off").assert().success());
+
+    assert_eq!(levels(&report)[2], "cache:skip");
+    assert!(!scene.path("cache/tokenwell").exists());
 }

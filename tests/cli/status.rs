@@ -129,3 +129,18 @@ fn it_tells_where_each_part_comes_from() {
     assert_eq!(answer["sources"]["client_id"], "environment variable MONGODB_ATLAS_CLIENT_ID");
     assert_eq!(answer["sources"]["auth_method"], "option --auth-method");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_cannot_be_read_is_told_beside_its_place() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+    std::fs::set_permissions(scene.path("cache/tokenwell"), std::fs::Permissions::from_mode(0o777)).unwrap();
+
+    let text = stdout(&scene.tokenwell(["status"]).assert().success());
+    let report = json(&scene.tokenwell(["status", "--json"]).assert().success());
+
+    assert!(text.contains("cannot be read") && text.contains("mode 0777"), "{text}");
+    assert!(report["cache_problem"].as_str().unwrap().contains("mode 0777"), "{report}");
+}

@@ -68,6 +68,7 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         "proxy": way.proxy(),
         "sources": config.provenance().iter().map(|from| (from.setting(), from.source())).collect::<BTreeMap<_, _>>(),
         "cache": at_hand.store,
+        "cache_problem": at_hand.store_problem,
         "unknown_variables": unknown_variables().iter().map(|unknown| (unknown.name().to_owned(), unknown.nearest())).collect::<BTreeMap<_, _>>(),
         "token": token,
         "cooldown": cooldown,
@@ -101,7 +102,7 @@ fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
     rows.extend([
         ("authorities", way.authorities().unwrap_or("none needed: http on loopback".to_owned())),
         ("proxy", way.proxy().unwrap_or("none".to_owned())),
-        ("token cache", at_hand.store.clone()),
+        ("token cache", cache(at_hand)),
         ("token", at_hand.token.as_ref().map_or("none in the cache".to_owned(), life)),
         ("cooldown", at_hand.cooldown.as_ref().map_or("none".to_owned(), refusal)),
     ]);
@@ -123,4 +124,9 @@ fn left(end: SystemTime) -> Duration {
 
 fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs())
+}
+
+fn cache(at_hand: &AtHand) -> String {
+    let problem = at_hand.store_problem.as_ref().map(|problem| format!(" (cannot be read: {problem})")).unwrap_or_default();
+    format!("{}{problem}", at_hand.store)
 }

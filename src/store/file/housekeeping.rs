@@ -1,9 +1,12 @@
-//! What lies in the directory, and how it is cleared: for people, not for the cache.
+//! What lies in the directory, whether it works, and how it is cleared: for people, not for the cache.
 
 use super::super::StoreError;
-use super::FileStore;
-use super::place::Place;
-use std::time::SystemTime;
+use super::place::{Place, shown};
+use super::{FileStore, lock};
+use std::time::{Duration, Instant, SystemTime};
+
+/// As long as a record with a token of Atlas, about.
+const TRIAL: [u8; 2048] = [0; 2048];
 
 /// One record of the store, as far as anybody can tell who does not have its secret.
 #[derive(Clone, Debug)]
@@ -51,9 +54,45 @@ impl FileStore {
     }
 }
 
+impl FileStore {
+    /// Writes a file as a save would, and removes it. Makes the directory if there is none, as the first save does.
+    ///
+    /// # Errors
+    /// Whatever a save would fail of: the directory is refused, the disk is full or may not be written.
+    pub fn try_out(&self) -> Result<(), StoreError> {
+        let place = Place::open_or_create(&self.directory, self.allow_unsafe)?;
+        // One of the store's own names: should it be left behind, nobody takes it for a token, and it goes with the others.
+        let name = format!("{:032x}.token", fastrand::u128(..));
+        place.replace(&name, &TRIAL)?;
+        place.remove(&name)?;
+        Ok(())
+    }
+
+    /// The lock files that other processes still hold after `patience`: those of processes that are getting a token, or were stopped while they did.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or is not ours or not private; a lock file is refused.
+    pub fn locks_held_for(&self, patience: Duration) -> Result<Vec<String>, StoreError> {
+        let Some(place) = Place::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
+        let begun = Instant::now();
+        let mut held = Vec::new();
+        for name in place.names()?.into_iter().filter(|name| is_one_of(name, ".lock")) {
+            let left = patience.saturating_sub(begun.elapsed());
+            if lock::acquire(&self.directory, self.allow_unsafe, &name, left)?.is_none() {
+                held.push(shown(&self.directory.join(name)));
+            }
+        }
+        Ok(held)
+    }
+}
+
 /// Whether `name` is one that the store gives: the directory may be one in which others keep things too.
 fn is_record(name: &str) -> bool {
-    name.strip_suffix(".token").is_some_and(|slot| slot.len() == 32 && slot.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+    is_one_of(name, ".token")
+}
+
+fn is_one_of(name: &str, suffix: &str) -> bool {
+    name.strip_suffix(suffix).is_some_and(|slot| slot.len() == 32 && slot.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 #[cfg(test)]

@@ -13,9 +13,13 @@ use tokenwell::admin::{AdminApi, Call};
 use tokenwell::config::{ExposedFile, unknown_variables};
 use tokenwell::error::printable;
 use tokenwell::grant::{Knock, Way};
+use tokenwell::store::Store as _;
 use tokenwell::{Status, TokenOptions};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a lock of the cache may be held until it is worth a word: far longer than a token request takes.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Clocks that differ by more spoil certificates, and what people read in logs. Tokens do not mind: their life is counted from the request.
 const SKEW: Duration = Duration::from_secs(60);
@@ -24,12 +28,13 @@ pub(super) fn walk(settings: &Settings, mint: bool) -> Report {
     let mut report = Report::default();
     variables(&mut report);
     let Some(session) = configuration(&mut report, settings) else {
-        for name in ["files", "name", "connect", "TLS", "clock", "token", "Admin API"] {
+        for name in ["files", "cache", "name", "connect", "TLS", "clock", "token", "Admin API"] {
             report.skip(name, "not tried");
         }
         return report;
     };
     files(&mut report, &session);
+    cache(&mut report, &session);
     let reached = way(&mut report, &session);
     if reached && token(&mut report, &session, mint) {
         admin_api(&mut report, &session);
@@ -73,13 +78,33 @@ fn files(report: &mut Report, session: &Session) {
         let them = if exposed.len() == 1 { "it" } else { "them" };
         return report.warn("files", found.join("; "), format!("Close {them} to others: {}", commands.join(" && ")));
     }
-    match store_of(config).and_then(|store| store.records()) {
-        Err(error) if config.cache() => report.warn(
-            "files",
-            format!("the token cache is not used: {error}"),
-            "Without it each process asks for a token of its own, and Atlas allows 100 an hour.",
+    report.ok("files", "none is open to other users");
+}
+
+/// Whether processes share tokens here. None of it costs anybody a token, so it is never more than a warning.
+fn cache(report: &mut Report, session: &Session) {
+    const WITHOUT_IT: &str = "Without it each process asks for a token of its own, and Atlas allows 100 an hour.";
+    if !session.config.cache() {
+        return report.skip("cache", format!("turned off. {WITHOUT_IT}"));
+    }
+    let found = store_of(&session.config).map_err(|error| error.to_string()).and_then(|store| {
+        let place = store.location();
+        let tried = move || store.try_out().and_then(|()| store.locks_held_for(LOCK_PATIENCE));
+        let locks = in_time("cache", tried).map_err(|late| format!("{place}: {late}"))?.map_err(|error| error.to_string())?;
+        Ok((locks, place))
+    });
+    match found {
+        Err(problem) => report.warn("cache", format!("the token cache is not used: {problem}"), WITHOUT_IT),
+        Ok((locks, place)) if locks.is_empty() => report.ok("cache", format!("{place} can be written, and nobody holds a lock in it")),
+        Ok((locks, _)) => report.warn(
+            "cache",
+            format!("another process has held {} for {} s or longer", locks.join(", "), LOCK_PATIENCE.as_secs()),
+            format!(
+                "It is getting a token from a slow server, or it was stopped while it did, and others wait for it. See which it is (fuser -v {}), and let it \
+                 go on or end it.",
+                locks.join(" ")
+            ),
         ),
-        _ => report.ok("files", "none is open to other users"),
     }
 }
 
@@ -147,22 +172,26 @@ fn first_hop(way: &Way) -> (String, u16, String) {
     (host, port, whose.to_owned())
 }
 
-/// The system's resolver knows no deadline: it gets a thread, which is left behind when it takes too long.
 fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-    let (answer, answered) = mpsc::channel();
     let name = host.to_owned();
+    let found = in_time("look-up", move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>))?;
+    match found {
+        Ok(addresses) if addresses.is_empty() => Err("the answer is empty".to_owned()),
+        found => found.map_err(|error| error.to_string()),
+    }
+}
+
+/// What knows no deadline, such as the system's resolver and its files, gets a thread, which is left behind when it takes too long.
+fn in_time<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (answer, answered) = mpsc::channel();
     std::thread::Builder::new()
-        .name("look-up".to_owned())
+        .name(name.to_owned())
         .spawn(move || {
             // Nobody waits any longer where this fails.
-            let _ = answer.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+            let _ = answer.send(work());
         })
         .map_err(|error| error.to_string())?;
-    match answered.recv_timeout(PATIENCE) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err("the answer is empty".to_owned()),
-        Ok(found) => found.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-    }
+    answered.recv_timeout(PATIENCE).map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))
 }
 
 fn connect(report: &mut Report, way: &Way, addresses: &[SocketAddr], whose: &str) -> bool {
