@@ -75,11 +75,11 @@ impl ManualClock {
         Self { wall_ms: AtomicU64::new(wall_ms), monotonic_ms: AtomicU64::new(1_000_000) }
     }
 
-    /// Lets `duration` pass on both clocks.
+    /// Lets `duration` pass on both clocks, which stop at the last moment that they can show.
     pub fn advance(&self, duration: Duration) {
         let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.wall_ms.fetch_add(ms, Ordering::SeqCst);
-        self.monotonic_ms.fetch_add(ms, Ordering::SeqCst);
+        move_on(&self.wall_ms, ms);
+        move_on(&self.monotonic_ms, ms);
     }
 
     /// Sets the wall clock alone, as an administrator or NTP would; no time passes on the monotonic clock.
@@ -95,5 +95,31 @@ impl Clock for ManualClock {
 
     fn sleep(&self, duration: Duration) {
         self.advance(duration);
+    }
+}
+
+/// Adding alone would wrap: a clock that is moved far enough would go back.
+fn move_on(reading: &AtomicU64, ms: u64) {
+    // The new reading is there always, so this cannot fail.
+    let _ = reading.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_add(ms)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i33_a_manual_clock_never_goes_back_however_far_it_is_moved() {
+        let clock = ManualClock::new(1_800_000_000_000);
+
+        for step in [Duration::from_millis(7), Duration::from_millis(u64::MAX), Duration::from_secs(1), Duration::MAX] {
+            let before = clock.now();
+            clock.advance(step);
+
+            let after = clock.now();
+            assert_eq!(after, before.after(step), "{step:?}");
+            assert!(after.wall_ms >= before.wall_ms && after.monotonic_ms >= before.monotonic_ms, "{step:?}: {before:?} {after:?}");
+        }
+        assert_eq!(clock.now(), Moment { wall_ms: u64::MAX, monotonic_ms: u64::MAX });
     }
 }
