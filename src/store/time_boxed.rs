@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
     use std::sync::{Condvar, Mutex};
+    use std::time::Instant;
 
     /// A store that does not answer until it is let go.
     #[derive(Debug, Default)]
@@ -128,6 +129,7 @@ mod tests {
         }
 
         fn save(&self, _key: &SlotKey, _record: &Record) -> Result<(), StoreError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
             Ok(())
         }
 
@@ -136,10 +138,13 @@ mod tests {
         }
     }
 
+    /// Far more than anything here takes on a busy machine.
+    const LONG_ENOUGH: Duration = Duration::from_secs(60);
+
     #[test]
     fn a_store_that_hangs_fails_in_time_and_is_left_alone_until_it_answers() {
         let hanging = Arc::new(Hanging::default());
-        let store = TimeBoxed {
+        let mut store = TimeBoxed {
             inner: Arc::clone(&hanging) as Arc<_>,
             limit: Duration::from_millis(20),
             hanging: Arc::default(),
@@ -148,14 +153,19 @@ mod tests {
         let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
 
         assert!(store.load(&key).is_err());
+        // What hangs for good is given up soon; what must succeed below has as long as a busy machine takes to start a thread.
+        store.limit = LONG_ENOUGH;
         assert!(store.save(&key, &Record::default()).is_err(), "it is left alone while it hangs");
-        assert_eq!(hanging.calls.load(Ordering::SeqCst), 1);
 
         *hanging.let_go.0.lock().unwrap() = true;
         hanging.let_go.1.notify_all();
+        let begun = Instant::now();
         while store.hanging.load(Ordering::SeqCst) > 0 {
+            assert!(begun.elapsed() < LONG_ENOUGH, "it was let go, and still counts as hanging");
             std::thread::yield_now();
         }
+        assert_eq!(hanging.calls.load(Ordering::SeqCst), 1, "the load alone has reached it");
         assert!(store.save(&key, &Record::default()).is_ok());
+        assert_eq!(hanging.calls.load(Ordering::SeqCst), 2, "the save has reached it");
     }
 }
