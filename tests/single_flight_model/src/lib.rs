@@ -9,7 +9,7 @@ mod sync {
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 }
 
-use flight::{Entry, SingleFlight};
+use flight::{Entry, Flight, SingleFlight};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
@@ -19,11 +19,26 @@ struct Cache {
     flights: SingleFlight<u32>,
     published: AtomicU32,
     flown: AtomicU32,
+    manners: Manners,
 }
+
+/// How a cache uses its flights.
+#[derive(Clone, Copy)]
+struct Manners {
+    enter: fn(&Cache) -> Entry<u32, u32>,
+    fly: fn(&Cache, &Arc<Flight<u32>>),
+}
+
+/// Those of `Slot`.
+const GOOD: Manners = Manners { enter: Cache::enter_looking_under_the_lock, fly: Cache::fly_publishing_first };
 
 impl Cache {
     fn new() -> Arc<Self> {
-        Arc::new(Self { flights: SingleFlight::new(), published: AtomicU32::new(0), flown: AtomicU32::new(0) })
+        Self::with(GOOD)
+    }
+
+    fn with(manners: Manners) -> Arc<Self> {
+        Arc::new(Self { flights: SingleFlight::new(), published: AtomicU32::new(0), flown: AtomicU32::new(0), manners })
     }
 
     /// As `Slot::get` does: enter, fly if nobody does, wait.
@@ -39,22 +54,47 @@ impl Cache {
     }
 
     fn enter(&self) -> Entry<u32, u32> {
-        self.flights.enter(|| match self.published.load(Ordering::Acquire) {
-            0 => None,
-            value => Some(value),
-        })
+        (self.manners.enter)(self)
     }
 
-    fn fly(&self, flight: &Arc<flight::Flight<u32>>) {
+    fn fly(&self, flight: &Arc<Flight<u32>>) {
+        (self.manners.fly)(self, flight);
+    }
+
+    fn enter_looking_under_the_lock(&self) -> Entry<u32, u32> {
+        self.flights.enter(|| self.seen())
+    }
+
+    /// Broken: a flight may land between the look and the lock.
+    fn enter_looking_before_the_lock(&self) -> Entry<u32, u32> {
+        let seen = self.seen();
+        self.flights.enter(|| seen)
+    }
+
+    fn seen(&self) -> Option<u32> {
+        match self.published.load(Ordering::Acquire) {
+            0 => None,
+            value => Some(value),
+        }
+    }
+
+    fn fly_publishing_first(&self, flight: &Arc<Flight<u32>>) {
         let value = self.flown.fetch_add(1, Ordering::AcqRel) + 1;
         self.published.store(value, Ordering::Release);
         self.flights.land(flight, value);
+    }
+
+    /// Broken: a caller may come when the flight is gone and what it brought is not there yet.
+    fn fly_landing_first(&self, flight: &Arc<Flight<u32>>) {
+        let value = self.flown.fetch_add(1, Ordering::AcqRel) + 1;
+        self.flights.land(flight, value);
+        self.published.store(value, Ordering::Release);
     }
 }
 
 #[test]
 fn two_callers_fly_once_and_both_get_the_result() {
-    loom::model(|| callers_fly_once(2));
+    loom::model(|| callers_fly_once(2, GOOD));
 }
 
 /// Every interleaving of three callers takes minutes; those in which threads are preempted at most three times take seconds, and
@@ -63,11 +103,24 @@ fn two_callers_fly_once_and_both_get_the_result() {
 fn three_callers_fly_once_and_all_get_the_result() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
-    model.check(|| callers_fly_once(3));
+    model.check(|| callers_fly_once(3, GOOD));
 }
 
-fn callers_fly_once(callers: usize) {
-    let cache = Cache::new();
+/// The model can fail: it finds what goes wrong for one moment between two lines.
+#[test]
+#[should_panic(expected = "more than one flight")]
+fn a_planted_race_between_look_and_lock_is_found() {
+    loom::model(|| callers_fly_once(2, Manners { enter: Cache::enter_looking_before_the_lock, ..GOOD }));
+}
+
+#[test]
+#[should_panic(expected = "more than one flight")]
+fn a_planted_race_between_landing_and_publishing_is_found() {
+    loom::model(|| callers_fly_once(2, Manners { fly: Cache::fly_landing_first, ..GOOD }));
+}
+
+fn callers_fly_once(callers: usize, manners: Manners) {
+    let cache = Cache::with(manners);
     let others: Vec<_> = (1..callers)
         .map(|_| {
             let cache = Arc::clone(&cache);
@@ -75,11 +128,12 @@ fn callers_fly_once(callers: usize) {
         })
         .collect();
 
-    assert_eq!(cache.get(), 1);
-    for other in others {
-        assert_eq!(other.join().unwrap(), 1);
-    }
-    assert_eq!(cache.flown.load(Ordering::Acquire), 1);
+    let mine = cache.get();
+    let theirs = others.into_iter().map(|other| other.join().unwrap());
+    let got: Vec<_> = theirs.chain([mine]).collect();
+
+    assert_eq!(cache.flown.load(Ordering::Acquire), 1, "more than one flight");
+    assert_eq!(got, vec![1; callers]);
 }
 
 #[test]
