@@ -204,6 +204,8 @@ fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cache::Lifetime;
+    use crate::clock::Moment;
 
     fn base() -> Endpoint {
         Endpoint::for_tests("https://cloud.mongodb.com/")
@@ -217,7 +219,24 @@ mod tests {
     }
 
     #[test]
-    fn i5_paths_that_name_another_host_are_refused() {
+    fn item_11_the_token_is_in_the_authorization_header_and_nowhere_else() {
+        let sent = Moment { wall_ms: 1_800_000_000_000, monotonic_ms: 0 };
+        let token = Token::new("canary.a-b_c~d+e/f=", None, Lifetime::granted(sent, Duration::from_secs(3600), 0.0), 1);
+        let call = Call::new("POST", "/api/atlas/v2/orgs?pageNum=2").body(br#"{"name":"a"}"#.to_vec());
+
+        let request = call.request(&base(), &token).unwrap();
+
+        let values: Vec<_> = request.headers.get_all(AUTHORIZATION).iter().collect();
+        assert_eq!(values, ["Bearer canary.a-b_c~d+e/f="]);
+        assert!(values[0].is_sensitive());
+        let others = request.headers.iter().filter(|(name, _)| *name != AUTHORIZATION);
+        for text in others.map(|(_, value)| value.as_bytes()).chain([request.url.as_str().as_bytes(), &request.body]) {
+            assert!(!String::from_utf8_lossy(text).contains("canary"), "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn i5_item_25_paths_that_name_another_host_are_refused() {
         for path in [
             "//evil.example/api",
             "///evil.example",

@@ -439,6 +439,23 @@ mod tests {
     }
 
     #[test]
+    fn item_9_no_credential_goes_in_clear_to_another_host() {
+        let clear = |row: &&(&str, Outcome)| row.0.to_ascii_lowercase().starts_with("http://");
+        let accepted: Vec<&str> = HOSTS.iter().filter(clear).filter(|row| matches!(row.1, Origin(_))).map(|row| row.0).collect();
+
+        assert!(HOSTS.iter().filter(clear).filter(|row| row.1 == Refused).count() >= 10, "hosts in clear are among them");
+        for raw in &accepted {
+            let host = raw.to_ascii_lowercase();
+            assert!(["http://127.", "http://[::1]", "http://localhost"].iter().any(|loopback| host.starts_with(loopback)), "{raw}");
+        }
+        check(
+            &[("http://cloud.mongodb.com", Refused), ("http://10.0.0.1", Refused), ("http://localhost", Origin("http://localhost"))],
+            Endpoint::base,
+        );
+        check(&[("http://login.example.com/token", Refused), ("http://[::1]/token", Origin("http://[::1]"))], Endpoint::full);
+    }
+
+    #[test]
     fn i6_a_base_url_is_an_origin_and_nothing_more() {
         check(
             &[
@@ -467,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_in_the_query_is_refused_and_not_shown() {
+    fn item_5_a_credential_in_the_query_is_refused_and_not_shown() {
         let error = Endpoint::full("token_url", "https://login.example.com/token?client%5Fsecret=canary").unwrap_err();
 
         assert_eq!(error.status(), Status::Refused);

@@ -610,6 +610,17 @@ mod tests {
     }
 
     #[test]
+    fn item_7_a_scope_holds_the_characters_of_the_standard_and_no_others() {
+        for character in (0..=0xFF_u8).map(char::from) {
+            let allowed = matches!(character, '\u{21}' | '\u{23}'..='\u{5B}' | '\u{5D}'..='\u{7E}');
+
+            assert_eq!(scope("scope", &format!("re{character}ad")).is_ok(), allowed || character == ' ', "{character:?}");
+            assert_eq!(scope("scope", &character.to_string()).is_ok(), allowed, "{character:?} alone");
+        }
+        assert_eq!(checked_text("scope", b"Read read", 4096, "").ok(), Some("Read read"), "case is kept");
+    }
+
+    #[test]
     fn a_bad_character_is_described_by_its_kind_and_place() {
         let visible = |character: char| character.is_ascii_graphic();
 

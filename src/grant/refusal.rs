@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_of_challenges_are_found_whatever_surrounds_them() {
+    fn item_24_the_parameters_of_challenges_are_found_whatever_surrounds_them() {
         let pairs = parameters(r#"Basic realm="x=\"y\", error=no", Bearer error=invalid_token,scope="a b" , =lost, tail="open"#);
 
         let expected = [("realm", r#"x="y", error=no"#), ("error", "invalid_token"), ("scope", "a b"), ("tail", "open")];

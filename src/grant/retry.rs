@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn item_26_a_wait_that_does_not_fit_is_not_begun() {
+    fn i26_a_wait_that_does_not_fit_is_not_begun() {
         let (attempts, slept, outcome) = attempts_and_sleep(Duration::from_secs(10), |_| Some(server(503, Some(Duration::from_secs(20)))));
 
         assert_eq!((attempts, slept), (1, Duration::ZERO));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn item_26_sleep_on_a_clock_of_ones_own_uses_the_budget_up() {
+    fn i26_sleep_on_a_clock_of_ones_own_uses_the_budget_up() {
         let clock = ManualClock::new(0);
         let mut budget = Budget::new(&clock, Duration::from_secs(1_000));
 
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn item_26_sleep_on_the_systems_clock_counts_once() {
+    fn i26_sleep_on_the_systems_clock_counts_once() {
         let total = Duration::from_secs(1_000);
         let started = Instant::now();
         let mut budget = Budget::new(&SystemClock, total);

@@ -87,7 +87,7 @@ fn a_token_is_minted_and_the_socket_is_closed() {
 }
 
 #[test]
-fn item_1_the_request_is_exactly_what_atlas_wants() {
+fn item_1_item_2_the_request_is_exactly_what_atlas_wants() {
     let server = TestServer::replying(vec![token_reply()]);
     let port = server.port();
 
@@ -153,7 +153,32 @@ fn item_6_parameters_that_are_given_are_sent_and_empty_ones_are_not() {
 }
 
 #[test]
-fn i7_no_redirect_is_followed() {
+fn item_20_no_reply_is_kept_however_long_it_says_it_may_be() {
+    let server = TestServer::replying(vec![reply(
+        200,
+        &[
+            ("Content-Type", "application/json"),
+            ("Cache-Control", "public, max-age=86400, immutable"),
+            ("ETag", "\"1\""),
+            ("Last-Modified", "Tue, 14 Nov 2023 00:00:00 GMT"),
+            ("Expires", "Thu, 31 Dec 2099 23:59:59 GMT"),
+        ],
+        &format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#),
+    )]);
+    let grant = grant(&config(&server.url("/token")));
+
+    grant.mint(&credential(), ENOUGH).unwrap();
+    grant.mint(&credential(), ENOUGH).unwrap();
+
+    let requests = server.finish().requests;
+    assert_eq!(requests.len(), 2, "each is sent to the server");
+    for name in ["if-none-match", "if-modified-since", "cache-control"] {
+        assert_eq!(requests.iter().map(|request| header(request, name)).collect::<Vec<_>>(), [None, None], "{name}");
+    }
+}
+
+#[test]
+fn i7_item_10_no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
         let other = TestServer::replying(vec![token_reply()]);
         let port = other.port();
@@ -193,7 +218,7 @@ fn i7_a_redirect_names_the_origin_that_it_points_to() {
 }
 
 #[test]
-fn item_26_a_reply_that_drips_ends_with_the_budget() {
+fn i26_a_reply_that_drips_ends_with_the_budget() {
     let server = TestServer::acting(|_, out| {
         out.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")?;
         slowly_for_ever(out, b" ")
@@ -203,14 +228,14 @@ fn item_26_a_reply_that_drips_ends_with_the_budget() {
 }
 
 #[test]
-fn item_26_endless_interim_replies_end_with_the_budget() {
+fn i26_endless_interim_replies_end_with_the_budget() {
     let server = TestServer::acting(|_, out| slowly_for_ever(out, b"HTTP/1.1 100 Continue\r\n\r\n"));
 
     assert_ends_with_the_budget(&server.url("/"));
 }
 
 #[test]
-fn item_26_a_head_that_never_ends_ends_with_the_budget() {
+fn i26_a_head_that_never_ends_ends_with_the_budget() {
     let server = TestServer::acting(|_, out| {
         out.write_all(b"HTTP/1.1 200 OK\r\n")?;
         slowly_for_ever(out, b"A: b\r\n")
@@ -220,14 +245,14 @@ fn item_26_a_head_that_never_ends_ends_with_the_budget() {
 }
 
 #[test]
-fn item_26_silence_ends_with_the_budget() {
+fn i26_silence_ends_with_the_budget() {
     let server = TestServer::acting(|_, connection| connection.read(&mut [0]).map(|_| ()));
 
     assert_ends_with_the_budget(&server.url("/"));
 }
 
 #[test]
-fn item_26_an_endless_body_is_not_read_to_the_end() {
+fn i26_an_endless_body_is_not_read_to_the_end() {
     let server = TestServer::acting(|_, out| {
         out.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         loop {
@@ -257,7 +282,7 @@ fn the_status_of_a_refusal_stands_though_its_body_breaks_off() {
 }
 
 #[test]
-fn item_26_the_status_of_a_refusal_stands_though_its_body_never_ends() {
+fn i26_the_status_of_a_refusal_stands_though_its_body_never_ends() {
     let server = TestServer::acting(|_, out| {
         out.write_all(b"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 60000\r\n\r\n")?;
         slowly_for_ever(out, b" ")
@@ -270,7 +295,7 @@ fn item_26_the_status_of_a_refusal_stands_though_its_body_never_ends() {
 }
 
 #[test]
-fn item_26_a_head_without_measure_is_not_read() {
+fn i26_a_head_without_measure_is_not_read() {
     let server = TestServer::acting(|_, out| {
         out.write_all(b"HTTP/1.1 200 OK\r\nA: ")?;
         loop {

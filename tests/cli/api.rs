@@ -89,7 +89,7 @@ fn a_refusal_is_printed_and_told_by_the_exit_code() {
 }
 
 #[test]
-fn a_401_is_tried_once_more_with_another_token() {
+fn item_15_a_401_is_tried_once_more_with_another_token() {
     let scene = Scene::new();
     scene.emulator.set_faults(json!([{"path": "/api/atlas/v2/orgs", "times": 1, "status": 401, "body": {"error": 401}}])).unwrap();
 
@@ -100,7 +100,25 @@ fn a_401_is_tried_once_more_with_another_token() {
 }
 
 #[test]
-fn a_401_that_stays_is_exit_code_4_after_two_calls() {
+fn item_24_a_refusal_that_is_no_401_brings_no_other_token() {
+    let scene = Scene::new();
+
+    for (status, error) in [(403, "insufficient_scope"), (400, "invalid_request"), (404, "invalid_token"), (429, "slow_down")] {
+        let challenge = format!("Bearer error=\"{error}\"");
+        let fault =
+            json!({"path": "/api/atlas/v2/orgs", "status": status, "headers": {"WWW-Authenticate": challenge}, "body": {"error": status}});
+        scene.emulator.set_faults(json!([fault])).unwrap();
+        let before = scene.emulator.counters().api_requests;
+
+        scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().failure();
+
+        assert_eq!(scene.emulator.counters().api_requests, before + 1, "{status}: one call");
+    }
+    assert_eq!(scene.emulator.counters().tokens_minted, 1);
+}
+
+#[test]
+fn item_15_item_24_a_401_that_stays_is_exit_code_4_after_two_calls() {
     let scene = Scene::new();
     scene.emulator.set_faults(json!([{"path": "/api/atlas/v2/orgs", "status": 401, "body": {"error": 401}}])).unwrap();
 
