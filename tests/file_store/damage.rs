@@ -9,12 +9,14 @@ use tokenwell::store::{SlotKey, Store};
 /// What is loaded when the file holds `bytes`.
 fn with_bytes(bench: &Bench, bytes: &[u8]) -> Option<String> {
     fs::write(bench.file("token"), bytes).unwrap();
-    bench.token()
+    let found = bench.token();
+    bench.assert_neighbour_undisturbed("after a look at a damaged file");
+    found
 }
 
 #[test]
 fn i12_a_record_that_is_cut_short_or_continued_is_a_miss() {
-    let bench = Bench::with("token");
+    let bench = Bench::with_neighbour("token");
     let whole = fs::read(bench.file("token")).unwrap();
 
     for length in 0..whole.len() {
@@ -28,7 +30,7 @@ fn i12_a_record_that_is_cut_short_or_continued_is_a_miss() {
 
 #[test]
 fn i12_a_record_with_one_bit_changed_is_a_miss() {
-    let bench = Bench::with("token");
+    let bench = Bench::with_neighbour("token");
     let whole = fs::read(bench.file("token")).unwrap();
 
     for bit in 0..whole.len() * 8 {
@@ -42,7 +44,7 @@ fn i12_a_record_with_one_bit_changed_is_a_miss() {
 
 #[test]
 fn i12_a_record_of_another_version_is_a_miss_and_is_replaced() {
-    let bench = Bench::with("token");
+    let bench = Bench::with_neighbour("token");
     let whole = fs::read(bench.file("token")).unwrap();
     let version = "tokenwell".len();
     assert_eq!(whole[version], 1);
@@ -55,11 +57,12 @@ fn i12_a_record_of_another_version_is_a_miss_and_is_replaced() {
 
     bench.save("next");
     assert_eq!(bench.token().as_deref(), Some("next"));
+    bench.assert_neighbour_undisturbed("after the next save");
 }
 
 #[test]
 fn i12_records_in_each_others_place_are_misses() {
-    let bench = Bench::with("mine");
+    let bench = Bench::with_neighbour("mine");
     let mine = bench.file("token");
     let theirs = SlotKey { secret: Secret::from("theirs"), ..slot() };
     bench.store.save(&theirs, &record("theirs")).unwrap();
@@ -71,12 +74,13 @@ fn i12_records_in_each_others_place_are_misses() {
 
     assert_eq!(bench.token(), None);
     assert_eq!(token_in(&bench.store.load(&theirs).unwrap()), None);
+    bench.assert_neighbour_undisturbed("after a swap of two others");
 }
 
 #[test]
 fn i12_a_huge_file_is_a_miss_and_is_not_read() {
     const HUGE: u64 = 1 << 44;
-    let bench = Bench::with("token");
+    let bench = Bench::with_neighbour("token");
     let path = bench.file("token");
     for length in [0, 2 * 1024 * 1024 + 1, 100 * 1024 * 1024, HUGE] {
         fs::remove_file(&path).unwrap();
@@ -87,19 +91,22 @@ fn i12_a_huge_file_is_a_miss_and_is_not_read() {
         }
 
         assert_eq!(bench.token(), None, "{length} bytes");
+        bench.assert_neighbour_undisturbed(&format!("{length} bytes"));
     }
 
     bench.save("next");
     assert_eq!(bench.token().as_deref(), Some("next"));
+    bench.assert_neighbour_undisturbed("after the next save");
 }
 
 #[test]
 fn a_file_that_may_not_be_read_is_an_error_that_names_it() {
-    let bench = Bench::with("token");
+    let bench = Bench::with_neighbour("token");
     set_mode(&bench.file("token"), 0o000);
 
     match bench.store.load(&slot()) {
         Ok(record) => assert_eq!((token_in(&record).as_deref(), crate::support::is_root()), (Some("token"), true), "root reads everything"),
         Err(error) => assert!(error.to_string().contains(&bench.file("token").display().to_string()), "{error}"),
     }
+    bench.assert_neighbour_undisturbed("after a file that may not be read");
 }

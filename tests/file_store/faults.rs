@@ -47,21 +47,23 @@ fn save_with(bench: &Bench, fault: &str, (name, count): &Call) -> (std::process:
     child::run(&mut child::command_under("strace", &arguments, "save_traced", &bench.directory(), "new"))
 }
 
-/// The record is `allowed`, no file is of a strange kind, and who comes next can use the store.
+/// The record is `allowed`, no other slot is disturbed, and who comes next can use the store.
 fn assert_sound(bench: &Bench, allowed: &[Option<&str>], at: &str) {
+    bench.assert_neighbour_undisturbed(at);
     let found = bench.token();
     assert!(allowed.contains(&found.as_deref()), "{at}: {found:?} is none of {allowed:?}");
     bench.save("next");
     assert_eq!(bench.token().as_deref(), Some("next"), "{at}: the next writer");
+    bench.assert_neighbour_undisturbed(at);
 }
 
 #[test]
 fn i14_a_save_killed_at_any_system_call_leaves_the_old_record_or_the_new_one() {
-    let calls = calls_of_a_save(&Bench::with("old"));
+    let calls = calls_of_a_save(&Bench::with_neighbour("old"));
     let mut killed = 0;
 
     for call in &calls {
-        let bench = Bench::with("old");
+        let bench = Bench::with_neighbour("old");
         let (status, _) = save_with(&bench, "signal=KILL", call);
         killed += usize::from(status.signal() == Some(9));
         assert_sound(&bench, &[Some("old"), Some("new")], &format!("killed at {call:?}"));
@@ -72,11 +74,11 @@ fn i14_a_save_killed_at_any_system_call_leaves_the_old_record_or_the_new_one() {
 
 #[test]
 fn i14_a_first_save_killed_at_any_system_call_leaves_nothing_or_the_record() {
-    let calls = calls_of_a_save(&Bench::new());
+    let calls = calls_of_a_save(&Bench::beside_a_neighbour());
     let mut killed = 0;
 
     for call in &calls {
-        let bench = Bench::new();
+        let bench = Bench::beside_a_neighbour();
         let (status, _) = save_with(&bench, "signal=KILL", call);
         killed += usize::from(status.signal() == Some(9));
         assert_sound(&bench, &[None, Some("new")], &format!("killed at {call:?}"));
@@ -90,13 +92,13 @@ fn i13_a_save_that_the_system_turns_down_at_any_call_says_so_and_leaves_the_old_
     // Memory and threads are not the store's, and Rust ends the process where they fail; to ask for the user's number never fails.
     const NOT_OURS: [&str; 10] =
         ["geteuid", "mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "futex", "rt_sigaction", "sched_yield"];
-    let calls = calls_of_a_save(&Bench::with("old"));
+    let calls = calls_of_a_save(&Bench::with_neighbour("old"));
     let calls: Vec<_> = calls.into_iter().filter(|(name, _)| !NOT_OURS.contains(&name.as_str())).collect();
     let mut refused = BTreeMap::<&str, usize>::new();
 
     for error in ["ENOSPC", "EROFS", "EIO", "EMFILE", "EACCES", "EINTR"] {
         for call in &calls {
-            let bench = Bench::with("old");
+            let bench = Bench::with_neighbour("old");
             let (status, said) = save_with(&bench, &format!("error={error}"), call);
             let at = format!("{error} at {call:?}");
             let said = said.unwrap_or_else(|| panic!("{at}: {status}"));

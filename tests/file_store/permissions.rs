@@ -124,9 +124,9 @@ fn a_directory_below_one_that_is_open_to_all_is_made_and_used() {
     assert_eq!(token_in(&store.load(&slot()).unwrap()).as_deref(), Some("token"));
 }
 
-/// Puts something in place of the record, and in place of the lock file, by `put`; what is refused must still be there.
+/// Puts something in place of the record, and in place of the lock file, by `put`; what is refused must still be there, and the neighbour too.
 fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, way_out: &str, overridden: bool) {
-    let bench = Bench::with("token");
+    let bench = Bench::with_neighbour("token");
     drop(bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap());
 
     let path = bench.file("token");
@@ -144,6 +144,7 @@ fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, way_out: &str, over
     let after = fs::symlink_metadata(&path).unwrap();
     assert_eq!(format!("{:?}", before.file_type()), format!("{:?}", after.file_type()));
     assert_eq!((before.len(), before.permissions()), (after.len(), after.permissions()), "it is as it was");
+    bench.assert_neighbour_undisturbed(what);
     let (load, save) = refusals(&bench.trusting());
     assert_eq!((load.is_ok(), save.is_ok()), (overridden, overridden), "{load:?} {save:?}");
 
@@ -153,6 +154,7 @@ fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, way_out: &str, over
     let refusal = bench.store.lock(&slot(), Duration::ZERO).expect_err("lock must fail").to_string();
     assert_refused([refusal.clone(), refusal.clone(), refusal], &lock, what, way_out);
     assert_eq!(bench.trusting().lock(&slot(), Duration::ZERO).is_ok(), overridden);
+    bench.assert_neighbour_undisturbed(&format!("{what}, in place of the lock"));
 }
 
 #[test]
@@ -264,7 +266,7 @@ fn a_directory_that_cannot_be_written_is_read_and_its_lock_is_an_error() {
 
 #[test]
 fn a_disk_that_takes_no_more_leaves_the_old_record_and_nothing_else() {
-    let bench = Bench::with("old");
+    let bench = Bench::with_neighbour("old");
     let token = "t".repeat(100_000);
     // A real file that the system stops in the middle: no file may grow beyond a few blocks.
     let limited = ["-c", "ulimit -f 8 && trap '' XFSZ && exec \"$0\" \"$@\""];
@@ -273,5 +275,6 @@ fn a_disk_that_takes_no_more_leaves_the_old_record_and_nothing_else() {
 
     assert!(said.contains("cannot write") && said.contains("File too large"), "{said}");
     assert_eq!(bench.token().as_deref(), Some("old"));
+    bench.assert_neighbour_undisturbed("after a full disk");
     assert_eq!(bench.files().len(), 1, "{:?}", bench.files());
 }

@@ -3,25 +3,59 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokenwell::secret::Secret;
 use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredToken};
 
 pub const SECRET: &str = "mdb_sa_sk_canary-of-the-secret-0123456789";
+const NEIGHBOUR: &str = "the neighbour's token";
 /// The numbers of the users to whom root can give things away.
 pub const NOBODY: u32 = 65_534;
 
 /// A store in the directory `cache` of a temporary one.
 pub struct Bench {
     pub store: FileStore,
+    neighbour: Option<Neighbour>,
     around: TempDir,
+}
+
+/// The record of another slot in the same directory, which nothing that happens to [`slot`] may disturb.
+struct Neighbour {
+    file: PathBuf,
+    bytes: Vec<u8>,
 }
 
 impl Bench {
     /// Nothing is there yet, not even the directory.
     pub fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
-        Self { store: FileStore::open(around.path().join("cache"), false), around }
+        Self { store: FileStore::open(around.path().join("cache"), false), neighbour: None, around }
+    }
+
+    /// Nothing is there yet but a neighbour, which [`Bench::files`] and [`Bench::file`] pass over.
+    pub fn beside_a_neighbour() -> Self {
+        let mut bench = Self::new();
+        bench.store.save(&neighbour_slot(), &record(NEIGHBOUR)).unwrap();
+        let file = bench.file("token");
+        bench.neighbour = Some(Neighbour { bytes: fs::read(&file).unwrap(), file });
+        bench
+    }
+
+    /// One record is there, `token`, and beside it a neighbour.
+    pub fn with_neighbour(token: &str) -> Self {
+        let bench = Self::beside_a_neighbour();
+        bench.save(token);
+        bench
+    }
+
+    /// The neighbour's file holds the same bytes under the same mode, they are its token, and its lock can be had.
+    pub fn assert_neighbour_undisturbed(&self, at: &str) {
+        let neighbour = self.neighbour.as_ref().expect("this bench was made with a neighbour");
+        assert!(fs::read(&neighbour.file).unwrap() == neighbour.bytes, "{at}: the neighbour's bytes are others");
+        assert_eq!(mode(&neighbour.file), 0o600, "{at}: the neighbour's mode");
+        assert_eq!(token_in(&self.store.load(&neighbour_slot()).unwrap()).as_deref(), Some(NEIGHBOUR), "{at}: the neighbour's token");
+        assert!(self.store.lock(&neighbour_slot(), Duration::ZERO).unwrap().is_some(), "{at}: the neighbour's lock");
     }
 
     /// One record is there: `token`.
@@ -67,7 +101,11 @@ impl Bench {
     }
 
     pub fn files(&self) -> Vec<PathBuf> {
-        files_of(&self.directory())
+        let mut files = files_of(&self.directory());
+        if let Some(neighbour) = &self.neighbour {
+            files.retain(|path| path.file_stem() != neighbour.file.file_stem());
+        }
+        files
     }
 }
 
@@ -75,7 +113,7 @@ pub fn refusals(store: &FileStore) -> [String; 3] {
     [
         store.load(&slot()).expect_err("load must fail").to_string(),
         store.save(&slot(), &record("another")).expect_err("save must fail").to_string(),
-        store.lock(&slot(), std::time::Duration::ZERO).expect_err("lock must fail").to_string(),
+        store.lock(&slot(), Duration::ZERO).expect_err("lock must fail").to_string(),
     ]
 }
 
@@ -97,6 +135,10 @@ pub fn slot() -> SlotKey {
         ],
         secret: Secret::from(SECRET),
     }
+}
+
+fn neighbour_slot() -> SlotKey {
+    SlotKey { secret: Secret::from("the neighbour's"), ..slot() }
 }
 
 pub fn record(token: &str) -> Record {
