@@ -13,6 +13,7 @@ CC ?= cc
 CXX ?= c++
 ROUNDS ?= 100
 FORKS ?= 10000
+RACES ?= 100000
 export DIST CARGO PYTHON GO NODE NPM CC CXX
 
 # How a shared library is named, and what its linker is told: the one place where the platforms differ.
@@ -29,12 +30,13 @@ else
   LINK_ARGS := -C link-arg=-Wl,-soname,$(LIBRARY) -C link-arg=-Wl,-z,nodelete
 endif
 
-.PHONY: help demo test storm forks library header bench lint install clean
+.PHONY: help demo test storm forks races library header bench lint install clean
 help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
 	@echo "make storm     64 processes of all languages ask at once, ROUNDS times (now $(ROUNDS))"
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
+	@echo "make races     RACES times (now $(RACES)) somebody swaps a file of the cache for a link while it is in use"
 	@echo "make library   build the library, the command and the wrappers into dist/"
 	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
 	@echo "make bench     measure, beside the peers"
@@ -55,6 +57,13 @@ storm: tools-demo library
 
 forks: tools-demo library
 	@sh tests/forks.sh $(FORKS)
+
+races: tools-library
+	@if RACE_ROUNDS=$(RACES) $(CARGO) test --quiet --locked --test file_store -- i11_; then \
+		echo "races: PASSED: $(RACES) rounds of each"; \
+	else \
+		echo "races: FAILED: see the lines above" >&2; exit 1; \
+	fi
 
 library: tools-library
 	@echo "building the library and the command (the first time takes a minute or two) ..."

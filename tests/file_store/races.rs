@@ -9,8 +9,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokenwell::store::{FileStore, Store};
 
+/// What `make test` runs; `make races` sets RACE_ROUNDS to more.
 const ROUNDS: usize = 10_000;
-const LONG_ENOUGH: Duration = Duration::from_secs(120);
+
+fn rounds_to_go() -> usize {
+    let Some(rounds) = std::env::var_os("RACE_ROUNDS") else { return ROUNDS };
+    rounds.to_str().and_then(|rounds| rounds.parse().ok()).filter(|rounds| *rounds > 0).expect("RACE_ROUNDS is a number from 1 on")
+}
+
+/// Far more than so many rounds take on a busy machine.
+fn long_enough(rounds: usize) -> Duration {
+    Duration::from_secs(120) * u32::try_from(rounds.div_ceil(ROUNDS)).expect("RACE_ROUNDS is not beyond all bounds")
+}
 
 /// What lies outside of the store's directory, and must neither be read nor written: a good record of the same slot.
 struct Outside {
@@ -49,6 +59,7 @@ fn exchange(one: &Path, other: &Path) {
 /// `victim` is the path at which a careless reader would find the record of the outside.
 fn use_under_attack(bench: &Bench, victim: &Path, outside: &Outside, attack: impl Fn() + Sync) {
     let evil = fs::read(&outside.record).unwrap();
+    let wanted = rounds_to_go();
     let (attacks, over) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -61,9 +72,9 @@ fn use_under_attack(bench: &Bench, victim: &Path, outside: &Outside, attack: imp
         let begun = Instant::now();
         let (mut rounds, mut deceived, mut loaded, mut refused) = (0, 0, 0, 0);
         let mut found_outside = false;
-        while (rounds < ROUNDS || attacks.load(Ordering::SeqCst) < ROUNDS || deceived * loaded * refused == 0)
+        while (rounds < wanted || attacks.load(Ordering::SeqCst) < wanted || deceived * loaded * refused == 0)
             && !found_outside
-            && begun.elapsed() < LONG_ENOUGH
+            && begun.elapsed() < long_enough(wanted)
         {
             deceived += usize::from(fs::read(victim).is_ok_and(|bytes| bytes == evil));
             match bench.store.load(&slot()) {
@@ -80,7 +91,7 @@ fn use_under_attack(bench: &Bench, victim: &Path, outside: &Outside, attack: imp
         over.store(true, Ordering::SeqCst);
 
         assert!(!found_outside, "a record outside of the directory was read");
-        assert!(rounds >= ROUNDS && deceived * loaded * refused > 0, "{rounds} rounds, {deceived} {loaded} {refused}");
+        assert!(rounds >= wanted && deceived * loaded * refused > 0, "{rounds} rounds, {deceived} {loaded} {refused}");
     });
     outside.assert_untouched();
 }
@@ -110,7 +121,7 @@ fn i11_a_lock_file_that_is_swapped_for_a_link_is_never_followed() {
     let (lock, link) = (bench.file("lock"), bench.beside("cache/link"));
     symlink(outside.directory.join("made through the link"), &link).unwrap();
 
-    let over = AtomicBool::new(false);
+    let (wanted, over) = (rounds_to_go(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
@@ -119,7 +130,7 @@ fn i11_a_lock_file_that_is_swapped_for_a_link_is_never_followed() {
         });
         let begun = Instant::now();
         let (mut rounds, mut locked, mut refused) = (0, 0, 0);
-        while (rounds < ROUNDS || locked * refused == 0) && begun.elapsed() < LONG_ENOUGH {
+        while (rounds < wanted || locked * refused == 0) && begun.elapsed() < long_enough(wanted) {
             match bench.store.lock(&slot(), Duration::ZERO) {
                 Ok(held) => locked += usize::from(held.is_some()),
                 Err(_) => refused += 1,
@@ -127,7 +138,7 @@ fn i11_a_lock_file_that_is_swapped_for_a_link_is_never_followed() {
             rounds += 1;
         }
         over.store(true, Ordering::SeqCst);
-        assert!(rounds >= ROUNDS && locked * refused > 0, "{rounds} rounds, {locked} {refused}");
+        assert!(rounds >= wanted && locked * refused > 0, "{rounds} rounds, {locked} {refused}");
     });
     outside.assert_untouched();
 }

@@ -52,7 +52,8 @@ impl Bench {
     /// The neighbour's file holds the same bytes under the same mode, they are its token, and its lock can be had.
     pub fn assert_neighbour_undisturbed(&self, at: &str) {
         let neighbour = self.neighbour.as_ref().expect("this bench was made with a neighbour");
-        assert!(fs::read(&neighbour.file).unwrap() == neighbour.bytes, "{at}: the neighbour's bytes are others");
+        let bytes = fs::read(&neighbour.file).unwrap_or_else(|error| panic!("{at}: the neighbour is gone: {error}"));
+        assert!(bytes == neighbour.bytes, "{at}: the neighbour's bytes are others");
         assert_eq!(mode(&neighbour.file), 0o600, "{at}: the neighbour's mode");
         assert_eq!(token_in(&self.store.load(&neighbour_slot()).unwrap()).as_deref(), Some(NEIGHBOUR), "{at}: the neighbour's token");
         assert!(self.store.lock(&neighbour_slot(), Duration::ZERO).unwrap().is_some(), "{at}: the neighbour's lock");
