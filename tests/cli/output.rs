@@ -69,6 +69,45 @@ fn i31_verbosity_leaves_standard_output_as_it_is() {
 }
 
 #[test]
+fn i31_verbosity_leaves_answers_from_a_warm_cache_as_they_are() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+
+    for arguments in [
+        &["token"][..],
+        &["token", "--format", "curl"],
+        &["token", "--format", "json"],
+        &["header"],
+        &["env"],
+        &["env", "--shell", "github"],
+        &["cache", "path"],
+        &["cache", "list"],
+        &["cache", "list", "--json"],
+        &["api", "GET", "/api/atlas/v2/orgs"],
+        &["status"],
+        &["status", "--json"],
+    ] {
+        let answer = |verbose: Option<&str>| {
+            let assert = scene.tokenwell(arguments.iter().copied().chain(verbose)).assert().success();
+            (stdout(&assert), crate::support::stderr(&assert))
+        };
+        // Some tell what is left of a life or how old a file is: what counts is a loud answer between two quiet ones of the same second.
+        let (quiet, loud, log) = crate::support::until("two equal answers", || {
+            let (before, (loud, log), after) = (answer(None).0, answer(Some("-vvv")), answer(None).0);
+            (before == after).then_some((after, loud, log))
+        });
+
+        assert!(!quiet.is_empty(), "{arguments:?}");
+        assert_eq!(loud, quiet, "{arguments:?}: {log}");
+    }
+    assert_eq!(scene.emulator.counters().token_requests, 1);
+
+    let verbose = scene.tokenwell(["token", "--force-refresh", "-vvv"]).assert().success();
+    assert!(!crate::support::stderr(&verbose).is_empty(), "there was something to tell");
+    assert!(crate::support::is_token(stdout(&verbose).trim_end()));
+}
+
+#[test]
 fn nothing_is_decorated() {
     let scene = Scene::new();
 
