@@ -19,6 +19,7 @@ mod revoke;
 mod sink;
 mod status;
 mod support;
+mod time;
 mod token;
 #[cfg(target_os = "linux")]
 mod warm;
