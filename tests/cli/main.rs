@@ -5,6 +5,8 @@
 mod api;
 mod cache;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod dots;
 mod env;
 #[cfg(unix)]
 mod exec;
