@@ -10,6 +10,8 @@ mod dots;
 mod env;
 #[cfg(unix)]
 mod exec;
+#[cfg(target_os = "linux")]
+mod harden;
 mod help;
 mod login;
 mod logs;
