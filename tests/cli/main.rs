@@ -13,6 +13,8 @@ mod exec;
 #[cfg(target_os = "linux")]
 mod harden;
 mod help;
+#[cfg(unix)]
+mod lines;
 mod login;
 mod logs;
 mod output;
