@@ -751,6 +751,21 @@ mod secrecy {
         }
 
         #[test]
+        fn i3_no_setting_takes_a_carriage_return_or_a_line_feed_wherever_it_stands(
+            setting in proptest::sample::select(settings().map(|setting| setting.name()).collect::<Vec<_>>()),
+            before in "[ -~]{0,12}",
+            end in proptest::sample::select(vec!["\r", "\n", "\r\n", "\n\r"]),
+            after in "([ -~]{0,12})|(host=evil\\.example)",
+        ) {
+            let error = Config::builder().set(setting, format!("{before}{end}{after}").as_bytes()).unwrap_err();
+
+            let message = error.to_string();
+            prop_assert_eq!(error.status(), Status::InvalidArgument, "{}", message);
+            prop_assert!(message.contains("a newline") || message.contains("a carriage return"), "{message}");
+            prop_assert!(!message.chars().chain(error.hint().chars()).any(char::is_control), "{message:?}");
+        }
+
+        #[test]
         fn i21_build_never_panics_and_never_shows_the_secret(id in around_canary(), secret in around_canary(), base in any::<String>()) {
             let mut builder = Config::builder();
             // What is not accepted is not set: the pair is then incomplete, and the message about that must keep quiet as well.

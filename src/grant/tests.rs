@@ -328,6 +328,27 @@ fn a_budget_of_nothing_sends_nothing() {
     assert!(server.finish().requests.is_empty());
 }
 
+#[test]
+fn i3_a_carriage_return_in_a_header_gives_it_no_other_value() {
+    for (name, value) in [
+        ("Retry-After", "7\rRetry-After: 1"),
+        ("Retry-After", "7\r"),
+        ("Retry-After", "\r7"),
+        ("WWW-Authenticate", "Basic realm=\"a\rb\", error=\"e\rvil\""),
+        ("X-Other", "a\rRetry-After: 1"),
+    ] {
+        let server =
+            TestServer::replying(vec![reply(429, &[("Content-Type", "application/json"), (name, value)], r#"{"error":"rate_limited"}"#)]);
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        // Either the reply is no HTTP, or the header says nothing: then it is the time for want of another.
+        let allowed = [(Status::Protocol, None), (Status::RateLimited, Some(Duration::from_secs(60)))];
+        assert!(allowed.contains(&(error.status(), error.retry_after())), "{name}: {value:?}: {error} {:?}", error.retry_after());
+        assert!(!error.to_string().contains(char::is_control), "{name}: {value:?}: {error:?}");
+    }
+}
+
 fn slowly_for_ever(out: &mut dyn Duplex, bytes: &[u8]) -> io::Result<()> {
     // Until the client hangs up; a client that never does fails its test by its own clock.
     let started = Instant::now();
