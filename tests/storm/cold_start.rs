@@ -1,11 +1,8 @@
 //! All processes start with nothing, at one moment.
 
-use crate::Storm;
 use crate::scene::{Scene, files_of};
+use crate::{COMMANDS, Storm};
 use std::time::Duration;
-
-/// Commands that take part beside the processes of the crowd.
-const COMMANDS: usize = 4;
 
 pub fn i15_sixty_four_cold_processes_make_one_request(storm: &mut Storm) {
     for round in 0..storm.rounds {
@@ -20,7 +17,7 @@ pub fn i15_sixty_four_cold_processes_make_one_request(storm: &mut Storm) {
             _ => (scene.cache(), scene.settings(), false),
         };
         storm.crowd.clients_each(|_| (settings.clone(), from_environment));
-        let mut commands: Vec<_> = (0..COMMANDS).map(|_| scene.waiting_command(&cache)).collect();
+        let mut commands = scene.waiting_commands(COMMANDS, &cache, &[]);
 
         commands.iter_mut().for_each(|command| command.release());
         let token = storm.crowd.one_token();

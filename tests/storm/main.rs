@@ -39,6 +39,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 const PROCESSES: usize = 64;
+/// Commands that take part beside the processes of the crowd.
+const COMMANDS: usize = 4;
 
 /// What a test is given.
 struct Storm {
@@ -59,7 +61,9 @@ const TESTS: &[Test] = tests![
     lost_holder::i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks,
     lost_holder::i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time,
     refusal::after_a_429_nobody_asks,
+    refusal::after_a_429_no_command_asks,
     replacement::of_n_processes_that_force_at_once_one_mints,
+    replacement::what_a_command_forces_serves_all_who_force_after_it,
     replacement::of_n_processes_that_need_more_life_one_mints,
     replacement::an_invalidated_token_is_replaced_for_everybody,
     broken_store::i10_a_broken_store_costs_nobody_the_token,

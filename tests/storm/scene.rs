@@ -10,6 +10,9 @@ use tokenwell::emulator::{Emulator, EmulatorOptions};
 
 pub const TOKEN_PATH: &str = "/api/oauth/token";
 
+/// So long that no machine is too slow for one request of all to do. Tests of deadlines set their own.
+const TIMEOUT_MS: u64 = 120_000;
+
 /// Far more than anything here takes on a busy machine.
 const LONG_ENOUGH: Duration = Duration::from_secs(120);
 
@@ -42,11 +45,11 @@ impl Scene {
         self.emulator.counters().token_requests
     }
 
-    /// Returns once a token request has come.
-    pub fn wait_for_a_request(&self) {
+    /// Returns once so many token requests have come in all.
+    pub fn wait_for_requests(&self, count: u64) {
         let begun = Instant::now();
-        while self.token_requests() == 0 {
-            assert!(begun.elapsed() < LONG_ENOUGH, "no token request comes");
+        while self.token_requests() < count {
+            assert!(begun.elapsed() < LONG_ENOUGH, "waited in vain for {count} token requests");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -72,8 +75,7 @@ impl Scene {
             ("base_url", self.emulator.base_url().to_owned()),
             ("client_id", self.emulator.client_id().to_owned()),
             ("client_secret", self.emulator.client_secret().to_owned()),
-            // So long that no machine is too slow for one request of all to do. Tests of deadlines set their own.
-            ("timeout_ms", "120000".to_owned()),
+            ("timeout_ms", TIMEOUT_MS.to_string()),
         ]
     }
 
@@ -94,10 +96,16 @@ impl Scene {
         command
     }
 
-    /// A `tokenwell token` over `cache` that has started and waits for its secret.
-    pub fn waiting_command(&self, cache: &Path) -> WaitingCommand {
-        let mut command = self.command(&["token", "--timeout", "2m", "--client-id", self.emulator.client_id(), "--client-secret-stdin"]);
-        command.env_remove("MONGODB_ATLAS_CLIENT_SECRET").env("TOKENWELL_CACHE_DIR", cache).stdin(Stdio::piped());
+    /// `tokenwell token` over `cache`, so many times: each has started and waits for its secret. They are as patient as [`Scene::account`] is.
+    pub fn waiting_commands(&self, count: usize, cache: &Path, arguments: &[&str]) -> Vec<WaitingCommand> {
+        (0..count).map(|_| self.waiting_command(cache, arguments, TIMEOUT_MS)).collect()
+    }
+
+    /// One such, with another patience.
+    pub fn waiting_command(&self, cache: &Path, arguments: &[&str], timeout_ms: u64) -> WaitingCommand {
+        let mut command = self.command(&["token", "--client-id", self.emulator.client_id(), "--client-secret-stdin"]);
+        command.args(arguments).env_remove("MONGODB_ATLAS_CLIENT_SECRET").stdin(Stdio::piped());
+        command.env("TOKENWELL_CACHE_DIR", cache).env("TOKENWELL_TIMEOUT_MS", timeout_ms.to_string());
         WaitingCommand { child: command.spawn().unwrap(), secret: self.emulator.client_secret().to_owned() }
     }
 }
@@ -115,7 +123,11 @@ impl WaitingCommand {
 
     /// The token that it printed.
     pub fn token(self) -> String {
-        token_of(&self.child.wait_with_output().unwrap())
+        token_of(&self.output())
+    }
+
+    pub fn output(self) -> Output {
+        self.child.wait_with_output().unwrap()
     }
 }
 
