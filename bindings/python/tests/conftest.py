@@ -145,4 +145,4 @@ def client(make: Callable[..., tokenwell.Client]) -> tokenwell.Client:
 @pytest.fixture
 def clocked(emulator: Emulator, make: Callable[..., tokenwell.Client]) -> tokenwell.Client:
     """A client with a manual clock that starts at the emulator's time."""
-    return make(manual_clock_ms=str(emulator.now_ms()))
+    return make(manual_clock=emulator.now_ms() / 1000)

@@ -100,10 +100,10 @@ class Shim:
 
     def do_stats(self) -> str:
         stats = self.client.stats()
-        return "stats " + " ".join(f"{name}={getattr(stats, name)}" for name in stats.__slots__)
+        return "stats " + " ".join(f"{name}={getattr(stats, name)}" for name in stats._fields)
 
     def do_advance(self, milliseconds: str) -> str:
-        self.client.advance_clock(int(milliseconds))
+        self.client.advance_clock(int(milliseconds) / 1000)
         return "ok"
 
     def do_close(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import List
+from typing import Any, List, Union
 
 import pytest
 
@@ -165,6 +165,35 @@ def test_a_task_that_asks_after_an_invalidation_is_not_given_the_dropped_token(
         assert (await client.token_async()).value != first.value
 
     asyncio.run(main())
+
+
+def test_a_task_invalidates_and_revokes_on_another_thread(emulator: Emulator) -> None:
+    callers: List[threading.Thread] = []
+
+    class Watched(tokenwell.Client):
+        def invalidate(self, token: Union[tokenwell.Token, str]) -> None:
+            callers.append(threading.current_thread())
+            super().invalidate(token)
+
+        def revoke(self, timeout: Any = None) -> None:
+            callers.append(threading.current_thread())
+            super().revoke(timeout)
+
+    async def main() -> None:
+        async with Watched(**emulator.settings()) as client:
+            first = await client.token_async()
+            await client.invalidate_async(first)
+            second = await client.token_async()
+            await client.revoke_async(timeout=PATIENCE)
+            assert len({first.value, second.value, (await client.token_async()).value}) == 3
+        with pytest.raises(tokenwell.ClosedError):
+            await client.invalidate_async(second)
+        with pytest.raises(TypeError, match="token: must be a Token"):
+            await client.invalidate_async(None)  # type: ignore[arg-type]
+
+    asyncio.run(main())
+    assert len(callers) == 4 and threading.current_thread() not in callers
+    assert emulator.counters()["revoke_requests"] == 1
 
 
 def test_close_lets_every_waiting_task_go(emulator: Emulator, client: tokenwell.Client) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import datetime
 import gc
 import pathlib
 import pickle
+import re
 import time
 from typing import Any, Callable
 
@@ -16,7 +18,7 @@ import tokenwell
 from conftest import Emulator
 
 Make = Callable[..., tokenwell.Client]
-HOUR = 3_600_000
+HOUR = 3600
 
 
 def test_settings_come_from_the_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +57,51 @@ def test_a_subclass_from_the_environment_is_one(emulator: Emulator) -> None:
         assert type(client) is Mine and client.token().value
 
 
+def test_every_setting_of_the_library_has_an_option_and_none_is_made_up() -> None:
+    with pytest.raises(tokenwell.InvalidArgumentError) as caught:
+        tokenwell.Client(settings={"no_such_setting": "x"})
+    listed = re.search(r"The settings are ([^.]+)\.", caught.value.hint)
+    assert listed is not None
+
+    source = pathlib.Path(tokenwell.client.__file__).with_name("_options.py").read_text()
+    options = next(node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef) and node.name == "Options")
+    names = {node.target.id for node in options.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)}
+    in_milliseconds = {"timeout": "timeout_ms", "manual_clock": "manual_clock_ms"}
+
+    assert {in_milliseconds.get(name, name) for name in names - {"settings"}} == set(listed[1].split(", "))
+    for name in names - {"settings"}:
+        assert f"`{name}`" in str(tokenwell.Client.__doc__), "the class names its options"
+
+
+def test_a_mistyped_setting_is_answered_with_the_right_one() -> None:
+    with pytest.raises(tokenwell.InvalidArgumentError, match="Did you mean client_id"):
+        tokenwell.Client(clientID="x")  # type: ignore[call-arg]
+
+
+def test_a_setting_can_be_given_by_its_name_in_the_library(emulator: Emulator) -> None:
+    account = emulator.settings()
+
+    with tokenwell.Client(client_id=account.pop("client_id"), settings={**account, "timeout_ms": "60000"}) as client:
+        assert client.token().value
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_cache_is_switched_by_a_bool(make: Make, tmp_path: pathlib.Path, shared: bool) -> None:
+    folder = tmp_path / "cache"
+
+    make(cache=shared, cache_dir=folder, cache_unsafe=False).token()
+
+    assert folder.exists() == shared
+
+
+def test_a_manual_clock_begins_at_a_time_or_at_seconds(make: Make) -> None:
+    begin = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
+
+    ends = {make(manual_clock=clock).token().expires_at_ms for clock in (begin, begin.timestamp())}
+
+    assert ends == {round(begin.timestamp() + HOUR) * 1000}
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
@@ -65,6 +112,9 @@ def test_a_subclass_from_the_environment_is_one(emulator: Emulator) -> None:
         ({"timeout": "5"}, "timeout: must be seconds"),
         ({"timeout": True}, "timeout: must be seconds"),
         ({"ca_file": pathlib.PurePath}, "ca_file: must be text"),
+        ({"client_id": True}, "client_id: must be text"),
+        ({"manual_clock": "now"}, "manual_clock: must be seconds"),
+        ({"settings": {"scope": 7}}, "scope: must be text"),
     ],
 )
 def test_a_setting_of_the_wrong_type_is_named(settings: Any, problem: str) -> None:
@@ -136,7 +186,7 @@ def test_ten_thousand_gets_across_three_expiries_ask_four_times(emulator: Emulat
     for expiry in range(4):
         values.append({clocked.token().value for _ in range(1250)} | {clocked.authorization()[7:] for _ in range(1250)})
         clocked.advance_clock(HOUR)
-        emulator.advance(HOUR)
+        emulator.advance(HOUR * 1000)
 
     assert [len(distinct) for distinct in values] == [1, 1, 1, 1] and len(set.union(*values)) == 4
     assert emulator.token_requests == 4
@@ -145,7 +195,7 @@ def test_ten_thousand_gets_across_three_expiries_ask_four_times(emulator: Emulat
 def test_a_slow_refresh_holds_nobody_up_while_the_token_lives(emulator: Emulator, clocked: tokenwell.Client) -> None:
     first = clocked.token()
     emulator.slow(5)
-    clocked.advance_clock(51 * 60_000)
+    clocked.advance_clock(datetime.timedelta(minutes=51))
     emulator.advance(51 * 60_000)
 
     began = time.monotonic()
@@ -257,6 +307,9 @@ def test_stats_name_their_figures(client: tokenwell.Client) -> None:
 
     assert (stats.mints, stats.refreshes, stats.mint_failures) == (1, 1, 0)
     assert repr(stats).startswith("Stats(hits=") and "mints=1" in repr(stats)
+    assert stats == client.stats() and {stats: 1}[client.stats()] == 1
+    client.token(force_refresh=True)
+    assert stats != client.stats()
 
 
 def test_after_close_every_call_says_closed(client: tokenwell.Client) -> None:
@@ -304,12 +357,10 @@ def test_a_client_cannot_be_pickled_or_copied(client: tokenwell.Client) -> None:
             way(client)
 
 
-@pytest.mark.parametrize(("milliseconds", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError), ("1", TypeError)])
-def test_a_clock_moves_by_whole_milliseconds_forward(
-    clocked: tokenwell.Client, milliseconds: Any, error: type
-) -> None:
-    with pytest.raises(error, match="milliseconds: "):
-        clocked.advance_clock(milliseconds)
+@pytest.mark.parametrize(("by", "error"), [(-1, ValueError), (float("nan"), ValueError), (True, TypeError), ("1", TypeError)])
+def test_a_clock_moves_by_a_time_forward(clocked: tokenwell.Client, by: Any, error: type) -> None:
+    with pytest.raises(error, match="by: "):
+        clocked.advance_clock(by)
 
 
 def test_only_a_manual_clock_can_be_moved(client: tokenwell.Client) -> None:

@@ -221,7 +221,7 @@ def test_i30_a_pool_of_forked_workers_goes_on_with_the_token(
 def test_i30_a_pool_that_was_forked_before_the_first_token_shares_one(
     tireless: Emulator, make: Callable[..., tokenwell.Client], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
-    client = make(cache="on", cache_dir=str(tmp_path / "cache"), timeout=10 * PATIENCE)
+    client = make(cache=True, cache_dir=tmp_path / "cache", timeout=10 * PATIENCE)
     monkeypatch.setattr(sys.modules[__name__], "inherited", client)
     tireless.slow(0.2)
 
@@ -234,15 +234,15 @@ def test_i30_a_pool_that_was_forked_before_the_first_token_shares_one(
 def test_i30_preforked_workers_share_one_token_across_an_expiry(
     tireless: Emulator, make: Callable[..., tokenwell.Client], tmp_path: pathlib.Path
 ) -> None:
-    now = str(tireless.now_ms())
-    client = make(manual_clock_ms=now, cache="on", cache_dir=str(tmp_path / "cache"), timeout=10 * PATIENCE)
+    now = tireless.now_ms() / 1000
+    client = make(manual_clock=now, cache=True, cache_dir=tmp_path / "cache", timeout=10 * PATIENCE)
     first = client.token().value
     gate, opener = os.pipe()
 
     def work() -> List[str]:
         os.close(opener)
         before = client.token().value
-        client.advance_clock(61 * 60 * 1000)
+        client.advance_clock(61 * 60)
         os.read(gate, 1)  # until the master opens the gate for all
         return [before, client.token().value, client.token().value]
 
@@ -257,7 +257,7 @@ def test_i30_preforked_workers_share_one_token_across_an_expiry(
     assert second != first and answers == [[first, second, second]] * 8
     assert tireless.token_requests == 2
     # The master, which slept through it, finds what its workers got.
-    client.advance_clock(61 * 60 * 1000)
+    client.advance_clock(61 * 60)
     assert client.token().value == second and tireless.token_requests == 2
 
 

@@ -21,6 +21,7 @@ def test_a_token_tells_its_text_its_header_and_its_end(client: tokenwell.Client)
 
     assert token.value and token.authorization == f"Bearer {token.value}"
     assert token.scope is None
+    assert token.generation == client.generation
     assert token.expires_at.utcoffset() == datetime.timedelta(0)
     assert datetime.timedelta(minutes=55) < token.expires_at - before < datetime.timedelta(minutes=65)
     assert token.expires_at.timestamp() * 1000 == pytest.approx(token.expires_at_ms)

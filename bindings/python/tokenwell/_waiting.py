@@ -11,25 +11,30 @@ import asyncio
 import copy
 import os
 from threading import Thread
-from typing import Callable, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from .errors import DeadlineError, TokenwellError
 from .token import Token
 
-Outcome = Union[Token, BaseException]
+# What the work returned or raised. Always a result of its future: nobody may be left to look at it, and asyncio reports
+# exceptions that nobody looked at.
+Outcome = Any
 # The process (a forked child finds its parent's calls here, and none of the threads that make them), the loop, the token's
 # generation when it was asked for (so that nobody is given what was invalidated before), and the call's min_ttl, deadline
 # and flags.
 Key = Tuple[int, asyncio.AbstractEventLoop, int, int, int, int]
+# When a call that tasks share began, and what comes of it.
+Call = Tuple[float, "asyncio.Future[Outcome]"]
 
 
-class Call:
-    """One call of the library, made by a thread for all tasks that share it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.outcome: asyncio.Future[Outcome] = loop.create_future()
-        self.began = loop.time()
-        self.took = 0.0
+async def apart(work: Callable[..., None], *arguments: Any) -> None:
+    """Has a thread do the work, and waits for it. A cancelled task leaves the work to the thread."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Outcome] = loop.create_future()
+    _begin(loop, done, work, arguments)
+    outcome = await asyncio.shield(done)
+    if outcome is not None:
+        raise outcome
 
 
 async def wait(
@@ -44,52 +49,64 @@ async def wait(
         call = calls.get(key)
         joined = call is not None
         if call is None:
-            call = _start(calls, key, fetch)
+            call = _share(calls, key, fetch)
+        call_began, shared = call
         # The future is shielded: a cancelled task leaves the call to the others.
         if late is None:
-            outcome = await asyncio.shield(call.outcome)
+            outcome = await asyncio.shield(shared)
         else:
             try:
-                outcome = await asyncio.wait_for(asyncio.shield(call.outcome), late[1] - loop.time())
+                outcome = await asyncio.wait_for(asyncio.shield(shared), late[1] - loop.time())
             except asyncio.TimeoutError:
                 raise late[0] from None
         if isinstance(outcome, Token):
             return outcome
         if joined and late is None and isinstance(outcome, DeadlineError):
             # The time that is over is that of the task that made the call. This one came later and has some left.
-            late = copy.copy(outcome), began + call.took
+            late = copy.copy(outcome), began + loop.time() - call_began
             continue
         # Every task raises its own copy, with its own traceback.
         raise copy.copy(outcome) if isinstance(outcome, TokenwellError) else outcome
 
 
-def _start(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], Token]) -> Call:
+def _share(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], Token]) -> Call:
+    """Begins a call that others may join until its outcome is there."""
     _, loop, _, min_ttl, deadline, flags = key
-    call = Call(loop)
+
+    def work() -> Token:
+        try:
+            return fetch(min_ttl, deadline, flags)
+        finally:
+            calls.pop(key, None)
+
+    call = calls[key] = loop.time(), loop.create_future()
+    try:
+        _begin(loop, call[1], work, ())
+    except BaseException:
+        del calls[key]
+        raise
+    return call
+
+
+def _begin(
+    loop: asyncio.AbstractEventLoop, done: asyncio.Future[Outcome], work: Callable[..., Any], arguments: Tuple[Any, ...]
+) -> None:
+    """Starts a thread that does the work and tells the loop what came of it."""
 
     def run() -> None:
         outcome: Outcome
         try:
-            outcome = fetch(min_ttl, deadline, flags)
+            outcome = work(*arguments)
         except BaseException as error:
             outcome = error
-        calls.pop(key, None)
         try:
             loop.call_soon_threadsafe(finish, outcome)
         except RuntimeError:
             pass  # the loop was closed meanwhile: nobody waits any more
 
     def finish(outcome: Outcome) -> None:
-        call.took = loop.time() - call.began
-        # A result even when it is an error: nobody may be left to look, and asyncio reports exceptions nobody looked at.
-        if not call.outcome.done():
-            call.outcome.set_result(outcome)
+        if not done.done():
+            done.set_result(outcome)
 
-    calls[key] = call
-    try:
-        # A daemon: the end of the program does not wait for a fetch nobody waits for.
-        Thread(target=run, name="tokenwell-wait", daemon=True).start()
-    except BaseException:
-        del calls[key]
-        raise
-    return call
+    # A daemon: the end of the program does not wait for a call nobody waits for.
+    Thread(target=run, name="tokenwell-wait", daemon=True).start()

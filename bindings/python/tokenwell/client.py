@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import os
+from collections import namedtuple
 from ctypes import byref, c_uint64, c_void_p
 from time import monotonic, time
 
 from ._library import FORCE_REFRESH, load
+from ._options import deadline, milliseconds, settings, utf8
 from .errors import from_library
 from .token import Token
 
 TYPE_CHECKING = False  # typing itself would cost more than all the rest of this package's import
 if TYPE_CHECKING:
-    from datetime import timedelta
     from types import TracebackType
     from typing import Any, Dict, NoReturn, Optional, Tuple, Type, TypeVar, Union
 
+    from typing_extensions import Unpack  # for the type checker alone, which brings it along
+
     from ._library import Library
+    from ._options import Options, Seconds
     from ._waiting import Call, Key
 
-    Seconds = Union[float, timedelta]
-    Path = Union[str, os.PathLike[str]]
     Self = TypeVar("Self", bound="Client")
 
 
 class Client:
     """Draws access tokens, fetching one only when none is fresh. Make one and share it: any thread may use it, at any time.
 
-    Settings have the library's names and are checked by it; what is None is not set. Those of a library newer than this
-    package go in by name as well, as text. `timeout` is in seconds and holds for every call that names none of its own.
+    Options have the library's names, and the library checks them; what is None is not given. `client_id`, `client_secret` or
+    `client_secret_file`, `base_url`; for another server than Atlas `token_url`, `revocation_url`, `auth_method`, `scope`,
+    `audience`, `resource`; `timeout` (seconds or a timedelta), `ca_file`, `profile`; `cache`, `cache_dir`, `cache_unsafe`;
+    `manual_clock` for tests. `settings` takes any setting by its name in the library, as text.
 
     After a fork the child may go on with the client: a token is kept, whatever the parent was fetching is not.
     """
@@ -38,82 +41,14 @@ class Client:
     _kept: Optional[_Kept]
     _calls: Dict[Key, Call]
 
-    def __init__(
-        self,
-        /,
-        *,
-        client_id: Optional[str] = None,
-        client_secret: Optional[str] = None,
-        client_secret_file: Optional[Path] = None,
-        base_url: Optional[str] = None,
-        token_url: Optional[str] = None,
-        revocation_url: Optional[str] = None,
-        auth_method: Optional[str] = None,
-        scope: Optional[str] = None,
-        audience: Optional[str] = None,
-        resource: Optional[str] = None,
-        timeout: Optional[Seconds] = None,
-        ca_file: Optional[Path] = None,
-        **more: Optional[str],
-    ) -> None:
-        self._open(
-            False,
-            dict(
-                more,
-                client_id=client_id,
-                client_secret=client_secret,
-                client_secret_file=client_secret_file,
-                base_url=base_url,
-                token_url=token_url,
-                revocation_url=revocation_url,
-                auth_method=auth_method,
-                scope=scope,
-                audience=audience,
-                resource=resource,
-                ca_file=ca_file,
-            ),
-            timeout,
-        )
+    def __init__(self, /, **options: Unpack[Options]) -> None:
+        self._open(options, from_environment=False)
 
     @classmethod
-    def from_env(
-        cls: Type[Self],
-        /,
-        *,
-        client_id: Optional[str] = None,
-        client_secret: Optional[str] = None,
-        client_secret_file: Optional[Path] = None,
-        base_url: Optional[str] = None,
-        token_url: Optional[str] = None,
-        revocation_url: Optional[str] = None,
-        auth_method: Optional[str] = None,
-        scope: Optional[str] = None,
-        audience: Optional[str] = None,
-        resource: Optional[str] = None,
-        timeout: Optional[Seconds] = None,
-        ca_file: Optional[Path] = None,
-        **more: Optional[str],
-    ) -> Self:
+    def from_env(cls: Type[Self], /, **options: Unpack[Options]) -> Self:
         """A client whose settings come from the environment (TOKENWELL_*, MONGODB_ATLAS_*, MCLI_*) where not given here."""
         client = cls.__new__(cls)
-        client._open(
-            True,
-            dict(
-                more,
-                client_id=client_id,
-                client_secret=client_secret,
-                client_secret_file=client_secret_file,
-                base_url=base_url,
-                token_url=token_url,
-                revocation_url=revocation_url,
-                auth_method=auth_method,
-                scope=scope,
-                audience=audience,
-                resource=resource,
-                ca_file=ca_file,
-            ),
-            timeout,
-        )
+        client._open(options, from_environment=True)
         return client
 
     def token(
@@ -163,24 +98,39 @@ class Client:
         return token.authorization
 
     def invalidate(self, token: Union[Token, str]) -> None:
-        """Tells that the server answered 401 to this token (or token text). Does nothing when another is held by now."""
+        """Tells that the server answered 401 to this token (or token text). Does nothing when another is held by now.
+
+        Dropped here at once; while another process writes to the shared cache it waits for it, for a second or so.
+        """
         if not isinstance(token, (Token, str)):
             raise TypeError(f"token: must be a Token or its text (str), not {type(token).__name__}")
-        value = _bytes(token.value if isinstance(token, Token) else token)
+        value = utf8(token.value if isinstance(token, Token) else token)
         error = c_void_p()
         self._check(self._library.client_invalidate(self._handle, value, len(value), byref(error)), error)
+
+    async def invalidate_async(self, token: Union[Token, str]) -> None:
+        """As `invalidate`, for asyncio: the event loop is never held up."""
+        from ._waiting import apart
+
+        await apart(self.invalidate, token)
 
     def revoke(self, timeout: Optional[Seconds] = None) -> None:
         """Gives the token back to the server, which frees one of an Atlas account's 100. Only where nobody shares it."""
         error = c_void_p()
-        self._check(self._library.client_revoke(self._handle, _deadline(timeout), byref(error)), error)
+        self._check(self._library.client_revoke(self._handle, deadline(timeout), byref(error)), error)
+
+    async def revoke_async(self, timeout: Optional[Seconds] = None) -> None:
+        """As `revoke`, for asyncio: the event loop is never held up, and a cancelled task does not end the call."""
+        from ._waiting import apart
+
+        await apart(self.revoke, timeout)
 
     def stats(self) -> Stats:
         """What the library has done for this client so far. Calls answered by the string kept here are not counted."""
         error = c_void_p()
         status, figures = self._library.statistics(self._handle, error)
         self._check(status, error)
-        return Stats(*(getattr(figures, name) for name in Stats.__slots__))
+        return Stats(*(getattr(figures, name) for name in Stats._fields))
 
     @property
     def generation(self) -> int:
@@ -188,15 +138,10 @@ class Client:
         generation: int = self._generation.value
         return generation
 
-    def advance_clock(self, milliseconds: int) -> None:
-        """Moves the clock of a client that was made with the setting manual_clock_ms. For tests."""
-        if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
-            raise TypeError(f"milliseconds: must be a whole number (int), not {type(milliseconds).__name__}")
-        if milliseconds < 0:
-            raise ValueError(f"milliseconds: must not be negative, but is {milliseconds}")
+    def advance_clock(self, by: Seconds) -> None:
+        """Moves the clock of a client that was made with `manual_clock`, by seconds or a timedelta. For tests."""
         error = c_void_p()
-        status = self._library.client_advance_clock(self._handle, min(milliseconds, _MOST), byref(error))
-        self._check(status, error)
+        self._check(self._library.client_advance_clock(self._handle, milliseconds("by", by), byref(error)), error)
 
     def close(self) -> None:
         """Ends the client: later calls and those that wait raise ClosedError. May be repeated, from any thread."""
@@ -228,17 +173,15 @@ class Client:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a tokenwell.Client cannot be pickled or copied: let the other process make its own")
 
-    def _open(self, from_environment: bool, given: Dict[str, Any], timeout: Optional[Seconds]) -> None:
-        settings = {name: _setting(name, value) for name, value in given.items() if value is not None}
-        if timeout is not None:
-            settings["timeout_ms"] = str(_milliseconds("timeout", timeout)).encode()
+    def _open(self, options: Options, from_environment: bool) -> None:
+        given = settings(options)
         library = self._library = load()
         error = c_void_p()
         config = c_void_p()
         self._check(library.config_new(byref(config), byref(error)), error)
         try:
-            for name, value in settings.items():
-                key = _bytes(name)
+            for name, value in given.items():
+                key = utf8(name)
                 self._check(library.config_set(config, key, len(key), value, len(value), byref(error)), error)
             if from_environment:
                 self._check(library.config_use_environment(config, byref(error)), error)
@@ -264,9 +207,8 @@ class Client:
                 return kept[5]  # the very token, copied before
             value = library.text(library.token_value, out)
             authorization = library.text(library.token_authorization, out)
-            token = Token(
-                value or "", authorization or "", library.token_expires_at_ms(out), library.text(library.token_scope, out)
-            )
+            scope = library.text(library.token_scope, out)
+            token = Token(value or "", authorization or "", library.token_expires_at_ms(out), scope, generation)
             # The clocks are read before the question, so that the time it takes shortens what is kept.
             wall, steady = time(), monotonic()
             fresh_for = library.client_fresh_for_ms(self._handle, out) / 1000
@@ -290,19 +232,12 @@ class Client:
             raise from_library(self._library, status, error)
 
 
-class Stats:
+class Stats(
+    namedtuple("Stats", "hits waits refreshes mints mint_failures stale_served cooldown_answers invalidations")
+):
     """What the library has done for a client since it was made."""
 
-    __slots__ = (
-        "hits",
-        "waits",
-        "refreshes",
-        "mints",
-        "mint_failures",
-        "stale_served",
-        "cooldown_answers",
-        "invalidations",
-    )
+    __slots__ = ()
 
     hits: int
     """Gets answered from the library's memory; those answered by the kept string never reach it."""
@@ -320,16 +255,6 @@ class Stats:
     """Gets answered with a remembered error."""
     invalidations: int
     """Invalidations that dropped a token."""
-
-    def __init__(self, *counts: int) -> None:
-        for name, count in zip(self.__slots__, counts):
-            setattr(self, name, count)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Stats) and repr(self) == repr(other)
-
-    def __repr__(self) -> str:
-        return "Stats(" + ", ".join(f"{name}={getattr(self, name)}" for name in self.__slots__) + ")"
 
 
 class _Handle:
@@ -353,45 +278,11 @@ if TYPE_CHECKING:
     # authorization, generation, wall clock from and until, monotonic clock until, token
     _Kept = Tuple[str, int, float, float, float, Token]
 
-_MOST = 2**64 - 1
-
 
 def _asked(min_ttl: Optional[Seconds], timeout: Optional[Seconds], force_refresh: bool) -> Tuple[int, int, int]:
     """The arguments of a get as the library takes them."""
     return (
-        0 if min_ttl is None else _milliseconds("min_ttl", min_ttl),
-        _deadline(timeout),
+        0 if min_ttl is None else milliseconds("min_ttl", min_ttl),
+        deadline(timeout),
         FORCE_REFRESH if force_refresh else 0,
     )
-
-
-def _deadline(timeout: Optional[Seconds]) -> int:
-    # To the library 0 means "as configured", but a caller who has no time left does not mean that.
-    return 0 if timeout is None else max(1, _milliseconds("timeout", timeout))
-
-
-def _milliseconds(name: str, duration: Any) -> int:
-    """Seconds or a timedelta in whole milliseconds, rounded up; the most there can be when it is more."""
-    # A timedelta is told by its method: datetime is not imported for a caller who has none.
-    seconds = duration.total_seconds() if hasattr(duration, "total_seconds") else duration
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-        raise TypeError(f"{name}: must be seconds (int or float) or a timedelta, not {type(duration).__name__}")
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{name}: must be a finite number of seconds and not negative, but is {seconds}")
-    milliseconds = seconds * 1000 if isinstance(seconds, int) else round(min(seconds * 1000, float(_MOST)), 6)
-    return min(-int(-milliseconds // 1), _MOST)
-
-
-def _setting(name: str, value: Any) -> bytes:
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(text, str):
-        raise TypeError(f"{name}: must be text (str), not {type(value).__name__}")
-    return _bytes(text)
-
-
-def _bytes(text: str) -> bytes:
-    """The text in UTF-8. What is not text (surrogates) goes through as bytes that the library rejects by name."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")

@@ -14,13 +14,16 @@ class Token:
     Printing it shows no secret; the text is read on purpose, by `value` or `authorization`.
     """
 
-    __slots__ = ("_authorization", "_expires_at_ms", "_scope", "_value")
+    __slots__ = ("_authorization", "_expires_at_ms", "_generation", "_scope", "_value")
 
-    def __init__(self, value: str, authorization: str, expires_at_ms: int, scope: Optional[str]) -> None:
+    def __init__(
+        self, value: str, authorization: str, expires_at_ms: int, scope: Optional[str], generation: int
+    ) -> None:
         self._value = value
         self._authorization = authorization
         self._expires_at_ms = expires_at_ms
         self._scope = scope
+        self._generation = generation
 
     @property
     def value(self) -> str:
@@ -48,6 +51,11 @@ class Token:
     def scope(self) -> Optional[str]:
         """The scope the server named in its reply; None when it named none."""
         return self._scope
+
+    @property
+    def generation(self) -> int:
+        """The client's `generation` that this token began: the two differ as soon as this is no longer the current one."""
+        return self._generation
 
     def __repr__(self) -> str:
         return f"<tokenwell.Token value=[redacted] expires_at={self.expires_at.isoformat()}>"
