@@ -85,20 +85,20 @@ func (c *Client) Authorization(ctx context.Context, options ...GetOption) (strin
 }
 
 // Invalidate drops this very token, after a server has answered it with 401. If the client already has another one, nothing happens.
-func (c *Client) Invalidate(token *Token) error {
+//
+// It is dropped here at once; while another process writes to the shared cache the call waits for it, for a second or so. If the context ends
+// meanwhile the rest goes on.
+func (c *Client) Invalidate(ctx context.Context, token *Token) error {
 	if token == nil {
 		return invalidArgument("token is nil", "Give the token that was refused.")
 	}
-	return c.InvalidateValue(token.Value())
+	return c.InvalidateValue(ctx, token.Value())
 }
 
 // InvalidateValue is [Client.Invalidate] for a caller that has only the token's text.
-func (c *Client) InvalidateValue(value string) error {
-	if err := c.made(); err != nil {
-		return err
-	}
-	defer runtime.KeepAlive(c)
-	return c.handle.invalidate(value)
+func (c *Client) InvalidateValue(ctx context.Context, value string) error {
+	_, err := within(ctx, c, func(uint64) (struct{}, error) { return struct{}{}, c.handle.invalidate(value) })
+	return err
 }
 
 // Revoke tells the server to forget the current token, and drops it here whatever the server answers.

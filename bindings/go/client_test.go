@@ -70,7 +70,7 @@ func TestAnInvalidatedTokenIsNotHandedOutAgain(t *testing.T) {
 	first := mustToken(t, client)
 	generation := client.Generation()
 
-	if err := client.Invalidate(first); err != nil {
+	if err := client.Invalidate(context.Background(), first); err != nil {
 		t.Fatal(err)
 	}
 	second := mustToken(t, client)
@@ -92,15 +92,28 @@ func TestInvalidatingATokenThatIsNotCurrentDropsNothing(t *testing.T) {
 	client := atlas.client()
 	token := mustToken(t, client)
 
-	if err := client.InvalidateValue("another"); err != nil {
+	if err := client.InvalidateValue(context.Background(), "another"); err != nil {
 		t.Fatal(err)
 	}
 
 	if mustToken(t, client).Value() != token.Value() || atlas.counters().TokenRequests != 1 {
 		t.Error("the current token was dropped")
 	}
-	if err := client.Invalidate(nil); !errors.Is(err, tokenwell.ErrInvalidArgument) {
+	if err := client.Invalidate(context.Background(), nil); !errors.Is(err, tokenwell.ErrInvalidArgument) {
 		t.Errorf("a nil token: %v", err)
+	}
+}
+
+func TestNobodyWaitsForAnInvalidationLongerThanTheContextLives(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	token := mustToken(t, client)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+
+	if err := client.Invalidate(ctx, token); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -307,7 +320,7 @@ func TestTheZeroClientSaysHowToMakeOne(t *testing.T) {
 	_, get := client.Token(context.Background())
 	_, stats := client.Stats()
 
-	for _, err := range []error{get, stats, client.Close(), client.InvalidateValue("x"), client.Revoke(context.Background()), client.AdvanceClock(1)} {
+	for _, err := range []error{get, stats, client.Close(), client.InvalidateValue(context.Background(), "x"), client.Revoke(context.Background()), client.AdvanceClock(1)} {
 		if !errors.Is(err, tokenwell.ErrInvalidArgument) || !strings.Contains(err.Error(), "tokenwell.New") {
 			t.Errorf("%v", err)
 		}

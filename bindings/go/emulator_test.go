@@ -1,20 +1,18 @@
 package tokenwell_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+	starting "github.com/tokenwell/tokenwell/bindings/go/internal/emulator"
 )
 
 func TestMain(m *testing.M) {
@@ -37,49 +35,14 @@ type emulator struct {
 
 func startEmulator(t *testing.T) *emulator {
 	t.Helper()
-	program := os.Getenv("TOKENWELL_BIN")
-	if program == "" {
-		program = filepath.Join("..", "..", "dist", "bin", "tokenwell")
-	}
-	command := exec.Command(program, "emulator", "--until-stdin-closes")
-	var complaints bytes.Buffer
-	command.Stderr = &complaints
-	stdin, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatalf("the emulator does not start (build it with `make library`, or name it in TOKENWELL_BIN): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		_, _ = io.Copy(io.Discard, stdout)
-		_ = command.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the emulator printed no first line: %v; it said %q", err, complaints.String())
-	}
-	given := make(map[string]string)
-	for _, assignment := range strings.Fields(line) {
-		name, value, _ := strings.Cut(assignment, "=")
-		given[name] = value
-	}
-	made := &emulator{
+	started := starting.Start(t, filepath.Join("..", ".."))
+	return &emulator{
 		t:       t,
-		base:    given["MONGODB_ATLAS_BASE_URL"],
-		id:      given["MONGODB_ATLAS_CLIENT_ID"],
-		secret:  given["MONGODB_ATLAS_CLIENT_SECRET"],
+		base:    started.BaseURL,
+		id:      started.ClientID,
+		secret:  started.ClientSecret,
 		control: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	if made.base == "" || made.id == "" || made.secret == "" {
-		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(given))
-	}
-	return made
 }
 
 // account are the options for a client of this emulator.

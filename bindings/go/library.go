@@ -38,8 +38,8 @@ import (
 
 const abiVersion = 1
 
-// Version is the loaded library's own version.
-func Version() string { return C.GoString(C.tokenwell_version()) }
+// LibraryVersion is the loaded library's own version.
+func LibraryVersion() string { return C.GoString(C.tokenwell_version()) }
 
 // checkLibrary looks once whether the library that the program was started with is the one it was written for.
 var checkLibrary = sync.OnceValue(func() error {
@@ -47,7 +47,7 @@ var checkLibrary = sync.OnceValue(func() error {
 	if found == abiVersion {
 		return nil
 	}
-	problem := &LibraryError{WantABI: abiVersion, FoundABI: found, LibraryVersion: Version()}
+	problem := &LibraryError{WantABI: abiVersion, FoundABI: found, LibraryVersion: LibraryVersion()}
 	if from := C.tokenwell_go_loaded_from(); from != nil {
 		problem.LoadedFrom = C.GoString(from)
 	}
@@ -77,6 +77,16 @@ func (to *configuration) set(name, value string) error {
 	valueText, valueLen := text(value)
 	status := C.tokenwell_config_set(to.handle, nameText, nameLen, valueText, valueLen, &problem)
 	return taken(status, problem)
+}
+
+// checkBaseURL is nil where the library would send a secret to this base URL.
+func checkBaseURL(value string) error {
+	scratch, err := newConfiguration()
+	if err != nil {
+		return err
+	}
+	defer scratch.free()
+	return scratch.set("base_url", value)
 }
 
 func (to *configuration) useEnvironment() error {

@@ -73,7 +73,7 @@ func TestALibraryOfAnotherABIIsRefusedAndNamed(t *testing.T) {
 
 func TestTheLoadedLibraryTellsItsVersion(t *testing.T) {
 	t.Parallel()
-	if version := tokenwell.Version(); strings.Count(version, ".") != 2 {
+	if version := tokenwell.LibraryVersion(); strings.Count(version, ".") != 2 {
 		t.Errorf("version %q", version)
 	}
 }

@@ -26,6 +26,9 @@ func WithClientID(id string) Option { return WithSetting("client_id", id) }
 // WithClientSecret gives the account's secret.
 func WithClientSecret(secret string) Option { return WithSetting("client_secret", secret) }
 
+// WithClientSecretFile names a file that holds the account's secret, read anew for every token request.
+func WithClientSecretFile(path string) Option { return WithSetting("client_secret_file", path) }
+
 // WithBaseURL names the Atlas server, https://cloud.mongodb.com if it is not given.
 func WithBaseURL(url string) Option { return WithSetting("base_url", url) }
 
@@ -47,9 +50,6 @@ func WithAudience(audience string) Option { return WithSetting("audience", audie
 // WithResource asks for a token for one resource (RFC 8707).
 func WithResource(resource string) Option { return WithSetting("resource", resource) }
 
-// WithCAFile names a PEM file of authorities to trust.
-func WithCAFile(path string) Option { return WithSetting("ca_file", path) }
-
 // WithTimeout bounds one refresh, and a caller whose context has no deadline.
 func WithTimeout(timeout time.Duration) Option {
 	return func(to *configuration) error {
@@ -59,6 +59,23 @@ func WithTimeout(timeout time.Duration) Option {
 		}
 		return to.set("timeout_ms", strconv.FormatUint(ms, 10))
 	}
+}
+
+// WithCAFile names a PEM file of authorities to trust.
+func WithCAFile(path string) Option { return WithSetting("ca_file", path) }
+
+// WithProfile names the profile to use.
+func WithProfile(name string) Option { return WithSetting("profile", name) }
+
+// WithCache says whether processes share tokens in files. They do unless told otherwise.
+func WithCache(shared bool) Option { return WithSetting("cache", strconv.FormatBool(shared)) }
+
+// WithCacheDir names the folder for shared tokens, by an absolute path.
+func WithCacheDir(path string) Option { return WithSetting("cache_dir", path) }
+
+// WithCacheUnsafe says whether a folder for shared tokens that others may open is used all the same. It is not unless told otherwise.
+func WithCacheUnsafe(unsafe bool) Option {
+	return WithSetting("cache_unsafe", strconv.FormatBool(unsafe))
 }
 
 // WithManualClock is for tests: the client's clock stands at start and moves only by [Client.AdvanceClock].

@@ -1,8 +1,8 @@
 package tokenwell
 
 import (
+	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +16,8 @@ import (
 // A request that is answered with 401 is sent once more with a new token, if its body can be had again (no body, or GetBody set). A token that was
 // refused as soon as it was new is not replaced again for a minute: a server that refuses every token must not cost one for each request.
 //
-// base does the sending, [http.DefaultTransport] if it is nil. The origin must be https, or http on this machine; with any other every request fails.
+// base does the sending, [http.DefaultTransport] if it is nil. The origin must be what [WithBaseURL] takes: https, or http on this machine; with any other
+// every request fails.
 func (c *Client) RoundTripper(base http.RoundTripper, origin string) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -61,7 +62,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return response, err
 	}
 
-	if err := t.client.Invalidate(token); err != nil {
+	if err := t.client.Invalidate(request.Context(), token); err != nil {
 		return response, nil
 	}
 	body, replayable := bodyAgain(request)
@@ -115,23 +116,24 @@ func (t *transport) wasInVain(token *Token) bool {
 // place is a scheme, a lower-case host and a port that is always named.
 type place struct{ scheme, host, port string }
 
+// parseOrigin takes what the library would take as a base URL: it is the library that knows where a secret may be sent.
 func parseOrigin(origin string) (place, error) {
+	const hint = `Give it as "https://cloud.mongodb.com".`
+	if err := checkBaseURL(origin); err != nil {
+		var problem *Error
+		if errors.As(err, &problem) {
+			err = newError(problem.Code, "the origin cannot be used: "+strings.Replace(problem.Message, "base_url: ", "", 1), hint)
+		}
+		return place{}, err
+	}
 	parsed, err := url.Parse(origin)
-	// The parser's error repeats what it was given, which may hold a password.
-	if err != nil {
-		return place{}, invalidArgument("the origin is not a URL", `Give it as "https://cloud.mongodb.com".`)
+	if err == nil {
+		if pinned, ok := placeOf(parsed.Scheme, parsed.Host); ok {
+			return pinned, nil
+		}
 	}
-	if parsed.User != nil || parsed.Opaque != "" || (parsed.Path != "" && parsed.Path != "/") || strings.ContainsAny(origin, "?#") {
-		return place{}, invalidArgument("the origin has more than a scheme, a host and a port", `Give it as "https://cloud.mongodb.com".`)
-	}
-	pinned, ok := placeOf(parsed.Scheme, parsed.Host)
-	if !ok {
-		return place{}, invalidArgument("the origin names no host of plain ASCII under https or http", `Give it as "https://cloud.mongodb.com".`)
-	}
-	if pinned.scheme == "http" && !isLoopback(pinned.host) {
-		return place{}, newError(CodeRefused, "the origin http://"+net.JoinHostPort(pinned.host, pinned.port)+" would send tokens in clear text", "Use https; http is for this machine only.")
-	}
-	return pinned, nil
+	// The parser's error repeats what it was given, so it is not shown.
+	return place{}, invalidArgument("the origin is not read by net/url as it is by the library", hint)
 }
 
 // isTargetOf compares what net/http will connect to. Whatever is unusual is not the pinned place.
@@ -170,20 +172,12 @@ func placeOf(scheme, authority string) (place, bool) {
 	if strings.Contains(name, ":") {
 		bare = "[" + name + "]"
 	}
-	whole := authority == bare || authority == bare+":"+parsed.Port()
+	whole := authority == bare || (parsed.Port() != "" && authority == bare+":"+parsed.Port())
 	return made, made.host != "" && made.port != "" && (scheme == "https" || scheme == "http") && whole
 }
 
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address := net.ParseIP(host)
-	return address != nil && address.IsLoopback()
 }
 
 func bodyAgain(request *http.Request) (io.ReadCloser, bool) {

@@ -3,11 +3,15 @@ package tokenwell_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +108,83 @@ func TestI5TheTokenGoesToThePinnedOriginOnly(t *testing.T) {
 	}
 }
 
+// lookAlikes is the library's own table: what it makes of a base URL, an origin or the name of a status.
+func lookAlikes(t *testing.T) map[string]string {
+	t.Helper()
+	table, err := os.ReadFile(filepath.Join("..", "..", "src", "config", "look_alikes.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []struct{ URLs map[string]string }
+	if err := json.Unmarshal(table, &groups); err != nil {
+		t.Fatal(err)
+	}
+	urls := make(map[string]string)
+	for _, group := range groups {
+		maps.Copy(urls, group.URLs)
+	}
+	if len(urls) < 60 {
+		t.Fatalf("only %d look-alikes", len(urls))
+	}
+	return urls
+}
+
+func TestI5AnOriginIsPinnedAsTheLibraryReadsIt(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	for origin, expected := range lookAlikes(t) {
+		base := &recorder{}
+		transport := client.RoundTripper(base, origin)
+		target := expected
+		if !strings.Contains(expected, "://") {
+			target = "https://cloud.mongodb.com"
+		}
+		request, err := http.NewRequest("GET", target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		_, err = transport.RoundTrip(request)
+
+		switch expected {
+		case "INVALID_ARGUMENT", "REFUSED":
+			var problem *tokenwell.Error
+			if !errors.As(err, &problem) || problem.Name != expected || len(base.seen) != 0 {
+				t.Errorf("%q: %v, and not %s", origin, err, expected)
+			}
+		default:
+			if err != nil || base.seen[0].Header.Get("Authorization") == "" {
+				t.Errorf("%q: %v, or no token for %s", origin, err, expected)
+			}
+		}
+	}
+}
+
+func TestI5ARequestGetsTheTokenWhereTheLibraryReadsThePinnedOrigin(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client()
+	const pinned = "https://cloud.mongodb.com"
+	for target, read := range lookAlikes(t) {
+		parsed, err := url.Parse(target)
+		if err != nil {
+			continue // What url.Parse rejects never becomes a request.
+		}
+		base := &recorder{}
+
+		if _, err := client.RoundTripper(base, pinned).RoundTrip(&http.Request{Method: "GET", URL: parsed, Header: http.Header{}}); err != nil {
+			t.Fatal(err)
+		}
+
+		// A path and a fragment are a request's own business, so what the library turns down for those alone is left out here.
+		plain := parsed.Scheme == "https" && strings.EqualFold(parsed.Host, "cloud.mongodb.com") && parsed.User == nil && parsed.Opaque == ""
+		if got := base.seen[0].Header.Get("Authorization") != ""; got != (read == pinned || plain) {
+			t.Errorf("%q, which the library reads as %s, got the token: %v", target, read, got)
+		}
+	}
+}
+
 func TestI5TheHostHeaderMayNotNameAnotherSite(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
@@ -161,7 +242,7 @@ func TestI6AnUnusableOriginFailsEveryRequestAndSendsNothing(t *testing.T) {
 		"":                                       tokenwell.ErrInvalidArgument,
 		"cloud.mongodb.com":                      tokenwell.ErrInvalidArgument,
 		"https://":                               tokenwell.ErrInvalidArgument,
-		"https://user:hunter2@cloud.mongodb.com": tokenwell.ErrInvalidArgument,
+		"https://user:hunter2@cloud.mongodb.com": tokenwell.ErrRefused,
 		"https://cloud.mongodb.com/path":         tokenwell.ErrInvalidArgument,
 		"https://cloud.mongodb.com?":             tokenwell.ErrInvalidArgument,
 		"https://cloud.mongodb.com/?a=hunter2":   tokenwell.ErrInvalidArgument,

@@ -268,174 +268,48 @@ mod tests {
     use super::*;
     use crate::error::Status;
 
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    enum Outcome {
-        /// Accepted, and the secret goes to this origin and no other.
-        Origin(&'static str),
-        Invalid,
-        Refused,
-    }
-    use Outcome::{Invalid, Origin, Refused};
-
-    fn outcome(raw: &str, parse: fn(&str, &str) -> Result<Endpoint, Error>) -> (Result<String, Status>, String) {
-        match parse("base_url", raw) {
+    fn check_one(raw: &str, expected: &Result<String, Status>, parse: fn(&str, &str) -> Result<Endpoint, Error>) {
+        let (got, text) = match parse("base_url", raw) {
             Ok(endpoint) => (Ok(endpoint.origin()), String::new()),
             Err(error) => (Err(error.status()), format!("{error} / {}", error.hint())),
-        }
+        };
+
+        assert_eq!(&got, expected, "{raw:?}: {text}");
+        assert!(got.is_ok() || text.starts_with("base_url: ") || text.starts_with("refused: base_url: "), "{raw:?}: {text}");
     }
 
-    fn check(table: &[(&str, Outcome)], parse: fn(&str, &str) -> Result<Endpoint, Error>) {
-        for (raw, expected) in table {
-            let (got, text) = outcome(raw, parse);
-            let expected = match expected {
-                Origin(origin) => Ok((*origin).to_owned()),
-                Invalid => Err(Status::InvalidArgument),
-                Refused => Err(Status::Refused),
+    /// Rules of every URL: they hold for a base URL and for a full one alike. What a URL is to become: the origin that gets the secret, or the status of
+    /// its rejection. The Go wrapper, which pins an origin too, is tested with the same table.
+    fn look_alikes() -> Vec<(String, String)> {
+        #[derive(serde::Deserialize)]
+        struct Group {
+            urls: std::collections::BTreeMap<String, String>,
+        }
+        let groups: Vec<Group> = serde_json::from_str(include_str!("look_alikes.json")).unwrap();
+        groups.into_iter().flat_map(|group| group.urls).collect()
+    }
+
+    fn check_look_alikes(parse: fn(&str, &str) -> Result<Endpoint, Error>) {
+        for (raw, expected) in look_alikes() {
+            let expected = match expected.as_str() {
+                "INVALID_ARGUMENT" => Err(Status::InvalidArgument),
+                "REFUSED" => Err(Status::Refused),
+                _ => Ok(expected),
             };
-            assert_eq!(got, expected, "{raw:?}: {text}");
-            assert!(got.is_ok() || text.starts_with("base_url: ") || text.starts_with("refused: base_url: "), "{raw:?}: {text}");
+            check_one(&raw, &expected, parse);
         }
     }
-
-    /// Rules of every URL: they hold for a base URL and for a full one alike.
-    const HOSTS: &[(&str, Outcome)] = &[
-        // Plain forms.
-        ("https://cloud.mongodb.com", Origin("https://cloud.mongodb.com")),
-        ("https://cloud.mongodb.com/", Origin("https://cloud.mongodb.com")),
-        ("HTTPS://CLOUD.MongoDB.com", Origin("https://cloud.mongodb.com")),
-        ("https://cloud.mongodb.com:443", Origin("https://cloud.mongodb.com")),
-        ("https://cloud.mongodb.com:8443/", Origin("https://cloud.mongodb.com:8443")),
-        ("https://ops_manager", Origin("https://ops_manager")),
-        ("https://10.0.0.1", Origin("https://10.0.0.1")),
-        ("https://[2001:db8::1]:8443", Origin("https://[2001:db8::1]:8443")),
-        ("https://xn--bcher-kva.example", Origin("https://xn--bcher-kva.example")),
-        // Look-alikes are hosts of their own: they never become the host they look like.
-        ("https://cloud.mongodb.com.evil.example", Origin("https://cloud.mongodb.com.evil.example")),
-        ("https://evilcloud.mongodb.com", Origin("https://evilcloud.mongodb.com")),
-        ("https://cloud-mongodb.com", Origin("https://cloud-mongodb.com")),
-        ("https://c1oud.mongodb.com", Origin("https://c1oud.mongodb.com")),
-        ("https://cloudxmongodb.com", Origin("https://cloudxmongodb.com")),
-        // Plain http.
-        ("http://127.0.0.1", Origin("http://127.0.0.1")),
-        ("http://127.0.0.1:41234/", Origin("http://127.0.0.1:41234")),
-        ("http://127.255.255.254", Origin("http://127.255.255.254")),
-        ("http://[::1]:8080", Origin("http://[::1]:8080")),
-        ("http://localhost", Origin("http://localhost")),
-        ("http://LocalHost:80", Origin("http://localhost")),
-        ("http://cloud.mongodb.com", Refused),
-        ("HTTP://cloud.mongodb.com", Refused),
-        ("http://localhost.evil.example", Refused),
-        ("http://evil.localhost", Refused),
-        ("http://127.0.0.1.evil.example", Refused),
-        ("http://128.0.0.1", Refused),
-        ("http://0.0.0.0", Refused),
-        ("http://10.0.0.1", Refused),
-        ("http://169.254.169.254", Refused),
-        ("http://[::]", Refused),
-        ("http://[::ffff:7f00:1]", Refused),
-        ("http://[fe80::1]", Refused),
-        ("http://localhost:443", Origin("http://localhost:443")),
-        // Userinfo.
-        ("https://cloud.mongodb.com@evil.example", Refused),
-        ("https://user:password@cloud.mongodb.com", Refused),
-        ("https://cloud.mongodb.com:443@evil.example", Refused),
-        ("https://@cloud.mongodb.com", Refused),
-        ("https://:@cloud.mongodb.com", Refused),
-        ("http://127.0.0.1@evil.example", Refused),
-        ("http://localhost:80@evil.example/", Refused),
-        // Backslash, fragment, white space and control characters, wherever they stand.
-        ("https://cloud.mongodb.com\\@evil.example", Invalid),
-        ("https://cloud.mongodb.com\\.evil.example", Invalid),
-        ("https:\\\\cloud.mongodb.com", Invalid),
-        ("https://evil.example\\/cloud.mongodb.com", Invalid),
-        ("https://cloud.mongodb.com#@evil.example", Invalid),
-        ("https://cloud.mongodb.com/#", Invalid),
-        ("https://evil.example#.mongodb.com", Invalid),
-        (" https://cloud.mongodb.com", Invalid),
-        ("https://cloud.mongodb.com ", Invalid),
-        ("https://cloud.mongodb.com\n", Invalid),
-        ("https://cloud.mongo\tdb.com", Invalid),
-        ("https://cloud.mongo\r\ndb.com", Invalid),
-        ("ht\ntps://cloud.mongodb.com", Invalid),
-        ("https:/\t/cloud.mongodb.com", Invalid),
-        ("https://cloud.mongodb.com\0.evil.example", Invalid),
-        ("https://cloud.mongodb.com\u{7f}", Invalid),
-        ("https://cloud.mongodb.com/%0d%0aHost:%20evil.example", Invalid),
-        ("https://cloud.mongodb.com/%00", Invalid),
-        ("https://cloud.mongodb.com/%zz", Invalid),
-        ("https://cloud.mongodb.com/%2", Invalid),
-        ("https://cloud.mongodb.com/a b", Invalid),
-        ("https://cloud.mongodb.com/\"", Invalid),
-        // Odd hosts.
-        ("https://", Invalid),
-        ("https:///cloud.mongodb.com", Invalid),
-        ("https://:443", Invalid),
-        ("https://?a=b", Invalid),
-        ("https://cloud.mongodb.com.", Invalid),
-        ("https://cloud.mongodb.com.:443", Invalid),
-        ("http://localhost.", Invalid),
-        ("https://.mongodb.com", Invalid),
-        ("https://cloud..mongodb.com", Invalid),
-        ("https://cloud%2emongodb.com", Invalid),
-        ("https://cloud.mongodb.com%2eevil.example", Invalid),
-        ("https://cloud.mongodb.com%40evil.example", Invalid),
-        ("https://cloud.mongodb.com%00.evil.example", Invalid),
-        ("https://cloud,mongodb.com", Invalid),
-        ("https://*.mongodb.com", Invalid),
-        ("http://0x7f.1", Invalid),
-        ("http://0x7f000001", Invalid),
-        ("http://2130706433", Invalid),
-        ("http://127.1", Invalid),
-        ("http://0177.0.0.1", Invalid),
-        ("http://127.0.0.01", Invalid),
-        ("http://127.0.0.256", Invalid),
-        ("http://[0:0:0:0:0:0:0:1]", Invalid),
-        ("http://[::ffff:127.0.0.1]", Invalid),
-        ("http://[::1%25lo]", Invalid),
-        ("http://[::1", Invalid),
-        ("http://[::1]evil.example", Invalid),
-        ("http://[localhost]", Invalid),
-        ("https://cloud.mongodb.c\u{43e}m", Invalid),
-        ("https://cloud\u{3002}mongodb.com", Invalid),
-        ("https://\u{ff43}loud.mongodb.com", Invalid),
-        ("https://cloud.mongodb.com\u{2044}@evil.example", Refused),
-        ("https://cloud.mongodb.com\u{ff0f}.evil.example", Invalid),
-        ("https://xn--a", Invalid),
-        // Ports.
-        ("https://cloud.mongodb.com:", Invalid),
-        ("https://cloud.mongodb.com:0", Invalid),
-        ("https://cloud.mongodb.com:0443", Invalid),
-        ("https://cloud.mongodb.com:65536", Invalid),
-        ("https://cloud.mongodb.com:443:443", Invalid),
-        ("https://cloud.mongodb.com:+443", Invalid),
-        ("https://cloud.mongodb.com:https", Invalid),
-        // Schemes and relative references.
-        ("cloud.mongodb.com", Invalid),
-        ("//cloud.mongodb.com", Invalid),
-        ("/api/oauth/token", Invalid),
-        ("https:cloud.mongodb.com", Invalid),
-        ("https:/cloud.mongodb.com", Invalid),
-        ("ftp://cloud.mongodb.com", Invalid),
-        ("file:///etc/passwd", Invalid),
-        ("javascript://cloud.mongodb.com", Invalid),
-        ("httpss://cloud.mongodb.com", Invalid),
-        ("xhttps://cloud.mongodb.com", Invalid),
-        ("mdb_sa_sk_canary", Invalid),
-        // Dot segments.
-        ("https://cloud.mongodb.com/..", Invalid),
-        ("https://cloud.mongodb.com/%2e%2e/", Invalid),
-    ];
 
     #[test]
     fn i5_a_base_url_names_exactly_one_host_or_is_not_accepted() {
-        assert!(HOSTS.len() >= 60);
+        assert!(look_alikes().len() >= 60);
 
-        check(HOSTS, Endpoint::base);
+        check_look_alikes(Endpoint::base);
     }
 
     #[test]
     fn i5_a_token_url_names_exactly_one_host_or_is_not_accepted() {
-        check(HOSTS, Endpoint::full);
+        check_look_alikes(Endpoint::full);
     }
 
     #[test]
@@ -457,19 +331,18 @@ mod tests {
 
     #[test]
     fn i6_a_base_url_is_an_origin_and_nothing_more() {
-        check(
-            &[
-                ("https://cloud.mongodb.com//", Origin("https://cloud.mongodb.com")),
-                ("https://cloud.mongodb.com/atlas", Invalid),
-                ("https://cloud.mongodb.com/api/oauth/token", Invalid),
-                ("https://cloud.mongodb.com/v2/0123#/overview", Invalid),
-                ("https://cloud.mongodb.com?", Invalid),
-                ("https://cloud.mongodb.com?a=b", Invalid),
-                ("https://cloud.mongodb.com/?next=@evil.example", Invalid),
-                ("https://cloud.mongodb.com/@evil.example", Invalid),
-            ],
-            Endpoint::base,
-        );
+        check_one("https://cloud.mongodb.com//", &Ok("https://cloud.mongodb.com".to_owned()), Endpoint::base);
+        for raw in [
+            "https://cloud.mongodb.com/atlas",
+            "https://cloud.mongodb.com/api/oauth/token",
+            "https://cloud.mongodb.com/v2/0123#/overview",
+            "https://cloud.mongodb.com?",
+            "https://cloud.mongodb.com?a=b",
+            "https://cloud.mongodb.com/?next=@evil.example",
+            "https://cloud.mongodb.com/@evil.example",
+        ] {
+            check_one(raw, &Err(Status::InvalidArgument), Endpoint::base);
+        }
     }
 
     #[test]

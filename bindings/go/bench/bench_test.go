@@ -3,16 +3,14 @@
 package bench
 
 import (
-	"bufio"
 	"context"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
+	"github.com/tokenwell/tokenwell/bindings/go/internal/emulator"
 	"golang.org/x/oauth2"
 )
 
@@ -135,39 +133,10 @@ func reuse() oauth2.TokenSource {
 // warm is a client of an emulator that has drawn its token.
 func warm(b *testing.B) *tokenwell.Client {
 	b.Helper()
-	program := os.Getenv("TOKENWELL_BIN")
-	if program == "" {
-		program = filepath.Join("..", "..", "..", "dist", "bin", "tokenwell")
-	}
-	command := exec.Command(program, "emulator", "--until-stdin-closes")
-	stdin, err := command.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		b.Fatalf("the emulator does not start (build it with `make library`, or name it in TOKENWELL_BIN): %v", err)
-	}
-	b.Cleanup(func() {
-		_ = stdin.Close()
-		_ = command.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		b.Fatal(err)
-	}
-	var options []tokenwell.Option
-	settings := map[string]string{"MONGODB_ATLAS_BASE_URL": "base_url", "MONGODB_ATLAS_CLIENT_ID": "client_id", "MONGODB_ATLAS_CLIENT_SECRET": "client_secret"}
-	for _, assignment := range strings.Fields(line) {
-		name, value, _ := strings.Cut(assignment, "=")
-		if setting := settings[name]; setting != "" {
-			options = append(options, tokenwell.WithSetting(setting, value))
-		}
-	}
-	client, err := tokenwell.New(options...)
+	account := emulator.Start(b, filepath.Join("..", "..", ".."))
+	client, err := tokenwell.New(
+		tokenwell.WithBaseURL(account.BaseURL), tokenwell.WithClientID(account.ClientID), tokenwell.WithClientSecret(account.ClientSecret),
+	)
 	if err != nil {
 		b.Fatal(err)
 	}

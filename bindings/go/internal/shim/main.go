@@ -44,7 +44,7 @@ type shim struct {
 func (s *shim) answer(request string, given arguments) string {
 	switch request {
 	case "hello":
-		return "ok go " + tokenwell.Version()
+		return "ok go " + tokenwell.LibraryVersion()
 	case "set":
 		s.settings = append(s.settings, tokenwell.WithSetting(given.text(0), given.text(1)))
 		return "ok"
@@ -83,7 +83,7 @@ func (s *shim) answer(request string, given arguments) string {
 		}
 		return outcomes.String()
 	case "invalidate":
-		return done(client.InvalidateValue(given.text(0)))
+		return done(client.InvalidateValue(context.Background(), given.text(0)))
 	case "revoke":
 		ctx, cancel := given.deadline(0)
 		defer cancel()
