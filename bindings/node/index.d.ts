@@ -1,24 +1,30 @@
-/**
- * The settings of the tokenwell library by their names in camelCase: `clientId` is the library's `client_id`. Names that
- * are not listed here are passed down too, and the library rejects those it does not know.
- */
+/** The settings of the tokenwell library by their names in camelCase: `clientId` is the library's `client_id`. */
 export interface ClientOptions {
-  clientId?: string;
+  clientId?: string | undefined;
   /** Bytes where the secret is not text. */
-  clientSecret?: string | Uint8Array;
-  baseUrl?: string;
-  tokenUrl?: string;
-  revocationUrl?: string;
-  authMethod?: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post';
-  scope?: string;
-  audience?: string;
-  resource?: string;
+  clientSecret?: string | Uint8Array | undefined;
+  /** Path of a file that holds the secret, read anew for every token request. */
+  clientSecretFile?: string | undefined;
+  baseUrl?: string | undefined;
+  tokenUrl?: string | undefined;
+  revocationUrl?: string | undefined;
+  authMethod?: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | undefined;
+  scope?: string | undefined;
+  audience?: string | undefined;
+  resource?: string | undefined;
   /** For how long a call waits that names no deadline of its own. */
-  timeoutMs?: number | bigint;
-  caFile?: string;
+  timeoutMs?: number | bigint | undefined;
+  caFile?: string | undefined;
+  profile?: string | undefined;
+  /** Whether processes share tokens in files. They do unless told otherwise. */
+  cache?: boolean | undefined;
+  cacheDir?: string | undefined;
+  /** Whether a folder for shared tokens that others may open is used all the same. */
+  cacheUnsafe?: boolean | undefined;
   /** For tests: the client's clock starts here and only advanceClock() moves it. */
-  manualClockMs?: number | bigint;
-  [setting: string]: string | number | bigint | boolean | Uint8Array | null | undefined;
+  manualClockMs?: number | bigint | undefined;
+  /** Any setting of the library by its own name, as text: also one that is newer than this package. */
+  settings?: Record<string, string> | undefined;
 }
 
 export interface RevokeOptions {
@@ -57,7 +63,7 @@ export interface Stats {
 
 /** Hands out access tokens: from memory while one is fresh, else from the authorization server, once for all who ask. */
 export class Client {
-  /** @throws {TokenwellError} for a setting that is wrong; {LoadError} where there is no usable library. */
+  /** @throws {TokenwellError} for a setting that is wrong; {LibraryError} where there is no usable library. */
   constructor(options?: ClientOptions);
   /** What `options` does not say comes from TOKENWELL_*, MONGODB_ATLAS_* and MCLI_* variables. */
   static fromEnv(options?: ClientOptions): Client;
@@ -68,8 +74,11 @@ export class Client {
   /** The same if it can be had without waiting, else undefined: for hot paths that cannot afford a promise. */
   authorizationIfFresh(): string | undefined;
 
-  /** After a 401: drops this token, if it still is the current one, so that the next get brings another. */
-  invalidate(token: Token | string): void;
+  /**
+   * After a 401: drops this token, if it still is the current one, so that a get that follows brings another. While another
+   * process writes to the shared cache this waits for it, for a second or so.
+   */
+  invalidate(token: Token | string): Promise<void>;
   /** Revokes the current token at the server. */
   revoke(options?: RevokeOptions): Promise<void>;
   stats(): Stats;
@@ -92,17 +101,19 @@ export class Token {
   readonly expiresAt: Date;
   /** The scope the server named, or null. */
   readonly scope: string | null;
+  /** The client's `generation` that this token began: the two differ as soon as this is no longer the current one. */
+  readonly generation: number;
   toString(): string;
   toJSON(): string;
 }
 
-/** What went wrong, to what, and what to do about it. `name` is the class, `statusName` the name every language shares. */
+/** What went wrong, to what, and what to do about it. `name` is the class, `code` the name every language shares. */
 export class TokenwellError extends Error {
   protected constructor();
-  /** The status number that every language shares. */
-  readonly code: number;
-  /** `RATE_LIMITED` … */
-  readonly statusName: string;
+  /** The name that every language shares: `RATE_LIMITED` … */
+  readonly code: string;
+  /** Its number. */
+  readonly status: number;
   /** What to do about it. */
   readonly hint: string;
   /** The HTTP status of the server's reply, or null. */
@@ -139,11 +150,11 @@ export class ClosedError extends TokenwellError {}
 export class InternalError extends TokenwellError {}
 
 /** No usable shared library was found. */
-export class LoadError extends Error {
+export class LibraryError extends Error {
   private constructor();
   readonly places: ReadonlyArray<{ place: string; found: string }>;
   readonly hint: string;
 }
 
 /** The version of the shared library. */
-export function version(): string;
+export function libraryVersion(): string;

@@ -5,7 +5,7 @@
 
 const { Client } = require('./lib/client.js');
 const { check, notText, timeOver, ...classes } = require('./lib/errors.js');
-const { LoadError, version } = require('./lib/library.js');
+const { LibraryError, libraryVersion } = require('./lib/library.js');
 const { Token } = require('./lib/token.js');
 
-module.exports = { Client, Token, LoadError, version, ...classes };
+module.exports = { Client, Token, LibraryError, libraryVersion, ...classes };

@@ -4,8 +4,8 @@ import tokenwell from './index.js';
 export const {
   Client,
   Token,
-  LoadError,
-  version,
+  LibraryError,
+  libraryVersion,
   TokenwellError,
   InvalidArgumentError,
   NotConfiguredError,

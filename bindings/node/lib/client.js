@@ -1,11 +1,11 @@
 'use strict';
 
 const koffi = require('koffi');
-const { LONGEST_TIMER_MS, waitFor, whenThreadIsFree } = require('./calls.js');
 const { check, DeadlineError } = require('./errors.js');
 const { load } = require('./library.js');
+const { milliseconds, settingBytes, settingName, textBytes } = require('./options.js');
 const { Token, readToken } = require('./token.js');
-const { milliseconds, settingBytes, settingName, textBytes } = require('./values.js');
+const { LONGEST_TIMER_MS, waitFor, whenThreadIsFree } = require('./waiting.js');
 
 const FORCE_REFRESH = 1;
 const FROM_ENVIRONMENT = Symbol('from the environment');
@@ -31,7 +31,7 @@ class Client {
   // The calls that wait in the library, by what they ask for.
   #flights = new Map();
 
-  /** Settings by the library's names in camelCase: clientId, clientSecret, baseUrl, timeoutMs … */
+  /** Settings by the library's names in camelCase: clientId, clientSecret, baseUrl, timeoutMs …; `settings` takes any of them by its own name. */
   constructor(options = {}, origin = undefined) {
     this.#pointer = newClient(this.#library, options, origin === FROM_ENVIRONMENT);
     this.#generation = new Uint32Array(koffi.view(this.#library.client_generation(this.#pointer), 8));
@@ -60,13 +60,15 @@ class Client {
     return this.#isFresh() ? this.#kept.authorization : undefined;
   }
 
-  /** After a 401: drops this token, if it still is the current one, so that the next get brings another. */
-  invalidate(token) {
+  /**
+   * After a 401: drops this token, if it still is the current one, so that a get that follows brings another. While another
+   * process writes to the shared cache this waits for it, for a second or so.
+   */
+  async invalidate(token) {
     const value = token instanceof Token ? token.value : token;
     if (typeof value !== 'string') throw new TypeError('token must be a Token or its value');
-    const error = [null];
     const bytes = textBytes('token', value);
-    check(this.#library, this.#library.client_invalidate(this.#pointer, bytes, bytes.length - 1, error), error);
+    await this.#call(this.#library.client_invalidate, () => [bytes, bytes.length - 1]);
   }
 
   /** Revokes the current token at the server. Options: deadlineMs, signal. */
@@ -119,8 +121,8 @@ class Client {
     return now >= kept.from && now < kept.until;
   }
 
-  #keep(token, { generation, freshForMs, from }) {
-    if (freshForMs < 1 || generation !== this.generation) return;
+  #keep(token, freshForMs, from) {
+    if (freshForMs < 1 || token.generation !== this.generation) return;
     this.#drop();
     const kept = this.#kept;
     kept.timer = setTimeout(dropKept, Math.min(freshForMs, LONGEST_TIMER_MS), kept);
@@ -211,10 +213,9 @@ class Client {
     const library = this.#library;
     const from = Date.now();
     const token = readToken(library, pointer);
-    const generation = Number(library.token_generation(pointer));
     const freshForMs = Number(library.client_fresh_for_ms(this.#pointer, pointer));
     library.token_free(pointer);
-    this.#keep(token, { generation, freshForMs, from });
+    this.#keep(token, freshForMs, from);
     return token;
   }
 
@@ -242,8 +243,10 @@ function newClient(library, options, useEnvironment) {
   const client = [null];
   check(library, library.config_new(config, error), error);
   try {
-    for (const [option, value] of Object.entries(options)) {
-      if (value !== undefined && value !== null) setOption(library, config[0], option, value);
+    const { settings, ...named } = options;
+    for (const [name, value] of Object.entries(settings ?? {})) setOne(library, config[0], name, name, value);
+    for (const [option, value] of Object.entries(named)) {
+      if (value !== undefined && value !== null) setOne(library, config[0], settingName(option), option, value);
     }
     if (useEnvironment) check(library, library.config_use_environment(config[0], error), error);
     check(library, library.client_new(config[0], client, error), error);
@@ -253,10 +256,11 @@ function newClient(library, options, useEnvironment) {
   }
 }
 
-function setOption(library, config, option, value) {
+/** `given` is what the caller calls the setting. */
+function setOne(library, config, setting, given, value) {
   const error = [null];
-  const name = textBytes("a setting's name", settingName(option));
-  const bytes = settingBytes(option, value);
+  const name = textBytes("a setting's name", setting);
+  const bytes = settingBytes(given, value);
   try {
     check(library, library.config_set(config, name, name.length - 1, bytes, bytes.length - 1, error), error);
   } finally {

@@ -2,13 +2,13 @@
 
 /**
  * What went wrong, to what, and what to do about it: one class per status of the shared library, all of them TokenwellError.
- * `name` is the class, as everywhere in JavaScript; `statusName` is the name that every language shares.
+ * As everywhere in Node `name` is the class and `code` a name: the one that every language shares. Its number is `status`.
  */
 class TokenwellError extends Error {
-  constructor(message, { code, statusName, hint = '', httpStatus = null, retryAfterMs = null }) {
+  constructor(message, { code, status, hint = '', httpStatus = null, retryAfterMs = null }) {
     super(message);
     this.code = code;
-    this.statusName = statusName;
+    this.status = status;
     this.hint = hint;
     this.httpStatus = httpStatus;
     this.retryAfterMs = retryAfterMs;
@@ -34,7 +34,7 @@ class ClosedError extends TokenwellError {}
 class InternalError extends TokenwellError {}
 
 // The index is the status number; numbers are never reused, so this list only grows.
-const CLASS_BY_CODE = [
+const CLASS_BY_STATUS = [
   TokenwellError,
   InvalidArgumentError,
   NotConfiguredError,
@@ -54,14 +54,14 @@ const CLASS_BY_CODE = [
 /** Turns the library's error into one of ours and frees it. */
 function takeError(library, status, pointer) {
   if (pointer === null) {
-    const statusName = library.status_name(status);
-    return errorFor(status, `the call failed with ${statusName}`, { statusName });
+    const code = library.status_name(status);
+    return errorFor(status, `the call failed with ${code}`, { code });
   }
 
   const httpStatus = library.error_http_status(pointer);
   const retryAfterMs = Number(library.error_retry_after_ms(pointer));
   const error = errorFor(library.error_status(pointer), library.error_message(pointer, null), {
-    statusName: library.error_name(pointer),
+    code: library.error_name(pointer),
     hint: library.error_hint(pointer, null),
     httpStatus: httpStatus === 0 ? null : httpStatus,
     retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
@@ -78,7 +78,7 @@ function check(library, status, slot) {
 /** For the one thing only JavaScript can get wrong: text that has no UTF-8 form. */
 function notText(name) {
   return errorFor(1, `${name}: not well-formed text (it holds a lone surrogate)`, {
-    statusName: 'INVALID_ARGUMENT',
+    code: 'INVALID_ARGUMENT',
     hint: 'Check where the text was cut, or pass bytes as a Uint8Array.',
   });
 }
@@ -86,14 +86,14 @@ function notText(name) {
 /** For a caller whose time is over while the call it waits for goes on for others. */
 function timeOver(deadlineMs) {
   return errorFor(8, `no token within ${deadlineMs} ms: the call's deadline is over`, {
-    statusName: 'DEADLINE',
+    code: 'DEADLINE',
     hint: 'Allow more time, or try again: the refresh may still finish for the next caller.',
   });
 }
 
-function errorFor(code, message, fields) {
-  const Class = CLASS_BY_CODE[code] ?? TokenwellError;
-  return new Class(message, { code, ...fields });
+function errorFor(status, message, fields) {
+  const Class = CLASS_BY_STATUS[status] ?? TokenwellError;
+  return new Class(message, { status, ...fields });
 }
 
 module.exports = {

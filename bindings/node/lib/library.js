@@ -46,7 +46,7 @@ const PROTOTYPES = [
 ];
 
 /** No usable shared library was found. `places` tells where it was looked for and what was found there. */
-class LoadError extends Error {
+class LibraryError extends Error {
   constructor(places, hint) {
     super(['no usable tokenwell library was found:', ...places.map(({ place, found }) => `  ${place}: ${found}`), hint].join('\n'));
     this.places = places;
@@ -54,7 +54,7 @@ class LoadError extends Error {
   }
 
   get name() {
-    return 'LoadError';
+    return 'LibraryError';
   }
 }
 
@@ -67,7 +67,7 @@ function load() {
 }
 
 /** The version of the shared library. */
-function version() {
+function libraryVersion() {
   return load().version();
 }
 
@@ -88,7 +88,7 @@ function find() {
       places.push({ place, found: error.message });
     }
   }
-  throw new LoadError(places, named ? NAMED_HINT : HINT);
+  throw new LibraryError(places, named ? NAMED_HINT : HINT);
 }
 
 const HINT = 'Install the tokenwell library, or name its file in TOKENWELL_LIBRARY. In a source tree: make library.';
@@ -125,4 +125,4 @@ function fileName() {
   }
 }
 
-module.exports = { LoadError, load, version };
+module.exports = { LibraryError, libraryVersion, load };

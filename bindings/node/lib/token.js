@@ -11,12 +11,14 @@ class Token {
   #authorization;
   #expiresAtMs;
   #scope;
+  #generation;
 
-  constructor(value, authorization, expiresAtMs, scope) {
+  constructor(value, authorization, expiresAtMs, scope, generation) {
     this.#value = value;
     this.#authorization = authorization;
     this.#expiresAtMs = expiresAtMs;
     this.#scope = scope;
+    this.#generation = generation;
   }
 
   /** The access token itself. */
@@ -39,6 +41,11 @@ class Token {
     return this.#scope;
   }
 
+  /** The client's `generation` that this token began: the two differ as soon as this is no longer the current one. */
+  get generation() {
+    return this.#generation;
+  }
+
   toString() {
     return `[Token redacted, expires ${this.expiresAt.toISOString()}]`;
   }
@@ -59,6 +66,7 @@ function readToken(library, pointer) {
     library.token_authorization(pointer, null),
     Number(library.token_expires_at_ms(pointer)),
     library.token_scope(pointer, null),
+    Number(library.token_generation(pointer)),
   );
 }
 

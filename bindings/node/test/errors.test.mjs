@@ -5,7 +5,7 @@ import { startEmulator, tokenwell } from './support.mjs';
 
 const { Client, TokenwellError } = tokenwell;
 
-test('an_error_carries_number_name_hint_status_and_the_time_to_wait', async (t) => {
+test('an_error_carries_code_status_hint_http_status_and_the_time_to_wait', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.faults([
     { path: '/api/oauth/token', status: 429, headers: { 'Retry-After': '30' }, body: { error: 'rate_limited', error_description: 'slow down' } },
@@ -16,8 +16,8 @@ test('an_error_carries_number_name_hint_status_and_the_time_to_wait', async (t) 
 
   assert.ok(error instanceof tokenwell.RateLimitedError && error instanceof TokenwellError && error instanceof Error);
   assert.equal(error.name, 'RateLimitedError');
-  assert.equal(error.statusName, 'RATE_LIMITED');
-  assert.equal(error.code, 5);
+  assert.equal(error.code, 'RATE_LIMITED');
+  assert.equal(error.status, 5);
   assert.equal(error.httpStatus, 429);
   assert.ok(error.retryAfterMs >= 30_000 && error.retryAfterMs <= 60_000, String(error.retryAfterMs));
   assert.match(error.message, /limits token requests/);
@@ -55,17 +55,30 @@ test('a_setting_the_library_does_not_know_is_rejected_by_the_library', () => {
   });
 });
 
+test('a_misspelt_setting_is_answered_with_the_right_one', () => {
+  assert.throws(() => new Client({ clientID: 'a' }), (error) => error instanceof tokenwell.InvalidArgumentError && /Did you mean client_id/.test(error.hint));
+});
+
+test('a_setting_can_be_given_by_its_name_in_the_library', async (t) => {
+  const emulator = await startEmulator(t);
+  const { clientId, clientSecret, baseUrl } = emulator.options;
+
+  const client = new Client({ clientId, clientSecret, settings: { base_url: baseUrl, timeout_ms: '60000', client_id: 'another' } });
+
+  assert.match((await client.token()).authorization, /^Bearer ./);
+});
+
 test('text_that_has_no_utf8_form_is_rejected_and_not_changed_silently', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
 
   assert.throws(() => new Client({ ...emulator.options, clientSecret: 'half \ud83d' }), (error) => {
     assert.ok(error instanceof tokenwell.InvalidArgumentError);
-    assert.equal(error.code, 1);
+    assert.equal(error.code, 'INVALID_ARGUMENT');
     assert.match(error.message, /^clientSecret: .*lone surrogate/);
     return !error.message.includes('half');
   });
-  assert.throws(() => client.invalidate('\udc00'), tokenwell.InvalidArgumentError);
+  await assert.rejects(client.invalidate('\udc00'), tokenwell.InvalidArgumentError);
 });
 
 test('a_secret_may_be_bytes_and_bytes_that_are_no_text_are_the_library_s_to_reject', async (t) => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import test from 'node:test';
 import { startEmulator, tokenwell, until } from './support.mjs';
 
@@ -106,7 +109,7 @@ test('a_caller_with_little_time_gets_its_own_deadline_and_the_mint_goes_on', asy
   await emulator.slow(3000);
 
   const patient = client.token();
-  await assert.rejects(client.token({ deadlineMs: 50 }), (error) => error instanceof tokenwell.DeadlineError && error.code === 8);
+  await assert.rejects(client.token({ deadlineMs: 50 }), (error) => error instanceof tokenwell.DeadlineError && error.code === 'DEADLINE');
 
   assert.equal(client.stats().mints, 0);
   assert.match((await patient).value, /./);
@@ -191,16 +194,42 @@ test('invalidate_drops_the_very_token_and_no_other', async (t) => {
   const client = new Client(emulator.options);
   const first = await client.token();
 
-  client.invalidate('another');
+  await client.invalidate('another');
   assert.equal((await client.token()).value, first.value);
   const generation = client.generation;
-  client.invalidate(first);
+  await client.invalidate(first);
 
   assert.notEqual(client.generation, generation);
   assert.equal(client.authorizationIfFresh(), undefined);
   assert.notEqual((await client.token()).value, first.value);
   assert.equal(client.stats().invalidations, 1);
-  assert.throws(() => client.invalidate(undefined), TypeError);
+  await assert.rejects(client.invalidate(undefined), TypeError);
+});
+
+test('invalidate_does_not_hold_up_the_event_loop', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client(emulator.options);
+  const first = await client.token();
+  let over = false;
+
+  const call = client.invalidate(first).then(() => (over = true));
+  for (let turn = 0; turn < 100; turn += 1) await null;
+
+  assert.equal(over, false, 'what a worker thread does ends in a later turn of the loop');
+  await call;
+  assert.equal(client.stats().invalidations, 1);
+});
+
+test('the_cache_is_switched_by_a_boolean', async (t) => {
+  const emulator = await startEmulator(t);
+  const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'tokenwell-node-cache-'));
+  t.after(() => rmSync(cacheDir, { recursive: true }));
+  const get = async (cache) => (await new Client({ ...emulator.options, cache, cacheDir }).token()).value;
+
+  const [first, second, alone] = [await get(true), await get(true), await get(false)];
+
+  assert.equal(second, first);
+  assert.notEqual(alone, first);
 });
 
 test('a_get_after_an_invalidate_does_not_join_a_call_from_before', async (t) => {
@@ -209,7 +238,7 @@ test('a_get_after_an_invalidate_does_not_join_a_call_from_before', async (t) => 
   const first = await client.token();
 
   const before = client.token();
-  client.invalidate(first);
+  await client.invalidate(first);
   const after = client.token();
 
   assert.notEqual((await after).value, first.value);

@@ -22,7 +22,7 @@ test('a_wrong_TOKENWELL_LIBRARY_is_named_and_no_other_place_is_tried', async () 
   const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: '/nowhere/libtokenwell.so.0' } });
 
   const error = JSON.parse(stdout);
-  assert.equal(error.name, 'LoadError');
+  assert.equal(error.name, 'LibraryError');
   assert.deepEqual(error.places.map((each) => each.place), ['TOKENWELL_LIBRARY=/nowhere/libtokenwell.so.0']);
   assert.match(error.message, /\/nowhere\/libtokenwell\.so\.0/);
   assert.match(error.hint, /TOKENWELL_LIBRARY/);
@@ -75,9 +75,9 @@ test('the_library_beside_the_package_is_found', async (t) => {
   await mkdir(path.join(copy, '_lib'));
   await copyFile(LIBRARY, path.join(copy, '_lib', fileName()));
 
-  const { stdout } = await runNode(`console.log(require(${JSON.stringify(copy)}).version())`, env);
+  const { stdout } = await runNode(`console.log(require(${JSON.stringify(copy)}).libraryVersion())`, env);
 
-  assert.equal(stdout.trim(), tokenwell.version());
+  assert.equal(stdout.trim(), tokenwell.libraryVersion());
 });
 
 test('both_module_systems_give_one_implementation', async () => {

@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 process.env.TOKENWELL_LIBRARY ??= path.join(fileURLToPath(new URL('.', import.meta.url)), '../../../dist/lib/libtokenwell.so.0');
-const { Client, TokenwellError, version } = await import('../index.mjs');
+const { Client, TokenwellError, libraryVersion } = await import('../index.mjs');
 
 const requests = {
-  hello: () => `ok node ${version()}`,
+  hello: () => `ok node ${libraryVersion()}`,
   set: (name, value) => {
     settings.push([optionName(text(name)), textOrBytes(value)]);
     return 'ok';
@@ -35,8 +35,8 @@ const requests = {
     for (let i = 0; i < Number(count); i += 1) outcomes.push((await Promise.allSettled([client.token()]))[0]);
     return many(outcomes);
   },
-  invalidate: (value) => {
-    client.invalidate(text(value));
+  invalidate: async (value) => {
+    await client.invalidate(text(value));
     return 'ok';
   },
   revoke: async (deadline) => {
@@ -73,8 +73,8 @@ async function answer(request, fields) {
   } catch (error) {
     if (error instanceof Unimplemented) return `unimplemented ${shown(error.message)}`;
     if (!(error instanceof TokenwellError)) throw error;
-    const { code, statusName, httpStatus, retryAfterMs, message, hint } = error;
-    return `error ${code} ${statusName} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${shown(message)} ${shown(hint)}`;
+    const { code, status, httpStatus, retryAfterMs, message, hint } = error;
+    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${shown(message)} ${shown(hint)}`;
   }
 }
 
@@ -92,7 +92,7 @@ function many(outcomes) {
   const stray = errors.find((error) => !(error instanceof TokenwellError));
   if (stray !== undefined) throw stray;
   const firstValue = values.length > 0 ? shown(values[0]) : '-';
-  return `many ${values.length} ${new Set(values).size} ${firstValue} ${errors.length} ${errors[0]?.statusName ?? '-'}`;
+  return `many ${values.length} ${new Set(values).size} ${firstValue} ${errors.length} ${errors[0]?.code ?? '-'}`;
 }
 
 function text(field) {

@@ -35,6 +35,7 @@ test('a_token_tells_its_text_its_header_its_end_and_its_scope', async (t) => {
   assert.equal(await client.authorization(), token.authorization);
   assert.ok(Math.abs(token.expiresAt.getTime() - now - 3_600_000) <= 60_000, String(token.expiresAt));
   assert.equal(token.scope, null);
+  assert.equal(token.generation, client.generation);
 });
 
 test('changing_the_date_a_token_gave_does_not_change_the_token', async (t) => {

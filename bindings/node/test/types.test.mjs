@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import typescript from 'typescript';
+import { PACKAGE, tokenwell } from './support.mjs';
 
 const TYPES = fileURLToPath(new URL('types', import.meta.url));
 
@@ -16,3 +19,23 @@ test('the_types_allow_what_works_and_refuse_what_does_not', async () => {
 
   assert.equal(output, '');
 });
+
+test('every_setting_of_the_library_has_an_option_and_none_is_made_up', () => {
+  const { hint } = caught(() => new tokenwell.Client({ settings: { no_such_setting: 'x' } }));
+  const [, listed] = /The settings are ([^.]+)\./.exec(hint);
+
+  const source = typescript.createSourceFile('index.d.ts', readFileSync(path.join(PACKAGE, 'index.d.ts'), 'utf8'), typescript.ScriptTarget.Latest);
+  const options = source.statements.find((each) => each.name?.text === 'ClientOptions').members.map((each) => each.name?.text);
+  const names = options.filter((name) => name !== 'settings').map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+
+  assert.deepEqual(names.toSorted(), listed.split(', ').toSorted());
+});
+
+function caught(call) {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}

@@ -1,12 +1,14 @@
 // Compiled, never run: what a caller may write, and what the types refuse.
-import { Client, LoadError, RateLimitedError, Token, TokenwellError, version } from 'tokenwell';
+import { Client, LibraryError, RateLimitedError, Token, TokenwellError, libraryVersion } from 'tokenwell';
 
 const client: Client = new Client({
   clientId: 'mdb_sa_id_0123456789abcdef01234567',
   clientSecret: new Uint8Array(50),
   timeoutMs: 5000,
   authMethod: 'client_secret_basic',
-  aSettingOfALaterLibrary: true,
+  cache: false,
+  profile: process.env.A_PROFILE,
+  settings: { a_setting_of_a_later_library: 'on' },
 });
 const fromEnvironment: Client = Client.fromEnv();
 
@@ -16,10 +18,10 @@ const expiresAt: Date = token.expiresAt;
 const scope: string | null = token.scope;
 const header: string = await client.authorization();
 const peek: string | undefined = client.authorizationIfFresh();
-client.invalidate(token);
-client.invalidate(value);
+await client.invalidate(token);
+await client.invalidate(value);
 await client.revoke({ deadlineMs: 1000 });
-const mints: number = client.stats().mints + client.generation;
+const mints: number = client.stats().mints + client.generation - token.generation;
 client.advanceClock(1000);
 client.close();
 
@@ -29,11 +31,12 @@ try {
 } catch (error) {
   if (error instanceof RateLimitedError) {
     const wait: number | null = error.retryAfterMs;
-    console.log(wait, error.httpStatus, error.hint, error.code);
+    const status: number = error.status;
+    console.log(wait, error.httpStatus, error.hint, status);
   } else if (error instanceof TokenwellError) {
-    const name: string = error.statusName;
-    console.log(name);
-  } else if (error instanceof LoadError) {
+    const code: string = error.code;
+    console.log(code);
+  } else if (error instanceof LibraryError) {
     console.log(error.places.map((each) => each.found));
   }
 }
@@ -46,6 +49,10 @@ client.token({ timeoutMs: 1 });
 new Client({ authMethod: 'digest' });
 // @ts-expect-error: a setting is not a list
 new Client({ scope: ['a', 'b'] });
+// @ts-expect-error: a misspelt name, which an index signature would let pass
+new Client({ clientID: 'mdb_sa_id_0123456789abcdef01234567' });
+// @ts-expect-error: a switch is a boolean
+new Client({ cache: 'off' });
 // @ts-expect-error: tokens come from a client
 new Token('text');
 // @ts-expect-error: a token cannot be changed
@@ -53,4 +60,4 @@ token.value = 'another';
 // @ts-expect-error: a peek may find nothing
 const sure: string = client.authorizationIfFresh();
 
-console.log(fromEnvironment, expiresAt, scope, header, peek, mints, sure, version());
+console.log(fromEnvironment, expiresAt, scope, header, peek, mints, sure, libraryVersion());

@@ -1,6 +1,6 @@
 'use strict';
 
-// JavaScript's values on their way into the shared library: names, texts, durations.
+// What a client may be given, on its way into the shared library: names, texts, durations.
 //
 // Texts become bytes with one NUL behind them that their length does not count: so even the empty text has an address.
 
