@@ -22,14 +22,14 @@ sed -e "s|@PREFIX@|\${pcfiledir}/../..|" -e "s|@VERSION@|$version|" bindings/c/t
 # Python: the package with its library, ready for PYTHONPATH or pip.
 rm -rf "$DIST/python"
 mkdir -p "$DIST/python/tokenwell/_lib"
-cp bindings/python/pyproject.toml bindings/python/README.md "$DIST/python/"
+cp bindings/python/pyproject.toml bindings/python/README.md bindings/python/LICENSE-* "$DIST/python/"
 cp bindings/python/tokenwell/*.py bindings/python/tokenwell/py.typed "$DIST/python/tokenwell/"
 cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
 
 # Go: the module; cgo finds the library by pkg-config.
 rm -rf "$DIST/go"
 mkdir -p "$DIST/go"
-for file in bindings/go/go.mod bindings/go/README.md bindings/go/*.go; do
+for file in bindings/go/go.mod bindings/go/README.md bindings/go/LICENSE-* bindings/go/*.go; do
     case $file in *_test.go) ;; *) cp "$file" "$DIST/go/" ;; esac
 done
 
@@ -38,7 +38,7 @@ done
 cmp -s bindings/node/package-lock.json "$DIST/node/package-lock.json" || rm -rf "$DIST/node"
 rm -rf "$DIST/node/lib" "$DIST/node/_lib"
 mkdir -p "$DIST/node/_lib"
-cp bindings/node/.npmrc bindings/node/package.json bindings/node/package-lock.json bindings/node/README.md bindings/node/index.* "$DIST/node/"
+cp bindings/node/.npmrc bindings/node/package.json bindings/node/package-lock.json bindings/node/README.md bindings/node/LICENSE-* bindings/node/index.* "$DIST/node/"
 cp -R bindings/node/lib "$DIST/node/lib"
 cp "$DIST/lib/$library" "$DIST/node/_lib/"
 
