@@ -8,9 +8,12 @@
 //               `_free(NULL)` does nothing. Texts that an accessor returns belong to the object.
 //   Status      0 is success. The numbers are stable and are never reused. Outputs are written on success only.
 //   Errors      Every function that can fail takes a last `tokenwell_error **error`, which may be NULL. On failure it receives an error that says
-//               what happened and what to do; on success it is left alone. There is no "last error" of a thread.
+//               what happened and what to do; on success it is left alone. What the variable held before is overwritten and not freed: end an
+//               error before its variable is used again, or it leaks. There is no "last error" of a thread.
 //   Texts       go in as pointer and length, UTF-8, without a terminating NUL; they come out NUL-terminated.
 //   Threads     A const object may be used from any number of threads at once. Freeing it needs to be alone.
+//   Waiting     `tokenwell_client_token`, `tokenwell_client_revoke` and `tokenwell_client_invalidate` may wait, each for as long as its own text says.
+//               `tokenwell_client_new` reads files of settings. `tokenwell_log_set` waits for a callback that is running. No other function waits.
 //   Fork        A child may go on using what its parent made. exec and exit need no preparation.
 //   NULL        is an error that names the parameter, never a crash; where it has a meaning the parameter's text says so.
 //   Memory      that cannot be had ends a call with an error, or the process with SIGABRT. The shared cache serves others as before.
@@ -139,7 +142,7 @@ const char *tokenwell_status_name(int32_t status);
 //
 // `error` may be NULL, which gives TOKENWELL_STATUS_OK. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed.
 tokenwell_status tokenwell_error_status(const tokenwell_error *error);
 
@@ -147,7 +150,7 @@ tokenwell_status tokenwell_error_status(const tokenwell_error *error);
 //
 // `error` may be NULL, which gives NULL. The text is NUL-terminated and belongs to the error. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed.
 const char *tokenwell_error_name(const tokenwell_error *error);
 
@@ -156,7 +159,7 @@ const char *tokenwell_error_name(const tokenwell_error *error);
 // `error` may be NULL, which gives NULL. `len` may be NULL; else it receives the number of bytes before the NUL. The text is UTF-8 and belongs
 // to the error. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed; `len` must be NULL or writable.
 const char *tokenwell_error_message(const tokenwell_error *error,
                                     size_t *len);
@@ -165,7 +168,7 @@ const char *tokenwell_error_message(const tokenwell_error *error,
 //
 // Parameters and ownership as for `tokenwell_error_message`. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed; `len` must be NULL or writable.
 const char *tokenwell_error_hint(const tokenwell_error *error, size_t *len);
 
@@ -173,7 +176,7 @@ const char *tokenwell_error_hint(const tokenwell_error *error, size_t *len);
 //
 // `error` may be NULL, which gives 0. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed.
 int32_t tokenwell_error_http_status(const tokenwell_error *error);
 
@@ -181,13 +184,13 @@ int32_t tokenwell_error_http_status(const tokenwell_error *error);
 //
 // `error` may be NULL, which gives -1. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed.
 int64_t tokenwell_error_retry_after_ms(const tokenwell_error *error);
 
 // Ends an error. `error` may be NULL: then nothing happens. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `error` must be NULL or an error that was not freed, and no other thread may be using it.
 void tokenwell_error_free(tokenwell_error *error);
 
@@ -196,7 +199,7 @@ void tokenwell_error_free(tokenwell_error *error);
 // `out` must not be NULL; on success it receives an object that the caller ends with `tokenwell_config_free`. `error` may be NULL; on failure it
 // receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `out` and `error` must be NULL or writable.
 tokenwell_status tokenwell_config_new(tokenwell_config **out,
                                       tokenwell_error **error);
@@ -212,7 +215,7 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out,
 // in memory that is wiped. `error` as for `tokenwell_config_new`. Errors: INVALID_ARGUMENT for an unknown name or a value that cannot be used, REFUSED for a
 // URL that a secret must not be sent to. The message names the setting and never shows a secret. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `config` must be NULL or live, and no other thread may be using it; the texts must be readable for their lengths; `error` must be NULL or writable.
 tokenwell_status tokenwell_config_set(tokenwell_config *config,
                                       const char *name,
@@ -226,14 +229,14 @@ tokenwell_status tokenwell_config_set(tokenwell_config *config,
 //
 // `config` must not be NULL. `error` as for `tokenwell_config_new`. Errors: INVALID_ARGUMENT. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `config` must be NULL or live, and no other thread may be using it; `error` must be NULL or writable.
 tokenwell_status tokenwell_config_use_environment(tokenwell_config *config,
                                                   tokenwell_error **error);
 
 // Ends a set of settings and wipes its secret. `config` may be NULL: then nothing happens. Clients that were made from it go on. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `config` must be NULL or live, and no other thread may be using it.
 void tokenwell_config_free(tokenwell_config *config);
 
@@ -242,7 +245,7 @@ void tokenwell_config_free(tokenwell_config *config);
 // `token` may be NULL, which gives NULL. `len` may be NULL; else it receives the number of bytes before the NUL. The text is ASCII and
 // belongs to the token. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `token` must be NULL or a token that was not freed; `len` must be NULL or writable.
 const char *tokenwell_token_value(const tokenwell_token *token,
                                   size_t *len);
@@ -251,7 +254,7 @@ const char *tokenwell_token_value(const tokenwell_token *token,
 //
 // Parameters and ownership as for `tokenwell_token_value`. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `token` must be NULL or a token that was not freed; `len` must be NULL or writable.
 const char *tokenwell_token_authorization(const tokenwell_token *token, size_t *len);
 
@@ -259,7 +262,7 @@ const char *tokenwell_token_authorization(const tokenwell_token *token, size_t *
 //
 // Parameters and ownership as for `tokenwell_token_value`. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `token` must be NULL or a token that was not freed; `len` must be NULL or writable.
 const char *tokenwell_token_scope(const tokenwell_token *token, size_t *len);
 
@@ -267,7 +270,7 @@ const char *tokenwell_token_scope(const tokenwell_token *token, size_t *len);
 //
 // `token` may be NULL, which gives 0. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `token` must be NULL or a token that was not freed.
 int64_t tokenwell_token_expires_at_ms(const tokenwell_token *token);
 
@@ -276,13 +279,13 @@ int64_t tokenwell_token_expires_at_ms(const tokenwell_token *token);
 //
 // `token` may be NULL, which gives 0. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `token` must be NULL or a token that was not freed.
 uint64_t tokenwell_token_generation(const tokenwell_token *token);
 
 // Ends the caller's hold on a token. `token` may be NULL: then nothing happens. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `token` must be NULL or a token that was not freed, and no other thread may be using it through this pointer.
 void tokenwell_token_free(tokenwell_token *token);
 
@@ -292,7 +295,7 @@ void tokenwell_token_free(tokenwell_token *token);
 // `error` may be NULL; on failure it receives an error that the caller ends with `tokenwell_error_free`. Errors: NOT_CONFIGURED where id or secret are
 // missing or settings contradict each other, INVALID_ARGUMENT and REFUSED as for `tokenwell_config_set`. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `config` must be NULL or live, and no other thread may be setting it; `out` and `error` must be NULL or writable.
 tokenwell_status tokenwell_client_new(const tokenwell_config *config,
                                       tokenwell_client **out,
@@ -300,12 +303,12 @@ tokenwell_status tokenwell_client_new(const tokenwell_config *config,
 
 // A live token: at once where one is at hand, else after a refresh that all callers share.
 //
-// `client` and `out` must not be NULL. `min_ttl_ms`: for how many milliseconds more the token must live; 0 is the default floor (the lesser of 60 s and a tenth of its
+// Waits only for a refresh, and no longer than its deadline. `client` and `out` must not be NULL. `min_ttl_ms`: for how many milliseconds more the token must live; 0 is the default floor (the lesser of 60 s and a tenth of its
 // lifetime). `deadline_ms`: how long this call may wait; 0 is the configured timeout. `flags`: 0 or TOKENWELL_FORCE_REFRESH. On success `out` receives a
 // token that the caller ends with `tokenwell_token_free`. `error` as for `tokenwell_client_new`. Errors: whatever kept the refresh from bringing a token, while none
 // that lives for as long as was asked is at hand; DEADLINE; CLOSED; INVALID_ARGUMENT where the server's tokens do not live that long. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; `out` and `error` must be NULL or writable.
 tokenwell_status tokenwell_client_token(const tokenwell_client *client,
                                         uint64_t min_ttl_ms,
@@ -316,10 +319,13 @@ tokenwell_status tokenwell_client_token(const tokenwell_client *client,
 
 // After a 401 at the resource: drops the token whose text is `value`, if it is still the current one. Another token stays.
 //
+// In this process it is dropped at once. Where processes share tokens in files it is then taken out of those, which waits: for up to a second while
+// another process is at work on the same token, and for a few seconds where the file system does not answer. An event loop calls this on another thread.
+//
 // `client` and `value` must not be NULL; `value_len` counts bytes without a terminating NUL. `error` as for `tokenwell_client_new`.
 // Errors: CLOSED, INVALID_ARGUMENT. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; `value` must be readable for `value_len` bytes; `error` must be NULL or writable.
 tokenwell_status tokenwell_client_invalidate(const tokenwell_client *client,
                                              const char *value,
@@ -328,10 +334,12 @@ tokenwell_status tokenwell_client_invalidate(const tokenwell_client *client,
 
 // Asks the server to end the current token (RFC 7009) and drops it whatever the answer. Without a token there is nothing to do.
 //
+// Waits for the answer, and no longer than its deadline. The token is dropped before anything is waited for.
+//
 // `client` must not be NULL. `deadline_ms`: how long this call may wait; 0 is the configured timeout. `error` as for `tokenwell_client_new`. Errors: what the
 // server or the network answered, and then the token must be assumed alive there until it expires; DEADLINE; CLOSED. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; `error` must be NULL or writable.
 tokenwell_status tokenwell_client_revoke(const tokenwell_client *client,
                                          uint64_t deadline_ms,
@@ -342,7 +350,7 @@ tokenwell_status tokenwell_client_revoke(const tokenwell_client *client,
 // `client` and `out` must not be NULL. `out_size` is `sizeof(tokenwell_stats)` as the caller knows it: at most that many bytes are written, and what
 // this version does not know is set to zero. `error` as for `tokenwell_client_new`. Errors: INVALID_ARGUMENT. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; `out` must be writable for `out_size` bytes; `error` must be NULL or writable.
 tokenwell_status tokenwell_client_stats(const tokenwell_client *client,
                                         tokenwell_stats *out,
@@ -352,9 +360,11 @@ tokenwell_status tokenwell_client_stats(const tokenwell_client *client,
 // A counter that changes whenever the current token does: when another takes its place, and when it is invalidated, revoked or closed.
 //
 // With it and `tokenwell_client_fresh_for_ms` a caller may keep a token's text and skip the call. `client` may be NULL, which gives NULL. The counter is an atomic
-// 64-bit integer in the client's memory: read it with acquire ordering, never write it, not after `tokenwell_client_free`. Since 0.1.
+// 64-bit integer in the client's memory: never write it, do not read it after `tokenwell_client_free`, and read it in one piece with acquire ordering:
+// `__atomic_load_n(generation, __ATOMIC_ACQUIRE)` with GCC and Clang, `ReadAcquire64((const volatile LONG64 *)generation)` with MSVC, and with nothing but C11
+// `atomic_load_explicit((const _Atomic uint64_t *)generation, memory_order_acquire)`. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live.
 const uint64_t *tokenwell_client_generation(const tokenwell_client *client);
 
@@ -363,7 +373,7 @@ const uint64_t *tokenwell_client_generation(const tokenwell_client *client);
 //
 // `client` and `token` may be NULL, which gives 0. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` and `token` must be NULL or live.
 uint64_t tokenwell_client_fresh_for_ms(const tokenwell_client *client,
                                        const tokenwell_token *token);
@@ -372,7 +382,7 @@ uint64_t tokenwell_client_fresh_for_ms(const tokenwell_client *client,
 //
 // `client` must not be NULL. `error` as for `tokenwell_client_new`. Errors: INVALID_ARGUMENT where the client runs on the system's clock; CLOSED. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; `error` must be NULL or writable.
 tokenwell_status tokenwell_client_advance_clock(const tokenwell_client *client,
                                                 uint64_t ms,
@@ -383,14 +393,14 @@ tokenwell_status tokenwell_client_advance_clock(const tokenwell_client *client,
 //
 // `client` must not be NULL. `error` as for `tokenwell_client_new`. Errors: INVALID_ARGUMENT. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; `error` must be NULL or writable.
 tokenwell_status tokenwell_client_close(const tokenwell_client *client,
                                         tokenwell_error **error);
 
 // Closes a client and gives its memory back. `client` may be NULL: then nothing happens. Tokens and errors that came from it stay. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `client` must be NULL or live; no other call on it may be running or follow.
 void tokenwell_client_free(tokenwell_client *client);
 
@@ -401,7 +411,7 @@ void tokenwell_client_free(tokenwell_client *client);
 // it receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. For the whole process; may be called from any thread, but not
 // from inside a callback. Since 0.1.
 //
-// The caller sees to it:
+// Requirements:
 // `callback` must be callable with `user_data` from any thread until it is replaced; `error` must be NULL or writable.
 tokenwell_status tokenwell_log_set(tokenwell_log_callback callback,
                                    void *user_data,

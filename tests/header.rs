@@ -33,6 +33,17 @@ fn every_function_of_the_header_says_since_which_version() {
     }
 }
 
+#[test]
+fn the_header_names_every_setting() {
+    let generated = generate(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let text = generated.split("// The names: ").nth(1).and_then(|text| text.split("//\n").next()).unwrap();
+    let words: Vec<&str> = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_').collect();
+
+    for setting in tokenwell::config::settings() {
+        assert!(words.contains(&setting.name()), "{} is not among the names of tokenwell_config_set", setting.name());
+    }
+}
+
 fn generate(root: &Path) -> String {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
@@ -42,5 +53,5 @@ fn generate(root: &Path) -> String {
     let mut text = Vec::new();
     builder.generate().unwrap().write(&mut text);
     // rustdoc's heading for what a caller must see to; C readers know no such heading.
-    String::from_utf8(text).unwrap().replace("// # Safety", "// The caller sees to it:")
+    String::from_utf8(text).unwrap().replace("// # Safety", "// Requirements:")
 }

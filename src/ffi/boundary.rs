@@ -1,4 +1,4 @@
-//! What every function of the ABI has in common: pointers are checked, errors handed over, panics stopped.
+//! What the functions of the ABI that can fail have in common: pointers are checked, errors handed over, panics stopped.
 
 use super::error::tokenwell_error;
 use crate::error::{Error, Status};

@@ -46,7 +46,7 @@ pub unsafe extern "C" fn tokenwell_client_new(
 
 /// A live token: at once where one is at hand, else after a refresh that all callers share.
 ///
-/// `client` and `out` must not be NULL. `min_ttl_ms`: for how many milliseconds more the token must live; 0 is the default floor (the lesser of 60 s and a tenth of its
+/// Waits only for a refresh, and no longer than its deadline. `client` and `out` must not be NULL. `min_ttl_ms`: for how many milliseconds more the token must live; 0 is the default floor (the lesser of 60 s and a tenth of its
 /// lifetime). `deadline_ms`: how long this call may wait; 0 is the configured timeout. `flags`: 0 or TOKENWELL_FORCE_REFRESH. On success `out` receives a
 /// token that the caller ends with `tokenwell_token_free`. `error` as for `tokenwell_client_new`. Errors: whatever kept the refresh from bringing a token, while none
 /// that lives for as long as was asked is at hand; DEADLINE; CLOSED; INVALID_ARGUMENT where the server's tokens do not live that long. Since 0.1.
@@ -81,6 +81,9 @@ pub unsafe extern "C" fn tokenwell_client_token(
 
 /// After a 401 at the resource: drops the token whose text is `value`, if it is still the current one. Another token stays.
 ///
+/// In this process it is dropped at once. Where processes share tokens in files it is then taken out of those, which waits: for up to a second while
+/// another process is at work on the same token, and for a few seconds where the file system does not answer. An event loop calls this on another thread.
+///
 /// `client` and `value` must not be NULL; `value_len` counts bytes without a terminating NUL. `error` as for `tokenwell_client_new`.
 /// Errors: CLOSED, INVALID_ARGUMENT. Since 0.1.
 ///
@@ -104,6 +107,8 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
 }
 
 /// Asks the server to end the current token (RFC 7009) and drops it whatever the answer. Without a token there is nothing to do.
+///
+/// Waits for the answer, and no longer than its deadline. The token is dropped before anything is waited for.
 ///
 /// `client` must not be NULL. `deadline_ms`: how long this call may wait; 0 is the configured timeout. `error` as for `tokenwell_client_new`. Errors: what the
 /// server or the network answered, and then the token must be assumed alive there until it expires; DEADLINE; CLOSED. Since 0.1.
@@ -155,7 +160,9 @@ pub unsafe extern "C" fn tokenwell_client_stats(
 /// A counter that changes whenever the current token does: when another takes its place, and when it is invalidated, revoked or closed.
 ///
 /// With it and `tokenwell_client_fresh_for_ms` a caller may keep a token's text and skip the call. `client` may be NULL, which gives NULL. The counter is an atomic
-/// 64-bit integer in the client's memory: read it with acquire ordering, never write it, not after `tokenwell_client_free`. Since 0.1.
+/// 64-bit integer in the client's memory: never write it, do not read it after `tokenwell_client_free`, and read it in one piece with acquire ordering:
+/// `__atomic_load_n(generation, __ATOMIC_ACQUIRE)` with GCC and Clang, `ReadAcquire64((const volatile LONG64 *)generation)` with MSVC, and with nothing but C11
+/// `atomic_load_explicit((const _Atomic uint64_t *)generation, memory_order_acquire)`. Since 0.1.
 ///
 /// # Safety
 /// `client` must be NULL or live.
@@ -219,9 +226,14 @@ pub unsafe extern "C" fn tokenwell_client_close(client: *const tokenwell_client,
 /// `client` must be NULL or live; no other call on it may be running or follow.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
-    if !client.is_null() {
+    if client.is_null() {
+        return;
+    }
+    // A close wakes whoever waits: more than a drop, so a panic is stopped here too. There is nobody to tell of it.
+    boundary(std::ptr::null_mut(), || {
         // SAFETY: the caller promises a live client, which came from `Box::into_raw` in `tokenwell_client_new`.
         let client = unsafe { Box::from_raw(client) };
         client.0.close();
-    }
+        Ok(())
+    });
 }
