@@ -2,6 +2,7 @@
 #include "check.h"
 #include "loopback_http.h"
 
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,6 +297,15 @@ void pause_ms(unsigned ms)
 {
     struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     nanosleep(&pause, NULL);
+}
+
+unsigned threads_of_this_process(void)
+{
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *each; tasks && (each = readdir(tasks));) count += each->d_name[0] != '.';
+    if (tasks) closedir(tasks);
+    return count;
 }
 
 const char *need_environment(const char *name)

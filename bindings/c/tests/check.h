@@ -87,6 +87,7 @@ bool emulator_wait_for(const char *counter, uint64_t at_least);
 
 uint64_t now_ms(void);
 void pause_ms(unsigned ms);
+unsigned threads_of_this_process(void);
 const char *need_environment(const char *name);
 
 #endif

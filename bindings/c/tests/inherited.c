@@ -110,25 +110,16 @@ static char *descriptors(void)
     return text;
 }
 
-static unsigned threads(void)
-{
-    unsigned count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    for (struct dirent *each; tasks && (each = readdir(tasks));) count += each->d_name[0] != '.';
-    if (tasks) closedir(tasks);
-    return count;
-}
-
 /* A refresh has answered before its thread has ended. */
 static void wait_for_the_threads_end(void)
 {
-    for (uint64_t started = now_ms(); threads() > 1; pause_ms(1)) DEMAND(now_ms() - started < PATIENCE_MS);
+    for (uint64_t started = now_ms(); threads_of_this_process() > 1; pause_ms(1)) DEMAND(now_ms() - started < PATIENCE_MS);
 }
 
 static int child_leaves_nothing_open(bool store)
 {
     char *before = descriptors();
-    DEMAND(threads() == 1);
+    DEMAND(threads_of_this_process() == 1);
 
     tokenwell_client *client = make_client(store, "60000");
     demand_token(client, 0, 0);

@@ -3,7 +3,6 @@
 #define _DEFAULT_SOURCE
 #include "check.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -73,15 +72,6 @@ static void handle(int number)
     action.sa_handler = count_signal;
     action.sa_flags = SA_RESTART;
     sigaction(number, &action, NULL);
-}
-
-static unsigned threads_of_this_process(void)
-{
-    unsigned count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    for (struct dirent *each; tasks && (each = readdir(tasks));) count += each->d_name[0] != '.';
-    if (tasks) closedir(tasks);
-    return count;
 }
 
 /* A signal for the process, finds no thread that takes it while main holds it off: it stays pending. */
