@@ -293,7 +293,8 @@ void tokenwell_token_free(tokenwell_token *token);
 //
 // `config` must not be NULL and stays the caller's. `out` must not be NULL; on success it receives a client that the caller ends with `tokenwell_client_free`.
 // `error` may be NULL; on failure it receives an error that the caller ends with `tokenwell_error_free`. Errors: NOT_CONFIGURED where id or secret are
-// missing or settings contradict each other, INVALID_ARGUMENT and REFUSED as for `tokenwell_config_set`. Since 0.1.
+// missing or settings contradict each other, INVALID_ARGUMENT and REFUSED as for `tokenwell_config_set`, INVALID_ARGUMENT also for a wrong TOKENWELL_LOG
+// (see `tokenwell_log_set`). Since 0.1.
 //
 // Requirements:
 // `config` must be NULL or live, and no other thread may be setting it; `out` and `error` must be NULL or writable.
@@ -410,6 +411,9 @@ void tokenwell_client_free(tokenwell_client *client);
 // `user_data`, which may be NULL, may be freed. `max_level`: the most detailed level that is wanted, 1 to 4. `error` may be NULL; on failure
 // it receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. For the whole process; may be called from any thread, but not
 // from inside a callback. Since 0.1.
+//
+// A program that never calls this can be made to show its log by who runs it: with TOKENWELL_LOG set to error, warning, info or debug in the environment the first
+// client that is made sends lines of that level to standard error.
 //
 // Requirements:
 // `callback` must be callable with `user_data` from any thread until it is replaced; `error` must be NULL or writable.

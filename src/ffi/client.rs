@@ -3,6 +3,7 @@
 use super::boundary::{boundary, bytes, destination, object};
 use super::config::{built, tokenwell_config};
 use super::error::tokenwell_error;
+use super::log;
 use super::stats::tokenwell_stats;
 use super::token::{borrow, hand_over, tokenwell_token};
 use crate::client::{Client, TokenOptions};
@@ -24,7 +25,8 @@ pub struct tokenwell_client(Client);
 ///
 /// `config` must not be NULL and stays the caller's. `out` must not be NULL; on success it receives a client that the caller ends with `tokenwell_client_free`.
 /// `error` may be NULL; on failure it receives an error that the caller ends with `tokenwell_error_free`. Errors: NOT_CONFIGURED where id or secret are
-/// missing or settings contradict each other, INVALID_ARGUMENT and REFUSED as for `tokenwell_config_set`. Since 0.1.
+/// missing or settings contradict each other, INVALID_ARGUMENT and REFUSED as for `tokenwell_config_set`, INVALID_ARGUMENT also for a wrong TOKENWELL_LOG
+/// (see `tokenwell_log_set`). Since 0.1.
 ///
 /// # Safety
 /// `config` must be NULL or live, and no other thread may be setting it; `out` and `error` must be NULL or writable.
@@ -36,6 +38,7 @@ pub unsafe extern "C" fn tokenwell_client_new(
 ) -> Status {
     boundary(error, || {
         let out = destination("out", out)?;
+        log::heed_the_environment()?;
         // SAFETY: the caller promises NULL or a live config that nobody sets.
         let client = Client::new(unsafe { built(config) }?)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.

@@ -1,14 +1,14 @@
-//! Log lines to a callback, for C.
+//! Log lines to a callback, for C; or to standard error, where the variable TOKENWELL_LOG asks for them.
 
 use super::boundary::boundary;
 use super::error::tokenwell_error;
-use crate::error::{Error, Status};
+use crate::error::{Error, Status, printable};
 use crate::logging::{is_ours, line_of};
 use arc_swap::ArcSwapOption;
 use once_cell::sync::OnceCell;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -25,6 +25,9 @@ pub type tokenwell_log_callback =
 /// it receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. For the whole process; may be called from any thread, but not
 /// from inside a callback. Since 0.1.
 ///
+/// A program that never calls this can be made to show its log by who runs it: with TOKENWELL_LOG set to error, warning, info or debug in the environment the first
+/// client that is made sends lines of that level to standard error.
+///
 /// # Safety
 /// `callback` must be callable with `user_data` from any thread until it is replaced; `error` must be NULL or writable.
 #[unsafe(no_mangle)]
@@ -36,28 +39,92 @@ pub unsafe extern "C" fn tokenwell_log_set(
 ) -> Status {
     boundary(error, || {
         let Some(callback) = callback else {
+            SETTLED.store(true, Ordering::SeqCst);
             replace(None);
             return Ok(());
         };
         let max_level = level_of(max_level)?;
-        static INSTALLED: OnceCell<()> = OnceCell::new();
-        INSTALLED
-            .get_or_try_init(|| tracing::subscriber::set_global_default(ToCallback))
-            .map_err(|_| Error::internal("the library's log is already taken"))?;
-        replace(Some(Arc::new(Sink { callback, user_data, max_level, pid: std::process::id(), running: AtomicUsize::new(0) })));
-        Ok(())
+        SETTLED.store(true, Ordering::SeqCst);
+        send_to(Target::Callback { callback, user_data }, max_level)
     })
+}
+
+/// Whether it is settled where the log goes: by the program, or by the environment when the first client was made.
+static SETTLED: AtomicBool = AtomicBool::new(false);
+
+const VARIABLE: &str = "TOKENWELL_LOG";
+const LEVELS: [(&str, Level); 4] = [("error", Level::ERROR), ("warning", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
+
+/// Lines on standard error where the environment asks for them, unless the program has said before what is to become of the log.
+pub(super) fn heed_the_environment() -> Result<(), Error> {
+    if SETTLED.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(()) };
+    let level = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word));
+    match level {
+        Some((_, level)) => send_to(Target::StandardError, level),
+        None => {
+            SETTLED.store(false, Ordering::SeqCst);
+            let hint = "Set it to one of these words, or leave it out: warning shows what the library works around.";
+            Err(Error::invalid(VARIABLE, "is none of error, warning, info and debug", hint))
+        }
+    }
+}
+
+fn send_to(target: Target, max_level: Level) -> Result<(), Error> {
+    static INSTALLED: OnceCell<()> = OnceCell::new();
+    INSTALLED
+        .get_or_try_init(|| tracing::subscriber::set_global_default(ToSink))
+        .map_err(|_| Error::internal("the library's log is already taken"))?;
+    replace(Some(Arc::new(Sink { target, max_level, pid: std::process::id(), running: AtomicUsize::new(0) })));
+    Ok(())
 }
 
 static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
 
 #[derive(Debug)]
 struct Sink {
-    callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char, usize),
-    user_data: *mut c_void,
+    target: Target,
     max_level: Level,
     pid: u32,
     running: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Target {
+    Callback { callback: unsafe extern "C" fn(*mut c_void, i32, *const c_char, usize), user_data: *mut c_void },
+    StandardError,
+}
+
+impl Target {
+    fn take(&self, level: Level, line: &str) {
+        match self {
+            Self::Callback { callback, user_data } => {
+                let text = line.replace('\0', "\\u{0}") + "\0";
+                // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is replaced, and it has not been.
+                unsafe { callback(*user_data, number_of(&level), text.as_ptr().cast(), text.len() - 1) };
+            }
+            Self::StandardError => {
+                const LONGEST_LINE: usize = 4096;
+                let word = LEVELS.into_iter().find(|(_, each)| *each == level).map_or("debug", |(word, _)| word);
+                write_to_standard_error(&format!("tokenwell: {word}: {}\n", printable(line, LONGEST_LINE)));
+            }
+        }
+    }
+}
+
+/// Past std's handle, which has a lock that a fork could leave locked. A log that cannot be written is no reason to fail.
+#[cfg(unix)]
+fn write_to_standard_error(line: &str) {
+    let _ = nix::unistd::write(std::io::stderr(), line.as_bytes());
+}
+
+#[cfg(not(unix))]
+fn write_to_standard_error(line: &str) {
+    use std::io::Write as _;
+
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 // SAFETY: `tokenwell_log_set` demands of its caller that the callback may be called with `user_data` from any thread.
@@ -108,10 +175,10 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Sends the events of this crate, and of no other, to the callback.
-struct ToCallback;
+/// Sends the events of this crate, and of no other, to the sink.
+struct ToSink;
 
-impl Subscriber for ToCallback {
+impl Subscriber for ToSink {
     /// Without this, tracing would ask once for each place that logs and remember the answer for ever, whoever listens later.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
@@ -127,9 +194,7 @@ impl Subscriber for ToCallback {
         // Looked at after the count was raised: `replace` either sees the count or this sees that the sink was replaced.
         let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
         if current && *event.metadata().level() <= sink.max_level {
-            let text = line_of(event).replace('\0', "\\u{0}") + "\0";
-            // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is replaced, and it has not been.
-            unsafe { (sink.callback)(sink.user_data, number_of(event.metadata().level()), text.as_ptr().cast(), text.len() - 1) };
+            sink.target.take(*event.metadata().level(), &line_of(event));
         }
     }
 
