@@ -10,9 +10,10 @@
 //	defer client.Close()
 //	header, err := client.Authorization(ctx)
 //
-// The work is done by the tokenwell library, which this package links with cgo. Here live only types, lifetimes and the
-// kept string: while the library's current token stands and is fresh, a get without options is answered from Go's own
-// memory, without a lock, an allocation or a call into C. [Client.Stats] does not see those gets.
+// The work is done by the tokenwell library, which this package links with cgo. Here live types, lifetimes, contexts,
+// an http.RoundTripper and the kept string: while the library's current token stands and is fresh, a get without
+// options is answered from Go's own memory, without a lock, an allocation or a call into C. [Client.Stats] does not
+// see those gets.
 //
 // # Waiting and contexts
 //
@@ -32,5 +33,5 @@
 // wiped.
 //
 // Start reading at [New]; options.go has the settings, errors.go the errors, transport.go the http.RoundTripper, and
-// library.go every call into C.
+// library.go every call into C; waiting.go is how callers wait for one.
 package tokenwell

@@ -1,11 +1,11 @@
 'use strict';
 
 const koffi = require('koffi');
-const { check, DeadlineError } = require('./errors.js');
+const { check } = require('./errors.js');
 const { load } = require('./library.js');
-const { milliseconds, settingBytes, settingName, textBytes } = require('./options.js');
+const { deadlineOf, milliseconds, settingBytes, settingName, textBytes } = require('./options.js');
 const { Token, readToken } = require('./token.js');
-const { LONGEST_TIMER_MS, waitFor, whenThreadIsFree } = require('./waiting.js');
+const { LONGEST_TIMER_MS, SharedCalls, remainingDeadline, waitFor, whenThreadIsFree } = require('./waiting.js');
 
 const FORCE_REFRESH = 1;
 const FROM_ENVIRONMENT = Symbol('from the environment');
@@ -28,8 +28,7 @@ class Client {
   #generation;
   // The kept string. Its timer belongs to `clients` too, hence the box that lives as long as the client.
   #kept = { token: null, authorization: undefined, tokenPromise: null, authorizationPromise: null, low: 0, high: 0, from: 0, until: 0, timer: undefined };
-  // The calls that wait in the library, by what they ask for.
-  #flights = new Map();
+  #gets = new SharedCalls(() => this.generation, (request, deadline) => this.#fetch(request, deadline));
 
   /** Settings by the library's names in camelCase: clientId, clientSecret, baseUrl, timeoutMs …; `settings` takes any of them by its own name. */
   constructor(options = {}, origin = undefined) {
@@ -152,60 +151,14 @@ class Client {
     signal?.throwIfAborted();
 
     if (minTtl === 0n && !forceRefresh && this.#isFresh()) return this.#kept.token;
-    return this.#join({ minTtl, flags: forceRefresh ? FORCE_REFRESH : 0, limitMs }, signal);
+    return this.#gets.join({ minTtl, flags: forceRefresh ? FORCE_REFRESH : 0, limitMs }, signal);
   }
 
-  /**
-   * Callers that ask for the same thing share one call of the library, because a call that waits holds a worker thread.
-   * A shared call ends by the time of the caller that began it; those who came later have time left and go on together.
-   */
-  async #join(request, signal) {
-    const begunAt = performance.now();
-    let successor;
-    for (;;) {
-      const flight = this.#flightFor(request, successor);
-      const remainingMs = (request.limitMs ?? Infinity) - (performance.now() - begunAt);
-      try {
-        return await waitFor(flight.outcome, { remainingMs, limitMs: request.limitMs, signal });
-      } catch (error) {
-        if (!(error instanceof DeadlineError)) throw error;
-        const verdict = flight.verdict ?? error;
-        // Where the caller left the time to the client's settings, the first call has just shown how long that is.
-        const nominalMs = flight.nominalMs ?? performance.now() - flight.begunAt;
-        const leftMs = begunAt + nominalMs - performance.now();
-        if (leftMs < 1) throw verdict;
-        successor = { nominalMs, budgetMs: leftMs, verdict };
-      }
-    }
-  }
-
-  #flightFor(request, successor) {
-    const key = `${request.minTtl} ${request.flags} ${request.limitMs}`;
-    const current = this.#flights.get(key);
-    // A change of the token since that call began (an invalidate, say) may make its answer the wrong one.
-    if (current !== undefined && current.generation === this.generation) return current;
-
-    const flight = this.#begin(request, successor);
-    this.#flights.set(key, flight);
-    const forget = () => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    };
-    flight.outcome.then(forget, forget);
-    return flight;
-  }
-
-  #begin({ minTtl, flags, limitMs }, successor) {
-    const begunAt = performance.now();
-    const budgetMs = successor?.budgetMs ?? limitMs;
+  /** One call for a token. `deadline()` is asked when it starts. */
+  async #fetch({ minTtl, flags }, deadline) {
     const out = [null];
-    const args = () => [minTtl, remainingDeadline(budgetMs, begunAt), flags, out];
-    return {
-      outcome: this.#call(this.#library.client_token, args).then(() => this.#receive(out[0])),
-      begunAt,
-      generation: this.generation,
-      nominalMs: successor?.nominalMs ?? limitMs,
-      verdict: successor?.verdict,
-    };
+    await this.#call(this.#library.client_token, () => [minTtl, deadline(), flags, out]);
+    return this.#receive(out[0]);
   }
 
   /** Takes over the library's token, and keeps it for as long as the library allows. */
@@ -267,18 +220,6 @@ function setOne(library, config, setting, given, value) {
     // It may be the secret.
     bytes.fill(0);
   }
-}
-
-/** What is left of a call's time when it starts, as the library takes it: 0 stands for the client's timeout. */
-function remainingDeadline(budgetMs, begunAt) {
-  if (budgetMs === undefined) return 0;
-  return Math.max(1, Math.ceil(budgetMs - (performance.now() - begunAt)));
-}
-
-/** A caller's deadline in milliseconds, at least 1, because 0 means something else to the library. */
-function deadlineOf(deadlineMs) {
-  if (deadlineMs === undefined) return undefined;
-  return Math.min(Math.max(1, Number(milliseconds('deadlineMs', deadlineMs))), Number.MAX_SAFE_INTEGER);
 }
 
 function refuseUnknown(unknown, known) {

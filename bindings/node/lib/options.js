@@ -41,6 +41,12 @@ function milliseconds(name, value) {
   return wholeNumber(name, value);
 }
 
+/** A caller's deadline in milliseconds, at least 1, because 0 means something else to the library. */
+function deadlineOf(deadlineMs) {
+  if (deadlineMs === undefined) return undefined;
+  return Math.min(Math.max(1, Number(milliseconds('deadlineMs', deadlineMs))), Number.MAX_SAFE_INTEGER);
+}
+
 function wholeNumber(name, value) {
   notNegative(name, value);
   const whole = BigInt(typeof value === 'number' ? Math.ceil(value) : value);
@@ -54,4 +60,4 @@ function notNegative(name, value) {
   return value;
 }
 
-module.exports = { milliseconds, settingBytes, settingName, textBytes };
+module.exports = { deadlineOf, milliseconds, settingBytes, settingName, textBytes };

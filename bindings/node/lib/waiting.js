@@ -1,12 +1,12 @@
 'use strict';
 
-// Which calls of the shared library may wait on Node's worker threads, and how a caller stops waiting for one.
+// Which calls of the shared library may wait on Node's worker threads, who shares one, and how a caller stops waiting for it.
 //
 // Node has few worker threads (UV_THREADPOOL_SIZE, 4 by default) and needs them for files and name look-ups too. A call
 // that waits for the authorization server holds one of them, so one thread is always left to the rest of the program;
 // further calls queue here.
 
-const { timeOver } = require('./errors.js');
+const { DeadlineError, timeOver } = require('./errors.js');
 
 const THREADS = Number.parseInt(process.env.UV_THREADPOOL_SIZE ?? '', 10) || 4;
 const LIMIT = Math.max(1, THREADS - 1);
@@ -80,4 +80,75 @@ function waitFor(promise, { remainingMs, limitMs, signal }) {
   });
 }
 
-module.exports = { LONGEST_TIMER_MS, waitFor, whenThreadIsFree };
+/** What is left of a call's time when it starts, as the library takes it: 0 stands for the client's timeout. */
+function remainingDeadline(budgetMs, begunAt) {
+  if (budgetMs === undefined) return 0;
+  return Math.max(1, Math.ceil(budgetMs - (performance.now() - begunAt)));
+}
+
+/**
+ * Callers that ask for the same thing share one call of the library, because a call that waits holds a worker thread.
+ * A shared call ends by the time of the caller that began it; those who came later have time left and go on together.
+ */
+class SharedCalls {
+  #generation;
+  #fetch;
+  // The calls that wait in the library, by what they ask for.
+  #flights = new Map();
+
+  /** `generation()` changes whenever the token does. `fetch(request, deadline)` resolves to a token. */
+  constructor(generation, fetch) {
+    this.#generation = generation;
+    this.#fetch = fetch;
+  }
+
+  /** Resolves to what was asked for, for a caller who waits `request.limitMs` at most (undefined: as the client is configured). */
+  async join(request, signal) {
+    const begunAt = performance.now();
+    let successor;
+    for (;;) {
+      const flight = this.#flightFor(request, successor);
+      const remainingMs = (request.limitMs ?? Infinity) - (performance.now() - begunAt);
+      try {
+        return await waitFor(flight.outcome, { remainingMs, limitMs: request.limitMs, signal });
+      } catch (error) {
+        if (!(error instanceof DeadlineError)) throw error;
+        const verdict = flight.verdict ?? error;
+        // Where the caller left the time to the client's settings, the first call has just shown how long that is.
+        const nominalMs = flight.nominalMs ?? performance.now() - flight.begunAt;
+        const leftMs = begunAt + nominalMs - performance.now();
+        if (leftMs < 1) throw verdict;
+        successor = { nominalMs, budgetMs: leftMs, verdict };
+      }
+    }
+  }
+
+  #flightFor(request, successor) {
+    const key = `${request.minTtl} ${request.flags} ${request.limitMs}`;
+    const current = this.#flights.get(key);
+    // A change of the token since that call began (an invalidate, say) may make its answer the wrong one.
+    if (current !== undefined && current.generation === this.#generation()) return current;
+
+    const flight = this.#begin(request, successor);
+    this.#flights.set(key, flight);
+    const forget = () => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    flight.outcome.then(forget, forget);
+    return flight;
+  }
+
+  #begin(request, successor) {
+    const begunAt = performance.now();
+    const budgetMs = successor?.budgetMs ?? request.limitMs;
+    return {
+      outcome: this.#fetch(request, () => remainingDeadline(budgetMs, begunAt)),
+      begunAt,
+      generation: this.#generation(),
+      nominalMs: successor?.nominalMs ?? request.limitMs,
+      verdict: successor?.verdict,
+    };
+  }
+}
+
+module.exports = { LONGEST_TIMER_MS, SharedCalls, remainingDeadline, waitFor, whenThreadIsFree };

@@ -5,9 +5,9 @@
     with tokenwell.Client.from_env() as client:
         headers = {"Authorization": client.authorization()}
 
-This package holds types, lifetimes and one kept string; all else happens in the tokenwell library, which it loads when
-the first client is made. Start reading at client.py; token.py and errors.py are what comes out of it, _library.py is the
-way to the shared library and _waiting.py the way of tasks to a thread.
+This package holds types, lifetimes, one kept string and the way of tasks to a thread; all else happens in the tokenwell
+library, which it loads when the first client is made. Start reading at client.py; _options.py is what goes into it,
+token.py and errors.py what comes out, _waiting.py how tasks wait and _library.py the way to the shared library.
 """
 
 from .client import Client, Stats
