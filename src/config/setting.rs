@@ -16,8 +16,10 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
 /// How our own variables begin. What begins so belongs to nobody else.
 pub(super) const OUR_PREFIX: &str = "TOKENWELL_";
 
-/// Our variables that are not settings: the file of profiles, the guard of `tokenwell exec`, and where wrappers and tests find the library and the command.
-const OTHER_VARIABLES: [&str; 5] = [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
+/// Our variables that are not settings: the file of profiles, the guard of `tokenwell exec`, the C library's log, and where wrappers and tests find the library
+/// and the command.
+const OTHER_VARIABLES: [&str; 6] =
+    [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_LOG", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
 
 /// Names the file of profiles itself, instead of the folder that it is usually in.
 pub(super) const FILE_VARIABLE: &str = "TOKENWELL_CONFIG_FILE";
