@@ -101,7 +101,7 @@ tools-library:
 tools-demo: tools-library
 	$(call need,$(PYTHON),it runs the demo and one of its callers; install Python 3.9 or newer)
 	$(call need,$(GO),one of the callers is a Go program; install Go 1.24 or newer)
-	$(call need,$(NODE),one of the callers is a Node program; install Node.js 20 or newer)
+	$(call need,$(NODE),one of the callers is a Node program; install Node.js 20.4 or newer)
 	$(call need,$(NPM),it fetches koffi through which Node calls the library; it comes with Node.js)
 	$(call need,pkg-config,C and Go find the library with it)
 tools-test: tools-demo

@@ -107,6 +107,11 @@ class Client {
     check(this.#library, this.#library.client_close(this.#pointer, error), error);
   }
 
+  /** For `using`, which Node 22 and earlier run once a compiler has rewritten it. */
+  [Symbol.dispose]() {
+    this.close();
+  }
+
   // ---- the kept string
 
   #isFresh() {
@@ -179,15 +184,6 @@ class Client {
     const close = () => this.#library.client_close(this.#pointer, null);
     check(this.#library, await whenThreadIsFree(start, close), error);
   }
-}
-
-// Since Node 20 runs `using` only after compilation, the symbol may be missing in an early version of it.
-if (Symbol.dispose !== undefined) {
-  Object.defineProperty(Client.prototype, Symbol.dispose, {
-    value() {
-      this.close();
-    },
-  });
 }
 
 function newClient(library, options, useEnvironment) {
