@@ -235,6 +235,8 @@ fn a_file_that_another_sink_has_written_since_is_not_removed() {
 fn a_terminal_that_goes_away_ends_it_unless_it_was_told_to_stay() {
     let scene = Scene::new();
     let file = scene.path("token");
+    // Tests that run under nohup themselves would hand the ignored signal down. One with a handler is back at its default in a new program.
+    signal_hook::flag::register(Signal::SIGHUP as i32, std::sync::Arc::default()).unwrap();
     let mut sink = Sink::start(&scene, &["--remove-on-exit", text(&file)]);
     until("the token", || content(&file));
 
