@@ -43,7 +43,13 @@ count_node() { sed -n 's/^[^a-z]*pass \([0-9][0-9]*\)$/\1/p' | sum; }
 python_tests() {
     sh tests/python_venv.sh && (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m pytest -q)
 }
-go_tests() { (cd bindings/go && "$GO" vet ./... && "$GO" test -race -count=1 -v ./...); }
+go_tests() {
+    # The benchmarks and the examples are modules of their own, which no other suite compiles.
+    for module in bindings/go bindings/go/bench examples/go/demo examples/go/hello; do
+        (cd "$module" && "$GO" vet ./...) || return 1
+    done
+    (cd bindings/go && "$GO" test -race -count=1 -v ./...)
+}
 node_packages() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error); }
 node_tests() { (cd bindings/node && "$NPM" run --silent types && "$NPM" test); }
 shims() {
@@ -55,6 +61,7 @@ vectors() { "$CARGO" test --quiet --locked --features capi --test vectors -- "$@
 if [ -n "$(command -v "$CARGO")" ]; then
     suite "Rust" count_cargo "$CARGO" test --locked --features capi
     suite "Rust, lean library" count_cargo "$CARGO" test --locked --no-default-features --lib
+    suite "Rust, keyring" count_cargo "$CARGO" test --locked --features keyring --test profiles
     suite "Single flight, model" count_cargo "$CARGO" test --locked --release --manifest-path tests/single_flight_model/Cargo.toml
 fi
 suite "C" count_plain make -s -C bindings/c PREFIX="$DIST" test
