@@ -63,6 +63,7 @@ if [ -n "$(command -v "$CARGO")" ]; then
     suite "Rust, lean library" count_cargo "$CARGO" test --locked --no-default-features --lib
     suite "Rust, keyring" count_cargo "$CARGO" test --locked --features keyring --test profiles
     suite "Single flight, model" count_cargo "$CARGO" test --locked --release --manifest-path tests/single_flight_model/Cargo.toml
+    suite "Lowest versions" count_plain "$PYTHON" tests/lowest.py
 fi
 suite "C" count_plain make -s -C bindings/c PREFIX="$DIST" test
 suite "Python" count_pytest python_tests
