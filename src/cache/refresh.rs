@@ -115,6 +115,7 @@ impl Slot {
         }
         let failure = Failure::recall(record.cooldown.as_ref()?, credential, now)?;
         let standing = failure.standing(now)?;
+        tracing::debug!(cache = self.parts.store.location(), "a refusal in the cache still stands");
         self.process().memory().set_failure(Some(failure));
         self.counts.cooldown_answers.add_one();
         Some(Err(standing))
@@ -143,6 +144,8 @@ impl Slot {
             return None;
         }
         memory.set_failure(None);
+        drop(memory);
+        tracing::debug!(cache = self.parts.store.location(), ends_in_s = left_of(&token).as_secs(), "took the token in the cache");
         Some(token)
     }
 
@@ -251,6 +254,9 @@ impl Slot {
         loop {
             let wait = LOOKS_EVERY.min(left);
             let locked = self.tried(self.parts.store.lock(key, wait));
+            if left == patience && matches!(locked, Some(None)) {
+                tracing::debug!(cache = self.parts.store.location(), "another process is getting a token; waiting for it");
+            }
             self.process().memory().waits_for_the_lock_since = matches!(locked, Some(None)).then_some(begun);
             let record = self.look(key).unwrap_or_default();
             if let Some(answer) = self.answer_from(&record, need, credential, Origin::StoredSince) {

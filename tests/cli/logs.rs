@@ -31,6 +31,20 @@ fn the_log_tells_of_requests_when_it_is_asked_to() {
 }
 
 #[test]
+fn the_log_tells_of_a_token_and_of_a_refusal_that_other_processes_left() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+
+    let log = stderr(&scene.tokenwell(["token", "-v"]).assert().success());
+    assert!(log.contains("took the token in the cache") && log.contains("ends_in_s=3"), "{log}");
+
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 429, "headers": {"Retry-After": "3000"}}])).unwrap();
+    scene.tokenwell(["token", "--force-refresh"]).assert().code(6);
+    let log = stderr(&scene.tokenwell(["token", "--force-refresh", "-v"]).assert().code(6));
+    assert!(log.contains("a refusal in the cache still stands"), "{log}");
+}
+
+#[test]
 fn a_failure_is_told_once_unless_the_log_is_asked_for() {
     let told = |flag: &[&'static str]| {
         let scene = Scene::new();
