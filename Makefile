@@ -79,7 +79,7 @@ bench: tools-test library
 
 lint: tools-library
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --features capi -- -D warnings
+	$(CARGO) clippy --locked --all-targets --features capi,keyring -- -D warnings
 	$(CARGO) clippy --locked --test storm --features capi -- -D warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features capi
