@@ -4,6 +4,8 @@
 //! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server.
 
 mod authentication;
+mod breakdown;
+mod challenge;
 pub(crate) mod http;
 mod names;
 mod proxy;

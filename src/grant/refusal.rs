@@ -1,13 +1,11 @@
-//! Everything that is not a token: what the server refused, and what went wrong on the way.
+//! What a reply with another status than 200 means.
 
-use super::signpost::Signpost;
+use super::breakdown;
+use super::challenge::Challenge;
 use super::transport::Reply;
 use crate::atlas::{self, Refusal};
 use crate::error::{Error, printable};
-use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use std::error::Error as StdError;
-use std::io;
-use std::sync::Arc;
+use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::Zeroizing;
@@ -37,7 +35,7 @@ pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
         return redirect(reply, asked);
     }
     let mut refusal = Refusal::read(&reply.body);
-    let challenge = challenge(&reply.headers);
+    let challenge = Challenge::in_headers(&reply.headers);
     refusal.code = refusal.code.or(challenge.code);
     if refusal.description.is_empty() {
         refusal.description = challenge.description;
@@ -72,7 +70,7 @@ pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
         (401, _) => rejected(code, "invalid_client"),
         (403, _) => rejected(code, "access_denied"),
         (400..500, Some(_)) => rejected(code, ""),
-        _ => protocol(asked.server, &no_oauth_error(status, refusal.api_code.as_deref()), Some(status)),
+        _ => breakdown::protocol(asked.server, &no_oauth_error(status, refusal.api_code.as_deref()), Some(status)),
     }
 }
 
@@ -131,171 +129,13 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// What `WWW-Authenticate` says of the error.
-#[derive(Default)]
-struct Challenge {
-    code: Option<String>,
-    description: String,
-}
-
-fn challenge(headers: &HeaderMap) -> Challenge {
-    let mut challenge = Challenge::default();
-    for value in headers.get_all(WWW_AUTHENTICATE) {
-        for (name, value) in parameters(&String::from_utf8_lossy(value.as_bytes())) {
-            if value.is_empty() {
-                continue;
-            }
-            if challenge.code.is_none() && name.eq_ignore_ascii_case("error") {
-                challenge.code = Some(value);
-            } else if challenge.description.is_empty() && name.eq_ignore_ascii_case("error_description") {
-                challenge.description = value;
-            }
-        }
-    }
-    challenge
-}
-
-/// The `name=value` and `name="value"` pairs of a header with challenges; schemes and everything else are passed over.
-fn parameters(header: &str) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
-    let mut name = String::new();
-    // A blank ends a name, unless the `=` comes right after it.
-    let mut ended = false;
-    let mut characters = header.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '=' if !name.is_empty() => {
-                while characters.next_if(|next| *next == ' ').is_some() {}
-                let mut value = String::new();
-                if characters.next_if_eq(&'"').is_some() {
-                    while let Some(next) = characters.next() {
-                        match next {
-                            '"' => break,
-                            '\\' => value.extend(characters.next()),
-                            other => value.push(other),
-                        }
-                    }
-                } else {
-                    while let Some(next) = characters.next_if(|next| !matches!(next, ',' | ' ' | '\t')) {
-                        value.push(next);
-                    }
-                }
-                pairs.push((std::mem::take(&mut name), value));
-            }
-            ',' => name.clear(),
-            ' ' | '\t' => ended = true,
-            other => {
-                if ended {
-                    name.clear();
-                }
-                ended = false;
-                name.push(other);
-            }
-        }
-    }
-    pairs
-}
-
-/// The error for a reply that is neither a token nor a refusal.
-pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) -> Error {
-    Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status }
-}
-
-/// The error for a budget that ended. It is the way to the server that failed, and not the caller's own deadline: that one is
-/// the cache's to watch, and may be shorter or longer.
-pub(super) fn no_reply_within(server: &str, total: Duration) -> Error {
-    Error::Network {
-        server: server.to_owned(),
-        problem: format!("no complete reply within {} s", total.as_secs_f64()),
-        reached: true,
-        advice: String::new(),
-        source: None,
-    }
-}
-
-/// The error for a request that got no complete reply. Its texts hold neither a URL nor a proxy's password.
-pub(super) fn of_transport(failure: reqwest::Error, server: &str, way: &Signpost) -> Error {
-    let failure = failure.without_url();
-    let server = server.to_owned();
-    if let Some(tls) = find::<rustls::Error>(&failure) {
-        let problem = tls_problem(tls);
-        return Error::Tls { server, problem, source: Some(Arc::new(failure)) };
-    }
-    if find::<hyper::Error>(&failure).is_some_and(hyper::Error::is_parse) {
-        return protocol(&server, "it is not HTTP/1.1, or its head is too long", None);
-    }
-    let problem = network_problem(&failure);
-    let reached = !failure.is_connect();
-    let advice = if reached { String::new() } else { way.advice(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused)) };
-    Error::Network { server, problem, reached, advice, source: Some(Arc::new(failure)) }
-}
-
-fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {
-    chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last()
-}
-
-fn network_problem(failure: &reqwest::Error) -> String {
-    let innermost = printable(&chain(failure).last().map(ToString::to_string).unwrap_or_default(), LONGEST_DESCRIPTION);
-    if failure.is_dns() {
-        return format!("the name cannot be looked up ({innermost})");
-    }
-    if failure.is_timeout() && failure.is_connect() {
-        return "no connection in time".to_owned();
-    }
-    match innermost_kind(failure) {
-        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
-            "the connection was reset before the reply was complete".to_owned()
-        }
-        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed before the reply was complete".to_owned(),
-        _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
-            "the connection was closed before the reply was complete".to_owned()
-        }
-        _ => innermost,
-    }
-}
-
-fn tls_problem(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Bad;
-
-    let problem = match error {
-        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => "the certificate is signed by an authority that is not trusted here",
-        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
-            "the certificate is for another name"
-        }
-        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => "the certificate has expired",
-        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => "the certificate is not valid yet",
-        rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate is not signed by the authority that it names",
-        rustls::Error::InvalidCertificate(Bad::Revoked) => "the certificate has been revoked",
-        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS",
-        other => return printable(&other.to_string(), LONGEST_DESCRIPTION),
-    };
-    problem.to_owned()
-}
-
-fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// The error and the reasons beneath it. An `io::Error` that wraps another error does not name it as its source, so it is looked into.
-fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let first: &(dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |error| {
-        let error: &(dyn StdError + 'static) = *error;
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner as &(dyn StdError + 'static)),
-            None => error.source(),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
     use crate::error::Status;
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderValue, WWW_AUTHENTICATE};
 
     /// 2023-11-14 22:13:20 UTC.
     const NOW_S: u64 = 1_700_000_000;
@@ -473,13 +313,5 @@ mod tests {
 
         // Too short a secret is not looked for: no text would survive it.
         assert_eq!(rejected(&error), ("[redacted]", "got [redacted] and [redacted], abc", 400));
-    }
-
-    #[test]
-    fn item_24_the_parameters_of_challenges_are_found_whatever_surrounds_them() {
-        let pairs = parameters(r#"Basic realm="x=\"y\", error=no", Bearer error=invalid_token,scope="a b" , =lost, tail="open"#);
-
-        let expected = [("realm", r#"x="y", error=no"#), ("error", "invalid_token"), ("scope", "a b"), ("tail", "open")];
-        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 }

@@ -7,7 +7,7 @@
 //! `null` for `expires_in` or `scope` is the same as absent, and so is an empty `scope`; a `refresh_token` is not even looked at (item 18).
 
 use super::transport::Reply;
-use super::{GrantedLifetime, Minted, refusal};
+use super::{GrantedLifetime, Minted, breakdown};
 use crate::error::Error;
 use crate::secret::Secret;
 use reqwest::header::CONTENT_TYPE;
@@ -22,7 +22,7 @@ const LONGEST_LIFETIME_S: u64 = 315_576_000;
 
 /// The token in `reply`.
 pub(super) fn minted(reply: &Reply, server: &str) -> Result<Minted, Error> {
-    read(reply).map_err(|problem| refusal::protocol(server, &problem, Some(reply.status)))
+    read(reply).map_err(|problem| breakdown::protocol(server, &problem, Some(reply.status)))
 }
 
 fn read(reply: &Reply) -> Result<Minted, String> {

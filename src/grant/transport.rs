@@ -1,8 +1,8 @@
 //! One request, one reply, one deadline: a runtime and a client that exist only as long as the call does.
 
+use super::breakdown;
 use super::names::{LoopbackOnly, SystemNames};
 use super::proxy::HttpsProxy;
-use super::refusal;
 use super::secret_bytes;
 use super::signpost::Signpost;
 use super::trust::Authorities;
@@ -114,7 +114,7 @@ impl Transport {
 
     async fn exchange(&self, client: &Client, request: Request, success: Success, patience: Patience) -> Result<Reply, Error> {
         if patience.remaining.is_zero() {
-            return Err(refusal::no_reply_within(&self.server, patience.total));
+            return Err(breakdown::no_reply_within(&self.server, patience.total));
         }
         let started = Instant::now();
         let sending = client.request(request.method, request.url).headers(request.headers).body(secret_bytes(request.body)).send();
@@ -142,14 +142,14 @@ impl Transport {
             return Ok(body);
         }
         let problem = format!("its body is longer than {} MiB", limit / (1024 * 1024));
-        Err(refusal::protocol(&self.server, &problem, Some(response.status().as_u16())))
+        Err(breakdown::protocol(&self.server, &problem, Some(response.status().as_u16())))
     }
 
     async fn before_the_end<T>(&self, rest: Duration, total: Duration, work: impl Future<Output = reqwest::Result<T>>) -> Result<T, Error> {
         match tokio::time::timeout(rest, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(refusal::of_transport(failure, &self.server, &self.signpost)),
-            Err(_) => Err(refusal::no_reply_within(&self.server, total)),
+            Ok(Err(failure)) => Err(breakdown::of_transport(failure, &self.server, &self.signpost)),
+            Err(_) => Err(breakdown::no_reply_within(&self.server, total)),
         }
     }
 }
