@@ -5,9 +5,7 @@
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
-use crate::grant::http::outside_of_any_runtime;
-use crate::grant::secret_bytes;
-use crate::grant::transport::{Patience, Request, Route, Success, Transport};
+use crate::grant::transport::{Patience, Request, Route, Success, Transport, outside_of_any_runtime, secret_bytes};
 use crate::token::Token;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};

@@ -3,7 +3,8 @@
 //! They are ours and not the `oauth2` crate's: its Basic always form-urlencodes, which Atlas does not undo, and its buffers
 //! are not wiped.
 
-use super::{Credential, secret_bytes};
+use super::Credential;
+use super::transport::secret_bytes;
 use crate::config::ClientAuthentication;
 use crate::error::Error;
 use crate::secret::Secret;

@@ -2,12 +2,11 @@
 
 use super::refusal::{self, Asked};
 use super::retry::{self, Budget};
-use super::transport::{Patience, Reply, Request, Route, Success, Transport};
+use super::transport::{Patience, Reply, Request, Route, Success, Transport, outside_of_any_runtime};
 use super::{Credential, Grant, Minted, authentication, reply};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint, advice_on};
 use crate::error::Error;
-use crate::platform;
 use crate::secret::Secret;
 use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenUrl};
@@ -211,25 +210,3 @@ impl fmt::Display for Kept {
 }
 
 impl std::error::Error for Kept {}
-
-/// Runs `work` where a runtime may be started. A thread that already drives one may not: it gets another thread to wait for.
-pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
-    route: &Route,
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    if tokio::runtime::Handle::try_current().is_err() {
-        return work();
-    }
-    let thread = platform::spawn_without_signals(std::thread::Builder::new().name("tokenwell-grant".to_owned()), work);
-    match thread.map(std::thread::JoinHandle::join) {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err(Error::internal("the request's thread panicked")),
-        Err(error) => Err(Error::Network {
-            server: route.endpoint.origin(),
-            problem: format!("no thread for the request: {error}"),
-            reached: false,
-            advice: String::new(),
-            source: Some(Arc::new(error)),
-        }),
-    }
-}

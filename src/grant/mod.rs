@@ -6,7 +6,7 @@
 mod authentication;
 mod breakdown;
 mod challenge;
-pub(crate) mod http;
+mod http;
 mod names;
 mod proxy;
 mod refusal;
@@ -27,10 +27,8 @@ pub use way::{Knock, Way};
 use crate::config::client_id_to_show;
 use crate::error::{Error, printable};
 use crate::secret::Secret;
-use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// Asks an authorization server for tokens. Methods block; the cache calls them on the refresh's own thread.
 pub trait Grant: Send + Sync + fmt::Debug {
@@ -104,9 +102,4 @@ pub enum GrantedLifetime {
     Unstated,
     /// The server said zero: good for the caller at hand, not to be kept.
     DoNotCache,
-}
-
-/// A buffer for the HTTP client that is wiped when the last part of it is let go.
-pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
-    Bytes::from_owner(buffer)
 }

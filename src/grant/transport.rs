@@ -3,11 +3,12 @@
 use super::breakdown;
 use super::names::{LoopbackOnly, SystemNames};
 use super::proxy::HttpsProxy;
-use super::secret_bytes;
 use super::signpost::Signpost;
 use super::trust::Authorities;
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
+use crate::platform;
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response, redirect, retry};
 use std::ffi::OsString;
@@ -161,6 +162,33 @@ impl Drop for Transport {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Runs `work` where a runtime may be started. A thread that already drives one may not: it gets another thread to wait for.
+pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
+    route: &Route,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return work();
+    }
+    let thread = platform::spawn_without_signals(std::thread::Builder::new().name("tokenwell-grant".to_owned()), work);
+    match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(Error::internal("the request's thread panicked")),
+        Err(error) => Err(Error::Network {
+            server: route.endpoint.origin(),
+            problem: format!("no thread for the request: {error}"),
+            reached: false,
+            advice: String::new(),
+            source: Some(std::sync::Arc::new(error)),
+        }),
+    }
+}
+
+/// A buffer for the HTTP client that is wiped when the last part of it is let go.
+pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
+    Bytes::from_owner(buffer)
 }
 
 fn client(route: &Route, connect_within: Duration) -> Result<Client, Error> {

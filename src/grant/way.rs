@@ -1,7 +1,6 @@
 //! How a server is reached, for those who look for what is wrong with the way there.
 
-use super::http::outside_of_any_runtime;
-use super::transport::{Patience, Request, Route, Success, Transport};
+use super::transport::{Patience, Request, Route, Success, Transport, outside_of_any_runtime};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use reqwest::Method;
