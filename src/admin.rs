@@ -5,10 +5,10 @@
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
-use crate::grant::transport::{Patience, Request, Route, Success, Transport, outside_of_any_runtime, secret_bytes};
+use crate::grant::transport::{Patience, Reading, Request, Route, Transport, outside_of_any_runtime, secret_bytes};
 use crate::token::Token;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -95,7 +95,6 @@ impl Call {
 
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, authorization);
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION"))));
         if self.body.is_some() {
             headers.insert(CONTENT_TYPE, media_type.clone());
         }
@@ -163,7 +162,7 @@ impl AdminApi {
         let begun = Instant::now();
         let reply = outside_of_any_runtime(&self.route, move || {
             let patience = Patience { remaining: timeout.saturating_sub(begun.elapsed()), total: timeout };
-            Transport::open(&route, timeout)?.send(request, Success::Anything(LONGEST_REPLY), patience)
+            Transport::open(&route, timeout)?.send(request, Reading::Anything(LONGEST_REPLY), patience)
         })?;
         if (300..400).contains(&reply.status) {
             return Err(Error::Refused {

@@ -2,7 +2,7 @@
 
 use super::refusal::{self, Asked};
 use super::retry::{self, Budget};
-use super::transport::{Patience, Reply, Request, Route, Success, Transport, outside_of_any_runtime};
+use super::transport::{Patience, Reading, Reply, Request, Route, Transport, outside_of_any_runtime};
 use super::{Credential, Grant, Minted, authentication, reply};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint, advice_on};
@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenUrl};
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Settings {
         retry::within(&mut budget, |attempt, budget| {
             let request = self.form.proven(&self.token.endpoint, self.authentication, credential)?;
             let sent = authentication::secret_forms(credential);
-            let reply = self.exchange(&transport, &self.token, request, &sent, Success::Token, budget, attempt)?;
+            let reply = self.exchange(&transport, &self.token, request, &sent, Reading::Token, budget, attempt)?;
             reply::minted(&reply, &server)
         })
         .map_err(|error| advised(error, credential))
@@ -92,7 +92,9 @@ impl Settings {
         let request = Form::of_revocation(token).proven(&route.endpoint, self.authentication, credential)?;
         let mut sent = authentication::secret_forms(credential);
         sent.extend(authentication::forms(token));
-        self.exchange(&transport, route, request, &sent, Success::Bare, &budget, 1).map(|_| ()).map_err(|error| advised(error, credential))
+        self.exchange(&transport, route, request, &sent, Reading::Nothing, &budget, 1)
+            .map(|_| ())
+            .map_err(|error| advised(error, credential))
     }
 
     /// One request and its 200; everything else is an error.
@@ -103,14 +105,14 @@ impl Settings {
         route: &Route,
         request: Request,
         sent: &[Zeroizing<String>],
-        success: Success,
+        reading: Reading,
         budget: &Budget<'_>,
         attempt: usize,
     ) -> Result<Reply, Error> {
         let server = route.endpoint.origin();
         let patience = Patience { remaining: budget.remaining(), total: budget.total() };
         let started = Instant::now();
-        let result = transport.send(request, success, patience);
+        let result = transport.send(request, reading, patience);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = result.inspect_err(|error| {
             tracing::debug!(server, attempt, elapsed_ms, outcome = error.status().name(), "no usable reply");
@@ -188,7 +190,6 @@ impl Form {
 
     fn new(mut headers: HeaderMap, body: Zeroizing<Vec<u8>>) -> Self {
         headers.remove(AUTHORIZATION);
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION"))));
         Self { headers, body }
     }
 

@@ -9,7 +9,7 @@ use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use crate::platform;
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method, Response, redirect, retry};
 use std::ffi::OsString;
 use std::future::Future;
@@ -23,6 +23,9 @@ pub(super) const LONGEST_TOKEN_REPLY: usize = 1024 * 1024;
 
 /// As much of a refusal as is looked at; what is beyond it changes nothing.
 const LONGEST_REFUSAL: usize = 64 * 1024;
+
+/// How the library names itself to every server.
+const OWN_NAME: HeaderValue = HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION")));
 
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,7 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// On the route's origin.
     pub(crate) url: Url,
+    /// But for the User-Agent, which is every request's.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
@@ -67,11 +71,11 @@ pub(crate) struct Reply {
 
 /// What is read of a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Success {
-    /// Of a 200, a token.
+pub(crate) enum Reading {
+    /// Of a 200, as much as a token may take; of a refusal, what explains it.
     Token,
-    /// Of a 200, nothing.
-    Bare,
+    /// Of a 200, nothing; of a refusal, what explains it.
+    Nothing,
     /// Everything, whatever the status, up to so many bytes.
     Anything(usize),
 }
@@ -106,28 +110,33 @@ impl Transport {
     }
 
     /// Sends `request` and reads the reply, all before the patience ends.
-    pub(crate) fn send(&self, request: Request, success: Success, patience: Patience) -> Result<Reply, Error> {
+    pub(crate) fn send(&self, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
         let (Some(client), Some(runtime)) = (&self.client, &self.runtime) else {
             return Err(Error::internal("a closed transport was used"));
         };
-        runtime.block_on(self.exchange(client, request, success, patience))
+        runtime.block_on(self.exchange(client, request, reading, patience))
     }
 
-    async fn exchange(&self, client: &Client, request: Request, success: Success, patience: Patience) -> Result<Reply, Error> {
+    async fn exchange(&self, client: &Client, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
         if patience.remaining.is_zero() {
             return Err(breakdown::no_reply_within(&self.server, patience.total));
         }
         let started = Instant::now();
-        let sending = client.request(request.method, request.url).headers(request.headers).body(secret_bytes(request.body)).send();
+        let sending = client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .header(USER_AGENT, OWN_NAME)
+            .body(secret_bytes(request.body))
+            .send();
         let mut response = self.before_the_end(patience.remaining, patience.total, sending).await?;
 
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let rest = patience.remaining.saturating_sub(started.elapsed());
-        let body = match (status, success) {
-            (200, Success::Bare) => Zeroizing::new(Vec::new()),
-            (200, Success::Token) => self.whole(&mut response, LONGEST_TOKEN_REPLY, rest, patience).await?,
-            (_, Success::Anything(limit)) => self.whole(&mut response, limit, rest, patience).await?,
+        let body = match (status, reading) {
+            (200, Reading::Nothing) => Zeroizing::new(Vec::new()),
+            (200, Reading::Token) => self.whole(&mut response, LONGEST_TOKEN_REPLY, rest, patience).await?,
+            (_, Reading::Anything(limit)) => self.whole(&mut response, limit, rest, patience).await?,
             // The status says the most: it stands even when the words that explain it never come.
             _ => self
                 .before_the_end(rest, patience.total, read(&mut response, LONGEST_REFUSAL))

@@ -1,10 +1,10 @@
 //! How a server is reached, for those who look for what is wrong with the way there.
 
-use super::transport::{Patience, Request, Route, Success, Transport, outside_of_any_runtime};
+use super::transport::{Patience, Reading, Request, Route, Transport, outside_of_any_runtime};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use reqwest::Method;
-use reqwest::header::{DATE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{DATE, HeaderMap};
 use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
@@ -67,12 +67,10 @@ impl Way {
         let mut url = route.endpoint.url().clone();
         url.set_path("/");
         url.set_query(None);
-        let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION"))));
-        let request = Request { method: Method::HEAD, url, headers, body: Zeroizing::new(Vec::new()) };
+        let request = Request { method: Method::HEAD, url, headers: HeaderMap::new(), body: Zeroizing::new(Vec::new()) };
         let reply = outside_of_any_runtime(&self.0, move || {
             let patience = Patience { remaining: patience, total: patience };
-            Transport::open(&route, patience.total)?.send(request, Success::Anything(LONGEST_REPLY), patience)
+            Transport::open(&route, patience.total)?.send(request, Reading::Anything(LONGEST_REPLY), patience)
         })?;
         let date = reply.headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         Ok(Knock { status: reply.status, date })
