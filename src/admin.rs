@@ -162,7 +162,7 @@ impl AdminApi {
         let begun = Instant::now();
         let reply = outside_of_any_runtime(&self.route, move || {
             let patience = Patience { remaining: timeout.saturating_sub(begun.elapsed()), total: timeout };
-            Transport::open(&route, timeout)?.send(request, Reading::Anything(LONGEST_REPLY), patience)
+            Transport::while_open(&route, timeout, |transport| transport.send(request, Reading::Anything(LONGEST_REPLY), patience))
         })?;
         if (300..400).contains(&reply.status) {
             return Err(Error::Refused {

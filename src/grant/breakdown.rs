@@ -27,6 +27,17 @@ pub(super) fn of_transport(failure: reqwest::Error, server: &str, way: &Signpost
     Error::Network { server, problem, reached, advice, source: Some(Arc::new(failure)) }
 }
 
+/// The error for a request that could not be begun for want of something that the system would have to give.
+pub(super) fn before_the_request(server: &str, missing: &str, failure: io::Error) -> Error {
+    Error::Network {
+        server: server.to_owned(),
+        problem: format!("{missing}: {failure}"),
+        reached: false,
+        advice: String::new(),
+        source: Some(Arc::new(failure)),
+    }
+}
+
 /// The error for a budget that ended. It is the way to the server that failed, and not the caller's own deadline: that one is
 /// the cache's to watch, and may be shorter or longer.
 pub(super) fn no_reply_within(server: &str, total: Duration) -> Error {

@@ -74,13 +74,15 @@ impl Grant for HttpGrant {
 impl Settings {
     fn mint(&self, credential: &Credential, budget: Duration) -> Result<Minted, Error> {
         let mut budget = Budget::new(self.clock.as_ref(), budget);
-        let server = self.token.endpoint.origin();
-        let transport = Transport::open(&self.token, budget.total())?;
-        retry::within(&mut budget, |attempt, budget| {
-            let request = self.form.proven(&self.token.endpoint, self.authentication, credential)?;
-            let sent = authentication::secret_forms(credential);
-            let reply = self.exchange(&transport, &self.token, request, &sent, Reading::Token, budget, attempt)?;
-            reply::minted(&reply, &server)
+        let route = &self.token;
+        let sent = authentication::secret_forms(credential);
+        Transport::while_open(route, budget.total(), |transport| {
+            let conversation = Conversation { transport, route, sent, clock: self.clock.as_ref() };
+            retry::within(&mut budget, |attempt, budget| {
+                let request = self.form.proven(&route.endpoint, self.authentication, credential)?;
+                let reply = conversation.exchange(request, Reading::Token, budget, attempt)?;
+                reply::minted(&reply, &route.endpoint.origin())
+            })
         })
         .map_err(|error| advised(error, credential))
     }
@@ -88,31 +90,41 @@ impl Settings {
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
         let budget = Budget::new(self.clock.as_ref(), budget);
         let route = self.revocation_route()?;
-        let transport = Transport::open(route, budget.total())?;
-        let request = Form::of_revocation(token).proven(&route.endpoint, self.authentication, credential)?;
         let mut sent = authentication::secret_forms(credential);
         sent.extend(authentication::forms(token));
-        self.exchange(&transport, route, request, &sent, Reading::Nothing, &budget, 1)
-            .map(|_| ())
-            .map_err(|error| advised(error, credential))
+        Transport::while_open(route, budget.total(), |transport| {
+            let conversation = Conversation { transport, route, sent, clock: self.clock.as_ref() };
+            let request = Form::of_revocation(token).proven(&route.endpoint, self.authentication, credential)?;
+            conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ())
+        })
+        .map_err(|error| advised(error, credential))
     }
 
+    fn revocation_route(&self) -> Result<&Route, Error> {
+        self.revocation.as_ref().ok_or_else(|| Error::NotConfigured {
+            problem: "revocation_url is not set, so there is nowhere to revoke a token".to_owned(),
+            hint: "Set revocation_url (TOKENWELL_REVOCATION_URL) to the server's RFC 7009 endpoint; with a base_url of Atlas it follows from that."
+                .to_owned(),
+        })
+    }
+}
+
+/// What is the same for all requests of one call.
+struct Conversation<'a> {
+    transport: &'a Transport,
+    route: &'a Route,
+    /// Every form of the secrets that are sent.
+    sent: Vec<Zeroizing<String>>,
+    clock: &'a dyn Clock,
+}
+
+impl Conversation<'_> {
     /// One request and its 200; everything else is an error.
-    #[allow(clippy::too_many_arguments)]
-    fn exchange(
-        &self,
-        transport: &Transport,
-        route: &Route,
-        request: Request,
-        sent: &[Zeroizing<String>],
-        reading: Reading,
-        budget: &Budget<'_>,
-        attempt: usize,
-    ) -> Result<Reply, Error> {
-        let server = route.endpoint.origin();
+    fn exchange(&self, request: Request, reading: Reading, budget: &Budget<'_>, attempt: usize) -> Result<Reply, Error> {
+        let server = self.route.endpoint.origin();
         let patience = Patience { remaining: budget.remaining(), total: budget.total() };
         let started = Instant::now();
-        let result = transport.send(request, reading, patience);
+        let result = self.transport.send(request, reading, patience);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = result.inspect_err(|error| {
             tracing::debug!(server, attempt, elapsed_ms, outcome = error.status().name(), "no usable reply");
@@ -122,16 +134,8 @@ impl Settings {
         if reply.status == 200 {
             return Ok(reply);
         }
-        let asked = Asked { server: &server, endpoint: route.endpoint.url(), sent, now: self.clock.now().system_time() };
+        let asked = Asked { server: &server, endpoint: self.route.endpoint.url(), sent: &self.sent, now: self.clock.now().system_time() };
         Err(refusal::of_reply(&reply, &asked))
-    }
-
-    fn revocation_route(&self) -> Result<&Route, Error> {
-        self.revocation.as_ref().ok_or_else(|| Error::NotConfigured {
-            problem: "revocation_url is not set, so there is nowhere to revoke a token".to_owned(),
-            hint: "Set revocation_url (TOKENWELL_REVOCATION_URL) to the server's RFC 7009 endpoint; with a base_url of Atlas it follows from that."
-                .to_owned(),
-        })
     }
 }
 

@@ -87,42 +87,52 @@ pub(crate) struct Patience {
     pub(crate) total: Duration,
 }
 
-/// A client for a few requests in a row. Dropping it ends all that it began, without waiting for anything.
+/// A client for a few requests in a row.
 pub(crate) struct Transport {
     server: String,
     signpost: Signpost,
-    client: Option<Client>,
-    runtime: Option<Runtime>,
+    client: Client,
+    runtime: Runtime,
 }
 
 impl Transport {
-    pub(crate) fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
+    /// Has `work` use a transport, which is there only for that. What it began ends with it, and nothing is waited for.
+    pub(crate) fn while_open<T>(route: &Route, budget: Duration, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let transport = Self::open(route, budget)?;
+        let outcome = work(&transport);
+        transport.close();
+        outcome
+    }
+
+    fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
         let server = route.endpoint.origin();
         let client = client(route, budget.min(LONGEST_CONNECT))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(|error| Error::Network {
-            server: server.clone(),
-            problem: format!("no means of waiting for the network: {error}"),
-            reached: false,
-            advice: String::new(),
-            source: Some(std::sync::Arc::new(error)),
-        })?;
-        Ok(Self { server, signpost: route.signpost.clone(), client: Some(client), runtime: Some(runtime) })
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| breakdown::before_the_request(&server, "no means of waiting for the network", error))?;
+        Ok(Self { server, signpost: route.signpost.clone(), client, runtime })
+    }
+
+    fn close(self) {
+        // A client that outlives its runtime would have no way to end its connections.
+        drop(self.client);
+        self.runtime.shutdown_background();
     }
 
     /// Sends `request` and reads the reply, all before the patience ends.
     pub(crate) fn send(&self, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
-        let (Some(client), Some(runtime)) = (&self.client, &self.runtime) else {
-            return Err(Error::internal("a closed transport was used"));
-        };
-        runtime.block_on(self.exchange(client, request, reading, patience))
+        self.runtime.block_on(self.exchange(request, reading, patience))
     }
 
-    async fn exchange(&self, client: &Client, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
+    async fn exchange(&self, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
         if patience.remaining.is_zero() {
             return Err(breakdown::no_reply_within(&self.server, patience.total));
         }
         let started = Instant::now();
-        let sending = client
+        let sending = self
+            .client
             .request(request.method, request.url)
             .headers(request.headers)
             .header(USER_AGENT, OWN_NAME)
@@ -164,15 +174,6 @@ impl Transport {
     }
 }
 
-impl Drop for Transport {
-    fn drop(&mut self) {
-        self.client = None;
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 /// Runs `work` where a runtime may be started. A thread that already drives one may not: it gets another thread to wait for.
 pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
     route: &Route,
@@ -185,13 +186,7 @@ pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
     match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Error::internal("the request's thread panicked")),
-        Err(error) => Err(Error::Network {
-            server: route.endpoint.origin(),
-            problem: format!("no thread for the request: {error}"),
-            reached: false,
-            advice: String::new(),
-            source: Some(std::sync::Arc::new(error)),
-        }),
+        Err(error) => Err(breakdown::before_the_request(&route.endpoint.origin(), "no thread for the request", error)),
     }
 }
 

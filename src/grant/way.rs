@@ -70,7 +70,7 @@ impl Way {
         let request = Request { method: Method::HEAD, url, headers: HeaderMap::new(), body: Zeroizing::new(Vec::new()) };
         let reply = outside_of_any_runtime(&self.0, move || {
             let patience = Patience { remaining: patience, total: patience };
-            Transport::open(&route, patience.total)?.send(request, Reading::Anything(LONGEST_REPLY), patience)
+            Transport::while_open(&route, patience.total, |transport| transport.send(request, Reading::Anything(LONGEST_REPLY), patience))
         })?;
         let date = reply.headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         Ok(Knock { status: reply.status, date })
