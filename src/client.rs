@@ -3,8 +3,9 @@
 use crate::cache::{AtHand, Slot, SlotParts, Stats, Want};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::Config;
+use crate::credential::Credentials;
 use crate::error::Error;
-use crate::grant::{Credentials, Grant, HttpGrant};
+use crate::grant::{Grant, HttpGrant};
 use crate::store::{FileStore, NoStore, Store, TimeBoxed, default_directory};
 use crate::token::Token;
 use std::fmt;

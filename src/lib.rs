@@ -22,6 +22,7 @@ mod cache;
 mod client;
 pub mod clock;
 pub mod config;
+mod credential;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;

@@ -2,8 +2,9 @@
 
 use super::jitter;
 use crate::clock::Moment;
+use crate::credential::Credential;
 use crate::error::Error;
-use crate::grant::Credential;
+use crate::grant;
 use crate::store::StoredCooldown;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Failure {
         let age = now.wall_ms - stored.since_ms;
         let left = stored.until_ms - now.wall_ms;
         Some(Self {
-            error: credential.named_in(stored.error.clone()),
+            error: grant::named(stored.error.clone(), credential),
             since: Moment { wall_ms: stored.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
             until: now.after(Duration::from_millis(left)),
             failures: stored.failures,

@@ -1,8 +1,8 @@
 //! Where the client id and the secret come from, together, at the time of each token request.
 
 use super::setting::{Key, SECRET_LIMIT};
+use crate::credential::{Credential, Credentials};
 use crate::error::{Error, printable};
-use crate::grant::{Credential, Credentials};
 use crate::platform;
 use crate::secret::Secret;
 use std::io::{ErrorKind, Read};

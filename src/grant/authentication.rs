@@ -3,9 +3,9 @@
 //! They are ours and not the `oauth2` crate's: its Basic always form-urlencodes, which Atlas does not undo, and its buffers
 //! are not wiped.
 
-use super::Credential;
 use super::transport::secret_bytes;
 use crate::config::ClientAuthentication;
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::secret::Secret;
 use base64::Engine;

@@ -1,11 +1,13 @@
 //! [`HttpGrant`]: the client credentials grant and revocation against a real server.
 
 use super::refusal::{self, Asked};
+use super::rejection;
 use super::retry::{self, Budget};
 use super::transport::{Patience, Reading, Reply, Request, Route, Transport, outside_of_any_runtime};
-use super::{Credential, Grant, Minted, authentication, reply};
+use super::{Grant, Minted, authentication, reply};
 use crate::clock::Clock;
-use crate::config::{ClientAuthentication, Config, Endpoint, advice_on};
+use crate::config::{ClientAuthentication, Config, Endpoint};
+use crate::credential::Credential;
 use crate::error::Error;
 use crate::secret::Secret;
 use oauth2::basic::BasicClient;
@@ -84,7 +86,7 @@ impl Settings {
                 reply::minted(&reply, &route.endpoint.origin())
             })
         })
-        .map_err(|error| advised(error, credential))
+        .map_err(|error| rejection::advised(error, credential))
     }
 
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
@@ -97,7 +99,7 @@ impl Settings {
             let request = Form::of_revocation(token).proven(&route.endpoint, self.authentication, credential)?;
             conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ())
         })
-        .map_err(|error| advised(error, credential))
+        .map_err(|error| rejection::advised(error, credential))
     }
 
     fn revocation_route(&self) -> Result<&Route, Error> {
@@ -137,14 +139,6 @@ impl Conversation<'_> {
         let asked = Asked { server: &server, endpoint: self.route.endpoint.url(), sent: &self.sent, now: self.clock.now().system_time() };
         Err(refusal::of_reply(&reply, &asked))
     }
-}
-
-/// A look is no proof, so it is a reason for nothing; once the pair was rejected it is worth telling.
-fn advised(mut error: Error, credential: &Credential) -> Error {
-    if let Error::CredentialRejected { advice, .. } = &mut error {
-        *advice = advice_on(credential).unwrap_or_default().into();
-    }
-    credential.named_in(error)
 }
 
 /// A form request that says nothing yet of who asks.

@@ -10,6 +10,7 @@ mod http;
 mod names;
 mod proxy;
 mod refusal;
+mod rejection;
 mod reply;
 mod retry;
 mod signpost;
@@ -21,11 +22,12 @@ pub(crate) mod transport;
 mod trust;
 mod way;
 
+pub use crate::credential::{Credential, Credentials};
 pub use http::HttpGrant;
+pub(crate) use rejection::named;
 pub use way::{Knock, Way};
 
-use crate::config::client_id_to_show;
-use crate::error::{Error, printable};
+use crate::error::Error;
 use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
@@ -43,43 +45,6 @@ pub trait Grant: Send + Sync + fmt::Debug {
     /// # Errors
     /// The token must be assumed alive.
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error>;
-}
-
-/// Where the client id and secret come from.
-pub trait Credentials: Send + Sync + fmt::Debug {
-    /// The pair to use now.
-    ///
-    /// # Errors
-    /// There is none: a file that cannot be read, say.
-    fn current(&self) -> Result<Credential, Error>;
-
-    /// After the server has rejected `rejected`: the pair to use now, if it is another one.
-    ///
-    /// # Errors
-    /// As [`Credentials::current`].
-    fn reload(&self, rejected: &Credential) -> Result<Option<Credential>, Error>;
-}
-
-/// A client id and the secret that belongs to it; both always come from one source.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// The client id.
-    pub client_id: String,
-    /// The client secret.
-    pub client_secret: Secret,
-    /// Where the two came from, for messages: "id from environment variable MONGODB_ATLAS_CLIENT_ID, secret from …"; may be empty.
-    pub origin: String,
-}
-
-impl Credential {
-    /// The error of a request with this pair: a rejection tells whose it is. Other processes that share it have the same pair, maybe from elsewhere.
-    pub(crate) fn named_in(&self, mut error: Error) -> Error {
-        if let Error::CredentialRejected { client, .. } = &mut error {
-            let origin = if self.origin.is_empty() { String::new() } else { format!(" ({})", printable(&self.origin, 1000)) };
-            *client = (client_id_to_show(&self.client_id) + &origin).into();
-        }
-        error
-    }
 }
 
 /// What the server granted.
