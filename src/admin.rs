@@ -201,8 +201,8 @@ fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cache::Lifetime;
     use crate::clock::Moment;
+    use crate::lifetime::Lifetime;
 
     fn base() -> Endpoint {
         Endpoint::for_tests("https://cloud.mongodb.com/")

@@ -29,6 +29,7 @@ pub mod error;
 #[cfg(feature = "capi")]
 mod ffi;
 pub mod grant;
+mod lifetime;
 pub mod logging;
 mod platform;
 pub mod secret;

@@ -1,6 +1,6 @@
 //! An access token as callers hold it.
 
-use crate::cache::Lifetime;
+use crate::lifetime::Lifetime;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;

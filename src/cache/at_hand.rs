@@ -1,11 +1,11 @@
 //! What is known without asking the server, for those who show it or end it.
 
 use super::failure::Failure;
-use super::freshness::Lifetime;
 use super::process::Memory;
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::error::Error;
+use crate::lifetime::Lifetime;
 use crate::store::StoredToken;
 use crate::token::Token;
 

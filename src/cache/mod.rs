@@ -19,6 +19,5 @@ mod stats;
 mod sync;
 
 pub use at_hand::AtHand;
-pub(crate) use freshness::Lifetime;
 pub(crate) use slot::{Slot, SlotParts, Want};
 pub use stats::Stats;

@@ -1,8 +1,9 @@
 //! What a caller needs of a refresh, and what a refresh brought.
 
-use super::freshness::{Freshness, Lifetime};
+use super::freshness::Freshness;
 use crate::clock::Moment;
 use crate::error::Error;
+use crate::lifetime::Lifetime;
 use crate::secret::Secret;
 use crate::store::StoredToken;
 use crate::token::Token;

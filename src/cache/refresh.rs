@@ -3,7 +3,7 @@
 //! A store that fails, hangs or is refused costs nobody the token: one warning, and on without it.
 
 use super::failure::{Failure, is_a_fault_here};
-use super::freshness::{Freshness, Lifetime, UNSTATED_LIFETIME};
+use super::freshness::{Freshness, UNSTATED_LIFETIME};
 use super::jitter;
 use super::need::{Known, Landed, Need, Origin, Other};
 use super::slot::Slot;
@@ -11,6 +11,7 @@ use crate::clock::Moment;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant::{GrantedLifetime, Minted};
+use crate::lifetime::Lifetime;
 use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken};
 use crate::token::Token;
 use std::time::{Duration, Instant};
