@@ -143,6 +143,9 @@ impl AdminApi {
     ///
     /// Any HTTP status but a redirect is an answer and not an error.
     ///
+    /// Waits at most for the client's timeout for each of the two tokens, for this configuration's timeout for each of the two requests, and for some
+    /// seconds (nine, with a shared cache that hardly answers) for the shared cache to forget the first token: four timeouts and nine seconds in all.
+    ///
     /// # Errors
     /// No token; [`Error::InvalidArgument`] for a method, path or version that cannot be sent; [`Error::Refused`] for a path that leads
     /// to another server, and for redirects; network and TLS errors.
