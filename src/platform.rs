@@ -137,6 +137,21 @@ pub(crate) fn settings_folder_of_go(variables: Variables<'_>) -> Result<PathBuf,
     settings_folder(&|name| if cfg!(target_os = "macos") && name == "XDG_CONFIG_HOME" { None } else { variables(name) })
 }
 
+/// The folder where a user's programs keep what they can make anew, each in a folder of its own; `Err` says which variable is missing.
+pub(crate) fn cache_folder(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    // A relative path counts as not set, as the XDG Base Directory Specification has it.
+    let absolute = |name| variables(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if cfg!(windows) {
+        return absolute("LOCALAPPDATA").ok_or("LOCALAPPDATA is not set to an absolute path");
+    }
+    if cfg!(target_os = "macos") {
+        return absolute("HOME").map(|home| home.join("Library/Caches")).ok_or("HOME is not set to an absolute path");
+    }
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .ok_or("HOME and XDG_CACHE_HOME are not set to an absolute path")
+}
+
 /// Who else than this user can get at a file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exposure {

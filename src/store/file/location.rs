@@ -2,6 +2,7 @@
 
 use super::super::StoreError;
 use super::place::shown;
+use crate::platform;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -13,39 +14,17 @@ use std::path::PathBuf;
 /// # Errors
 /// `TOKENWELL_CACHE_DIR` is not an absolute path, or there is neither that nor a home directory.
 pub fn default_directory(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StoreError> {
-    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let Some(named) = path("TOKENWELL_CACHE_DIR") else { return in_users_cache(path) };
+    let Some(named) = variable("TOKENWELL_CACHE_DIR").filter(|value| !value.is_empty()).map(PathBuf::from) else {
+        let folder = platform::cache_folder(&variable).map_err(|missing| {
+            StoreError::new(format!("there is no place for it: {missing}. Set TOKENWELL_CACHE_DIR to a directory of your own"))
+        })?;
+        return Ok(folder.join("tokenwell"));
+    };
     if named.is_absolute() {
         return Ok(named);
     }
     // Programs that start in different directories would not share, and whoever chooses the directory would choose the cache.
     Err(StoreError::new(format!("TOKENWELL_CACHE_DIR is not an absolute path: {}", shown(&named))))
-}
-
-#[cfg(not(any(windows, target_os = "macos")))]
-fn in_users_cache(path: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, StoreError> {
-    let absolute = |name| path(name).filter(|path| path.is_absolute());
-    // A relative XDG_CACHE_HOME counts as not set, as the XDG Base Directory Specification has it.
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    cache.map(|cache| cache.join("tokenwell")).ok_or_else(|| nowhere("HOME and XDG_CACHE_HOME are"))
-}
-
-#[cfg(target_os = "macos")]
-fn in_users_cache(path: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, StoreError> {
-    let home = path("HOME").filter(|home| home.is_absolute());
-    home.map(|home| home.join("Library/Caches/tokenwell")).ok_or_else(|| nowhere("HOME is"))
-}
-
-#[cfg(windows)]
-fn in_users_cache(path: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, StoreError> {
-    let local = path("LOCALAPPDATA").filter(|local| local.is_absolute());
-    local.map(|local| local.join("tokenwell")).ok_or_else(|| nowhere("LOCALAPPDATA is"))
-}
-
-fn nowhere(unset: &str) -> StoreError {
-    StoreError::new(format!(
-        "there is no place for it: {unset} not set to an absolute path. Set TOKENWELL_CACHE_DIR to a directory of your own"
-    ))
 }
 
 #[cfg(all(test, not(any(windows, target_os = "macos"))))]
