@@ -78,11 +78,11 @@ fn cached(criterion: &mut Criterion) {
     group.finish();
 }
 
-// SAFETY: these are the signatures of include/tokenwell.h; `safe` because this file passes only pointers that came from the library.
+// SAFETY: these are the signatures of include/tokenwell.h, with every opaque type as `c_void`.
 #[allow(unsafe_code)]
 unsafe extern "C" {
-    safe fn tokenwell_config_new(out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
-    safe fn tokenwell_config_set(
+    fn tokenwell_config_new(out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
+    fn tokenwell_config_set(
         config: *mut c_void,
         name: *const c_char,
         name_len: usize,
@@ -90,9 +90,9 @@ unsafe extern "C" {
         value_len: usize,
         error: *mut *mut c_void,
     ) -> i32;
-    safe fn tokenwell_config_free(config: *mut c_void);
-    safe fn tokenwell_client_new(config: *const c_void, out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
-    safe fn tokenwell_client_token(
+    fn tokenwell_config_free(config: *mut c_void);
+    fn tokenwell_client_new(config: *const c_void, out: *mut *mut c_void, error: *mut *mut c_void) -> i32;
+    fn tokenwell_client_token(
         client: *const c_void,
         min_ttl_ms: u64,
         deadline_ms: u64,
@@ -100,32 +100,43 @@ unsafe extern "C" {
         out: *mut *mut c_void,
         error: *mut *mut c_void,
     ) -> i32;
-    safe fn tokenwell_client_free(client: *mut c_void);
-    safe fn tokenwell_token_free(token: *mut c_void);
+    fn tokenwell_client_free(client: *mut c_void);
+    fn tokenwell_token_free(token: *mut c_void);
 }
 
+/// As a C program does it, and as unsafe: whoever calls has to keep the promises that the header asks for.
+#[allow(unsafe_code)]
 fn through_the_c_abi(criterion: &mut Criterion) {
     let emulator = emulator();
     let mut config = ptr::null_mut();
-    assert_eq!(tokenwell_config_new(&raw mut config, ptr::null_mut()), 0);
-    for (name, value) in
-        [("base_url", emulator.base_url()), ("client_id", emulator.client_id()), ("client_secret", emulator.client_secret())]
-    {
-        assert_eq!(tokenwell_config_set(config, name.as_ptr().cast(), name.len(), value.as_ptr().cast(), value.len(), ptr::null_mut()), 0);
-    }
     let mut client = ptr::null_mut();
-    assert_eq!(tokenwell_client_new(config, &raw mut client, ptr::null_mut()), 0);
-    tokenwell_config_free(config);
+    // SAFETY: the outputs are variables of this function; each text is passed with its own length; the configuration was just made, and is not used
+    // once it is freed.
+    unsafe {
+        assert_eq!(tokenwell_config_new(&raw mut config, ptr::null_mut()), 0);
+        for (name, value) in
+            [("base_url", emulator.base_url()), ("client_id", emulator.client_id()), ("client_secret", emulator.client_secret())]
+        {
+            let (name_len, value_len) = (name.len(), value.len());
+            assert_eq!(tokenwell_config_set(config, name.as_ptr().cast(), name_len, value.as_ptr().cast(), value_len, ptr::null_mut()), 0);
+        }
+        assert_eq!(tokenwell_client_new(config, &raw mut client, ptr::null_mut()), 0);
+        tokenwell_config_free(config);
+    }
     let get = || {
         let mut token = ptr::null_mut();
-        assert_eq!(tokenwell_client_token(client, 0, 0, 0, &raw mut token, ptr::null_mut()), 0);
-        tokenwell_token_free(black_box(token));
+        // SAFETY: the client is freed after the last get only; the token was just handed out and is freed once.
+        unsafe {
+            assert_eq!(tokenwell_client_token(client, 0, 0, 0, &raw mut token, ptr::null_mut()), 0);
+            tokenwell_token_free(black_box(token));
+        }
     };
     get();
 
     criterion.bench_function("cached get/C ABI, token and free", |bencher| bencher.iter(get));
 
-    tokenwell_client_free(client);
+    // SAFETY: it was made above, and no get is under way or follows.
+    unsafe { tokenwell_client_free(client) };
 }
 
 fn cold(criterion: &mut Criterion) {
