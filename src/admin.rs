@@ -1,6 +1,6 @@
 //! Calls of the Atlas Admin API with a client's token.
 //!
-//! May depend on: client, config, grant (its transport), error. Start reading at [`AdminApi::call`].
+//! May depend on: client, config, grant (its transport), token, error. Start reading at [`AdminApi::call`].
 
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};

@@ -1,4 +1,6 @@
 //! The handle that a program holds.
+//!
+//! May depend on: cache, config, grant, store, credential, token, clock, error. Start reading at [`Client`].
 
 use crate::cache::{AtHand, Slot, SlotParts, Stats, Want};
 use crate::clock::{Clock, ManualClock, SystemClock};

@@ -1,4 +1,6 @@
 //! Time, injected: the system's own clocks, or one that moves only when it is told to.
+//!
+//! May depend on: platform. Start reading at [`Clock`].
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,6 +2,8 @@
 //!
 //! Each error says what happened ([`Display`](std::fmt::Display)), what to do about it ([`Error::hint`]) and which
 //! stable number it has ([`Error::status`]). The C ABI, the wrappers and the command line show these same four things.
+//!
+//! May depend on: nothing. Start reading at [`Error`].
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
-//! All that differs between operating systems, behind functions that every one of them has.
+//! What differs between operating systems, behind functions that every one of them has.
+//!
+//! May depend on: clock (for `Moment`). Start reading anywhere: the functions have nothing to do with each other.
 
 #[cfg_attr(unix, path = "platform/directory_unix.rs")]
 #[cfg_attr(not(unix), path = "platform/directory_elsewhere.rs")]

@@ -1,4 +1,6 @@
 //! Text that must not be seen: wiped when dropped, redacted when printed.
+//!
+//! May depend on: nothing. Start reading at [`Secret`].
 
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;

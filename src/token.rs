@@ -1,4 +1,6 @@
 //! An access token as callers hold it.
+//!
+//! May depend on: lifetime. Start reading at [`Token`].
 
 use crate::lifetime::Lifetime;
 use std::fmt;

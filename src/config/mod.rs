@@ -1,6 +1,6 @@
 //! From options, environment and files to one validated [`Config`].
 //!
-//! May depend on: atlas, grant (for `Credential`), platform, error, secret, clock. Opens no connection; only a keyring is asked on a thread of its own.
+//! May depend on: atlas, credential, platform, error, secret. Opens no connection; only a keyring is asked on a thread of its own.
 //! Start reading at [`Config`], then [`ConfigBuilder`]; `setting` is the table of all settings, `sources` makes one
 //! configuration of several sources, `profiles` reads them from files, `endpoint` says which URLs are acceptable.
 //!

@@ -1,7 +1,8 @@
 //! How a token is asked for: the client credentials grant (RFC 6749 section 4.4) and revocation (RFC 7009), over HTTP.
 //!
-//! May depend on: config, atlas, error, secret, clock. Knows nothing of caches, stores or the C ABI.
-//! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server.
+//! May depend on: config, atlas, credential, clock, error, secret, platform. Knows nothing of caches, stores or the C ABI.
+//! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server, by way of `transport`. What comes back is a token (`reply`), a refusal
+//! (`refusal`, `challenge`, `rejection`) or nothing (`breakdown`).
 
 mod authentication;
 mod breakdown;

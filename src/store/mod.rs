@@ -1,6 +1,6 @@
 //! Where processes share tokens and the memory of failures.
 //!
-//! May depend on: error, secret, clock, platform. Knows nothing of HTTP or of the C ABI.
+//! May depend on: error, secret, platform. Knows nothing of HTTP or of the C ABI.
 //! Start reading at [`Store`]; [`FileStore`] shares through sealed files, [`NoStore`] shares nothing.
 
 mod encoding;

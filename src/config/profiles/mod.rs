@@ -1,6 +1,6 @@
 //! Profiles: settings in files, a table for each account. Ours (`tokenwell/config.toml`), then those of the Atlas CLI.
 //!
-//! May depend on: the rest of config, platform, error, secret. Start reading at `sources`, which says which profile is
+//! May depend on: the rest of config, atlas, platform, error, secret. Start reading at `sources`, which says which profile is
 //! used for what; `file` reads a file with care, `own` and `atlas_cli` know what the two files mean, `writer` changes ours.
 //!
 //! `docs/configuration.md` has the files' format.

@@ -1,6 +1,6 @@
 //! The file store: one sealed file for each slot, in a directory that belongs to one user.
 //!
-//! May depend on: the store's record and seal, platform. Start reading at [`FileStore`]; `location` says where the directory is, `place`
+//! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`]; `location` says where the directory is, `place`
 //! opens it and its files safely, `inspection` says which are refused, `lock` lets one process at a time mint, `housekeeping` lists and clears.
 //!
 //! `docs/token-cache.md` is the whole story for those who use it.
