@@ -84,7 +84,7 @@ fn i17_a_token_that_is_printed_later_has_less_life_left() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let then_ms = u64::try_from((now - AGE).as_millis()).unwrap();
     // Another process got it a while ago: its clock stands at that time.
-    let builder = Config::builder().client_id(DEFAULT_CLIENT_ID).client_secret(DEFAULT_CLIENT_SECRET);
+    let builder = Config::builder().client_id(DEFAULT_CLIENT_ID).client_secret(DEFAULT_CLIENT_SECRET).cache(true);
     let builder = builder.base_url(scene.emulator.base_url()).cache_dir(scene.path("cache/tokenwell")).manual_clock(then_ms);
     let token = Client::new(builder.build().unwrap()).unwrap().token(&TokenOptions::default()).unwrap();
 
