@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{
@@ -10,6 +11,7 @@ use support::{
     unavailable,
 };
 use tokenwell::clock::ManualClock;
+use tokenwell::grant::{Credential, Credentials};
 use tokenwell::store::NoStore;
 use tokenwell::{Error, Status, TokenOptions};
 
@@ -183,4 +185,34 @@ fn a_fault_of_this_process_is_counted_once_and_kept_to_it() {
 
     assert_eq!(bench.client.stats().mint_failures, 1);
     assert!(store.only_record().cooldown.is_none());
+}
+
+/// As a secret file that others may write.
+#[derive(Debug, Default)]
+struct RefusedCredentials(Arc<AtomicUsize>);
+
+impl Credentials for RefusedCredentials {
+    fn current(&self) -> Result<Credential, Error> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(Error::Refused { problem: "others may write it".into(), hint: "Close it.".into(), http_status: None })
+    }
+
+    fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
+        self.current().map(Some)
+    }
+}
+
+#[test]
+fn a_secret_file_that_is_refused_is_not_looked_at_for_each_get() {
+    let (clock, server, looks) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new(), Arc::new(AtomicUsize::new(0)));
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(RefusedCredentials(Arc::clone(&looks))));
+
+    for _ in 0..3 {
+        assert_eq!(client.token(&any()).unwrap_err().status(), Status::Refused);
+    }
+    assert_eq!((looks.load(Ordering::SeqCst), client.stats().mint_failures), (1, 1));
+
+    clock.advance(Duration::from_secs(1));
+    client.token(&any()).unwrap_err();
+    assert_eq!(looks.load(Ordering::SeqCst), 2);
 }

@@ -235,6 +235,34 @@ fn to_ask_for_more_life_than_tokens_have_costs_one_request_in_all() {
 }
 
 #[test]
+fn to_ask_for_all_the_life_that_tokens_have_costs_one_request_in_all() {
+    let (bench, other, _) = two();
+    let all = any().min_ttl(HOUR);
+    assert_eq!(bench.client.token(&all).unwrap().value(), "token-1");
+    bench.clock.advance(Duration::from_millis(1));
+
+    for client in [&bench.client, &other, &bench.client] {
+        assert_eq!(client.token(&all).unwrap_err().status(), Status::InvalidArgument);
+    }
+
+    assert_eq!(bench.server.requests(), 1);
+}
+
+#[test]
+fn a_forced_refresh_takes_the_newer_token_although_it_lives_less_long() {
+    let (bench, other, _) = two();
+    bench.client.token(&any()).unwrap();
+    other.token(&any()).unwrap();
+    bench.server.then(|| Ok(minted("short", GrantedLifetime::Stated(Duration::from_secs(600)))));
+    bench.client.token(&any().force_refresh(true)).unwrap();
+
+    assert_eq!(other.token(&any().force_refresh(true)).unwrap().value(), "short");
+    assert_eq!(other.token(&any()).unwrap().value(), "short");
+
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
 fn a_refusal_holds_for_every_process() {
     let (bench, other, _) = two();
     bench.server.then_fail(rate_limited(30));

@@ -92,7 +92,7 @@ impl Slot {
             return false;
         }
         // Whoever holds the lock may be about to write a newer token over this one, and may as well fail or have been stopped. Without the lock the worst that
-        // can happen is that a newer token is forgotten with it, which costs a token request.
+        // can happen, if it writes in the instant between the look and the save, is that a newer token is forgotten, or that a refusal brings this one back.
         let _lock = self.tried(self.parts.store.lock(&key, FORGETTING));
         let Some(record) = self.look(&key) else { return false };
         if !holds(&record) {

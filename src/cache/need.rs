@@ -89,9 +89,10 @@ impl Need {
         Self { min_ttl: Duration::ZERO, other: Other::Any, fresh: true }
     }
 
-    /// Whether `token` shows that this server's tokens never live for as long as is asked: another one could not either.
+    /// Whether `token` shows that this server's tokens never live for as long as is asked: another one could not either. One that lives for just as long
+    /// has lived for a moment when it arrives.
     pub(super) fn is_beyond(&self, token: &Token, now: Moment) -> bool {
-        token.lifetime().total() < self.min_ttl && token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead
+        token.lifetime().total() <= self.min_ttl && token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead
     }
 
     pub(super) fn is_met_by(&self, token: &Token, now: Moment) -> bool {

@@ -38,7 +38,7 @@ enum Waited {
 impl Slot {
     /// `patience` is that of the caller for whom it was started.
     pub(super) fn refresh(&self, need: Need, patience: Duration) -> Result<Landed, Error> {
-        let credential = self.parts.credentials.current()?;
+        let credential = self.parts.credentials.current().map_err(|error| self.remember_a_refused_file(error))?;
         match self.refresh_with(need.clone(), &credential, patience) {
             Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
                 Ok(Some(rotated)) => self.refresh_with(need, &rotated, patience),
@@ -132,7 +132,10 @@ impl Slot {
         let recalled =
             self.recalled(stored, &memory, now).filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead)?;
         let left_of = |token: &Token| now.until(token.lifetime().expires);
-        let current = self.current.token().filter(|current| current.value() == recalled.value() || left_of(current) > left_of(&recalled));
+        // The one that lives longer stays current, unless only the other one will do.
+        let outranks =
+            |current: &Token| left_of(current) > left_of(&recalled) && (need.is_met_by(current, now) || !need.is_met_by(&recalled, now));
+        let current = self.current.token().filter(|current| current.value() == recalled.value() || outranks(current));
         let token = match current {
             Some(current) => current,
             None => {
@@ -198,7 +201,7 @@ impl Slot {
     /// Remembers `error`, here and in the store, and returns it as callers shall see it.
     ///
     /// Without the lock too: where a process stands still with it, this is all that keeps the others from asking. The record was read an instant ago;
-    /// should the lock's holder write a token in that instant, it is lost and costs one more request.
+    /// should the lock's holder write a token in that instant, it is lost to the others until the refusal ends.
     fn remember(&self, key: &SlotKey, credential: &Credential, error: Error) -> Error {
         if is_a_fault_here(&error) {
             return error;
@@ -211,6 +214,17 @@ impl Slot {
             self.tried(self.parts.store.save(key, &Record { cooldown: Some(cooldown), ..record }));
         }
         self.accept(failure)
+    }
+
+    /// A secret file that is refused says nothing of the server either, and looks like a server's redirect that is refused.
+    fn remember_a_refused_file(&self, error: Error) -> Error {
+        if !matches!(error, Error::Refused { .. }) {
+            return error;
+        }
+        match self.failure_of(&error, None, 0) {
+            Some(failure) => self.accept(failure),
+            None => error,
+        }
     }
 
     /// Remembers `error` in this process alone where it says nothing of the server. Otherwise every get would start another refresh.

@@ -90,7 +90,7 @@ impl Slot {
         let deadline = begun.checked_add(patience);
         let mut need = self.need(want);
         loop {
-            let flight = match self.enter(&need, patience) {
+            let flight = match self.enter(&need, patience.saturating_sub(begun.elapsed())) {
                 Entered::Answer(answer) => return answer,
                 Entered::WaitFor(flight) => flight,
             };

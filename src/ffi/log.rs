@@ -39,46 +39,53 @@ pub unsafe extern "C" fn tokenwell_log_set(
 ) -> Status {
     boundary(error, || {
         let Some(callback) = callback else {
-            SETTLED.store(true, Ordering::SeqCst);
+            SETTLED_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
             replace(None);
             return Ok(());
         };
         let max_level = level_of(max_level)?;
-        SETTLED.store(true, Ordering::SeqCst);
-        send_to(Target::Callback { callback, user_data }, max_level)
+        subscribe()?;
+        SETTLED_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
+        replace(Some(Arc::new(Sink::new(Target::Callback { callback, user_data }, max_level))));
+        Ok(())
     })
 }
 
-/// Whether it is settled where the log goes: by the program, or by the environment when the first client was made.
-static SETTLED: AtomicBool = AtomicBool::new(false);
+/// Whether the program has said where the log goes, or that there is to be none.
+static SETTLED_BY_THE_PROGRAM: AtomicBool = AtomicBool::new(false);
 
 const VARIABLE: &str = "TOKENWELL_LOG";
 const LEVELS: [(&str, Level); 4] = [("error", Level::ERROR), ("warning", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
 
-/// Lines on standard error where the environment asks for them, unless the program has said before what is to become of the log.
+/// Lines on standard error where the environment asks for them, unless the program says, before or meanwhile, what is to become of the log.
 pub(super) fn heed_the_environment() -> Result<(), Error> {
-    if SETTLED.swap(true, Ordering::SeqCst) {
+    let settled = || SETTLED_BY_THE_PROGRAM.load(Ordering::SeqCst);
+    if settled() || SINK.load().is_some() {
         return Ok(());
     }
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(()) };
-    let level = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word));
-    match level {
-        Some((_, level)) => send_to(Target::StandardError, level),
-        None => {
-            SETTLED.store(false, Ordering::SeqCst);
-            let hint = "Set it to one of these words, or leave it out: warning shows what the library works around.";
-            Err(Error::invalid(VARIABLE, "is none of error, warning, info and debug", hint))
-        }
+    let Some((_, level)) = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)) else {
+        let hint = "Set it to one of these words, or leave it out: warning shows what the library works around.";
+        return Err(Error::invalid(VARIABLE, "is none of error, warning, info and debug", hint));
+    };
+    if subscribe().is_err() {
+        // The program takes the events itself.
+        return Ok(());
     }
+    let ours = Some(Arc::new(Sink::new(Target::StandardError, level)));
+    SINK.compare_and_swap(&None::<Arc<Sink>>, ours.clone());
+    if settled() {
+        SINK.compare_and_swap(&ours, None);
+    }
+    Ok(())
 }
 
-fn send_to(target: Target, max_level: Level) -> Result<(), Error> {
-    static INSTALLED: OnceCell<()> = OnceCell::new();
-    INSTALLED
+fn subscribe() -> Result<(), Error> {
+    static SUBSCRIBED: OnceCell<()> = OnceCell::new();
+    SUBSCRIBED
         .get_or_try_init(|| tracing::subscriber::set_global_default(ToSink))
-        .map_err(|_| Error::internal("the library's log is already taken"))?;
-    replace(Some(Arc::new(Sink { target, max_level, pid: std::process::id(), running: AtomicUsize::new(0) })));
-    Ok(())
+        .map(|_| ())
+        .map_err(|_| Error::internal("the library's log is already taken"))
 }
 
 static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
@@ -89,6 +96,12 @@ struct Sink {
     max_level: Level,
     pid: u32,
     running: AtomicUsize,
+}
+
+impl Sink {
+    fn new(target: Target, max_level: Level) -> Self {
+        Self { target, max_level, pid: std::process::id(), running: AtomicUsize::new(0) }
+    }
 }
 
 #[derive(Debug)]

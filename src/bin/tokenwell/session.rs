@@ -41,8 +41,9 @@ impl Session {
         if found.token.is_some_and(|found| found.value() == token.value()) {
             return Err(Failure::new(
                 Status::Refused,
-                format!("the token is still in the token cache at {}, which cannot be written", found.store),
-                "Mend the cache (`tokenwell doctor` tells what is wrong with it), or remove the files with `tokenwell cache clear`.",
+                format!("the token is still in the token cache at {}", found.store),
+                "Try again: another process may have written it at the same moment. If that does not help, `tokenwell doctor` tells what is wrong with \
+                 the cache, and `tokenwell cache clear` removes its files.",
             ));
         }
         Ok(())

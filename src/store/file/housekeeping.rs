@@ -68,18 +68,26 @@ impl FileStore {
         Ok(())
     }
 
-    /// The lock files that other processes still hold after `patience`: those of processes that are getting a token, or were stopped while they did.
+    /// The lock files that others hold, now and after `patience` again: those of processes that are getting a token, or were stopped while they did.
     ///
     /// # Errors
     /// The directory cannot be read, or is not ours or not private; a lock file is refused.
     pub fn locks_held_for(&self, patience: Duration) -> Result<Vec<String>, StoreError> {
         let Some(place) = Place::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
+        let names = place.names()?.into_iter().filter(|name| is_one_of(name, ".lock"));
+        let held = self.held(names, Duration::ZERO)?;
+        // Waiting for the first is waiting for all.
+        let held = self.held(held.into_iter(), patience)?;
+        Ok(held.iter().map(|name| shown(&self.directory.join(name))).collect())
+    }
+
+    fn held(&self, names: impl Iterator<Item = String>, patience: Duration) -> Result<Vec<String>, StoreError> {
         let begun = Instant::now();
         let mut held = Vec::new();
-        for name in place.names()?.into_iter().filter(|name| is_one_of(name, ".lock")) {
+        for name in names {
             let left = patience.saturating_sub(begun.elapsed());
             if lock::acquire(&self.directory, self.allow_unsafe, &name, left)?.is_none() {
-                held.push(shown(&self.directory.join(name)));
+                held.push(name);
             }
         }
         Ok(held)
