@@ -40,12 +40,13 @@ pub(super) fn before_the_request(server: &str, missing: &str, failure: io::Error
 
 /// The error for a budget that ended. It is the way to the server that failed, and not the caller's own deadline: that one is
 /// the cache's to watch, and may be shorter or longer.
-pub(super) fn no_reply_within(server: &str, total: Duration) -> Error {
+pub(super) fn no_reply_within(server: &str, total: Duration, connected: bool, way: &Signpost) -> Error {
+    let missing = if connected { "complete reply" } else { "connection" };
     Error::Network {
         server: server.to_owned(),
-        problem: format!("no complete reply within {} s", total.as_secs_f64()),
-        reached: true,
-        advice: String::new(),
+        problem: format!("no {missing} within {} s", total.as_secs_f64()),
+        reached: connected,
+        advice: if connected { String::new() } else { way.advice(false) },
         source: None,
     }
 }

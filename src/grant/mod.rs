@@ -4,6 +4,7 @@
 //! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server, by way of `transport`. What comes back is a token (`reply`), a refusal
 //! (`refusal`, `challenge`, `rejection`) or nothing (`breakdown`).
 
+mod arrival;
 mod authentication;
 mod breakdown;
 mod challenge;

@@ -456,6 +456,27 @@ fn a_name_that_cannot_be_looked_up_is_a_network_error_in_time() {
 }
 
 #[test]
+fn who_takes_a_connection_and_says_nothing_has_been_reached_only_where_that_is_all_it_takes() {
+    // The system takes connections for a program that does not.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let (_directory, ca_file) = ca_file(&authority());
+    let within = |url: String| {
+        let mut config = config(&url);
+        config.ca_file = Some(ca_file.clone());
+        grant(&config).mint(&credential(), Duration::from_millis(500)).unwrap_err()
+    };
+
+    let in_clear = within(format!("http://{address}/token"));
+    assert!(matches!(in_clear, Error::Network { reached: true, .. }), "{in_clear:?}");
+
+    // Whoever does not answer a TLS greeting may as well be a proxy or a firewall on the way, which other processes need not share.
+    let over_tls = within(format!("https://{address}/token"));
+    assert!(matches!(over_tls, Error::Network { reached: false, .. }), "{over_tls:?}");
+    assert!(over_tls.to_string().contains("no connection"), "{over_tls}");
+}
+
+#[test]
 fn a_thread_that_drives_a_runtime_can_mint_too() {
     let server = TestServer::replying(vec![token_reply()]);
     let grant = grant(&config(&server.url("/")));

@@ -1,5 +1,6 @@
 //! One request, one reply, one deadline: a runtime and a client that exist only as long as the call does.
 
+use super::arrival::Arrival;
 use super::breakdown;
 use super::names::{LoopbackOnly, SystemNames};
 use super::proxy::HttpsProxy;
@@ -91,6 +92,7 @@ pub(crate) struct Patience {
 pub(crate) struct Transport {
     server: String,
     signpost: Signpost,
+    arrival: Arrival,
     client: Client,
     runtime: Runtime,
 }
@@ -106,13 +108,14 @@ impl Transport {
 
     fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
         let server = route.endpoint.origin();
-        let client = client(route, budget.min(LONGEST_CONNECT))?;
+        let arrival = Arrival::default();
+        let client = client(route, budget.min(LONGEST_CONNECT), &arrival)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
             .map_err(|error| breakdown::before_the_request(&server, "no means of waiting for the network", error))?;
-        Ok(Self { server, signpost: route.signpost.clone(), client, runtime })
+        Ok(Self { server, signpost: route.signpost.clone(), arrival, client, runtime })
     }
 
     fn close(self) {
@@ -127,8 +130,9 @@ impl Transport {
     }
 
     async fn exchange(&self, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
+        self.arrival.expect();
         if patience.remaining.is_zero() {
-            return Err(breakdown::no_reply_within(&self.server, patience.total));
+            return Err(self.no_reply_within(patience.total));
         }
         let started = Instant::now();
         let sending = self
@@ -169,8 +173,12 @@ impl Transport {
         match tokio::time::timeout(rest, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) => Err(breakdown::of_transport(failure, &self.server, &self.signpost)),
-            Err(_) => Err(breakdown::no_reply_within(&self.server, total)),
+            Err(_) => Err(self.no_reply_within(total)),
         }
+    }
+
+    fn no_reply_within(&self, total: Duration) -> Error {
+        breakdown::no_reply_within(&self.server, total, self.arrival.happened(), &self.signpost)
     }
 }
 
@@ -195,7 +203,7 @@ pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(buffer)
 }
 
-fn client(route: &Route, connect_within: Duration) -> Result<Client, Error> {
+fn client(route: &Route, connect_within: Duration, arrival: &Arrival) -> Result<Client, Error> {
     let builder = Client::builder()
         .http1_only()
         .redirect(redirect::Policy::none())
@@ -203,6 +211,7 @@ fn client(route: &Route, connect_within: Duration) -> Result<Client, Error> {
         .retry(retry::never())
         .pool_max_idle_per_host(0)
         .connect_timeout(connect_within)
+        .connector_layer(arrival.clone())
         // Off first: otherwise reqwest reads the environment by itself.
         .no_proxy();
     let builder = if route.endpoint.url().scheme() == "https" {
