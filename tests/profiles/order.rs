@@ -1,0 +1,120 @@
+//! Which source wins, and what stays together.
+
+use crate::support::{Home, ID, SECRET, assert_has, checked, profile, shown};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use tokenwell::error::Status;
+
+#[test]
+fn each_source_wins_over_those_below_it() {
+    let home = Home::new().theirs(&profile("default", "6")).ours(&profile("default", "5"));
+    let home = [("4", "MCLI"), ("3", "MONGODB_ATLAS"), ("2", "TOKENWELL")].into_iter().fold(home, |home, (id, family)| {
+        home.variable(&format!("{family}_CLIENT_ID"), id).variable(&format!("{family}_CLIENT_SECRET"), SECRET)
+    });
+    assert_eq!(home.builder().client_id("1").client_secret("s").build().unwrap().client_id(), "1");
+
+    let mut home = home;
+    for (id, family) in [("2", "TOKENWELL"), ("3", "MONGODB_ATLAS"), ("4", "MCLI")] {
+        assert_eq!(home.build().client_id(), id);
+        home.variables.retain(|name, _| !name.starts_with(family));
+    }
+    assert_eq!(home.build().client_id(), "5");
+    fs::remove_file(home.our_file()).unwrap();
+    assert_eq!(home.build().client_id(), "6");
+}
+
+#[test]
+fn settings_come_each_from_the_first_source_that_has_them() {
+    let home = Home::new().ours(&(profile("default", ID) + "base_url = 'https://file.example'\nscope = 'file'\ntimeout_ms = 1000\n"));
+    let home = home.variable("MONGODB_ATLAS_BASE_URL", "https://variable.example").variable("TOKENWELL_SCOPE", "variable");
+
+    let config = home.builder().scope("option").build().unwrap();
+
+    let file = format!("profile default in {}", home.our_file().display());
+    assert_eq!(config.token_endpoint().origin(), "https://variable.example");
+    assert_eq!((config.scope(), config.timeout()), (Some("option"), Duration::from_secs(1)));
+    let origins: Vec<_> = config.provenance().iter().map(|origin| (origin.setting(), origin.source())).collect();
+    let expected = [
+        ("client_id", &*file),
+        ("client_secret", &file),
+        ("base_url", "environment variable MONGODB_ATLAS_BASE_URL"),
+        ("auth_method", "the default"),
+        ("scope", "option scope"),
+        ("timeout_ms", &file),
+        ("cache", "the default"),
+    ];
+    assert_eq!(origins, expected);
+}
+
+#[test]
+fn i6_the_server_of_a_profiles_account_does_not_get_the_secret_of_another_source() {
+    let account =
+        profile("default", "other") + "base_url = 'https://other.example'\nscope = 'other'\nca_file = '/ca.pem'\ntimeout_ms = 1000\n";
+    let home = Home::new().ours(&account).variable("MONGODB_ATLAS_CLIENT_ID", ID).variable("MONGODB_ATLAS_CLIENT_SECRET", SECRET);
+
+    let config = home.build();
+
+    assert_eq!((config.client_id(), config.scope()), (ID, None));
+    assert_eq!(config.token_endpoint().origin(), "https://cloud.mongodb.com");
+    assert_eq!((config.ca_file(), config.timeout()), (Some(Path::new("/ca.pem")), Duration::from_secs(1)));
+}
+
+#[test]
+fn a_profile_without_a_credential_serves_that_of_another_source() {
+    let home = Home::new().ours("[default]\nbase_url = 'https://a.example'\nscope = 'a'\n");
+
+    let config = home.variable("MCLI_CLIENT_ID", ID).variable("MCLI_CLIENT_SECRET", SECRET).build();
+
+    assert_eq!((config.token_endpoint().origin().as_str(), config.scope()), ("https://a.example", Some("a")));
+}
+
+#[test]
+fn a_profile_that_an_option_asks_for_does_not_lose_in_silence() {
+    for home in [Home::new().ours(&profile("staging", "other")), Home::new().theirs(&profile("staging", "other"))] {
+        let home = home.variable("MONGODB_ATLAS_CLIENT_ID", ID).variable("MONGODB_ATLAS_CLIENT_SECRET", SECRET);
+
+        let error = checked(home.builder().profile("staging").build().unwrap_err());
+
+        assert_eq!(error.status(), Status::NotConfigured);
+        assert_has(&shown(&error), &["the option profile asks for profile staging in ", "win over those of a profile"]);
+        assert_eq!(home.variable("TOKENWELL_PROFILE", "staging").build().client_id(), ID);
+    }
+}
+
+#[test]
+fn nothing_anywhere_is_answered_with_one_line_for_each_place_in_order() {
+    let home = Home::new().ours("[prod]\n").theirs("[default]\nauth_type = 'api_keys'\n").variable("MONGODB_ATLAS_ACCESS_TOKEN", "canary");
+
+    let error = home.error();
+
+    assert_eq!(error.status(), Status::NotConfigured);
+    let expected = [
+        "options client_id (not set), client_secret (not set), client_secret_file (not set)".to_owned(),
+        "environment variables TOKENWELL_CLIENT_ID (not set), TOKENWELL_CLIENT_SECRET (not set), TOKENWELL_CLIENT_SECRET_FILE (not set)"
+            .to_owned(),
+        "environment variables MONGODB_ATLAS_CLIENT_ID (not set), MONGODB_ATLAS_CLIENT_SECRET (not set)".to_owned(),
+        "environment variables MCLI_CLIENT_ID (not set), MCLI_CLIENT_SECRET (not set)".to_owned(),
+        format!("profile default in {}: no such profile; the file has prod", home.our_file().display()),
+        format!("profile default in {}: holds an API key, not a service account", home.their_file().display()),
+        "MONGODB_ATLAS_ACCESS_TOKEN: a static access token, which tokenwell does not use: it cannot be renewed".to_owned(),
+    ];
+    assert_eq!(error.looked_at(), expected);
+    assert_has(&error.hint(), &["MONGODB_ATLAS_CLIENT_ID", "tokenwell login"]);
+}
+
+#[test]
+fn a_static_access_token_is_of_no_interest_where_there_is_a_credential() {
+    let home = Home::new().ours(&profile("default", ID)).variable("MONGODB_ATLAS_ACCESS_TOKEN", "canary");
+
+    assert_eq!(home.build().client_id(), ID);
+}
+
+#[test]
+fn i21_provenance_never_shows_a_value() {
+    let config = Home::new().ours(&(profile("default", ID) + "scope = 'a-scope'\n")).build();
+
+    let origins = format!("{:?}", config.provenance());
+    assert!(!origins.contains("canary") && !origins.contains("a-scope") && !origins.contains(ID), "{origins}");
+    assert!(!format!("{config:?}").contains("canary"));
+}
