@@ -1,0 +1,98 @@
+//! The account that a profile holds: its settings, whose secret it has, and the file that this secret goes to.
+
+use super::Profile;
+use crate::config::setting::by_name;
+use crate::error::Error;
+use toml_edit::{DocumentMut, Item};
+
+/// The settings of an account by their names, with those that are to be absent.
+pub(super) type AccountSettings = Vec<(&'static str, Option<String>)>;
+
+/// The settings of an account, each of them checked.
+pub(super) fn checked(profile: &Profile) -> Result<AccountSettings, Error> {
+    let settings = [
+        ("client_id", Some(&profile.client_id)),
+        ("base_url", profile.base_url.as_ref()),
+        ("token_url", profile.token_url.as_ref()),
+        ("revocation_url", profile.revocation_url.as_ref()),
+        ("auth_method", profile.auth_method.as_ref()),
+        ("scope", profile.scope.as_ref()),
+        ("audience", profile.audience.as_ref()),
+        ("resource", profile.resource.as_ref()),
+    ];
+    if profile.base_url.is_some() && profile.token_url.is_some() {
+        return Err(Error::invalid("base_url", "names the server in another way than token_url", "Give one of the two."));
+    }
+    let check = |(name, text): (&'static str, Option<&String>)| {
+        if let Some(text) = text {
+            by_name(name)?.check(name, text.as_bytes())?;
+        }
+        Ok((name, text.cloned()))
+    };
+    settings.into_iter().map(check).collect()
+}
+
+/// The settings that say whose secret it is and where it is sent.
+const OF_ONE_SECRET: [&str; 4] = ["client_id", "base_url", "token_url", "revocation_url"];
+
+/// What a profile was before the change.
+pub(super) struct Before {
+    pub(super) there: bool,
+    /// Its values of [`OF_ONE_SECRET`].
+    account: [Option<String>; 4],
+    secret_file: Option<String>,
+    /// Whether its secret is not in the keyring.
+    secret_elsewhere: bool,
+}
+
+impl Before {
+    pub(super) fn of(document: &DocumentMut, name: &str) -> Self {
+        let table = document.get(name).and_then(Item::as_table_like);
+        let text = |key| table.and_then(|table| table.get(key)).and_then(Item::as_str).map(str::to_owned);
+        let secret_file = text("client_secret_file");
+        let secret_elsewhere = secret_file.is_some() || table.is_some_and(|table| table.contains_key("client_secret"));
+        Self { there: table.is_some(), account: OF_ONE_SECRET.map(text), secret_file, secret_elsewhere }
+    }
+
+    pub(super) fn secret_is_in_keyring(&self) -> bool {
+        self.there && !self.secret_elsewhere
+    }
+
+    /// Whether a secret for `account` is for the same client at the same server.
+    pub(super) fn is_for(&self, account: &AccountSettings) -> bool {
+        let new = |name| account.iter().find(|(setting, _)| *setting == name).and_then(|(_, text)| text.as_ref());
+        self.account.iter().zip(OF_ONE_SECRET).all(|(old, name)| old.as_ref() == new(name))
+    }
+
+    /// The file with its secret, if that is one which we made for it.
+    pub(super) fn our_secret_file(&self, name: &str) -> Option<&str> {
+        let ours = |file: &&str| file.strip_prefix("secrets/").is_some_and(|file| is_secret_file(name, file));
+        self.secret_file.as_deref().filter(ours)
+    }
+}
+
+/// Where the secret for `account` goes: to a file that no other account ever has, not even one that had this profile's name before.
+///
+/// A program goes on reading the file that its profile named when the program was started, also after a logout. Were it a file by the profile's name
+/// alone, the secret of the next login would be sent to the server of the one before.
+pub(super) fn secret_file_of(name: &str, account: &AccountSettings) -> String {
+    let value = |setting| account.iter().find(|(name, _)| *name == setting).and_then(|(_, text)| text.as_deref());
+    let mut told_apart = Vec::new();
+    for setting in OF_ONE_SECRET {
+        let text = value(setting).unwrap_or_default();
+        told_apart.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        told_apart.extend_from_slice(text.as_bytes());
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, &told_apart);
+    let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("secrets/{name}~{digits}")
+}
+
+/// Whether `file` in `secrets` is one that holds, or held, the secret of the profile `name`. `~` is in no profile's name.
+pub(super) fn is_secret_file(name: &str, file: &str) -> bool {
+    match file.strip_prefix(name) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('~').is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        None => false,
+    }
+}
