@@ -1,6 +1,7 @@
 //! Where the client id and the secret come from, together, at the time of each token request.
 
-use super::setting::{Key, SECRET_LIMIT};
+use super::rules::SECRET_LIMIT;
+use super::setting::Key;
 use crate::credential::{Credential, Credentials};
 use crate::error::{Error, printable};
 use crate::platform;

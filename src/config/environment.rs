@@ -2,8 +2,9 @@
 //!
 //! The names are in the table of settings; here is how they become sources.
 
-use super::setting::{Family, Key, UnknownVariable, settings};
+use super::setting::{Family, Key, settings};
 use super::sources::{Entry, Found, Origin, Source};
+use super::unknown_variable::UnknownVariable;
 use crate::secret::Secret;
 use std::ffi::OsString;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! From options, environment and files to one validated [`Config`].
 //!
 //! May depend on: atlas, credential, platform, error, secret. Opens no connection; only a keyring is asked on a thread of its own.
-//! Start reading at [`Config`], then [`ConfigBuilder`]; `setting` is the table of all settings, `sources` makes one
-//! configuration of several sources, `profiles` reads them from files, `endpoint` says which URLs are acceptable.
+//! Start reading at [`Config`], then [`ConfigBuilder`]; `setting` is the table of all settings, `rules` checks their
+//! values, `sources` makes one configuration of several sources, `profiles` reads them from files, `endpoint` says which URLs are acceptable.
 //!
 //! # Settings
 //!
@@ -50,14 +50,18 @@ mod environment;
 mod exposed;
 pub mod keyring;
 pub mod profiles;
+mod rules;
 mod setting;
 mod sources;
+mod suggestion;
+mod unknown_variable;
 
 pub use builder::ConfigBuilder;
 pub(crate) use credential::{CredentialSource, advice_on, client_id_to_show};
 pub use endpoint::Endpoint;
 pub use exposed::ExposedFile;
-pub use setting::{Setting, UnknownVariable, settings};
+pub use setting::{Setting, settings};
+pub use unknown_variable::UnknownVariable;
 
 use crate::error::Error;
 use std::path::{Path, PathBuf};

@@ -5,14 +5,17 @@
 
 use super::credential::{CredentialSource, mix_up};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
-use super::setting::{DEFAULT_TIMEOUT, Key, authentication, manual_clock, timeout};
-use super::setting::{settings, switch};
+use super::rules::{authentication, manual_clock, switch, timeout};
+use super::setting::{Key, settings};
 use super::{ClientAuthentication, Config, Provenance};
 use crate::credential::{Credential, Credentials};
 use crate::error::{Error, printable};
 use crate::secret::Secret;
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::time::Duration;
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One source: places in the order in which they are looked at. A setting may have several places, or none.
 pub(super) struct Source {

@@ -16,7 +16,8 @@ pub use writer::{ConfigFile, KeyringOutcome, Profile, Removed, SecretPlace, Stor
 
 use super::environment::Environment;
 use super::keyring::{self, Keyring};
-use super::setting::{FILE_VARIABLE, Key, profile_name};
+use super::rules::profile_name;
+use super::setting::{FILE_VARIABLE, Key};
 use super::sources::{Entry, Found, Origin, Source};
 use crate::error::Error;
 use crate::platform;

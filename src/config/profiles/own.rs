@@ -1,7 +1,8 @@
 //! `tokenwell/config.toml`: our own file, so that every word in it must be one that we know.
 
-use super::super::setting::{Kind, Setting, nearest, settings, shown_name};
+use super::super::setting::{Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
+use super::super::suggestion::{nearest, shown_name};
 use super::file::{Contents, Field, Value, shown};
 use crate::error::Error;
 use crate::secret::Secret;

@@ -1,0 +1,87 @@
+//! Variables that look like ours and are read by nothing.
+
+use super::setting::{FILE_VARIABLE, Family, settings};
+use super::suggestion::nearest;
+use crate::error::printable;
+use std::fmt;
+
+/// How our own variables begin. What begins so belongs to nobody else.
+const OUR_PREFIX: &str = "TOKENWELL_";
+
+/// Our variables that are not settings: the file of profiles, the guard of `tokenwell exec`, the C library's log, and where wrappers and tests find the library
+/// and the command.
+const OTHER_VARIABLES: [&str; 6] =
+    [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_LOG", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
+
+/// A variable with our prefix that nothing reads: most likely one that was misspelt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVariable {
+    name: String,
+    nearest: Option<&'static str>,
+}
+
+impl UnknownVariable {
+    /// What there is to say of a variable that is set; `None` where it is known, or not ours to know.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let ours = || settings().flat_map(|setting| setting.variables_of(Family::Tokenwell)).copied().chain(OTHER_VARIABLES);
+        let written = name.strip_prefix(OUR_PREFIX)?;
+        if ours().any(|known| known == name) {
+            return None;
+        }
+        let bare = |variable: &'static str| variable.strip_prefix(OUR_PREFIX).unwrap_or(variable);
+        // A part was left out, as in TOKENWELL_SECRET: that is no small number of letters.
+        let ending = || ours().map(bare).filter(|known| known.ends_with(&format!("_{written}"))).min_by_key(|known| known.len());
+        let meant = nearest(written, ours().map(bare)).or_else(ending);
+        Some(Self { name: printable(name, 64), nearest: meant.and_then(|meant| ours().find(|known| bare(known) == meant)) })
+    }
+
+    /// Its name, made printable.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The variable that is most likely meant, if one is near enough.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&'static str> {
+        self.nearest
+    }
+}
+
+impl fmt::Display for UnknownVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is set, but is not a setting", self.name)?;
+        self.nearest.map_or(Ok(()), |nearest| write!(f, ": did you mean {nearest}?"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Setting;
+
+    #[test]
+    fn a_variable_with_our_prefix_that_nothing_reads_is_answered_with_the_nearest_that_something_does() {
+        let nearest = |name| UnknownVariable::of(name).map(|unknown| unknown.nearest);
+
+        for (written, meant) in [
+            ("TOKENWELL_CLIENT_SECERT_FILE", "TOKENWELL_CLIENT_SECRET_FILE"),
+            ("TOKENWELL_CLIENTID", "TOKENWELL_CLIENT_ID"),
+            ("TOKENWELL_TIMEOUT", "TOKENWELL_TIMEOUT_MS"),
+            ("TOKENWELL_SECRET", "TOKENWELL_CLIENT_SECRET"),
+            ("TOKENWELL_ID", "TOKENWELL_CLIENT_ID"),
+            ("TOKENWELL_CONFIGFILE", "TOKENWELL_CONFIG_FILE"),
+        ] {
+            assert_eq!(nearest(written), Some(Some(meant)), "{written}");
+        }
+        assert_eq!((nearest("TOKENWELL_FOO"), nearest("TOKENWELL_")), (Some(None), Some(None)));
+    }
+
+    #[test]
+    fn no_variable_that_something_reads_and_none_of_another_program_is_unknown() {
+        let known = settings().flat_map(Setting::variables).chain(OTHER_VARIABLES);
+        for variable in known.chain(["MONGODB_ATLAS_CLIENT_SECERT", "tokenwell_client_id", "HOME", ""]) {
+            assert_eq!(UnknownVariable::of(variable), None, "{variable}");
+        }
+    }
+}
