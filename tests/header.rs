@@ -46,7 +46,7 @@ fn the_header_names_every_setting() {
 
 fn generate(root: &Path) -> String {
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
-    let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error.rs"));
+    let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error/status.rs"));
     for file in ["library", "error", "config", "token", "stats", "client", "log"] {
         builder = builder.with_src(root.join("src/ffi").join(file).with_extension("rs"));
     }

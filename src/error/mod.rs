@@ -3,114 +3,16 @@
 //! Each error says what happened ([`Display`](std::fmt::Display)), what to do about it ([`Error::hint`]) and which
 //! stable number it has ([`Error::status`]). The C ABI, the wrappers and the command line show these same four things.
 //!
-//! May depend on: nothing. Start reading at [`Error`].
+//! May depend on: nothing. Start reading at [`Error`]; `status` has the numbers, `printable` makes the text of others safe to show.
 
-use std::fmt;
+mod printable;
+mod status;
+
+pub use printable::printable;
+pub use status::Status;
+
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The stable outcome numbers shared by every language and by the command's exit code. Numbers are never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-#[non_exhaustive]
-pub enum Status {
-    /// The call succeeded.
-    Ok = 0,
-    /// An argument or setting of this call is wrong.
-    InvalidArgument = 1,
-    /// There is no usable credential, or settings contradict each other.
-    NotConfigured = 2,
-    /// The authorization server rejected the client: `invalid_client`, `unauthorized_client`, `invalid_scope` …
-    CredentialRejected = 3,
-    /// The account already has as many live tokens as Atlas allows (100).
-    TokenLimit = 4,
-    /// The authorization server asked to be left alone for a while.
-    RateLimited = 5,
-    /// The server could not be reached, or the connection broke.
-    Network = 6,
-    /// The TLS handshake failed: unknown authority, wrong name, expired certificate …
-    Tls = 7,
-    /// The caller's own time was over. A refresh in progress may still finish for others.
-    Deadline = 8,
-    /// The server answered with a 5xx status.
-    Server = 9,
-    /// The server's reply is not a token response.
-    Protocol = 10,
-    /// Not done for safety's sake: a redirect, plain http off loopback, an unsafe file …
-    Refused = 11,
-    /// The client was closed.
-    Closed = 12,
-    /// A bug in tokenwell.
-    Internal = 13,
-}
-
-impl Status {
-    /// The stable name: `RATE_LIMITED`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::InvalidArgument => "INVALID_ARGUMENT",
-            Self::NotConfigured => "NOT_CONFIGURED",
-            Self::CredentialRejected => "CREDENTIAL_REJECTED",
-            Self::TokenLimit => "TOKEN_LIMIT",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Network => "NETWORK",
-            Self::Tls => "TLS",
-            Self::Deadline => "DEADLINE",
-            Self::Server => "SERVER",
-            Self::Protocol => "PROTOCOL",
-            Self::Refused => "REFUSED",
-            Self::Closed => "CLOSED",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
-    /// The stable number, as the C ABI returns it.
-    #[must_use]
-    pub const fn code(self) -> i32 {
-        self as i32
-    }
-
-    /// The status with this number, if there is one.
-    #[must_use]
-    pub const fn from_code(code: i32) -> Option<Self> {
-        Some(match code {
-            0 => Self::Ok,
-            1 => Self::InvalidArgument,
-            2 => Self::NotConfigured,
-            3 => Self::CredentialRejected,
-            4 => Self::TokenLimit,
-            5 => Self::RateLimited,
-            6 => Self::Network,
-            7 => Self::Tls,
-            8 => Self::Deadline,
-            9 => Self::Server,
-            10 => Self::Protocol,
-            11 => Self::Refused,
-            12 => Self::Closed,
-            13 => Self::Internal,
-            _ => return None,
-        })
-    }
-
-    /// The exit code of the `tokenwell` command for this outcome.
-    #[must_use]
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::InvalidArgument => 2,
-            Self::NotConfigured => 3,
-            Self::CredentialRejected => 4,
-            Self::Network | Self::Server | Self::Protocol => 5,
-            Self::TokenLimit | Self::RateLimited => 6,
-            Self::Tls => 7,
-            Self::Refused => 8,
-            Self::Deadline => 9,
-            Self::Closed | Self::Internal => 1,
-        }
-    }
-}
 
 /// The reason beneath an error, shared because one failed refresh answers many callers.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync + 'static>;
@@ -428,63 +330,9 @@ fn ceil_secs(duration: &Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-/// Makes text from a server or a file safe to show: control, bidirectional-override and other non-printing characters
-/// become visible escapes, and what is longer than `limit` characters is cut.
-///
-/// RFC 6749 section 5.2 allows an `error_description` printable ASCII only; terminals act on the rest.
-#[must_use]
-pub fn printable(text: &str, limit: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(limit) + 1);
-    for (count, character) in text.chars().enumerate() {
-        if count == limit {
-            shown.push('…');
-            break;
-        }
-        if is_plain(character) {
-            shown.push(character);
-        } else {
-            shown.extend(character.escape_unicode());
-        }
-    }
-    shown
-}
-
-fn is_plain(character: char) -> bool {
-    !(character.is_control()
-        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{061C}' | '\u{E0000}'..='\u{E007F}'))
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn i4_control_and_bidi_characters_of_a_server_become_visible() {
-        let shown = printable("a\u{1b}[31mred\u{7}\u{0}\u{202e}gnp\r\n", 200);
-
-        assert_eq!(shown, "a\\u{1b}[31mred\\u{7}\\u{0}\\u{202e}gnp\\u{d}\\u{a}");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_and_says_so() {
-        assert_eq!(printable("abcdef", 3), "abc…");
-        assert_eq!(printable("abc", 3), "abc");
-    }
-
-    #[test]
-    fn every_status_number_maps_back_to_itself() {
-        for code in 0..=13 {
-            assert_eq!(Status::from_code(code).map(Status::code), Some(code));
-        }
-        assert_eq!(Status::from_code(14), None);
-        assert_eq!(Status::from_code(-1), None);
-    }
 
     #[test]
     fn a_cooldown_keeps_the_status_of_its_original_and_tells_age_and_end() {
