@@ -1,4 +1,6 @@
 //! `tokenwell doctor`: every link between this machine and the Admin API, one after the other, and what to do about the one that is broken.
+//!
+//! May depend on: the public API and the command's own settings, form and output. Start reading at [`run`]; `links` are the steps, `report` is what they found.
 
 mod links;
 mod report;

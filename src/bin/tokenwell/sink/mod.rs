@@ -1,4 +1,7 @@
 //! `tokenwell sink`: keeps a file that always holds a live token, for programs that can only read a file.
+//!
+//! May depend on: the public API and the command's own settings, session, form and output. Start reading at [`run`]; `file` replaces the file, `pace`
+//! says when to look again.
 
 mod file;
 mod pace;

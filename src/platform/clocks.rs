@@ -1,0 +1,32 @@
+//! What the system's clocks read.
+
+use crate::clock::Moment;
+
+#[cfg(target_os = "linux")]
+pub(crate) fn now() -> Moment {
+    use nix::time::{ClockId, clock_gettime};
+
+    // The coarse clocks cost a few nanoseconds and are at most one timer tick (4 ms) behind: a token's floor is seconds.
+    // The fields are 32 bits wide on 32-bit systems.
+    #[allow(clippy::useless_conversion)]
+    let read = |id| clock_gettime(id).map_or(0, |time| milliseconds(time.tv_sec().into(), time.tv_nsec().into()));
+    Moment { wall_ms: read(ClockId::CLOCK_REALTIME_COARSE), monotonic_ms: read(ClockId::CLOCK_MONOTONIC_COARSE) }
+}
+
+#[cfg(target_os = "linux")]
+fn milliseconds(seconds: i64, nanoseconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0) * 1000 + u64::try_from(nanoseconds).unwrap_or(0) / 1_000_000
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn now() -> Moment {
+    use std::sync::OnceLock;
+    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+    static START: OnceLock<Instant> = OnceLock::new();
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Moment {
+        wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
+        monotonic_ms: millis(START.get_or_init(Instant::now).elapsed()),
+    }
+}
