@@ -3,7 +3,7 @@
 use super::rules::SECRET_LIMIT;
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
-use crate::error::{Error, printable};
+use crate::error::{Error, printable, printable_path};
 use crate::platform;
 use crate::secret::Secret;
 use std::io::{ErrorKind, Read};
@@ -189,11 +189,14 @@ fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 fn not_usable(path: &Path, problem: &str, hint: &str) -> Error {
-    Error::NotConfigured { problem: format!("the client secret file {} cannot be used: {problem}", shown(path)), hint: hint.to_owned() }
+    Error::NotConfigured {
+        problem: format!("the client secret file {} cannot be used: {problem}", printable_path(path)),
+        hint: hint.to_owned(),
+    }
 }
 
 fn writable_by_others(path: &Path) -> Error {
-    let path = shown(&std::path::absolute(path).unwrap_or(path.to_owned()));
+    let path = printable_path(&std::path::absolute(path).unwrap_or(path.to_owned()));
     let for_readers =
         if cfg!(unix) { format!(" (or chmod go-w {}, if others must read it)", platform::quoted(&path)) } else { String::new() };
     Error::Refused {
@@ -201,10 +204,6 @@ fn writable_by_others(path: &Path) -> Error {
         hint: format!("Close it to others: {}{for_readers}", platform::closing_command(&path, "600")),
         http_status: None,
     }
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy(), 4096)
 }
 
 #[cfg(test)]

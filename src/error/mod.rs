@@ -8,7 +8,7 @@
 mod printable;
 mod status;
 
-pub use printable::printable;
+pub use printable::{printable, printable_path};
 pub use status::Status;
 
 use std::sync::Arc;

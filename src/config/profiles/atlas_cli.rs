@@ -2,8 +2,9 @@
 
 use super::super::setting::Key;
 use super::super::sources::{Entry, Found};
-use super::file::{Field, Value, shown};
+use super::file::{Field, Value};
 use crate::atlas;
+use crate::error::printable_path;
 use crate::secret::Secret;
 use std::path::Path;
 
@@ -55,7 +56,7 @@ impl Fields<'_> {
 
     fn made(&self, key: Key, name: &str, text: Secret) -> Entry {
         let line = self.fields.iter().find(|field| field.key == name).map(|field| format!(":{}", field.line)).unwrap_or_default();
-        let place = format!("{name} in profile {} of {}{line}", self.name, shown(self.path));
+        let place = format!("{name} in profile {} of {}{line}", self.name, printable_path(self.path));
         Entry { key, place: place.into(), found: Found::Text(text), in_keyring: false }
     }
 

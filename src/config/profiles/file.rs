@@ -1,6 +1,6 @@
 //! One file of profiles, read with care: who may write to it decides where secrets are sent, and it may hold one itself.
 
-use crate::error::{Error, printable};
+use crate::error::{Error, printable, printable_path};
 use crate::platform::{self, Exposure};
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -55,7 +55,7 @@ impl Text {
     ///
     /// `Ok(Err(…))`: the system does not let it be opened, most often because there is none. All else that is wrong is an [`Error`].
     pub(super) fn read(path: &Path) -> Result<Result<Self, io::Error>, Error> {
-        let shown = shown(path);
+        let shown = printable_path(path);
         let mut file = match platform::open_without_waiting(path) {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
@@ -90,7 +90,7 @@ impl Text {
     pub(super) fn text(&self) -> Result<&str, Error> {
         std::str::from_utf8(&self.content).map_err(|error| {
             let line = line_of(&self.content, error.valid_up_to());
-            Error::invalid(format!("{}:{line}", shown(&self.path)), "is not UTF-8", "Save the file as UTF-8 text.")
+            Error::invalid(format!("{}:{line}", printable_path(&self.path)), "is not UTF-8", "Save the file as UTF-8 text.")
         })
     }
 
@@ -123,7 +123,7 @@ impl Text {
             }
         }
         if holds_secret {
-            judge(&shown(&self.path), self.exposure, true)?;
+            judge(&printable_path(&self.path), self.exposure, true)?;
         }
         Ok(contents)
     }
@@ -132,7 +132,7 @@ impl Text {
     pub(super) fn not_toml(&self, text: &str, message: &str, span: Option<Range<usize>>) -> Error {
         let line = span.map(|span| format!(":{}", line_of(text.as_bytes(), span.start))).unwrap_or_default();
         Error::invalid(
-            format!("{}{line}", shown(&self.path)),
+            format!("{}{line}", printable_path(&self.path)),
             format!("is not TOML: {}", printable(message, 200)),
             "A profile is a line with its name in brackets, as [default], and beneath it lines as client_id = \"…\", with the value in quotation marks.",
         )
@@ -175,11 +175,6 @@ impl Value {
             Self::Other(kind) => kind,
         }
     }
-}
-
-/// The path as messages show it.
-pub(super) fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy(), 1000)
 }
 
 /// The profiles of a file, for messages.

@@ -19,10 +19,10 @@ use super::keyring::{self, Keyring};
 use super::rules::profile_name;
 use super::setting::{FILE_VARIABLE, Key};
 use super::sources::{Entry, Found, Origin, Source};
-use crate::error::Error;
+use crate::error::{Error, printable_path};
 use crate::platform;
 use crate::secret::Secret;
-use file::{Text, listed, shown};
+use file::{Text, listed};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -200,12 +200,12 @@ fn our_profile(environment: &Environment, request: &Request) -> Result<Candidate
         Ok(found) => found,
         Err(why) => return Ok(Candidate::absent(format!("profile {name} of tokenwell"), format!("no folder, because {why}"))),
     };
-    let description = format!("profile {name} in {}", shown(&path));
+    let description = format!("profile {name} in {}", printable_path(&path));
     let text = match Text::read(&path)? {
         Ok(text) => text,
         Err(error) if named => {
             return Err(Error::NotConfigured {
-                problem: format!("the file {} that {FILE_VARIABLE} names cannot be opened: {}", shown(&path), reason(&error)),
+                problem: format!("the file {} that {FILE_VARIABLE} names cannot be opened: {}", printable_path(&path), reason(&error)),
                 hint: format!("Correct the path in {FILE_VARIABLE}, or take the variable away."),
             });
         }
@@ -229,7 +229,7 @@ fn atlas_cli_profile(environment: &Environment, request: &Request) -> Result<Can
         Ok(folder) => folder.join("atlascli").join("config.toml"),
         Err(why) => return Ok(Candidate::absent(format!("profile {name} of the Atlas CLI"), format!("no folder, because {why}"))),
     };
-    let description = format!("profile {name} in {}", shown(&path));
+    let description = format!("profile {name} in {}", printable_path(&path));
     let text = match Text::read(&path)? {
         Ok(text) => text,
         Err(error) => return Ok(Candidate::absent(description, reason(&error))),

@@ -3,8 +3,8 @@
 use super::super::setting::{Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
 use super::super::suggestion::{nearest, shown_name};
-use super::file::{Contents, Field, Value, shown};
-use crate::error::Error;
+use super::file::{Contents, Field, Value};
+use crate::error::{Error, printable_path};
 use crate::secret::Secret;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Opt
     if let Some((key, line)) = contents.stray {
         let key = shown_name(&key).unwrap_or("a value");
         return Err(Error::invalid(
-            format!("{}:{line}", shown(path)),
+            format!("{}:{line}", printable_path(path)),
             format!("{key} stands outside of a profile"),
             "Put it beneath a line with the name of a profile in brackets: [default].",
         ));
@@ -24,7 +24,7 @@ pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Opt
 
 fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
     let (setting, kind) = known(&field.key, || at(path, name, field.line))?;
-    let place = format!("{} in profile {name} of {}:{}", setting.name(), shown(path), field.line);
+    let place = format!("{} in profile {name} of {}:{}", setting.name(), printable_path(path), field.line);
     let found = match (field.value, kind) {
         (Value::Text(text), Kind::Path) => beside(path, text),
         (Value::Text(text), _) => Found::Text(text),
@@ -47,7 +47,7 @@ fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
 }
 
 fn at(path: &Path, name: &str, line: usize) -> String {
-    format!("profile {name} of {}:{line}", shown(path))
+    format!("profile {name} of {}:{line}", printable_path(path))
 }
 
 /// The setting called `key` and what it may look like in a file.

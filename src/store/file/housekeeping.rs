@@ -1,8 +1,9 @@
 //! What lies in the directory, whether it works, and how it is cleared: for people, not for the cache.
 
 use super::super::StoreError;
-use super::place::{Place, shown};
+use super::place::Place;
 use super::{FileStore, lock};
+use crate::error::printable_path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// As long as a record with a token of Atlas, about.
@@ -78,7 +79,7 @@ impl FileStore {
         let held = self.held(names, Duration::ZERO)?;
         // Waiting for the first is waiting for all.
         let held = self.held(held.into_iter(), patience)?;
-        Ok(held.iter().map(|name| shown(&self.directory.join(name))).collect())
+        Ok(held.iter().map(|name| printable_path(&self.directory.join(name))).collect())
     }
 
     fn held(&self, names: impl Iterator<Item = String>, patience: Duration) -> Result<Vec<String>, StoreError> {

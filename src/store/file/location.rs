@@ -1,7 +1,7 @@
 //! Where the store's directory is when nobody says.
 
 use super::super::StoreError;
-use super::place::shown;
+use crate::error::printable_path;
 use crate::platform;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub fn default_directory(variable: impl Fn(&str) -> Option<OsString>) -> Result<
         return Ok(named);
     }
     // Programs that start in different directories would not share, and whoever chooses the directory would choose the cache.
-    Err(StoreError::new(format!("TOKENWELL_CACHE_DIR is not an absolute path: {}", shown(&named))))
+    Err(StoreError::new(format!("TOKENWELL_CACHE_DIR is not an absolute path: {}", printable_path(&named))))
 }
 
 #[cfg(all(test, not(any(windows, target_os = "macos"))))]

@@ -9,7 +9,8 @@
 //! Others then wait for as long as their patience goes and mint without it.
 
 use super::super::{StoreError, StoreLock};
-use super::place::{Place, shown};
+use super::place::Place;
+use crate::error::printable_path;
 use crate::platform;
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -37,7 +38,7 @@ pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, patience
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(TryLockError::Error(error)) => {
-                return Err(StoreError::because(format_args!("cannot lock {}", shown(&directory.join(name))), error));
+                return Err(StoreError::because(format_args!("cannot lock {}", printable_path(&directory.join(name))), error));
             }
         }
         let left = patience.saturating_sub(begun.elapsed());
@@ -60,7 +61,7 @@ pub(super) struct HeldLock {
 impl HeldLock {
     /// Whether those who come now would find this very file.
     fn is_the_one_in(&self, directory: &Path, allow_unsafe: bool, name: &str) -> Result<bool, StoreError> {
-        let failed = |error| StoreError::because(format_args!("cannot lock {}", shown(&directory.join(name))), error);
+        let failed = |error| StoreError::because(format_args!("cannot lock {}", printable_path(&directory.join(name))), error);
         let Some(place) = Place::open(directory, allow_unsafe)? else { return Ok(false) };
         let Some(there) = place.open_file(name)? else { return Ok(false) };
         let identity = |file| platform::attributes(file).map(|found| found.identity).map_err(failed);

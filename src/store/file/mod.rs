@@ -16,6 +16,7 @@ pub use location::default_directory;
 
 use super::seal::Seal;
 use super::{Record, SlotKey, Store, StoreError, StoreLock};
+use crate::error::printable_path;
 use place::Place;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ impl FileStore {
 
 impl Store for FileStore {
     fn location(&self) -> String {
-        place::shown(&self.directory)
+        printable_path(&self.directory)
     }
 
     fn load(&self, key: &SlotKey) -> Result<Record, StoreError> {

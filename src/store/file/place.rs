@@ -2,7 +2,7 @@
 
 use super::super::{StoreError, seal};
 use super::inspection::fault;
-use crate::error::printable;
+use crate::error::printable_path;
 use crate::platform::{self, Directory, Kind};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -31,7 +31,7 @@ impl Place {
             Err(error) => return Err(not_opened(path, error)),
         };
         let attributes = directory.attributes().map_err(|error| not_opened(path, error))?;
-        if let Some(fault) = fault(&shown(path), &attributes, Kind::Directory, allow_unsafe) {
+        if let Some(fault) = fault(&printable_path(path), &attributes, Kind::Directory, allow_unsafe) {
             return Err(refused(path, &fault));
         }
         Ok(Some(Self { directory, path: path.to_owned(), allow_unsafe }))
@@ -42,14 +42,15 @@ impl Place {
         if let Some(place) = Self::open(path, allow_unsafe)? {
             return Ok(place);
         }
-        Directory::create(path).map_err(|error| StoreError::because(format_args!("cannot make the directory {}", shown(path)), error))?;
-        Self::open(path, allow_unsafe)?.ok_or_else(|| StoreError::new(format!("the directory {} vanished at once", shown(path))))
+        Directory::create(path)
+            .map_err(|error| StoreError::because(format_args!("cannot make the directory {}", printable_path(path)), error))?;
+        Self::open(path, allow_unsafe)?.ok_or_else(|| StoreError::new(format!("the directory {} vanished at once", printable_path(path))))
     }
 
     /// What the file `name` holds; `None` where there is none, or where it holds more than `most` bytes.
     pub(super) fn read(&self, name: &str, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(file) = self.open_file(name)? else { return Ok(None) };
-        let failed = |error| StoreError::because(format_args!("cannot read {}", shown(&self.path.join(name))), error);
+        let failed = |error| StoreError::because(format_args!("cannot read {}", printable_path(&self.path.join(name))), error);
         let length = platform::attributes(&file).map_err(failed)?.length;
         let Some(length) = usize::try_from(length).ok().filter(|length| *length <= most) else { return Ok(None) };
         let mut bytes = Vec::with_capacity(length + 1);
@@ -66,7 +67,7 @@ impl Place {
         self.open_file(name)?;
         let path = self.path.join(name);
         let unfinished = format!("{name}.{}{UNFINISHED}", seal::random_name()?);
-        let failed = |error| StoreError::because(format_args!("cannot write {}", shown(&path)), error);
+        let failed = |error| StoreError::because(format_args!("cannot write {}", printable_path(&path)), error);
         let mut file = self.directory.create_file(&unfinished).map_err(failed)?;
         let replaced = file.write_all(bytes).and_then(|()| self.directory.rename(&unfinished, name));
         replaced.map_err(|error| {
@@ -78,7 +79,7 @@ impl Place {
 
     /// The names of the files in it.
     pub(super) fn names(&self) -> Result<Vec<String>, StoreError> {
-        self.directory.names().map_err(|error| StoreError::because(format_args!("cannot read {}", shown(&self.path)), error))
+        self.directory.names().map_err(|error| StoreError::because(format_args!("cannot read {}", printable_path(&self.path)), error))
     }
 
     /// How large the file `name` is and when it was last written; `None` where there is none.
@@ -93,7 +94,7 @@ impl Place {
         match self.directory.remove(name) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(StoreError::because(format_args!("cannot remove {}", shown(&self.path.join(name))), error)),
+            Err(error) => Err(StoreError::because(format_args!("cannot remove {}", printable_path(&self.path.join(name))), error)),
         }
     }
 
@@ -132,7 +133,7 @@ impl Place {
         let path = self.path.join(name);
         let file = opened.map_err(|error| not_opened(&path, error))?;
         let attributes = platform::attributes(&file).map_err(|error| not_opened(&path, error))?;
-        match fault(&shown(&path), &attributes, Kind::File, self.allow_unsafe) {
+        match fault(&printable_path(&path), &attributes, Kind::File, self.allow_unsafe) {
             None => Ok(file),
             Some(fault) => Err(refused(&path, &fault)),
         }
@@ -146,13 +147,8 @@ fn is_unfinished(name: &str) -> bool {
     parts.is_some_and(|(slot, random)| digits(slot, 32) && digits(random, 16))
 }
 
-/// A path as it may be shown on a terminal.
-pub(super) fn shown(path: &Path) -> String {
-    printable(&path.display().to_string(), 4096)
-}
-
 fn refused(path: &Path, fault: &str) -> StoreError {
-    StoreError::new(format!("refused for safety: {} {fault}", shown(path)))
+    StoreError::new(format!("refused for safety: {} {fault}", printable_path(path)))
 }
 
 /// Systems disagree on the error for a link that is not followed, so a second look finds the words for it. It decides nothing.
@@ -161,6 +157,6 @@ fn not_opened(path: &Path, error: io::Error) -> StoreError {
         Ok(metadata) if metadata.is_symlink() => {
             refused(path, "is a symbolic link, and none is followed: remove it, or name its target with TOKENWELL_CACHE_DIR")
         }
-        _ => StoreError::because(format_args!("cannot open {}", shown(path)), error),
+        _ => StoreError::because(format_args!("cannot open {}", printable_path(path)), error),
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tokenwell::Status;
-use tokenwell::error::printable;
+use tokenwell::error::printable_path;
 
 /// What a sink leaves beside the file that was killed before it could rename it.
 const UNFINISHED: &str = ".temp";
@@ -29,7 +29,11 @@ impl SinkFile {
     pub(super) fn at(path: &Path, mode: u32) -> Result<Self, Failure> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let Some(name) = name.filter(|_| !path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)) else {
-            return Err(Failure::new(Status::InvalidArgument, format!("`{}` names no file", shown(path)), "Name the file to write."));
+            return Err(Failure::new(
+                Status::InvalidArgument,
+                format!("`{}` names no file", printable_path(path)),
+                "Name the file to write.",
+            ));
         };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let file = Self { path: path.to_owned(), directory, name, mode, written: None };
@@ -50,7 +54,7 @@ impl SinkFile {
             let _ = fs::remove_file(&unfinished);
             Failure::new(
                 Status::InvalidArgument,
-                format!("`{}` cannot be written: {error}", shown(&self.path)),
+                format!("`{}` cannot be written: {error}", printable_path(&self.path)),
                 "Name a file in a directory that exists, has room and may be written to.",
             )
         })
@@ -65,7 +69,7 @@ impl SinkFile {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(
                 Status::InvalidArgument,
-                format!("`{}` cannot be removed: {error}", shown(&self.path)),
+                format!("`{}` cannot be removed: {error}", printable_path(&self.path)),
                 "Remove it by hand: it holds a token.",
             )),
             _ => Ok(()),
@@ -84,7 +88,7 @@ impl SinkFile {
         };
         Err(Failure::new(
             Status::Refused,
-            format!("refused: `{}` is {kind}", shown(&self.path)),
+            format!("refused: `{}` is {kind}", printable_path(&self.path)),
             "Name a regular file, or a name that is not taken yet.",
         ))
     }
@@ -177,10 +181,6 @@ pub(super) fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).ok();
     mode.filter(|mode| matches!(mode, 0o400 | 0o440 | 0o444 | 0o600 | 0o640 | 0o644))
         .ok_or_else(|| "expected 0600, 0640, 0644, 0400, 0440 or 0444".to_owned())
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy(), 1000)
 }
 
 #[cfg(test)]

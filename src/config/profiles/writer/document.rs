@@ -1,8 +1,8 @@
 //! The file of profiles as a document that is changed: comments and other profiles stay as they are.
 
 use super::files::{cannot_write, not_a_link};
-use crate::config::profiles::file::{Text, shown};
-use crate::error::Error;
+use crate::config::profiles::file::Text;
+use crate::error::{Error, printable_path};
 use std::io::ErrorKind;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
@@ -31,7 +31,11 @@ pub(super) fn table<'a>(document: &'a mut DocumentMut, path: &Path, name: &str) 
         document.insert(name, Item::Table(table));
     }
     document.get_mut(name).and_then(Item::as_table_like_mut).ok_or_else(|| {
-        Error::invalid(shown(path), format!("{name} is there, and it is no profile"), format!("Take the line with {name} = … away."))
+        Error::invalid(
+            printable_path(path),
+            format!("{name} is there, and it is no profile"),
+            format!("Take the line with {name} = … away."),
+        )
     })
 }
 

@@ -1,7 +1,7 @@
 //! How files are written: private, whole or not at all, through no link, and by one program at a time.
 
-use crate::config::profiles::file::{judge, refused, shown};
-use crate::error::Error;
+use crate::config::profiles::file::{judge, refused};
+use crate::error::{Error, printable_path};
 use crate::platform;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
@@ -17,11 +17,11 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(refused(
-            format!("{} is a link, and nothing is written through one", shown(path)),
+            format!("{} is a link, and nothing is written through one", printable_path(path)),
             "Put a real folder there, or name the file itself with TOKENWELL_CONFIG_FILE.".to_owned(),
         )),
         Ok(metadata) if !metadata.is_dir() => {
-            Err(refused(format!("{} is not a folder", shown(path)), format!("Move {} out of the way.", shown(path))))
+            Err(refused(format!("{} is not a folder", printable_path(path)), format!("Move {} out of the way.", printable_path(path))))
         }
         Ok(metadata) => {
             let exposure = platform::exposure(&metadata);
@@ -29,8 +29,8 @@ pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
                 return Ok(());
             }
             Err(refused(
-                format!("other users may change what is in the folder {}", shown(path)),
-                format!("Make it yours alone: {}", platform::closing_command(&shown(path), "700")),
+                format!("other users may change what is in the folder {}", printable_path(path)),
+                format!("Make it yours alone: {}", platform::closing_command(&printable_path(path), "700")),
             ))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => platform::create_private_folder(path)
@@ -42,7 +42,7 @@ pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
 pub(super) fn not_a_link(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(refused(
-            format!("{} is a link, and nothing is written through one", shown(path)),
+            format!("{} is a link, and nothing is written through one", printable_path(path)),
             "Change the file that it leads to by hand, or name that file with TOKENWELL_CONFIG_FILE.".to_owned(),
         )),
         _ => Ok(()),
@@ -54,9 +54,12 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     not_a_link(path)?;
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.is_file() {
-            return Err(refused(format!("{} is not a regular file", shown(path)), format!("Move {} out of the way.", shown(path))));
+            return Err(refused(
+                format!("{} is not a regular file", printable_path(path)),
+                format!("Move {} out of the way.", printable_path(path)),
+            ));
         }
-        judge(&shown(path), platform::exposure(&metadata), false)?;
+        judge(&printable_path(path), platform::exposure(&metadata), false)?;
     }
     let folder = folder_of(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -106,7 +109,7 @@ impl Lock {
                     return Err(Error::NotConfigured {
                         problem: format!(
                             "another program has been changing the files in {} for {} s",
-                            shown(folder),
+                            printable_path(folder),
                             LOCK_PATIENCE.as_secs()
                         ),
                         hint: "Let the other tokenwell finish, or end it.".to_owned(),
@@ -120,5 +123,5 @@ impl Lock {
 }
 
 pub(super) fn cannot_write(path: &Path, error: &io::Error, hint: &str) -> Error {
-    Error::NotConfigured { problem: format!("{} cannot be written: {error}", shown(path)), hint: hint.to_owned() }
+    Error::NotConfigured { problem: format!("{} cannot be written: {error}", printable_path(path)), hint: hint.to_owned() }
 }

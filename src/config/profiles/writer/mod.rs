@@ -10,13 +10,13 @@ mod account;
 mod document;
 mod files;
 
-use super::file::{listed, shown};
+use super::file::listed;
 use super::our_path;
 use crate::config::environment::Environment;
 use crate::config::keyring::{self, Keyring, LONGEST_SECRET, delete_within, write_within};
 use crate::config::rules::profile_name;
 use crate::config::setting::Key;
-use crate::error::Error;
+use crate::error::{Error, printable_path};
 use crate::secret::Secret;
 use account::{AccountSettings, Before, checked, is_secret_file, secret_file_of};
 use files::{Lock, cannot_write, folder_of, private_folder, replace};
@@ -167,7 +167,7 @@ impl ConfigFile {
         let names: Vec<_> = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name.to_owned()).collect();
         let found = if self.path.exists() { format!("the file has {}", listed(&names)) } else { "no such file".to_owned() };
         Err(Error::NotConfigured {
-            problem: format!("there is no profile {name} in {}: {found}", shown(&self.path)),
+            problem: format!("there is no profile {name} in {}: {found}", printable_path(&self.path)),
             hint: if names.is_empty() { NOTHING_KEPT } else { "Name a profile that is there." }.to_owned(),
         })
     }
