@@ -1,12 +1,12 @@
 //! Where the client id and the secret come from, together, at the time of each token request.
 
+use super::bounded::read_bounded;
 use super::rules::SECRET_LIMIT;
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
 use crate::error::{Error, printable, printable_path};
 use crate::platform;
 use crate::secret::Secret;
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -138,7 +138,7 @@ fn is_uuid(text: &str) -> bool {
 
 /// The secret in the file at `path`, without the newline at its end.
 fn read_secret(path: &Path) -> Result<Secret, Error> {
-    let content = read_bounded(path)?;
+    let content = read(path)?;
     let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
     let unusable = |problem: &str, hint: &str| not_usable(path, problem, hint);
     if bytes.is_empty() {
@@ -158,8 +158,8 @@ fn read_secret(path: &Path) -> Result<Secret, Error> {
     }
 }
 
-/// At most so much of the file that it is clear whether it is too long, in memory that is wiped.
-fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// So much of the file that it is clear whether it is too long.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     const HINT: &str = "Check the path in client_secret_file (TOKENWELL_CLIENT_SECRET_FILE) and that this user may read the file.";
     let failed = |error: &std::io::Error| not_usable(path, &error.to_string(), HINT);
 
@@ -173,19 +173,7 @@ fn read_bounded(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     if platform::exposure(&metadata).writable {
         return Err(writable_by_others(path));
     }
-    // Reading into a buffer of a fixed size leaves no copies behind, as a growing one would.
-    let mut content = Zeroizing::new(vec![0; SECRET_LIMIT + "\r\n".len() + 1]);
-    let mut length = 0;
-    while length < content.len() {
-        match file.read(&mut content[length..]) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(&error)),
-        }
-    }
-    content.truncate(length);
-    Ok(content)
+    read_bounded(&mut file, SECRET_LIMIT + "\r\n".len() + 1).map_err(|error| failed(&error))
 }
 
 fn not_usable(path: &Path, problem: &str, hint: &str) -> Error {

@@ -43,6 +43,7 @@
 //!
 //! The environment and the files are read only where that was asked for, and only while [`ConfigBuilder::build`] runs.
 
+mod bounded;
 mod builder;
 mod credential;
 mod endpoint;

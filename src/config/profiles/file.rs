@@ -1,10 +1,11 @@
 //! One file of profiles, read with care: who may write to it decides where secrets are sent, and it may hold one itself.
 
+use crate::config::bounded::read_bounded;
 use crate::error::{Error, printable, printable_path};
 use crate::platform::{self, Exposure};
 use crate::secret::Secret;
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -71,7 +72,7 @@ impl Text {
         }
         let exposure = platform::exposure(&metadata);
         judge(&shown, exposure, false)?;
-        let content = bounded(&mut file).map_err(|error| unreadable(&error))?;
+        let content = read_bounded(&mut file, LIMIT + 1).map_err(|error| unreadable(&error))?;
         if content.len() > LIMIT {
             return Err(Error::invalid(
                 shown,
@@ -233,22 +234,6 @@ fn wipe(value: DeValue<'_>) {
 
 fn line_of(text: &[u8], index: usize) -> usize {
     text[..index.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// At most one byte more than the limit, in memory that is wiped and never moves.
-fn bounded(file: &mut impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut content = Zeroizing::new(vec![0; LIMIT + 1]);
-    let mut length = 0;
-    while length < content.len() {
-        match file.read(&mut content[length..]) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    content.truncate(length);
-    Ok(content)
 }
 
 #[cfg(test)]
