@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::{Grant, HttpGrant};
-use crate::store::{FileStore, NoStore, Store, TimeBoxed, default_directory};
+use crate::store::{FileStore, NoStore, Store, TimeBoxed};
 use crate::token::Token;
 use std::fmt;
 use std::sync::Arc;
@@ -216,11 +216,10 @@ fn store(config: &Config) -> Arc<dyn Store> {
     if !config.cache || (config.manual_clock_ms.is_some() && config.cache_dir.is_none()) {
         return Arc::new(NoStore);
     }
-    let directory = config.cache_dir.clone().map_or_else(|| default_directory(|name| std::env::var_os(name)), Ok);
-    match directory {
-        Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe)),
+    match config.cache_folder() {
+        Ok(folder) => Arc::new(FileStore::open(folder, config.cache_unsafe)),
         Err(error) => {
-            tracing::warn!("this process shares no tokens with others: {error}");
+            tracing::warn!("this process shares no tokens with others: {error}. {}", error.hint());
             Arc::new(NoStore)
         }
     }

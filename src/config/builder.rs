@@ -28,6 +28,8 @@ pub struct ConfigBuilder {
     /// What was wrong with values given by the methods that can be chained.
     rejected: BTreeMap<Key, Error>,
     environment: Environment,
+    /// What says where the user's cache folder is, where that is not the environment that settings come from.
+    cache_environment: Option<Environment>,
     /// The keyring that the program brought along, in place of the system's.
     keyring: Option<Arc<dyn Keyring>>,
     /// What messages call an option, where that is not the setting's name.
@@ -161,10 +163,18 @@ impl ConfigBuilder {
     }
 
     /// As [`from_environment`](Self::from_environment), with `lookup` in place of the process's own variables: a file of
-    /// variables that the program has read, or a test's.
+    /// variables that the program has read, or a test's. It also says where the user's folders are (`HOME`, `XDG_CACHE_HOME` …).
     #[must_use]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
         self.environment = Environment::Given(Arc::new(lookup));
+        self
+    }
+
+    /// The user's cache folder is where the process's own variables say, whatever [`environment`](Self::environment) says: for a program that hides
+    /// variables from itself, so as not to find files of settings, and still shares tokens with others.
+    #[must_use]
+    pub fn cache_folder_of_the_process(mut self) -> Self {
+        self.cache_environment = Some(Environment::Process);
         self
     }
 
@@ -220,7 +230,8 @@ impl ConfigBuilder {
             api_key_variables: self.environment.api_key_variables(),
             token_variables: self.environment.token_variables(),
         };
-        resolve(&sources, &circumstances)
+        let users_cache = self.cache_environment.as_ref().unwrap_or(&self.environment).cache_folder();
+        resolve(&sources, &circumstances, users_cache)
     }
 
     /// Where something is not set, a variable that was misspelt is most likely the reason.

@@ -5,9 +5,11 @@
 use super::setting::{Family, Key, settings};
 use super::sources::{Entry, Found, Origin, Source};
 use super::unknown_variable::UnknownVariable;
+use crate::platform;
 use crate::secret::Secret;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -61,6 +63,14 @@ impl Environment {
         let mut source = Self::Process.source(Family::Tokenwell);
         source.entries.retain(|entry| matches!(entry.key, Key::Cache | Key::CacheDir | Key::CacheUnsafe));
         Some(source)
+    }
+
+    /// The user's cache folder, which is a matter of the host too; `Err` says which variable is missing.
+    pub(super) fn cache_folder(&self) -> Result<PathBuf, &'static str> {
+        match self {
+            Self::Unread | Self::Process => platform::cache_folder(&|name| std::env::var_os(name)),
+            Self::Given(lookup) => platform::cache_folder(&|name| lookup(name)),
+        }
     }
 
     /// The variables of programmatic API keys that are set.

@@ -133,6 +133,8 @@ pub struct Config {
     pub(crate) cache: bool,
     /// Where the files are; `None`: in the user's cache folder.
     pub(crate) cache_dir: Option<PathBuf>,
+    /// The user's cache folder, or which variable is missing to find it.
+    pub(crate) users_cache: Result<PathBuf, &'static str>,
     /// Whether a folder that others may open is used all the same.
     pub(crate) cache_unsafe: bool,
     pub(crate) provenance: Vec<Provenance>,
@@ -254,10 +256,25 @@ impl Config {
         self.cache
     }
 
-    /// The folder for shared tokens; `None`: the user's cache folder.
+    /// The folder for shared tokens, where one is set; see [`cache_folder`](Self::cache_folder).
     #[must_use]
     pub fn cache_dir(&self) -> Option<&Path> {
         self.cache_dir.as_deref()
+    }
+
+    /// Where processes share tokens, whether or not it exists: [`cache_dir`](Self::cache_dir), else `tokenwell` in the user's cache folder. That is
+    /// `$XDG_CACHE_HOME` or `~/.cache`; on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] where nothing says where the user's cache folder is.
+    pub fn cache_folder(&self) -> Result<PathBuf, Error> {
+        if let Some(folder) = &self.cache_dir {
+            return Ok(folder.clone());
+        }
+        self.users_cache.as_ref().map(|folder| folder.join("tokenwell")).map_err(|missing| Error::NotConfigured {
+            problem: format!("there is no place for shared tokens: {missing}"),
+            hint: "Set TOKENWELL_CACHE_DIR to a directory of your own.".to_owned(),
+        })
     }
 
     /// Whether a cache folder that others may open is used all the same.

@@ -123,8 +123,13 @@ impl Entry {
     }
 }
 
-/// Makes the configuration; the first of the `sources` wins. `circumstances` only shape the message when there is no credential.
-pub(super) fn resolve(sources: &[Source], circumstances: &Circumstances) -> Result<Config, Error> {
+/// Makes the configuration; the first of the `sources` wins. `circumstances` only shape the message when there is no credential. `users_cache` is where
+/// shared tokens go that no source has a folder for.
+pub(super) fn resolve(
+    sources: &[Source],
+    circumstances: &Circumstances,
+    users_cache: Result<PathBuf, &'static str>,
+) -> Result<Config, Error> {
     let pair = Pair::find(sources, circumstances)?;
     let server = Server::find(sources)?;
     let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.usual_authentication);
@@ -141,6 +146,7 @@ pub(super) fn resolve(sources: &[Source], circumstances: &Circumstances) -> Resu
         ca_file: first(sources, Key::CaFile, owned)?.map(PathBuf::from),
         cache: first(sources, Key::Cache, switch)?.unwrap_or(true),
         cache_dir: first(sources, Key::CacheDir, owned)?.map(PathBuf::from),
+        users_cache,
         cache_unsafe: first(sources, Key::CacheUnsafe, switch)?.unwrap_or(false),
         provenance: provenance(sources, &pair, &server),
         manual_clock_ms: first(sources, Key::ManualClock, manual_clock)?,

@@ -10,7 +10,7 @@ mod record;
 mod seal;
 mod time_boxed;
 
-pub use file::{FileStore, RecordFile, default_directory};
+pub use file::{FileStore, RecordFile};
 pub use none::NoStore;
 pub use record::{Record, StoredCooldown, StoredToken};
 pub(crate) use time_boxed::TimeBoxed;

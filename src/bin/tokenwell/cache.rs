@@ -5,7 +5,8 @@ use crate::output;
 use crate::settings::{builder, is_variable_of};
 use clap::Subcommand;
 use std::time::{Duration, SystemTime};
-use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError, default_directory};
+use tokenwell::error::Error;
+use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError};
 use tokenwell::{Config, Status};
 
 /// Show or clear the files in which processes share tokens
@@ -66,19 +67,12 @@ fn store() -> Result<FileStore, Failure> {
     for part in ["client_id", "client_secret"] {
         builder.set(part, b"anybody")?;
     }
-    store_of(&builder.build()?).map_err(|error| {
-        Failure::new(
-            Status::NotConfigured,
-            format!("the token cache is nowhere: {error}"),
-            "docs/token-cache.md tells where it is by default.",
-        )
-    })
+    Ok(store_of(&builder.build()?)?)
 }
 
 /// The store that a client of `config` uses, unless it uses none.
-pub(crate) fn store_of(config: &Config) -> Result<FileStore, StoreError> {
-    let directory = config.cache_dir().map_or_else(|| default_directory(|name| std::env::var_os(name)), |named| Ok(named.to_owned()))?;
-    Ok(FileStore::open(directory, config.cache_unsafe()))
+pub(crate) fn store_of(config: &Config) -> Result<FileStore, Error> {
+    Ok(FileStore::open(config.cache_folder()?, config.cache_unsafe()))
 }
 
 fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {

@@ -1,24 +1,21 @@
 //! The file store: one sealed file for each slot, in a directory that belongs to one user.
 //!
-//! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`]; `location` says where the directory is, `place`
-//! opens it and its files safely, `inspection` says which are refused, `lock` lets one process at a time mint, `housekeeping` lists and clears.
+//! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`]; `place` opens it and its files safely,
+//! `inspection` says which are refused, `lock` lets one process at a time mint, `housekeeping` lists and clears. Where the directory is, config says.
 //!
 //! `docs/token-cache.md` is the whole story for those who use it.
 
 mod housekeeping;
 mod inspection;
-mod location;
 mod lock;
 mod place;
 
 pub use housekeeping::RecordFile;
-pub use location::default_directory;
 
 use super::seal::Seal;
 use super::{Record, SlotKey, Store, StoreError, StoreLock};
 use crate::error::printable_path;
 use place::Place;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,17 +52,6 @@ impl FileStore {
     pub fn open(directory: PathBuf, allow_unsafe: bool) -> Self {
         // A slash at the end of a path would make the system follow a link that is its last part.
         Self { directory: directory.components().collect(), allow_unsafe }
-    }
-
-    /// The store at the place that the environment names, see [`default_directory`]; `TOKENWELL_CACHE_UNSAFE=on` (or
-    /// `true`, `yes`, `1`) is `allow_unsafe`.
-    ///
-    /// # Errors
-    /// The environment names no place.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, StoreError> {
-        let allow_unsafe = variable("TOKENWELL_CACHE_UNSAFE")
-            .is_some_and(|value| ["on", "true", "yes", "1"].iter().any(|word| value.eq_ignore_ascii_case(word)));
-        Ok(Self::open(default_directory(variable)?, allow_unsafe))
     }
 }
 
