@@ -189,7 +189,11 @@ fn writable_by_others(path: &Path) -> Error {
         if cfg!(unix) { format!(" (or chmod go-w {}, if others must read it)", platform::quoted(&path)) } else { String::new() };
     Error::Refused {
         problem: format!("the client secret file {path} may be written by other users, who could change whose tokens this program gets"),
-        hint: format!("Close it to others: {}{for_readers}", platform::closing_command(&path, "600")),
+        hint: format!(
+            "Close it to others: {}{for_readers}. Where the file system shows modes that are not the real ones, give the secret itself \
+             (client_secret, TOKENWELL_CLIENT_SECRET; to the command by --client-secret-stdin).",
+            platform::closing_command(&path, "600")
+        ),
         http_status: None,
     }
 }

@@ -4,7 +4,7 @@
 //! backslashes into slashes and `0x7f.1` into `127.0.0.1`, and each does it a little differently. What two parsers may read as two
 //! hosts is not accepted, so that the host a person reads is the host that gets the secret.
 
-use super::setting::first_outside;
+use super::rules::first_outside;
 use crate::atlas;
 use crate::error::Error;
 use std::fmt;

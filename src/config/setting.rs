@@ -1,7 +1,6 @@
 //! The table of settings: the one place that knows their names, variables, limits and rules.
 
 use super::endpoint::Endpoint;
-pub(super) use super::rules::first_outside;
 use super::rules::{
     SECRET_LIMIT, TEXT_LIMIT, absolute_path, anything, authentication, checked_text, credential_characters, manual_clock, profile_name,
     resource, scope, switch, timeout,
