@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 128, SHORTEST_DELAY_MS = 50, LONGEST_DELAY_MS = 200 };
+/*
+ * In TLS two parts of an answer are held back, so that a token takes up to twice the longest delay. A forked child may have to wait for three tokens in a
+ * row: one that its parent is getting and turns down at once, and two of its own when it turns down the first. They shall fit into a second.
+ */
+enum { CONNECTIONS = 128, SHORTEST_DELAY_MS = 50, LONGEST_DELAY_MS = 120 };
 
 static void relay(int listener, unsigned short port, bool tls, int lifeline);
 
