@@ -14,6 +14,8 @@ use tokenwell::error::Error;
 use tokenwell::grant::GrantedLifetime;
 use tokenwell::{Client, Status, TokenOptions};
 
+const HOUR_MS: u64 = 3_600_000;
+
 fn any() -> TokenOptions {
     TokenOptions::default()
 }
@@ -181,7 +183,7 @@ fn i33_a_due_token_is_refreshed_once_for_all_after_the_wall_clock_was_set_back()
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
-    bench.clock.set_wall(START_MS - u64::try_from(HOUR.as_millis()).unwrap());
+    bench.clock.set_wall(START_MS - HOUR_MS);
     bench.clock.advance(Duration::from_secs(51 * 60));
 
     for client in [&bench.client, &other] {
@@ -198,7 +200,7 @@ fn i33_a_forced_refresh_takes_the_token_that_was_made_since_the_wall_clock_was_s
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
-    bench.clock.set_wall(START_MS - u64::try_from(HOUR.as_millis()).unwrap());
+    bench.clock.set_wall(START_MS - HOUR_MS);
     bench.clock.advance(Duration::from_secs(1));
 
     assert_eq!(bench.client.token(&any().force_refresh(true)).unwrap().value(), "token-2");
@@ -212,7 +214,7 @@ fn i33_a_wall_clock_set_ahead_costs_one_request_for_all() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
-    bench.clock.set_wall(START_MS + u64::try_from(HOUR.as_millis()).unwrap());
+    bench.clock.set_wall(START_MS + HOUR_MS);
 
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
     assert_eq!(other.token(&any()).unwrap().value(), "token-2");

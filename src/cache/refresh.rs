@@ -218,20 +218,15 @@ impl Slot {
 
     /// A secret file that is refused says nothing of the server either, and looks like a server's redirect that is refused.
     fn remember_a_refused_file(&self, error: Error) -> Error {
-        if !matches!(error, Error::Refused { .. }) {
-            return error;
-        }
-        match self.failure_of(&error, None, 0) {
-            Some(failure) => self.accept(failure),
-            None => error,
-        }
+        if matches!(error, Error::Refused { .. }) { self.keep_to_itself(error) } else { error }
     }
 
     /// Remembers `error` in this process alone where it says nothing of the server. Otherwise every get would start another refresh.
     pub(super) fn remember_here(&self, error: Error) -> Error {
-        if !is_a_fault_here(&error) {
-            return error;
-        }
+        if is_a_fault_here(&error) { self.keep_to_itself(error) } else { error }
+    }
+
+    fn keep_to_itself(&self, error: Error) -> Error {
         match self.failure_of(&error, None, 0) {
             Some(failure) => self.accept(failure),
             None => error,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static atomic_uint failures; /* of the test that runs */
 
@@ -56,6 +57,14 @@ static void report(const char *file, int line, const char *what, const char *exp
 {
     atomic_fetch_add(&failures, 1);
     printf("%s:%d: %s\n  expected: %s\n  got:      %s\n", file, line, what, expected, got);
+}
+
+void demand(bool condition, const char *file, int line, const char *what)
+{
+    if (condition) return;
+    fprintf(stderr, "%s:%d: in the child: %s is false\n", file, line, what);
+    fflush(NULL);
+    _exit(3);
 }
 
 bool check_that(bool condition, const char *file, int line, const char *what)

@@ -24,6 +24,10 @@
 /* As CHECK_FAILS, and the message contains `word`: the name of the wrong parameter or setting. */
 #define CHECK_FAILS_NAMING(expected, word, call, error) check_fails((expected), (call), (error), (word), __FILE__, __LINE__, #call)
 
+/* In a child process: ends it, and names the line, when something is not so. */
+#define DEMAND(condition) demand((condition), __FILE__, __LINE__, #condition)
+
+void demand(bool condition, const char *file, int line, const char *what);
 bool check_that(bool condition, const char *file, int line, const char *what);
 bool check_int(int64_t expected, int64_t got, const char *file, int line, const char *what);
 bool check_uint(uint64_t expected, uint64_t got, const char *file, int line, const char *what);

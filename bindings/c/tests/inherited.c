@@ -23,15 +23,6 @@
 
 enum { PATIENCE_MS = 60000 };
 
-#define DEMAND(condition)                                                                              \
-    do {                                                                                               \
-        if (!(condition)) {                                                                            \
-            fprintf(stderr, "%s:%d: in the child: %s is false\n", __FILE__, __LINE__, #condition);     \
-            fflush(NULL);                                                                              \
-            _exit(3);                                                                                  \
-        }                                                                                              \
-    } while (0)
-
 /* Waits for a child; its exit code, 1000 + the signal that ended it, or 2000 when it hung and was killed. */
 static int code_of(pid_t child)
 {

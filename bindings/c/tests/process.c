@@ -44,16 +44,6 @@ static int exit_code_of(pid_t child)
     return 2000;
 }
 
-/* In a child: leaves with this line's number when something is not so. */
-#define DEMAND(condition)                                                                       \
-    do {                                                                                        \
-        if (!(condition)) {                                                                     \
-            fprintf(stderr, "%s:%d: in the child: %s is false\n", __FILE__, __LINE__, #condition); \
-            fflush(NULL);                                                                       \
-            _exit(3);                                                                           \
-        }                                                                                       \
-    } while (0)
-
 /* ---- signals ---- */
 
 static pthread_t main_thread;
