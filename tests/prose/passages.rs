@@ -1,0 +1,194 @@
+//! What of a source file is prose: its comments and its strings.
+
+/// A comment, several line comments in a row, or a string.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The line it begins in, counted from 1.
+    pub line: usize,
+    pub text: String,
+}
+
+/// How a language marks comments and strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syntax {
+    Rust,
+    C,
+    Go,
+    JavaScript,
+    Python,
+    /// All of it is prose: pages, and scripts, which are nearly so.
+    Prose,
+}
+
+impl Syntax {
+    /// By a file's name; `None` for what holds no prose.
+    pub fn of(path: &str) -> Option<Self> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Some(match name.rsplit_once('.').map_or(name, |(_, ending)| ending) {
+            "rs" => Self::Rust,
+            "c" | "h" => Self::C,
+            "go" => Self::Go,
+            "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" => Self::JavaScript,
+            "py" => Self::Python,
+            "md" | "sh" | "toml" | "Makefile" | "in" | "run" => Self::Prose,
+            _ => return None,
+        })
+    }
+
+    pub fn passages(self, source: &str) -> Vec<Passage> {
+        if self == Self::Prose {
+            return vec![Passage { line: 1, text: source.to_owned() }];
+        }
+        let mut reader = Reader { syntax: self, source, at: 0, line: 1, passages: Vec::new() };
+        reader.read();
+        reader.passages
+    }
+}
+
+struct Reader<'a> {
+    syntax: Syntax,
+    source: &'a str,
+    at: usize,
+    line: usize,
+    passages: Vec<Passage>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) {
+        while let Some(character) = self.rest().chars().next() {
+            match (self.syntax, character) {
+                (Syntax::Python, '#') => self.line_comment("#"),
+                (Syntax::Python, '"' | '\'') => self.python_string(character),
+                (Syntax::Python, _) => self.skip(character.len_utf8()),
+                (_, '/') if self.rest().starts_with("//") => self.line_comment("//"),
+                (_, '/') if self.rest().starts_with("/*") => self.until("*/", 2),
+                (Syntax::Rust, 'r') if self.raw_string_hashes().is_some() => {
+                    let hashes = self.raw_string_hashes().unwrap_or_default();
+                    self.until(&format!("\"{}", "#".repeat(hashes)), hashes + 2);
+                }
+                (Syntax::Rust, '\'') => self.rust_quote(),
+                (Syntax::C | Syntax::Go, '\'') => self.quoted('\'', false),
+                (Syntax::JavaScript, '\'') => self.quoted('\'', true),
+                (Syntax::JavaScript | Syntax::Go, '`') => self.until("`", 1),
+                (_, '"') => self.quoted('"', true),
+                // A name is passed over whole, so that the r at the end of one begins no raw string.
+                (_, character) if character.is_alphanumeric() || character == '_' => {
+                    let length = self.rest().find(|next: char| !next.is_alphanumeric() && next != '_').unwrap_or(self.rest().len());
+                    self.skip(length);
+                }
+                (_, character) => self.skip(character.len_utf8()),
+            }
+        }
+    }
+
+    fn rest(&self) -> &str {
+        &self.source[self.at..]
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        let end = (self.at + bytes).min(self.source.len());
+        self.line += self.source[self.at..end].matches('\n').count();
+        self.at = end;
+    }
+
+    /// The rest of this line and the line comments that follow directly below.
+    fn line_comment(&mut self, mark: &str) {
+        let begun_at = self.line;
+        let mut text = String::new();
+        loop {
+            let length = self.rest().find('\n').map_or(self.rest().len(), |end| end + 1);
+            let line = self.source[self.at..self.at + length].trim_start_matches(mark);
+            text.push_str(line.strip_prefix(['/', '!']).unwrap_or(line));
+            self.skip(length);
+            let indent = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
+            if !self.rest()[indent..].starts_with(mark) {
+                break;
+            }
+            self.skip(indent);
+        }
+        self.passages.push(Passage { line: begun_at, text });
+    }
+
+    /// From behind `opening` bytes to the next `end`.
+    fn until(&mut self, end: &str, opening: usize) {
+        let (begun_at, begin) = (self.line, (self.at + opening).min(self.source.len()));
+        let length = self.source[begin..].find(end).unwrap_or(self.source.len() - begin);
+        self.passages.push(Passage { line: begun_at, text: self.source[begin..begin + length].to_owned() });
+        self.skip(opening + length + end.len());
+    }
+
+    fn quoted(&mut self, quote: char, keep: bool) {
+        let begun_at = self.line;
+        let mut text = String::new();
+        let mut escaped = false;
+        self.skip(1);
+        while let Some(character) = self.rest().chars().next() {
+            self.skip(character.len_utf8());
+            match (escaped, character) {
+                (false, '\\') => escaped = true,
+                (false, _) if character == quote => break,
+                (false, _) => text.push(character),
+                (true, _) => {
+                    escaped = false;
+                    // What is escaped separates words, as a line break does.
+                    text.push(if character == quote { character } else { ' ' });
+                    if character == '\n' {
+                        text.push('\n');
+                    }
+                }
+            }
+        }
+        if keep {
+            self.passages.push(Passage { line: begun_at, text });
+        }
+    }
+
+    fn python_string(&mut self, quote: char) {
+        let triple = quote.to_string().repeat(3);
+        if self.rest().starts_with(&triple) { self.until(&triple, 3) } else { self.quoted(quote, true) }
+    }
+
+    /// A character or a lifetime.
+    fn rust_quote(&mut self) {
+        let mut next = self.rest().chars().skip(1);
+        let character = matches!((next.next(), next.next()), (Some('\\'), _) | (Some(_), Some('\'')));
+        if character { self.quoted('\'', false) } else { self.skip(1) }
+    }
+
+    fn raw_string_hashes(&self) -> Option<usize> {
+        let behind = self.rest().strip_prefix('r')?;
+        let hashes = behind.len() - behind.trim_start_matches('#').len();
+        behind[hashes..].starts_with('"').then_some(hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(syntax: Syntax, source: &str) -> Vec<(usize, String)> {
+        syntax.passages(source).into_iter().map(|passage| (passage.line, passage.text.trim().to_owned())).collect()
+    }
+
+    #[test]
+    fn comments_and_strings_of_rust_are_found_and_code_is_not() {
+        let source =
+            "/// One\n    /// two.\nfn text<'a>(x: &'a str) -> char { '\"' }\nlet y = r#\"raw \"it\"#; let z = \"a \\\n   b\"; /* c */ 'x'";
+
+        let expected = [(1, "One\n two."), (4, "raw \"it"), (4, "a  \n   b"), (5, "c")];
+        assert_eq!(texts(Syntax::Rust, source), expected.map(|(line, text)| (line, text.to_owned())));
+    }
+
+    #[test]
+    fn strings_of_python_and_javascript_are_found() {
+        assert_eq!(texts(Syntax::Python, "x = 'a' # b\n'''c\nd'''\n"), [(1, "a".to_owned()), (1, "b".to_owned()), (2, "c\nd".to_owned())]);
+        assert_eq!(texts(Syntax::JavaScript, "x('a', `b`) // c"), [(1, "a".to_owned()), (1, "b".to_owned()), (1, "c".to_owned())]);
+    }
+
+    #[test]
+    fn a_page_is_one_passage() {
+        assert_eq!(Syntax::of("docs/cli.md"), Some(Syntax::Prose));
+        assert_eq!(Syntax::of("Makefile"), Some(Syntax::Prose));
+        assert_eq!(Syntax::of("tests/x.json"), None);
+    }
+}
