@@ -98,7 +98,7 @@ impl Slot {
         if !holds(&record) {
             return true;
         }
-        let forgotten = self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some();
+        let forgotten = self.tried(self.parts.store.save(&key, &record.without_token())).is_some();
         if !forgotten {
             self.process().warn(format!("a token that was turned down is still in the token cache at {}", self.parts.store.location()));
         }

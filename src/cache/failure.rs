@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant;
-use crate::store::StoredCooldown;
+use crate::store::{StoredCooldown, UnknownMembers};
 use std::time::Duration;
 
 /// After `invalid_client` and its like: long enough not to run into a lock-out, short enough for somebody who is mending it.
@@ -87,6 +87,7 @@ impl Failure {
             since_ms: self.since.wall_ms,
             until_ms: self.until.wall_ms,
             failures: self.failures,
+            unknown: UnknownMembers::default(),
         })
     }
 

@@ -12,7 +12,7 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
-use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken};
+use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken, UnknownMembers};
 use crate::token::Token;
 use std::time::{Duration, Instant};
 
@@ -173,8 +173,9 @@ impl Slot {
                 obtained_at_ms: lifetime.obtained.wall_ms,
                 expires_at_ms: lifetime.expires.wall_ms,
                 refresh_at_ms: lifetime.refresh.wall_ms,
+                unknown: UnknownMembers::default(),
             };
-            if self.tried(self.parts.store.save(key, &Record { token: Some(token), cooldown: None })).is_some() {
+            if self.tried(self.parts.store.save(key, &self.look(key).unwrap_or_default().with_new_token(token))).is_some() {
                 self.process().forget_warnings();
             }
         }
@@ -211,7 +212,7 @@ impl Slot {
         let met_by_others = stored.map_or(0, |stored| Failure::failures_of(stored, self.now()));
         let Some(failure) = self.failure_of(&error, Some(credential), met_by_others) else { return error };
         if let (Some(record), Some(cooldown)) = (record, failure.to_stored()) {
-            self.tried(self.parts.store.save(key, &Record { cooldown: Some(cooldown), ..record }));
+            self.tried(self.parts.store.save(key, &record.with_cooldown(cooldown)));
         }
         self.accept(failure)
     }

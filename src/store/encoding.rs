@@ -1,24 +1,29 @@
-//! A record as bytes and back: data only, never code, and nothing that its reader does not check.
+//! A record as bytes and back: data only, and nothing that the reader does not check.
 //!
 //! ```text
 //! length of the description, 4 bytes, big-endian | description, JSON | token, to the end
 //! ```
 //!
-//! The token stands beside the JSON and not in it, so that no parser's own buffers ever hold it.
+//! The token follows the JSON instead of being part of it, so that no buffer of a JSON parser ever holds it.
+//!
+//! Members that this version does not know are kept when a record is written again (`docs/token-cache.md`): old and new versions share one cache.
 
-use super::{Record, StoredCooldown, StoredToken};
+use super::{Record, StoredCooldown, StoredToken, UnknownMembers};
 use crate::error::Error;
 use crate::secret::Secret;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// The bytes of `record`, behind `ahead` zeroes for the caller to use. `None`: a text in it is longer than any record may be.
+/// The bytes of `record`, after `ahead` zero bytes for the caller to fill. `None` if its description is longer than a record may be.
 pub(super) fn encode(record: &Record, ahead: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let description = serde_json::to_vec(&Description::of(record)).ok()?;
+    let description = serde_json::to_vec(&Description::of(record)?).ok()?;
     let length = u32::try_from(description.len()).ok()?;
     let token = record.token.as_ref().map_or("", |token| token.value.expose());
-    // Of the right size from the start: one that grows would leave copies of the token behind.
+    // Allocated at its final size: a buffer that grows would leave copies of the token in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(ahead + size_of::<u32>() + description.len() + token.len()));
     bytes.resize(ahead, 0);
     bytes.extend_from_slice(&length.to_be_bytes());
@@ -27,42 +32,102 @@ pub(super) fn encode(record: &Record, ahead: usize) -> Option<Zeroizing<Vec<u8>>
     Some(bytes)
 }
 
-/// The record that `bytes` are; `None` where they are none.
+/// The record that `bytes` encode; `None` if they do not encode one.
 pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let (length, rest) = bytes.split_first_chunk()?;
     let (description, token) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
     let description: Description = serde_json::from_slice(description).ok()?;
-    let token = std::str::from_utf8(token).ok()?;
-    if description.token.is_none() && !token.is_empty() {
+    let value = std::str::from_utf8(token).ok()?;
+    if description.token.is_none() && !value.is_empty() {
         return None;
     }
-    Some(Record { token: description.token.map(|about| about.token(token)), cooldown: description.cooldown.and_then(Cooldown::recall) })
+    let token = match description.token {
+        Some(described) => Some(serde_json::from_str::<TokenDescription>(described.get()).ok()?.token(value)),
+        None => None,
+    };
+    let (cooldown, unknown_cooldown) = match description.cooldown {
+        Some(described) => match serde_json::from_str::<Cooldown>(described.get()).ok()?.stored() {
+            Some(cooldown) => (Some(cooldown), None),
+            None => (None, Some(described)),
+        },
+        None => (None, None),
+    };
+    Some(Record { token, cooldown, unknown: UnknownMembers(description.unknown), unknown_cooldown })
 }
 
-/// All of a record but the token itself.
-#[derive(Serialize, Deserialize)]
+/// All of a record except the token itself.
+#[derive(Serialize)]
 struct Description {
-    token: Option<AboutToken>,
-    cooldown: Option<Cooldown>,
+    token: Option<Box<RawValue>>,
+    cooldown: Option<Box<RawValue>>,
+    #[serde(flatten)]
+    unknown: Members,
 }
 
-#[derive(Serialize, Deserialize)]
-struct AboutToken {
+/// The members of a JSON object as they are written: `serde(flatten)` alone would parse and reformat the values of those that are only carried along.
+type Members = BTreeMap<String, Box<RawValue>>;
+
+#[derive(Serialize)]
+struct TokenDescription {
     scope: Option<String>,
     obtained_at_ms: u64,
     expires_at_ms: u64,
     refresh_at_ms: u64,
+    #[serde(flatten)]
+    unknown: Members,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Cooldown {
     refusal: Refusal,
     since_ms: u64,
     until_ms: u64,
     failures: u32,
+    #[serde(flatten)]
+    unknown: Members,
 }
 
-/// The errors that are remembered, in a form of their own: [`Error`] may change without a change to what is on disks.
+impl<'de> Deserialize<'de> for Description {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = Members::deserialize(deserializer)?;
+        let mut present = |name| members.remove(name).filter(|value| value.get() != "null");
+        Ok(Self { token: present("token"), cooldown: present("cooldown"), unknown: members })
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenDescription {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = Members::deserialize(deserializer)?;
+        Ok(Self {
+            scope: take(&mut members, "scope")?,
+            obtained_at_ms: take(&mut members, "obtained_at_ms")?,
+            expires_at_ms: take(&mut members, "expires_at_ms")?,
+            refresh_at_ms: take(&mut members, "refresh_at_ms")?,
+            unknown: members,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Cooldown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = Members::deserialize(deserializer)?;
+        Ok(Self {
+            refusal: take(&mut members, "refusal")?,
+            since_ms: take(&mut members, "since_ms")?,
+            until_ms: take(&mut members, "until_ms")?,
+            failures: take(&mut members, "failures")?,
+            unknown: members,
+        })
+    }
+}
+
+/// Takes a member that this version knows out of `members`; a missing one counts as `null`.
+fn take<T: DeserializeOwned, E: serde::de::Error>(members: &mut Members, name: &'static str) -> Result<T, E> {
+    let value = members.remove(name);
+    serde_json::from_str(value.as_ref().map_or("null", |value| value.get())).map_err(E::custom)
+}
+
+/// The errors that are shared, in a representation separate from [`Error`], which may change without changing the file format.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Refusal {
@@ -106,24 +171,33 @@ enum Refusal {
         hint: String,
         http_status: Option<u16>,
     },
-    /// One of a later version.
+    /// A kind that a later version added.
     #[serde(other)]
     Unknown,
 }
 
 impl Description {
-    fn of(record: &Record) -> Self {
-        Self { token: record.token.as_ref().map(AboutToken::of), cooldown: record.cooldown.as_ref().and_then(Cooldown::of) }
+    fn of(record: &Record) -> Option<Self> {
+        let cooldown = match record.cooldown.as_ref().and_then(Cooldown::of) {
+            Some(cooldown) => Some(to_raw_value(&cooldown).ok()?),
+            None => record.unknown_cooldown.clone(),
+        };
+        let token = match &record.token {
+            Some(token) => Some(to_raw_value(&TokenDescription::of(token)).ok()?),
+            None => None,
+        };
+        Some(Self { token, cooldown, unknown: record.unknown.0.clone() })
     }
 }
 
-impl AboutToken {
+impl TokenDescription {
     fn of(token: &StoredToken) -> Self {
         Self {
             scope: token.scope.clone(),
             obtained_at_ms: token.obtained_at_ms,
             expires_at_ms: token.expires_at_ms,
             refresh_at_ms: token.refresh_at_ms,
+            unknown: token.unknown.0.clone(),
         }
     }
 
@@ -134,23 +208,32 @@ impl AboutToken {
             obtained_at_ms: self.obtained_at_ms,
             expires_at_ms: self.expires_at_ms,
             refresh_at_ms: self.refresh_at_ms,
+            unknown: UnknownMembers(self.unknown),
         }
     }
 }
 
 impl Cooldown {
     fn of(cooldown: &StoredCooldown) -> Option<Self> {
-        let StoredCooldown { error, since_ms, until_ms, failures } = cooldown;
-        Some(Self { refusal: Refusal::of(error)?, since_ms: *since_ms, until_ms: *until_ms, failures: *failures })
+        let StoredCooldown { error, since_ms, until_ms, failures, unknown } = cooldown;
+        Some(Self {
+            refusal: Refusal::of(error)?,
+            since_ms: *since_ms,
+            until_ms: *until_ms,
+            failures: *failures,
+            unknown: unknown.0.clone(),
+        })
     }
 
-    fn recall(self) -> Option<StoredCooldown> {
-        Some(StoredCooldown { error: self.refusal.error()?, since_ms: self.since_ms, until_ms: self.until_ms, failures: self.failures })
+    /// `None` if the refusal is of a kind that only a later version knows.
+    fn stored(self) -> Option<StoredCooldown> {
+        let Self { refusal, since_ms, until_ms, failures, unknown } = self;
+        Some(StoredCooldown { error: refusal.error()?, since_ms, until_ms, failures, unknown: UnknownMembers(unknown) })
     }
 }
 
 impl Refusal {
-    /// `None` for errors that no other process may take for its own, which the cache does not share.
+    /// `None` for errors that concern only the process that met them, which are not shared.
     fn of(error: &Error) -> Option<Self> {
         Some(match error.clone() {
             Error::RateLimited { server, description, http_status, retry_after } => {
@@ -159,7 +242,7 @@ impl Refusal {
             Error::TokenLimit { server, description, http_status, retry_after } => {
                 Self::TokenLimit { server, description, http_status, retry_after_ms: milliseconds(retry_after) }
             }
-            // Whose it is, each process says for itself.
+            // Each process names its own client id and where it came from.
             Error::CredentialRejected { server, client: _, code, description, http_status, advice } => {
                 Self::CredentialRejected { server, code, description, http_status, advice: advice.into() }
             }
@@ -195,7 +278,7 @@ impl Refusal {
     }
 }
 
-/// Whole milliseconds, never fewer than the server asked for.
+/// Whole milliseconds, rounded up: a pause is never shorter than the server requested.
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -206,7 +289,7 @@ mod tests {
     use super::*;
 
     fn cooldown(error: Error) -> Record {
-        Record { token: None, cooldown: Some(StoredCooldown { error, since_ms: 5, until_ms: 9, failures: 3 }) }
+        Record::default().with_cooldown(StoredCooldown { error, since_ms: 5, until_ms: 9, failures: 3, unknown: UnknownMembers::default() })
     }
 
     fn round_trip(record: &Record) -> Record {
@@ -278,13 +361,64 @@ mod tests {
 
     #[test]
     fn a_refusal_of_a_later_version_is_no_cooldown_and_costs_no_token() {
-        let description = r#"{"token":{"scope":null,"obtained_at_ms":1,"expires_at_ms":3,"refresh_at_ms":2,"new":0},
-            "cooldown":{"refusal":{"kind":"quota_of_the_moon","phase":4},"since_ms":1,"until_ms":2,"failures":1}}"#;
-
-        let record = decode(&bytes(description, "canary")).expect("a record");
+        let record = decode(&bytes(LATER, "canary")).expect("a record");
 
         assert!(record.cooldown.is_none());
         assert_eq!(record.token.expect("a token").value.expose(), "canary");
+    }
+
+    /// As a later version may write it, with numbers that a parser would round.
+    const LATER: &str = r#"{"token":{"scope":null,"obtained_at_ms":1,"expires_at_ms":3,"refresh_at_ms":2,"issuer":{"a":[1.10,  2]}},
+        "cooldown":{"refusal":{"kind":"quota_of_the_moon","phase":4},"since_ms":1,"until_ms":2,"failures":1},
+        "last_mint_ms":123456789012345678901234567890,"auth_method":null}"#;
+
+    /// The JSON of a record after it was read and written by this version.
+    fn rewritten(record: &Record) -> serde_json::Value {
+        let bytes = encode(record, 0).expect("it fits");
+        let length = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
+        let text = std::str::from_utf8(&bytes[4..4 + length]).unwrap();
+        assert!(text.contains("123456789012345678901234567890"), "{text}");
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn new_token() -> StoredToken {
+        let (value, unknown) = (Secret::from("new"), UnknownMembers::default());
+        StoredToken { value, scope: None, obtained_at_ms: 4, expires_at_ms: 6, refresh_at_ms: 5, unknown }
+    }
+
+    #[test]
+    fn members_of_a_later_version_are_kept_byte_for_byte() {
+        let record = decode(&bytes(LATER, "canary")).expect("a record");
+
+        let json = rewritten(&record);
+
+        assert_eq!(record.unknown.names().collect::<Vec<_>>(), ["auth_method", "last_mint_ms"]);
+        assert_eq!(json["cooldown"]["refusal"]["phase"], 4);
+        let bytes = encode(&record, 0).unwrap();
+        let again = decode(&bytes).expect("a record");
+        assert_eq!(*encode(&again, 0).unwrap(), *bytes);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(text.contains(r#""issuer":{"a":[1.10,  2]}"#) && text.contains(r#""auth_method":null"#), "{text}");
+    }
+
+    #[test]
+    fn a_new_token_keeps_the_records_unknown_members_and_drops_those_of_the_old_token_and_of_the_refusal() {
+        let json = rewritten(&decode(&bytes(LATER, "canary")).expect("a record").with_new_token(new_token()));
+
+        assert!(json["token"].get("issuer").is_none(), "{json}");
+        assert!(json["cooldown"].is_null(), "{json}");
+    }
+
+    #[test]
+    fn a_token_that_is_dropped_and_a_refusal_that_is_added_leave_the_rest_as_it_is() {
+        let later = || decode(&bytes(LATER, "canary")).expect("a record");
+
+        let json = rewritten(&later().without_token());
+        assert!(json["token"].is_null() && json["cooldown"]["refusal"]["kind"] == "quota_of_the_moon", "{json}");
+
+        let known = cooldown(Error::Server { server: String::new(), description: String::new(), http_status: 500, retry_after: None });
+        let json = rewritten(&later().with_cooldown(known.cooldown.unwrap()));
+        assert!(json["token"]["issuer"].is_object() && json["cooldown"]["refusal"]["kind"] == "server", "{json}");
     }
 
     #[test]

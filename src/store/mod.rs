@@ -12,7 +12,7 @@ mod time_boxed;
 
 pub use file::{FileStore, RecordFile};
 pub use none::NoStore;
-pub use record::{Record, StoredCooldown, StoredToken};
+pub use record::{Record, StoredCooldown, StoredToken, UnknownMembers};
 pub(crate) use time_boxed::TimeBoxed;
 
 use crate::secret::Secret;

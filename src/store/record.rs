@@ -2,40 +2,92 @@
 
 use crate::error::Error;
 use crate::secret::Secret;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// What processes share about one slot.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// The newest token, if there is one.
     pub token: Option<StoredToken>,
-    /// The newest refusal, if it still stands.
+    /// The newest refusal, if it is in effect.
     pub cooldown: Option<StoredCooldown>,
+    /// Members of the record that only a later version knows.
+    pub unknown: UnknownMembers,
+    /// A refusal of a kind that only a later version knows.
+    pub(super) unknown_cooldown: Option<Box<RawValue>>,
 }
 
-/// A token as it is shared: with wall-clock times only, because the monotonic clock means nothing to another boot.
+impl Record {
+    /// This record after a token request that returned `token`: no refusal is in effect any longer.
+    ///
+    /// Members that only a later version knows are kept, except those of the earlier token.
+    #[must_use]
+    pub fn with_new_token(self, token: StoredToken) -> Self {
+        Self { token: Some(token), cooldown: None, unknown_cooldown: None, ..self }
+    }
+
+    /// This record after a refusal: a live token in it stays usable.
+    #[must_use]
+    pub fn with_cooldown(self, cooldown: StoredCooldown) -> Self {
+        Self { cooldown: Some(cooldown), unknown_cooldown: None, ..self }
+    }
+
+    /// This record without its token, which a server has rejected or revoked.
+    #[must_use]
+    pub fn without_token(self) -> Self {
+        Self { token: None, ..self }
+    }
+}
+
+/// A token as it is shared: with wall-clock times only, because the monotonic clock has no meaning after a reboot.
 #[derive(Clone, Debug)]
 pub struct StoredToken {
-    /// The token itself.
+    /// The access token.
     pub value: Secret,
-    /// The scope that the server granted, where it said so.
+    /// The scope that the server granted, if its reply named one (RFC 6749 section 5.1).
     pub scope: Option<String>,
-    /// When the request for it was sent: milliseconds since the Unix epoch.
+    /// When the token request was sent: milliseconds since the Unix epoch.
     pub obtained_at_ms: u64,
-    /// When it ends: milliseconds since the Unix epoch.
+    /// When the token expires: milliseconds since the Unix epoch.
     pub expires_at_ms: u64,
     /// When to refresh it: milliseconds since the Unix epoch.
     pub refresh_at_ms: u64,
+    /// Members of the token's description that only a later version knows.
+    pub unknown: UnknownMembers,
 }
 
-/// "Do not ask before": a refusal by the server that holds for every process.
+/// A refusal by the server that is in effect for every process: no token request may be sent until it ends.
 #[derive(Clone, Debug)]
 pub struct StoredCooldown {
     /// The error that the server's answer became; never itself a [`Error::Cooldown`].
     pub error: Error,
-    /// When the refusal came: milliseconds since the Unix epoch.
+    /// When the refusal was received: milliseconds since the Unix epoch.
     pub since_ms: u64,
-    /// Until when no request may be sent: milliseconds since the Unix epoch.
+    /// Until when no token request may be sent: milliseconds since the Unix epoch.
     pub until_ms: u64,
     /// How many refreshes in a row have failed.
     pub failures: u32,
+    /// Members of the refusal that only a later version knows.
+    pub unknown: UnknownMembers,
+}
+
+/// Members of a JSON object that this version does not know, kept byte for byte, so that old and new versions can share one cache.
+///
+/// They are never secret: a later version keeps secrets where this one keeps the token, outside the JSON.
+#[derive(Clone, Default)]
+pub struct UnknownMembers(pub(super) BTreeMap<String, Box<RawValue>>);
+
+impl UnknownMembers {
+    /// The names of the members, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for UnknownMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }

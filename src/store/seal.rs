@@ -129,7 +129,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use super::super::{StoredCooldown, StoredToken};
+    use super::super::{StoredCooldown, StoredToken, UnknownMembers};
     use super::*;
     use crate::error::Error;
     use crate::secret::Secret;
@@ -147,7 +147,14 @@ mod tests {
     }
 
     fn record() -> Record {
-        let token = StoredToken { value: Secret::from("canary-token"), scope: None, obtained_at_ms: 1, expires_at_ms: 3, refresh_at_ms: 2 };
+        let token = StoredToken {
+            value: Secret::from("canary-token"),
+            scope: None,
+            obtained_at_ms: 1,
+            expires_at_ms: 3,
+            refresh_at_ms: 2,
+            unknown: UnknownMembers::default(),
+        };
         let error = Error::Network {
             server: "https://cloud.mongodb.com".into(),
             problem: "gone".into(),
@@ -155,7 +162,8 @@ mod tests {
             advice: String::new(),
             source: None,
         };
-        Record { token: Some(token), cooldown: Some(StoredCooldown { error, since_ms: 1, until_ms: 2, failures: 1 }) }
+        let cooldown = StoredCooldown { error, since_ms: 1, until_ms: 2, failures: 1, unknown: UnknownMembers::default() };
+        Record::default().with_new_token(token).with_cooldown(cooldown)
     }
 
     fn shown(record: &Record) -> String {

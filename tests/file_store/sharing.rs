@@ -7,7 +7,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 use tokenwell::Error;
 use tokenwell::secret::Secret;
-use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredCooldown};
+use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredCooldown, UnknownMembers};
 
 #[test]
 fn a_saved_record_is_loaded_as_it_was() {
@@ -18,8 +18,8 @@ fn a_saved_record_is_loaded_as_it_was() {
         http_status: 429,
         retry_after: Duration::from_secs(30),
     };
-    let cooldown = StoredCooldown { error, since_ms: 7, until_ms: 30_007, failures: 2 };
-    let saved = Record { cooldown: Some(cooldown), ..record("token \"1\" \\ ü") };
+    let cooldown = StoredCooldown { error, since_ms: 7, until_ms: 30_007, failures: 2, unknown: UnknownMembers::default() };
+    let saved = record("token \"1\" \\ ü").with_cooldown(cooldown);
 
     bench.store.save(&slot(), &saved).unwrap();
 

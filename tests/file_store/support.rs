@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokenwell::secret::Secret;
-use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredToken};
+use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredToken, UnknownMembers};
 
 pub const SECRET: &str = "mdb_sa_sk_canary-of-the-secret-0123456789";
 const NEIGHBOUR: &str = "the neighbour's token";
@@ -149,8 +149,9 @@ pub fn record(token: &str) -> Record {
         obtained_at_ms: 1_800_000_000_000,
         expires_at_ms: 1_800_003_600_000,
         refresh_at_ms: 1_800_003_000_000,
+        unknown: UnknownMembers::default(),
     };
-    Record { token: Some(token), cooldown: None }
+    Record::default().with_new_token(token)
 }
 
 pub fn token_in(record: &Record) -> Option<String> {

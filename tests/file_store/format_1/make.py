@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes a sealed record of format 1 with nothing but this page and the standard library: `make.py > NAME.token`.
+"""Makes a sealed record of format 1 with nothing but the standard library: `make.py > NAME.token`.
 
-It is here to show that the format is what docs/token-cache.md says. The nonce is fixed, which a real writer must never do.
+It shows that the format is what docs/token-cache.md says. With `later`, the record is one that a later version may write: it has members that this
+version does not know. The nonce is fixed, which a real writer must never do.
 """
 
 import hashlib
@@ -23,6 +24,10 @@ DESCRIPTION = (
     b'{"token":{"scope":"read write","obtained_at_ms":1800000000000,"expires_at_ms":1800003600000,"refresh_at_ms":1800003000000},'
     b'"cooldown":{"refusal":{"kind":"rate_limited","server":"https://cloud.mongodb.com","description":"later","http_status":429,'
     b'"retry_after_ms":30000},"since_ms":1800003000000,"until_ms":1800003030000,"failures":1}}'
+)
+LATER = (
+    b'{"token":{"scope":null,"obtained_at_ms":1799999000000,"expires_at_ms":1800000020000,"refresh_at_ms":1799999990000,"issuer":"https://a.example"},'
+    b'"cooldown":null,"last_mint_ms":1.50,"auth_method":{"accepted":"client_secret_post","tried_at_ms":1799999000000},"moon":[ "full" ]}'
 )
 NONCE = bytes(range(12))
 
@@ -77,5 +82,6 @@ def sealed(key: bytes, header: bytes, plain: bytes) -> bytes:
 
 
 print(hkdf(16, b"file name").hex() + ".token", file=sys.stderr)
-plain = struct.pack(">I", len(DESCRIPTION)) + DESCRIPTION + TOKEN
+description = LATER if sys.argv[1:] == ["later"] else DESCRIPTION
+plain = struct.pack(">I", len(description)) + description + TOKEN
 sys.stdout.buffer.write(sealed(hkdf(32, b"record key"), b"tokenwell\1" + NONCE, plain))
