@@ -51,7 +51,7 @@ def promises():
 
 def repetitions(rust, python, go, node):
     """Each place that repeats a promise, with what it should say and what it says."""
-    needed = r"^Needed are Rust {}, a C compiler, Python {}, Go {} and Node\.js {}, or newer"
+    needed = r"^You need Rust {}, a C compiler, Python {}, Go {} and Node\.js {}, or newer"
     for index, version in enumerate((rust, python, go, node)):
         groups = ["([\\d.]+)" if each == index else "[\\d.]+" for each in range(4)]
         yield "README.md", needed.format(*groups), version

@@ -1,15 +1,15 @@
 #!/bin/sh
-# The README's "hello token" of each language, copied out of it and run in an empty folder by a user who has read nothing else.
+# Runs the README's example of each language as a new user would: copied from the page, in an empty directory, without other configuration.
 set -u
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 emulator=
 trap '[ -z "$emulator" ] || kill "$emulator" 2>/dev/null; rm -rf "$work"' EXIT
 unset PKG_CONFIG_PATH LD_LIBRARY_PATH PYTHONPATH
-# What the developer has configured is not what the README's reader has.
+# A new user has none of the developer's settings.
 for name in $(env | sed -n 's/^\(\(TOKENWELL\|MONGODB_ATLAS\|MCLI\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export HOME="$work/home" XDG_CACHE_HOME="$work/cache" XDG_CONFIG_HOME="$work/config"
-# Go and npm keep what they fetched below HOME: a home of its own must not cost a second download.
+# Go and npm keep downloads under HOME, which is a new directory here. Reuse the old downloads.
 export GOPATH="${GOPATH:-$work/go}" GOFLAGS="${GOFLAGS:-} -modcacherw" npm_config_cache="${npm_config_cache:-$work/npm}" npm_config_update_notifier=false
 mkdir -p "$HOME"
 
@@ -28,7 +28,7 @@ set +a
 passed=0 failed=0
 for language in Shell Python C Go Node; do
     mkdir "$work/$language"
-    # The first block of code after the language's name.
+    # The first code block after the language's name.
     awk -v name="**$language**" '$0 == name { found = 1 } found && /^```$/ { exit } inside { print } found && /^```sh$/ { inside = 1 }' README.md >"$work/$language.sh"
     output=$(cd "$work/$language" && sh -e "$work/$language.sh" 2>"$work/complaints")
     code=$?

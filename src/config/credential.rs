@@ -163,7 +163,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     const HINT: &str = "Check the path in client_secret_file (TOKENWELL_CLIENT_SECRET_FILE) and that this user may read the file.";
     let failed = |error: &std::io::Error| not_usable(path, &error.to_string(), HINT);
 
-    let mut file = platform::open_without_waiting(path).map_err(|error| failed(&error))?;
+    let mut file = platform::open_nonblocking(path).map_err(|error| failed(&error))?;
     // What was opened is looked at, not what is at the path by now.
     let metadata = file.metadata().map_err(|error| failed(&error))?;
     if !metadata.is_file() {
@@ -192,7 +192,7 @@ fn writable_by_others(path: &Path) -> Error {
         hint: format!(
             "Close it to others: {}{for_readers}. Where the file system shows modes that are not the real ones, give the secret itself \
              (client_secret, TOKENWELL_CLIENT_SECRET; to the command by --client-secret-stdin).",
-            platform::closing_command(&path, "600")
+            platform::make_private_command(&path, "600")
         ),
         http_status: None,
     }

@@ -68,8 +68,8 @@ impl Environment {
     /// The user's cache folder, which is a matter of the host too; `Err` says which variable is missing.
     pub(super) fn cache_folder(&self) -> Result<PathBuf, &'static str> {
         match self {
-            Self::Unread | Self::Process => platform::cache_folder(&|name| std::env::var_os(name)),
-            Self::Given(lookup) => platform::cache_folder(&|name| lookup(name)),
+            Self::Unread | Self::Process => platform::cache_dir(&|name| std::env::var_os(name)),
+            Self::Given(lookup) => platform::cache_dir(&|name| lookup(name)),
         }
     }
 

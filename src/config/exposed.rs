@@ -39,6 +39,6 @@ impl ExposedFile {
     /// The command that makes it private.
     #[must_use]
     pub fn closing_command(&self) -> String {
-        platform::closing_command(&self.path, "600")
+        platform::make_private_command(&self.path, "600")
     }
 }

@@ -1,4 +1,4 @@
-//! What the system's clocks read.
+//! Reads the system's clocks.
 
 use crate::clock::Moment;
 
@@ -6,8 +6,10 @@ use crate::clock::Moment;
 pub(crate) fn now() -> Moment {
     use nix::time::{ClockId, clock_gettime};
 
-    // The coarse clocks cost a few nanoseconds and are at most one timer tick (4 ms) behind: a token's floor is seconds.
-    // The fields are 32 bits wide on 32-bit systems.
+    // A coarse clock costs a few nanoseconds to read and is at most one timer tick (4 ms) late.
+    // That is precise enough: a returned token is valid for at least 60 s or a tenth of its
+    // lifetime, whichever is less.
+    // The conversions are needed on 32-bit systems, where the fields are 32 bits wide.
     #[allow(clippy::useless_conversion)]
     let read = |id| clock_gettime(id).map_or(0, |time| milliseconds(time.tv_sec().into(), time.tv_nsec().into()));
     Moment { wall_ms: read(ClockId::CLOCK_REALTIME_COARSE), monotonic_ms: read(ClockId::CLOCK_MONOTONIC_COARSE) }

@@ -1,15 +1,16 @@
-//! Who else than this user can get at a file or folder, and the command that closes it to them.
+//! Checks whether other users can access a file or directory, and builds the command that makes it
+//! private.
 
 use std::fs::Metadata;
 
-/// Who else than this user can get at a file or folder.
+/// The access that other users have to a file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exposure {
-    /// The number of the user who owns it, if that is neither this one nor the administrator.
-    pub(crate) stranger: Option<u32>,
-    /// Whether others than its owner may read it.
+    /// The user id of the owner, if the owner is neither this user nor root.
+    pub(crate) foreign_owner: Option<u32>,
+    /// Whether users other than the owner may read it.
     pub(crate) readable: bool,
-    /// Whether others than its owner may write to it.
+    /// Whether users other than the owner may write to it.
     pub(crate) writable: bool,
 }
 
@@ -22,23 +23,26 @@ pub(crate) fn exposure(metadata: &Metadata) -> Exposure {
 
 #[cfg(unix)]
 fn exposure_of(owner: u32, mode: u32, this_user: u32) -> Exposure {
-    let stranger = (owner != this_user && owner != 0).then_some(owner);
-    Exposure { stranger, readable: mode & 0o044 != 0, writable: mode & 0o022 != 0 }
+    let foreign_owner = (owner != this_user && owner != 0).then_some(owner);
+    Exposure { foreign_owner, readable: mode & 0o044 != 0, writable: mode & 0o022 != 0 }
 }
 
-/// The folders of a user are closed to others by their access lists, which programs do not set one by one.
+/// Reports no exposure. Outside Unix, inherited access lists keep other users out of a user's
+/// directories; programs do not set them for each file.
 #[cfg(not(unix))]
 pub(crate) fn exposure(_metadata: &Metadata) -> Exposure {
-    Exposure { stranger: None, readable: false, writable: false }
+    Exposure { foreign_owner: None, readable: false, writable: false }
 }
 
-/// How to make it private again, as a command.
-pub(crate) fn closing_command(path: &str, mode: &str) -> String {
+/// Returns the shell command that makes the file or directory at `path` private.
+///
+/// `mode` is the octal mode for `chmod`; it is not used outside Unix.
+pub(crate) fn make_private_command(path: &str, mode: &str) -> String {
     let path = quoted(path);
     if cfg!(unix) { format!("chmod {mode} {path}") } else { format!("icacls {path} /inheritance:r /grant:r \"%USERNAME%\":F") }
 }
 
-/// A path as one word of a command.
+/// Returns `path` as one word of a shell command, quoted if necessary.
 pub(crate) fn quoted(path: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%=,".contains(character);
     if cfg!(unix) && !path.is_empty() && path.chars().all(plain) {
@@ -52,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_owner_and_the_administrator_are_no_strangers() {
+    fn every_owner_except_this_user_and_root_is_foreign() {
         let table = [
             (1000, 0o600, 1000, None, false, false),
             (0, 0o600, 1000, None, false, false),
@@ -64,17 +68,17 @@ mod tests {
             (1000, 0o602, 1000, None, false, true),
             (1000, 0o711, 1000, None, false, false),
         ];
-        for (owner, mode, this_user, stranger, readable, writable) in table {
+        for (owner, mode, this_user, foreign_owner, readable, writable) in table {
             let exposure = exposure_of(owner, 0o100_000 | mode, this_user);
-            assert_eq!(exposure, Exposure { stranger, readable, writable }, "{owner} {mode:o} {this_user}");
+            assert_eq!(exposure, Exposure { foreign_owner, readable, writable }, "{owner} {mode:o} {this_user}");
         }
     }
 
     #[test]
-    fn a_path_in_a_command_is_one_word_and_plain_where_it_can_be() {
-        assert_eq!(closing_command("/home/x/.config/tokenwell/config.toml", "600"), "chmod 600 /home/x/.config/tokenwell/config.toml");
-        assert_eq!(closing_command("/a b/$(c)", "600"), "chmod 600 '/a b/$(c)'");
-        assert_eq!(closing_command("it's", "600"), r"chmod 600 'it'\''s'");
-        assert_eq!(closing_command("", "600"), "chmod 600 ''");
+    fn a_path_in_a_command_is_one_word_and_is_quoted_only_if_necessary() {
+        assert_eq!(make_private_command("/home/x/.config/tokenwell/config.toml", "600"), "chmod 600 /home/x/.config/tokenwell/config.toml");
+        assert_eq!(make_private_command("/a b/$(c)", "600"), "chmod 600 '/a b/$(c)'");
+        assert_eq!(make_private_command("it's", "600"), r"chmod 600 'it'\''s'");
+        assert_eq!(make_private_command("", "600"), "chmod 600 ''");
     }
 }

@@ -1,12 +1,12 @@
-//! How files and folders are opened and made.
+//! Opens files, and creates private files and directories.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Opens a file for reading and returns at once, even when it is a named pipe that nobody writes to.
+/// Opens a file for reading without blocking, even if it is a named pipe that has no writer.
 #[cfg(unix)]
-pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
+pub(crate) fn open_nonblocking(path: &Path) -> io::Result<File> {
     use nix::fcntl::OFlag;
     use std::os::unix::fs::OpenOptionsExt;
 
@@ -15,11 +15,15 @@ pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
 
 /// Opens a file for reading.
 #[cfg(not(unix))]
-pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
+pub(crate) fn open_nonblocking(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// Makes a file for writing that nobody else may open; an error if there is one already.
+/// Creates a file for writing that only this user can open (mode 0600 on Unix).
+///
+/// # Errors
+///
+/// Fails if the file exists already.
 #[cfg(feature = "cli")]
 pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -29,9 +33,9 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder that nobody else may open, and those above it where they are missing.
+/// Creates a directory that only this user can open (mode 0700 on Unix), and its missing parents.
 #[cfg(feature = "cli")]
-pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -39,8 +43,10 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Sees that what was renamed in this folder is there after a power failure, where the system lets a folder be told so.
+/// Flushes the directory to the disk, so that a rename in it survives a power failure.
+///
+/// Does nothing outside Unix, where a directory cannot be flushed.
 #[cfg(feature = "cli")]
-pub(crate) fn settle_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }

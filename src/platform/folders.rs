@@ -1,47 +1,63 @@
-//! Where a user's programs keep what is theirs.
+//! Finds the directories where a user's programs store their settings and caches.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// A function from a variable's name to its value.
+/// Looks up an environment variable: returns its value, or `None` if it is not set.
 pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The folder where a user's programs keep their settings, each in a folder of its own; `Err` says which variable is missing.
+/// Returns the directory for settings. Each program uses a subdirectory of it.
+///
+/// # Errors
+///
+/// Returns a message that names the variable that is missing or is not an absolute path.
 #[cfg(unix)]
-pub(crate) fn settings_folder(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
-    // A relative path would be looked up wherever the program happens to be started: the XDG rules say to ignore it.
+pub(crate) fn config_dir(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    // A relative path would depend on the current directory. The XDG Base Directory Specification
+    // says to ignore it.
     let absolute = |name| variables(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if let Some(folder) = absolute("XDG_CONFIG_HOME") {
-        return Ok(folder);
+    if let Some(directory) = absolute("XDG_CONFIG_HOME") {
+        return Ok(directory);
     }
     let below_home = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
     absolute("HOME").map(|home| home.join(below_home)).ok_or("neither XDG_CONFIG_HOME nor HOME names an absolute path")
 }
 
-/// The folder where a user's programs keep their settings, each in a folder of its own; `Err` says which variable is missing.
+/// Returns the directory for settings. Each program uses a subdirectory of it.
+///
+/// # Errors
+///
+/// Returns a message that names the variable that is missing or is not an absolute path.
 #[cfg(not(unix))]
-pub(crate) fn settings_folder(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
-    variables("APPDATA").map(PathBuf::from).filter(|path| path.is_absolute()).ok_or("APPDATA names no absolute path")
+pub(crate) fn config_dir(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    variables("APPDATA").map(PathBuf::from).filter(|path| path.is_absolute()).ok_or("APPDATA does not name an absolute path")
 }
 
-/// As [`settings_folder`], for programs written in Go: on macOS they do not look at `XDG_CONFIG_HOME`.
-pub(crate) fn settings_folder_of_go(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
-    settings_folder(&|name| if cfg!(target_os = "macos") && name == "XDG_CONFIG_HOME" { None } else { variables(name) })
+/// Returns the directory for settings of programs that are written in Go.
+///
+/// Same as [`config_dir`], except that Go ignores `XDG_CONFIG_HOME` on macOS.
+pub(crate) fn go_config_dir(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    config_dir(&|name| if cfg!(target_os = "macos") && name == "XDG_CONFIG_HOME" { None } else { variables(name) })
 }
 
-/// The folder where a user's programs keep what they can make anew, each in a folder of its own; `Err` says which variable is missing.
-pub(crate) fn cache_folder(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
-    // A relative path counts as not set, as the XDG Base Directory Specification has it.
+/// Returns the directory for data that programs can recreate. Each program uses a subdirectory of
+/// it.
+///
+/// # Errors
+///
+/// Returns a message that names the variable that is missing or is not an absolute path.
+pub(crate) fn cache_dir(variables: Variables<'_>) -> Result<PathBuf, &'static str> {
+    // A relative path is ignored, as the XDG Base Directory Specification requires.
     let absolute = |name| variables(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if cfg!(windows) {
-        return absolute("LOCALAPPDATA").ok_or("LOCALAPPDATA is not set to an absolute path");
+        return absolute("LOCALAPPDATA").ok_or("LOCALAPPDATA does not name an absolute path");
     }
     if cfg!(target_os = "macos") {
-        return absolute("HOME").map(|home| home.join("Library/Caches")).ok_or("HOME is not set to an absolute path");
+        return absolute("HOME").map(|home| home.join("Library/Caches")).ok_or("HOME does not name an absolute path");
     }
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-        .ok_or("HOME and XDG_CACHE_HOME are not set to an absolute path")
+        .ok_or("neither XDG_CACHE_HOME nor HOME names an absolute path")
 }
 
 #[cfg(all(test, unix))]
@@ -51,9 +67,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_settings_folder_is_that_of_xdg_else_below_home_and_never_relative() {
-        let folder = |xdg: Option<&str>, home: Option<&str>| {
-            settings_folder(&|name| match name {
+    fn the_config_dir_comes_from_xdg_or_home_and_is_never_relative() {
+        let found = |xdg: Option<&str>, home: Option<&str>| {
+            config_dir(&|name| match name {
                 "XDG_CONFIG_HOME" => xdg.map(OsString::from),
                 "HOME" => home.map(OsString::from),
                 _ => None,
@@ -61,11 +77,11 @@ mod tests {
         };
         let below_home = if cfg!(target_os = "macos") { "/home/x/Library/Application Support" } else { "/home/x/.config" };
 
-        assert_eq!(folder(Some("/xdg"), Some("/home/x")), Ok(PathBuf::from("/xdg")));
+        assert_eq!(found(Some("/xdg"), Some("/home/x")), Ok(PathBuf::from("/xdg")));
         for ignored in [None, Some(""), Some("relative")] {
-            assert_eq!(folder(ignored, Some("/home/x")), Ok(PathBuf::from(below_home)));
-            assert!(folder(ignored, Some("here")).unwrap_err().contains("HOME"));
-            assert!(folder(ignored, None).is_err());
+            assert_eq!(found(ignored, Some("/home/x")), Ok(PathBuf::from(below_home)));
+            assert!(found(ignored, Some("relative")).unwrap_err().contains("HOME"));
+            assert!(found(ignored, None).is_err());
         }
     }
 }

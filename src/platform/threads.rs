@@ -1,9 +1,10 @@
-//! How threads are started in a program that is not ours.
+//! Starts threads in a host program without affecting its signal handling.
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Starts a thread that no signal is delivered to, so that the program's handlers run on the program's own threads.
+/// Starts a thread with all signals blocked, so that the host program's signal handlers run only on
+/// its own threads.
 #[cfg(unix)]
 pub(crate) fn spawn_without_signals<T: Send + 'static>(
     builder: Builder,
@@ -11,11 +12,12 @@ pub(crate) fn spawn_without_signals<T: Send + 'static>(
 ) -> io::Result<JoinHandle<T>> {
     use nix::sys::signal::{SigSet, SigmaskHow};
 
-    // A new thread inherits the mask of the thread that makes it, so there is no moment at which it could take a signal.
+    // A new thread inherits the signal mask of the thread that creates it. The mask is changed
+    // before the thread is created, so the thread never runs with a signal unblocked.
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let started = builder.spawn(work);
     if let Ok(before) = before {
-        // This cannot fail: the mask is one that the kernel gave out a moment ago.
+        // This cannot fail: the mask was returned by the kernel a moment ago.
         let _ = before.thread_set_mask();
     }
     started

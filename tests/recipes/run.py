@@ -398,7 +398,7 @@ HELLO = "tests/readme.sh runs it"
 # What is done with each block: a function that runs it, or the reason why none does.
 RECIPES = {
     "README.md: tokenwell": "it builds everything and runs every test, this one too; .ci/run runs both lines",
-    "README.md: tokenwell #2": start_of_the_emulator,
+    "README.md: Get a token": start_of_the_emulator,
     "README.md: Shell": HELLO,
     "README.md: Python": HELLO,
     "README.md: C": HELLO,

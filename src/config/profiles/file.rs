@@ -57,7 +57,7 @@ impl Text {
     /// `Ok(Err(…))`: the system does not let it be opened, most often because there is none. All else that is wrong is an [`Error`].
     pub(super) fn read(path: &Path) -> Result<Result<Self, io::Error>, Error> {
         let shown = printable_path(path);
-        let mut file = match platform::open_without_waiting(path) {
+        let mut file = match platform::open_nonblocking(path) {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
@@ -196,8 +196,8 @@ pub(super) fn refused(problem: String, hint: String) -> Error {
 
 /// Whether a file that others can get at so far may be used.
 pub(super) fn judge(path: &str, exposure: Exposure, holds_secret: bool) -> Result<(), Error> {
-    let command = platform::closing_command(path, "600");
-    if let Some(stranger) = exposure.stranger {
+    let command = platform::make_private_command(path, "600");
+    if let Some(stranger) = exposure.foreign_owner {
         return Err(refused(
             format!("{path} belongs to user {stranger}, who could change where the secret is sent"),
             format!("Make it the file of the user that this program runs as: chown \"$(id -u)\" {} && {command}", platform::quoted(path)),
@@ -243,11 +243,11 @@ mod tests {
     use super::*;
     use crate::error::Status;
 
-    const PRIVATE: Exposure = Exposure { stranger: None, readable: false, writable: false };
+    const PRIVATE: Exposure = Exposure { foreign_owner: None, readable: false, writable: false };
 
     #[test]
     fn i10_what_others_own_or_write_is_refused_and_what_they_read_if_it_holds_a_secret() {
-        let stranger = Exposure { stranger: Some(1001), ..PRIVATE };
+        let stranger = Exposure { foreign_owner: Some(1001), ..PRIVATE };
         let writable = Exposure { writable: true, ..PRIVATE };
         let readable = Exposure { readable: true, ..PRIVATE };
 

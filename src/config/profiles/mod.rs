@@ -191,7 +191,7 @@ fn our_path(environment: &Environment) -> Result<(PathBuf, bool), &'static str> 
     if let Some(path) = environment.lookup(FILE_VARIABLE).filter(|path| !path.is_empty()) {
         return Ok((PathBuf::from(path), true));
     }
-    Ok((platform::settings_folder(&variables)?.join("tokenwell").join("config.toml"), false))
+    Ok((platform::config_dir(&variables)?.join("tokenwell").join("config.toml"), false))
 }
 
 fn our_profile(environment: &Environment, request: &Request) -> Result<Candidate, Error> {
@@ -225,7 +225,7 @@ fn our_profile(environment: &Environment, request: &Request) -> Result<Candidate
 fn atlas_cli_profile(environment: &Environment, request: &Request) -> Result<Candidate, Error> {
     let name = &request.name;
     let variables = |name: &str| environment.lookup(name);
-    let path = match platform::settings_folder_of_go(&variables) {
+    let path = match platform::go_config_dir(&variables) {
         Ok(folder) => folder.join("atlascli").join("config.toml"),
         Err(why) => return Ok(Candidate::absent(format!("profile {name} of the Atlas CLI"), format!("no folder, because {why}"))),
     };

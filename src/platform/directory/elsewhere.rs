@@ -1,4 +1,5 @@
-//! A directory by its path, for systems on which access lists keep a user's cache directory from others.
+//! A directory that is accessed by its path, for systems other than Unix. There, access lists
+//! protect a user's cache directory from other users.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -6,12 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::{Attributes, Kind};
 
-/// A directory. Owners, modes and link counts are not known here and count as right.
+/// A directory. Owners, modes and link counts are not known here, so they always pass the checks.
 #[derive(Debug)]
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    /// Opens the directory at `path`. A link in its place is an error; links further up are followed.
+    /// Opens the directory at `path`.
+    ///
+    /// Symbolic links in its parents are followed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `path` itself is a symbolic link.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::symlink_metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
@@ -19,35 +26,36 @@ impl Directory {
         Ok(Self(path.to_owned()))
     }
 
-    /// Makes a directory, and those above it that are missing.
+    /// Creates a directory and its missing parents.
     pub(crate) fn create(path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
     }
 
     pub(crate) fn attributes(&self) -> io::Result<Attributes> {
-        Ok(of(&fs::symlink_metadata(&self.0)?))
+        Ok(attributes_of(&fs::symlink_metadata(&self.0)?))
     }
 
-    /// Opens a file of this directory for reading. A link is an error.
+    /// Opens a file of this directory for reading. Fails if it is a symbolic link.
     pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
-        self.refuse_link(name)?;
+        self.reject_symlink(name)?;
         OpenOptions::new().read(true).open(self.0.join(name))
     }
 
-    /// Opens a file of this directory for reading and writing, and makes it where it is missing. A link is an error.
+    /// Opens a file of this directory for reading and writing, and creates it if it does not exist.
+    /// Fails if it is a symbolic link.
     pub(crate) fn open_or_create_file(&self, name: &str) -> io::Result<File> {
-        match self.refuse_link(name) {
+        match self.reject_symlink(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.0.join(name)),
         }
     }
 
-    /// Makes a file in this directory, which must not exist.
+    /// Creates a file in this directory. Fails if it exists already.
     pub(crate) fn create_file(&self, name: &str) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).open(self.0.join(name))
     }
 
-    /// Gives the file `from` the name `to`, in place of the file that had it.
+    /// Renames the file `from` to `to`. An existing file `to` is replaced.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.0.join(from), self.0.join(to))
     }
@@ -56,7 +64,7 @@ impl Directory {
         fs::remove_file(self.0.join(name))
     }
 
-    /// The names in this directory, but for those that are not Unicode.
+    /// Returns the names in this directory, except those that are not valid Unicode.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.0)? {
@@ -67,7 +75,7 @@ impl Directory {
         Ok(names)
     }
 
-    fn refuse_link(&self, name: &str) -> io::Result<()> {
+    fn reject_symlink(&self, name: &str) -> io::Result<()> {
         if fs::symlink_metadata(self.0.join(name))?.is_symlink() {
             return Err(io::Error::other("a symbolic link"));
         }
@@ -75,12 +83,12 @@ impl Directory {
     }
 }
 
-/// What the system says of an opened file.
+/// Returns the attributes of an open file.
 pub(crate) fn attributes(file: &File) -> io::Result<Attributes> {
-    Ok(of(&file.metadata()?))
+    Ok(attributes_of(&file.metadata()?))
 }
 
-fn of(metadata: &fs::Metadata) -> Attributes {
+fn attributes_of(metadata: &fs::Metadata) -> Attributes {
     let kind = if metadata.is_file() {
         Kind::File
     } else if metadata.is_dir() {
@@ -92,7 +100,7 @@ fn of(metadata: &fs::Metadata) -> Attributes {
         kind,
         foreign_owner: None,
         open_to_others: None,
-        names: 1,
+        link_count: 1,
         identity: (0, 0),
         length: metadata.len(),
         modified: metadata.modified().ok(),

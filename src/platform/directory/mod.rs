@@ -1,4 +1,4 @@
-//! A folder that is used by names within it, and what the system says of those.
+//! An open directory whose files are accessed by name, and the attributes of files and directories.
 
 #[cfg(not(unix))]
 mod elsewhere;
@@ -12,28 +12,28 @@ pub(crate) use unix::{Directory, attributes};
 
 use std::time::SystemTime;
 
-/// What the system says of an opened file or directory.
+/// The attributes of an open file or directory.
 #[derive(Clone, Debug)]
 pub(crate) struct Attributes {
     pub(crate) kind: Kind,
-    /// The user it belongs to, where that is not the one this process acts as.
+    /// The user id of the owner, if it is not the effective user of this process.
     pub(crate) foreign_owner: Option<u32>,
-    /// Its mode, where that lets others than its owner in.
+    /// The mode, if it gives access to users other than the owner.
     pub(crate) open_to_others: Option<u32>,
-    /// How many names it has; none once another file took its place.
-    pub(crate) names: u64,
-    /// What tells it from any other file, where the system tells.
+    /// The number of hard links; 0 if the file was removed or replaced after it was opened.
+    pub(crate) link_count: u64,
+    /// The device and inode number, which identify the file; (0, 0) where they are not known.
     pub(crate) identity: (u64, u64),
     pub(crate) length: u64,
-    /// When it was last written, where the system tells.
+    /// The time of the last write, if it is known.
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// What it is that was opened.
+/// The kind of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
     Directory,
-    /// Something else, in words.
+    /// Another kind, with its description for messages, such as "a socket".
     Other(&'static str),
 }

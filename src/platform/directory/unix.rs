@@ -1,4 +1,5 @@
-//! A directory that is opened once, so that nobody can put another one in its place between two steps.
+//! A directory that is opened once, so that it cannot be replaced by another one between two
+//! operations.
 
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, open, openat, renameat};
@@ -14,18 +15,26 @@ use super::{Attributes, Kind};
 
 const PRIVATE_FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
-/// An open directory. What is done through it is done in this very directory, whatever becomes of its path.
+/// An open directory. All operations act on this directory, even if its path is renamed or
+/// replaced.
 #[derive(Debug)]
 pub(crate) struct Directory(File);
 
 impl Directory {
-    /// Opens the directory at `path`. A link in its place is an error; links further up are followed.
+    /// Opens the directory at `path`.
+    ///
+    /// Symbolic links in its parents are followed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `path` itself is a symbolic link.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        uninterrupted(|| open(path, flags, Mode::empty())).map(|opened| Self(File::from(opened)))
+        retry_on_eintr(|| open(path, flags, Mode::empty())).map(|opened| Self(File::from(opened)))
     }
 
-    /// Makes a directory, and those above it that are missing, that nobody else can enter from its first moment on.
+    /// Creates a directory and its missing parents. Mode 0700 is set at creation, so other users
+    /// can never enter it.
     pub(crate) fn create(path: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
@@ -34,31 +43,34 @@ impl Directory {
         attributes(&self.0)
     }
 
-    /// Opens a file of this directory for reading, at once even where it is a named pipe. A link is an error.
+    /// Opens a file of this directory for reading. Does not block, even if the file is a named
+    /// pipe. Fails if it is a symbolic link.
     pub(crate) fn open_file(&self, name: &str) -> io::Result<File> {
         self.open_at(name, OFlag::O_RDONLY)
     }
 
-    /// Opens a file of this directory for reading and writing, and makes it where it is missing. A link is an error.
+    /// Opens a file of this directory for reading and writing, and creates it if it does not exist.
+    /// Fails if it is a symbolic link.
     pub(crate) fn open_or_create_file(&self, name: &str) -> io::Result<File> {
         self.open_at(name, OFlag::O_RDWR | OFlag::O_CREAT)
     }
 
-    /// Makes a file in this directory, which must not exist, that nobody else can open from its first moment on.
+    /// Creates a file in this directory. Mode 0600 is set at creation, so other users can never
+    /// open it. Fails if the file exists already.
     pub(crate) fn create_file(&self, name: &str) -> io::Result<File> {
         self.open_at(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL)
     }
 
-    /// Gives the file `from` the name `to`, in place of the file that had it.
+    /// Renames the file `from` to `to`. An existing file `to` is replaced.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        uninterrupted(|| renameat(&self.0, from, &self.0, to))
+        retry_on_eintr(|| renameat(&self.0, from, &self.0, to))
     }
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        uninterrupted(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+        retry_on_eintr(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
     }
 
-    /// The names in this directory, but for those that are not UTF-8.
+    /// Returns the names in this directory, except those that are not valid UTF-8.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut listing = Dir::openat(&self.0, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let mut names = Vec::new();
@@ -72,18 +84,18 @@ impl Directory {
 
     fn open_at(&self, name: &str, flags: OFlag) -> io::Result<File> {
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        uninterrupted(|| openat(&self.0, name, flags, PRIVATE_FILE)).map(|opened: OwnedFd| File::from(opened))
+        retry_on_eintr(|| openat(&self.0, name, flags, PRIVATE_FILE)).map(|opened: OwnedFd| File::from(opened))
     }
 }
 
-/// What the system says of an opened file.
+/// Returns the attributes of an open file.
 pub(crate) fn attributes(file: &File) -> io::Result<Attributes> {
-    let metadata = uninterrupted(|| file.metadata())?;
+    let metadata = retry_on_eintr(|| file.metadata())?;
     Ok(Attributes {
         kind: kind(&metadata),
         foreign_owner: (metadata.uid() != geteuid().as_raw()).then(|| metadata.uid()),
         open_to_others: (metadata.mode() & 0o077 != 0).then(|| metadata.mode() & 0o7777),
-        names: metadata.nlink(),
+        link_count: metadata.nlink(),
         identity: (metadata.dev(), metadata.ino()),
         length: metadata.len(),
         modified: metadata.modified().ok(),
@@ -105,8 +117,9 @@ fn kind(metadata: &Metadata) -> Kind {
     }
 }
 
-/// Slow file systems may be interrupted by a signal; that is no reason to go without the cache.
-fn uninterrupted<T, E: Into<io::Error>>(mut call: impl FnMut() -> Result<T, E>) -> io::Result<T> {
+/// Retries a call that fails with `EINTR`. A signal can interrupt calls on slow file systems; the
+/// cache must still work then.
+fn retry_on_eintr<T, E: Into<io::Error>>(mut call: impl FnMut() -> Result<T, E>) -> io::Result<T> {
     loop {
         match call().map_err(Into::into) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,6 +1,6 @@
 //! Which files and directories are not used, and what to do about each.
 
-use crate::platform::{Attributes, Kind, closing_command};
+use crate::platform::{Attributes, Kind, make_private_command};
 
 /// What is wrong with something opened at `path` that should be a private `wanted`, as the end of a sentence that begins with that path.
 ///
@@ -12,8 +12,8 @@ pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: 
         return Some(format!("is {} and not {}: remove it", words(found.kind), words(wanted)));
     }
     // None at all: the file was replaced since it was opened. What it held is as good as it was.
-    if wanted == Kind::File && found.names > 1 {
-        return Some(format!("has {} names (hard links): remove it", found.names));
+    if wanted == Kind::File && found.link_count > 1 {
+        return Some(format!("has {} names (hard links): remove it", found.link_count));
     }
     if allow_unsafe {
         return None;
@@ -22,7 +22,7 @@ pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: 
         return Some(format!("belongs to another user ({owner}): name a directory of your own with TOKENWELL_CACHE_DIR. {OVERRIDE}"));
     }
     if let Some(mode) = found.open_to_others {
-        let close = closing_command(path, if wanted == Kind::Directory { "0700" } else { "0600" });
+        let close = make_private_command(path, if wanted == Kind::Directory { "0700" } else { "0600" });
         return Some(format!(
             "is open to other users (mode {mode:04o}): make it private ({close}), or let tokenwell make a directory of its own \
              below it by naming that with TOKENWELL_CACHE_DIR. {OVERRIDE}"
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     fn private(kind: Kind) -> Attributes {
-        Attributes { kind, foreign_owner: None, open_to_others: None, names: 1, identity: (1, 2), length: 9, modified: None }
+        Attributes { kind, foreign_owner: None, open_to_others: None, link_count: 1, identity: (1, 2), length: 9, modified: None }
     }
 
     fn with(kind: Kind, change: impl FnOnce(&mut Attributes)) -> Attributes {
@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn i10_private_files_and_directories_are_taken() {
         assert_eq!(fault("/f", &private(Kind::File), Kind::File, false), None);
-        assert_eq!(fault("/f", &with(Kind::Directory, |found| found.names = 5), Kind::Directory, false), None);
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.names = 0), Kind::File, false), None);
+        assert_eq!(fault("/f", &with(Kind::Directory, |found| found.link_count = 5), Kind::Directory, false), None);
+        assert_eq!(fault("/f", &with(Kind::File, |found| found.link_count = 0), Kind::File, false), None);
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
         let table = [
             (with(Kind::File, |found| found.foreign_owner = Some(65_534)), "another user (65534)", "TOKENWELL_CACHE_UNSAFE=1"),
             (with(Kind::File, |found| found.open_to_others = Some(0o604)), "mode 0604", "chmod 0600 /f"),
-            (with(Kind::File, |found| found.names = 2), "2 names", "remove it"),
+            (with(Kind::File, |found| found.link_count = 2), "2 names", "remove it"),
             (private(Kind::Directory), "is a directory", "remove it"),
             (private(Kind::Other("a device")), "is a device", "remove it"),
         ];
@@ -80,7 +80,7 @@ mod tests {
     fn the_override_is_for_owner_and_mode_alone() {
         assert_eq!(fault("/f", &with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
         assert_eq!(fault("/f", &with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
-        assert!(fault("/f", &with(Kind::File, |found| found.names = 2), Kind::File, true).is_some());
+        assert!(fault("/f", &with(Kind::File, |found| found.link_count = 2), Kind::File, true).is_some());
         assert!(fault("/f", &private(Kind::Other("a named pipe")), Kind::File, true).is_some());
     }
 }

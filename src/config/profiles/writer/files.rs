@@ -25,15 +25,15 @@ pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
         }
         Ok(metadata) => {
             let exposure = platform::exposure(&metadata);
-            if exposure.stranger.is_none() && !exposure.writable {
+            if exposure.foreign_owner.is_none() && !exposure.writable {
                 return Ok(());
             }
             Err(refused(
                 format!("other users may change what is in the folder {}", printable_path(path)),
-                format!("Make it yours alone: {}", platform::closing_command(&printable_path(path), "700")),
+                format!("Make it yours alone: {}", platform::make_private_command(&printable_path(path), "700")),
             ))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => platform::create_private_folder(path)
+        Err(error) if error.kind() == ErrorKind::NotFound => platform::create_private_dir(path)
             .map_err(|error| cannot_write(path, &error, "Check the path and that this user may make folders there.")),
         Err(error) => Err(cannot_write(path, &error, "Check the path.")),
     }
@@ -70,7 +70,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
         file.sync_all()?;
         drop(file);
         fs::rename(&temporary.0, path)?;
-        platform::settle_folder(folder)
+        platform::sync_dir(folder)
     })();
     written.map_err(|error| cannot_write(path, &error, "Check the disk's space and that this user may write to the folder."))
 }
