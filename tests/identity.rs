@@ -1,5 +1,5 @@
-//! Which settings select the slot of the shared cache, tested from the settings of a `Client` to the
-//! files.
+//! Which settings select the slot of the shared cache, tested from the settings of a `Client` to
+//! the files.
 #![cfg(all(unix, feature = "emulator"))]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -15,7 +15,8 @@ use tokenwell::{Client, TokenOptions};
 const TOKEN_PATH: &str = "/generic/oauth/token";
 const SECRET: &str = "the secret";
 
-/// A change of one setting, or of two that depend on each other. An empty value removes the setting.
+/// A change of one setting, or of two that depend on each other. An empty value removes the
+/// setting.
 type Change = Vec<(&'static str, String)>;
 
 /// Two servers that issue a token for every request, and a token cache.
@@ -82,8 +83,8 @@ impl Setup {
         names.filter(|name| name.to_str().unwrap().ends_with(".token")).count()
     }
 
-    /// Returns the number of token requests and records after a get with the original settings, then
-    /// with the change, then with each of them once more.
+    /// Returns the number of token requests and records after a get with the original settings,
+    /// then with the change, then with each of them once more.
     fn requests_and_records(&self, change: &Change) -> [(u64, usize); 4] {
         let start = self.requests();
         [&Change::new(), change, &Change::new(), change].map(|change| {

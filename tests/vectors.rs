@@ -129,7 +129,7 @@ fn run_language(shim: &ShimCommand, cases: &[&Case]) -> Result<bool, String> {
         Outcome::Passed => {}
         Outcome::Skipped(reason) => println!("{}: skipped {}: {reason}", shim.name, case.name),
         Outcome::Failed(failure) => {
-            println!("{}: FAILED {} ({}), {}", shim.name, case.name, case.file, failure.place);
+            println!("{}: FAILED {} ({}), {}", shim.name, case.name, case.file, failure.location);
             println!("    why      {}", case.why);
             println!("    expected {}", failure.expected);
             println!("    got      {}", failure.got);

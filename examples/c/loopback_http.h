@@ -15,8 +15,8 @@ typedef struct {
  * Sends METHOD {base}{path} and reads the complete response.
  *
  * `base`: http://127.0.0.1:PORT, http://localhost:PORT or http://[::1]:PORT. Any other URL is
- *         rejected before a byte is sent, because a bearer token must never cross a network in
- *         clear text.
+ *         rejected before a byte is sent, because a bearer token must never be sent over a network
+ *         unencrypted.
  * `headers`: complete header lines, each terminated by \r\n; may be "".
  * `body`: sent as application/json; NULL for no body.
  *

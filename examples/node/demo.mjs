@@ -10,9 +10,9 @@ const GETS = 10_000;
 const base = process.env.MONGODB_ATLAS_BASE_URL ?? 'https://cloud.mongodb.com';
 
 const client = Client.fromEnv();
-const begun = performance.now();
+const start = performance.now();
 const authorization = await client.authorization();
-const firstTokenMs = performance.now() - begun;
+const firstTokenMs = performance.now() - start;
 
 const reply = await fetch(`${base}/api/atlas/v2/orgs`, {
   headers: { Authorization: authorization, Accept: 'application/vnd.atlas.2024-08-05+json' },

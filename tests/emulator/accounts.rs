@@ -13,13 +13,13 @@ fn a_new_account_mints_and_shows_its_secret_once() {
     emulator.set_clock(1_800_000_000_000);
     let owner = token(&emulator);
 
-    let made = api(&emulator, &owner, "POST", ACCOUNTS, Some(account(&["ORG_MEMBER", "ORG_BILLING_ADMIN"]))).json();
+    let created = api(&emulator, &owner, "POST", ACCOUNTS, Some(account(&["ORG_MEMBER", "ORG_BILLING_ADMIN"]))).json();
 
-    let (id, secret) = (made["clientId"].as_str().unwrap(), made["secrets"][0]["secret"].as_str().unwrap());
+    let (id, secret) = (created["clientId"].as_str().unwrap(), created["secrets"][0]["secret"].as_str().unwrap());
     assert!(id.strip_prefix("mdb_sa_id_").is_some_and(|hex| hex.len() == 24 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())), "{id}");
     assert!(secret.strip_prefix("mdb_sa_sk_").is_some_and(|rest| rest.len() == 40), "{secret}");
-    assert_eq!(made["roles"], json!(["ORG_MEMBER", "ORG_BILLING_ADMIN"]));
-    assert_eq!(made["secrets"][0]["expiresAt"], json!("2027-01-15T16:00:00Z"));
+    assert_eq!(created["roles"], json!(["ORG_MEMBER", "ORG_BILLING_ADMIN"]));
+    assert_eq!(created["secrets"][0]["expiresAt"], json!("2027-01-15T16:00:00Z"));
     token_as(&emulator, id, secret);
 
     let shown = api(&emulator, &owner, "GET", &format!("{ACCOUNTS}/{id}"), None);
@@ -136,9 +136,9 @@ fn an_owner_rotates_its_own_secret() {
     let secrets = format!("{ACCOUNTS}/{DEFAULT_CLIENT_ID}/secrets");
     let hours = || Some(json!({ "secretExpiresAfterHours": 720 }));
 
-    let made = api(&emulator, &token, "POST", &secrets, hours());
-    assert_eq!(made.status, 201);
-    let new = made.json()["secret"].as_str().unwrap().to_owned();
+    let created = api(&emulator, &token, "POST", &secrets, hours());
+    assert_eq!(created.status, 201);
+    let new = created.json()["secret"].as_str().unwrap().to_owned();
     let too_many = api(&emulator, &token, "POST", &secrets, hours());
     assert_eq!((too_many.status, &too_many.json()["errorCode"]), (409, &json!("MAX_SECRETS_REACHED")));
 

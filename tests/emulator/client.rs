@@ -48,8 +48,8 @@ impl Reply {
 
     /// Parses a complete reply. Everything after the header is the body.
     pub fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply in {text:?}"));
+        let reply = String::from_utf8_lossy(bytes);
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply in {reply:?}"));
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -156,8 +156,8 @@ fn an_endless_body_continues_while_it_is_read() {
     let mut bytes = vec![0; 4 * 1024 * 1024];
     socket.read_exact(&mut bytes).unwrap();
 
-    let text = String::from_utf8_lossy(&bytes);
-    assert!(text.contains("transfer-encoding: chunked") && text.contains("\r\n{}"), "{}", &text[..200]);
+    let reply = String::from_utf8_lossy(&bytes);
+    assert!(reply.contains("transfer-encoding: chunked") && reply.contains("\r\n{}"), "{}", &reply[..200]);
 }
 
 #[test]
@@ -248,10 +248,10 @@ fn the_next_request_on_a_kept_connection_is_served() {
     socket.write_all(first.as_bytes()).unwrap();
     socket.write_all(&request("POST", PATH, &headers, body)).unwrap();
 
-    let mut text = String::new();
-    socket.read_to_string(&mut text).unwrap();
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).unwrap();
 
-    assert!(text.starts_with("HTTP/1.1 503") && text.contains("HTTP/1.1 200"), "{text}");
+    assert!(reply.starts_with("HTTP/1.1 503") && reply.contains("HTTP/1.1 200"), "{reply}");
     assert_eq!(emulator.counters().connections, 1);
 }
 

@@ -18,7 +18,7 @@ fn own(emulator: &Emulator) -> String {
 #[test]
 fn form_encoded_credentials_are_decoded() {
     let emulator = emulator();
-    let encoded = |text: &str| text.replace('_', "%5F");
+    let encoded = |value: &str| value.replace('_', "%5F");
     let authorization = basic(&encoded(emulator.client_id()), &encoded(emulator.client_secret()));
 
     let reply = generic(&emulator, Some(&authorization), "grant_type=client_credentials");

@@ -1,6 +1,7 @@
 //! Tests of docs/emulator.md, by subject.
 //!
-//! The tests use plain sockets, so that they verify the bytes that a client in any language receives.
+//! The tests use plain sockets, so that they verify the bytes that a client in any language
+//! receives.
 #![cfg(all(feature = "emulator", feature = "cli"))]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -56,7 +56,7 @@ fn every_token_is_different() {
 #[test]
 fn percent_encoded_credentials_are_rejected_as_by_atlas() {
     let emulator = emulator();
-    let encoded = |text: &str| text.replace('_', "%5F");
+    let encoded = |value: &str| value.replace('_', "%5F");
 
     let reply = request_token_as(&emulator, &encoded(emulator.client_id()), &encoded(emulator.client_secret()));
 

@@ -12,7 +12,8 @@ pub fn i15_sixty_four_cold_processes_make_one_request(storm: &mut Storm) {
             // after another and find a cached token.
             scene.delay_one_request(Duration::from_millis(storm.random.u64(20..300)));
         }
-        // In the first round the processes are new and use the cache directory of their environment.
+        // In the first round the processes are new and use the cache directory of their
+        // environment.
         let (cache, settings, from_environment) = match round {
             0 => (storm.crowd.cache_of_the_environment(), scene.account(), true),
             _ => (scene.cache(), scene.settings(), false),

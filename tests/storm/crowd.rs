@@ -34,7 +34,7 @@ pub struct Member {
 }
 
 impl Crowd {
-    /// Starts `count` processes, in all languages in turn, and waits until each has answered `hello`.
+    /// Starts `count` processes, in all languages in turn, and waits for each answer to `hello`.
     pub fn start(languages: &[ShimCommand], count: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let cache = directory.path().join("shared/cache").to_str().unwrap().to_owned();

@@ -53,8 +53,8 @@ pub fn i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time(storm
     /// the token requests on a busy machine.
     const TIMEOUT_MS: u64 = 20_000;
 
-    // A round takes as long as the wait for the lock. With enough rounds, a process of each language
-    // is stopped.
+    // A round takes as long as the wait for the lock. With enough rounds, a process of each
+    // language is stopped.
     for round in 0..(storm.rounds / 3).clamp(1, storm.crowd.languages() as u64) {
         let scene = Scene::new();
         // Longer than it takes to stop the process that holds the lock.
@@ -72,7 +72,7 @@ pub fn i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time(storm
         storm.crowd.members[victim].signal(Signal::SIGSTOP);
         storm.crowd.members[others.clone()].iter_mut().for_each(|member| member.send(TOGETHER));
         command.release();
-        // A caller gets an error after its timeout, so a token proves that the caller finished in time.
+        // A caller gets an error after its timeout, so a token proves that it finished in time.
         let tokens = storm.crowd.members[others].iter_mut().map(|member| member.one_token());
         let tokens: BTreeSet<String> = tokens.chain([command.token()]).collect();
 

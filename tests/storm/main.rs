@@ -62,16 +62,16 @@ const TESTS: &[Test] = tests![
     cold_start::i15_sixty_four_cold_processes_make_one_request,
     lost_holder::i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks,
     lost_holder::i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time,
-    refusal::after_a_429_nobody_asks,
-    refusal::after_a_429_no_command_asks,
-    replacement::of_n_processes_that_force_at_once_one_mints,
-    replacement::what_a_command_forces_serves_all_who_force_after_it,
-    replacement::of_n_processes_that_need_more_life_one_mints,
-    replacement::an_invalidated_token_is_replaced_for_everybody,
+    refusal::after_a_429_no_process_sends_a_request,
+    refusal::after_a_429_no_command_sends_a_request,
+    replacement::concurrent_forced_refreshes_send_one_request,
+    replacement::a_token_forced_by_a_command_serves_later_forced_refreshes,
+    replacement::concurrent_gets_with_a_long_min_ttl_send_one_request,
+    replacement::an_invalidated_token_is_replaced_for_all_processes,
     broken_store::i10_a_broken_store_costs_nobody_the_token,
     neighbours::i16_two_ids_at_one_server_never_meet,
     neighbours::i16_one_id_at_two_servers_never_meets_itself,
-    neighbours::two_profiles_of_one_account_share,
+    neighbours::two_profiles_of_one_account_share_a_token,
 ];
 
 struct Options {

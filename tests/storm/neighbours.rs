@@ -1,5 +1,5 @@
-//! Different accounts and servers share only the cache directory. Profiles of the same account share
-//! the token too.
+//! Different accounts and servers share only the cache directory. Profiles of the same account
+//! share the token too.
 
 use crate::Storm;
 use crate::crowd::{Member, TOGETHER, only_token};
@@ -37,7 +37,7 @@ pub fn i16_one_id_at_two_servers_never_meets_itself(storm: &mut Storm) {
     assert_eq!(files_of(&scene.cache()), ["lock", "lock", "token", "token"]);
 }
 
-pub fn two_profiles_of_one_account_share(storm: &mut Storm) {
+pub fn two_profiles_of_one_account_share_a_token(storm: &mut Storm) {
     let scene = Scene::new();
     let account: String = scene.account().iter().map(|(name, value)| format!("{name} = {value:?}\n")).collect();
     let directory = storm.crowd.config_directory().join("tokenwell");

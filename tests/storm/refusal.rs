@@ -12,7 +12,7 @@ use std::time::Instant;
 const RETRY_AFTER_MS: u64 = 30_000;
 const MAX_RETRY_AFTER_MS: u64 = RETRY_AFTER_MS + RETRY_AFTER_MS / 10;
 
-pub fn after_a_429_nobody_asks(storm: &mut Storm) {
+pub fn after_a_429_no_process_sends_a_request(storm: &mut Storm) {
     const PART_MS: u64 = 20_000;
     let scene = Scene::new();
     let start_ms = scene.stop_the_clock();
@@ -43,9 +43,9 @@ pub fn after_a_429_nobody_asks(storm: &mut Storm) {
     assert_eq!(scene.token_requests(), 2, "one token request for all processes after the wait");
 }
 
-/// Commands use the system clock, so all processes in this test do. The wait is longer than the test
-/// can take on any machine.
-pub fn after_a_429_no_command_asks(storm: &mut Storm) {
+/// Commands use the system clock, so all processes in this test do. The wait is longer than the
+/// test can take on any machine.
+pub fn after_a_429_no_command_sends_a_request(storm: &mut Storm) {
     const LONG_MS: u64 = 3_000_000;
     let scene = Scene::new();
     refuse_one_request(&scene, LONG_MS);

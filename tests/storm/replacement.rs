@@ -7,7 +7,7 @@ use crate::{COMMANDS, Storm};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub fn of_n_processes_that_force_at_once_one_mints(storm: &mut Storm) {
+pub fn concurrent_forced_refreshes_send_one_request(storm: &mut Storm) {
     for round in 0..storm.rounds {
         let scene = Scene::new();
         storm.crowd.clients(&scene.settings());
@@ -28,7 +28,7 @@ pub fn of_n_processes_that_force_at_once_one_mints(storm: &mut Storm) {
 
 /// The command runs before the processes. With concurrent commands it would be undefined which of
 /// them saw the old token, because each is a new process that reads the cache when it starts.
-pub fn what_a_command_forces_serves_all_who_force_after_it(storm: &mut Storm) {
+pub fn a_token_forced_by_a_command_serves_later_forced_refreshes(storm: &mut Storm) {
     let scene = Scene::new();
     storm.crowd.clients(&scene.settings());
     let old = storm.crowd.one_token();
@@ -42,7 +42,7 @@ pub fn what_a_command_forces_serves_all_who_force_after_it(storm: &mut Storm) {
     assert_eq!(scene.token_requests(), 2);
 }
 
-pub fn of_n_processes_that_need_more_life_one_mints(storm: &mut Storm) {
+pub fn concurrent_gets_with_a_long_min_ttl_send_one_request(storm: &mut Storm) {
     for round in 0..storm.rounds {
         let scene = Scene::new();
         // By the stopped clock of the crowd, the token was issued 1000 s ago. That clock is then
@@ -74,7 +74,7 @@ pub fn of_n_processes_that_need_more_life_one_mints(storm: &mut Storm) {
     }
 }
 
-pub fn an_invalidated_token_is_replaced_for_everybody(storm: &mut Storm) {
+pub fn an_invalidated_token_is_replaced_for_all_processes(storm: &mut Storm) {
     for round in 0..storm.rounds {
         let scene = Scene::new();
         storm.crowd.clients(&scene.settings());

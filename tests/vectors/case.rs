@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The status names in the order of their codes. They are repeated here so that a changed code fails
-/// a case.
+/// The status names in the order of their codes. They are repeated here so that a changed code
+/// fails a case.
 pub const STATUS_NAMES: [&str; 14] = [
     "OK",
     "INVALID_ARGUMENT",

@@ -28,7 +28,8 @@ pub struct Shim {
 
 impl ShimCommand {
     /// Starts the shim with `environment`. It inherits no other variable that can configure a
-    /// client. Subdirectories of `directory` replace the user's configuration and cache directories.
+    /// client. Subdirectories of `directory` replace the user's configuration and cache
+    /// directories.
     pub fn start(&self, environment: &BTreeMap<String, String>, directory: &Path) -> Result<Shim, String> {
         let (program, arguments) = self.words.split_first().ok_or_else(|| format!("{}: no command", self.name))?;
         let mut command = Command::new(program);

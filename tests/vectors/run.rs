@@ -22,7 +22,7 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The number of a step or a part of the case.
-    pub place: String,
+    pub location: String,
     pub expected: String,
     pub got: String,
     /// The standard error of the shim, which was killed after the failure.
@@ -74,7 +74,8 @@ pub fn run(
             failure.stderr = Some(running.shim.kill_and_read_stderr());
         } else if usable && case.environment.is_some() {
             if let Err(problem) = running.shim.quit() {
-                outcome = Outcome::Failed(Failure { place: "the end".into(), expected: "exit code 0".into(), got: problem, stderr: None });
+                outcome =
+                    Outcome::Failed(Failure { location: "the end".into(), expected: "exit code 0".into(), got: problem, stderr: None });
             }
         } else if usable {
             shared = Some(running);
@@ -131,21 +132,21 @@ fn mismatch<T>(expected: impl Into<String>, got: impl Into<String>) -> Result<T,
 fn run_case(case: &Case, running: &mut Running, world: &World) -> Outcome {
     let language = running.language.clone();
     let mut runner = CaseRunner { case, shim: &mut running.shim, world, tokens: BTreeMap::new(), secrets: Vec::new(), now_ms: 0 };
-    let mut place = "the start".to_owned();
-    let result = runner.all(&mut place);
+    let mut location = "the start".to_owned();
+    let result = runner.all(&mut location);
     match result {
         Ok(()) => Outcome::Passed,
-        Err(Stop::Failed { expected, got }) => Outcome::Failed(Failure { place, expected, got, stderr: None }),
+        Err(Stop::Failed { expected, got }) => Outcome::Failed(Failure { location, expected, got, stderr: None }),
         Err(Stop::Unimplemented(reason)) => match case.unimplemented.get(&language) {
             Some(_) if !reason.trim().is_empty() => Outcome::Skipped(reason),
             Some(_) => Outcome::Failed(Failure {
-                place,
+                location,
                 expected: "a reason with `unimplemented`".to_owned(),
                 got: "none".to_owned(),
                 stderr: None,
             }),
             None => Outcome::Failed(Failure {
-                place,
+                location,
                 expected: format!("an answer: the case does not list {language} in `unimplemented`"),
                 got: format!("unimplemented: {reason}"),
                 stderr: None,
@@ -166,16 +167,16 @@ struct CaseRunner<'a> {
 }
 
 impl CaseRunner<'_> {
-    fn all(&mut self, place: &mut String) -> Result<(), Stop> {
+    fn all(&mut self, location: &mut String) -> Result<(), Stop> {
         self.now_ms = self.world.reset();
         self.server(self.case.server.faults.as_ref(), self.case.server.settings.as_ref())?;
-        "client".clone_into(place);
+        "client".clone_into(location);
         self.client(self.case.client.as_ref())?;
         for (index, step) in self.case.steps.iter().enumerate() {
-            *place = format!("step {}", index + 1);
+            *location = format!("step {}", index + 1);
             self.step(step)?;
         }
-        "the case's `expect`".clone_into(place);
+        "the case's `expect`".clone_into(location);
         self.traffic(&self.case.expect)?;
         match self.world.connections_elsewhere() {
             0 => Ok(()),
@@ -334,7 +335,7 @@ impl CaseRunner<'_> {
             return mismatch("a token", "an empty string");
         }
         self.remember_secret(value);
-        // The expiry is always checked, because a shim must send it even if the case does not expect it.
+        // The expiry is always checked: a shim must send it even if the case does not expect it.
         let expires_at = fields.get(1).map(|field| field.parse::<i64>().map_err(|_| format!("{field} is not a time"))).transpose()?;
         let Some(GetExpect::Token(expected)) = expect else { return Ok(()) };
         if let Some(exact) = &expected.value {

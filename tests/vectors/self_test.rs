@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// A defect of a shim, the place where the runner must report it, and a part of the message.
+/// A defect of a shim, the location at which the runner must report it, and a part of the message.
 const DEFECTS: [(&str, &str, &str); 20] = [
     ("another_token", "step 2", "a token that was not returned before"),
     ("empty_token", "step 1", "an empty string"),
@@ -103,8 +103,8 @@ pub fn run() -> Result<bool, String> {
             other => Err(format!("{other:?}")),
         }),
     );
-    for (defect, place, reason) in DEFECTS {
-        check(defect, run_with_defect(defect, CASE, &world).and_then(|outcome| expect_failure(outcome, place, reason)));
+    for (defect, location, reason) in DEFECTS {
+        check(defect, run_with_defect(defect, CASE, &world).and_then(|outcome| expect_failure(outcome, location, reason)));
     }
     let with_unimplemented = CASE.replace("\"why\"", "\"unimplemented\": { \"fake\": \"it cannot\" }, \"why\"");
     check(
@@ -142,10 +142,10 @@ pub fn run() -> Result<bool, String> {
     Ok(wrong.is_empty())
 }
 
-fn expect_failure(outcome: Outcome, place: &str, reason: &str) -> Result<(), String> {
+fn expect_failure(outcome: Outcome, location: &str, reason: &str) -> Result<(), String> {
     match outcome {
-        Outcome::Failed(failure) if failure.place == place && failure.got.contains(reason) => Ok(()),
-        other => Err(format!("expected a failure at {place} with {reason:?}: {other:?}")),
+        Outcome::Failed(failure) if failure.location == location && failure.got.contains(reason) => Ok(()),
+        other => Err(format!("expected a failure at {location} with {reason:?}: {other:?}")),
     }
 }
 

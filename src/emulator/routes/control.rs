@@ -91,8 +91,8 @@ fn refused(detail: impl Into<String>) -> ApiError {
     ApiError::new(400, "INVALID_CONTROL_REQUEST", detail)
 }
 
-/// Proof that a control request comes from a loopback address and has a loopback `Host`. Without the
-/// check of `Host`, a web page could reach the control API through DNS rebinding.
+/// Proof that a control request comes from a loopback address and has a loopback `Host`. Without
+/// the check of `Host`, a web page could reach the control API through DNS rebinding.
 pub(super) struct LoopbackOnly;
 
 impl<S: Send + Sync> FromRequestParts<S> for LoopbackOnly {
