@@ -1,4 +1,5 @@
-//! What a get costs: from memory at 1, 2 and N threads, through the C ABI, cold; beside the cache that programs write for themselves.
+//! Benchmarks of getting a token: cached with 1, 2 and N threads, cached through the C ABI, and
+//! uncached. A hand-written cache is the comparison.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -22,37 +23,38 @@ fn emulator() -> Emulator {
     Emulator::start(EmulatorOptions { rate_limit: None, token_cap: u64::MAX, ..EmulatorOptions::default() }).unwrap()
 }
 
-/// `iterations` calls of `call` on each of `threads` threads at once; the time until the last has done its share.
+/// Runs `call` `iterations` times on each of `threads` threads concurrently. Returns the time until
+/// the last thread has finished.
 fn on_threads(threads: usize, iterations: u64, call: impl Fn() + Sync) -> Duration {
-    let start = std::sync::Barrier::new(threads + 1);
+    let barrier = std::sync::Barrier::new(threads + 1);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
-                    start.wait();
+                    barrier.wait();
                     for _ in 0..iterations {
                         call();
                     }
                 })
             })
             .collect();
-        start.wait();
-        let begun = Instant::now();
+        barrier.wait();
+        let start = Instant::now();
         for worker in workers {
             worker.join().unwrap();
         }
-        begun.elapsed()
+        start.elapsed()
     })
 }
 
-/// The cache that many programs have: a string and its end behind a lock.
+/// The cache that many programs implement: a string and its expiry, protected by a lock.
 struct HandWritten(RwLock<Option<(Arc<str>, Instant)>>);
 
 impl HandWritten {
     fn token(&self) -> Option<Arc<str>> {
         let cached = self.0.read().ok()?;
-        let (token, end) = cached.as_ref()?;
-        (Instant::now() < *end).then(|| Arc::clone(token))
+        let (token, expires_at) = cached.as_ref()?;
+        (Instant::now() < *expires_at).then(|| Arc::clone(token))
     }
 }
 
@@ -61,7 +63,7 @@ fn cached(criterion: &mut Criterion) {
     let client = client(&emulator);
     let options = TokenOptions::default();
     client.token(&options).unwrap();
-    let peer = HandWritten(RwLock::new(Some((Arc::from("token"), Instant::now() + Duration::from_secs(3600)))));
+    let hand_written = HandWritten(RwLock::new(Some((Arc::from("token"), Instant::now() + Duration::from_secs(3600)))));
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let mut counts = vec![1, 2, cores, 2 * cores];
     counts.dedup();
@@ -72,7 +74,7 @@ fn cached(criterion: &mut Criterion) {
             bencher.iter_custom(|iterations| on_threads(threads, iterations, || drop(black_box(client.token(&options)))));
         });
         group.bench_function(BenchmarkId::new("hand-written lock", threads), |bencher| {
-            bencher.iter_custom(|iterations| on_threads(threads, iterations, || drop(black_box(peer.token()))));
+            bencher.iter_custom(|iterations| on_threads(threads, iterations, || drop(black_box(hand_written.token()))));
         });
     }
     group.finish();
@@ -104,14 +106,15 @@ unsafe extern "C" {
     fn tokenwell_token_free(token: *mut c_void);
 }
 
-/// As a C program does it, and as unsafe: whoever calls has to keep the promises that the header asks for.
+/// Calls the C ABI as a C program does. The calls are unsafe because the caller must meet the
+/// requirements of the header.
 #[allow(unsafe_code)]
 fn through_the_c_abi(criterion: &mut Criterion) {
     let emulator = emulator();
     let mut config = ptr::null_mut();
     let mut client = ptr::null_mut();
-    // SAFETY: the outputs are variables of this function; each text is passed with its own length; the configuration was just made, and is not used
-    // once it is freed.
+    // SAFETY: the output parameters are local variables. Each string is passed with its length. The
+    // configuration was created here and is not used after it is freed.
     unsafe {
         assert_eq!(tokenwell_config_new(&raw mut config, ptr::null_mut()), 0);
         for (name, value) in
@@ -125,7 +128,8 @@ fn through_the_c_abi(criterion: &mut Criterion) {
     }
     let get = || {
         let mut token = ptr::null_mut();
-        // SAFETY: the client is freed after the last get only; the token was just handed out and is freed once.
+        // SAFETY: the client is freed only after the last get. The token was returned by the call
+        // above and is freed once.
         unsafe {
             assert_eq!(tokenwell_client_token(client, 0, 0, 0, &raw mut token, ptr::null_mut()), 0);
             tokenwell_token_free(black_box(token));
@@ -135,7 +139,7 @@ fn through_the_c_abi(criterion: &mut Criterion) {
 
     criterion.bench_function("cached get/C ABI, token and free", |bencher| bencher.iter(get));
 
-    // SAFETY: it was made above, and no get is under way or follows.
+    // SAFETY: the client was created above, and no get is running or follows.
     unsafe { tokenwell_client_free(client) };
 }
 

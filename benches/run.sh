@@ -1,5 +1,6 @@
 #!/bin/sh
-# `make bench`: every figure of the README, each beside its peers and in one run. Fails where the command is slower than it may be (whole_process.py).
+# `make bench`: measures all figures of the README and those of the alternatives in one run.
+# Fails if the command is slower than the limit in whole_process.py.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)

@@ -1,4 +1,4 @@
-"""`make demo`: five programs in five languages draw a token from the emulator, use it and draw it ten thousand more times."""
+"""`make demo`: five programs in five languages get a token from the emulator, use it, and get it 10,000 more times."""
 
 import json
 import os
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = Path(os.environ.get("DIST", ROOT / "dist"))
 EXAMPLES = ROOT / "examples"
 
-CALLERS = [
+PROGRAMS = [
     ("C", [str(ROOT / "bindings/c/build/demo")]),
     ("Python", [os.environ.get("PYTHON", "python3"), str(EXAMPLES / "python/demo.py")]),
     ("Go", [str(DIST / "demo/go-demo")]),
@@ -29,8 +29,8 @@ def main() -> int:
     try:
         credentials = dict(assignment.split("=", 1) for assignment in emulator.stdout.readline().split())
         with tempfile.TemporaryDirectory() as home:
-            reports = run_callers({**caller_environment(home), **credentials})
-        # Loopback is never behind a proxy, whatever the environment says.
+            reports = run_programs({**program_environment(home), **credentials})
+        # Connect to loopback directly, even if the environment configures a proxy.
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(credentials["MONGODB_ATLAS_BASE_URL"] + "/_emulator/counters") as reply:
             requests = json.load(reply)["token_requests"]
@@ -39,22 +39,22 @@ def main() -> int:
         emulator.wait()
     if reports is None:
         return 1
-    print(f"\nTo use this build in a shell, from any folder:  . '{DIST}/env'")
+    print(f"\nTo use this build in a shell, from any directory:  . '{DIST}/env'")
     print_table(reports)
     print(f"{len(reports)} callers, {requests} token request{'' if requests == 1 else 's'}")
     return 0
 
 
 def install_koffi() -> None:
-    """Node reaches the library through koffi, which is not part of Node."""
+    """Installs koffi, the package through which Node calls the library."""
     if (DIST / "node/node_modules/koffi").is_dir():
         return
     npm = [os.environ.get("NPM", "npm"), "ci", "--omit=dev", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]
     subprocess.run(npm, cwd=DIST / "node", check=True, stdout=subprocess.DEVNULL)
 
 
-def caller_environment(home: str) -> dict:
-    """The surroundings of a caller: this build's library, a home of its own, and nothing of the user's own configuration."""
+def program_environment(home: str) -> dict:
+    """Returns the environment of a program: this build's library, a separate home directory, and none of the user's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONGODB_ATLAS_", "MCLI_", "TOKENWELL_"))}
     return {
         **kept,
@@ -67,22 +67,22 @@ def caller_environment(home: str) -> dict:
     }
 
 
-def run_callers(environment: dict) -> "list | None":
-    """Starts all callers at once and returns what each reports of itself; None if one of them failed."""
+def run_programs(environment: dict) -> "list | None":
+    """Starts all programs concurrently and returns their reports; None if one of them failed."""
     started = [
         (language, subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        for language, command in CALLERS
+        for language, command in PROGRAMS
     ]
     reports = []
-    for language, caller in started:
-        output, complaints = caller.communicate(timeout=120)
-        if caller.returncode != 0:
-            print(f"{language}: exit code {caller.returncode}\n{complaints}", file=sys.stderr)
+    for language, program in started:
+        output, errors = program.communicate(timeout=120)
+        if program.returncode != 0:
+            print(f"{language}: exit code {program.returncode}\n{errors}", file=sys.stderr)
             return None
         reports.append({**json.loads(output), "language": language})
     failed = [report["language"] for report in reports if report["api_status"] != 200]
     if failed:
-        print(f"the Admin API refused the token of: {', '.join(failed)}", file=sys.stderr)
+        print(f"the Admin API rejected the token of: {', '.join(failed)}", file=sys.stderr)
         return None
     return reports
 

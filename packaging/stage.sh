@@ -1,11 +1,11 @@
 #!/bin/sh
-# Lays out dist/ from what cargo built: the tree that users install from and that all tests run against.
+# Creates dist/ from the output of cargo. Users install from this tree, and all tests use it.
 #   stage.sh BUILD_DIRECTORY BUILT_NAME LIBRARY LINK_NAME VERSION
 set -eu
 build=$1 built=$2 library=$3 link_name=$4 version=$5
 cd "$(dirname "$0")/.."
 
-# A file that a running program has open is replaced, never written into.
+# Replace files instead of overwriting them, because a running program may have them open.
 put() {
     mkdir -p "$(dirname "$2")"
     cp "$1" "$2.new"
@@ -19,22 +19,22 @@ put include/tokenwell.h "$DIST/include/tokenwell.h"
 mkdir -p "$DIST/lib/pkgconfig"
 sed -e "s|@PREFIX@|\${pcfiledir}/../..|" -e "s|@VERSION@|$version|" bindings/c/tokenwell.pc.in >"$DIST/lib/pkgconfig/tokenwell.pc"
 
-# Python: the package with its library, ready for PYTHONPATH or pip.
+# Python: the package with its library, for PYTHONPATH or pip.
 rm -rf "$DIST/python"
 mkdir -p "$DIST/python/tokenwell/_lib"
 cp bindings/python/pyproject.toml bindings/python/README.md bindings/python/LICENSE-* "$DIST/python/"
 cp bindings/python/tokenwell/*.py bindings/python/tokenwell/py.typed "$DIST/python/tokenwell/"
 cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
 
-# Go: the module; cgo finds the library by pkg-config.
+# Go: the module. cgo finds the library with pkg-config.
 rm -rf "$DIST/go"
 mkdir -p "$DIST/go"
 for file in bindings/go/go.mod bindings/go/README.md bindings/go/LICENSE-* bindings/go/*.go; do
     case $file in *_test.go) ;; *) cp "$file" "$DIST/go/" ;; esac
 done
 
-# Node: the package with its library, ready for npm install.
-# Its node_modules stay while the lock file does: what was fetched once need not be fetched again.
+# Node: the package with its library, for npm install. node_modules is kept while the lock file is
+# unchanged, to avoid another download.
 cmp -s bindings/node/package-lock.json "$DIST/node/package-lock.json" || rm -rf "$DIST/node"
 rm -rf "$DIST/node/lib" "$DIST/node/_lib"
 mkdir -p "$DIST/node/_lib"
@@ -42,7 +42,7 @@ cp bindings/node/.npmrc bindings/node/package.json bindings/node/package-lock.js
 cp -R bindings/node/lib "$DIST/node/lib"
 cp "$DIST/lib/$library" "$DIST/node/_lib/"
 
-# What a shell needs to use all of this from any folder: `. dist/env`.
+# The environment to use this tree from any directory: `. dist/env`.
 cat >"$DIST/env" <<END
 export TOKENWELL_HOME='$DIST'
 export PATH="\$TOKENWELL_HOME/bin:\$PATH"

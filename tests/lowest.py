@@ -1,8 +1,9 @@
-"""The lowest versions that are promised: the same wherever they are named, and within reach of what is locked.
+"""Checks the minimum versions of Rust, Python, Go and Node.js.
 
     python3 tests/lowest.py
 
-Nothing is built. The promises are made by Cargo.toml, pyproject.toml, go.mod and package.json; all else only repeats them.
+Cargo.toml, pyproject.toml, go.mod and package.json define them. All other files must name the same
+versions, and the locked crates and the Python files must support them. Nothing is built.
 """
 
 import ast
@@ -20,18 +21,18 @@ failures = []
 passed = 0
 
 
-def check(name, complaints):
+def check(name, problems):
     global passed
-    if complaints:
+    if problems:
         failures.append(name)
-        print(f"FAILED {name}", *complaints, sep="\n  ")
+        print(f"FAILED {name}", *problems, sep="\n  ")
     else:
         passed += 1
         print(f"ok {name}")
 
 
 def named(path, pattern):
-    """The version that the file names; the pattern has one group for it."""
+    """Returns the version in the file. The pattern has one group for it."""
     found = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
     return found.group(1) if found else "nothing"
 
@@ -41,7 +42,7 @@ def number(version):
     return tuple(parts + [0] * (3 - len(parts)))
 
 
-def promises():
+def minimum_versions():
     rust = named("Cargo.toml", r'^rust-version = "([\d.]+)"')
     python = named("bindings/python/pyproject.toml", r'^requires-python = ">=([\d.]+)"')
     go = named("bindings/go/go.mod", r"^go ([\d.]+)$")
@@ -50,11 +51,11 @@ def promises():
 
 
 def repetitions(rust, python, go, node):
-    """Each place that repeats a promise, with what it should say and what it says."""
-    needed = r"^You need Rust {}, a C compiler, Python {}, Go {} and Node\.js {}, or newer"
+    """Yields each file that repeats a version, the pattern to find it, and the required version."""
+    requirements = r"^You need Rust {}, a C compiler, Python {}, Go {} and Node\.js {}, or newer"
     for index, version in enumerate((rust, python, go, node)):
         groups = ["([\\d.]+)" if each == index else "[\\d.]+" for each in range(4)]
-        yield "README.md", needed.format(*groups), version
+        yield "README.md", requirements.format(*groups), version
     yield "Makefile", r"install Rust ([\d.]+) or newer", rust
     yield "tests/single_flight_model/Cargo.toml", r'^rust-version = "([\d.]+)"', rust
     yield "Makefile", r"install Python ([\d.]+) or newer", python
@@ -68,42 +69,45 @@ def repetitions(rust, python, go, node):
     yield "bindings/node/package-lock.json", r'"node": ">=([\d.]+)"', node
 
 
-def crates_beyond(manifest, rust):
-    """The locked crates that ask for a newer Rust, of those that this platform builds: the others need not even be fetched."""
+def crates_that_require_more_than(manifest, rust):
+    """Returns the locked crates that require a newer Rust, of those built on this platform.
+
+    The other crates may not have been downloaded.
+    """
     host = re.search(r"^host: (.+)$", output(["rustc", "-vV"]), re.MULTILINE).group(1)
     options = ["--locked", "--all-features", "--format-version", "1", "--filter-platform", host]
     packages = json.loads(output([*CARGO, "metadata", *options, "--manifest-path", str(ROOT / manifest)]))["packages"]
-    asked = [(package["name"], package["version"], package["rust_version"] or "0") for package in packages]
-    return [f"{name} {version} asks for Rust {wanted}" for name, version, wanted in asked if number(wanted) > number(rust)]
+    crates = [(package["name"], package["version"], package["rust_version"] or "0") for package in packages]
+    return [f"{name} {version} requires Rust {required}" for name, version, required in crates if number(required) > number(rust)]
 
 
 def output(command):
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
-def syntax_beyond(python):
-    """The Python files of the package, the demo and its caller that use newer syntax."""
+def files_with_newer_syntax_than(python):
+    """Returns the Python files of the package and the examples that use newer syntax."""
     files = [*(ROOT / "bindings/python/tokenwell").glob("*.py"), *(ROOT / "examples").glob("**/*.py")]
-    complaints = [] if files else ["no file was found"]
+    problems = [] if files else ["no file was found"]
     for file in files:
         try:
             ast.parse(file.read_bytes(), str(file), feature_version=number(python)[:2])
         except SyntaxError as problem:
-            complaints.append(f"{file.relative_to(ROOT)}, line {problem.lineno}: {problem.msg}")
-    return complaints
+            problems.append(f"{file.relative_to(ROOT)}, line {problem.lineno}: {problem.msg}")
+    return problems
 
 
 def main():
-    rust, python, go, node = promises()
+    rust, python, go, node = minimum_versions()
     differing = [
-        f"{path} says {named(path, pattern)} where {version} is promised"
+        f"{path} names {named(path, pattern)} instead of {version}"
         for path, pattern, version in repetitions(rust, python, go, node)
         if named(path, pattern) != version
     ]
-    check("every_place_names_the_same_lowest_versions", differing)
+    check("every_file_names_the_same_minimum_versions", differing)
     for manifest in ("Cargo.toml", "tests/single_flight_model/Cargo.toml"):
-        check(f"no_crate_locked_for_{manifest}_asks_for_a_newer_rust", crates_beyond(manifest, rust))
-    check("the_python_files_parse_as_the_lowest_python", syntax_beyond(python))
+        check(f"no_crate_locked_for_{manifest}_requires_a_newer_rust", crates_that_require_more_than(manifest, rust))
+    check("the_python_files_parse_with_the_minimum_python", files_with_newer_syntax_than(python))
     print(f"lowest: {passed} passed, {len(failures)} failed")
     return 1 if failures else 0
 

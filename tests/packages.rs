@@ -1,4 +1,4 @@
-//! The packages of the other languages say of themselves what this crate says.
+//! The packages of the other languages have the version and the licences of this crate.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
@@ -17,12 +17,12 @@ fn every_package_has_the_version_of_the_library() {
         ("bindings/python/tokenwell/__init__.py", format!("__version__ = \"{version}\"\n")),
         ("bindings/node/package.json", format!("\"version\": \"{version}\",\n")),
     ] {
-        assert!(read(file).contains(&line), "{file} lacks {line}");
+        assert!(read(file).contains(&line), "{file} does not contain {line:?}");
     }
 }
 
 #[test]
-fn every_package_carries_the_licences() {
+fn every_package_contains_the_licences() {
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         for package in ["python", "go", "node"] {
             assert_eq!(read(&format!("bindings/{package}/{licence}")), read(licence), "{licence} of {package}");

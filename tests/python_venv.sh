@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lays dist/venv, an environment of its own for the Python tests: the system's Python is nobody's to change.
+# Creates dist/venv, a virtual environment for the Python tests, so that the system's Python is not
+# changed.
 set -eu
 "$DIST/venv/bin/python" -c 'import pytest, mypy' 2>/dev/null && exit
 rm -rf "$DIST/venv"

@@ -1,14 +1,16 @@
-//! Runs the cases of `tests/vectors/*.json` against one language's public API after another (see `tests/vectors/README.md`).
+//! Runs the cases of `tests/vectors/*.json` against the public API of each language (see
+//! `tests/vectors/README.md`).
 //!
 //! ```text
 //! cargo test --test vectors                                         the runner's own tests, then Rust
-//! cargo test --test vectors -- --shim 'python=python3 shim.py'      another language; may be given several times
-//! cargo test --test vectors -- --case redirect                      only the cases with this in their name
-//! cargo test --test vectors -- --slow                               more patience with each answer, for valgrind
+//! cargo test --test vectors -- --shim 'python=python3 shim.py'      another language; repeatable
+//! cargo test --test vectors -- --case redirect                      only cases with this name part
+//! cargo test --test vectors -- --slow                               longer timeouts, for valgrind
 //! cargo test --test vectors -- --self-test                          only the runner's own tests
 //! ```
 //!
-//! Start reading at `run::run`; `case` reads the files, `process` and `protocol` talk to a shim, `world` is what the shims talk to.
+//! Start reading at `run::run`. `case` reads the files, `process` and `protocol` communicate with a
+//! shim, `world` has the servers that the shims connect to.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "vectors/case.rs"]
@@ -34,15 +36,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use world::World;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_WHEN_SLOW: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const SLOW_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(Default)]
 struct Options {
     shims: Vec<String>,
-    /// From `--case`: a run in which nothing matches is a failure.
+    /// From `--case`. A run without a match fails.
     cases: Option<String>,
-    /// From `cargo test FILTER`, which all test programs get: nothing to match is no failure.
+    /// From `cargo test FILTER`, which all test programs receive. A run without a match succeeds.
     filter: Option<String>,
     slow: bool,
     only_self_test: bool,
@@ -53,11 +55,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--serve-shim"] => return rust_shim::serve(),
-        ["--serve-lie", lie] => return self_test::serve(lie),
+        ["--serve-defective-shim", defect] => return self_test::serve(defect),
         _ => {}
     }
-    let end = parse(arguments).and_then(|options| tests(&options));
-    match end {
+    let result = parse(arguments).and_then(|options| run_all(&options));
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
@@ -71,95 +73,96 @@ fn parse(arguments: Vec<String>) -> Result<Options, String> {
     let mut options = Options::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} requires a value"));
         match argument.as_str() {
             "--shim" => options.shims.push(value()?),
             "--case" => options.cases = Some(value()?),
             "--slow" => options.slow = true,
             "--self-test" => options.only_self_test = true,
             "--list" => options.list = true,
-            // What `cargo test` passes to every test program.
+            // The options that `cargo test` passes to every test program.
             "--nocapture" | "--no-capture" | "--quiet" | "-q" | "--include-ignored" | "--show-output" => {}
             "--test-threads" | "--color" | "--format" => drop(value()?),
             other if other.starts_with("--test-threads=") || other.starts_with("--color=") => {}
             other if !other.starts_with('-') => options.filter = Some(other.to_owned()),
-            other => return Err(format!("there is no option {other}; see the head of tests/vectors.rs")),
+            other => return Err(format!("unknown option {other}; the options are listed in tests/vectors.rs")),
         }
     }
     Ok(options)
 }
 
-/// Whether all went well.
-fn tests(options: &Options) -> Result<bool, String> {
+/// Runs the selected tests and returns whether all of them passed.
+fn run_all(options: &Options) -> Result<bool, String> {
     let cases = case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"))?;
     if options.list {
         cases.iter().for_each(|case| println!("{}: test", case.name));
         return Ok(true);
     }
-    let wanted = |case: &&Case| [&options.cases, &options.filter].into_iter().flatten().all(|part| case.name.contains(part.as_str()));
-    let chosen: Vec<&Case> = cases.iter().filter(wanted).collect();
-    if chosen.is_empty() && options.cases.is_none() && options.filter.is_some() {
-        println!("vectors: no case of this name");
+    let is_selected = |case: &&Case| [&options.cases, &options.filter].into_iter().flatten().all(|part| case.name.contains(part.as_str()));
+    let selected: Vec<&Case> = cases.iter().filter(is_selected).collect();
+    if selected.is_empty() && options.cases.is_none() && options.filter.is_some() {
+        println!("vectors: no case matches the filter");
         return Ok(true);
     }
 
-    let patience = if options.slow { PATIENCE_WHEN_SLOW } else { PATIENCE };
-    let mut all_well = true;
+    let timeout = if options.slow { SLOW_TIMEOUT } else { TIMEOUT };
+    let mut all_passed = true;
     if options.only_self_test || (options.shims.is_empty() && options.filter.is_none() && options.cases.is_none()) {
-        all_well &= self_test::run()?;
+        all_passed &= self_test::run()?;
         if options.only_self_test {
-            return Ok(all_well);
+            return Ok(all_passed);
         }
     }
     let shims =
-        if options.shims.is_empty() { vec![this_program("rust", &["--serve-shim"], patience)?] } else { external(options, patience)? };
+        if options.shims.is_empty() { vec![this_program("rust", &["--serve-shim"], timeout)?] } else { external(options, timeout)? };
     for shim in &shims {
-        all_well &= language(shim, &chosen)?;
+        all_passed &= run_language(shim, &selected)?;
     }
-    Ok(all_well)
+    Ok(all_passed)
 }
 
-/// Runs `cases` in one language and prints what did not pass and the closing line.
-fn language(shim: &ShimCommand, cases: &[&Case]) -> Result<bool, String> {
+/// Runs `cases` in one language. Prints the skipped and failed cases and the summary line.
+fn run_language(shim: &ShimCommand, cases: &[&Case]) -> Result<bool, String> {
     let start = Instant::now();
-    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let tally = run::run(shim, cases, &World::start()?, folder.path(), |case, outcome| match outcome {
+    let directory = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let tally = run::run(shim, cases, &World::start()?, directory.path(), |case, outcome| match outcome {
         Outcome::Passed => {}
         Outcome::Skipped(reason) => println!("{}: skipped {}: {reason}", shim.name, case.name),
         Outcome::Failed(failure) => {
-            println!("{}: FAILED {} ({}), {}", shim.name, case.name, case.file, failure.place);
+            println!("{}: FAILED {} ({}), {}", shim.name, case.name, case.file, failure.location);
             println!("    why      {}", case.why);
             println!("    expected {}", failure.expected);
             println!("    got      {}", failure.got);
-            if let Some(complaints) = failure.complaints.as_deref().filter(|text| !text.trim().is_empty()) {
-                println!("    standard error of the shim:\n{complaints}");
+            if let Some(stderr) = failure.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
+                println!("    standard error of the shim:\n{stderr}");
             }
         }
     })?;
     let skipped = if tally.skipped == 0 { String::new() } else { format!(", {} skipped", tally.skipped) };
     println!("{}: {} passed, {} failed{skipped} ({:.1} s)", shim.name, tally.passed, tally.failed, start.elapsed().as_secs_f64());
     if tally.passed + tally.failed == 0 {
-        println!("{}: no case ran, so nothing is proven", shim.name);
+        println!("{}: no case ran", shim.name);
     }
-    Ok(tally.is_green())
+    Ok(tally.is_success())
 }
 
-fn external(options: &Options, patience: Duration) -> Result<Vec<ShimCommand>, String> {
+fn external(options: &Options, timeout: Duration) -> Result<Vec<ShimCommand>, String> {
     let read = |shim: &String| {
-        let (name, command) = shim.split_once('=').ok_or_else(|| format!("--shim {shim}: write NAME=COMMAND ARGUMENTS"))?;
+        let (name, command) = shim.split_once('=').ok_or_else(|| format!("--shim {shim}: expected NAME=COMMAND ARGUMENTS"))?;
         let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
         if name.is_empty() || words.is_empty() {
-            return Err(format!("--shim {shim}: write NAME=COMMAND ARGUMENTS"));
+            return Err(format!("--shim {shim}: expected NAME=COMMAND ARGUMENTS"));
         }
-        Ok(ShimCommand { name: name.to_owned(), words, patience })
+        Ok(ShimCommand { name: name.to_owned(), words, timeout })
     };
     options.shims.iter().map(read).collect()
 }
 
-/// This test program again, as a shim: so Rust is as far from the runner as every other language.
-fn this_program(name: &str, arguments: &[&str], patience: Duration) -> Result<ShimCommand, String> {
+/// Returns the command that runs this test program as a shim, so that Rust is tested in a separate
+/// process like every other language.
+fn this_program(name: &str, arguments: &[&str], timeout: Duration) -> Result<ShimCommand, String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
     let program = program.to_str().ok_or("this program's path is not UTF-8")?.to_owned();
     let words = std::iter::once(program).chain(arguments.iter().map(|&word| word.to_owned())).collect();
-    Ok(ShimCommand { name: name.to_owned(), words, patience })
+    Ok(ShimCommand { name: name.to_owned(), words, timeout })
 }

@@ -1,9 +1,11 @@
 /*
- * The C caller of the demo: one token, one Admin API call with it, 10,000 more headers, one line of JSON.
+ * The C program of the demo: gets a token, calls the Admin API with it, gets the token 10,000 more
+ * times and prints one line of JSON.
  *
  *   cc demo.c loopback_http.c $(pkg-config --cflags --libs tokenwell) -o demo
  *
- * Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, as `tokenwell emulator` prints them.
+ * Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, which
+ * `tokenwell emulator` prints.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "loopback_http.h"
@@ -25,7 +27,7 @@ int main(void)
 {
     const char *base = getenv("MONGODB_ATLAS_BASE_URL");
     if (!base) {
-        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and put the line that it prints into the environment\n");
+        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and export the variables that it prints\n");
         return 1;
     }
 
@@ -72,15 +74,18 @@ static tokenwell_client *client_from_environment(tokenwell_error **error)
     return client;
 }
 
-/* GET {base}/api/atlas/v2/orgs with the token; the HTTP status, or 0 with the reason on standard error. */
+/*
+ * Sends GET {base}/api/atlas/v2/orgs with the token. Returns the HTTP status; on failure prints the
+ * reason to standard error and returns 0.
+ */
 static int api_status(const char *base, const tokenwell_token *token)
 {
-    static const char form[] = "Authorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n";
+    static const char format[] = "Authorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n";
     const char *authorization = tokenwell_token_authorization(token, NULL);
-    size_t size = sizeof form + strlen(authorization);
+    size_t size = sizeof format + strlen(authorization);
     char *headers = malloc(size);
     if (!headers) abort();
-    snprintf(headers, size, form, authorization);
+    snprintf(headers, size, format, authorization);
 
     loopback_reply reply = {0, NULL};
     const char *problem = NULL;

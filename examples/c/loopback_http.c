@@ -21,14 +21,14 @@ int loopback_http(const char *method, const char *base, const char *path, const 
     int fd = connect_to(base, host, sizeof host, problem);
     if (fd < 0) return -1;
 
-    /* HTTP/1.0: the server then closes after its answer and never cuts it into chunks. */
-    static const char form[] = "%s %s HTTP/1.0\r\nHost: %s\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s";
+    /* With HTTP/1.0 the server closes the connection after the response and does not chunk it. */
+    static const char format[] = "%s %s HTTP/1.0\r\nHost: %s\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s";
     size_t body_length = body ? strlen(body) : 0;
-    int length = snprintf(NULL, 0, form, method, path, host, headers, body_length, body ? body : "");
+    int length = snprintf(NULL, 0, format, method, path, host, headers, body_length, body ? body : "");
     char *request = malloc((size_t)length + 1);
     char *answer = NULL;
     if (request) {
-        snprintf(request, (size_t)length + 1, form, method, path, host, headers, body_length, body ? body : "");
+        snprintf(request, (size_t)length + 1, format, method, path, host, headers, body_length, body ? body : "");
         if (send_all(fd, request, (size_t)length) == 0) answer = read_all(fd);
         free(request);
     }
@@ -37,7 +37,7 @@ int loopback_http(const char *method, const char *base, const char *path, const 
     char *head_end = answer ? strstr(answer, "\r\n\r\n") : NULL;
     if (!head_end || sscanf(answer, "HTTP/1.%*d %d", &reply->status) != 1) {
         free(answer);
-        *problem = "the server closed the connection without a complete HTTP answer";
+        *problem = "the server closed the connection without a complete HTTP response";
         return -1;
     }
     memmove(answer, head_end + 4, strlen(head_end + 4) + 1);
@@ -45,7 +45,7 @@ int loopback_http(const char *method, const char *base, const char *path, const 
     return 0;
 }
 
-/* Opens the connection and writes "host:port" to `host` for the Host header. */
+/* Opens the connection and writes the value of the Host header, "host:port", to `host`. */
 static int connect_to(const char *base, char *host, size_t host_size, const char **problem)
 {
     static const struct { const char *prefix; const char *name; int family; } allowed[] = {
@@ -68,18 +68,18 @@ static int connect_to(const char *base, char *host, size_t host_size, const char
         socklen_t address_length = is_v4 ? sizeof v4 : sizeof v6;
 
         int fd = socket(allowed[i].family, SOCK_STREAM, 0);
-        struct timeval patience = {.tv_sec = 60};
-        if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        struct timeval timeout = {.tv_sec = 60};
+        if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         if (fd < 0 || connect(fd, address, address_length) != 0) {
             if (fd >= 0) close(fd);
-            *problem = "cannot connect: is the emulator running, and is its base URL the one in the environment?";
+            *problem = "cannot connect: check that the emulator is running and that MONGODB_ATLAS_BASE_URL is its base URL";
             return -1;
         }
         snprintf(host, host_size, "%s:%lu", allowed[i].name, port);
         return fd;
     }
-    *problem = "refused: this program speaks plain http to a loopback address with a port only (http://127.0.0.1:PORT), as the "
-               "emulator's base URL is; use an HTTP library with TLS for anything else";
+    *problem = "unsupported base URL: this program supports only plain http to a loopback address with a port (http://127.0.0.1:PORT), "
+               "like the base URL of the emulator; use an HTTP library with TLS for other servers";
     return -1;
 }
 
@@ -97,18 +97,18 @@ static int send_all(int fd, const char *bytes, size_t length)
 static char *read_all(int fd)
 {
     size_t size = 4096, length = 0;
-    char *text = malloc(size);
-    while (text) {
-        ssize_t got = recv(fd, text + length, size - length - 1, 0);
+    char *buffer = malloc(size);
+    while (buffer) {
+        ssize_t got = recv(fd, buffer + length, size - length - 1, 0);
         if (got <= 0) {
-            text[length] = '\0';
-            return text;
+            buffer[length] = '\0';
+            return buffer;
         }
         length += (size_t)got;
         if (size - length < 2) {
-            char *more = realloc(text, size *= 2);
-            if (!more) free(text);
-            text = more;
+            char *larger = realloc(buffer, size *= 2);
+            if (!larger) free(buffer);
+            buffer = larger;
         }
     }
     return NULL;

@@ -1,25 +1,26 @@
 /*
- * The smallest HTTP client that the examples and the tests need: one request over a plain socket, to loopback only.
- * Use a real HTTP library with TLS in a real program.
+ * A minimal HTTP client for the examples and the tests: one request over a plain socket, to
+ * loopback only. Use an HTTP library with TLS in a real program.
  */
 #ifndef LOOPBACK_HTTP_H
 #define LOOPBACK_HTTP_H
 
-/* The answer to one request. Free `body` with free(). */
+/* The response to a request. The caller releases `body` with free(). */
 typedef struct {
     int status; /* 200 */
     char *body; /* NUL-terminated; never NULL after success */
 } loopback_reply;
 
 /*
- * Sends METHOD {base}{path} and reads the whole answer.
+ * Sends METHOD {base}{path} and reads the complete response.
  *
- * `base`: http://127.0.0.1:PORT, http://localhost:PORT or http://[::1]:PORT. Anything else is refused before a byte is sent,
- *         because a bearer token must never cross a network in clear text.
- * `headers`: complete header lines, each ended by \r\n; may be "".
- * `body`: sent as application/json; NULL sends none.
+ * `base`: http://127.0.0.1:PORT, http://localhost:PORT or http://[::1]:PORT. Any other URL is
+ *         rejected before a byte is sent, because a bearer token must never be sent over a network
+ *         unencrypted.
+ * `headers`: complete header lines, each terminated by \r\n; may be "".
+ * `body`: sent as application/json; NULL for no body.
  *
- * Returns 0 and fills `reply`, or returns -1 and points `problem` at a text that says what went wrong (static, never NULL).
+ * Returns 0 and fills `reply`, or returns -1 and sets `problem` to a static error message.
  */
 int loopback_http(const char *method, const char *base, const char *path, const char *headers, const char *body,
                   loopback_reply *reply, const char **problem);

@@ -1,6 +1,7 @@
 /*
- * A token may die before its time: somebody revoked it, or the server forgot it. The resource then answers 401. The cure is
- * always the same: invalidate that very token, draw another one, and try once more. Once: a second 401 is an answer.
+ * A token can become invalid before it expires, for example because it was revoked. The resource
+ * server then responds with 401. Invalidate the rejected token, get a new one, and retry the
+ * request once. A second 401 is final.
  *
  *   cc refresh_after_401.c loopback_http.c $(pkg-config --cflags --libs tokenwell) -o refresh_after_401
  */
@@ -23,7 +24,7 @@ int main(void)
     int status = 0, failed = 1;
 
     if (!base) {
-        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and put the line that it prints into the environment\n");
+        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and export the variables that it prints\n");
         return 1;
     }
     if (tokenwell_config_new(&config, &error) == TOKENWELL_STATUS_OK &&
@@ -43,7 +44,7 @@ int main(void)
     return failed || status != 200;
 }
 
-/* One call to the API, and one more with a fresh token when the first is answered with 401. */
+/* Calls the API once, and once more with a new token if the first response is 401. */
 static int list_organizations(const tokenwell_client *client, const char *base, int *status, tokenwell_error **error)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
@@ -52,7 +53,7 @@ static int list_organizations(const tokenwell_client *client, const char *base, 
 
         int failed = get_once(base, token, status);
         if (!failed && *status == 401 && attempt == 0) {
-            /* Names the token that was refused: when another thread has replaced it meanwhile, the new one stays. */
+            /* Pass the rejected token: if another thread has replaced it, the new one stays cached. */
             size_t length = 0;
             const char *value = tokenwell_token_value(token, &length);
             failed = tokenwell_client_invalidate(client, value, length, error) != TOKENWELL_STATUS_OK;
@@ -66,12 +67,12 @@ static int list_organizations(const tokenwell_client *client, const char *base, 
 
 static int get_once(const char *base, const tokenwell_token *token, int *status)
 {
-    static const char form[] = "Authorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n";
+    static const char format[] = "Authorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n";
     const char *authorization = tokenwell_token_authorization(token, NULL);
-    size_t size = sizeof form + strlen(authorization);
+    size_t size = sizeof format + strlen(authorization);
     char *headers = malloc(size);
     if (!headers) return 1;
-    snprintf(headers, size, form, authorization);
+    snprintf(headers, size, format, authorization);
 
     loopback_reply reply = {0, NULL};
     const char *problem = NULL;

@@ -1,7 +1,8 @@
-// The demo's caller: one token, one call of the Admin API with it, ten thousand more gets. Prints one line of JSON.
+// The Node program of the demo: gets a token, calls the Admin API with it, gets the token 10,000
+// more times and prints one line of JSON.
 import { pathToFileURL } from 'node:url';
 
-// `make demo` names the package it has just built; anywhere else it is the installed one.
+// `make demo` sets the path of the package that it has built. Otherwise use the installed package.
 const built = process.env.TOKENWELL_NODE_PACKAGE;
 const { Client } = await import(built === undefined ? 'tokenwell' : pathToFileURL(`${built}/index.mjs`).href);
 
@@ -9,9 +10,9 @@ const GETS = 10_000;
 const base = process.env.MONGODB_ATLAS_BASE_URL ?? 'https://cloud.mongodb.com';
 
 const client = Client.fromEnv();
-const begun = performance.now();
+const start = performance.now();
 const authorization = await client.authorization();
-const firstTokenMs = performance.now() - begun;
+const firstTokenMs = performance.now() - start;
 
 const reply = await fetch(`${base}/api/atlas/v2/orgs`, {
   headers: { Authorization: authorization, Accept: 'application/vnd.atlas.2024-08-05+json' },

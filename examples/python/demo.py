@@ -1,6 +1,7 @@
-"""The demo's caller in Python: one call of the Atlas Admin API, then what 10,000 more gets cost.
+"""The Python program of the demo: calls the Atlas Admin API once, then measures 10,000 more gets.
 
-Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET; prints one line of JSON.
+Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET.
+Prints one line of JSON.
 """
 
 import json
@@ -20,7 +21,7 @@ def api_status(base_url: str, authorization: str) -> int:
         base_url.rstrip("/") + "/api/atlas/v2/orgs",
         headers={"Authorization": authorization, "Accept": "application/vnd.atlas.2024-08-05+json"},
     )
-    # The emulator is on loopback, and loopback is never behind a proxy.
+    # Connect to the emulator on loopback directly, even if the environment configures a proxy.
     loopback = urllib.parse.urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
     opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if loopback else []))
     try:
@@ -33,17 +34,17 @@ def api_status(base_url: str, authorization: str) -> int:
 def main() -> None:
     base_url = os.environ.get("MONGODB_ATLAS_BASE_URL", "https://cloud.mongodb.com")
 
-    began = time.perf_counter()
+    start = time.perf_counter()
     client = tokenwell.Client.from_env()
     authorization = client.authorization()
-    first_token = time.perf_counter() - began
+    first_token = time.perf_counter() - start
 
     status = api_status(base_url, authorization)
 
-    began = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(GETS):
         client.authorization()
-    gets = time.perf_counter() - began
+    gets = time.perf_counter() - start
 
     client.close()
     print(

@@ -1,7 +1,7 @@
-"""Prints when the service account's token ends. Needs MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET."""
+"""Prints when the token expires. Requires MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET."""
 
 import tokenwell
 
 with tokenwell.Client.from_env() as client:
     headers = {"Authorization": client.authorization()}  # for the requests of your own HTTP client
-    print("token until", client.token().expires_at)
+    print("token valid until", client.token().expires_at)

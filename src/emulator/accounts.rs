@@ -6,16 +6,16 @@ use super::roles::Level;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The id of the account that is there from the start.
+/// The client id of the default account, which exists from the start.
 pub const DEFAULT_CLIENT_ID: &str = "mdb_sa_id_0123456789abcdef01234567";
-/// Its secret, in Atlas' shape. It opens nothing but an emulator.
+/// The client secret of the default account, in the format of Atlas. Only an emulator accepts it.
 pub const DEFAULT_CLIENT_SECRET: &str = "mdb_sa_sk_emulator_not_a_real_secret_0123456789ABC";
-/// The organization that account owns.
+/// The id of the organization that the default account owns.
 pub const DEFAULT_ORG_ID: &str = "0e0000000000000000000001";
-/// A project of that organization.
+/// The id of a project of that organization.
 pub const DEFAULT_PROJECT_ID: &str = "0e0000000000000000000002";
 
-/// A second secret leaves the first one at most so long.
+/// The maximum remaining lifetime of a secret once a second one has been created.
 const OLD_SECRET_MS: u64 = 7 * 24 * HOUR_MS;
 const MAX_SECRETS: usize = 2;
 const MAX_ACCOUNTS: usize = 200;
@@ -72,28 +72,28 @@ pub(super) struct AccessEntry {
     pub(super) requests: u64,
 }
 
-/// An address and how many of its leading bits count.
+/// An address and its prefix length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Network {
     pub(super) address: IpAddr,
     pub(super) prefix: u8,
 }
 
-/// A number that an account may not go beyond.
+/// The limit that an operation would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub(super) enum LimitReached {
     Secrets,
     Accounts,
     AccessList,
 }
 
 impl Accounts {
-    pub(super) fn at_start(now_ms: u64) -> Self {
+    pub(super) fn initial(now_ms: u64) -> Self {
         let owner = Account {
             client_id: DEFAULT_CLIENT_ID.to_owned(),
             org_id: DEFAULT_ORG_ID.to_owned(),
             name: "Emulator".to_owned(),
-            description: "The account that is there from the start".to_owned(),
+            description: "The default account".to_owned(),
             created_ms: now_ms,
             org_roles: vec!["ORG_OWNER".to_owned()],
             project_roles: BTreeMap::new(),
@@ -139,7 +139,7 @@ impl Accounts {
         self.by_id.values().filter(|account| account.is_at(level))
     }
 
-    /// The organization behind a level, if there is one.
+    /// The organization that a level belongs to, or `None` if the level does not exist.
     pub(super) fn org_of(&self, level: &Level) -> Option<&str> {
         match level {
             Level::Org(id) => self.org(id).map(|org| org.id.as_str()),
@@ -147,9 +147,9 @@ impl Accounts {
         }
     }
 
-    pub(super) fn add(&mut self, account: Account) -> Result<(), Full> {
+    pub(super) fn add(&mut self, account: Account) -> Result<(), LimitReached> {
         if self.by_id.values().filter(|other| other.org_id == account.org_id).count() >= MAX_ACCOUNTS {
-            return Err(Full::Accounts);
+            return Err(LimitReached::Accounts);
         }
         self.by_id.insert(account.client_id.clone(), account);
         Ok(())
@@ -159,7 +159,7 @@ impl Accounts {
         self.by_id.remove(client_id);
     }
 
-    /// The id of the secret, when the pair is right and the secret has not expired.
+    /// The id of the secret, if client id and secret match and the secret has not expired.
     pub(super) fn authenticate(&mut self, client_id: &str, secret: &str, now_ms: u64) -> Option<String> {
         let secrets = &mut self.by_id.get_mut(client_id)?.secrets;
         let found = secrets.iter_mut().find(|known| known.value == secret && known.expires_ms > now_ms)?;
@@ -169,7 +169,7 @@ impl Accounts {
 }
 
 impl Account {
-    /// An account with a new id and no roles, secrets or access list yet.
+    /// Creates an account with a new client id, without roles, secrets or access list entries.
     pub(super) fn new(org_id: String, name: String, description: String, now_ms: u64) -> Self {
         Self {
             client_id: format!("mdb_sa_id_{}", random::hex(24)),
@@ -207,10 +207,10 @@ impl Account {
         }
     }
 
-    /// A new secret beside the one that is there, which then ends within seven days.
-    pub(super) fn add_secret(&mut self, now_ms: u64, expires_after_hours: u64) -> Result<&AccountSecret, Full> {
+    /// Adds a secret. Any existing secret then expires within seven days.
+    pub(super) fn add_secret(&mut self, now_ms: u64, expires_after_hours: u64) -> Result<&AccountSecret, LimitReached> {
         if self.secrets.len() >= MAX_SECRETS {
-            return Err(Full::Secrets);
+            return Err(LimitReached::Secrets);
         }
         for old in &mut self.secrets {
             old.expires_ms = old.expires_ms.min(now_ms.saturating_add(OLD_SECRET_MS));
@@ -222,11 +222,12 @@ impl Account {
             expires_ms: now_ms.saturating_add(expires_after_hours.saturating_mul(HOUR_MS)),
             last_used_ms: None,
         });
-        self.secrets.last().ok_or(Full::Secrets)
+        self.secrets.last().ok_or(LimitReached::Secrets)
     }
 
-    /// Adds the networks that are not on the list yet; all or none.
-    pub(super) fn add_access(&mut self, networks: &[Network], now_ms: u64) -> Result<(), Full> {
+    /// Adds the networks that are not on the list yet, or none of them if the limit would be
+    /// exceeded.
+    pub(super) fn add_access(&mut self, networks: &[Network], now_ms: u64) -> Result<(), LimitReached> {
         let mut list = self.access_list.clone();
         for &network in networks {
             if !list.iter().any(|entry| entry.network == network) {
@@ -234,14 +235,15 @@ impl Account {
             }
         }
         if list.len() > MAX_ACCESS_ENTRIES {
-            return Err(Full::AccessList);
+            return Err(LimitReached::AccessList);
         }
         self.access_list = list;
         Ok(())
     }
 
-    /// Whether the API may be used from `address`, which an empty list does not restrict. Counts the use.
-    pub(super) fn admits(&mut self, address: IpAddr, now_ms: u64) -> bool {
+    /// Returns whether the API may be used from `address`, and records the use. An empty list
+    /// allows every address.
+    pub(super) fn allows_address(&mut self, address: IpAddr, now_ms: u64) -> bool {
         if self.access_list.is_empty() {
             return true;
         }
@@ -254,10 +256,10 @@ impl Account {
 }
 
 impl Network {
-    /// Reads `192.0.2.1` or `192.0.2.0/24`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let Some((address, prefix)) = text.split_once('/') else {
-            let address: IpAddr = text.parse().ok()?;
+    /// Parses `192.0.2.1` or `192.0.2.0/24`.
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        let Some((address, prefix)) = value.split_once('/') else {
+            let address: IpAddr = value.parse().ok()?;
             return Some(Self { address, prefix: bits(address) });
         };
         let address: IpAddr = address.parse().ok()?;
@@ -274,10 +276,11 @@ impl Network {
     }
 
     fn contains(self, address: IpAddr) -> bool {
-        let ours = |mine: u128, other: u128, width: u8| (mine ^ other).checked_shr(u32::from(width - self.prefix)).unwrap_or(0) == 0;
+        let same_prefix =
+            |network: u128, other: u128, width: u8| (network ^ other).checked_shr(u32::from(width - self.prefix)).unwrap_or(0) == 0;
         match (self.address, address) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => ours(u128::from(mine.to_bits()), u128::from(other.to_bits()), 32),
-            (IpAddr::V6(mine), IpAddr::V6(other)) => ours(mine.to_bits(), other.to_bits(), 128),
+            (IpAddr::V4(network), IpAddr::V4(other)) => same_prefix(u128::from(network.to_bits()), u128::from(other.to_bits()), 32),
+            (IpAddr::V6(network), IpAddr::V6(other)) => same_prefix(network.to_bits(), other.to_bits(), 128),
             _ => false,
         }
     }
@@ -292,24 +295,24 @@ mod tests {
     use super::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Network};
 
     #[test]
-    fn the_default_account_has_the_shapes_that_atlas_has() {
+    fn the_default_account_has_the_formats_of_atlas() {
         assert!(DEFAULT_CLIENT_ID.strip_prefix("mdb_sa_id_").is_some_and(|hex| hex.len() == 24));
         assert!(DEFAULT_CLIENT_SECRET.strip_prefix("mdb_sa_sk_").is_some_and(|rest| rest.len() == 40));
     }
 
     #[test]
-    fn a_network_holds_the_addresses_that_share_its_leading_bits() {
-        let holds = |network: &str, address: &str| {
+    fn a_network_contains_the_addresses_that_share_its_prefix() {
+        let contains = |network: &str, address: &str| {
             Network::parse(network).zip(address.parse().ok()).is_some_and(|(network, address)| network.contains(address))
         };
 
-        assert!(holds("192.0.2.0/24", "192.0.2.255"));
-        assert!(!holds("192.0.2.0/24", "192.0.3.0"));
-        assert!(holds("0.0.0.0/0", "203.0.113.9"));
-        assert!(holds("::/0", "2001:db8::1"));
-        assert!(!holds("::/0", "192.0.2.1"));
-        assert!(holds("192.0.2.1", "192.0.2.1"));
-        assert!(!holds("192.0.2.1", "192.0.2.2"));
+        assert!(contains("192.0.2.0/24", "192.0.2.255"));
+        assert!(!contains("192.0.2.0/24", "192.0.3.0"));
+        assert!(contains("0.0.0.0/0", "203.0.113.9"));
+        assert!(contains("::/0", "2001:db8::1"));
+        assert!(!contains("::/0", "192.0.2.1"));
+        assert!(contains("192.0.2.1", "192.0.2.1"));
+        assert!(!contains("192.0.2.1", "192.0.2.2"));
         assert!(Network::parse("192.0.2.0/33").is_none());
         assert!(Network::parse("192.0.2").is_none());
     }

@@ -1,8 +1,8 @@
-//! One connection: what arrives is counted, faults are played, the rest is answered by `routes`.
+//! One connection: counts the traffic, applies faults, passes other requests to `routes`.
 
 use super::faults::{Answer, Fault};
 use super::routes::{self, Peer};
-use super::script::{Content, Manner, ScriptedBody, write_raw};
+use super::script::{Content, Delivery, ScriptedBody, write_raw};
 use super::server::Shared;
 use axum::Router;
 use axum::body::Body;
@@ -24,11 +24,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// No request that the emulator understands is longer.
+/// The maximum size of a request body, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// What a connection and its requests share.
-pub(super) struct Link {
+/// The state that a connection and its requests share.
+pub(super) struct Connection {
     shared: Arc<Shared>,
     router: TowerToHyperService<Router>,
     peer: SocketAddr,
@@ -37,113 +37,115 @@ pub(super) struct Link {
 
 #[derive(Default)]
 struct State {
-    /// In which world (see `World::resets`) this connection has been counted.
+    /// The value of `World::resets` when this connection was last counted.
     counted_in: u64,
     ending: Ending,
 }
 
-/// How the connection ends once HTTP is over.
+/// How the connection is closed after the last HTTP exchange.
 #[derive(Default)]
 enum Ending {
     #[default]
     Close,
     Reset,
-    Raw(Content, Manner),
+    Raw(Content, Delivery),
 }
 
-pub(super) async fn serve(tcp: TcpStream, acceptor: Option<TlsAcceptor>, link: Arc<Link>) {
-    // Without it a drip of single bytes would be gathered. It cannot fail on a connected socket that we hold.
+pub(super) async fn serve(tcp: TcpStream, acceptor: Option<TlsAcceptor>, connection: Arc<Connection>) {
+    // Otherwise Nagle's algorithm would combine the single bytes of `drip_ms`. The call cannot fail
+    // on an open, connected socket.
     let _ = tcp.set_nodelay(true);
-    let Some(acceptor) = acceptor else { return serve_http(Socket::Plain(tcp), link).await };
+    let Some(acceptor) = acceptor else { return serve_http(Socket::Plain(tcp), connection).await };
 
     match tcp.peek(&mut [0]).await {
         Ok(0) | Err(_) => return,
         Ok(_) => {}
     }
     match acceptor.accept(tcp).await {
-        Ok(stream) => serve_http(Socket::Tls(Box::new(stream)), link).await,
-        // A client that does not trust the certificate has sent bytes all the same.
-        Err(_) => link.count(),
+        Ok(stream) => serve_http(Socket::Tls(Box::new(stream)), connection).await,
+        // A client that rejects the certificate has sent bytes too.
+        Err(_) => connection.count(),
     }
 }
 
-async fn serve_http(socket: Socket, link: Arc<Link>) {
+async fn serve_http(socket: Socket, connection: Arc<Connection>) {
     let is_tls = matches!(socket, Socket::Tls(_));
-    let io = TokioIo::new(Witness { socket, link: Arc::clone(&link), seen: Seen::Opening(Vec::new()) });
+    let io = TokioIo::new(ObservedSocket { socket, connection: Arc::clone(&connection), inspection: Inspection::Undecided(Vec::new()) });
     let service = hyper::service::service_fn({
-        let link = Arc::clone(&link);
-        move |request| Box::pin(answer(Arc::clone(&link), request))
+        let connection = Arc::clone(&connection);
+        move |request| Box::pin(answer(Arc::clone(&connection), request))
     });
     let mut http = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
-    // An error here is a client that went away, or a fault that asked for one.
+    // An error here means that the client disconnected, or that a fault aborted the connection.
     let _ = poll_fn(|context| http.poll_without_shutdown(context)).await;
 
-    let mut witness = http.into_parts().io.into_inner();
-    match &witness.seen {
-        // Something other than a control request had begun when the peer went away.
-        Seen::Opening(bytes) if is_tls || !bytes.is_empty() => link.count(),
+    let mut observed = http.into_parts().io.into_inner();
+    match &observed.inspection {
+        // The peer disconnected after it had sent the start of something other than a control
+        // request.
+        Inspection::Undecided(bytes) if is_tls || !bytes.is_empty() => connection.count(),
         _ => {}
     }
-    let ending = std::mem::take(&mut link.state.lock().ending);
-    // Failures below mean that the peer is gone, which is where this leads anyway.
+    let ending = std::mem::take(&mut connection.state.lock().ending);
+    // Failures below mean that the peer has disconnected. The connection is being closed anyway.
     match ending {
-        Ending::Close => drop(witness.socket.shutdown().await),
-        Ending::Reset => drop(witness.socket.tcp().set_zero_linger()),
-        Ending::Raw(content, manner) => {
-            if write_raw(&mut witness.socket, content, manner).await.is_ok() {
-                drop(witness.socket.shutdown().await);
+        Ending::Close => drop(observed.socket.shutdown().await),
+        Ending::Reset => drop(observed.socket.tcp().set_zero_linger()),
+        Ending::Raw(content, delivery) => {
+            if write_raw(&mut observed.socket, content, delivery).await.is_ok() {
+                drop(observed.socket.shutdown().await);
             }
         }
     }
 }
 
-/// Answers one request, or ends the connection in the way that `Link` then holds.
-async fn answer(link: Arc<Link>, mut request: Request<Incoming>) -> Result<Response<Body>, Broken> {
-    request.extensions_mut().insert(Peer(link.peer));
+/// Answers one request, or aborts the connection as set in `Connection`.
+async fn answer(connection: Arc<Connection>, mut request: Request<Incoming>) -> Result<Response<Body>, Aborted> {
+    request.extensions_mut().insert(Peer(connection.peer));
     if routes::is_control(request.uri().path()) {
-        return Ok(link.route(request.map(Body::new)).await);
+        return Ok(connection.route(request.map(Body::new)).await);
     }
 
-    link.count();
-    link.shared.world.lock().traffic.request(request.uri().path());
+    connection.count();
+    connection.shared.world.lock().traffic.count_request(request.uri().path());
     let (parts, body) = request.into_parts();
     let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
     let Ok(body) = axum::body::to_bytes(Body::new(body), MAX_BODY).await else {
-        link.shared.log(link.peer, &method, &path, "413 or broken off");
+        connection.shared.log(connection.peer, &method, &path, "413 or aborted");
         return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
     };
     let fault = {
-        let mut world = link.shared.world.lock();
+        let mut world = connection.shared.world.lock();
         world.traffic.record(&parts, &body);
         world.faults.take(&path)
     };
     let request = Request::from_parts(parts, Body::from(body));
 
     let (reply, by) = match fault {
-        None => (Ok(link.route(request).await), ""),
-        Some(fault) => (play(&link, fault, request).await, " by a fault"),
+        None => (Ok(connection.route(request).await), ""),
+        Some(fault) => (apply_fault(&connection, fault, request).await, " by a fault"),
     };
     match &reply {
-        Ok(reply) => link.shared.log(link.peer, &method, &path, &format!("{}{by}", reply.status().as_u16())),
-        Err(Broken) => link.shared.log(link.peer, &method, &path, "broken off by a fault"),
+        Ok(reply) => connection.shared.log(connection.peer, &method, &path, &format!("{}{by}", reply.status().as_u16())),
+        Err(Aborted) => connection.shared.log(connection.peer, &method, &path, "aborted by a fault"),
     }
     reply
 }
 
-async fn play(link: &Link, fault: Fault, request: Request<Body>) -> Result<Response<Body>, Broken> {
+async fn apply_fault(connection: &Connection, fault: Fault, request: Request<Body>) -> Result<Response<Body>, Aborted> {
     if !fault.delay.is_zero() {
         tokio::time::sleep(fault.delay).await;
     }
     let mut reply = match fault.answer {
-        Answer::Own => scripted(link.route(request).await, fault.manner).await,
-        Answer::Given { status, content } => {
-            let mut reply = Response::new(Body::new(ScriptedBody::new(content, fault.manner)));
+        Answer::Normal => with_delivery(connection.route(request).await, fault.delivery).await,
+        Answer::Custom { status, content } => {
+            let mut reply = Response::new(Body::new(ScriptedBody::new(content, fault.delivery)));
             *reply.status_mut() = status;
             reply
         }
-        Answer::Raw(content) => return link.end(Ending::Raw(content, fault.manner)),
-        Answer::Close => return link.end(Ending::Close),
-        Answer::Reset => return link.end(Ending::Reset),
+        Answer::Raw(content) => return connection.end(Ending::Raw(content, fault.delivery)),
+        Answer::Close => return connection.end(Ending::Close),
+        Answer::Reset => return connection.end(Ending::Reset),
     };
     for name in fault.headers.keys() {
         reply.headers_mut().remove(name);
@@ -154,14 +156,14 @@ async fn play(link: &Link, fault: Fault, request: Request<Body>) -> Result<Respo
     Ok(reply)
 }
 
-/// The emulator's own reply, its body sent in this manner.
-async fn scripted(reply: Response<Body>, manner: Manner) -> Response<Body> {
+/// Returns the emulator's normal reply with its body sent as `delivery` specifies.
+async fn with_delivery(reply: Response<Body>, delivery: Delivery) -> Response<Body> {
     let (mut parts, body) = reply.into_parts();
-    // The emulator's own bodies are short and in memory: collecting one cannot fail.
+    // The emulator's own bodies are short and in memory, so collecting one cannot fail.
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.remove(TRANSFER_ENCODING);
-    Response::from_parts(parts, Body::new(ScriptedBody::new(Content::once(bytes), manner)))
+    Response::from_parts(parts, Body::new(ScriptedBody::new(Content::once(bytes), delivery)))
 }
 
 fn empty(status: StatusCode) -> Response<Body> {
@@ -170,18 +172,18 @@ fn empty(status: StatusCode) -> Response<Body> {
     reply
 }
 
-impl Link {
+impl Connection {
     pub(super) fn new(shared: Arc<Shared>, router: Router, peer: SocketAddr) -> Self {
         Self { shared, router: TowerToHyperService::new(router), peer, state: Mutex::default() }
     }
 
-    /// Counts this connection as one that carried traffic, once.
+    /// Counts this connection as one that carried traffic, once per reset.
     fn count(&self) {
         let mut world = self.shared.world.lock();
         let mut state = self.state.lock();
         if state.counted_in != world.resets {
             state.counted_in = world.resets;
-            world.traffic.connection();
+            world.traffic.count_connection();
         }
     }
 
@@ -192,53 +194,54 @@ impl Link {
         }
     }
 
-    fn end(&self, ending: Ending) -> Result<Response<Body>, Broken> {
+    fn end(&self, ending: Ending) -> Result<Response<Body>, Aborted> {
         self.state.lock().ending = ending;
-        Err(Broken)
+        Err(Aborted)
     }
 }
 
-/// There will be no reply.
+/// The error that makes hyper abort the connection without a reply.
 #[derive(Debug)]
-struct Broken;
+struct Aborted;
 
-impl fmt::Display for Broken {
+impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fault ends this connection")
+        f.write_str("a fault aborted this connection")
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for Aborted {}
 
-/// A socket whose first bytes tell whether a connection carries anything but control traffic.
-struct Witness {
+/// A socket whose first bytes are inspected to detect traffic other than control requests.
+struct ObservedSocket {
     socket: Socket,
-    link: Arc<Link>,
-    seen: Seen,
+    connection: Arc<Connection>,
+    inspection: Inspection,
 }
 
-enum Seen {
-    /// The bytes so far, which may yet become a control request.
-    Opening(Vec<u8>),
-    /// Decided: `answer` counts what follows, request by request.
+enum Inspection {
+    /// The bytes received so far, which may still become a control request.
+    Undecided(Vec<u8>),
+    /// Decided. `answer` counts the requests that follow.
     Decided,
 }
 
-impl Witness {
-    fn witness(&mut self, new: &[u8]) {
-        let Seen::Opening(bytes) = &mut self.seen else { return };
+impl ObservedSocket {
+    fn observe(&mut self, new: &[u8]) {
+        let Inspection::Undecided(bytes) = &mut self.inspection else { return };
         bytes.extend_from_slice(new);
-        match opens_control(bytes) {
+        match starts_control_request(bytes) {
             None => return,
             Some(true) => {}
-            Some(false) => self.link.count(),
+            Some(false) => self.connection.count(),
         }
-        self.seen = Seen::Decided;
+        self.inspection = Inspection::Decided;
     }
 }
 
-/// Whether a connection that begins with these bytes begins with a control request; `None`: too few bytes to tell.
-fn opens_control(bytes: &[u8]) -> Option<bool> {
+/// Returns whether these first bytes start a control request; `None` if there are too few bytes to
+/// decide.
+fn starts_control_request(bytes: &[u8]) -> Option<bool> {
     const CONTROL: &[u8] = b" /_emulator/";
     let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
     let rest = &bytes[method..];
@@ -248,18 +251,18 @@ fn opens_control(bytes: &[u8]) -> Option<bool> {
     (rest.len() >= CONTROL.len()).then_some(true)
 }
 
-impl AsyncRead for Witness {
+impl AsyncRead for ObservedSocket {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
         if buffer.filled().len() > before {
-            self.witness(&buffer.filled()[before..]);
+            self.observe(&buffer.filled()[before..]);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Witness {
+impl AsyncWrite for ObservedSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(context, bytes)
     }
@@ -321,16 +324,16 @@ impl AsyncWrite for Socket {
 
 #[cfg(test)]
 mod tests {
-    use super::opens_control;
+    use super::starts_control_request;
 
     #[test]
-    fn a_control_request_is_told_from_its_first_bytes() {
-        assert_eq!(opens_control(b"GET /_emulator/counters HTTP/1.1"), Some(true));
-        assert_eq!(opens_control(b"GET /_emul"), None);
-        assert_eq!(opens_control(b"G"), None);
-        assert_eq!(opens_control(b"POST /api"), Some(false));
-        assert_eq!(opens_control(b"GET /_emulators"), Some(false));
-        assert_eq!(opens_control(b"\x16\x03\x01"), Some(false));
-        assert_eq!(opens_control(b"GETTINGLONG"), Some(false));
+    fn a_control_request_is_detected_by_its_first_bytes() {
+        assert_eq!(starts_control_request(b"GET /_emulator/counters HTTP/1.1"), Some(true));
+        assert_eq!(starts_control_request(b"GET /_emul"), None);
+        assert_eq!(starts_control_request(b"G"), None);
+        assert_eq!(starts_control_request(b"POST /api"), Some(false));
+        assert_eq!(starts_control_request(b"GET /_emulators"), Some(false));
+        assert_eq!(starts_control_request(b"\x16\x03\x01"), Some(false));
+        assert_eq!(starts_control_request(b"GETTINGLONG"), Some(false));
     }
 }

@@ -1,6 +1,6 @@
-//! Answers that go wrong on purpose: `POST /_emulator/faults`.
+//! Deliberately faulty replies: `POST /_emulator/faults`.
 
-use super::script::{Content, Endless, Manner};
+use super::script::{Content, Delivery, Endless};
 use super::settings::named;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING};
@@ -9,50 +9,50 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The faults in the order they were given.
+/// The list of faults, in the order of the request.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<Fault>);
 
-/// A fault that has passed the rules.
+/// A validated fault.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     path: String,
     left: Option<u64>,
     pub(super) delay: Duration,
-    /// Are sent in place of those of the same name, whoever answers.
+    /// Replace the headers of the same name, also in the emulator's normal reply.
     pub(super) headers: HeaderMap,
     pub(super) answer: Answer,
-    pub(super) manner: Manner,
+    pub(super) delivery: Delivery,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    /// The emulator's own, as if there were no fault.
-    Own,
-    Given {
+    /// The emulator's normal reply.
+    Normal,
+    Custom {
         status: StatusCode,
         content: Content,
     },
-    /// These bytes on the socket in place of an HTTP reply; then the connection ends.
+    /// Writes these bytes to the socket instead of an HTTP reply, then closes the connection.
     Raw(Content),
-    /// The connection is closed.
+    /// Closes the connection.
     Close,
-    /// The connection is reset.
+    /// Resets the connection.
     Reset,
 }
 
 impl Faults {
     pub(super) fn from_json(list: Value) -> Result<Self, String> {
-        let Value::Array(list) = list else { return Err("the list of faults is a JSON array".to_owned()) };
+        let Value::Array(list) = list else { return Err("the list of faults must be a JSON array".to_owned()) };
         let mut faults = Vec::with_capacity(list.len());
         for (number, fault) in list.into_iter().enumerate() {
-            let checked = serde_json::from_value(fault).map_err(|error| error.to_string()).and_then(checked);
-            faults.push(checked.map_err(|problem| format!("fault {number}: {problem}"))?);
+            let validated = serde_json::from_value(fault).map_err(|error| error.to_string()).and_then(validated);
+            faults.push(validated.map_err(|problem| format!("fault {number}: {problem}"))?);
         }
         Ok(Self(faults))
     }
 
-    /// The first fault for this path that has times left, one of which is used up.
+    /// Returns the first fault for this path that has uses left, and consumes one use.
     pub(super) fn take(&mut self, path: &str) -> Option<Fault> {
         let fault = self.0.iter_mut().find(|fault| fault.left != Some(0) && fault.names(path))?;
         if let Some(left) = &mut fault.left {
@@ -71,10 +71,10 @@ impl Fault {
     }
 }
 
-/// A fault as it is written in JSON.
+/// A fault in its JSON form.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Written {
+struct FaultJson {
     path: String,
     times: Option<u64>,
     delay_ms: u64,
@@ -115,79 +115,79 @@ enum Close {
     Reset,
 }
 
-fn checked(written: Written) -> Result<Fault, String> {
-    if !written.path.starts_with('/') {
-        return Err("path names what the fault applies to and starts with /".to_owned());
+fn validated(json: FaultJson) -> Result<Fault, String> {
+    if !json.path.starts_with('/') {
+        return Err("path must start with /".to_owned());
     }
-    let mut headers = headers(&written.headers)?;
-    let endless = match (written.endless, &written.raw) {
+    let mut headers = headers(&json.headers)?;
+    let endless = match (json.endless, &json.raw) {
         (false, _) => Endless::No,
         (true, None) => Endless::Spaces,
-        (true, Some(_)) => Endless::Again,
+        (true, Some(_)) => Endless::Repeat,
     };
-    let manner = Manner { drip: written.drip_ms.map(Duration::from_millis), endless, cut: written.close == Some(Close::MidReply) };
-    let answer = answer(&written, &mut headers)?;
-    if manner.cut && endless != Endless::No {
-        return Err("close mid_reply and endless contradict each other".to_owned());
+    let delivery = Delivery { drip: json.drip_ms.map(Duration::from_millis), endless, cut: json.close == Some(Close::MidReply) };
+    let answer = answer(&json, &mut headers)?;
+    if delivery.cut && endless != Endless::No {
+        return Err("close mid_reply and endless are mutually exclusive".to_owned());
     }
-    Ok(Fault { path: written.path, left: written.times, delay: Duration::from_millis(written.delay_ms), headers, answer, manner })
+    Ok(Fault { path: json.path, left: json.times, delay: Duration::from_millis(json.delay_ms), headers, answer, delivery })
 }
 
-fn answer(written: &Written, headers: &mut HeaderMap) -> Result<Answer, String> {
-    let content = content(written, headers)?;
+fn answer(json: &FaultJson, headers: &mut HeaderMap) -> Result<Answer, String> {
+    let content = content(json, headers)?;
     let given = [
-        ("status", written.status.is_some()),
+        ("status", json.status.is_some()),
         ("a body", content.is_some()),
-        ("raw", written.raw.is_some()),
-        ("redirect", written.redirect.is_some()),
-        ("close", matches!(written.close, Some(Close::BeforeReply | Close::Reset))),
-        ("then_serve", written.then_serve),
+        ("raw", json.raw.is_some()),
+        ("redirect", json.redirect.is_some()),
+        ("close", matches!(json.close, Some(Close::BeforeReply | Close::Reset))),
+        ("then_serve", json.then_serve),
     ];
     let names: Vec<_> = given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
     if !matches!(names.as_slice(), [] | [_] | ["status", "a body"]) {
-        return Err(format!("{} are different answers: give one of them", names.join(" and ")));
+        return Err(format!("{} are mutually exclusive", names.join(" and ")));
     }
-    if written.raw.is_some() && !headers.is_empty() {
-        return Err("headers are not sent with raw: write them into it".to_owned());
+    if json.raw.is_some() && !headers.is_empty() {
+        return Err("headers cannot be combined with raw: include them in raw".to_owned());
     }
-    if written.redirect_status.is_some() && written.redirect.is_none() {
-        return Err("redirect_status is given without redirect".to_owned());
+    if json.redirect_status.is_some() && json.redirect.is_none() {
+        return Err("redirect_status requires redirect".to_owned());
     }
 
-    Ok(match (written.close, &written.raw, &written.redirect) {
+    Ok(match (json.close, &json.raw, &json.redirect) {
         (Some(Close::BeforeReply), ..) => Answer::Close,
         (Some(Close::Reset), ..) => Answer::Reset,
         (_, Some(raw), _) => Answer::Raw(Content::once(raw.clone())),
         (_, _, Some(target)) => {
-            headers.insert(LOCATION, HeaderValue::from_str(target).map_err(|_| "redirect holds control characters".to_owned())?);
-            Answer::Given { status: status(written.redirect_status.unwrap_or(307))?, content: Content::once("") }
+            headers.insert(LOCATION, HeaderValue::from_str(target).map_err(|_| "redirect contains control characters".to_owned())?);
+            Answer::Custom { status: status(json.redirect_status.unwrap_or(307))?, content: Content::once("") }
         }
-        _ if written.status.is_some() || content.is_some() || (written.endless && !written.then_serve) => {
-            Answer::Given { status: status(written.status.unwrap_or(200))?, content: content.unwrap_or(Content::once("")) }
+        _ if json.status.is_some() || content.is_some() || (json.endless && !json.then_serve) => {
+            Answer::Custom { status: status(json.status.unwrap_or(200))?, content: content.unwrap_or(Content::once("")) }
         }
-        _ => Answer::Own,
+        _ => Answer::Normal,
     })
 }
 
-fn content(written: &Written, headers: &mut HeaderMap) -> Result<Option<Content>, String> {
-    let (content, media_type) = match (&written.body, &written.body_hex, &written.body_repeat) {
+fn content(json: &FaultJson, headers: &mut HeaderMap) -> Result<Option<Content>, String> {
+    let (content, media_type) = match (&json.body, &json.body_hex, &json.body_repeat) {
         (None, None, None) => return Ok(None),
-        (Some(Value::String(text)), None, None) => (Content::once(text.clone()), "text/plain;charset=utf-8"),
+        (Some(Value::String(string)), None, None) => (Content::once(string.clone()), "text/plain;charset=utf-8"),
         (Some(json), None, None) => (Content::once(json.to_string()), "application/json"),
         (None, Some(hex), None) => (Content::once(from_hex(hex)?), "application/octet-stream"),
         (None, None, Some(repeat)) => (Content::repeated(repeat.text.clone(), repeat.times), "text/plain;charset=utf-8"),
-        _ => return Err("body, body_hex and body_repeat are different bodies: give one of them".to_owned()),
+        _ => return Err("body, body_hex and body_repeat are mutually exclusive".to_owned()),
     };
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
     Ok(Some(content))
 }
 
-fn headers(written: &BTreeMap<String, OneOrMany>) -> Result<HeaderMap, String> {
+fn headers(json: &BTreeMap<String, OneOrMany>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, values) in written {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: {name:?} is no header name"))?;
+    for (name, values) in json {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: {name:?} is not a valid header name"))?;
         if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
-            return Err(format!("headers: {name} follows from the body; to send a false one use raw"));
+            return Err(format!("headers: {name} is set from the body; use raw to send a wrong value"));
         }
         let values = match values {
             OneOrMany::One(value) => std::slice::from_ref(value),
@@ -195,7 +195,7 @@ fn headers(written: &BTreeMap<String, OneOrMany>) -> Result<HeaderMap, String> {
         };
         for value in values {
             let value = HeaderValue::from_bytes(value.as_bytes())
-                .map_err(|_| format!("headers: the value of {name} holds control characters; to send them use raw"))?;
+                .map_err(|_| format!("headers: the value of {name} contains control characters; use raw to send them"))?;
             headers.append(name.clone(), value);
         }
     }
@@ -205,7 +205,7 @@ fn headers(written: &BTreeMap<String, OneOrMany>) -> Result<HeaderMap, String> {
 fn status(number: u16) -> Result<StatusCode, String> {
     match StatusCode::from_u16(number) {
         Ok(status) if !status.is_informational() => Ok(status),
-        _ => Err(format!("{number} is no status of a final reply: they are from 200 on; for others use raw")),
+        _ => Err(format!("{number} is not the status of a final reply (200 to 999); use raw to send it")),
     }
 }
 

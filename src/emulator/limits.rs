@@ -1,4 +1,4 @@
-//! How often one address may ask for one client id.
+//! Rate limits per client address and client id.
 
 use super::settings::RateLimit;
 use std::collections::{HashMap, VecDeque};
@@ -6,32 +6,33 @@ use std::net::IpAddr;
 
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// When the requests were answered that still count, oldest first.
-    answered: HashMap<(IpAddr, String), VecDeque<u64>>,
+    /// The times of the accepted requests that are still in the window, oldest first.
+    accepted: HashMap<(IpAddr, String), VecDeque<u64>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Answer { remaining: u64 },
-    Refuse { retry_after_s: u64 },
+    Accept { remaining: u64 },
+    Reject { retry_after_s: u64 },
 }
 
 impl Limits {
-    /// Counts a request unless it is over the limit: refused requests do not make the wait longer.
-    pub(super) fn ask(&mut self, address: IpAddr, client_id: &str, limit: RateLimit, now_ms: u64) -> Verdict {
+    /// Checks a request against the limit and counts it if it is accepted. Rejected requests are
+    /// not counted, so they do not extend the wait.
+    pub(super) fn check(&mut self, address: IpAddr, client_id: &str, limit: RateLimit, now_ms: u64) -> Verdict {
         let window_ms = limit.window_s.saturating_mul(1000);
-        let answered = self.answered.entry((address, client_id.to_owned())).or_default();
-        // A moment after now is from before the clock was set back.
-        answered.retain(|&then| then <= now_ms && now_ms - then < window_ms);
+        let accepted = self.accepted.entry((address, client_id.to_owned())).or_default();
+        // A time in the future was recorded before the clock was set back.
+        accepted.retain(|&then| then <= now_ms && now_ms - then < window_ms);
 
-        let count = answered.len() as u64;
+        let count = accepted.len() as u64;
         if count >= limit.requests {
-            let oldest = answered.front().copied().unwrap_or(now_ms);
+            let oldest = accepted.front().copied().unwrap_or(now_ms);
             let wait_ms = (oldest + window_ms).saturating_sub(now_ms);
-            return Verdict::Refuse { retry_after_s: wait_ms.div_ceil(1000).max(1) };
+            return Verdict::Reject { retry_after_s: wait_ms.div_ceil(1000).max(1) };
         }
-        answered.push_back(now_ms);
-        Verdict::Answer { remaining: limit.requests - count - 1 }
+        accepted.push_back(now_ms);
+        Verdict::Accept { remaining: limit.requests - count - 1 }
     }
 }
 
@@ -46,25 +47,25 @@ mod tests {
         RateLimit { requests: 2, window_s: 60, shape: crate::emulator::RateLimitShape::OAuth, retry_after: true };
 
     #[test]
-    fn a_place_is_free_again_when_the_oldest_request_leaves_the_window() {
+    fn a_request_is_accepted_again_when_the_oldest_one_leaves_the_window() {
         let mut limits = Limits::default();
 
-        assert_eq!(limits.ask(HERE, "a", TWO_A_MINUTE, 0), Verdict::Answer { remaining: 1 });
-        assert_eq!(limits.ask(HERE, "a", TWO_A_MINUTE, 10_000), Verdict::Answer { remaining: 0 });
-        assert_eq!(limits.ask(HERE, "a", TWO_A_MINUTE, 20_500), Verdict::Refuse { retry_after_s: 40 });
-        assert_eq!(limits.ask(HERE, "a", TWO_A_MINUTE, 60_000), Verdict::Answer { remaining: 0 });
+        assert_eq!(limits.check(HERE, "a", TWO_A_MINUTE, 0), Verdict::Accept { remaining: 1 });
+        assert_eq!(limits.check(HERE, "a", TWO_A_MINUTE, 10_000), Verdict::Accept { remaining: 0 });
+        assert_eq!(limits.check(HERE, "a", TWO_A_MINUTE, 20_500), Verdict::Reject { retry_after_s: 40 });
+        assert_eq!(limits.check(HERE, "a", TWO_A_MINUTE, 60_000), Verdict::Accept { remaining: 0 });
     }
 
     #[test]
-    fn addresses_and_client_ids_are_counted_apart() {
+    fn addresses_and_client_ids_are_counted_separately() {
         let mut limits = Limits::default();
         let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
         for _ in 0..2 {
-            limits.ask(HERE, "a", TWO_A_MINUTE, 0);
+            limits.check(HERE, "a", TWO_A_MINUTE, 0);
         }
 
-        assert_eq!(limits.ask(HERE, "a", TWO_A_MINUTE, 0), Verdict::Refuse { retry_after_s: 60 });
-        assert_eq!(limits.ask(HERE, "b", TWO_A_MINUTE, 0), Verdict::Answer { remaining: 1 });
-        assert_eq!(limits.ask(elsewhere, "a", TWO_A_MINUTE, 0), Verdict::Answer { remaining: 1 });
+        assert_eq!(limits.check(HERE, "a", TWO_A_MINUTE, 0), Verdict::Reject { retry_after_s: 60 });
+        assert_eq!(limits.check(HERE, "b", TWO_A_MINUTE, 0), Verdict::Accept { remaining: 1 });
+        assert_eq!(limits.check(elsewhere, "a", TWO_A_MINUTE, 0), Verdict::Accept { remaining: 1 });
     }
 }

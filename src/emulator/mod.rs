@@ -1,7 +1,8 @@
-//! Atlas in a box, for the demo, the tests and users' own CI.
+//! A local emulator of the Atlas endpoints, for the demo, the tests and users' own CI.
 //!
-//! May depend on: nothing of the library but error. Start reading at [`Emulator`], then `connection.rs` (what happens to a
-//! connection) and `world.rs` (all that the emulator remembers). docs/emulator.md is the contract.
+//! May depend on: only `error` from this library. Start reading at [`Emulator`], then
+//! `connection.rs` (how a connection is served) and `world.rs` (the emulator's state).
+//! docs/emulator.md specifies the behaviour.
 //!
 //! ```
 //! use tokenwell::emulator::{Emulator, EmulatorOptions};
@@ -40,25 +41,27 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// How an [`Emulator`] starts. `reset` returns to these.
+/// Options for starting an [`Emulator`]. [`Emulator::reset`] restores them.
 #[derive(Clone, Debug)]
 pub struct EmulatorOptions {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port on 127.0.0.1; 0 selects a free one.
     pub port: u16,
-    /// With a certificate the emulator speaks TLS and nothing else; see [`Emulator::ca_pem`].
+    /// The kind of server certificate. If set, the emulator accepts only TLS connections; see
+    /// [`Emulator::ca_pem`].
     pub certificate: Option<Certificate>,
-    /// For how long a token lives, in seconds.
+    /// The lifetime of a token, in seconds.
     pub token_lifetime_s: u64,
-    /// How many live tokens an account may have.
+    /// The maximum number of valid tokens per account.
     pub token_cap: u64,
-    /// How many token requests one address may send for one client id; `None` for no limit.
+    /// The limit on token requests per client address and client id; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
-    /// Is given one line for each request: method, path, status. Never a secret, a token or a query.
+    /// Called with one line for each request: client address, method, path, status. A line never
+    /// contains a secret, a token or a query.
     pub log: Option<fn(&str)>,
 }
 
 impl Default for EmulatorOptions {
-    /// Atlas' own numbers, on http and a free port.
+    /// The limits of Atlas, over http, on a free port.
     fn default() -> Self {
         Self {
             port: 0,
@@ -71,56 +74,57 @@ impl Default for EmulatorOptions {
     }
 }
 
-/// A running emulator. It serves from a thread of its own and stops when it is dropped.
+/// A running emulator. It serves requests on its own thread and stops when it is dropped.
 ///
-/// The methods do what the control API under `/_emulator` does.
+/// The methods are equivalent to the control API under `/_emulator`.
 pub struct Emulator {
     shared: Arc<Shared>,
     server: Server,
 }
 
 impl Emulator {
-    /// Starts to listen on 127.0.0.1.
+    /// Starts an emulator that listens on 127.0.0.1.
     ///
     /// # Errors
     ///
-    /// When the port is taken, or the system has no thread or socket left.
+    /// If the port is in use, or the system cannot create a thread or a socket.
     pub fn start(options: EmulatorOptions) -> io::Result<Self> {
         let (shared, server) = server::start(options)?;
         Ok(Self { shared, server })
     }
 
-    /// `http://127.0.0.1:41234`; https with a certificate.
+    /// The base URL, for example `http://127.0.0.1:41234`; https with a certificate.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.shared.base_url
     }
 
-    /// The id of the account that is there from the start, an Organization Owner.
+    /// The client id of the default account, an Organization Owner.
     #[must_use]
     pub fn client_id(&self) -> &str {
         DEFAULT_CLIENT_ID
     }
 
-    /// The secret of that account.
+    /// The client secret of the default account.
     #[must_use]
     pub fn client_secret(&self) -> &str {
         DEFAULT_CLIENT_SECRET
     }
 
-    /// The certificate of the made-up authority that signed the emulator's; `None` on http.
+    /// The certificate of the generated authority that signed the server certificate, as PEM;
+    /// `None` on http.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.server.ca_pem.as_deref()
     }
 
-    /// What has been asked and handed out since the start or the last reset.
+    /// The request and token counts since the start or the last reset.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.world.lock().counters()
     }
 
-    /// Everything as at the start: counters, tokens, faults, settings, clock, accounts.
+    /// Restores the initial state of counters, tokens, faults, settings, clock and accounts.
     pub fn reset(&self) {
         self.shared.world.lock().reset();
     }
@@ -131,21 +135,24 @@ impl Emulator {
         self.shared.world.lock().clock.now_ms()
     }
 
-    /// Moves the emulator's time on. From then on it stands still until it is moved again.
+    /// Advances the emulator's clock by `ms` milliseconds. The clock is then stopped until the next
+    /// call that sets or advances it, or until a reset.
     pub fn advance_clock(&self, ms: u64) {
         self.shared.world.lock().clock.advance(ms);
     }
 
-    /// Sets the emulator's time. From then on it stands still until it is moved again.
+    /// Sets the emulator's clock to `now_ms`, in milliseconds since the Unix epoch. The clock is
+    /// then stopped until the next call that sets or advances it, or until a reset.
     pub fn set_clock(&self, now_ms: u64) {
         self.shared.world.lock().clock.set(now_ms);
     }
 
-    /// Changes the settings that `changes`, a JSON object as for `POST /_emulator/settings`, names.
+    /// Changes the settings in `changes`, a JSON object as for `POST /_emulator/settings`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when a setting is unknown or its value impossible; nothing is changed then.
+    /// [`Error::InvalidArgument`] if a setting is unknown or its value is invalid. No setting is
+    /// changed in this case.
     pub fn set_settings(&self, changes: Value) -> Result<(), Error> {
         self.shared.world.lock().set_settings(changes)
     }
@@ -154,12 +161,13 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when a field is unknown or its value impossible; the old list stays then.
+    /// [`Error::InvalidArgument`] if a field is unknown or its value is invalid. The list is not
+    /// changed in this case.
     pub fn set_faults(&self, faults: Value) -> Result<(), Error> {
         self.shared.world.lock().set_faults(faults)
     }
 
-    /// The last request to this path, as it arrived.
+    /// The last request received for this path, or `None`.
     #[must_use]
     pub fn last_request(&self, path: &str) -> Option<RecordedRequest> {
         self.shared.world.lock().traffic.last_request(path).cloned()

@@ -1,4 +1,4 @@
-//! Who may do what with service accounts.
+//! Which roles allow which actions on service accounts.
 
 use super::accounts::{Account, Accounts};
 
@@ -12,7 +12,7 @@ const ORG_ROLES: [&str; 7] = [
     "ORG_OWNER",
 ];
 
-/// Where an account is looked at from: the two halves of the service account API.
+/// The level of a service account request: the API exists for organizations and for projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     /// An organization, by its id.
@@ -21,9 +21,9 @@ pub(super) enum Level {
     Project(String),
 }
 
-/// What a caller wants to do.
+/// The action that a caller requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Action {
     Read,
     Write,
     WriteAccessList,
@@ -40,29 +40,30 @@ impl Level {
     }
 }
 
-/// Whether `caller` may do `deed` there. Organization Owners own the organization's projects too.
-pub(super) fn may(caller: &Account, deed: Deed, level: &Level, accounts: &Accounts) -> bool {
+/// Returns whether `caller` may perform `action` at `level`. An Organization Owner may also perform
+/// every action in the organization's projects.
+pub(super) fn is_allowed(caller: &Account, action: Action, level: &Level, accounts: &Accounts) -> bool {
     match level {
-        Level::Org(org) => match deed {
-            Deed::Read => has_org(caller, org, &["ORG_OWNER", "ORG_READ_ONLY"]),
-            Deed::Write | Deed::WriteAccessList => has_org(caller, org, &["ORG_OWNER"]),
+        Level::Org(org) => match action {
+            Action::Read => has_org(caller, org, &["ORG_OWNER", "ORG_READ_ONLY"]),
+            Action::Write | Action::WriteAccessList => has_org(caller, org, &["ORG_OWNER"]),
         },
         Level::Project(project) => {
             let Some(org) = accounts.project(project).map(|project| project.org_id.as_str()) else { return false };
             let roles = caller.project_roles.get(project).map_or(&[][..], Vec::as_slice);
             let has = |wanted: &str| roles.iter().any(|role| role == wanted);
             has_org(caller, org, &["ORG_OWNER"])
-                || match deed {
-                    // Every project role can at least read.
-                    Deed::Read => !roles.is_empty() || has_org(caller, org, &["ORG_READ_ONLY"]),
-                    Deed::Write => has("GROUP_OWNER"),
-                    Deed::WriteAccessList => has("GROUP_OWNER") || has("GROUP_ACCESS_MANAGER"),
+                || match action {
+                    // Every project role includes read access.
+                    Action::Read => !roles.is_empty() || has_org(caller, org, &["ORG_READ_ONLY"]),
+                    Action::Write => has("GROUP_OWNER"),
+                    Action::WriteAccessList => has("GROUP_OWNER") || has("GROUP_ACCESS_MANAGER"),
                 }
         }
     }
 }
 
-/// Whether the caller belongs to the organization at all.
+/// Returns whether the caller has any role in the organization.
 pub(super) fn sees_org(caller: &Account, org: &str) -> bool {
     caller.org_id == org && !caller.org_roles.is_empty()
 }

@@ -1,4 +1,4 @@
-//! Bytes sent in a troublesome way: one at a time, without end, cut off in the middle.
+//! Content that is sent slowly, endlessly or incompletely.
 
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::Sleep;
 
-/// How many bytes a step carries at most.
+/// The maximum number of bytes sent in one step.
 const STEP: u64 = 16 * 1024;
 
-/// What to send.
+/// The bytes to send.
 #[derive(Clone, Debug)]
 pub(super) struct Content {
     unit: Bytes,
@@ -24,37 +24,37 @@ impl Content {
         Self { unit: bytes.into(), times: 1 }
     }
 
-    pub(super) fn repeated(text: String, times: u64) -> Self {
-        Self { unit: text.into(), times }
+    pub(super) fn repeated(unit: String, times: u64) -> Self {
+        Self { unit: unit.into(), times }
     }
 
     pub(super) fn len(&self) -> u64 {
         (self.unit.len() as u64).saturating_mul(self.times)
     }
 
-    /// Up to `most` bytes from `position` on; empty at the end.
-    fn slice(&self, position: u64, most: u64) -> Bytes {
+    /// Returns up to `max` bytes that start at `position`; empty at the end.
+    fn slice(&self, position: u64, max: u64) -> Bytes {
         let unit = self.unit.len() as u64;
-        let most = most.min(self.len().saturating_sub(position));
-        if most == 0 {
+        let max = max.min(self.len().saturating_sub(position));
+        if max == 0 {
             return Bytes::new();
         }
         let offset = index(position % unit);
-        if offset + index(most) <= self.unit.len() {
-            return self.unit.slice(offset..offset + index(most));
+        if offset + index(max) <= self.unit.len() {
+            return self.unit.slice(offset..offset + index(max));
         }
-        self.unit.iter().cycle().skip(offset).take(index(most)).copied().collect()
+        self.unit.iter().cycle().skip(offset).take(index(max)).copied().collect()
     }
 }
 
-/// How to send it.
+/// How to send the content.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Manner {
-    /// One byte at a time, that far apart.
+pub(super) struct Delivery {
+    /// Sends one byte at a time, with this interval.
     pub(super) drip: Option<Duration>,
-    /// After the content more bytes, for ever.
+    /// The bytes that follow the content indefinitely.
     pub(super) endless: Endless,
-    /// The connection breaks inside the content.
+    /// Closes the connection in the middle of the content.
     pub(super) cut: bool,
 }
 
@@ -62,57 +62,58 @@ pub(super) struct Manner {
 pub(super) enum Endless {
     #[default]
     No,
-    /// Spaces, which do not spoil a JSON document: only a limit or a deadline saves the reader.
+    /// Spaces. They keep a JSON document valid, so that only a size limit or a deadline stops the
+    /// reader.
     Spaces,
-    /// The content again and again.
-    Again,
+    /// The content, repeated.
+    Repeat,
 }
 
-/// The next piece to send, over and over.
-struct Pieces {
+/// An iterator over the chunks to send.
+struct Chunks {
     content: Content,
-    manner: Manner,
+    delivery: Delivery,
     sent: u64,
 }
 
-enum Piece {
+enum Chunk {
     Bytes(Bytes),
     End,
     Cut,
 }
 
-impl Pieces {
-    fn next(&mut self) -> Piece {
-        let step = if self.manner.drip.is_some() { 1 } else { STEP };
+impl Chunks {
+    fn next(&mut self) -> Chunk {
+        let step = if self.delivery.drip.is_some() { 1 } else { STEP };
         let length = self.content.len();
-        let end = if self.manner.cut { length / 2 } else { length };
+        let end = if self.delivery.cut { length / 2 } else { length };
         if self.sent >= end {
-            return match self.manner.endless {
-                _ if self.manner.cut => Piece::Cut,
-                Endless::No => Piece::End,
-                Endless::Again if length > 0 => {
+            return match self.delivery.endless {
+                _ if self.delivery.cut => Chunk::Cut,
+                Endless::No => Chunk::End,
+                Endless::Repeat if length > 0 => {
                     self.sent = 0;
                     self.next()
                 }
-                Endless::Spaces | Endless::Again => Piece::Bytes(Bytes::from(vec![b' '; index(step)])),
+                Endless::Spaces | Endless::Repeat => Chunk::Bytes(Bytes::from(vec![b' '; index(step)])),
             };
         }
         let bytes = self.content.slice(self.sent, step.min(end - self.sent));
         self.sent += bytes.len() as u64;
-        Piece::Bytes(bytes)
+        Chunk::Bytes(bytes)
     }
 }
 
-/// A response body that is sent in such a manner.
+/// A response body that is sent as its `Delivery` specifies.
 pub(super) struct ScriptedBody {
-    pieces: Pieces,
+    chunks: Chunks,
     sleep: Option<Pin<Box<Sleep>>>,
     flushed: bool,
 }
 
 impl ScriptedBody {
-    pub(super) fn new(content: Content, manner: Manner) -> Self {
-        Self { pieces: Pieces { content, manner, sent: 0 }, sleep: None, flushed: false }
+    pub(super) fn new(content: Content, delivery: Delivery) -> Self {
+        Self { chunks: Chunks { content, delivery, sent: 0 }, sleep: None, flushed: false }
     }
 }
 
@@ -127,51 +128,53 @@ impl HttpBody for ScriptedBody {
             }
             self.sleep = None;
         }
-        match self.pieces.next() {
-            Piece::End => Poll::Ready(None),
-            Piece::Cut if self.flushed => Poll::Ready(Some(Err(Cut))),
-            Piece::Cut => {
-                // hyper drops what it has not written yet when a body fails; one turn in between lets it write.
+        match self.chunks.next() {
+            Chunk::End => Poll::Ready(None),
+            Chunk::Cut if self.flushed => Poll::Ready(Some(Err(Cut))),
+            Chunk::Cut => {
+                // When a body fails, hyper drops the bytes that it has not written yet. One more
+                // poll lets it write them first.
                 self.flushed = true;
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            Piece::Bytes(bytes) => {
-                self.sleep = self.pieces.manner.drip.map(|gap| Box::pin(tokio::time::sleep(gap)));
+            Chunk::Bytes(bytes) => {
+                self.sleep = self.chunks.delivery.drip.map(|gap| Box::pin(tokio::time::sleep(gap)));
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.pieces.manner.endless {
-            // A body that will be cut claims all of its length, and an empty one more than it has: that makes the loss visible.
-            Endless::No => SizeHint::with_exact((self.pieces.content.len() - self.pieces.sent).max(u64::from(self.pieces.manner.cut))),
-            Endless::Spaces | Endless::Again => SizeHint::default(),
+        match self.chunks.delivery.endless {
+            // A body that will be cut states its full length, and at least 1 if it is empty, so
+            // that the client can detect the truncation.
+            Endless::No => SizeHint::with_exact((self.chunks.content.len() - self.chunks.sent).max(u64::from(self.chunks.delivery.cut))),
+            Endless::Spaces | Endless::Repeat => SizeHint::default(),
         }
     }
 }
 
-/// Writes the content to a socket, as it is, in such a manner.
-pub(super) async fn write_raw(socket: &mut (impl AsyncWrite + Unpin), content: Content, manner: Manner) -> std::io::Result<()> {
-    let mut pieces = Pieces { content, manner, sent: 0 };
-    while let Piece::Bytes(bytes) = pieces.next() {
+/// Writes the content to a socket, without HTTP framing, as `delivery` specifies.
+pub(super) async fn write_raw(socket: &mut (impl AsyncWrite + Unpin), content: Content, delivery: Delivery) -> std::io::Result<()> {
+    let mut chunks = Chunks { content, delivery, sent: 0 };
+    while let Chunk::Bytes(bytes) = chunks.next() {
         socket.write_all(&bytes).await?;
         socket.flush().await?;
-        if let Some(gap) = manner.drip {
+        if let Some(gap) = delivery.drip {
             tokio::time::sleep(gap).await;
         }
     }
     Ok(())
 }
 
-/// The end of a body that a fault cuts off.
+/// The error of a body that a fault truncates.
 #[derive(Debug)]
 pub(super) struct Cut;
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fault cut the body off")
+        f.write_str("a fault truncated the body")
     }
 }
 
@@ -183,40 +186,40 @@ fn index(number: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, Endless, Manner, Piece, Pieces};
+    use super::{Chunk, Chunks, Content, Delivery, Endless};
 
-    fn pieces(content: Content, manner: Manner) -> Pieces {
-        Pieces { content, manner, sent: 0 }
+    fn chunks(content: Content, delivery: Delivery) -> Chunks {
+        Chunks { content, delivery, sent: 0 }
     }
 
     #[test]
-    fn a_repeated_text_comes_out_whole_across_step_borders() {
-        let mut all = pieces(Content::repeated("abc".to_owned(), 10_000), Manner::default());
-        let mut text = Vec::new();
-        while let Piece::Bytes(bytes) = all.next() {
-            text.extend_from_slice(&bytes);
+    fn repeated_content_is_complete_across_step_boundaries() {
+        let mut all = chunks(Content::repeated("abc".to_owned(), 10_000), Delivery::default());
+        let mut sent = Vec::new();
+        while let Chunk::Bytes(bytes) = all.next() {
+            sent.extend_from_slice(&bytes);
         }
 
-        assert_eq!(text, "abc".repeat(10_000).into_bytes());
+        assert_eq!(sent, "abc".repeat(10_000).into_bytes());
     }
 
     #[test]
     fn a_cut_body_ends_in_the_middle() {
-        let mut cut = pieces(Content::once("abcdef"), Manner { cut: true, ..Manner::default() });
+        let mut cut = chunks(Content::once("abcdef"), Delivery { cut: true, ..Delivery::default() });
 
-        assert!(matches!(cut.next(), Piece::Bytes(bytes) if bytes == "abc"));
-        assert!(matches!(cut.next(), Piece::Cut));
+        assert!(matches!(cut.next(), Chunk::Bytes(bytes) if bytes == "abc"));
+        assert!(matches!(cut.next(), Chunk::Cut));
     }
 
     #[test]
-    fn endless_content_goes_on_after_its_end() {
-        let mut spaces = pieces(Content::once("{}"), Manner { endless: Endless::Spaces, ..Manner::default() });
-        let mut again = pieces(Content::once("{}"), Manner { endless: Endless::Again, ..Manner::default() });
+    fn endless_content_continues_after_its_end() {
+        let mut spaces = chunks(Content::once("{}"), Delivery { endless: Endless::Spaces, ..Delivery::default() });
+        let mut again = chunks(Content::once("{}"), Delivery { endless: Endless::Repeat, ..Delivery::default() });
 
-        assert!(matches!(spaces.next(), Piece::Bytes(bytes) if bytes == "{}"));
-        assert!(matches!(spaces.next(), Piece::Bytes(bytes) if bytes.iter().all(|&byte| byte == b' ')));
+        assert!(matches!(spaces.next(), Chunk::Bytes(bytes) if bytes == "{}"));
+        assert!(matches!(spaces.next(), Chunk::Bytes(bytes) if bytes.iter().all(|&byte| byte == b' ')));
         for _ in 0..3 {
-            assert!(matches!(again.next(), Piece::Bytes(bytes) if bytes == "{}"));
+            assert!(matches!(again.next(), Chunk::Bytes(bytes) if bytes == "{}"));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The thread that listens, and how it is stopped.
+//! The listening thread: start and stop.
 
-use super::connection::{self, Link};
+use super::connection::{self, Connection};
 use super::world::World;
 use super::{EmulatorOptions, routes, tls};
 use parking_lot::Mutex;
@@ -13,14 +13,15 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// What every connection needs.
+/// The state that all connections share.
 pub(super) struct Shared {
     pub(super) world: Mutex<World>,
     pub(super) base_url: String,
     pub(super) log: Option<fn(&str)>,
 }
 
-/// The running thread. Dropping it closes the listener and every connection, then waits for the thread, which waits for nothing.
+/// The running thread. Dropping it closes the listener and every connection, then joins the thread.
+/// The thread exits without waiting for open requests.
 pub(super) struct Server {
     pub(super) ca_pem: Option<String>,
     stop: Option<oneshot::Sender<()>>,
@@ -59,7 +60,8 @@ fn run(
     runtime.block_on(async {
         match TcpListener::from_std(listener) {
             Ok(listener) => {
-                // The starter waits for this; if it is gone, so is the other end of `stopped`.
+                // `start` waits for this report. If it no longer exists, the sender of `stopped` is
+                // dropped too.
                 let _ = report.send(Ok(()));
                 tokio::select! {
                     _ = stopped => {}
@@ -76,17 +78,18 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Ar
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let link = Arc::new(Link::new(Arc::clone(&shared), router.clone(), peer));
-                tokio::spawn(connection::serve(socket, acceptor.clone(), link));
+                let connection = Arc::new(Connection::new(Arc::clone(&shared), router.clone(), peer));
+                tokio::spawn(connection::serve(socket, acceptor.clone(), connection));
             }
-            // Out of file descriptors, mostly: others close theirs in a moment, and asking at once again would only spin.
+            // Usually no file descriptor is available. Wait for other connections to close instead
+            // of spinning.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
 impl Shared {
-    /// Hands a line to the log, if there is one.
+    /// Writes a line to the log, if one is set.
     pub(super) fn log(&self, peer: SocketAddr, method: &str, path: &str, outcome: &str) {
         if let Some(log) = self.log {
             log(&format!("{} {method} {path} {outcome}", peer.ip()));
@@ -96,9 +99,9 @@ impl Shared {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Fails only when the thread is gone already.
+        // Fails only if the thread has already exited.
         let _ = self.stop.take().map(|stop| stop.send(()));
-        // A panic there has been printed; there is nothing to add to it here.
+        // The panic hook has already printed a panic of the thread.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

@@ -1,33 +1,33 @@
-//! What can be changed while the emulator runs: `POST /_emulator/settings`.
+//! Settings that can be changed at run time: `POST /_emulator/settings`.
 
 use super::EmulatorOptions;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// So many requests in so many seconds.
+/// A maximum number of requests per time window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// How many requests are answered within the window.
+    /// The number of requests accepted within the window.
     pub requests: u64,
     /// The length of the window in seconds.
     pub window_s: u64,
-    /// In which of Atlas' two shapes the refusal is written.
+    /// The format of the error reply.
     #[serde(default)]
     pub shape: RateLimitShape,
-    /// Whether the refusal says in `Retry-After` when to come back.
+    /// Whether the error reply has a `Retry-After` header.
     #[serde(default = "yes")]
     pub retry_after: bool,
 }
 
 impl Default for RateLimit {
-    /// Ten requests a minute.
+    /// Ten requests per minute.
     fn default() -> Self {
         Self { requests: 10, window_s: 60, shape: RateLimitShape::default(), retry_after: true }
     }
 }
 
-/// Atlas answers a throttled token request in one of two shapes.
+/// The format of a rate limit error. Atlas uses both for token requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RateLimitShape {
@@ -45,20 +45,20 @@ fn yes() -> bool {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Settings {
     pub(super) token_lifetime_s: u64,
-    /// Sent as it is in place of the lifetime.
+    /// Sent unchanged instead of the lifetime.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_in: Option<Value>,
     pub(super) omit_expires_in: bool,
     pub(super) token_cap: u64,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) api_rate_limit: Option<RateLimit>,
-    /// What `/generic/oauth/token` grants, whatever was asked.
+    /// The scope that `/generic/oauth/token` grants instead of the requested one.
     pub(super) granted_scope: Option<String>,
     pub(super) deleted_secret_ends_tokens: bool,
 }
 
 impl Settings {
-    pub(super) fn at_start(options: &EmulatorOptions) -> Self {
+    pub(super) fn initial(options: &EmulatorOptions) -> Self {
         Self {
             token_lifetime_s: options.token_lifetime_s,
             expires_in: None,
@@ -71,12 +71,12 @@ impl Settings {
         }
     }
 
-    /// These settings with what `changes` names put in; or what is wrong with `changes`.
+    /// Returns these settings with `changes` applied, or a description of the invalid change.
     pub(super) fn changed(&self, changes: Value) -> Result<Self, String> {
         let changes: Changes = serde_json::from_value(changes).map_err(|error| error.to_string())?;
         for limit in [changes.rate_limit.flatten(), changes.api_rate_limit.flatten()].into_iter().flatten() {
             if limit.requests == 0 || limit.window_s == 0 {
-                return Err("requests and window_s of a rate limit are at least 1; null means no limit".to_owned());
+                return Err("requests and window_s of a rate limit must be at least 1; use null for no limit".to_owned());
             }
         }
         let kept = self.clone();
@@ -93,7 +93,8 @@ impl Settings {
     }
 }
 
-/// Outer `None`: not named. Where null is a value of its own, the inner option says so.
+/// The fields of a settings change. An outer `None` means that the field is absent. Where null is a
+/// valid value, an inner `None` represents it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Changes {
@@ -111,7 +112,7 @@ struct Changes {
     deleted_secret_ends_tokens: Option<bool>,
 }
 
-/// Keeps `null` apart from "not named", which serde's `Option` does not.
+/// Distinguishes `null` from an absent field, which serde's `Option` does not.
 pub(super) fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

@@ -1,4 +1,4 @@
-//! A certificate authority that is made up at each start, and a server certificate that it signs.
+//! A certificate authority that is generated at each start, and a server certificate signed by it.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use std::io;
@@ -8,19 +8,20 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-/// Which certificate the emulator shows. Each is signed by the authority of [`Emulator::ca_pem`](super::Emulator::ca_pem).
+/// The kind of server certificate that the emulator uses. Each is signed by the authority of
+/// [`Emulator::ca_pem`](super::Emulator::ca_pem).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Certificate {
-    /// Names 127.0.0.1, ::1 and localhost: what a client should accept.
+    /// Valid for 127.0.0.1, ::1 and localhost. A client must accept it.
     Loopback,
-    /// Names another host, for tests of what a client must refuse.
+    /// Issued for another host name. A client must reject it.
     WrongName,
-    /// Names the right host but has expired.
+    /// Issued for the right host names, but expired. A client must reject it.
     Expired,
 }
 
-/// The acceptor, and the authority's certificate as PEM.
+/// Returns the TLS acceptor and the authority's certificate as PEM.
 pub(super) fn acceptor(certificate: Certificate) -> io::Result<(TlsAcceptor, String)> {
     let (config, ca_pem) = server_config(certificate)?;
     Ok((TlsAcceptor::from(Arc::new(config)), ca_pem))
@@ -32,7 +33,7 @@ fn server_config(certificate: Certificate) -> io::Result<(ServerConfig, String)>
     let signed = params.signed_by(&key, &authority).map_err(io::Error::other)?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
 
-    // The provider is named, so that nothing depends on which one the program has installed.
+    // The explicit provider avoids a dependency on the one that the process has installed.
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![signed.der().clone()], key))
@@ -42,7 +43,7 @@ fn server_config(certificate: Certificate) -> io::Result<(ServerConfig, String)>
 
 fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.distinguished_name.push(DnType::CommonName, "tokenwell emulator authority (made up, for tests)");
+    params.distinguished_name.push(DnType::CommonName, "tokenwell emulator authority (generated, for tests only)");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)

@@ -1,4 +1,4 @@
-//! The access tokens that were handed out and still live.
+//! The issued access tokens.
 
 use super::random;
 use base64::Engine as _;
@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// Above so many, tokens that have ended are forgotten. Below it they stay, so that a clock that is set back finds them.
+/// From this number of tokens on, expired tokens are removed. Below it they are kept, so that they
+/// become valid again if the clock is set back.
 const SWEEP_ABOVE: usize = 10_000;
 
 #[derive(Default)]
@@ -35,31 +36,32 @@ impl Tokens {
         self.issued.get(token).filter(|issued| issued.expires_ms > now_ms)
     }
 
-    /// Ends `token` if it is this client's; another client's token is left alone.
+    /// Revokes `token` if it was issued to this client; otherwise does nothing.
     pub(super) fn revoke(&mut self, token: &str, client_id: &str) {
         if self.issued.get(token).is_some_and(|issued| issued.client_id == client_id) {
             self.issued.remove(token);
         }
     }
 
-    pub(super) fn end_where(&mut self, ends: impl Fn(&Issued) -> bool) {
-        self.issued.retain(|_, issued| !ends(issued));
+    pub(super) fn revoke_where(&mut self, is_revoked: impl Fn(&Issued) -> bool) {
+        self.issued.retain(|_, issued| !is_revoked(issued));
     }
 
-    pub(super) fn live(&self, now_ms: u64) -> u64 {
+    pub(super) fn valid_count(&self, now_ms: u64) -> u64 {
         self.count(|issued| issued.expires_ms > now_ms)
     }
 
-    pub(super) fn live_of(&self, client_id: &str, now_ms: u64) -> u64 {
+    pub(super) fn valid_count_of(&self, client_id: &str, now_ms: u64) -> u64 {
         self.count(|issued| issued.expires_ms > now_ms && issued.client_id == client_id)
     }
 
-    fn count(&self, counts: impl Fn(&Issued) -> bool) -> u64 {
-        self.issued.values().filter(|issued| counts(issued)).count() as u64
+    fn count(&self, is_counted: impl Fn(&Issued) -> bool) -> u64 {
+        self.issued.values().filter(|issued| is_counted(issued)).count() as u64
     }
 }
 
-/// Looks like the ES512 JWT that Atlas hands out. The signature is made up: clients must treat tokens as opaque.
+/// Returns a token in the format of the ES512 JWT that Atlas issues. The signature is random bytes:
+/// clients must treat tokens as opaque.
 fn jwt_shaped(issuer: &str, client_id: &str, issued_s: u64, expires_s: u64) -> String {
     let header = json!({ "alg": "ES512", "kid": "emulator", "typ": "JWT" });
     let claims = json!({

@@ -1,24 +1,25 @@
-//! What has arrived: the counters and the last request to each path.
+//! Traffic records: the counters and the last request to each path.
 
 use axum::body::Bytes;
 use hyper::http::request::Parts;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The last request is kept for so many paths; what comes to further paths is counted only.
+/// The maximum number of paths for which the last request is kept. Requests to further paths are
+/// only counted.
 const PATHS_KEPT: usize = 1000;
 
-/// What has been asked and handed out. Control traffic is never counted.
+/// Request and token counts. Control traffic is never counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Connections that carried at least one byte of other than control traffic.
+    /// Connections that carried at least one byte of traffic other than control requests.
     pub connections: u64,
-    /// Requests of any kind.
+    /// All requests.
     pub requests: u64,
     /// Requests to a token endpoint.
     pub token_requests: u64,
-    /// Tokens handed out.
+    /// Tokens issued.
     pub tokens_minted: u64,
     /// Requests to a revocation endpoint.
     pub revoke_requests: u64,
@@ -28,20 +29,20 @@ pub struct Counters {
     pub live_tokens: u64,
 }
 
-/// A request as it arrived.
+/// A request as received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// `POST`
+    /// The method, for example `POST`.
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// The query, if there was one.
+    /// The query, if the request had one.
     pub query: Option<String>,
-    /// Header names in lower case, each with its values in the order of arrival.
+    /// The header names in lower case, each with its values in the order received.
     #[serde(serialize_with = "one_or_many")]
     pub headers: BTreeMap<String, Vec<String>>,
-    /// The body; bytes that are not UTF-8 are replaced.
+    /// The body. Invalid UTF-8 is replaced with U+FFFD.
     pub body: String,
 }
 
@@ -52,11 +53,11 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) fn connection(&mut self) {
+    pub(super) fn count_connection(&mut self) {
         self.counters.connections += 1;
     }
 
-    pub(super) fn request(&mut self, path: &str) {
+    pub(super) fn count_request(&mut self, path: &str) {
         self.counters.requests += 1;
         match path {
             "/api/oauth/token" | "/generic/oauth/token" => self.counters.token_requests += 1,
@@ -66,7 +67,7 @@ impl Traffic {
         }
     }
 
-    pub(super) fn minted(&mut self) {
+    pub(super) fn count_token(&mut self) {
         self.counters.tokens_minted += 1;
     }
 
@@ -98,7 +99,7 @@ impl Traffic {
     }
 }
 
-/// A header that came once is a text, one that came several times a list.
+/// Serializes a header with one value as a string and a header with several values as a list.
 fn one_or_many<S: serde::Serializer>(headers: &BTreeMap<String, Vec<String>>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     #[serde(untagged)]

@@ -1,4 +1,4 @@
-//! All that the emulator remembers, under one lock.
+//! The whole state of the emulator, protected by one lock.
 
 use super::accounts::Accounts;
 use super::clock::Clock;
@@ -20,7 +20,8 @@ pub(super) struct World {
     pub(super) api_limits: Limits,
     pub(super) faults: Faults,
     pub(super) traffic: Traffic,
-    /// How often this world began anew: a connection from before counts again when it carries traffic afterwards.
+    /// The number of resets plus one. A connection that was opened before a reset is counted again
+    /// if it carries traffic afterwards.
     pub(super) resets: u64,
 }
 
@@ -28,8 +29,8 @@ impl World {
     pub(super) fn new(options: EmulatorOptions) -> Self {
         let clock = Clock::default();
         Self {
-            settings: Settings::at_start(&options),
-            accounts: Accounts::at_start(clock.now_ms()),
+            settings: Settings::initial(&options),
+            accounts: Accounts::initial(clock.now_ms()),
             options,
             clock,
             tokens: Tokens::default(),
@@ -47,19 +48,23 @@ impl World {
     }
 
     pub(super) fn counters(&self) -> Counters {
-        self.traffic.counters(self.tokens.live(self.clock.now_ms()))
+        self.traffic.counters(self.tokens.valid_count(self.clock.now_ms()))
     }
 
     pub(super) fn set_settings(&mut self, changes: Value) -> Result<(), Error> {
         self.settings = self.settings.changed(changes).map_err(|problem| {
-            Error::invalid("settings", problem, "Send a JSON object of the settings that docs/emulator.md lists; nothing was changed.")
+            Error::invalid("settings", problem, "Send a JSON object with settings from docs/emulator.md. No setting was changed.")
         })?;
         Ok(())
     }
 
     pub(super) fn set_faults(&mut self, faults: Value) -> Result<(), Error> {
         self.faults = Faults::from_json(faults).map_err(|problem| {
-            Error::invalid("faults", problem, "Send a JSON array of faults as docs/emulator.md describes them; the old list stays.")
+            Error::invalid(
+                "faults",
+                problem,
+                "Send a JSON array of faults as described in docs/emulator.md. The list of faults was not changed.",
+            )
         })?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Service accounts, their secrets and their access lists.
 
 use crate::admin::{ACCOUNTS, PROJECT_ACCOUNTS, account, create};
-use crate::client::{api, ask_as, emulator, send, token, token_as};
+use crate::client::{api, emulator, request_token_as, send, token, token_as};
 use serde_json::{Value, json};
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_PROJECT_ID};
 
@@ -13,13 +13,13 @@ fn a_new_account_mints_and_shows_its_secret_once() {
     emulator.set_clock(1_800_000_000_000);
     let owner = token(&emulator);
 
-    let made = api(&emulator, &owner, "POST", ACCOUNTS, Some(account(&["ORG_MEMBER", "ORG_BILLING_ADMIN"]))).json();
+    let created = api(&emulator, &owner, "POST", ACCOUNTS, Some(account(&["ORG_MEMBER", "ORG_BILLING_ADMIN"]))).json();
 
-    let (id, secret) = (made["clientId"].as_str().unwrap(), made["secrets"][0]["secret"].as_str().unwrap());
+    let (id, secret) = (created["clientId"].as_str().unwrap(), created["secrets"][0]["secret"].as_str().unwrap());
     assert!(id.strip_prefix("mdb_sa_id_").is_some_and(|hex| hex.len() == 24 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())), "{id}");
     assert!(secret.strip_prefix("mdb_sa_sk_").is_some_and(|rest| rest.len() == 40), "{secret}");
-    assert_eq!(made["roles"], json!(["ORG_MEMBER", "ORG_BILLING_ADMIN"]));
-    assert_eq!(made["secrets"][0]["expiresAt"], json!("2027-01-15T16:00:00Z"));
+    assert_eq!(created["roles"], json!(["ORG_MEMBER", "ORG_BILLING_ADMIN"]));
+    assert_eq!(created["secrets"][0]["expiresAt"], json!("2027-01-15T16:00:00Z"));
     token_as(&emulator, id, secret);
 
     let shown = api(&emulator, &owner, "GET", &format!("{ACCOUNTS}/{id}"), None);
@@ -72,7 +72,7 @@ fn bodies_are_checked_by_atlas_rules() {
 }
 
 #[test]
-fn a_body_must_be_json_and_say_so() {
+fn a_body_must_be_json_with_a_json_media_type() {
     let emulator = emulator();
     let authorization = format!("Bearer {}", token(&emulator));
     let post = |media_type: &str, body: &str| {
@@ -87,7 +87,7 @@ fn a_body_must_be_json_and_say_so() {
 }
 
 #[test]
-fn an_account_is_changed_in_what_is_named() {
+fn an_update_changes_only_the_given_attributes() {
     let emulator = emulator();
     let token = token(&emulator);
     let (id, _) = create(&emulator, &token, ACCOUNTS, &["ORG_MEMBER"]);
@@ -101,7 +101,7 @@ fn an_account_is_changed_in_what_is_named() {
 }
 
 #[test]
-fn a_deleted_account_is_gone_with_its_tokens() {
+fn the_deletion_of_an_account_revokes_its_tokens() {
     let emulator = emulator();
     let owner = token(&emulator);
     let (id, secret) = create(&emulator, &owner, ACCOUNTS, &["ORG_READ_ONLY"]);
@@ -111,7 +111,7 @@ fn a_deleted_account_is_gone_with_its_tokens() {
 
     assert_eq!((reply.status, reply.body.as_str()), (204, ""));
     assert_eq!(api(&emulator, &token, "GET", "/orgs", None).status, 401);
-    assert_eq!(ask_as(&emulator, &id, &secret).status, 401);
+    assert_eq!(request_token_as(&emulator, &id, &secret).status, 401);
     assert_eq!(api(&emulator, &owner, "DELETE", &format!("{ACCOUNTS}/{id}"), None).status, 404);
 }
 
@@ -136,17 +136,17 @@ fn an_owner_rotates_its_own_secret() {
     let secrets = format!("{ACCOUNTS}/{DEFAULT_CLIENT_ID}/secrets");
     let hours = || Some(json!({ "secretExpiresAfterHours": 720 }));
 
-    let made = api(&emulator, &token, "POST", &secrets, hours());
-    assert_eq!(made.status, 201);
-    let new = made.json()["secret"].as_str().unwrap().to_owned();
+    let created = api(&emulator, &token, "POST", &secrets, hours());
+    assert_eq!(created.status, 201);
+    let new = created.json()["secret"].as_str().unwrap().to_owned();
     let too_many = api(&emulator, &token, "POST", &secrets, hours());
     assert_eq!((too_many.status, &too_many.json()["errorCode"]), (409, &json!("MAX_SECRETS_REACHED")));
 
-    // Both are good for seven days, then the new one alone.
+    // Both secrets are valid for seven days, then only the new one.
     emulator.advance_clock(7 * 24 * HOUR_MS - 1);
-    assert_eq!(ask_as(&emulator, DEFAULT_CLIENT_ID, emulator.client_secret()).status, 200);
+    assert_eq!(request_token_as(&emulator, DEFAULT_CLIENT_ID, emulator.client_secret()).status, 200);
     emulator.advance_clock(1);
-    assert_eq!(ask_as(&emulator, DEFAULT_CLIENT_ID, emulator.client_secret()).status, 401);
+    assert_eq!(request_token_as(&emulator, DEFAULT_CLIENT_ID, emulator.client_secret()).status, 401);
     let token = token_as(&emulator, DEFAULT_CLIENT_ID, &new);
 
     let known = api(&emulator, &token, "GET", &format!("{ACCOUNTS}/{DEFAULT_CLIENT_ID}"), None).json();
@@ -157,7 +157,7 @@ fn an_owner_rotates_its_own_secret() {
 }
 
 #[test]
-fn whether_a_deleted_secret_takes_its_tokens_along_can_be_set() {
+fn a_setting_decides_whether_a_deleted_secret_revokes_its_tokens() {
     for (ends, status) in [(false, 200), (true, 401)] {
         let emulator = emulator();
         emulator.set_settings(json!({ "deleted_secret_ends_tokens": ends })).unwrap();
@@ -170,7 +170,7 @@ fn whether_a_deleted_secret_takes_its_tokens_along_can_be_set() {
         assert_eq!(api(&emulator, &owner, "DELETE", &format!("{ACCOUNTS}/{id}/secrets/{secret_id}"), None).status, 204);
 
         assert_eq!(api(&emulator, &minted, "GET", "/orgs", None).status, status);
-        assert_eq!(ask_as(&emulator, &id, &secret).status, 401);
+        assert_eq!(request_token_as(&emulator, &id, &secret).status, 401);
     }
 }
 
@@ -188,7 +188,7 @@ fn an_access_list_applies_to_use_and_not_to_minting() {
     assert_eq!((added.status, &added.json()["totalCount"]), (200, &json!(2)));
     let refused = api(&emulator, &token, "GET", "/orgs", None);
     assert_eq!((refused.status, &refused.json()["errorCode"]), (403, &json!("IP_ADDRESS_NOT_ON_ACCESS_LIST")));
-    assert_eq!(ask_as(&emulator, &id, &secret).status, 200);
+    assert_eq!(request_token_as(&emulator, &id, &secret).status, 200);
 
     api(&emulator, &owner, "POST", &list, Some(json!([{ "cidrBlock": "127.0.0.0/8" }])));
     assert_eq!(api(&emulator, &token, "GET", "/orgs", None).status, 200);
@@ -227,7 +227,7 @@ fn access_list_entries_are_checked_and_at_most_200() {
 }
 
 #[test]
-fn a_project_account_lives_in_its_project() {
+fn a_project_account_belongs_to_its_project() {
     let emulator = emulator();
     let owner = token(&emulator);
 

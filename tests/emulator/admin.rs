@@ -1,4 +1,4 @@
-//! The Admin API's gate, organizations and projects.
+//! The Admin API: the checks for every request, organizations and projects.
 
 use crate::client::{VERSION, api, emulator, send, token, token_as};
 use serde_json::{Value, json};
@@ -7,18 +7,18 @@ use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID,
 pub const ACCOUNTS: &str = "/orgs/0e0000000000000000000001/serviceAccounts";
 pub const PROJECT_ACCOUNTS: &str = "/groups/0e0000000000000000000002/serviceAccounts";
 
-/// The body that makes an account with these roles.
+/// The body that creates an account with these roles.
 pub fn account(roles: &[&str]) -> Value {
     json!({ "name": "CI runner", "description": "For tests, it's fine", "roles": roles, "secretExpiresAfterHours": 8 })
 }
 
-/// Makes an account; its id and its secret.
+/// Creates an account and returns its client id and secret.
 pub fn create(emulator: &Emulator, token: &str, path: &str, roles: &[&str]) -> (String, String) {
     let reply = api(emulator, token, "POST", path, Some(account(roles)));
     assert_eq!(reply.status, 201, "{reply:?}");
-    let made = reply.json();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (text(&made["clientId"]), text(&made["secrets"][0]["secret"]))
+    let created = reply.json();
+    let string = |value: &Value| value.as_str().unwrap().to_owned();
+    (string(&created["clientId"]), string(&created["secrets"][0]["secret"]))
 }
 
 /// A token of a new account with these roles.
@@ -28,7 +28,7 @@ pub fn token_with(emulator: &Emulator, path: &str, roles: &[&str]) -> String {
 }
 
 #[test]
-fn the_path_constants_name_the_default_places() {
+fn the_path_constants_contain_the_default_ids() {
     assert!(ACCOUNTS.contains(DEFAULT_ORG_ID) && PROJECT_ACCOUNTS.contains(DEFAULT_PROJECT_ID));
 }
 
@@ -49,7 +49,7 @@ fn organizations_and_projects_are_listed_and_shown() {
 }
 
 #[test]
-fn what_does_not_exist_is_a_404_in_the_apis_shape() {
+fn an_unknown_object_is_a_404_in_the_format_of_the_api() {
     let emulator = emulator();
     let token = token(&emulator);
 
@@ -69,7 +69,7 @@ fn what_does_not_exist_is_a_404_in_the_apis_shape() {
 }
 
 #[test]
-fn a_bad_token_is_a_401_in_the_apis_shape() {
+fn an_invalid_token_is_a_401_in_the_format_of_the_api() {
     let emulator = emulator();
     let token = token(&emulator);
     let good = format!("Bearer {token}");
@@ -91,7 +91,7 @@ fn a_bad_token_is_a_401_in_the_apis_shape() {
 }
 
 #[test]
-fn a_version_must_be_accepted() {
+fn an_accepted_version_is_required() {
     let emulator = emulator();
     let authorization = format!("Bearer {}", token(&emulator));
     let get = |path: &str, accept: &str| {
@@ -110,7 +110,7 @@ fn a_version_must_be_accepted() {
 }
 
 #[test]
-fn lists_come_in_pages_with_links() {
+fn lists_are_paginated_with_links() {
     let emulator = emulator();
     let token = token(&emulator);
     for _ in 0..4 {
@@ -136,7 +136,7 @@ fn lists_come_in_pages_with_links() {
 }
 
 #[test]
-fn roles_decide_who_reads_and_who_writes() {
+fn roles_determine_read_and_write_access() {
     let emulator = emulator();
     let may = |token: &str, method: &str, path: &str, body: Option<Value>| api(&emulator, token, method, path, body).status;
     let org = |role: &str| token_with(&emulator, ACCOUNTS, &[role]);
@@ -163,7 +163,7 @@ fn roles_decide_who_reads_and_who_writes() {
     assert_eq!(refused["errorCode"], json!("USER_UNAUTHORIZED"));
 }
 
-/// The client id that a token was made for.
+/// Returns the client id of a token.
 fn id_of(token: &str) -> String {
     use base64::Engine as _;
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told and shows exactly what came back.
+//! A client that sends exactly the given bytes and returns exactly the received ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,13 +8,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use tokenwell::emulator::{Emulator, EmulatorOptions};
 
-/// Longer than any test takes: it only ends what hangs.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit of a test, longer than any test takes. It only stops a test that hangs.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub const VERSION: &str = "application/vnd.atlas.2024-08-05+json";
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
-/// An emulator without a request limit, unless that is what a test is about.
+/// Starts an emulator without a limit on token requests.
 pub fn emulator() -> Emulator {
     Emulator::start(EmulatorOptions { rate_limit: None, ..EmulatorOptions::default() }).unwrap()
 }
@@ -25,8 +25,8 @@ pub fn address(emulator: &Emulator) -> SocketAddr {
 
 pub fn connect(emulator: &Emulator) -> TcpStream {
     let socket = TcpStream::connect(address(emulator)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.set_write_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    socket.set_write_timeout(Some(TIMEOUT)).unwrap();
     socket
 }
 
@@ -46,10 +46,10 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// Splits a whole reply; what follows the header is the body.
+    /// Parses a complete reply. Everything after the header is the body.
     pub fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply in {text:?}"));
+        let reply = String::from_utf8_lossy(bytes);
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no reply in {reply:?}"));
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -57,7 +57,7 @@ impl Reply {
     }
 }
 
-/// Sends one request on a connection of its own.
+/// Sends one request on a new connection.
 pub fn send(emulator: &Emulator, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut bytes = Vec::new();
     let mut socket = connect(emulator);
@@ -72,17 +72,17 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -
         .into_bytes()
 }
 
-/// `Basic` with the raw pair.
+/// Basic authentication with the raw client id and secret.
 pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 
-/// A token request as Atlas wants it, with the account that is there from the start.
-pub fn ask(emulator: &Emulator) -> Reply {
-    ask_as(emulator, emulator.client_id(), emulator.client_secret())
+/// Sends a valid token request for the default account.
+pub fn request_token(emulator: &Emulator) -> Reply {
+    request_token_as(emulator, emulator.client_id(), emulator.client_secret())
 }
 
-pub fn ask_as(emulator: &Emulator, id: &str, secret: &str) -> Reply {
+pub fn request_token_as(emulator: &Emulator, id: &str, secret: &str) -> Reply {
     post_token(emulator, &[("Authorization", &basic(id, secret)), ("Content-Type", FORM)], "grant_type=client_credentials")
 }
 
@@ -95,7 +95,7 @@ pub fn token(emulator: &Emulator) -> String {
 }
 
 pub fn token_as(emulator: &Emulator, id: &str, secret: &str) -> String {
-    let reply = ask_as(emulator, id, secret);
+    let reply = request_token_as(emulator, id, secret);
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()["access_token"].as_str().unwrap().to_owned()
 }
@@ -106,14 +106,14 @@ pub fn revoke(emulator: &Emulator, token: &str) -> Reply {
     send(emulator, "POST", "/api/oauth/revoke", &headers, &format!("token={token}&token_type_hint=access_token"))
 }
 
-/// A request to the Admin API, below `/api/atlas/v2`.
+/// Sends a request to the Admin API, below `/api/atlas/v2`.
 pub fn api(emulator: &Emulator, token: &str, method: &str, path: &str, body: Option<Value>) -> Reply {
     let authorization = format!("Bearer {token}");
     let headers = [("Authorization", authorization.as_str()), ("Accept", VERSION), ("Content-Type", VERSION)];
     send(emulator, method, &format!("/api/atlas/v2{path}"), &headers, &body.map(|body| body.to_string()).unwrap_or_default())
 }
 
-/// A request to the control API.
+/// Sends a request to the control API.
 pub fn control(emulator: &Emulator, method: &str, path: &str, body: &str) -> Reply {
     send(emulator, method, &format!("/_emulator{path}"), &[], body)
 }

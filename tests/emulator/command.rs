@@ -1,6 +1,6 @@
-//! `tokenwell emulator`, as a process.
+//! The `tokenwell emulator` command.
 
-use crate::client::PATIENCE;
+use crate::client::TIMEOUT;
 use assert_cmd::Command as Check;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const TOKENWELL: &str = env!("CARGO_BIN_EXE_tokenwell");
 
-/// A started emulator that ends with the test.
+/// A running emulator that is stopped at the end of the test.
 struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -38,7 +38,7 @@ impl Running {
     fn get(&self, path: &str) -> String {
         let address = self.value("MONGODB_ATLAS_BASE_URL").split("//").nth(1).unwrap();
         let mut socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut reply = String::new();
         socket.read_to_string(&mut reply).unwrap();
@@ -51,15 +51,15 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(start.elapsed() < PATIENCE, "the emulator does not end");
+            assert!(start.elapsed() < TIMEOUT, "the emulator does not exit");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     fn stderr(&mut self) -> String {
-        let mut text = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        text
+        let mut output = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut output).unwrap();
+        output
     }
 }
 
@@ -84,7 +84,7 @@ fn the_first_line_holds_the_assignments_and_the_server_listens() {
 }
 
 #[test]
-fn it_ends_well_when_standard_input_closes() {
+fn it_exits_with_0_when_standard_input_closes() {
     let mut running = Running::start(&[]);
 
     drop(running.stdin.take());
@@ -95,7 +95,7 @@ fn it_ends_well_when_standard_input_closes() {
 
 #[cfg(unix)]
 #[test]
-fn it_ends_well_on_sigterm_and_sigint() {
+fn it_exits_with_0_on_sigterm_and_sigint() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
 
@@ -119,7 +119,7 @@ fn i21_the_log_names_requests_and_never_a_secret() {
 }
 
 #[test]
-fn the_flags_set_what_they_name() {
+fn the_flags_change_the_settings() {
     let running = Running::start(&["--token-lifetime", "60", "--token-cap", "7", "--rate-limit", "3/20"]);
 
     let settings = running.get("/_emulator/settings");
@@ -131,7 +131,7 @@ fn the_flags_set_what_they_name() {
 }
 
 #[test]
-fn tls_writes_the_authority_where_it_is_told_to() {
+fn tls_writes_the_authority_to_the_ca_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ca.pem");
 
@@ -153,8 +153,8 @@ fn a_file_name_that_a_shell_would_split_is_quoted() {
 }
 
 #[test]
-fn wrong_flags_end_with_code_2_and_the_way_out() {
-    for (flags, said) in [
+fn wrong_flags_exit_with_code_2_and_a_hint() {
+    for (flags, expected) in [
         (&["--rate-limit", "ten"][..], "REQUESTS/SECONDS"),
         (&["--rate-limit", "0/60"], "at least 1"),
         (&["--tls"], "--ca-file"),
@@ -163,27 +163,27 @@ fn wrong_flags_end_with_code_2_and_the_way_out() {
         (&["--port", "70000"], "70000"),
         (&["--tls", "--ca-file", "/nonexistent/ca.pem"], "/nonexistent/ca.pem"),
     ] {
-        let output = Check::new(TOKENWELL).arg("emulator").args(flags).timeout(PATIENCE).assert().code(2).get_output().clone();
+        let output = Check::new(TOKENWELL).arg("emulator").args(flags).timeout(TIMEOUT).assert().code(2).get_output().clone();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains(said), "{flags:?}: {stderr}");
+        assert!(stderr.contains(expected), "{flags:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{flags:?}");
     }
 }
 
 #[test]
-fn a_taken_port_is_named_with_a_hint() {
+fn a_port_in_use_is_named_with_a_hint() {
     let running = Running::start(&[]);
     let port = running.value("MONGODB_ATLAS_BASE_URL").rsplit(':').next().unwrap();
 
-    let output = Check::new(TOKENWELL).args(["emulator", "--port", port]).timeout(PATIENCE).assert().code(2).get_output().clone();
+    let output = Check::new(TOKENWELL).args(["emulator", "--port", port]).timeout(TIMEOUT).assert().code(2).get_output().clone();
 
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains(&format!("127.0.0.1:{port}")) && stderr.contains("hint:"), "{stderr}");
 }
 
 #[test]
-fn help_teaches_what_it_is_how_to_start_and_the_exit_codes() {
-    let output = Check::new(TOKENWELL).arg("--help").timeout(PATIENCE).assert().success().get_output().clone();
+fn help_has_a_summary_examples_and_the_exit_codes() {
+    let output = Check::new(TOKENWELL).arg("--help").timeout(TIMEOUT).assert().success().get_output().clone();
 
     let help = String::from_utf8(output.stdout).unwrap();
     for part in ["access token", "emulator", "Examples:", "Exit codes:", "  0  done", "  9  "] {
@@ -193,7 +193,7 @@ fn help_teaches_what_it_is_how_to_start_and_the_exit_codes() {
 
 #[test]
 fn the_emulators_help_names_every_flag() {
-    let output = Check::new(TOKENWELL).args(["emulator", "--help"]).timeout(PATIENCE).assert().success().get_output().clone();
+    let output = Check::new(TOKENWELL).args(["emulator", "--help"]).timeout(TIMEOUT).assert().success().get_output().clone();
 
     let help = String::from_utf8(output.stdout).unwrap();
     for flag in [
@@ -212,18 +212,13 @@ fn the_emulators_help_names_every_flag() {
 }
 
 #[test]
-fn the_version_is_the_crates() {
-    Check::new(TOKENWELL)
-        .arg("--version")
-        .timeout(PATIENCE)
-        .assert()
-        .success()
-        .stdout(format!("tokenwell {}\n", env!("CARGO_PKG_VERSION")));
+fn the_version_is_that_of_the_crate() {
+    Check::new(TOKENWELL).arg("--version").timeout(TIMEOUT).assert().success().stdout(format!("tokenwell {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn without_a_command_the_help_is_shown_and_the_call_is_wrong() {
-    let output = Check::new(TOKENWELL).timeout(PATIENCE).assert().code(2).get_output().clone();
+fn a_missing_command_is_a_usage_error_with_the_help() {
+    let output = Check::new(TOKENWELL).timeout(TIMEOUT).assert().code(2).get_output().clone();
 
     assert!(String::from_utf8(output.stderr).unwrap().contains("Usage:"));
 }

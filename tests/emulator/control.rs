@@ -1,17 +1,17 @@
-//! The control API and the methods that do the same.
+//! The control API and the equivalent methods of `Emulator`.
 
-use crate::client::{FORM, address, ask, connect, control, emulator, request, send, token};
+use crate::client::{FORM, address, connect, control, emulator, request, request_token, send, token};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 use tokenwell::emulator::Emulator;
 use tokenwell::error::Status;
 
-/// Waits for what happens on the emulator's side of a connection.
-fn connections_become(emulator: &Emulator, wanted: u64) {
+/// Waits until the emulator has counted this number of connections.
+fn wait_for_connections(emulator: &Emulator, wanted: u64) {
     let start = Instant::now();
     while emulator.counters().connections != wanted {
-        assert!(start.elapsed() < crate::client::PATIENCE, "{:?}, wanted {wanted} connections", emulator.counters());
+        assert!(start.elapsed() < crate::client::TIMEOUT, "{:?}, wanted {wanted} connections", emulator.counters());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -54,7 +54,7 @@ fn a_connection_counts_once_and_only_when_it_carries_bytes() {
 
     socket.write_all(b"P").unwrap();
     socket.write_all(b"OST /api").unwrap();
-    connections_become(&emulator, 1);
+    wait_for_connections(&emulator, 1);
 
     socket.write_all(b"/oauth/token HTTP/1.1\r\nHost: a\r\n\r\nGET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     socket.read_to_end(&mut Vec::new()).unwrap();
@@ -62,18 +62,18 @@ fn a_connection_counts_once_and_only_when_it_carries_bytes() {
 }
 
 #[test]
-fn bytes_that_are_no_http_count_as_a_connection() {
+fn bytes_that_are_not_http_count_as_a_connection() {
     let emulator = emulator();
     connect(&emulator).write_all(b"\x16\x03\x01\x00").unwrap();
-    connections_become(&emulator, 1);
+    wait_for_connections(&emulator, 1);
 
-    // The beginning of a control request is not one yet.
+    // An incomplete control request counts as traffic.
     connect(&emulator).write_all(b"GET /_emul").unwrap();
-    connections_become(&emulator, 2);
+    wait_for_connections(&emulator, 2);
 }
 
 #[test]
-fn a_connection_that_turns_from_control_to_traffic_counts_then() {
+fn a_connection_counts_from_its_first_request_that_is_not_control() {
     let emulator = emulator();
     let mut socket = connect(&emulator);
     socket.write_all(b"GET /_emulator/clock HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -104,7 +104,7 @@ fn a_kept_connection_counts_again_after_a_reset() {
 }
 
 #[test]
-fn reset_returns_everything_to_the_start() {
+fn reset_restores_the_initial_state() {
     let emulator = emulator();
     let token = token(&emulator);
     control(&emulator, "POST", "/settings", r#"{"token_lifetime_s":1,"expires_in":"x","token_cap":1}"#);
@@ -117,7 +117,7 @@ fn reset_returns_everything_to_the_start() {
     assert!(emulator.now_ms() > 1_600_000_000_000);
     assert!(emulator.last_request("/api/oauth/token").is_none());
     assert_eq!(crate::client::api(&emulator, &token, "GET", "/orgs", None).status, 401);
-    let replies = [ask(&emulator), ask(&emulator)];
+    let replies = [request_token(&emulator), request_token(&emulator)];
     assert_eq!(
         replies.each_ref().map(|reply| (reply.status, reply.json()["expires_in"].clone())),
         [(200, json!(3600)), (200, json!(3600))]
@@ -125,7 +125,7 @@ fn reset_returns_everything_to_the_start() {
 }
 
 #[test]
-fn the_clock_runs_until_it_is_set_and_then_stands() {
+fn the_clock_runs_until_it_is_set_and_is_then_stopped() {
     let emulator = emulator();
     let now = || control(&emulator, "GET", "/clock", "").json()["now_ms"].as_u64().unwrap();
     let before = now();
@@ -143,7 +143,7 @@ fn the_clock_runs_until_it_is_set_and_then_stands() {
 }
 
 #[test]
-fn unknown_fields_are_refused_by_name() {
+fn unknown_fields_are_rejected_by_name() {
     let emulator = emulator();
 
     for (path, body, name) in [
@@ -160,7 +160,7 @@ fn unknown_fields_are_refused_by_name() {
 }
 
 #[test]
-fn impossible_values_are_refused_and_change_nothing() {
+fn invalid_values_are_rejected_and_change_nothing() {
     let emulator = emulator();
 
     for (path, body) in [
@@ -218,7 +218,7 @@ fn a_dropped_emulator_closes_its_connections() {
 
     drop(emulator);
 
-    // Either way of ending will do; what must not happen is that a read waits for ever.
+    // The connection may be closed or reset, but a read must not block indefinitely.
     for mut socket in [idle, busy] {
         let end = socket.read_to_end(&mut Vec::new());
         assert!(matches!(end.map_err(|error| error.kind()), Ok(_) | Err(ErrorKind::ConnectionReset)));
@@ -226,7 +226,7 @@ fn a_dropped_emulator_closes_its_connections() {
 }
 
 #[test]
-fn a_taken_port_is_an_error() {
+fn a_port_in_use_is_an_error() {
     let emulator = emulator();
 
     let options = tokenwell::emulator::EmulatorOptions { port: address(&emulator).port(), ..Default::default() };

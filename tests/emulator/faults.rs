@@ -1,6 +1,6 @@
-//! Answers that go wrong on purpose.
+//! Deliberately faulty replies.
 
-use crate::client::{Reply, ask, basic, connect, control, emulator, request, send};
+use crate::client::{Reply, basic, connect, control, emulator, request, request_token, send};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn get(emulator: &Emulator) -> Reply {
     send(emulator, "GET", PATH, &[], "")
 }
 
-/// All bytes of the answer, and how it ended.
+/// Returns all bytes of the reply, and the error that ended it, if any.
 fn bytes(emulator: &Emulator) -> (Vec<u8>, Option<ErrorKind>) {
     let mut socket = connect(emulator);
     let mut bytes = Vec::new();
@@ -41,7 +41,7 @@ fn a_status_with_headers_and_a_json_body_is_answered() {
 }
 
 #[test]
-fn a_text_body_is_sent_as_it_is() {
+fn a_string_body_is_sent_unchanged() {
     let emulator = with(json!({ "body": "{\"a\":1,\"a\":2}", "headers": { "Content-Type": "application/json" } }));
 
     let reply = get(&emulator);
@@ -58,7 +58,7 @@ fn a_hexadecimal_body_is_sent_as_bytes() {
 }
 
 #[test]
-fn a_repeated_body_is_as_long_as_it_says() {
+fn a_repeated_body_has_the_given_length() {
     let reply = get(&with(json!({ "body_repeat": { "text": "abc", "times": 500_000 } })));
 
     assert_eq!(reply.header("content-length"), Some("1500000"));
@@ -66,7 +66,7 @@ fn a_repeated_body_is_as_long_as_it_says() {
 }
 
 #[test]
-fn faults_apply_in_their_order_and_as_often_as_they_say() {
+fn faults_apply_in_order_and_the_given_number_of_times() {
     let emulator = emulator();
     let faults = json!([
         { "path": PATH, "times": 2, "status": 500 },
@@ -75,7 +75,7 @@ fn faults_apply_in_their_order_and_as_often_as_they_say() {
     ]);
     emulator.set_faults(faults).unwrap();
 
-    let statuses = [0; 4].map(|_| ask(&emulator).status);
+    let statuses = [0; 4].map(|_| request_token(&emulator).status);
 
     assert_eq!(statuses, [500, 500, 502, 200]);
     assert_eq!([0; 3].map(|_| send(&emulator, "GET", "/other", &[], "").status), [501; 3]);
@@ -87,16 +87,16 @@ fn a_new_list_replaces_the_old_one() {
     let emulator = with(json!({ "status": 500 }));
     assert_eq!(control(&emulator, "POST", "/faults", "[]").status, 200);
 
-    assert_eq!(ask(&emulator).status, 200);
+    assert_eq!(request_token(&emulator).status, 200);
 }
 
 #[test]
-fn a_path_that_ends_in_a_star_names_all_below() {
+fn a_path_that_ends_in_a_star_matches_its_prefix() {
     let emulator = emulator();
     emulator.set_faults(json!([{ "path": "/api/atlas/*", "status": 503 }])).unwrap();
 
     assert_eq!(send(&emulator, "GET", "/api/atlas/v2/orgs", &[], "").status, 503);
-    assert_eq!(ask(&emulator).status, 200);
+    assert_eq!(request_token(&emulator).status, 200);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_delay_passes_in_real_time_before_the_answer() {
     emulator.advance_clock(0);
     let start = Instant::now();
 
-    let reply = ask(&emulator);
+    let reply = request_token(&emulator);
 
     assert_eq!(reply.status, 200);
     assert!(start.elapsed() >= Duration::from_millis(200));
@@ -113,17 +113,17 @@ fn a_delay_passes_in_real_time_before_the_answer() {
 }
 
 #[test]
-fn a_fault_without_an_answer_of_its_own_changes_the_emulators() {
+fn a_fault_without_a_response_modifies_the_normal_one() {
     let emulator = with(json!({ "headers": { "Content-Type": "text/html", "X-Extra": "1" } }));
 
-    let reply = ask(&emulator);
+    let reply = request_token(&emulator);
 
     assert_eq!((reply.status, reply.header("content-type"), reply.header("x-extra")), (200, Some("text/html"), Some("1")));
     assert!(reply.json()["access_token"].is_string());
 }
 
 #[test]
-fn a_dripping_body_comes_a_byte_at_a_time() {
+fn a_dripping_body_is_sent_byte_by_byte() {
     let emulator = with(json!({ "body": "abcdef", "drip_ms": 40 }));
     let start = Instant::now();
 
@@ -148,7 +148,7 @@ fn the_first_byte_of_a_drip_does_not_wait_for_the_last() {
 }
 
 #[test]
-fn an_endless_body_goes_on_for_as_long_as_it_is_read() {
+fn an_endless_body_continues_while_it_is_read() {
     let emulator = with(json!({ "body": {}, "endless": true }));
     let mut socket = connect(&emulator);
     socket.write_all(&request("GET", PATH, &[], "")).unwrap();
@@ -156,12 +156,12 @@ fn an_endless_body_goes_on_for_as_long_as_it_is_read() {
     let mut bytes = vec![0; 4 * 1024 * 1024];
     socket.read_exact(&mut bytes).unwrap();
 
-    let text = String::from_utf8_lossy(&bytes);
-    assert!(text.contains("transfer-encoding: chunked") && text.contains("\r\n{}"), "{}", &text[..200]);
+    let reply = String::from_utf8_lossy(&bytes);
+    assert!(reply.contains("transfer-encoding: chunked") && reply.contains("\r\n{}"), "{}", &reply[..200]);
 }
 
 #[test]
-fn raw_bytes_can_be_an_endless_row_of_interim_replies() {
+fn raw_bytes_can_be_endless_interim_replies() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\n";
     let emulator = with(json!({ "raw": interim, "endless": true }));
     let mut socket = connect(&emulator);
@@ -174,7 +174,7 @@ fn raw_bytes_can_be_an_endless_row_of_interim_replies() {
 }
 
 #[test]
-fn raw_bytes_are_all_that_is_sent() {
+fn only_the_raw_bytes_are_sent() {
     let (bytes, end) = bytes(&with(json!({ "raw": "not HTTP at all\n" })));
 
     assert_eq!((bytes.as_slice(), end), (&b"not HTTP at all\n"[..], None));
@@ -204,10 +204,10 @@ fn a_connection_can_close_inside_the_body() {
 }
 
 #[test]
-fn the_emulators_own_reply_can_be_lost_in_the_middle() {
+fn the_normal_reply_can_be_truncated() {
     let emulator = with(json!({ "close": "mid_reply" }));
 
-    let reply = ask(&emulator);
+    let reply = request_token(&emulator);
 
     let claimed: usize = reply.header("content-length").unwrap().parse().unwrap();
     assert!(reply.body.len() < claimed && reply.body.starts_with('{'), "{reply:?}");
@@ -215,7 +215,7 @@ fn the_emulators_own_reply_can_be_lost_in_the_middle() {
 }
 
 #[test]
-fn an_empty_reply_can_be_lost_as_well() {
+fn an_empty_reply_can_be_truncated_too() {
     let emulator = emulator();
     emulator.set_faults(json!([{ "path": "/api/oauth/revoke", "close": "mid_reply" }])).unwrap();
 
@@ -225,7 +225,7 @@ fn an_empty_reply_can_be_lost_as_well() {
 }
 
 #[test]
-fn a_redirect_is_answered_with_307_or_the_status_that_was_asked_for() {
+fn a_redirect_has_status_307_or_the_given_one() {
     for (fault, status) in [(json!({}), 307), (json!({ "redirect_status": 301 }), 301)] {
         let mut fault = fault;
         fault["redirect"] = "http://other.example/".into();
@@ -248,18 +248,18 @@ fn the_next_request_on_a_kept_connection_is_served() {
     socket.write_all(first.as_bytes()).unwrap();
     socket.write_all(&request("POST", PATH, &headers, body)).unwrap();
 
-    let mut text = String::new();
-    socket.read_to_string(&mut text).unwrap();
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).unwrap();
 
-    assert!(text.starts_with("HTTP/1.1 503") && text.contains("HTTP/1.1 200"), "{text}");
+    assert!(reply.starts_with("HTTP/1.1 503") && reply.contains("HTTP/1.1 200"), "{reply}");
     assert_eq!(emulator.counters().connections, 1);
 }
 
 #[test]
-fn contradictions_are_refused_with_what_contradicts() {
+fn invalid_faults_are_rejected_with_the_reason() {
     let emulator = emulator();
 
-    for (fault, said) in [
+    for (fault, expected) in [
         (json!({ "status": 500 }), "path"),
         (json!({ "path": "relative", "status": 500 }), "path"),
         (json!({ "path": "/", "status": 500, "then_serve": true }), "status and then_serve"),
@@ -268,7 +268,7 @@ fn contradictions_are_refused_with_what_contradicts() {
         (json!({ "path": "/", "close": "reset", "redirect": "/" }), "redirect and close"),
         (json!({ "path": "/", "close": "mid_reply", "endless": true }), "mid_reply and endless"),
         (json!({ "path": "/", "close": "later" }), "later"),
-        (json!({ "path": "/", "redirect_status": 301 }), "without redirect"),
+        (json!({ "path": "/", "redirect_status": 301 }), "requires redirect"),
         (json!({ "path": "/", "status": 100 }), "100"),
         (json!({ "path": "/", "body_hex": "0" }), "body_hex"),
         (json!({ "path": "/", "body_hex": "zz" }), "body_hex"),
@@ -278,6 +278,6 @@ fn contradictions_are_refused_with_what_contradicts() {
         (json!({ "path": "/", "raw": "a", "headers": { "b": "c" } }), "raw"),
     ] {
         let error = emulator.set_faults(json!([fault])).unwrap_err().to_string();
-        assert!(error.contains("fault 0") && error.contains(said), "{fault}: {error}");
+        assert!(error.contains("fault 0") && error.contains(expected), "{fault}: {error}");
     }
 }

@@ -1,6 +1,7 @@
-//! The generic endpoints: what an authorization server by the RFCs does and Atlas does not.
+//! The generic endpoints: the behaviour of an RFC-compliant authorization server that Atlas does not
+//! have.
 
-use crate::client::{FORM, Reply, api, ask, basic, emulator, send};
+use crate::client::{FORM, Reply, api, basic, emulator, request_token, send};
 use serde_json::json;
 use tokenwell::emulator::Emulator;
 
@@ -15,9 +16,9 @@ fn own(emulator: &Emulator) -> String {
 }
 
 #[test]
-fn a_form_encoded_pair_is_decoded() {
+fn form_encoded_credentials_are_decoded() {
     let emulator = emulator();
-    let encoded = |text: &str| text.replace('_', "%5F");
+    let encoded = |value: &str| value.replace('_', "%5F");
     let authorization = basic(&encoded(emulator.client_id()), &encoded(emulator.client_secret()));
 
     let reply = generic(&emulator, Some(&authorization), "grant_type=client_credentials");
@@ -30,7 +31,7 @@ fn a_form_encoded_pair_is_decoded() {
 }
 
 #[test]
-fn the_pair_may_come_in_the_body() {
+fn the_credentials_may_be_in_the_body() {
     let emulator = emulator();
     let body = format!("grant_type=client_credentials&client_id={}&client_secret={}", emulator.client_id(), emulator.client_secret());
 
@@ -38,7 +39,7 @@ fn the_pair_may_come_in_the_body() {
 }
 
 #[test]
-fn two_methods_in_one_request_are_refused() {
+fn two_authentication_methods_in_one_request_are_rejected() {
     let emulator = emulator();
     let body = format!("grant_type=client_credentials&client_id={}&client_secret={}", emulator.client_id(), emulator.client_secret());
 
@@ -61,7 +62,7 @@ fn the_scope_is_echoed_or_narrowed() {
 }
 
 #[test]
-fn a_scope_with_impossible_characters_is_invalid() {
+fn a_scope_with_invalid_characters_is_rejected() {
     let emulator = emulator();
 
     for scope in ["a%22b", "a%5Cb", "a++b", "a%0Ab", "%C3%A9"] {
@@ -83,9 +84,9 @@ fn resources_are_absolute_uris_and_may_repeat() {
 }
 
 #[test]
-fn a_token_is_revoked_there_as_well() {
+fn the_generic_endpoint_revokes_a_token() {
     let emulator = emulator();
-    let token = ask(&emulator).json()["access_token"].as_str().unwrap().to_owned();
+    let token = request_token(&emulator).json()["access_token"].as_str().unwrap().to_owned();
     let body = format!("token={token}&client_id={}&client_secret={}", emulator.client_id(), emulator.client_secret());
 
     let reply = send(&emulator, "POST", "/generic/oauth/revoke", &[("Content-Type", FORM)], &body);

@@ -1,67 +1,67 @@
-//! The limits that hurt: live tokens and requests.
+//! The limits on valid tokens and on requests.
 
-use crate::client::{api, ask, ask_as, emulator, revoke, token};
+use crate::client::{api, emulator, request_token, request_token_as, revoke, token};
 use serde_json::json;
 use tokenwell::emulator::{Emulator, EmulatorOptions};
 
 #[test]
-fn the_hundred_and_first_token_is_refused_until_one_is_revoked() {
+fn token_101_is_refused_until_another_token_is_revoked() {
     let emulator = emulator();
     let first = token(&emulator);
     for _ in 1..100 {
-        assert_eq!(ask(&emulator).status, 200);
+        assert_eq!(request_token(&emulator).status, 200);
     }
 
-    let refused = ask(&emulator);
+    let refused = request_token(&emulator);
 
     assert_eq!((refused.status, &refused.json()["error"]), (403, &json!("access_denied")));
     assert!(refused.json()["error_description"].as_str().unwrap().contains("access token limit of 100"), "{refused:?}");
     assert_eq!(emulator.counters().live_tokens, 100);
     revoke(&emulator, &first);
-    assert_eq!(ask(&emulator).status, 200);
-    assert_eq!(ask(&emulator).status, 403);
+    assert_eq!(request_token(&emulator).status, 200);
+    assert_eq!(request_token(&emulator).status, 403);
 }
 
 #[test]
-fn the_token_cap_can_be_set_and_ends_with_the_tokens() {
+fn the_token_cap_can_be_set_and_counts_only_valid_tokens() {
     let emulator = emulator();
     emulator.set_settings(json!({ "token_cap": 1 })).unwrap();
     emulator.advance_clock(0);
-    assert_eq!([ask(&emulator).status, ask(&emulator).status], [200, 403]);
+    assert_eq!([request_token(&emulator).status, request_token(&emulator).status], [200, 403]);
 
     emulator.advance_clock(3_600_000);
 
-    assert_eq!(ask(&emulator).status, 200);
+    assert_eq!(request_token(&emulator).status, 200);
 }
 
 #[test]
-fn ten_token_requests_a_minute_are_answered() {
+fn ten_token_requests_per_minute_are_accepted() {
     let emulator = Emulator::start(EmulatorOptions::default()).unwrap();
     emulator.advance_clock(0);
     for _ in 0..10 {
-        assert_eq!(ask(&emulator).status, 200);
+        assert_eq!(request_token(&emulator).status, 200);
     }
     emulator.advance_clock(15_000);
 
-    let refused = ask(&emulator);
+    let refused = request_token(&emulator);
     assert_eq!((refused.status, refused.header("retry-after")), (429, Some("45")));
     assert_eq!(refused.json()["error"], json!("rate_limited"));
-    let text = refused.json()["error_description"].to_string();
-    assert!(text.contains("10 requests") && text.contains("1 minutes"), "{text}");
-    assert_eq!(ask_as(&emulator, "another", "client").status, 401);
+    let description = refused.json()["error_description"].to_string();
+    assert!(description.contains("10 requests") && description.contains("1 minutes"), "{description}");
+    assert_eq!(request_token_as(&emulator, "another", "client").status, 401);
 
     emulator.advance_clock(45_000);
-    assert_eq!(ask(&emulator).status, 200);
+    assert_eq!(request_token(&emulator).status, 200);
 }
 
 #[test]
-fn the_other_shape_of_a_429_names_path_requests_and_minutes() {
+fn the_api_format_of_a_429_names_path_requests_and_minutes() {
     let emulator = emulator();
     let limit = json!({ "requests": 1, "window_s": 120, "shape": "api", "retry_after": false });
     emulator.set_settings(json!({ "rate_limit": limit })).unwrap();
-    ask(&emulator);
+    request_token(&emulator);
 
-    let refused = ask(&emulator);
+    let refused = request_token(&emulator);
 
     assert_eq!((refused.status, refused.header("retry-after")), (429, None));
     let body = refused.json();
@@ -71,17 +71,17 @@ fn the_other_shape_of_a_429_names_path_requests_and_minutes() {
 }
 
 #[test]
-fn null_lifts_the_request_limit() {
+fn null_disables_the_rate_limit() {
     let emulator = Emulator::start(EmulatorOptions::default()).unwrap();
     emulator.set_settings(json!({ "rate_limit": null })).unwrap();
 
     for _ in 0..30 {
-        assert_eq!(ask(&emulator).status, 200);
+        assert_eq!(request_token(&emulator).status, 200);
     }
 }
 
 #[test]
-fn the_admin_api_tells_how_much_of_its_limit_is_left() {
+fn the_admin_api_reports_the_remaining_requests() {
     let emulator = emulator();
     let token = token(&emulator);
     emulator.set_settings(json!({ "api_rate_limit": { "requests": 2, "window_s": 60 } })).unwrap();

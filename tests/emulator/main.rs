@@ -1,6 +1,7 @@
-//! Proof of docs/emulator.md, by subject.
+//! Tests of docs/emulator.md, by subject.
 //!
-//! The emulator is spoken to over plain sockets: what is tested is the bytes that a client of any language meets.
+//! The tests use plain sockets, so that they verify the bytes that a client in any language
+//! receives.
 #![cfg(all(feature = "emulator", feature = "cli"))]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

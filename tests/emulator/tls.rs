@@ -1,6 +1,6 @@
-//! The emulator behind a certificate that nobody trusts unless told to.
+//! TLS with a certificate that only explicitly configured clients trust.
 
-use crate::client::{PATIENCE, Reply, address, connect, request};
+use crate::client::{Reply, TIMEOUT, address, connect, request};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -38,7 +38,7 @@ fn refusal(emulator: &Emulator) -> CertificateError {
 }
 
 #[test]
-fn a_client_that_trusts_the_made_up_authority_is_served() {
+fn a_client_that_trusts_the_generated_authority_is_served() {
     let emulator = emulator(Certificate::Loopback);
     assert!(emulator.base_url().starts_with("https://127.0.0.1:"));
 
@@ -56,7 +56,7 @@ fn control_traffic_over_tls_is_not_counted() {
 }
 
 #[test]
-fn the_wrong_name_and_the_expired_certificate_are_refused_for_what_they_are() {
+fn a_wrong_name_and_an_expired_certificate_are_rejected_for_that_reason() {
     let wrong = refusal(&emulator(Certificate::WrongName));
     let expired = refusal(&emulator(Certificate::Expired));
 
@@ -71,14 +71,14 @@ fn a_handshake_that_fails_counts_as_a_connection() {
 
     let start = Instant::now();
     while emulator.counters().connections != 1 {
-        assert!(start.elapsed() < PATIENCE, "{:?}", emulator.counters());
+        assert!(start.elapsed() < TIMEOUT, "{:?}", emulator.counters());
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert_eq!(emulator.counters().requests, 0);
 }
 
 #[test]
-fn each_start_makes_up_another_authority() {
+fn each_start_generates_another_authority() {
     let [one, two] = [emulator(Certificate::Loopback), emulator(Certificate::Loopback)];
 
     assert_ne!(one.ca_pem(), two.ca_pem());

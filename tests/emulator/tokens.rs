@@ -1,6 +1,6 @@
-//! Atlas' token and revocation endpoints.
+//! The token and revocation endpoints of Atlas.
 
-use crate::client::{FORM, address, api, ask, ask_as, basic, emulator, post_token, revoke, send, token};
+use crate::client::{FORM, address, api, basic, emulator, post_token, request_token, request_token_as, revoke, send, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ fn authorization() -> String {
 }
 
 #[test]
-fn the_raw_pair_is_traded_for_a_token_of_an_hour() {
+fn raw_credentials_get_a_token_for_an_hour() {
     let emulator = emulator();
 
-    let reply = ask(&emulator);
+    let reply = request_token(&emulator);
 
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("content-type"), Some("application/json;charset=ISO-8859-1"));
@@ -30,7 +30,7 @@ fn the_raw_pair_is_traded_for_a_token_of_an_hour() {
 }
 
 #[test]
-fn a_token_looks_like_the_jwt_of_its_client() {
+fn a_token_has_the_format_of_a_jwt_for_its_client() {
     let emulator = emulator();
     emulator.set_clock(1_800_000_000_000);
 
@@ -47,28 +47,28 @@ fn a_token_looks_like_the_jwt_of_its_client() {
 }
 
 #[test]
-fn every_token_is_another_one() {
+fn every_token_is_different() {
     let emulator = emulator();
 
     assert_ne!(token(&emulator), token(&emulator));
 }
 
 #[test]
-fn a_percent_encoded_pair_is_rejected_as_atlas_does() {
+fn percent_encoded_credentials_are_rejected_as_by_atlas() {
     let emulator = emulator();
-    let encoded = |text: &str| text.replace('_', "%5F");
+    let encoded = |value: &str| value.replace('_', "%5F");
 
-    let reply = ask_as(&emulator, &encoded(emulator.client_id()), &encoded(emulator.client_secret()));
+    let reply = request_token_as(&emulator, &encoded(emulator.client_id()), &encoded(emulator.client_secret()));
 
     assert_eq!((reply.status, &reply.json()["error"]), (401, &json!("invalid_client")));
 }
 
 #[test]
-fn an_unknown_id_and_a_wrong_secret_are_answered_alike() {
+fn an_unknown_id_and_a_wrong_secret_get_the_same_response() {
     let emulator = emulator();
 
-    let unknown = ask_as(&emulator, "mdb_sa_id_ffffffffffffffffffffffff", emulator.client_secret());
-    let wrong = ask_as(&emulator, emulator.client_id(), "mdb_sa_sk_wrong");
+    let unknown = request_token_as(&emulator, "mdb_sa_id_ffffffffffffffffffffffff", emulator.client_secret());
+    let wrong = request_token_as(&emulator, emulator.client_id(), "mdb_sa_sk_wrong");
 
     for reply in [unknown, wrong] {
         assert_eq!(reply.status, 401);
@@ -83,11 +83,11 @@ fn an_expired_secret_is_rejected() {
     let emulator = emulator();
     emulator.advance_clock(8760 * 3_600_000);
 
-    assert_eq!(ask(&emulator).status, 401);
+    assert_eq!(request_token(&emulator).status, 401);
 }
 
 #[test]
-fn only_post_is_taken() {
+fn only_post_is_accepted() {
     let emulator = emulator();
     let authorization = authorization();
 
@@ -98,7 +98,7 @@ fn only_post_is_taken() {
 }
 
 #[test]
-fn what_is_not_a_token_request_is_an_invalid_request() {
+fn a_malformed_token_request_is_an_invalid_request() {
     let emulator = emulator();
     let authorization = authorization();
     let authorization = ("Authorization", authorization.as_str());
@@ -121,7 +121,7 @@ fn what_is_not_a_token_request_is_an_invalid_request() {
 }
 
 #[test]
-fn a_media_type_with_parameters_is_taken() {
+fn a_media_type_with_parameters_is_accepted() {
     let reply = post_token(&emulator(), &[("Authorization", &authorization()), ("Content-Type", &format!("{FORM}; charset=UTF-8"))], GRANT);
 
     assert_eq!(reply.status, 200);
@@ -135,7 +135,7 @@ fn another_grant_is_not_supported() {
 }
 
 #[test]
-fn without_basic_nobody_is_known_and_a_pair_in_the_body_is_no_substitute() {
+fn basic_authentication_is_required_even_with_credentials_in_the_body() {
     let emulator = emulator();
     let in_body = format!("{GRANT}&client_id={}&client_secret={}", emulator.client_id(), emulator.client_secret());
 
@@ -150,7 +150,7 @@ fn without_basic_nobody_is_known_and_a_pair_in_the_body_is_no_substitute() {
 }
 
 #[test]
-fn credentials_in_the_uri_are_refused() {
+fn credentials_in_the_uri_are_rejected() {
     let emulator = emulator();
 
     let path = "/api/oauth/token?client_secret=abc";
@@ -160,7 +160,7 @@ fn credentials_in_the_uri_are_refused() {
 }
 
 #[test]
-fn a_revoked_token_ends_and_frees_its_place() {
+fn a_revoked_token_is_invalid_and_no_longer_counts() {
     let emulator = emulator();
     let token = token(&emulator);
     assert_eq!(api(&emulator, &token, "GET", "/orgs", None).status, 200);
@@ -179,7 +179,7 @@ fn an_unknown_token_is_revoked_with_success() {
 }
 
 #[test]
-fn a_revocation_without_token_or_with_wrong_secret_fails() {
+fn a_revocation_without_a_token_or_with_a_wrong_secret_fails() {
     let emulator = emulator();
     let wrong = basic(emulator.client_id(), "wrong");
 
@@ -191,11 +191,11 @@ fn a_revocation_without_token_or_with_wrong_secret_fails() {
 }
 
 #[test]
-fn a_token_ends_when_its_lifetime_is_over_on_the_emulators_clock() {
+fn a_token_expires_by_the_emulators_clock() {
     let emulator = emulator();
     emulator.set_settings(json!({ "token_lifetime_s": 600 })).unwrap();
     emulator.advance_clock(0);
-    let reply = ask(&emulator).json();
+    let reply = request_token(&emulator).json();
     assert_eq!(reply["expires_in"], json!(600));
     let token = reply["access_token"].as_str().unwrap().to_owned();
 
@@ -210,15 +210,15 @@ fn a_token_ends_when_its_lifetime_is_over_on_the_emulators_clock() {
 }
 
 #[test]
-fn expires_in_is_sent_as_it_was_set_or_left_out() {
+fn expires_in_is_sent_as_set_or_omitted() {
     let emulator = emulator();
 
     for value in [json!("3600"), json!(3600.0), json!(-1), json!(null), json!({ "a": [] })] {
         emulator.set_settings(json!({ "expires_in": value })).unwrap();
-        assert_eq!(ask(&emulator).json().get("expires_in"), Some(&value));
+        assert_eq!(request_token(&emulator).json().get("expires_in"), Some(&value));
     }
     emulator.set_settings(json!({ "omit_expires_in": true })).unwrap();
-    assert_eq!(ask(&emulator).json().get("expires_in"), None);
+    assert_eq!(request_token(&emulator).json().get("expires_in"), None);
 }
 
 #[test]

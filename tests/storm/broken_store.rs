@@ -1,17 +1,18 @@
-//! A token cache that cannot be used, in every way that a user may meet.
+//! A token cache that cannot be used, for every reason that can occur in practice.
 
 use crate::Storm;
 use crate::crowd::{Member, TOGETHER};
-use crate::scene::{Scene, text, token_of};
+use crate::scene::{Scene, path_str, token_of};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The number of a user to whom root can give things away.
+/// The user id to which root can change the owner of a directory.
 const NOBODY: u32 = 65_534;
 
-/// A way to be broken: what it is called, what the warning says of it, and how to make it at a path. Returns the directory to use.
+/// A broken cache directory: its name, a part of the expected warning, and a function that creates
+/// it at a path and returns the directory to use.
 type Broken = (&'static str, &'static str, fn(&Path) -> PathBuf);
 
 const BROKEN: &[Broken] = &[
@@ -21,7 +22,7 @@ const BROKEN: &[Broken] = &[
         symlink(&target, path).unwrap();
         path.to_owned()
     }),
-    ("a link to nothing", "is a symbolic link", |path| {
+    ("a dangling link", "is a symbolic link", |path| {
         symlink(path.with_extension("nothing"), path).unwrap();
         path.to_owned()
     }),
@@ -29,12 +30,12 @@ const BROKEN: &[Broken] = &[
         fs::write(path, "mine").unwrap();
         path.to_owned()
     }),
-    ("below a file", "cannot open", |path| {
+    ("inside a file", "cannot open", |path| {
         fs::write(path, "mine").unwrap();
         path.join("cache")
     }),
-    ("open for reading", "mode 0755", |path| make_directory(path, 0o755)),
-    ("open for all", "mode 0777", |path| make_directory(path, 0o777)),
+    ("readable by others", "mode 0755", |path| make_directory(path, 0o755)),
+    ("writable by others", "mode 0777", |path| make_directory(path, 0o777)),
     ("another user's", "belongs to another user", |path| {
         if !nix::unistd::geteuid().is_root() {
             return PathBuf::from("/");
@@ -47,30 +48,30 @@ const BROKEN: &[Broken] = &[
 
 pub fn i10_a_broken_store_costs_nobody_the_token(storm: &mut Storm) {
     let mut processes = storm.crowd.one_of_each_language(&[]);
-    for (what, warning, make) in BROKEN {
+    for (name, warning, create) in BROKEN {
         let scene = Scene::new();
-        let directory = make(&scene.cache());
-        let before = described(&scene);
+        let directory = create(&scene.cache());
+        let before = snapshot(&scene);
 
         let mut settings = scene.account();
-        settings.push(("cache_dir", text(&directory).to_owned()));
+        settings.push(("cache_dir", path_str(&directory).to_owned()));
         processes.iter_mut().for_each(|process| process.client(&settings));
         all_get_a_token(&mut processes);
         let mut command = scene.command(&["token"]);
-        assert_one_warning(what, command.env("TOKENWELL_CACHE_DIR", &directory), warning);
+        assert_one_warning(name, command.env("TOKENWELL_CACHE_DIR", &directory), warning);
 
-        assert_eq!(scene.token_requests(), processes.len() as u64 + 1, "{what}: each process asks for itself");
-        assert_eq!(described(&scene), before, "{what}: it is left as it is");
+        assert_eq!(scene.token_requests(), processes.len() as u64 + 1, "{name}: each process sends a token request");
+        assert_eq!(snapshot(&scene), before, "{name}: the directory is not changed");
     }
 
     let scene = Scene::new();
-    let without_a_home = [("HOME", ""), ("XDG_CACHE_HOME", ""), ("TOKENWELL_CACHE", "on")];
-    let mut homeless = storm.crowd.one_of_each_language(&without_a_home);
-    homeless.iter_mut().for_each(|process| process.client(&scene.account()));
-    all_get_a_token(&mut homeless);
+    let no_home = [("HOME", ""), ("XDG_CACHE_HOME", ""), ("TOKENWELL_CACHE", "on")];
+    let mut processes = storm.crowd.one_of_each_language(&no_home);
+    processes.iter_mut().for_each(|process| process.client(&scene.account()));
+    all_get_a_token(&mut processes);
     let mut command = scene.command(&["token"]);
     assert_one_warning("no home", command.env_remove("HOME").env_remove("TOKENWELL_CACHE_DIR"), "HOME and XDG_CACHE_HOME are not set");
-    assert_eq!(scene.token_requests(), homeless.len() as u64 + 1);
+    assert_eq!(scene.token_requests(), processes.len() as u64 + 1);
 }
 
 fn all_get_a_token(processes: &mut [Member]) {
@@ -78,24 +79,24 @@ fn all_get_a_token(processes: &mut [Member]) {
     processes.iter_mut().for_each(|process| drop(process.one_token()));
 }
 
-fn assert_one_warning(what: &str, command: &mut Command, warning: &str) {
+fn assert_one_warning(name: &str, command: &mut Command, warning: &str) {
     let output = command.output().unwrap();
 
     token_of(&output);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{what}: one line: {said:?}");
-    assert!(said.contains(warning), "{what}: {said:?} tells: {warning}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{name}: expected one line: {stderr:?}");
+    assert!(stderr.contains(warning), "{name}: {stderr:?} does not contain {warning:?}");
 }
 
-/// All that is in the scene's folder.
-fn described(scene: &Scene) -> Vec<String> {
+/// Describes every entry of the scene's directory: path, permissions, size, number of entries.
+fn snapshot(scene: &Scene) -> Vec<String> {
     let describe = |path: PathBuf| {
         let found = fs::symlink_metadata(&path).unwrap();
-        let held = if found.is_dir() { fs::read_dir(&path).unwrap().count() } else { 0 };
-        format!("{path:?} {:?} {} {held}", found.permissions(), found.len())
+        let entries = if found.is_dir() { fs::read_dir(&path).unwrap().count() } else { 0 };
+        format!("{path:?} {:?} {} {entries}", found.permissions(), found.len())
     };
-    let folder = scene.path("");
-    let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| describe(entry.unwrap().path())).collect();
+    let directory = scene.path("");
+    let mut all: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| describe(entry.unwrap().path())).collect();
     all.sort();
     all
 }

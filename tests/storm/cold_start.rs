@@ -1,4 +1,4 @@
-//! All processes start with nothing, at one moment.
+//! All processes start at the same time with an empty cache.
 
 use crate::scene::{Scene, files_of};
 use crate::{COMMANDS, Storm};
@@ -8,10 +8,12 @@ pub fn i15_sixty_four_cold_processes_make_one_request(storm: &mut Storm) {
     for round in 0..storm.rounds {
         let scene = Scene::new();
         if round % 2 == 1 {
-            // So that many come to wait for the lock, and not one after another to a token that is there.
+            // The delay makes many processes wait for the lock. Without it they could arrive one
+            // after another and find a cached token.
             scene.delay_one_request(Duration::from_millis(storm.random.u64(20..300)));
         }
-        // The first time the processes are new, and their cache is the one that their environment names.
+        // In the first round the processes are new and use the cache directory of their
+        // environment.
         let (cache, settings, from_environment) = match round {
             0 => (storm.crowd.cache_of_the_environment(), scene.account(), true),
             _ => (scene.cache(), scene.settings(), false),
@@ -23,7 +25,7 @@ pub fn i15_sixty_four_cold_processes_make_one_request(storm: &mut Storm) {
         let token = storm.crowd.one_token();
 
         for command in commands {
-            assert_eq!(command.token(), token, "round {round}: the command's");
+            assert_eq!(command.token(), token, "round {round}: token of the command");
         }
         assert_eq!(scene.token_requests(), 1, "round {round}");
         assert_eq!(files_of(&cache), ["lock", "token"], "round {round}");

@@ -1,4 +1,4 @@
-//! Many processes, each a shim of one language, that are asked all at once.
+//! Many concurrent processes, each a shim of one language.
 
 use crate::process::{Shim, ShimCommand};
 use crate::protocol::{self, Answer, Many, ShimError};
@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long one answer may take.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+/// The time limit for one answer.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How many callers there are in each process.
+/// The number of callers per process.
 pub const CALLERS: u64 = 8;
 
-/// All callers of a process at once, each for any live token.
+/// The request in which all callers of a process concurrently get any valid token.
 pub const TOGETHER: &str = "together 8 - - 0";
 
 type Settings = Vec<(&'static str, String)>;
@@ -24,97 +24,99 @@ pub struct Crowd {
     pub members: Vec<Member>,
     languages: Vec<ShimCommand>,
     environment: BTreeMap<String, String>,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 pub struct Member {
-    /// Which one it is, for messages.
+    /// The name of the process, for messages.
     name: String,
     shim: Shim,
 }
 
 impl Crowd {
-    /// Starts `count` processes, of all languages in turn, and returns once each has said hello.
+    /// Starts `count` processes, in all languages in turn, and waits for each answer to `hello`.
     pub fn start(languages: &[ShimCommand], count: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = folder.path().join("shared/cache").to_str().unwrap().to_owned();
+        let directory = tempfile::tempdir().unwrap();
+        let cache = directory.path().join("shared/cache").to_str().unwrap().to_owned();
         let environment = BTreeMap::from([("TOKENWELL_CACHE_DIR".to_owned(), cache), ("TOKENWELL_CACHE".to_owned(), "on".to_owned())]);
-        let mut crowd = Self { members: Vec::new(), languages: languages.to_vec(), environment, folder };
-        crowd.members = (0..count).map(|place| crowd.member(place)).collect();
+        let mut crowd = Self { members: Vec::new(), languages: languages.to_vec(), environment, directory };
+        crowd.members = (0..count).map(|index| crowd.member(index)).collect();
         crowd.members.iter_mut().for_each(Member::greet);
         crowd
     }
 
-    /// The cache that all processes find in their environment.
+    /// The cache directory that the environment of all processes names.
     pub fn cache_of_the_environment(&self) -> PathBuf {
         PathBuf::from(&self.environment["TOKENWELL_CACHE_DIR"])
     }
 
-    /// Where all processes look for their files of settings.
-    pub fn config_folder(&self) -> PathBuf {
-        self.folder.path().join("config")
+    /// The directory of the configuration files of all processes.
+    pub fn config_directory(&self) -> PathBuf {
+        self.directory.path().join("config")
     }
 
     pub fn languages(&self) -> usize {
         self.languages.len()
     }
 
-    /// Gives each process a new client.
+    /// Creates a new client in each process.
     pub fn clients(&mut self, settings: &Settings) {
         self.clients_each(|_| (settings.clone(), false));
     }
 
-    /// Gives each process, by its place, a new client; the flag is for the constructor that also reads the environment.
+    /// Creates a new client in each process. `settings` returns the settings for the process with
+    /// this index, and whether the client also reads the environment.
     pub fn clients_each(&mut self, settings: impl Fn(usize) -> (Settings, bool)) {
-        let ready = |place: usize, member: &mut Member| {
-            let (settings, from_environment) = settings(place);
+        let ready = |index: usize, member: &mut Member| {
+            let (settings, from_environment) = settings(index);
             member.make_client(&settings, from_environment)
         };
-        let counts: Vec<usize> = self.members.iter_mut().enumerate().map(|(place, member)| ready(place, member)).collect();
+        let counts: Vec<usize> = self.members.iter_mut().enumerate().map(|(index, member)| ready(index, member)).collect();
         for (member, count) in self.members.iter_mut().zip(counts) {
             member.expect_ok(count);
         }
     }
 
-    /// Asks all processes at once for many outcomes.
+    /// Sends a request to all processes and returns their `many` answers.
     pub fn ask_many(&mut self, request: &str) -> Vec<Many> {
-        self.say(request);
+        self.send(request);
         self.members.iter_mut().map(Member::many).collect()
     }
 
-    /// Asks all processes at once for something that must succeed.
+    /// Sends a request to all processes, each of which must succeed.
     pub fn ask_ok(&mut self, request: &str) {
-        self.say(request);
+        self.send(request);
         self.members.iter_mut().for_each(|member| member.expect_ok(1));
     }
 
-    /// Lets all callers of all processes ask at once; the one token that they all must get.
+    /// Gets a token in all callers of all processes concurrently. All must get the same token,
+    /// which is returned.
     pub fn one_token(&mut self) -> String {
-        self.say(TOGETHER);
+        self.send(TOGETHER);
         self.collect_one_token()
     }
 
-    /// Asks all processes at once.
-    pub fn say(&mut self, request: &str) {
+    /// Sends a request to all processes without waiting.
+    pub fn send(&mut self, request: &str) {
         self.members.iter_mut().for_each(|member| member.send(request));
     }
 
-    /// Waits for all callers of all processes, who must get the same token.
+    /// Waits for all callers of all processes. All must get the same token, which is returned.
     pub fn collect_one_token(&mut self) -> String {
         let tokens: BTreeSet<String> = self.members.iter_mut().map(Member::one_token).collect();
-        the_one(tokens)
+        only_token(tokens)
     }
 
-    /// Kills one process with SIGKILL and puts a new one in its place.
-    pub fn kill(&mut self, place: usize) {
-        let newcomer = self.member(place);
-        // Dropping it kills it.
-        self.members[place] = newcomer;
+    /// Kills one process with SIGKILL and replaces it with a new one.
+    pub fn kill(&mut self, index: usize) {
+        let replacement = self.member(index);
+        // Dropping the old member kills its process.
+        self.members[index] = replacement;
     }
 
-    /// Asks all processes to end, each of which must do so with exit code 0.
+    /// Stops all processes, each of which must exit with code 0.
     pub fn quit(self) {
-        // At once: one of Go under the race detector takes a second.
+        // Concurrently, because a Go process with the race detector needs a second to exit.
         let ends = std::thread::scope(|scope| {
             let end = |member: Member| scope.spawn(move || member.shim.quit().map_err(|problem| format!("{}: {problem}", member.name)));
             let threads: Vec<_> = self.members.into_iter().map(end).collect();
@@ -124,19 +126,19 @@ impl Crowd {
         assert!(problems.is_empty(), "{problems:#?}");
     }
 
-    /// A new process, which has not been greeted yet.
-    fn member(&self, place: usize) -> Member {
-        let language = &self.languages[place % self.languages.len()];
-        let shim = language.start(&self.environment, self.folder.path()).unwrap();
-        Member::new(format!("process {place} ({})", language.name), shim)
+    /// Starts a process, whose answer to `hello` is still pending.
+    fn member(&self, index: usize) -> Member {
+        let language = &self.languages[index % self.languages.len()];
+        let shim = language.start(&self.environment, self.directory.path()).unwrap();
+        Member::new(format!("process {index} ({})", language.name), shim)
     }
 
-    /// One more process for each language, with these variables in its environment.
+    /// Starts one additional process per language, with these variables in its environment.
     pub fn one_of_each_language(&self, environment: &[(&str, &str)]) -> Vec<Member> {
         let variables: BTreeMap<String, String> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let start = |language: &ShimCommand| {
-            let shim = language.start(&variables, self.folder.path()).unwrap();
+            let shim = language.start(&variables, self.directory.path()).unwrap();
             Member::new(format!("one process ({})", language.name), shim)
         };
         let mut members: Vec<Member> = self.languages.iter().map(start).collect();
@@ -146,13 +148,13 @@ impl Crowd {
 }
 
 impl Member {
-    /// A process that has been told to say hello.
+    /// Wraps a process and sends `hello` to it.
     fn new(name: String, mut shim: Shim) -> Self {
         shim.send("hello");
         Self { name, shim }
     }
 
-    /// Waits until it says hello.
+    /// Waits for the answer to `hello`.
     pub fn greet(&mut self) {
         match self.answer() {
             Answer::Ok(fields) if fields.len() == 2 && protocol::word(&fields[1]) == env!("CARGO_PKG_VERSION") => {}
@@ -164,7 +166,7 @@ impl Member {
         self.shim.send(request);
     }
 
-    /// Gives it a new client.
+    /// Creates a new client.
     pub fn client(&mut self, settings: &Settings) {
         let count = self.make_client(settings, false);
         self.expect_ok(count);
@@ -174,7 +176,7 @@ impl Member {
         let line = self.shim.answer();
         match line.and_then(|line| protocol::parse(&line).map_err(|problem| format!("{problem}: {line}"))) {
             Ok(answer) => answer,
-            Err(problem) => panic!("{}: {problem}\n{}", self.name, self.shim.complaints()),
+            Err(problem) => panic!("{}: {problem}\n{}", self.name, self.shim.kill_and_read_stderr()),
         }
     }
 
@@ -185,14 +187,14 @@ impl Member {
         }
     }
 
-    /// The token that all its callers must have got.
+    /// Waits for the token, which must be the same for all callers of the process.
     pub fn one_token(&mut self) -> String {
         let many = self.many();
         assert_eq!((many.ok, many.distinct, many.failed), (CALLERS, 1, 0), "{}: {many:?}", self.name);
         many.first_value.unwrap()
     }
 
-    /// What is asked by `token` must fail so.
+    /// Waits for the answer to a `token` request that must fail.
     pub fn error(&mut self) -> ShimError {
         match self.answer() {
             Answer::Error(error) => error,
@@ -200,7 +202,7 @@ impl Member {
         }
     }
 
-    /// The token of a `token` that must succeed.
+    /// Waits for the answer to a `token` request that must succeed.
     pub fn token(&mut self) -> String {
         match self.answer() {
             Answer::Ok(fields) if fields.len() == 2 => protocol::decode(&fields[0]).unwrap(),
@@ -219,18 +221,18 @@ impl Member {
         kill(Pid::from_raw(i32::try_from(self.shim.id()).unwrap()), signal).unwrap();
     }
 
-    /// Asks for a new client; returns how many answers that will bring.
+    /// Sends the requests that create a client and returns their number.
     fn make_client(&mut self, settings: &Settings, from_environment: bool) -> usize {
         for (name, value) in settings {
-            self.send(&format!("set {} {}", protocol::text(name.as_bytes()), protocol::text(value.as_bytes())));
+            self.send(&format!("set {} {}", protocol::encode(name.as_bytes()), protocol::encode(value.as_bytes())));
         }
         self.send(&format!("client {}", u8::from(from_environment)));
         settings.len() + 1
     }
 }
 
-/// The only one of `tokens`.
-pub fn the_one(tokens: BTreeSet<String>) -> String {
-    assert_eq!(tokens.len(), 1, "all have the same token: {tokens:#?}");
+/// Returns the only element of `tokens`.
+pub fn only_token(tokens: BTreeSet<String>) -> String {
+    assert_eq!(tokens.len(), 1, "expected one token: {tokens:#?}");
     tokens.into_iter().next().unwrap()
 }

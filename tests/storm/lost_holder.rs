@@ -1,6 +1,6 @@
-//! The process that holds the lock is killed, or stands still.
+//! The process that holds the lock is killed or stopped.
 
-use crate::crowd::{CALLERS, TOGETHER, the_one};
+use crate::crowd::{CALLERS, TOGETHER, only_token};
 use crate::scene::Scene;
 use crate::{COMMANDS, Storm};
 use nix::sys::signal::Signal;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub fn i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks(storm: &mut Storm) {
     const REPLY_TAKES_MS: u64 = 300;
 
-    // Each language loses a holder at least once.
+    // In each language, a process that holds the lock is killed at least once.
     for round in 0..storm.rounds.max(storm.crowd.languages() as u64) {
         let scene = Scene::new();
         scene.delay_one_request(Duration::from_millis(REPLY_TAKES_MS));
@@ -20,26 +20,26 @@ pub fn i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks(storm: &mu
         let victim = language + storm.crowd.languages() * storm.random.usize(0..storm.crowd.members.len() / storm.crowd.languages());
 
         storm.crowd.members[victim].send(TOGETHER);
-        let most = if round % 2 == 0 {
+        let max_ms = if round % 2 == 0 {
             scene.wait_for_requests(1);
             REPLY_TAKES_MS
         } else {
-            // Before it has the lock, or just as it gets it, or never having got it.
+            // Kill it before it has the lock, while it gets it, or without it ever getting it.
             REPLY_TAKES_MS / 4
         };
-        for (place, member) in storm.crowd.members.iter_mut().enumerate() {
-            if place != victim {
+        for (index, member) in storm.crowd.members.iter_mut().enumerate() {
+            if index != victim {
                 member.send(TOGETHER);
             }
         }
         commands.iter_mut().for_each(|command| command.release());
-        std::thread::sleep(Duration::from_micros(storm.random.u64(0..most * 1000)));
+        std::thread::sleep(Duration::from_micros(storm.random.u64(0..max_ms * 1000)));
         storm.crowd.kill(victim);
 
-        let survivors = storm.crowd.members.iter_mut().enumerate().filter(|(place, _)| *place != victim);
-        let token = the_one(survivors.map(|(_, member)| member.one_token()).collect());
+        let survivors = storm.crowd.members.iter_mut().enumerate().filter(|(index, _)| *index != victim);
+        let token = only_token(survivors.map(|(_, member)| member.one_token()).collect());
         for command in commands {
-            assert_eq!(command.token(), token, "round {round}: the command's");
+            assert_eq!(command.token(), token, "round {round}: token of the command");
         }
         let requests = scene.token_requests();
         assert!((1..=2).contains(&requests), "round {round}: {requests} requests");
@@ -49,40 +49,42 @@ pub fn i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks(storm: &mu
 
 pub fn i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time(storm: &mut Storm) {
     const OTHERS: usize = 15;
-    /// They wait for the lock for 55 to 70 % of it. What is left is for the requests, on a busy machine too.
-    const PATIENCE_MS: u64 = 20_000;
+    /// A process waits for the lock for 55 to 70 % of the timeout. The rest must be sufficient for
+    /// the token requests on a busy machine.
+    const TIMEOUT_MS: u64 = 20_000;
 
-    // A round takes as long as that wait. Each language has a holder that stops, where there are rounds enough.
+    // A round takes as long as the wait for the lock. With enough rounds, a process of each
+    // language is stopped.
     for round in 0..(storm.rounds / 3).clamp(1, storm.crowd.languages() as u64) {
         let scene = Scene::new();
-        // Until well after the holder stands still.
+        // Longer than it takes to stop the process that holds the lock.
         scene.delay_one_request(Duration::from_secs(10));
         let victim = usize::try_from(round).unwrap();
         let others = victim + 1..victim + 1 + OTHERS;
         let mut settings = scene.settings();
         settings.retain(|(name, _)| *name != "timeout_ms");
-        settings.push(("timeout_ms", PATIENCE_MS.to_string()));
+        settings.push(("timeout_ms", TIMEOUT_MS.to_string()));
         storm.crowd.clients(&settings);
-        let mut command = scene.waiting_command(&scene.cache(), &[], PATIENCE_MS);
+        let mut command = scene.waiting_command(&scene.cache(), &[], TIMEOUT_MS);
 
         storm.crowd.members[victim].send(TOGETHER);
         scene.wait_for_requests(1);
         storm.crowd.members[victim].signal(Signal::SIGSTOP);
         storm.crowd.members[others.clone()].iter_mut().for_each(|member| member.send(TOGETHER));
         command.release();
-        // A caller whose time is over gets an error: a token is a token in time.
+        // A caller gets an error after its timeout, so a token proves that it finished in time.
         let tokens = storm.crowd.members[others].iter_mut().map(|member| member.one_token());
         let tokens: BTreeSet<String> = tokens.chain([command.token()]).collect();
 
         let requests = scene.token_requests();
-        assert!(requests >= 2, "round {round}: the others had to ask for themselves");
+        assert!(requests >= 2, "round {round}: the other processes had to send token requests");
         assert!(tokens.len() < usize::try_from(requests).unwrap(), "round {round}: {requests} requests for {} tokens", tokens.len());
 
         storm.crowd.members[victim].signal(Signal::SIGCONT);
         let late = storm.crowd.members[victim].many();
         assert_eq!(late.ok + late.failed, CALLERS, "round {round}: {late:?}");
 
-        // No damage is done: there is one token for all who come now, and the server is not asked.
+        // The cache is intact: all new clients get one token without a token request.
         let requests = scene.token_requests();
         storm.crowd.clients(&scene.settings());
         storm.crowd.one_token();

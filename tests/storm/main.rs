@@ -1,15 +1,17 @@
-//! One host makes one token request: many real processes of every language at once, over one token cache and one server.
+//! One host sends one token request: many concurrent processes in every language share one token
+//! cache and one server.
 //!
 //! ```text
-//! cargo test --test storm                                            processes in Rust alone
-//! cargo test --test storm -- --shim 'python=python3 shim.py'         and in another language; may be given several times
-//! cargo test --test storm -- --rounds 100                            more rounds of what is left to chance
-//! cargo test --test storm -- --seed 7                                another choice of whom to kill, and when
-//! cargo test --test storm -- --only killed                           only the tests with this in their name
+//! cargo test --test storm                                       only Rust processes
+//! cargo test --test storm -- --shim 'python=python3 shim.py'    also another language; repeatable
+//! cargo test --test storm -- --rounds 100                       more rounds of the random tests
+//! cargo test --test storm -- --seed 7                           other processes and times to kill
+//! cargo test --test storm -- --only killed                      only tests with this name part
 //! ```
 //!
-//! The shims are those of `tests/vectors/README.md`. Start reading at `cold_start`; `crowd` is the processes, `scene` is what they meet.
-//! `make storm` runs it with all languages. It is a test of Unix: processes are stopped and killed, and directories have modes.
+//! The shims are those of `tests/vectors/README.md`. Start reading at `cold_start`. `crowd` manages
+//! the processes; `scene` has their server and cache. `make storm` runs all languages. The test is
+//! for Unix only: it uses signals and file modes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod broken_store;
@@ -32,17 +34,17 @@ mod replacement;
 mod rust_shim;
 mod scene;
 
-use crowd::{Crowd, PATIENCE};
+use crowd::{ANSWER_TIMEOUT, Crowd};
 use process::ShimCommand;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
 const PROCESSES: usize = 64;
-/// Commands that take part beside the processes of the crowd.
+/// The number of commands that run in addition to the processes of the crowd.
 const COMMANDS: usize = 4;
 
-/// What a test is given.
+/// The parameters of a test.
 struct Storm {
     crowd: Crowd,
     rounds: u64,
@@ -51,7 +53,7 @@ struct Storm {
 
 type Test = (&'static str, fn(&mut Storm));
 
-/// `tests![module::name, …]`, each with its name.
+/// `tests![module::name, …]` pairs each function with its name.
 macro_rules! tests {
     ($($module:ident::$name:ident),* $(,)?) => { &[$((stringify!($name), $module::$name as fn(&mut Storm))),*] };
 }
@@ -60,16 +62,16 @@ const TESTS: &[Test] = tests![
     cold_start::i15_sixty_four_cold_processes_make_one_request,
     lost_holder::i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks,
     lost_holder::i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time,
-    refusal::after_a_429_nobody_asks,
-    refusal::after_a_429_no_command_asks,
-    replacement::of_n_processes_that_force_at_once_one_mints,
-    replacement::what_a_command_forces_serves_all_who_force_after_it,
-    replacement::of_n_processes_that_need_more_life_one_mints,
-    replacement::an_invalidated_token_is_replaced_for_everybody,
+    refusal::after_a_429_no_process_sends_a_request,
+    refusal::after_a_429_no_command_sends_a_request,
+    replacement::concurrent_forced_refreshes_send_one_request,
+    replacement::a_token_forced_by_a_command_serves_later_forced_refreshes,
+    replacement::concurrent_gets_with_a_long_min_ttl_send_one_request,
+    replacement::an_invalidated_token_is_replaced_for_all_processes,
     broken_store::i10_a_broken_store_costs_nobody_the_token,
     neighbours::i16_two_ids_at_one_server_never_meet,
     neighbours::i16_one_id_at_two_servers_never_meets_itself,
-    neighbours::two_profiles_of_one_account_share,
+    neighbours::two_profiles_of_one_account_share_a_token,
 ];
 
 struct Options {
@@ -97,46 +99,46 @@ fn main() -> ExitCode {
 fn parse(arguments: Vec<String>) -> Result<Options, String> {
     let this_program = std::env::current_exe().map_err(|error| error.to_string())?;
     let this_program = this_program.to_str().ok_or("this program's path is not UTF-8")?.to_owned();
-    let rust = ShimCommand { name: "rust".to_owned(), words: vec![this_program, "--serve-shim".to_owned()], patience: PATIENCE };
+    let rust = ShimCommand { name: "rust".to_owned(), words: vec![this_program, "--serve-shim".to_owned()], timeout: ANSWER_TIMEOUT };
     let mut options = Options { languages: vec![rust], rounds: 3, seed: 1, only: String::new() };
 
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} requires a value"));
         match argument.as_str() {
             "--shim" => options.languages.push(shim(&value()?)?),
             "--rounds" => options.rounds = number(&argument, &value()?)?,
             "--seed" => options.seed = number(&argument, &value()?)?,
             "--only" => options.only = value()?,
-            // What `cargo test` passes to every test program.
+            // The options that `cargo test` passes to every test program.
             "--nocapture" | "--no-capture" | "--quiet" | "-q" | "--include-ignored" | "--show-output" => {}
             "--test-threads" | "--color" | "--format" => drop(value()?),
-            other => return Err(format!("there is no option {other}; see the head of tests/storm/main.rs")),
+            other => return Err(format!("unknown option {other}; the options are listed in tests/storm/main.rs")),
         }
     }
     Ok(options)
 }
 
-fn number(option: &str, text: &str) -> Result<u64, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("{option} {text}: write a number from 1 on"))
+fn number(option: &str, value: &str) -> Result<u64, String> {
+    value.parse().ok().filter(|number| *number > 0).ok_or_else(|| format!("{option} {value}: expected a number of at least 1"))
 }
 
-fn shim(text: &str) -> Result<ShimCommand, String> {
-    let (name, command) = text.split_once('=').unwrap_or_default();
+fn shim(value: &str) -> Result<ShimCommand, String> {
+    let (name, command) = value.split_once('=').unwrap_or_default();
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
     if name.is_empty() || words.is_empty() {
-        return Err(format!("--shim {text}: write NAME=COMMAND ARGUMENTS"));
+        return Err(format!("--shim {value}: expected NAME=COMMAND ARGUMENTS"));
     }
-    Ok(ShimCommand { name: name.to_owned(), words, patience: PATIENCE })
+    Ok(ShimCommand { name: name.to_owned(), words, timeout: ANSWER_TIMEOUT })
 }
 
-/// Whether all went well. Only the first failure of a test counts; the next test gets new processes.
+/// Runs the tests and returns whether all passed. After a failure the next test gets new processes.
 fn run(options: &Options) -> bool {
-    let begun = Instant::now();
+    let start = Instant::now();
     let (mut passed, mut failed) = (0, 0);
     let mut kept: Option<Crowd> = None;
     for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&options.only)) {
-        let begun = Instant::now();
+        let start = Instant::now();
         let crowd = kept.take();
         let end = catch_unwind(AssertUnwindSafe(|| {
             let crowd = crowd.unwrap_or_else(|| Crowd::start(&options.languages, PROCESSES));
@@ -144,7 +146,7 @@ fn run(options: &Options) -> bool {
             test(&mut storm);
             storm.crowd
         }));
-        let took = begun.elapsed().as_secs_f64();
+        let took = start.elapsed().as_secs_f64();
         match end {
             Ok(crowd) => {
                 passed += 1;
@@ -161,6 +163,6 @@ fn run(options: &Options) -> bool {
         let end = catch_unwind(AssertUnwindSafe(|| crowd.quit()));
         failed += usize::from(end.is_err());
     }
-    println!("storm: {passed} passed, {failed} failed ({:.1} s)", begun.elapsed().as_secs_f64());
+    println!("storm: {passed} passed, {failed} failed ({:.1} s)", start.elapsed().as_secs_f64());
     failed == 0 && passed > 0
 }

@@ -1,8 +1,9 @@
-//! Accounts and servers that share one directory, and nothing else; and names of one account, which share all.
+//! Different accounts and servers share only the cache directory. Profiles of the same account
+//! share the token too.
 
 use crate::Storm;
-use crate::crowd::{Member, TOGETHER, the_one};
-use crate::scene::{Scene, files_of, text, token_of};
+use crate::crowd::{Member, TOGETHER, only_token};
+use crate::scene::{Scene, files_of, path_str, token_of};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +16,7 @@ pub fn i16_two_ids_at_one_server_never_meet(storm: &mut Storm) {
     other.retain(|(name, _)| !name.starts_with("client_"));
     other.extend([("client_id", id), ("client_secret", secret)]);
 
-    storm.crowd.clients_each(|place| (if is_first_half(place) { scene.settings() } else { other.clone() }, false));
+    storm.crowd.clients_each(|index| (if is_first_half(index) { scene.settings() } else { other.clone() }, false));
     let [first, second] = tokens_of_the_halves(storm);
 
     assert_ne!(first, second);
@@ -26,9 +27,9 @@ pub fn i16_two_ids_at_one_server_never_meet(storm: &mut Storm) {
 pub fn i16_one_id_at_two_servers_never_meets_itself(storm: &mut Storm) {
     let (scene, elsewhere) = (Scene::new(), Scene::new());
     let mut there = elsewhere.account();
-    there.push(("cache_dir", text(&scene.cache()).to_owned()));
+    there.push(("cache_dir", path_str(&scene.cache()).to_owned()));
 
-    storm.crowd.clients_each(|place| (if is_first_half(place) { scene.settings() } else { there.clone() }, false));
+    storm.crowd.clients_each(|index| (if is_first_half(index) { scene.settings() } else { there.clone() }, false));
     let [first, second] = tokens_of_the_halves(storm);
 
     assert_ne!(first, second);
@@ -36,22 +37,22 @@ pub fn i16_one_id_at_two_servers_never_meets_itself(storm: &mut Storm) {
     assert_eq!(files_of(&scene.cache()), ["lock", "lock", "token", "token"]);
 }
 
-pub fn two_profiles_of_one_account_share(storm: &mut Storm) {
+pub fn two_profiles_of_one_account_share_a_token(storm: &mut Storm) {
     let scene = Scene::new();
     let account: String = scene.account().iter().map(|(name, value)| format!("{name} = {value:?}\n")).collect();
-    let folder = storm.crowd.config_folder().join("tokenwell");
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("config.toml");
+    let directory = storm.crowd.config_directory().join("tokenwell");
+    fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("config.toml");
     fs::write(&file, format!("[first]\n{account}\n[second]\n{account}")).unwrap();
     make_private(&file);
 
-    storm.crowd.clients_each(|place| {
-        let profile = if is_first_half(place) { "first" } else { "second" };
-        (vec![("profile", profile.to_owned()), ("cache_dir", text(&scene.cache()).to_owned())], true)
+    storm.crowd.clients_each(|index| {
+        let profile = if is_first_half(index) { "first" } else { "second" };
+        (vec![("profile", profile.to_owned()), ("cache_dir", path_str(&scene.cache()).to_owned())], true)
     });
     let [first, second] = tokens_of_the_halves(storm);
     let mut command = scene.command(&["token", "--profile", "second"]);
-    command.env("XDG_CONFIG_HOME", storm.crowd.config_folder());
+    command.env("XDG_CONFIG_HOME", storm.crowd.config_directory());
     for variable in ["MONGODB_ATLAS_BASE_URL", "MONGODB_ATLAS_CLIENT_ID", "MONGODB_ATLAS_CLIENT_SECRET"] {
         command.env_remove(variable);
     }
@@ -62,33 +63,33 @@ pub fn two_profiles_of_one_account_share(storm: &mut Storm) {
     assert_eq!(scene.token_requests(), 1);
 }
 
-/// Both halves have processes of all languages.
-fn is_first_half(place: usize) -> bool {
-    place < crate::PROCESSES / 2
+/// Returns whether the process is in the first half. Both halves have processes of all languages.
+fn is_first_half(index: usize) -> bool {
+    index < crate::PROCESSES / 2
 }
 
-/// All callers ask at once; the one token of each half.
+/// Gets a token in all callers concurrently and returns the token of each half.
 fn tokens_of_the_halves(storm: &mut Storm) -> [String; 2] {
-    storm.crowd.say(TOGETHER);
+    storm.crowd.send(TOGETHER);
     let (first, second) = storm.crowd.members.split_at_mut(crate::PROCESSES / 2);
-    let one = |half: &mut [Member]| the_one(half.iter_mut().map(Member::one_token).collect::<BTreeSet<_>>());
+    let one = |half: &mut [Member]| only_token(half.iter_mut().map(Member::one_token).collect::<BTreeSet<_>>());
     [one(first), one(second)]
 }
 
-/// The id and the secret of one more account at the server.
+/// Creates another account at the server and returns its client id and secret.
 fn another_account(scene: &Scene) -> (String, String) {
     let path = format!("/api/atlas/v2/orgs/{}/serviceAccounts", tokenwell::emulator::DEFAULT_ORG_ID);
     let wanted = json!({"name": "another", "description": "of the storm", "roles": ["ORG_OWNER"], "secretExpiresAfterHours": 8});
-    // With a cache elsewhere: the account that asks is one of those under test.
+    // Use another cache directory, because the calling account is one of those under test.
     let output = scene
         .command(&["api", "POST", &path, "--data", &wanted.to_string()])
         .env("TOKENWELL_CACHE_DIR", scene.path("cache-of-the-administrator"))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let made: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (text(&made["clientId"]), text(&made["secrets"][0]["secret"]))
+    let created: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let string = |value: &Value| value.as_str().unwrap().to_owned();
+    (string(&created["clientId"]), string(&created["secrets"][0]["secret"]))
 }
 
 fn make_private(path: &std::path::Path) {

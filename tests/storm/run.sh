@@ -1,6 +1,8 @@
 #!/bin/sh
-# The storm with processes of all languages: `sh tests/storm/run.sh [OPTIONS OF tests/storm/main.rs]`. Called by `make test` and `make storm`, which
-# build the library first. The last line and the exit code are the verdict.
+# Runs the storm test with processes in all languages:
+#   sh tests/storm/run.sh [OPTIONS OF tests/storm/main.rs]
+# Called by `make test` and `make storm`, which build the library first. The last line and the exit
+# code are the result.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -1,4 +1,4 @@
-//! What the processes meet: a server, a token cache that nobody has used, and the command.
+//! The environment of the processes: a server, an unused token cache, and the command.
 
 use serde_json::json;
 use std::io::Write;
@@ -10,46 +10,47 @@ use tokenwell::emulator::{Emulator, EmulatorOptions};
 
 pub const TOKEN_PATH: &str = "/api/oauth/token";
 
-/// So long that no machine is too slow for one request of all to do. Tests of deadlines set their own.
+/// Long enough for one token request of all processes on a slow machine. Tests of deadlines set
+/// their own timeout.
 const TIMEOUT_MS: u64 = 120_000;
 
-/// Far more than anything here takes on a busy machine.
-const LONG_ENOUGH: Duration = Duration::from_secs(120);
+/// Longer than any wait in these tests takes on a busy machine.
+const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Scene {
     pub emulator: Emulator,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Scene {
     pub fn new() -> Self {
         let options = EmulatorOptions { rate_limit: None, token_cap: 1_000_000, ..EmulatorOptions::default() };
-        Self { emulator: Emulator::start(options).unwrap(), folder: tempfile::tempdir().unwrap() }
+        Self { emulator: Emulator::start(options).unwrap(), directory: tempfile::tempdir().unwrap() }
     }
 
-    /// Lets the server answer its next token request, and only that one, so much later.
+    /// Delays the server's answer to the next token request.
     pub fn delay_one_request(&self, delay: Duration) {
         let delay_ms = u64::try_from(delay.as_millis()).unwrap();
         self.emulator.set_faults(json!([{"path": TOKEN_PATH, "times": 1, "delay_ms": delay_ms, "then_serve": true}])).unwrap();
     }
 
-    /// Lets the server's clock stand still; returns what it reads.
+    /// Stops the server's clock and returns its time.
     pub fn stop_the_clock(&self) -> u64 {
         let now_ms = self.emulator.now_ms();
         self.emulator.set_clock(now_ms);
         now_ms
     }
 
-    /// How many token requests have come.
+    /// The number of token requests so far.
     pub fn token_requests(&self) -> u64 {
         self.emulator.counters().token_requests
     }
 
-    /// Returns once so many token requests have come in all.
+    /// Waits until the server has received `count` token requests in total.
     pub fn wait_for_requests(&self, count: u64) {
-        let begun = Instant::now();
+        let start = Instant::now();
         while self.token_requests() < count {
-            assert!(begun.elapsed() < LONG_ENOUGH, "waited in vain for {count} token requests");
+            assert!(start.elapsed() < WAIT_LIMIT, "the server did not receive {count} token requests");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -59,17 +60,17 @@ impl Scene {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
-    /// The settings of a client of this server's account, over this scene's cache.
+    /// The settings of a client with this server's account and this scene's cache.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = self.account();
-        settings.push(("cache_dir", text(&self.cache()).to_owned()));
+        settings.push(("cache_dir", path_str(&self.cache()).to_owned()));
         settings
     }
 
-    /// The settings of a client of this server's account, which say nothing of a cache.
+    /// The settings of a client with this server's account, without cache settings.
     pub fn account(&self) -> Vec<(&'static str, String)> {
         vec![
             ("base_url", self.emulator.base_url().to_owned()),
@@ -79,13 +80,13 @@ impl Scene {
         ]
     }
 
-    /// The command with this scene's account and cache, and with nothing of the environment that the tests run in.
+    /// The command with this scene's account and cache, without the environment of the tests.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tokenwell"));
         command
             .args(arguments)
             .env_clear()
-            .env("HOME", self.folder.path())
+            .env("HOME", self.directory.path())
             .env("TOKENWELL_CACHE_DIR", self.cache())
             .env("MONGODB_ATLAS_BASE_URL", self.emulator.base_url())
             .env("MONGODB_ATLAS_CLIENT_ID", self.emulator.client_id())
@@ -96,12 +97,13 @@ impl Scene {
         command
     }
 
-    /// `tokenwell token` over `cache`, so many times: each has started and waits for its secret. They are as patient as [`Scene::account`] is.
+    /// Starts `tokenwell token` with `cache` `count` times, with the timeout of [`Scene::account`].
+    /// Each command waits for its secret on standard input.
     pub fn waiting_commands(&self, count: usize, cache: &Path, arguments: &[&str]) -> Vec<WaitingCommand> {
         (0..count).map(|_| self.waiting_command(cache, arguments, TIMEOUT_MS)).collect()
     }
 
-    /// One such, with another patience.
+    /// Starts one such command with another timeout.
     pub fn waiting_command(&self, cache: &Path, arguments: &[&str], timeout_ms: u64) -> WaitingCommand {
         let mut command = self.command(&["token", "--client-id", self.emulator.client_id(), "--client-secret-stdin"]);
         command.args(arguments).env_remove("MONGODB_ATLAS_CLIENT_SECRET").stdin(Stdio::piped());
@@ -110,7 +112,7 @@ impl Scene {
     }
 }
 
-/// A command that has started and waits for its secret before it does anything else.
+/// A started command that waits for its secret before it does anything else.
 pub struct WaitingCommand {
     child: Child,
     secret: String,
@@ -121,7 +123,7 @@ impl WaitingCommand {
         self.child.stdin.take().unwrap().write_all(self.secret.as_bytes()).unwrap();
     }
 
-    /// The token that it printed.
+    /// Waits for the command and returns the token that it printed.
     pub fn token(self) -> String {
         token_of(&self.output())
     }
@@ -131,16 +133,16 @@ impl WaitingCommand {
     }
 }
 
-/// The token that a command printed, which ended well.
+/// Returns the token that a successful command printed.
 pub fn token_of(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the command ended with {}: {said}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the command exited with {}: {stderr}", output.status);
     let token = std::str::from_utf8(&output.stdout).unwrap().trim_end();
-    assert!(token.starts_with("eyJ") && token.len() > 100, "this is no token of the emulator's: {token:?}");
+    assert!(token.starts_with("eyJ") && token.len() > 100, "this is not a token of the emulator: {token:?}");
     token.to_owned()
 }
 
-/// The names of the files in a token cache, by their ends.
+/// Returns the sorted extensions of the files in a token cache.
 pub fn files_of(cache: &Path) -> Vec<String> {
     let name = |path: PathBuf| path.extension().unwrap().to_str().unwrap().to_owned();
     let mut names: Vec<_> = std::fs::read_dir(cache).unwrap().map(|entry| name(entry.unwrap().path())).collect();
@@ -148,6 +150,6 @@ pub fn files_of(cache: &Path) -> Vec<String> {
     names
 }
 
-pub fn text(path: &Path) -> &str {
+pub fn path_str(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Parts for clients under test: a server that answers as it is told, and a store in memory.
+//! Test doubles for clients: a scripted authorization server, credentials, and a store in memory.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ pub const START_MS: u64 = 1_800_000_000_000;
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A gate that holds whoever comes until it is opened.
+/// A gate that blocks callers while it is shut.
 #[derive(Debug)]
 pub struct Gate(Mutex<bool>, Condvar);
 
@@ -43,7 +43,8 @@ impl Gate {
 
 type Answer = Box<dyn FnOnce() -> Result<Minted, Error> + Send>;
 
-/// An authorization server: answers from its script, then with numbered tokens that live for an hour.
+/// An authorization server. It returns the answers of its script, then numbered tokens with a
+/// lifetime of an hour.
 pub struct FakeServer {
     script: Mutex<VecDeque<Answer>>,
     pub revocation: Mutex<Option<Error>>,
@@ -89,12 +90,12 @@ impl FakeServer {
         self.revoked.lock().unwrap().clone()
     }
 
-    /// Returns once `count` token requests have arrived in all.
+    /// Waits until `count` token requests have arrived in total.
     pub fn wait_for_requests(&self, count: usize) {
         let mut arrived = self.arrived.0.lock().unwrap();
         while *arrived < count {
             let (next, timeout) = self.arrived.1.wait_timeout(arrived, Duration::from_secs(60)).unwrap();
-            assert!(!timeout.timed_out(), "{} requests came, {count} were expected", *next);
+            assert!(!timeout.timed_out(), "received {} token requests, expected {count}", *next);
             arrived = next;
         }
     }
@@ -139,7 +140,7 @@ impl Credentials for FixedCredentials {
     }
 }
 
-/// Credentials that can be read once, for a token, and not again.
+/// Credentials that can be read once, for the first token. Later reads fail.
 #[derive(Debug, Default)]
 pub struct BreakingCredentials(AtomicUsize);
 
@@ -148,7 +149,7 @@ impl Credentials for BreakingCredentials {
         if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
             return FixedCredentials.current();
         }
-        Err(Error::NotConfigured { problem: "the secret's file is gone".into(), hint: "Bring it back.".into() })
+        Err(Error::NotConfigured { problem: "the secret file does not exist".into(), hint: "Restore it.".into() })
     }
 
     fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
@@ -156,7 +157,7 @@ impl Credentials for BreakingCredentials {
     }
 }
 
-/// Credentials whose secret a test can change, as somebody who rotates a file does.
+/// Credentials whose secret a test can change, like the rotation of a secret file.
 #[derive(Debug)]
 pub struct RotatingCredentials(pub Arc<Mutex<String>>);
 
@@ -171,15 +172,15 @@ impl Credentials for RotatingCredentials {
     }
 }
 
-/// A store that lives in memory and that a test can break.
+/// A store in memory that a test can break.
 #[derive(Debug, Default)]
 pub struct FakeStore {
     records: Mutex<Vec<(String, Record)>>,
     pub broken: Mutex<bool>,
     pub locked_by_another: Mutex<bool>,
-    /// For how long each who asked for the lock would have waited.
+    /// The time that each caller of `lock` was prepared to wait.
     pub patience: Mutex<Vec<Duration>>,
-    /// How long it takes to say that the lock is not free, whatever the patience.
+    /// The time that `lock` takes to return, independent of the time that the caller would wait.
     pub slowness: Mutex<Duration>,
 }
 
@@ -235,7 +236,7 @@ impl Store for FakeStore {
     }
 }
 
-/// A client of fake parts, and the parts.
+/// A client with fake parts, and these parts.
 pub struct Bench {
     pub client: Client,
     pub clock: Arc<ManualClock>,

@@ -1,11 +1,12 @@
-//! A case as the JSON files write it. Reading is strict: what this file does not know is an error, never ignored.
+//! The JSON format of a case. Parsing is strict: an unknown key or value is an error.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The outcome names in the order of their numbers. Written down here a second time, so that a number that moved turns a case red.
+/// The status names in the order of their codes. They are repeated here so that a changed code
+/// fails a case.
 pub const STATUS_NAMES: [&str; 14] = [
     "OK",
     "INVALID_ARGUMENT",
@@ -23,7 +24,7 @@ pub const STATUS_NAMES: [&str; 14] = [
     "INTERNAL",
 ];
 
-/// The figures of `stats` in the C header's order.
+/// The counters of `stats` in the order of the C header.
 pub const STAT_NAMES: [&str; 8] =
     ["hits", "waits", "refreshes", "mints", "mint_failures", "stale_served", "cooldown_answers", "invalidations"];
 
@@ -31,19 +32,19 @@ pub const STAT_NAMES: [&str; 8] =
 #[serde(deny_unknown_fields)]
 pub struct Case {
     pub name: String,
-    /// Which rule asks for this behaviour.
+    /// The rule that requires this behaviour.
     pub why: String,
     #[serde(default)]
-    pub config: BTreeMap<String, Option<Text>>,
+    pub config: BTreeMap<String, Option<Literal>>,
     #[serde(default)]
     pub from_environment: bool,
     pub environment: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub server: Server,
-    /// Language to reason.
+    /// The reason for each language that cannot express the case.
     #[serde(default)]
     pub unimplemented: BTreeMap<String, String>,
-    /// What making the client gives; without it the client must be made.
+    /// The expected error of the client's creation. If absent, the creation must succeed.
     pub client: Option<DoneExpect>,
     #[serde(default)]
     pub steps: Vec<Step>,
@@ -60,13 +61,13 @@ pub struct Server {
     pub faults: Option<Value>,
 }
 
-/// A setting's value: text with placeholders, bytes, or a long run of one text.
+/// A value: a string with placeholders, bytes, or a repeated string.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Value")]
-pub enum Text {
+pub enum Literal {
     Plain(String),
     Bytes(Vec<u8>),
-    Repeat { text: String, times: usize },
+    Repeat { unit: String, times: usize },
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +78,7 @@ pub enum Step {
         deadline_ms: Option<u64>,
         #[serde(default)]
         force_refresh: bool,
-        /// Ask again until the expectation holds: for what a refresh in the background brings.
+        /// Repeats the request until the expectation holds, for the result of a background refresh.
         #[serde(default)]
         eventually: bool,
         expect: Option<GetExpect>,
@@ -98,10 +99,10 @@ pub enum Step {
         expect: ManyExpect,
     },
     Invalidate {
-        /// The letter of a token that was seen before …
+        /// The letter of a token that was returned before …
         token: Option<String>,
-        /// … or a text.
-        value: Option<Text>,
+        /// … or a string.
+        value: Option<Literal>,
         expect: Option<DoneExpect>,
     },
     Revoke {
@@ -122,20 +123,20 @@ pub enum Step {
     Close {
         expect: Option<DoneExpect>,
     },
-    /// A new client of the same configuration; the one before is freed.
+    /// Creates a new client with the same configuration. The previous one is freed.
     Client {
         expect: Option<DoneExpect>,
     },
-    /// New faults or settings of the emulator.
+    /// Replaces the faults or changes the settings of the emulator.
     Server {
         faults: Option<Value>,
         settings: Option<Value>,
     },
-    /// Waits until the emulator has counted at least so many token requests.
+    /// Waits until the emulator has counted at least this number of token requests.
     Wait {
         token_requests: u64,
     },
-    /// What the emulator has seen so far.
+    /// The traffic that the emulator has received so far.
     Traffic {
         expect: Traffic,
     },
@@ -150,7 +151,7 @@ pub enum Clocks {
     Server,
 }
 
-/// What one get gives: a token or an error.
+/// The result of one get: a token or an error.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum GetExpect {
@@ -161,11 +162,11 @@ pub enum GetExpect {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenExpect {
-    /// A letter: the same letter is the same token, another letter is another token.
+    /// A letter. The same letter is the same token; different tokens are different tokens.
     pub token: Option<String>,
-    /// The token's exact text.
-    pub value: Option<Text>,
-    /// How much life is left, by the clock of the case.
+    /// The exact value of the token.
+    pub value: Option<Literal>,
+    /// The range of the remaining lifetime, by the clock of the case.
     pub lifetime_ms: Option<[i64; 2]>,
 }
 
@@ -173,10 +174,10 @@ pub struct TokenExpect {
 #[serde(deny_unknown_fields)]
 pub struct ErrorExpect {
     pub error: String,
-    /// `null`: there was no reply.
+    /// `null`: no reply was received.
     #[serde(default, deserialize_with = "present")]
     pub http_status: Option<Option<u16>>,
-    /// `null`: it must not be known.
+    /// `null`: must be unknown.
     #[serde(default, deserialize_with = "present")]
     pub retry_after_ms: Option<Option<[u64; 2]>>,
     #[serde(default)]
@@ -187,7 +188,7 @@ pub struct ErrorExpect {
     pub hint_has: Vec<String>,
 }
 
-/// What a call that brings nothing gives when it fails.
+/// The expected error of a call without a result.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub struct DoneExpect(pub ErrorExpect);
@@ -208,7 +209,7 @@ pub struct StatsExpect {
     pub stats: BTreeMap<String, Count>,
 }
 
-/// What went over the wire.
+/// The expected network traffic.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
@@ -222,22 +223,22 @@ pub struct Traffic {
     pub sent: Vec<Sent>,
 }
 
-/// The last request at a path.
+/// The expected last request to a path.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sent {
     pub path: String,
-    /// No request ever came there.
+    /// No request to this path was received.
     #[serde(default)]
     pub nothing: bool,
     pub method: Option<String>,
-    /// `null`: none.
+    /// `null`: no query.
     #[serde(default, deserialize_with = "present")]
     pub query: Option<Option<String>>,
-    /// `null`: the header must be absent. `{base64:…}` stands for the base64 of what follows.
+    /// `null`: the header must be absent. `{base64:…}` is replaced with the base64 of its content.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
-    /// The form's fields, decoded: exactly these, each once.
+    /// The decoded fields of the form: exactly these, each once.
     pub form: Option<BTreeMap<String, String>>,
 }
 
@@ -249,10 +250,10 @@ pub enum Count {
 }
 
 impl Count {
-    pub fn holds(self, got: u64) -> bool {
+    pub fn contains(self, got: u64) -> bool {
         match self {
             Self::Exactly(count) => got == count,
-            Self::Between([least, most]) => (least..=most).contains(&got),
+            Self::Between([min, max]) => (min..=max).contains(&got),
         }
     }
 }
@@ -261,14 +262,14 @@ impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Exactly(count) => write!(f, "{count}"),
-            Self::Between([least, most]) => write!(f, "{least} to {most}"),
+            Self::Between([min, max]) => write!(f, "{min} to {max}"),
         }
     }
 }
 
-/// Every case of every `*.json` file in `folder`, in the files' alphabetical order.
-pub fn load(folder: &Path) -> Result<Vec<Case>, String> {
-    let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+/// Reads every case of every `*.json` file in `directory`, in the alphabetical order of the files.
+pub fn load(directory: &Path) -> Result<Vec<Case>, String> {
+    let entries = std::fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let mut files: Vec<_> =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
     files.sort();
@@ -276,15 +277,15 @@ pub fn load(folder: &Path) -> Result<Vec<Case>, String> {
     let mut cases = Vec::new();
     for file in files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file).map_err(|e| format!("{name}: {e}"))?;
-        cases.extend(parse(&name, &text)?);
+        let json = std::fs::read_to_string(&file).map_err(|e| format!("{name}: {e}"))?;
+        cases.extend(parse(&name, &json)?);
     }
     check(&cases)?;
     Ok(cases)
 }
 
-pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, String> {
-    let values: Vec<Value> = serde_json::from_str(text).map_err(|e| format!("{file}: {e}"))?;
+pub fn parse(file: &str, json: &str) -> Result<Vec<Case>, String> {
+    let values: Vec<Value> = serde_json::from_str(json).map_err(|e| format!("{file}: {e}"))?;
     let mut cases = Vec::with_capacity(values.len());
     for (index, value) in values.into_iter().enumerate() {
         let name = value.get("name").and_then(Value::as_str).map_or_else(|| format!("case number {}", index + 1), str::to_owned);
@@ -295,28 +296,28 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-/// What the types above cannot say.
+/// Checks the rules that the types above cannot express.
 pub fn check(cases: &[Case]) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for case in cases {
         let refuse = |problem: &str| Err(format!("{}: {}: {problem}", case.file, case.name));
         if !names.insert(&case.name) {
-            return refuse("there is another case of this name");
+            return refuse("another case has this name");
         }
         if case.name.is_empty() || !case.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-            return refuse("a name is lower-case letters, digits and underscores");
+            return refuse("a name must consist of lower-case tokens, digits and underscores");
         }
         if case.why.trim().is_empty() {
             return refuse("`why` is empty");
         }
         if case.unimplemented.values().any(|reason| reason.trim().is_empty()) {
-            return refuse("a language is excused without a reason");
+            return refuse("`unimplemented` has a language without a reason");
         }
         if case.client.is_some() && !case.steps.is_empty() {
-            return refuse("there is no client for its steps");
+            return refuse("a case with `client` cannot have steps");
         }
-        if case.client.is_none() && !case.expect.says_something() && !case.steps.iter().any(Step::expects_something) {
-            return refuse("it expects nothing, so it cannot fail");
+        if case.client.is_none() && !case.expect.has_expectation() && !case.steps.iter().any(Step::has_expectation) {
+            return refuse("the case has no expectation, so it cannot fail");
         }
         for (number, step) in case.steps.iter().enumerate() {
             if let Err(problem) = step.check() {
@@ -333,7 +334,7 @@ pub fn check(cases: &[Case]) -> Result<(), String> {
 }
 
 impl Step {
-    fn expects_something(&self) -> bool {
+    fn has_expectation(&self) -> bool {
         match self {
             Self::Token { expect, .. } | Self::Authorization { expect } => expect.is_some(),
             Self::Together { .. } | Self::Loop { .. } | Self::Stats { .. } | Self::Traffic { .. } => true,
@@ -348,7 +349,7 @@ impl Step {
 
     fn check(&self) -> Result<(), String> {
         match self {
-            Self::Token { eventually: true, expect: None, .. } => Err("`eventually` waits for an expectation".into()),
+            Self::Token { eventually: true, expect: None, .. } => Err("`eventually` requires an expectation".into()),
             Self::Token { expect: Some(expect), .. } | Self::Authorization { expect: Some(expect) } => match expect {
                 GetExpect::Error(error) => error.check(),
                 GetExpect::Token(TokenExpect { token: None, value: None, lifetime_ms: None }) => Err("an empty expectation".into()),
@@ -365,17 +366,17 @@ impl Step {
             }
             Self::Invalidate { token, value, expect } => {
                 if token.is_some() == value.is_some() {
-                    return Err("name either a `token` or a `value`".into());
+                    return Err("exactly one of `token` and `value` is required".into());
                 }
                 expect.as_ref().map_or(Ok(()), |DoneExpect(error)| error.check())
             }
             Self::Stats { expect, .. } => match expect.stats.keys().find(|name| !STAT_NAMES.contains(&name.as_str())) {
-                Some(name) => Err(format!("there is no figure called {name}")),
+                Some(name) => Err(format!("unknown counter {name}")),
                 None if expect.stats.is_empty() => Err("an empty expectation".into()),
                 None => Ok(()),
             },
-            Self::Server { faults: None, settings: None } => Err("it changes nothing".into()),
-            Self::Traffic { expect } if !expect.says_something() => Err("an empty expectation".into()),
+            Self::Server { faults: None, settings: None } => Err("neither faults nor settings".into()),
+            Self::Traffic { expect } if !expect.has_expectation() => Err("an empty expectation".into()),
             Self::Revoke { expect: Some(DoneExpect(error)), .. }
             | Self::Advance { expect: Some(DoneExpect(error)), .. }
             | Self::Close { expect: Some(DoneExpect(error)) }
@@ -392,14 +393,14 @@ impl ErrorExpect {
 }
 
 impl Traffic {
-    fn says_something(&self) -> bool {
+    fn has_expectation(&self) -> bool {
         let counts = [self.connections, self.requests, self.token_requests, self.tokens_minted, self.revoke_requests, self.live_tokens];
         counts.iter().any(Option::is_some) || !self.sent.is_empty()
     }
 }
 
 fn check_status(name: &str) -> Result<(), String> {
-    if name != "OK" && STATUS_NAMES.contains(&name) { Ok(()) } else { Err(format!("there is no error called {name}")) }
+    if name != "OK" && STATUS_NAMES.contains(&name) { Ok(()) } else { Err(format!("unknown error {name}")) }
 }
 
 fn check_letter(letter: &str) -> Result<(), String> {
@@ -410,7 +411,7 @@ fn check_letter(letter: &str) -> Result<(), String> {
     }
 }
 
-impl TryFrom<Value> for Text {
+impl TryFrom<Value> for Literal {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
@@ -426,14 +427,14 @@ impl TryFrom<Value> for Text {
             times: usize,
         }
         match value {
-            Value::String(text) => Ok(Self::Plain(text)),
+            Value::String(string) => Ok(Self::Plain(string)),
             value if value.get("hex").is_some() => {
                 let Hex { hex } = serde_json::from_value(value).map_err(|e| e.to_string())?;
                 crate::protocol::unhex(&hex).map(Self::Bytes).ok_or_else(|| format!("{hex} is not hexadecimal"))
             }
             value => {
                 let Repeat { repeat, times } = serde_json::from_value(value).map_err(|e| e.to_string())?;
-                Ok(Self::Repeat { text: repeat, times })
+                Ok(Self::Repeat { unit: repeat, times })
             }
         }
     }
@@ -451,7 +452,7 @@ impl TryFrom<Value> for GetExpect {
     }
 }
 
-/// Tells `null` from a key that is not there.
+/// Distinguishes `null` from an absent key.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -1,4 +1,4 @@
-//! A shim as a process: lines in, lines out, and a watchdog.
+//! A shim process: requests to its standard input, answers from its standard output, and timeouts.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,25 +11,26 @@ use std::time::{Duration, Instant};
 /// How to start a shim.
 #[derive(Clone, Debug)]
 pub struct ShimCommand {
-    /// The name in the closing line.
+    /// The name in the summary line.
     pub name: String,
     pub words: Vec<String>,
-    /// How long one answer may take.
-    pub patience: Duration,
+    /// The time limit for one answer.
+    pub timeout: Duration,
 }
 
 pub struct Shim {
     child: Child,
     requests: Option<Sender<String>>,
     answers: Receiver<String>,
-    complaints: Arc<Mutex<Vec<u8>>>,
-    patience: Duration,
+    stderr_bytes: Arc<Mutex<Vec<u8>>>,
+    timeout: Duration,
 }
 
 impl ShimCommand {
-    /// Starts the shim. Of this process's environment it sees nothing that could configure a client except `environment`;
-    /// `folder` stands in for the user's configuration and cache directories.
-    pub fn start(&self, environment: &BTreeMap<String, String>, folder: &Path) -> Result<Shim, String> {
+    /// Starts the shim with `environment`. It inherits no other variable that can configure a
+    /// client. Subdirectories of `directory` replace the user's configuration and cache
+    /// directories.
+    pub fn start(&self, environment: &BTreeMap<String, String>, directory: &Path) -> Result<Shim, String> {
         let (program, arguments) = self.words.split_first().ok_or_else(|| format!("{}: no command", self.name))?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -39,81 +40,82 @@ impl ShimCommand {
             }
         }
         command
-            .env("XDG_CONFIG_HOME", folder.join("config"))
-            .env("XDG_CACHE_HOME", folder.join("cache")) // What one case leaves in a shared cache would be another's token.
+            .env("XDG_CONFIG_HOME", directory.join("config"))
+            .env("XDG_CACHE_HOME", directory.join("cache"))
+            // Otherwise a case would get a token that another case left in the shared cache.
             .env("TOKENWELL_CACHE", "off")
             .envs(environment);
         let child = command.spawn().map_err(|e| format!("{}: cannot start {program}: {e}", self.name))?;
-        Ok(Shim::over(child, self.patience))
+        Ok(Shim::new(child, self.timeout))
     }
 }
 
 impl Shim {
-    /// Sends one request and waits for its answer. After an `Err` the shim is of no more use.
+    /// Sends one request and waits for its answer. After an `Err` the shim must not be used again.
     pub fn ask(&mut self, request: &str) -> Result<String, String> {
         self.send(request);
         self.answer()
     }
 
-    /// Sends one request; its answer comes after those of the requests before it.
+    /// Sends one request without waiting. Answers arrive in the order of the requests.
     pub fn send(&mut self, request: &str) {
-        // One that is gone is told by its missing answer.
+        // If the shim has exited, `answer` reports it.
         let _ = self.requests.as_ref().map(|requests| requests.send(request.to_owned()));
     }
 
     /// Waits for the next answer.
     pub fn answer(&mut self) -> Result<String, String> {
-        match self.answers.recv_timeout(self.patience) {
+        match self.answers.recv_timeout(self.timeout) {
             Ok(answer) => Ok(answer),
-            Err(RecvTimeoutError::Timeout) => Err(format!("no answer within {} s", self.patience.as_secs_f64())),
+            Err(RecvTimeoutError::Timeout) => Err(format!("no answer within {} s", self.timeout.as_secs_f64())),
             Err(RecvTimeoutError::Disconnected) => {
-                let end = self.wait(Duration::from_secs(5));
-                let end = end.map_or_else(|| format!("process {} still runs", self.id()), |status| status.to_string());
-                Err(format!("the shim closed its output ({end})"))
+                let status = self.wait(Duration::from_secs(5));
+                let status = status.map_or_else(|| format!("process {} is still running", self.id()), |status| status.to_string());
+                Err(format!("the shim closed its output ({status})"))
             }
         }
     }
 
-    /// The number of its process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks the shim to end and says what was wrong with how it did.
+    /// Stops the shim with `quit`. Returns an error unless it exits with code 0.
     pub fn quit(mut self) -> Result<(), String> {
         let answer = self.ask("quit")?;
         if answer != "ok" {
             return Err(format!("`quit` was answered by {answer:?}"));
         }
         self.requests = None;
-        match self.wait(self.patience) {
+        match self.wait(self.timeout) {
             Some(status) if status.success() => Ok(()),
-            Some(status) => Err(format!("after `quit` it ended with {status}")),
-            None => Err("it did not end after `quit`".to_owned()),
+            Some(status) => Err(format!("after `quit` it exited with {status}")),
+            None => Err("it did not exit after `quit`".to_owned()),
         }
     }
 
-    /// The end of what it wrote to standard error.
-    pub fn complaints(&mut self) -> String {
+    /// Kills the shim and returns the last part of its standard error.
+    pub fn kill_and_read_stderr(&mut self) -> String {
         const SHOWN: usize = 4000;
 
-        // The text is complete only once the process is gone.
+        // The output is complete only after the process has exited.
         self.requests = None;
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let heard = self.complaints.lock().unwrap();
-        String::from_utf8_lossy(&heard[heard.len().saturating_sub(SHOWN)..]).into_owned()
+        let collected = self.stderr_bytes.lock().unwrap();
+        String::from_utf8_lossy(&collected[collected.len().saturating_sub(SHOWN)..]).into_owned()
     }
 
-    fn over(mut child: Child, patience: Duration) -> Self {
+    fn new(mut child: Child, timeout: Duration) -> Self {
         let mut stdin = child.stdin.take().expect("piped");
         let stdout = child.stdout.take().expect("piped");
         let mut stderr = child.stderr.take().expect("piped");
         let (requests, to_send) = channel::<String>();
         let (received, answers) = channel();
-        let complaints = Arc::new(Mutex::new(Vec::new()));
+        let stderr_bytes = Arc::new(Mutex::new(Vec::new()));
 
-        // Threads of their own: a shim that neither reads nor answers must not hold up the runner.
+        // Separate threads: a shim that neither reads nor answers must not block the runner.
         std::thread::spawn(move || {
             for line in to_send {
                 if stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n")).and_then(|()| stdin.flush()).is_err() {
@@ -129,18 +131,18 @@ impl Shim {
                 }
             }
         });
-        let heard = Arc::clone(&complaints);
+        let collected = Arc::clone(&stderr_bytes);
         std::thread::spawn(move || {
-            let mut piece = [0; 4096];
-            while let Ok(length @ 1..) = stderr.read(&mut piece) {
-                heard.lock().unwrap().extend_from_slice(&piece[..length]);
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = stderr.read(&mut buffer) {
+                collected.lock().unwrap().extend_from_slice(&buffer[..length]);
             }
         });
-        Self { child, requests: Some(requests), answers, complaints, patience }
+        Self { child, requests: Some(requests), answers, stderr_bytes, timeout }
     }
 
-    fn wait(&mut self, patience: Duration) -> Option<std::process::ExitStatus> {
-        let end = Instant::now() + patience;
+    fn wait(&mut self, timeout: Duration) -> Option<std::process::ExitStatus> {
+        let end = Instant::now() + timeout;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),

@@ -1,15 +1,15 @@
-//! The shim protocol: one request a line, one answer a line (see README.md).
+//! The shim protocol: one request per line, one answer per line (see README.md).
 
 use crate::case::{STAT_NAMES, STATUS_NAMES};
 use std::fmt::Write as _;
 
-/// What a shim answered.
+/// An answer of a shim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// `ok` and its fields.
     Ok(Vec<String>),
     Many(Many),
-    /// The figures in the header's order.
+    /// The counters in the order of the header.
     Stats(Vec<u64>),
     Error(ShimError),
     Unimplemented(String),
@@ -34,32 +34,32 @@ pub struct ShimError {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
+    let mut digits = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+        let _ = write!(digits, "{byte:02x}");
     }
-    text
+    digits
 }
 
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || text.bytes().any(|b| b.is_ascii_uppercase()) {
+pub fn unhex(digits: &str) -> Option<Vec<u8>> {
+    if !digits.len().is_multiple_of(2) || digits.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;
     }
     let digit = |b: u8| char::from(b).to_digit(16);
-    text.as_bytes().chunks(2).map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()).collect()
+    digits.as_bytes().chunks(2).map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()).collect()
 }
 
-/// A text as the protocol carries it.
-pub fn text(bytes: &[u8]) -> String {
+/// Encodes a string for the protocol.
+pub fn encode(bytes: &[u8]) -> String {
     format!("x{}", hex(bytes))
 }
 
-/// A number that may not be given.
+/// Encodes an optional number.
 pub fn number(value: Option<u64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-/// Reads an answer; `Err` says what is wrong with it.
+/// Parses an answer, or returns a description of the error.
 pub fn parse(line: &str) -> Result<Answer, String> {
     let mut fields = line.split(' ');
     let word = fields.next().unwrap_or_default();
@@ -73,16 +73,16 @@ pub fn parse(line: &str) -> Result<Answer, String> {
             failed: integer(failed)?,
             first_status: optional(first_status, status_name)?,
         })),
-        ("stats", figures) => figures_in_order(figures).map(Answer::Stats),
+        ("stats", counters) => counters_in_order(counters).map(Answer::Stats),
         ("error", [code, name, http_status, retry_after_ms, message, hint]) => {
             let name = status_name(name)?;
             let code = usize::try_from(integer(code)?).unwrap_or(usize::MAX);
             if STATUS_NAMES.get(code) != Some(&name.as_str()) {
-                return Err(format!("the number {code} and the name {name} do not belong together"));
+                return Err(format!("the code {code} and the name {name} do not match"));
             }
             Ok(Answer::Error(ShimError {
                 name,
-                http_status: optional(http_status, integer)?.map(u16::try_from).transpose().map_err(|_| "an HTTP status beyond 65535")?,
+                http_status: optional(http_status, integer)?.map(u16::try_from).transpose().map_err(|_| "an HTTP status above 65535")?,
                 retry_after_ms: optional(retry_after_ms, integer)?,
                 message: decode(message)?,
                 hint: decode(hint)?,
@@ -93,13 +93,13 @@ pub fn parse(line: &str) -> Result<Answer, String> {
     }
 }
 
-/// Decodes a text field.
+/// Decodes a string field.
 pub fn decode(field: &str) -> Result<String, String> {
-    let bytes = field.strip_prefix('x').and_then(unhex).ok_or_else(|| format!("{field} is not a text field"))?;
+    let bytes = field.strip_prefix('x').and_then(unhex).ok_or_else(|| format!("{field} is not a string field"))?;
     String::from_utf8(bytes).map_err(|_| format!("{field} is not UTF-8"))
 }
 
-/// A name of the protocol's own vocabulary, which a shim may send bare or as a text.
+/// Returns a name that the protocol defines. A shim may send it unencoded or as a string field.
 pub fn word(field: &str) -> String {
     decode(field).unwrap_or_else(|_| field.to_owned())
 }
@@ -110,22 +110,22 @@ pub fn integer(field: &str) -> Result<u64, String> {
 
 fn status_name(field: &str) -> Result<String, String> {
     let name = word(field);
-    if STATUS_NAMES.contains(&name.as_str()) { Ok(name) } else { Err(format!("{name} is no status")) }
+    if STATUS_NAMES.contains(&name.as_str()) { Ok(name) } else { Err(format!("{name} is not a status")) }
 }
 
 fn optional<T>(field: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if field == "-" { Ok(None) } else { read(field).map(Some) }
 }
 
-fn figures_in_order(figures: &[&str]) -> Result<Vec<u64>, String> {
-    if figures.len() < STAT_NAMES.len() {
-        return Err(format!("{} figures instead of {}", figures.len(), STAT_NAMES.len()));
+fn counters_in_order(counters: &[&str]) -> Result<Vec<u64>, String> {
+    if counters.len() < STAT_NAMES.len() {
+        return Err(format!("{} counters instead of {}", counters.len(), STAT_NAMES.len()));
     }
     let mut values = Vec::new();
-    for (index, figure) in figures.iter().enumerate() {
-        let (name, value) = figure.split_once('=').ok_or_else(|| format!("{figure} is not NAME=VALUE"))?;
+    for (index, counter) in counters.iter().enumerate() {
+        let (name, value) = counter.split_once('=').ok_or_else(|| format!("{counter} is not NAME=VALUE"))?;
         if STAT_NAMES.get(index).is_some_and(|expected| *expected != name) {
-            return Err(format!("{name} where the header has {}", STAT_NAMES[index]));
+            return Err(format!("{name} instead of {}, which the header has at this position", STAT_NAMES[index]));
         }
         values.push(integer(value)?);
     }

@@ -1,6 +1,6 @@
-//! Plays one case against one shim.
+//! Runs the cases against one shim.
 
-use crate::case::{Case, Clocks, DoneExpect, ErrorExpect, GetExpect, ManyExpect, STAT_NAMES, Sent, StatsExpect, Step, Text, Traffic};
+use crate::case::{Case, Clocks, DoneExpect, ErrorExpect, GetExpect, Literal, ManyExpect, STAT_NAMES, Sent, StatsExpect, Step, Traffic};
 use crate::process::{Shim, ShimCommand};
 use crate::protocol::{self, Answer, ShimError};
 use crate::world::World;
@@ -10,26 +10,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How a case ended.
+/// The outcome of a case.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     Passed,
-    /// The language cannot express it, for this reason.
+    /// The language cannot express the case, for this reason.
     Skipped(String),
     Failed(Failure),
 }
 
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Where: a step's number or a part of the case.
-    pub place: String,
+    /// The number of a step or a part of the case.
+    pub location: String,
     pub expected: String,
     pub got: String,
-    /// What the shim wrote to standard error, where it has been of no use since.
-    pub complaints: Option<String>,
+    /// The standard error of the shim, which was killed after the failure.
+    pub stderr: Option<String>,
 }
 
-/// How the cases of one shim ended.
+/// The number of cases per outcome.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub passed: usize,
@@ -38,44 +38,44 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A run in which nothing ran proves nothing.
-    pub fn is_green(&self) -> bool {
+    /// Returns whether no case failed and at least one passed.
+    pub fn is_success(&self) -> bool {
         self.failed == 0 && self.passed > 0
     }
 }
 
-/// How long a background refresh may take until an `eventually` or a `wait` gives up.
+/// The time limit for `eventually` and `wait`.
 const EVENTUALLY: Duration = Duration::from_secs(30);
 
-/// Plays every case; `report` hears about each one that did not pass.
+/// Runs every case. Calls `report` with the outcome of each.
 pub fn run(
     command: &ShimCommand,
     cases: &[&Case],
     world: &World,
-    folder: &Path,
+    directory: &Path,
     mut report: impl FnMut(&Case, &Outcome),
 ) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let mut shared: Option<Running> = None;
     for case in cases {
-        // A case with an environment of its own gets a process of its own.
+        // A case with an environment gets a separate process.
         let mut running = match (&case.environment, shared.take()) {
             (None, Some(running)) => running,
-            (None, None) => Running::start(command, &BTreeMap::new(), folder)?,
+            (None, None) => Running::start(command, &BTreeMap::new(), directory)?,
             (Some(environment), other) => {
                 shared = other;
                 let environment = environment.iter().map(|(name, value)| (name.clone(), world.fill(value))).collect();
-                Running::start(command, &environment, folder)?
+                Running::start(command, &environment, directory)?
             }
         };
-        let mut outcome = play(case, &mut running, world);
+        let mut outcome = run_case(case, &mut running, world);
         let usable = matches!(outcome, Outcome::Passed);
         if let Outcome::Failed(failure) = &mut outcome {
-            failure.complaints = Some(running.shim.complaints());
+            failure.stderr = Some(running.shim.kill_and_read_stderr());
         } else if usable && case.environment.is_some() {
             if let Err(problem) = running.shim.quit() {
                 outcome =
-                    Outcome::Failed(Failure { place: "the end".into(), expected: "a clean end".into(), got: problem, complaints: None });
+                    Outcome::Failed(Failure { location: "the end".into(), expected: "exit code 0".into(), got: problem, stderr: None });
             }
         } else if usable {
             shared = Some(running);
@@ -99,21 +99,21 @@ struct Running {
 }
 
 impl Running {
-    fn start(command: &ShimCommand, environment: &BTreeMap<String, String>, folder: &Path) -> Result<Self, String> {
-        let mut shim = command.start(environment, folder)?;
+    fn start(command: &ShimCommand, environment: &BTreeMap<String, String>, directory: &Path) -> Result<Self, String> {
+        let mut shim = command.start(environment, directory)?;
         let greeting = shim.ask("hello").and_then(|line| match protocol::parse(&line)? {
             Answer::Ok(fields) if fields.len() == 2 => Ok((protocol::word(&fields[0]), protocol::word(&fields[1]))),
             _ => Err(format!("`hello` was answered by {line:?}")),
         });
         match greeting {
             Ok((language, version)) if version == env!("CARGO_PKG_VERSION") => Ok(Self { shim, language }),
-            Ok((_, version)) => Err(format!("{}: its library is version {version}, not {}", command.name, env!("CARGO_PKG_VERSION"))),
-            Err(problem) => Err(format!("{}: {problem}\n{}", command.name, shim.complaints())),
+            Ok((_, version)) => Err(format!("{}: its library has version {version}, not {}", command.name, env!("CARGO_PKG_VERSION"))),
+            Err(problem) => Err(format!("{}: {problem}\n{}", command.name, shim.kill_and_read_stderr())),
         }
     }
 }
 
-/// Why a case stopped before its end.
+/// The reason why a case stopped before its end.
 enum Stop {
     Unimplemented(String),
     Failed { expected: String, got: String },
@@ -125,62 +125,62 @@ impl From<String> for Stop {
     }
 }
 
-fn unmet<T>(expected: impl Into<String>, got: impl Into<String>) -> Result<T, Stop> {
+fn mismatch<T>(expected: impl Into<String>, got: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Failed { expected: expected.into(), got: got.into() })
 }
 
-fn play(case: &Case, running: &mut Running, world: &World) -> Outcome {
+fn run_case(case: &Case, running: &mut Running, world: &World) -> Outcome {
     let language = running.language.clone();
-    let mut player = Player { case, shim: &mut running.shim, world, letters: BTreeMap::new(), secrets: Vec::new(), now_ms: 0 };
-    let mut place = "the beginning".to_owned();
-    let end = player.all(&mut place);
-    match end {
+    let mut runner = CaseRunner { case, shim: &mut running.shim, world, tokens: BTreeMap::new(), secrets: Vec::new(), now_ms: 0 };
+    let mut location = "the start".to_owned();
+    let result = runner.all(&mut location);
+    match result {
         Ok(()) => Outcome::Passed,
-        Err(Stop::Failed { expected, got }) => Outcome::Failed(Failure { place, expected, got, complaints: None }),
+        Err(Stop::Failed { expected, got }) => Outcome::Failed(Failure { location, expected, got, stderr: None }),
         Err(Stop::Unimplemented(reason)) => match case.unimplemented.get(&language) {
             Some(_) if !reason.trim().is_empty() => Outcome::Skipped(reason),
             Some(_) => Outcome::Failed(Failure {
-                place,
+                location,
                 expected: "a reason with `unimplemented`".to_owned(),
                 got: "none".to_owned(),
-                complaints: None,
+                stderr: None,
             }),
             None => Outcome::Failed(Failure {
-                place,
-                expected: format!("an answer: the case does not excuse {language}"),
+                location,
+                expected: format!("an answer: the case does not list {language} in `unimplemented`"),
                 got: format!("unimplemented: {reason}"),
-                complaints: None,
+                stderr: None,
             }),
         },
     }
 }
 
-struct Player<'a> {
+struct CaseRunner<'a> {
     case: &'a Case,
     shim: &'a mut Shim,
     world: &'a World,
-    letters: BTreeMap<String, String>,
-    /// What no message may ever show.
+    tokens: BTreeMap<String, String>,
+    /// The values that no message may contain.
     secrets: Vec<String>,
-    /// The client's clock, as far as the case has moved it.
+    /// The time of the client's manual clock.
     now_ms: u64,
 }
 
-impl Player<'_> {
-    fn all(&mut self, place: &mut String) -> Result<(), Stop> {
+impl CaseRunner<'_> {
+    fn all(&mut self, location: &mut String) -> Result<(), Stop> {
         self.now_ms = self.world.reset();
         self.server(self.case.server.faults.as_ref(), self.case.server.settings.as_ref())?;
-        "client".clone_into(place);
+        "client".clone_into(location);
         self.client(self.case.client.as_ref())?;
         for (index, step) in self.case.steps.iter().enumerate() {
-            *place = format!("step {}", index + 1);
+            *location = format!("step {}", index + 1);
             self.step(step)?;
         }
-        "the case's `expect`".clone_into(place);
+        "the case's `expect`".clone_into(location);
         self.traffic(&self.case.expect)?;
-        match self.world.heard_elsewhere() {
+        match self.world.connections_elsewhere() {
             0 => Ok(()),
-            count => unmet("no connection to any server but the emulator", format!("{count} connections elsewhere")),
+            count => mismatch("connections only to the emulator", format!("{count} connections to another server")),
         }
     }
 
@@ -213,14 +213,14 @@ impl Player<'_> {
             }
             Step::Invalidate { token, value, expect } => {
                 let value = match (token, value) {
-                    (Some(letter), _) => match self.letters.get(letter) {
+                    (Some(letter), _) => match self.tokens.get(letter) {
                         Some(value) => value.clone().into_bytes(),
-                        None => return unmet(format!("token {letter}, seen before"), "no such token yet"),
+                        None => return mismatch(format!("token {letter}, returned before"), "no such token"),
                     },
-                    (None, Some(text)) => self.bytes(text),
+                    (None, Some(value)) => self.bytes(value),
                     (None, None) => Vec::new(),
                 };
-                self.done(&format!("invalidate {}", protocol::text(&value)), expect.as_ref())
+                self.done(&format!("invalidate {}", protocol::encode(&value)), expect.as_ref())
             }
             Step::Revoke { deadline_ms, expect } => self.done(&format!("revoke {}", protocol::number(*deadline_ms)), expect.as_ref()),
             Step::Stats { eventually, expect } => {
@@ -240,7 +240,7 @@ impl Player<'_> {
                     return Ok(());
                 }
                 self.done(&format!("advance {ms}"), expect.as_ref())?;
-                // Where it had to fail, no clock has moved.
+                // If the call had to fail, the clock has not moved.
                 self.now_ms += if expect.is_some() { 0 } else { *ms };
                 Ok(())
             }
@@ -255,7 +255,7 @@ impl Player<'_> {
                         return Ok(());
                     }
                     if Instant::now() > end {
-                        return unmet(format!("at least {token_requests} token requests"), counted.to_string());
+                        return mismatch(format!("at least {token_requests} token requests"), counted.to_string());
                     }
                     std::thread::sleep(Duration::from_millis(2));
                 }
@@ -276,7 +276,7 @@ impl Player<'_> {
 
     fn client(&mut self, expect: Option<&DoneExpect>) -> Result<(), Stop> {
         let start = self.now_ms.to_string();
-        let plain = |text: &str| Some(Text::Plain(text.to_owned()));
+        let plain = |value: &str| Some(Literal::Plain(value.to_owned()));
         let mut settings = BTreeMap::from([("manual_clock_ms", plain(&start))]);
         if !self.case.from_environment {
             settings.insert("base_url", plain("{base}"));
@@ -294,95 +294,95 @@ impl Player<'_> {
             if name == "client_secret" {
                 self.secrets.push(String::from_utf8_lossy(&value).into_owned());
             }
-            let request = format!("set {} {}", protocol::text(name.as_bytes()), protocol::text(&value));
+            let request = format!("set {} {}", protocol::encode(name.as_bytes()), protocol::encode(&value));
             match self.ask(&request)? {
                 Answer::Ok(fields) if fields.is_empty() => {}
-                other => return unmet(format!("`ok`: setting {name} is only remembered"), shown(&other)),
+                other => return mismatch(format!("`ok` for setting {name}"), describe(&other)),
             }
         }
-        // Shorter texts occur in messages by chance.
+        // Shorter strings can occur in messages by chance.
         self.secrets.retain(|secret| secret.len() >= 6);
         self.done(&format!("client {}", u8::from(self.case.from_environment)), expect)
     }
 
-    /// A call that brings nothing.
+    /// Makes a call without a result.
     fn done(&mut self, request: &str, expect: Option<&DoneExpect>) -> Result<(), Stop> {
         let answer = self.ask(request)?;
         match (&answer, expect) {
             (Answer::Ok(fields), None) if fields.is_empty() => Ok(()),
-            (Answer::Error(error), Some(DoneExpect(expected))) => met(error, expected),
-            (_, None) => unmet("success", shown(&answer)),
-            (_, Some(DoneExpect(expected))) => unmet(expected.error.clone(), shown(&answer)),
+            (Answer::Error(error), Some(DoneExpect(expected))) => check_error(error, expected),
+            (_, None) => mismatch("success", describe(&answer)),
+            (_, Some(DoneExpect(expected))) => mismatch(expected.error.clone(), describe(&answer)),
         }
     }
 
     fn one_get(&mut self, answer: &Answer, expect: Option<&GetExpect>, scheme: &str) -> Result<(), Stop> {
         let fields = match (answer, expect) {
-            (Answer::Error(error), Some(GetExpect::Error(expected))) => return met(error, expected),
-            (_, Some(GetExpect::Error(expected))) => return unmet(expected.error.clone(), shown(answer)),
+            (Answer::Error(error), Some(GetExpect::Error(expected))) => return check_error(error, expected),
+            (_, Some(GetExpect::Error(expected))) => return mismatch(expected.error.clone(), describe(answer)),
             (Answer::Ok(fields), _) => fields,
-            _ => return unmet("a token", shown(answer)),
+            _ => return mismatch("a token", describe(answer)),
         };
         let wanted_fields = if scheme.is_empty() { 2 } else { 1 };
         if fields.len() != wanted_fields {
-            return unmet(format!("{wanted_fields} fields after `ok`"), shown(answer));
+            return mismatch(format!("{wanted_fields} fields after `ok`"), describe(answer));
         }
-        let text = protocol::decode(&fields[0])?;
-        let Some(value) = text.strip_prefix(scheme) else {
-            return unmet(format!("a text that begins with {scheme:?}"), format!("{text:?}"));
+        let header = protocol::decode(&fields[0])?;
+        let Some(value) = header.strip_prefix(scheme) else {
+            return mismatch(format!("a string that starts with {scheme:?}"), format!("{header:?}"));
         };
         if value.is_empty() {
-            return unmet("a token", "an empty text");
+            return mismatch("a token", "an empty string");
         }
         self.remember_secret(value);
-        // Every time is looked at, wanted or not: a shim that sends none is wrong.
+        // The expiry is always checked: a shim must send it even if the case does not expect it.
         let expires_at = fields.get(1).map(|field| field.parse::<i64>().map_err(|_| format!("{field} is not a time"))).transpose()?;
         let Some(GetExpect::Token(expected)) = expect else { return Ok(()) };
         if let Some(exact) = &expected.value {
             let exact = self.bytes(exact);
             if exact != value.as_bytes() {
-                return unmet(format!("the token {:?}", String::from_utf8_lossy(&exact)), format!("{value:?}"));
+                return mismatch(format!("the token {:?}", String::from_utf8_lossy(&exact)), format!("{value:?}"));
             }
         }
-        if let (Some([least, most]), Some(expires_at)) = (expected.lifetime_ms, expires_at) {
+        if let (Some([min, max]), Some(expires_at)) = (expected.lifetime_ms, expires_at) {
             let left = expires_at - self.clock_ms();
-            if !(least..=most).contains(&left) {
-                return unmet(format!("{least} to {most} ms of life"), format!("{left} ms"));
+            if !(min..=max).contains(&left) {
+                return mismatch(format!("{min} to {max} ms of life"), format!("{left} ms"));
             }
         }
-        expected.token.as_ref().map_or(Ok(()), |letter| self.same_token(letter, value))
+        expected.token.as_ref().map_or(Ok(()), |letter| self.check_same_token(letter, value))
     }
 
     fn many_gets(&mut self, answer: &Answer, expected: &ManyExpect) -> Result<(), Stop> {
-        let Answer::Many(many) = answer else { return unmet("`many` …", shown(answer)) };
-        let wrong = |what: &str, wanted: &dyn std::fmt::Display| unmet(format!("{wanted} {what}"), shown(answer));
+        let Answer::Many(many) = answer else { return mismatch("`many` …", describe(answer)) };
+        let wrong = |what: &str, wanted: &dyn std::fmt::Display| mismatch(format!("{wanted} {what}"), describe(answer));
         if many.ok != expected.ok {
             return wrong("tokens", &expected.ok);
         }
         if many.failed != expected.failed.unwrap_or(0) {
             return wrong("failures", &expected.failed.unwrap_or(0));
         }
-        if let Some(distinct) = expected.distinct.filter(|distinct| !distinct.holds(many.distinct)) {
+        if let Some(distinct) = expected.distinct.filter(|distinct| !distinct.contains(many.distinct)) {
             return wrong("distinct tokens", &distinct);
         }
         if expected.error.is_some() && expected.error != many.first_status {
             return wrong("as the first failure", &expected.error.as_deref().unwrap_or_default());
         }
         let Some(first) = &many.first_value else {
-            return if many.ok == 0 { Ok(()) } else { wrong("as the first token", &"a text") };
+            return if many.ok == 0 { Ok(()) } else { wrong("as the first token", &"a string") };
         };
         self.remember_secret(first);
-        expected.token.as_ref().map_or(Ok(()), |letter| self.same_token(letter, first))
+        expected.token.as_ref().map_or(Ok(()), |letter| self.check_same_token(letter, first))
     }
 
     fn stats(&mut self, expect: &StatsExpect) -> Result<(), Stop> {
         let answer = self.ask("stats")?;
-        let Answer::Stats(figures) = &answer else { return unmet("`stats` …", shown(&answer)) };
+        let Answer::Stats(counters) = &answer else { return mismatch("`stats` …", describe(&answer)) };
         for (name, wanted) in &expect.stats {
             let index = STAT_NAMES.iter().position(|known| known == name);
-            let got = index.and_then(|index| figures.get(index)).copied();
-            if !got.is_some_and(|got| wanted.holds(got)) {
-                return unmet(format!("{name}={wanted}"), shown(&answer));
+            let got = index.and_then(|index| counters.get(index)).copied();
+            if !got.is_some_and(|got| wanted.contains(got)) {
+                return mismatch(format!("{name}={wanted}"), describe(&answer));
             }
         }
         Ok(())
@@ -400,9 +400,9 @@ impl Player<'_> {
         ];
         for (name, wanted, got) in wanted {
             if let Some(wanted) = wanted
-                && !wanted.holds(got)
+                && !wanted.contains(got)
             {
-                return unmet(format!("{wanted} {name}"), format!("{counters:?}"));
+                return mismatch(format!("{wanted} {name}"), format!("{counters:?}"));
             }
         }
         expect.sent.iter().try_for_each(|sent| self.sent(sent))
@@ -411,49 +411,49 @@ impl Player<'_> {
     fn sent(&self, expect: &Sent) -> Result<(), Stop> {
         let request = match self.world.last_request(&expect.path) {
             None if expect.nothing => return Ok(()),
-            None => return unmet(format!("a request at {}", expect.path), "none"),
-            Some(_) if expect.nothing => return unmet(format!("no request at {}", expect.path), "one"),
+            None => return mismatch(format!("a request at {}", expect.path), "none"),
+            Some(_) if expect.nothing => return mismatch(format!("no request at {}", expect.path), "one"),
             Some(request) => request,
         };
         if expect.method.as_ref().is_some_and(|method| *method != request.method) {
-            return unmet(format!("method {:?}", expect.method), request.method);
+            return mismatch(format!("method {:?}", expect.method), request.method);
         }
         if expect.query.as_ref().is_some_and(|query| *query != request.query) {
-            return unmet(format!("query {:?}", expect.query), format!("{:?}", request.query));
+            return mismatch(format!("query {:?}", expect.query), format!("{:?}", request.query));
         }
         for (name, wanted) in &expect.headers {
             let got = request.headers.get(&name.to_ascii_lowercase()).map(|values| values.join(", "));
-            let wanted = wanted.as_ref().map(|wanted| in_base64(&self.world.fill(wanted)));
+            let wanted = wanted.as_ref().map(|wanted| with_base64(&self.world.fill(wanted)));
             if got != wanted {
-                return unmet(format!("header {name}: {wanted:?}"), format!("{got:?}"));
+                return mismatch(format!("header {name}: {wanted:?}"), format!("{got:?}"));
             }
         }
         if let Some(form) = &expect.form {
-            let wanted: Vec<(String, String)> = form.iter().map(|(name, value)| (name.clone(), self.letter_or_text(value))).collect();
+            let wanted: Vec<(String, String)> = form.iter().map(|(name, value)| (name.clone(), self.token_or_filled(value))).collect();
             let mut got: Vec<(String, String)> = url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect();
             got.sort();
             if got != wanted {
-                return unmet(format!("the form {wanted:?}"), format!("{got:?}"));
+                return mismatch(format!("the form {wanted:?}"), format!("{got:?}"));
             }
         }
         Ok(())
     }
 
-    /// `{token:A}` is the token of that letter.
-    fn letter_or_text(&self, text: &str) -> String {
-        let letter = text.strip_prefix("{token:").and_then(|rest| rest.strip_suffix('}'));
-        letter.and_then(|letter| self.letters.get(letter)).cloned().unwrap_or_else(|| self.world.fill(text))
+    /// Replaces `{token:A}` with the token of that letter, and the other placeholders.
+    fn token_or_filled(&self, template: &str) -> String {
+        let letter = template.strip_prefix("{token:").and_then(|rest| rest.strip_suffix('}'));
+        letter.and_then(|letter| self.tokens.get(letter)).cloned().unwrap_or_else(|| self.world.fill(template))
     }
 
-    fn same_token(&mut self, letter: &str, value: &str) -> Result<(), Stop> {
-        if let Some((other, _)) = self.letters.iter().find(|(other, known)| *other != letter && *known == value) {
-            return unmet(format!("token {letter}"), format!("token {other}"));
+    fn check_same_token(&mut self, letter: &str, value: &str) -> Result<(), Stop> {
+        if let Some((other, _)) = self.tokens.iter().find(|(other, known)| *other != letter && *known == value) {
+            return mismatch(format!("token {letter}"), format!("token {other}"));
         }
-        match self.letters.get(letter) {
-            Some(known) if known != value => unmet(format!("token {letter}, as before"), "a token that was not seen before"),
+        match self.tokens.get(letter) {
+            Some(known) if known != value => mismatch(format!("token {letter}, as before"), "a token that was not returned before"),
             Some(_) => Ok(()),
             None => {
-                self.letters.insert(letter.to_owned(), value.to_owned());
+                self.tokens.insert(letter.to_owned(), value.to_owned());
                 Ok(())
             }
         }
@@ -468,41 +468,41 @@ impl Player<'_> {
     fn ask(&mut self, request: &str) -> Result<Answer, Stop> {
         let line = match self.shim.ask(request) {
             Ok(line) => line,
-            Err(problem) => return unmet(format!("an answer to {}", cut(request)), problem),
+            Err(problem) => return mismatch(format!("an answer to {}", truncated(request)), problem),
         };
         let answer = match protocol::parse(&line) {
             Ok(answer) => answer,
-            Err(problem) => return unmet(format!("an answer to {}", cut(request)), format!("{:?}: {problem}", cut(&line))),
+            Err(problem) => return mismatch(format!("an answer to {}", truncated(request)), format!("{:?}: {problem}", truncated(&line))),
         };
         match &answer {
             Answer::Unimplemented(reason) => return Err(Stop::Unimplemented(reason.clone())),
-            Answer::Error(error) => self.presentable(error)?,
+            Answer::Error(error) => self.check_message_and_hint(error)?,
             _ => {}
         }
         Ok(answer)
     }
 
-    /// What holds for every error in every case.
-    fn presentable(&self, error: &ShimError) -> Result<(), Stop> {
-        for (what, text) in [("message", &error.message), ("hint", &error.hint)] {
-            if text.trim().is_empty() {
-                return unmet(format!("{} with a {what}", error.name), "an empty text");
+    /// Checks the rules for all error messages and hints.
+    fn check_message_and_hint(&self, error: &ShimError) -> Result<(), Stop> {
+        for (part, line) in [("message", &error.message), ("hint", &error.hint)] {
+            if line.trim().is_empty() {
+                return mismatch(format!("{} with a {part}", error.name), "an empty string");
             }
-            if text.len() > 4000 || text.chars().any(char::is_control) {
-                return unmet(format!("{} with one short printable line as its {what}", error.name), format!("{:?}", cut(text)));
+            if line.len() > 4000 || line.chars().any(char::is_control) {
+                return mismatch(format!("{} with one short printable line as its {part}", error.name), format!("{:?}", truncated(line)));
             }
-            if self.secrets.iter().any(|secret| text.contains(secret.as_str())) {
-                return unmet(format!("{} with a {what} that shows neither secret nor token", error.name), "one that does");
+            if self.secrets.iter().any(|secret| line.contains(secret.as_str())) {
+                return mismatch(format!("{} with a {part} without a secret or token", error.name), "one that contains it");
             }
         }
         Ok(())
     }
 
-    fn bytes(&self, text: &Text) -> Vec<u8> {
-        match text {
-            Text::Plain(text) => self.world.fill(text).into_bytes(),
-            Text::Bytes(bytes) => bytes.clone(),
-            Text::Repeat { text, times } => text.repeat(*times).into_bytes(),
+    fn bytes(&self, literal: &Literal) -> Vec<u8> {
+        match literal {
+            Literal::Plain(template) => self.world.fill(template).into_bytes(),
+            Literal::Bytes(bytes) => bytes.clone(),
+            Literal::Repeat { unit, times } => unit.repeat(*times).into_bytes(),
         }
     }
 
@@ -515,36 +515,36 @@ impl Player<'_> {
     }
 }
 
-fn met(error: &ShimError, expected: &ErrorExpect) -> Result<(), Stop> {
-    let got = || shown(&Answer::Error(error.clone()));
+fn check_error(error: &ShimError, expected: &ErrorExpect) -> Result<(), Stop> {
+    let got = || describe(&Answer::Error(error.clone()));
     if error.name != expected.error {
-        return unmet(expected.error.clone(), got());
+        return mismatch(expected.error.clone(), got());
     }
     if let Some(status) = expected.http_status
         && status != error.http_status
     {
-        return unmet(format!("{} with HTTP status {status:?}", error.name), got());
+        return mismatch(format!("{} with HTTP status {status:?}", error.name), got());
     }
     match (expected.retry_after_ms, error.retry_after_ms) {
         (None, _) | (Some(None), None) => {}
-        (Some(Some([least, most])), Some(ms)) if (least..=most).contains(&ms) => {}
-        (Some(wanted), _) => return unmet(format!("{} with retry_after_ms {wanted:?}", error.name), got()),
+        (Some(Some([min, max])), Some(ms)) if (min..=max).contains(&ms) => {}
+        (Some(wanted), _) => return mismatch(format!("{} with retry_after_ms {wanted:?}", error.name), got()),
     }
-    let lacking = |text: &str, wanted: &[String]| wanted.iter().find(|wanted| !text.contains(wanted.as_str())).cloned();
-    if let Some(wanted) = lacking(&error.message, &expected.message_has) {
-        return unmet(format!("a message with {wanted:?}"), got());
+    let missing = |line: &str, wanted: &[String]| wanted.iter().find(|wanted| !line.contains(wanted.as_str())).cloned();
+    if let Some(wanted) = missing(&error.message, &expected.message_has) {
+        return mismatch(format!("a message with {wanted:?}"), got());
     }
-    if let Some(wanted) = lacking(&error.hint, &expected.hint_has) {
-        return unmet(format!("a hint with {wanted:?}"), got());
+    if let Some(wanted) = missing(&error.hint, &expected.hint_has) {
+        return mismatch(format!("a hint with {wanted:?}"), got());
     }
     if let Some(unwanted) = expected.message_lacks.iter().find(|unwanted| error.message.contains(unwanted.as_str())) {
-        return unmet(format!("a message without {unwanted:?}"), got());
+        return mismatch(format!("a message without {unwanted:?}"), got());
     }
     Ok(())
 }
 
-/// An answer as a failure shows it: no token in clear.
-fn shown(answer: &Answer) -> String {
+/// Describes an answer for a failure report, without the value of a token.
+fn describe(answer: &Answer) -> String {
     match answer {
         Answer::Ok(fields) if fields.is_empty() => "success".to_owned(),
         Answer::Ok(_) => "success with a value".to_owned(),
@@ -555,8 +555,8 @@ fn shown(answer: &Answer) -> String {
             many.failed,
             many.first_status.as_deref().unwrap_or("-")
         ),
-        Answer::Stats(figures) => {
-            STAT_NAMES.iter().zip(figures).map(|(name, figure)| format!("{name}={figure}")).collect::<Vec<_>>().join(" ")
+        Answer::Stats(counters) => {
+            STAT_NAMES.iter().zip(counters).map(|(name, counter)| format!("{name}={counter}")).collect::<Vec<_>>().join(" ")
         }
         Answer::Error(error) => format!(
             "{} (HTTP status {:?}, retry after {:?} ms): {:?}, hint {:?}",
@@ -566,14 +566,14 @@ fn shown(answer: &Answer) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
-    if text.chars().count() <= 200 { text.to_owned() } else { text.chars().take(200).chain(" …".chars()).collect() }
+fn truncated(line: &str) -> String {
+    if line.chars().count() <= 200 { line.to_owned() } else { line.chars().take(200).chain(" …".chars()).collect() }
 }
 
-/// Replaces `{base64:…}` by the base64 of its inside.
-fn in_base64(text: &str) -> String {
-    match text.split_once("{base64:").and_then(|(before, rest)| Some((before, rest.rsplit_once('}')?))) {
+/// Replaces `{base64:…}` with the base64 of its content.
+fn with_base64(template: &str) -> String {
+    match template.split_once("{base64:").and_then(|(before, rest)| Some((before, rest.rsplit_once('}')?))) {
         Some((before, (inside, after))) => format!("{before}{}{after}", base64::engine::general_purpose::STANDARD.encode(inside)),
-        None => text.to_owned(),
+        None => template.to_owned(),
     }
 }

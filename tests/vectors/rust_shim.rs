@@ -1,6 +1,6 @@
-//! The shim for Rust: the protocol over the crate's public API and nothing else.
+//! The shim for Rust. It uses only the crate's public API.
 
-use crate::protocol::{text, unhex};
+use crate::protocol::{encode, unhex};
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ pub fn serve() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
-    // The runner is gone without a word.
+    // The runner exited without `quit`.
     ExitCode::FAILURE
 }
 
@@ -39,9 +39,9 @@ fn answer(line: &str, settings: &mut Settings, client: &mut Option<Client>) -> S
         }
         ["client", environment] => {
             *client = None;
-            match make(std::mem::take(settings), *environment == "1") {
-                Ok(made) => {
-                    *client = Some(made);
+            match create(std::mem::take(settings), *environment == "1") {
+                Ok(created) => {
+                    *client = Some(created);
                     "ok".to_owned()
                 }
                 Err(error) => failed(&error),
@@ -51,11 +51,11 @@ fn answer(line: &str, settings: &mut Settings, client: &mut Option<Client>) -> S
             *client = None;
             "ok".to_owned()
         }
-        words => call(client.as_ref().expect("the runner makes a client first"), words),
+        words => call(client.as_ref().expect("the runner creates a client first"), words),
     }
 }
 
-fn make(settings: Settings, from_environment: bool) -> Result<Client, Error> {
+fn create(settings: Settings, from_environment: bool) -> Result<Client, Error> {
     let mut builder = Config::builder();
     for (name, value) in settings {
         builder.set(&name, &value)?;
@@ -71,23 +71,23 @@ fn call(client: &Client, words: &[&str]) -> String {
         ["token", min_ttl, deadline, force] => match client.token(&options(min_ttl, deadline, force)) {
             Ok(token) => {
                 let expires_at = token.expires_at().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-                format!("ok {} {expires_at}", text(token.value().as_bytes()))
+                format!("ok {} {expires_at}", encode(token.value().as_bytes()))
             }
             Err(error) => failed(&error),
         },
         ["authorization"] => match client.token(&TokenOptions::default()) {
-            Ok(token) => format!("ok {}", text(token.authorization().as_bytes())),
+            Ok(token) => format!("ok {}", encode(token.authorization().as_bytes())),
             Err(error) => failed(&error),
         },
         ["together", count, min_ttl, deadline, force] => {
             let (count, options) = (count.parse().expect("a number"), options(min_ttl, deadline, force));
             let barrier = Barrier::new(count);
             let results = std::thread::scope(|scope| {
-                let one = || {
+                let get = || {
                     barrier.wait();
                     client.token(&options)
                 };
-                let threads: Vec<_> = (0..count).map(|_| scope.spawn(one)).collect();
+                let threads: Vec<_> = (0..count).map(|_| scope.spawn(get)).collect();
                 threads.into_iter().map(|thread| thread.join().expect("a get does not panic")).collect::<Vec<_>>()
             });
             many(&results)
@@ -117,7 +117,7 @@ fn call(client: &Client, words: &[&str]) -> String {
             client.close();
             "ok".to_owned()
         }
-        _ => format!("what is {words:?}?"),
+        _ => format!("unknown request {words:?}"),
     }
 }
 
@@ -135,7 +135,7 @@ fn options(min_ttl: &str, deadline: &str, force: &str) -> TokenOptions {
 fn many(results: &[Result<Token, Error>]) -> String {
     let tokens: Vec<&str> = results.iter().flatten().map(Token::value).collect();
     let distinct = tokens.iter().collect::<BTreeSet<_>>().len();
-    let first = tokens.first().map_or_else(|| "-".to_owned(), |value| text(value.as_bytes()));
+    let first = tokens.first().map_or_else(|| "-".to_owned(), |value| encode(value.as_bytes()));
     let failed = results.len() - tokens.len();
     let first_failure = results.iter().find_map(|result| result.as_ref().err()).map_or("-", |error| error.status().name());
     format!("many {} {distinct} {first} {failed} {first_failure}", tokens.len())
@@ -156,13 +156,13 @@ fn failed(error: &Error) -> String {
         error.status().name(),
         optional(error.http_status().map(u128::from)),
         optional(error.retry_after().map(|after| after.as_millis())),
-        text(error.to_string().as_bytes()),
-        text(error.hint().as_bytes())
+        encode(error.to_string().as_bytes()),
+        encode(error.hint().as_bytes())
     )
 }
 
 fn bytes(field: &str) -> Vec<u8> {
-    field.strip_prefix('x').and_then(unhex).expect("a text field")
+    field.strip_prefix('x').and_then(unhex).expect("a string field")
 }
 
 fn milliseconds(field: &str) -> Option<Duration> {

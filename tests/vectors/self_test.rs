@@ -1,7 +1,7 @@
-//! Proof that the runner turns red: shims that lie, and case files that would prove nothing.
+//! Tests of the runner: it must detect defective shims, and reject case files that prove nothing.
 
 use crate::case::{self, Case};
-use crate::protocol::{decode, text};
+use crate::protocol::{decode, encode};
 use crate::run::{self, Outcome, Tally};
 use crate::this_program;
 use crate::world::World;
@@ -10,31 +10,31 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// A lie, and what the runner must say about it: the part of the case and a piece of the reason.
-const LIES: [(&str, &str, &str); 20] = [
-    ("another_token", "step 2", "a token that was not seen before"),
-    ("empty_token", "step 1", "an empty text"),
-    ("no_time", "step 1", "success with a value"),
-    ("too_long_a_life", "step 2", "3601000 ms"),
+/// A defect of a shim, the location at which the runner must report it, and a part of the message.
+const DEFECTS: [(&str, &str, &str); 20] = [
+    ("another_token", "step 2", "a token that was not returned before"),
+    ("empty_token", "step 1", "an empty string"),
+    ("no_expiry", "step 1", "success with a value"),
+    ("lifetime_too_long", "step 2", "3601000 ms"),
     ("one_failed", "step 3", "99 tokens"),
     ("two_distinct", "step 3", "2 distinct"),
-    ("another_token_together", "step 3", "a token that was not seen before"),
-    ("wrong_figure", "step 4", "mints=2"),
-    ("figures_out_of_order", "step 4", "where the header has hits"),
-    ("alive_after_close", "step 6", "success with a value"),
+    ("another_token_together", "step 3", "a token that was not returned before"),
+    ("wrong_counter", "step 4", "mints=2"),
+    ("counters_out_of_order", "step 4", "instead of hits"),
+    ("token_after_close", "step 6", "success with a value"),
     ("wrong_error", "step 6", "INTERNAL"),
-    ("wrong_number", "step 6", "do not belong together"),
-    ("no_hint", "step 6", "an empty text"),
-    ("leak", "step 6", "one that does"),
-    ("dies", "step 3", "the shim closed its output"),
+    ("wrong_number", "step 6", "do not match"),
+    ("no_hint", "step 6", "an empty string"),
+    ("leak", "step 6", "one that contains it"),
+    ("exits", "step 3", "the shim closed its output"),
     ("hangs", "step 3", "no answer within"),
     ("garbage", "step 3", "not an answer of the protocol"),
-    ("speaks_to_the_emulator", "the case's `expect`", "connections: 1"),
-    ("speaks_to_another_server", "the case's `expect`", "1 connections elsewhere"),
+    ("connects_to_the_emulator", "the case's `expect`", "connections: 1"),
+    ("connects_to_another_server", "the case's `expect`", "1 connections to another server"),
     ("unimplemented", "step 3", "unimplemented: cannot"),
 ];
 
-/// What a shim must do to pass; nothing of it needs a server.
+/// A case that a shim can pass without a server.
 const CASE: &str = r#"[{
     "name": "self_test", "why": "the runner itself", "config": { "scope": "{elsewhere}" },
     "steps": [
@@ -48,13 +48,13 @@ const CASE: &str = r#"[{
     "expect": { "connections": 0 }
 }]"#;
 
-/// Case files that must not be accepted, and a piece of the reason.
+/// Invalid case files and a part of the error message.
 const BAD_FILES: [(&str, &str); 18] = [
-    (r#"[{"name":"a","why":"w"}]"#, "expects nothing"),
-    (r#"[{"name":"a","why":"w","steps":[{"call":"token"}]}]"#, "expects nothing"),
+    (r#"[{"name":"a","why":"w"}]"#, "no expectation"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token"}]}]"#, "no expectation"),
     (
         r#"[{"name":"a","why":"w","expect":{"connections":0}},{"name":"a","why":"w","expect":{"connections":0}}]"#,
-        "another case of this name",
+        "another case has this name",
     ),
     (r#"[{"name":"a","why":"w","expect":{"connections":0},"spets":[]}]"#, "spets"),
     (r#"[{"name":"a","why":"w","expect":{"conections":0}}]"#, "conections"),
@@ -63,17 +63,17 @@ const BAD_FILES: [(&str, &str); 18] = [
     (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"tokn":"A"}}]}]"#, "tokn"),
     (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{}}]}]"#, "empty expectation"),
     (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"token":"A","error":"CLOSED"}}]}]"#, "token"),
-    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"error":"SHUT"}}]}]"#, "no error called SHUT"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"error":"SHUT"}}]}]"#, "unknown error SHUT"),
     (r#"[{"name":"a","why":"w","steps":[{"call":"token","expect":{"token":"first"}}]}]"#, "not a capital letter"),
     (r#"[{"name":"a","why":"w","steps":[{"call":"loop","count":3,"expect":{"ok":2}}]}]"#, "do not add up"),
-    (r#"[{"name":"a","why":"w","steps":[{"call":"stats","expect":{"stats":{"mint":1}}}]}]"#, "no figure called mint"),
-    (r#"[{"name":"a","why":"w","steps":[{"call":"token","eventually":true}],"expect":{"connections":0}}]"#, "waits for an expectation"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"stats","expect":{"stats":{"mint":1}}}]}]"#, "unknown counter mint"),
+    (r#"[{"name":"a","why":"w","steps":[{"call":"token","eventually":true}],"expect":{"connections":0}}]"#, "requires an expectation"),
     (r#"[{"name":"a","why":"w","unimplemented":{"node":" "},"expect":{"connections":0}}]"#, "without a reason"),
     (r#"[{"name":"a","why":"","expect":{"connections":0}}]"#, "`why` is empty"),
-    (r#"[{"name":"a","why":"w","client":{"error":"REFUSED"},"steps":[{"call":"close"}]}]"#, "no client for its steps"),
+    (r#"[{"name":"a","why":"w","client":{"error":"REFUSED"},"steps":[{"call":"close"}]}]"#, "cannot have steps"),
 ];
 
-/// Runs the runner's own tests; whether all of them hold.
+/// Runs the runner's own tests and returns whether all of them passed.
 pub fn run() -> Result<bool, String> {
     let mut wrong = Vec::new();
     let mut checks = 0;
@@ -90,74 +90,82 @@ pub fn run() -> Result<bool, String> {
             match case::parse("bad.json", file).and_then(|cases| case::check(&cases)) {
                 Ok(()) => Err("was accepted".to_owned()),
                 Err(problem) if problem.contains(reason) && problem.contains("bad.json") => Ok(()),
-                Err(problem) => Err(format!("was refused for another reason: {problem}")),
+                Err(problem) => Err(format!("was rejected for another reason: {problem}")),
             },
         );
     }
 
     let world = World::start()?;
     check(
-        "an honest shim",
-        played("honest", CASE, &world).and_then(|outcome| match outcome {
+        "a correct shim",
+        run_with_defect("correct", CASE, &world).and_then(|outcome| match outcome {
             Outcome::Passed => Ok(()),
             other => Err(format!("{other:?}")),
         }),
     );
-    for (lie, place, reason) in LIES {
-        check(lie, played(lie, CASE, &world).and_then(|outcome| red(outcome, place, reason)));
+    for (defect, location, reason) in DEFECTS {
+        check(defect, run_with_defect(defect, CASE, &world).and_then(|outcome| expect_failure(outcome, location, reason)));
     }
-    let excused = CASE.replace("\"why\"", "\"unimplemented\": { \"fake\": \"it cannot\" }, \"why\"");
+    let with_unimplemented = CASE.replace("\"why\"", "\"unimplemented\": { \"fake\": \"it cannot\" }, \"why\"");
     check(
-        "an excused language",
-        played("unimplemented", &excused, &world).and_then(|outcome| match outcome {
+        "an unimplemented case",
+        run_with_defect("unimplemented", &with_unimplemented, &world).and_then(|outcome| match outcome {
             Outcome::Skipped(reason) if reason == "cannot" => Ok(()),
             other => Err(format!("{other:?}")),
         }),
     );
     check(
-        "an excuse without a reason",
-        played("unimplemented_without_reason", &excused, &world).and_then(|outcome| red(outcome, "step 3", "none")),
+        "unimplemented without a reason",
+        run_with_defect("unimplemented_without_reason", &with_unimplemented, &world)
+            .and_then(|outcome| expect_failure(outcome, "step 3", "none")),
     );
     let two_letters = CASE.replacen("\"token\": \"A\", ", "\"token\": \"B\", ", 1);
-    check("one token for two letters", played("honest", &two_letters, &world).and_then(|outcome| red(outcome, "step 2", "token A")));
-    for (lie, reason) in [("wrong_version", "version 9.9.9"), ("unclean_end", "ended with exit status: 3"), ("mute", "no answer within")] {
+    check(
+        "one token for two tokens",
+        run_with_defect("correct", &two_letters, &world).and_then(|outcome| expect_failure(outcome, "step 2", "token A")),
+    );
+    for (defect, reason) in
+        [("wrong_version", "version 9.9.9"), ("wrong_exit_code", "exited with exit status: 3"), ("mute", "no answer within")]
+    {
         check(
-            lie,
-            match played(lie, CASE, &world) {
+            defect,
+            match run_with_defect(defect, CASE, &world) {
                 Err(problem) if problem.contains(reason) => Ok(()),
                 other => Err(format!("{other:?}")),
             },
         );
     }
-    check("no cases", if Tally::default().is_green() { Err("a run of no cases is green".to_owned()) } else { Ok(()) });
+    check("no cases", if Tally::default().is_success() { Err("a run without cases succeeds".to_owned()) } else { Ok(()) });
 
     wrong.iter().for_each(|problem| println!("self-test: FAILED {problem}"));
     println!("self-test: {} passed, {} failed", checks - wrong.len(), wrong.len());
     Ok(wrong.is_empty())
 }
 
-fn red(outcome: Outcome, place: &str, reason: &str) -> Result<(), String> {
+fn expect_failure(outcome: Outcome, location: &str, reason: &str) -> Result<(), String> {
     match outcome {
-        Outcome::Failed(failure) if failure.place == place && failure.got.contains(reason) => Ok(()),
-        other => Err(format!("expected a failure at {place} with {reason:?}: {other:?}")),
+        Outcome::Failed(failure) if failure.location == location && failure.got.contains(reason) => Ok(()),
+        other => Err(format!("expected a failure at {location} with {reason:?}: {other:?}")),
     }
 }
 
-/// How `case` ends with the shim that tells `lie`.
-fn played(lie: &str, case: &str, world: &World) -> Result<Outcome, String> {
-    let silent = matches!(lie, "hangs" | "mute");
-    let patience = Duration::from_secs(if silent { 2 } else { 60 });
+/// Runs `case` with the shim that has the defect `defect`.
+fn run_with_defect(defect: &str, case: &str, world: &World) -> Result<Outcome, String> {
+    let silent = matches!(defect, "hangs" | "mute");
+    let timeout = Duration::from_secs(if silent { 2 } else { 60 });
     let cases = case::parse("self_test", case)?;
     case::check(&cases)?;
     let cases: Vec<&Case> = cases.iter().collect();
-    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let mut ending = Outcome::Passed;
-    run::run(&this_program(lie, &["--serve-lie", lie], patience)?, &cases, world, folder.path(), |_, outcome| ending = outcome.clone())?;
-    Ok(ending)
+    let directory = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut result = Outcome::Passed;
+    run::run(&this_program(defect, &["--serve-defective-shim", defect], timeout)?, &cases, world, directory.path(), |_, outcome| {
+        result = outcome.clone()
+    })?;
+    Ok(result)
 }
 
-/// A shim over no library at all: it answers as `CASE` wants it, except for one lie.
-pub fn serve(lie: &str) -> ExitCode {
+/// A shim without a library: it answers as `CASE` expects, except for one defect.
+pub fn serve(defect: &str) -> ExitCode {
     let mut tokens = 0;
     let mut closed = false;
     let mut addresses = Vec::new();
@@ -165,8 +173,8 @@ pub fn serve(lie: &str) -> ExitCode {
     for line in std::io::stdin().lock().lines() {
         let Ok(line) = line else { return ExitCode::FAILURE };
         let words: Vec<&str> = line.split(' ').collect();
-        let token = text(b"the-token");
-        let answer = match (words[0], lie) {
+        let token = encode(b"the-token");
+        let answer = match (words[0], defect) {
             (_, "mute") | ("together", "hangs") => {
                 std::thread::sleep(Duration::from_secs(600));
                 continue;
@@ -182,40 +190,40 @@ pub fn serve(lie: &str) -> ExitCode {
                 }
                 "ok".to_owned()
             }
-            ("client", "speaks_to_the_emulator") => speak(&addresses[0]),
-            ("client", "speaks_to_another_server") => speak(&addresses[1]),
-            ("token", _) if closed => match lie {
-                "alive_after_close" => format!("ok {token} {}", now_ms + 3_600_000),
-                "wrong_error" => format!("error 13 INTERNAL - - {} {}", text(b"closed"), text(b"hint")),
-                "wrong_number" => format!("error 11 CLOSED - - {} {}", text(b"closed"), text(b"hint")),
-                "no_hint" => format!("error 12 CLOSED - - {} x", text(b"closed")),
-                "leak" => format!("error 12 CLOSED - - {} {}", text(b"no more the-token"), text(b"hint")),
-                _ => format!("error 12 CLOSED - - {} {}", text(b"closed"), text(b"hint")),
+            ("client", "connects_to_the_emulator") => send_request(&addresses[0]),
+            ("client", "connects_to_another_server") => send_request(&addresses[1]),
+            ("token", _) if closed => match defect {
+                "token_after_close" => format!("ok {token} {}", now_ms + 3_600_000),
+                "wrong_error" => format!("error 13 INTERNAL - - {} {}", encode(b"closed"), encode(b"hint")),
+                "wrong_number" => format!("error 11 CLOSED - - {} {}", encode(b"closed"), encode(b"hint")),
+                "no_hint" => format!("error 12 CLOSED - - {} x", encode(b"closed")),
+                "leak" => format!("error 12 CLOSED - - {} {}", encode(b"no more the-token"), encode(b"hint")),
+                _ => format!("error 12 CLOSED - - {} {}", encode(b"closed"), encode(b"hint")),
             },
             ("token", _) => {
                 tokens += 1;
-                match lie {
-                    "another_token" => format!("ok {} {}", text(format!("token-{tokens}").as_bytes()), now_ms + 3_600_000),
+                match defect {
+                    "another_token" => format!("ok {} {}", encode(format!("token-{tokens}").as_bytes()), now_ms + 3_600_000),
                     "empty_token" => format!("ok x {}", now_ms + 3_600_000),
-                    "no_time" => format!("ok {token}"),
-                    "too_long_a_life" => format!("ok {token} {}", now_ms + 3_601_000),
+                    "no_expiry" => format!("ok {token}"),
+                    "lifetime_too_long" => format!("ok {token} {}", now_ms + 3_601_000),
                     _ => format!("ok {token} {}", now_ms + 3_600_000),
                 }
             }
             ("together", "one_failed") => format!("many 99 1 {token} 1 CLOSED"),
             ("together", "two_distinct") => format!("many 100 2 {token} 0 -"),
-            ("together", "another_token_together") => format!("many 100 1 {} 0 -", text(b"another")),
-            ("together", "dies") => return ExitCode::from(9),
-            ("together", "garbage") => "fine, thank you".to_owned(),
-            ("together", "unimplemented") => format!("unimplemented {}", text(b"cannot")),
+            ("together", "another_token_together") => format!("many 100 1 {} 0 -", encode(b"another")),
+            ("together", "exits") => return ExitCode::from(9),
+            ("together", "garbage") => "not an answer".to_owned(),
+            ("together", "unimplemented") => format!("unimplemented {}", encode(b"cannot")),
             ("together", "unimplemented_without_reason") => "unimplemented x".to_owned(),
             ("together", _) => format!("many 100 1 {token} 0 -"),
-            ("stats", "figures_out_of_order") => {
+            ("stats", "counters_out_of_order") => {
                 "stats waits=1 hits=101 refreshes=1 mints=1 mint_failures=0 stale_served=0 cooldown_answers=0 invalidations=0".to_owned()
             }
             ("stats", _) => format!(
                 "stats hits=101 waits=1 refreshes=1 mints={} mint_failures=0 stale_served=0 cooldown_answers=0 invalidations=0",
-                if lie == "wrong_figure" { 2 } else { 1 }
+                if defect == "wrong_counter" { 2 } else { 1 }
             ),
             ("close", _) => {
                 closed = true;
@@ -225,20 +233,20 @@ pub fn serve(lie: &str) -> ExitCode {
         };
         println!("{answer}");
         if words[0] == "quit" {
-            return ExitCode::from(if lie == "unclean_end" { 3 } else { 0 });
+            return ExitCode::from(if defect == "wrong_exit_code" { 3 } else { 0 });
         }
     }
     ExitCode::FAILURE
 }
 
-/// Sends a request to the server at `url`, as no shim may.
-fn speak(url: &str) -> String {
+/// Sends a request to the server at `url`, which a shim must never do.
+fn send_request(url: &str) -> String {
     let address = url.trim_start_matches("http://");
-    let spoken = TcpStream::connect(address).and_then(|mut stream| {
+    let sent = TcpStream::connect(address).and_then(|mut stream| {
         stream.write_all(format!("GET /nothing HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
         std::io::copy(&mut stream, &mut std::io::sink())
     });
-    // The other server closes without reading; that the connection was made is what counts.
-    drop(spoken);
+    // The other server closes without reading. Only the connection matters.
+    drop(sent);
     "ok".to_owned()
 }

@@ -1,4 +1,4 @@
-//! What the shims talk to: the emulator, and a second server that nobody may ever talk to.
+//! The servers of the cases: the emulator, and a second server that no client may connect to.
 
 use serde_json::Value;
 use std::net::TcpListener;
@@ -6,35 +6,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokenwell::emulator::{Counters, Emulator, EmulatorOptions, RecordedRequest};
 
-/// What `{long}` stands for: a text longer than any buffer that somebody may have thought long enough.
+/// The length of `{long}`, which must exceed every plausible fixed-size buffer.
 const LONG: usize = 50_000;
 
 pub struct World {
     emulator: Emulator,
     elsewhere: String,
-    heard_elsewhere: Arc<AtomicU64>,
+    connections_elsewhere: Arc<AtomicU64>,
 }
 
 impl World {
     pub fn start() -> Result<Self, String> {
-        let emulator = Emulator::start(EmulatorOptions::default()).map_err(|e| format!("the emulator does not start: {e}"))?;
+        let emulator = Emulator::start(EmulatorOptions::default()).map_err(|e| format!("cannot start the emulator: {e}"))?;
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
         let elsewhere = format!("http://{}", listener.local_addr().map_err(|e| e.to_string())?);
-        let heard_elsewhere = Arc::new(AtomicU64::new(0));
-        let heard = Arc::clone(&heard_elsewhere);
+        let connections_elsewhere = Arc::new(AtomicU64::new(0));
+        let heard = Arc::clone(&connections_elsewhere);
         std::thread::spawn(move || {
-            // Counting and closing at once is enough: a connection here is already the failure.
+            // Only count and close: a connection to this server is already a failure.
             for connection in listener.incoming() {
                 heard.fetch_add(1, Ordering::SeqCst);
                 drop(connection);
             }
         });
-        Ok(Self { emulator, elsewhere, heard_elsewhere })
+        Ok(Self { emulator, elsewhere, connections_elsewhere })
     }
 
-    /// Everything as at the start, with a clock that stands; returns what it reads.
+    /// Restores the initial state and stops the emulator's clock. Returns its time.
     pub fn reset(&self) -> u64 {
-        self.heard_elsewhere.store(0, Ordering::SeqCst);
+        self.connections_elsewhere.store(0, Ordering::SeqCst);
         self.emulator.reset();
         let now_ms = self.emulator.now_ms();
         self.emulator.set_clock(now_ms);
@@ -61,27 +61,28 @@ impl World {
         self.emulator.last_request(path)
     }
 
-    /// How many connections the second server has had.
-    pub fn heard_elsewhere(&self) -> u64 {
-        self.heard_elsewhere.load(Ordering::SeqCst)
+    /// Returns the number of connections to the second server.
+    pub fn connections_elsewhere(&self) -> u64 {
+        self.connections_elsewhere.load(Ordering::SeqCst)
     }
 
-    /// Puts addresses and names into a text.
-    pub fn fill(&self, text: &str) -> String {
+    /// Replaces the placeholders in a string.
+    pub fn fill(&self, template: &str) -> String {
         let base = self.emulator.base_url().trim_end_matches('/');
         let authority = base.rsplit('/').next().unwrap_or_default();
-        text.replace("{base}", base)
+        template
+            .replace("{base}", base)
             .replace("{authority}", authority)
             .replace("{port}", authority.rsplit(':').next().unwrap_or_default())
             .replace("{elsewhere}", &self.elsewhere)
             .replace("{client_id}", self.emulator.client_id())
             .replace("{client_secret}", self.emulator.client_secret())
-            .replace("{long}", &"a".repeat(if text.contains("{long}") { LONG } else { 0 }))
+            .replace("{long}", &"a".repeat(if template.contains("{long}") { LONG } else { 0 }))
     }
 
     fn fill_all(&self, value: &Value) -> Value {
         match value {
-            Value::String(text) => Value::String(self.fill(text)),
+            Value::String(template) => Value::String(self.fill(template)),
             Value::Array(items) => items.iter().map(|item| self.fill_all(item)).collect(),
             Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), self.fill_all(member))).collect(),
             other => other.clone(),

@@ -46,7 +46,7 @@ def test_the_shim_answers_each_request_with_a_line(emulator: Emulator) -> None:
 
 
 def test_the_hello_example_runs_and_shows_no_token(emulator: Emulator) -> None:
-    assert run(REPOSITORY / "examples/python/hello_token.py", emulator).startswith("token until 20")
+    assert run(REPOSITORY / "examples/python/hello_token.py", emulator).startswith("token valid until 20")
 
 
 def test_the_demo_prints_its_figures_in_one_line_of_json(emulator: Emulator) -> None:

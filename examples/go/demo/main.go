@@ -1,5 +1,6 @@
-// Command demo is the Go caller of the demo: it draws a token, calls the Atlas Admin API with it, draws the header 10,000
-// more times and prints one line of JSON. It reads MONGODB_ATLAS_* from the environment.
+// Command demo is the Go program of the demo: it gets a token, calls the Atlas Admin API with it,
+// gets the header 10,000 more times and prints one line of JSON. It reads MONGODB_ATLAS_* from the
+// environment.
 package main
 
 import (
@@ -67,7 +68,7 @@ func demo(ctx context.Context) (*report, error) {
 	return &done, nil
 }
 
-// callAPI lists the organizations that the account sees, with net/http and the header.
+// callAPI lists the organizations of the account with net/http and returns the HTTP status.
 func callAPI(ctx context.Context, header string) (int, error) {
 	base := os.Getenv("MONGODB_ATLAS_BASE_URL")
 	if base == "" {
@@ -88,5 +89,5 @@ func callAPI(ctx context.Context, header string) (int, error) {
 	return response.StatusCode, err
 }
 
-// rounded keeps two digits after the point.
+// rounded rounds to two decimal places.
 func rounded(number float64) float64 { return math.Round(number*100) / 100 }

@@ -1,4 +1,4 @@
-// Command hello draws a token and shows what of it may be shown.
+// Command hello gets a token and prints it redacted.
 package main
 
 import (

@@ -18,20 +18,20 @@ use std::sync::Arc;
 
 type World = State<Arc<Shared>>;
 
-pub(super) async fn counters(_: Local, State(shared): World) -> Json<Counters> {
+pub(super) async fn counters(_: LoopbackOnly, State(shared): World) -> Json<Counters> {
     Json(shared.world.lock().counters())
 }
 
-pub(super) async fn reset(_: Local, State(shared): World) -> Json<Value> {
+pub(super) async fn reset(_: LoopbackOnly, State(shared): World) -> Json<Value> {
     shared.world.lock().reset();
     done()
 }
 
-pub(super) async fn clock(_: Local, State(shared): World) -> Json<Value> {
+pub(super) async fn clock(_: LoopbackOnly, State(shared): World) -> Json<Value> {
     Json(json!({ "now_ms": shared.world.lock().clock.now_ms() }))
 }
 
-pub(super) async fn set_clock(_: Local, State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn set_clock(_: LoopbackOnly, State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Change {
@@ -42,21 +42,21 @@ pub(super) async fn set_clock(_: Local, State(shared): World, body: Bytes) -> Re
     match read(&body)? {
         Change { advance_ms: Some(ms), set_ms: None } => world.clock.advance(ms),
         Change { advance_ms: None, set_ms: Some(ms) } => world.clock.set(ms),
-        _ => return Err(refused("give either advance_ms or set_ms")),
+        _ => return Err(refused("exactly one of advance_ms and set_ms is required")),
     }
     Ok(Json(json!({ "now_ms": world.clock.now_ms() })))
 }
 
-pub(super) async fn settings(_: Local, State(shared): World) -> Json<Value> {
+pub(super) async fn settings(_: LoopbackOnly, State(shared): World) -> Json<Value> {
     Json(json!(shared.world.lock().settings))
 }
 
-pub(super) async fn set_settings(_: Local, State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn set_settings(_: LoopbackOnly, State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
     shared.world.lock().set_settings(read(&body)?).map_err(|error| refusal(&error))?;
     Ok(done())
 }
 
-pub(super) async fn set_faults(_: Local, State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
+pub(super) async fn set_faults(_: LoopbackOnly, State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
     shared.world.lock().set_faults(read(&body)?).map_err(|error| refusal(&error))?;
     Ok(done())
 }
@@ -66,9 +66,13 @@ pub(super) struct Which {
     path: String,
 }
 
-pub(super) async fn last_request(_: Local, State(shared): World, Query(which): Query<Which>) -> Result<Json<RecordedRequest>, ApiError> {
+pub(super) async fn last_request(
+    _: LoopbackOnly,
+    State(shared): World,
+    Query(which): Query<Which>,
+) -> Result<Json<RecordedRequest>, ApiError> {
     let found = shared.world.lock().traffic.last_request(&which.path).cloned();
-    found.map(Json).ok_or_else(|| ApiError::not_found(format!("No request to {} has arrived.", which.path)))
+    found.map(Json).ok_or_else(|| ApiError::not_found(format!("No request to {} was received.", which.path)))
 }
 
 fn done() -> Json<Value> {
@@ -87,11 +91,11 @@ fn refused(detail: impl Into<String>) -> ApiError {
     ApiError::new(400, "INVALID_CONTROL_REQUEST", detail)
 }
 
-/// Proof that a control request comes from this machine and was meant for it: a page in a browser whose host name was made to
-/// point here is refused by the name it asks for.
-pub(super) struct Local;
+/// Proof that a control request comes from a loopback address and has a loopback `Host`. Without
+/// the check of `Host`, a web page could reach the control API through DNS rebinding.
+pub(super) struct LoopbackOnly;
 
-impl<S: Send + Sync> FromRequestParts<S> for Local {
+impl<S: Send + Sync> FromRequestParts<S> for LoopbackOnly {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
@@ -100,7 +104,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Local {
         if peer && host {
             return Ok(Self);
         }
-        Err(ApiError::new(403, "LOOPBACK_ONLY", "The control API answers on loopback only: use 127.0.0.1 or localhost."))
+        Err(ApiError::new(403, "LOOPBACK_ONLY", "The control API is available on loopback only: use 127.0.0.1 or localhost."))
     }
 }
 
@@ -118,7 +122,7 @@ mod tests {
     use super::names_loopback;
 
     #[test]
-    fn only_names_of_this_machine_reach_the_control_api() {
+    fn only_loopback_host_names_reach_the_control_api() {
         for host in ["127.0.0.1", "127.0.0.1:80", "localhost:9", "LOCALHOST", "[::1]:443", "[::1]"] {
             assert!(names_loopback(host), "{host}");
         }

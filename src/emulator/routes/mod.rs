@@ -1,6 +1,6 @@
-//! What the emulator answers, by subject: oauth.rs, admin/, control.rs.
+//! The HTTP endpoints, by subject: oauth.rs, admin/, control.rs.
 //!
-//! May depend on: the world and its parts. Start reading at [`router`].
+//! May depend on: `World` and its components. Start reading at [`router`].
 
 mod admin;
 mod control;
@@ -14,7 +14,7 @@ use replies::ApiError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Who sent a request; every request carries it as an extension.
+/// The client's address, attached to every request as an extension.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
@@ -31,12 +31,12 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/_emulator/faults", post(control::set_faults))
         .route("/_emulator/last_request", get(control::last_request))
         .merge(admin::router(&shared))
-        .fallback(|| async { ApiError::not_found("There is nothing here; docs/emulator.md lists the paths.") })
-        .method_not_allowed_fallback(|| async { ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not take this method.") })
+        .fallback(|| async { ApiError::not_found("This path does not exist; docs/emulator.md lists the paths.") })
+        .method_not_allowed_fallback(|| async { ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not support this method.") })
         .with_state(shared)
 }
 
-/// Whether a path belongs to the control API.
+/// Returns whether a path belongs to the control API.
 pub(super) fn is_control(path: &str) -> bool {
     path.starts_with("/_emulator/")
 }

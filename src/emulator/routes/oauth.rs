@@ -1,4 +1,5 @@
-//! The token and revocation endpoints: Atlas' own, and a generic one that goes by the RFCs to the letter.
+//! The token and revocation endpoints: those of Atlas, and generic ones that follow the RFCs
+//! strictly.
 
 use super::Peer;
 use super::replies::{ApiError, OAuthError};
@@ -19,12 +20,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use url::{Url, form_urlencoded};
 
-/// How an endpoint reads what it is sent.
+/// The rules by which an endpoint parses requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialect {
-    /// Basic with the raw pair; nothing but the grant type.
+    /// Basic authentication with the raw client id and secret. The only parameter is the grant
+    /// type.
     Atlas,
-    /// RFC 6749: Basic with the form-encoded pair, or the pair in the body; scope, audience, resource.
+    /// RFC 6749: Basic authentication with the form-encoded client id and secret, or both in the
+    /// body. Also accepts scope, audience and resource.
     Generic,
 }
 
@@ -58,20 +61,20 @@ fn token(dialect: Dialect, (State(shared), Extension(peer), uri, headers): Conte
     match form.get("grant_type") {
         Some("client_credentials") => {}
         Some(_) => {
-            return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Only client_credentials is granted.").into());
+            return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Only client_credentials is supported.").into());
         }
         None => return Err(OAuthError::invalid_request("The parameter grant_type is missing.").into()),
     }
     let scope = granted_scope(dialect, &form, world)?;
     check_resources(dialect, &form)?;
-    if world.tokens.live_of(&client_id, now_ms) >= world.settings.token_cap {
-        let text = format!("The access token limit of {} for this service account is reached.", world.settings.token_cap);
-        return Err(OAuthError::new(StatusCode::FORBIDDEN, "access_denied", text).into());
+    if world.tokens.valid_count_of(&client_id, now_ms) >= world.settings.token_cap {
+        let description = format!("The access token limit of {} for this service account is reached.", world.settings.token_cap);
+        return Err(OAuthError::new(StatusCode::FORBIDDEN, "access_denied", description).into());
     }
 
     let settings = &world.settings;
     let token = world.tokens.mint(&shared.base_url, &client_id, &secret_id, now_ms, settings.token_lifetime_s);
-    world.traffic.minted();
+    world.traffic.count_token();
     let mut reply = json!({ "access_token": token, "token_type": "Bearer" });
     if !settings.omit_expires_in {
         reply["expires_in"] = settings.expires_in.clone().unwrap_or_else(|| settings.token_lifetime_s.into());
@@ -84,7 +87,7 @@ fn token(dialect: Dialect, (State(shared), Extension(peer), uri, headers): Conte
 
 fn success(dialect: Dialect, reply: Value) -> Response {
     let media_type = match dialect {
-        // As it has been seen; the parameter is a trap for clients that compare the whole value.
+        // As observed at Atlas. A client that compares the whole value fails on the parameter.
         Dialect::Atlas => "application/json;charset=ISO-8859-1",
         Dialect::Generic => "application/json",
     };
@@ -103,10 +106,13 @@ fn revoke(dialect: Dialect, (State(shared), _, uri, headers): Context, body: &By
     Ok(StatusCode::OK.into_response())
 }
 
-/// The limit counts requests by who they claim to be from, so that guessing secrets is slow.
+/// Applies the rate limit. It is checked before authentication and counts requests by their claimed
+/// client id, which slows down guessing of secrets.
 fn limit(world: &mut World, address: IpAddr, client_id: &str, path: &str) -> Result<(), Failure> {
     let Some(limit) = world.settings.rate_limit else { return Ok(()) };
-    let Verdict::Refuse { retry_after_s } = world.token_limits.ask(address, client_id, limit, world.clock.now_ms()) else { return Ok(()) };
+    let Verdict::Reject { retry_after_s } = world.token_limits.check(address, client_id, limit, world.clock.now_ms()) else {
+        return Ok(());
+    };
     let retry_after_s = limit.retry_after.then_some(retry_after_s);
     Err(match limit.shape {
         RateLimitShape::OAuth => OAuthError::rate_limited(limit.requests, limit.window_s, retry_after_s).into(),
@@ -118,20 +124,20 @@ fn granted_scope(dialect: Dialect, form: &Form, world: &World) -> Result<Option<
     if dialect == Dialect::Atlas {
         return Ok(None);
     }
-    let asked = form.get("scope");
+    let requested = form.get("scope");
     // RFC 6749 section 3.3: %x21 / %x23-5B / %x5D-7E, separated by one space.
     let is_token = |scope: &str| !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
-    if asked.is_some_and(|scope| !scope.split(' ').all(is_token)) {
-        return Err(OAuthError::new(StatusCode::BAD_REQUEST, "invalid_scope", "The scope holds what no scope may hold."));
+    if requested.is_some_and(|scope| !scope.split(' ').all(is_token)) {
+        return Err(OAuthError::new(StatusCode::BAD_REQUEST, "invalid_scope", "The scope contains invalid characters."));
     }
-    Ok(world.settings.granted_scope.clone().or_else(|| asked.map(str::to_owned)))
+    Ok(world.settings.granted_scope.clone().or_else(|| requested.map(str::to_owned)))
 }
 
 fn check_resources(dialect: Dialect, form: &Form) -> Result<(), OAuthError> {
     let is_target = |resource: &str| Url::parse(resource).is_ok_and(|url| url.fragment().is_none());
     if dialect == Dialect::Generic && !form.all("resource").all(is_target) {
-        let text = "A resource is an absolute URI without a fragment.";
-        return Err(OAuthError::new(StatusCode::BAD_REQUEST, "invalid_target", text));
+        let description = "A resource must be an absolute URI without a fragment.";
+        return Err(OAuthError::new(StatusCode::BAD_REQUEST, "invalid_target", description));
     }
     Ok(())
 }
@@ -165,16 +171,16 @@ fn basic(dialect: Dialect, value: &[u8]) -> Option<(String, String)> {
     }
 }
 
-/// One form-encoded value (RFC 6749 appendix B).
+/// Decodes one form-encoded value (RFC 6749 appendix B).
 fn form_decoded(encoded: &str) -> Option<String> {
-    // The pair separators cannot occur in what was encoded as RFC 6749 says.
+    // A correctly encoded value contains no separators.
     if encoded.contains(['&', '=']) {
         return None;
     }
     form_urlencoded::parse(format!("v={encoded}").as_bytes()).next().map(|(_, value)| value.into_owned())
 }
 
-/// The parameters of a request; empty ones count as left out (RFC 6749 section 3.2).
+/// The parameters of a request. Empty parameters are treated as absent (RFC 6749 section 3.2).
 struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -186,14 +192,14 @@ impl Form {
         }
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         if query.into_iter().any(|(name, _)| matches!(&*name, "client_id" | "client_secret" | "token")) {
-            return Err(OAuthError::invalid_request("Credentials do not belong into the URI."));
+            return Err(OAuthError::invalid_request("Credentials must not be sent in the URI."));
         }
 
         let mut form = Self(Vec::new());
         for (name, value) in form_urlencoded::parse(body).into_owned() {
             let may_repeat = dialect == Dialect::Generic && name == "resource";
             if !may_repeat && form.0.iter().any(|(known, _)| *known == name) {
-                return Err(OAuthError::invalid_request("A parameter is there more than once."));
+                return Err(OAuthError::invalid_request("A parameter occurs more than once."));
             }
             form.0.push((name, value));
         }
@@ -209,7 +215,7 @@ impl Form {
     }
 }
 
-/// A refusal in one of the two shapes.
+/// An error reply in one of the two formats.
 enum Failure {
     OAuth(OAuthError),
     Api(ApiError),

@@ -1,4 +1,4 @@
-//! Atlas' two shapes of an error.
+//! The two error formats of Atlas.
 
 use axum::Json;
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -24,7 +24,7 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    /// An unknown id, a wrong secret and an expired one are answered alike.
+    /// The same reply for an unknown client id, a wrong secret and an expired secret.
     pub(super) fn invalid_client() -> Self {
         let mut error = Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Invalid credentials provided.");
         error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"emulator\", error=\"invalid_client\"")));
@@ -51,7 +51,7 @@ impl IntoResponse for OAuthError {
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
-    /// Atlas leaves it out when a token is not accepted.
+    /// `None` if a token is rejected: Atlas omits the code in this case.
     code: Option<&'static str>,
     detail: String,
     parameters: Vec<Value>,
@@ -68,7 +68,7 @@ impl ApiError {
         Self::new(404, "RESOURCE_NOT_FOUND", detail)
     }
 
-    /// A request body that breaks the rules, with the attribute that does.
+    /// A request body with an invalid attribute.
     pub(super) fn invalid_attribute(attribute: &str, detail: impl Into<String>) -> Self {
         Self::new(400, "INVALID_ATTRIBUTE", detail).with([attribute.into()])
     }
@@ -83,7 +83,7 @@ impl ApiError {
 
     pub(super) fn rate_limited(path: &str, requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
         let minutes = window_s.div_ceil(60);
-        let detail = format!("{path} takes {requests} requests in {minutes} minutes.");
+        let detail = format!("{path} allows {requests} requests in {minutes} minutes.");
         let mut error = Self::new(429, "RATE_LIMITED", detail).with([path.into(), requests.into(), minutes.into()]);
         error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
         error

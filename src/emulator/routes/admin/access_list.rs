@@ -1,12 +1,12 @@
-//! From which addresses a service account's tokens may be used.
+//! The addresses from which a service account's tokens may be used.
 
 use super::Target;
-use super::accounts::full;
+use super::accounts::limit_reached;
 use super::attributes::networks;
 use super::page::Page;
 use crate::emulator::accounts::{AccessEntry, Account, Network};
 use crate::emulator::clock::iso8601;
-use crate::emulator::roles::Deed;
+use crate::emulator::roles::Action;
 use crate::emulator::routes::replies::ApiError;
 use crate::emulator::server::Shared;
 use axum::Json;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub(super) async fn list(State(shared): State<Arc<Shared>>, target: Target, page: Page) -> Result<Json<Value>, ApiError> {
     let world = shared.world.lock();
-    Ok(page.of(entries(target.account(Deed::Read, &world)?)))
+    Ok(page.of(entries(target.account(Action::Read, &world)?)))
 }
 
 pub(super) async fn add(
@@ -30,20 +30,20 @@ pub(super) async fn add(
 ) -> Result<Json<Value>, ApiError> {
     let mut world = shared.world.lock();
     let now_ms = world.clock.now_ms();
-    let account = target.account_mut(Deed::WriteAccessList, &mut world)?;
-    account.add_access(&networks(&headers, &body)?, now_ms).map_err(full)?;
+    let account = target.account_mut(Action::WriteAccessList, &mut world)?;
+    account.add_access(&networks(&headers, &body)?, now_ms).map_err(limit_reached)?;
     Ok(page.of(entries(account)))
 }
 
 pub(super) async fn remove(State(shared): State<Arc<Shared>>, target: Target) -> Result<StatusCode, ApiError> {
     let mut world = shared.world.lock();
-    let account = target.account_mut(Deed::WriteAccessList, &mut world)?;
+    let account = target.account_mut(Action::WriteAccessList, &mut world)?;
     let before = account.access_list.len();
     if let Some(network) = Network::parse(&target.item) {
         account.access_list.retain(|entry| entry.network != network);
     }
     if account.access_list.len() == before {
-        let detail = format!("The access list does not hold {}.", target.item);
+        let detail = format!("The access list does not contain {}.", target.item);
         return Err(ApiError::new(404, "ACCESS_LIST_ENTRY_NOT_FOUND", detail).with([target.item.into()]));
     }
     Ok(StatusCode::NO_CONTENT)

@@ -3,10 +3,10 @@
 use super::Target;
 use super::attributes::{Attributes, required};
 use super::page::Page;
-use super::secrets::{masked, shown_once};
-use crate::emulator::accounts::{Account, Full};
+use super::secrets::{masked, with_value};
+use crate::emulator::accounts::{Account, LimitReached};
 use crate::emulator::clock::iso8601;
-use crate::emulator::roles::{Deed, Level};
+use crate::emulator::roles::{Action, Level};
 use crate::emulator::routes::replies::ApiError;
 use crate::emulator::server::Shared;
 use axum::Json;
@@ -16,12 +16,12 @@ use hyper::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const MOST_NAME: usize = 64;
-const MOST_DESCRIPTION: usize = 250;
+const MAX_NAME_LENGTH: usize = 64;
+const MAX_DESCRIPTION_LENGTH: usize = 250;
 
 pub(super) async fn list(State(shared): State<Arc<Shared>>, target: Target, page: Page) -> Result<Json<Value>, ApiError> {
     let world = shared.world.lock();
-    target.allow(Deed::Read, &world)?;
+    target.allow(Action::Read, &world)?;
     Ok(page.of(world.accounts.at(&target.level).map(|account| account_json(account, &target.level)).collect()))
 }
 
@@ -32,10 +32,10 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let mut world = shared.world.lock();
-    target.allow(Deed::Write, &world)?;
+    target.allow(Action::Write, &world)?;
     let mut attributes = Attributes::read(&headers, &body)?;
-    let name = required(attributes.text("name", MOST_NAME)?, "name")?;
-    let description = required(attributes.text("description", MOST_DESCRIPTION)?, "description")?;
+    let name = required(attributes.string("name", MAX_NAME_LENGTH)?, "name")?;
+    let description = required(attributes.string("description", MAX_DESCRIPTION_LENGTH)?, "description")?;
     let roles = required(attributes.roles(&target.level)?, "roles")?;
     let hours = attributes.hours()?;
     attributes.end()?;
@@ -44,20 +44,20 @@ pub(super) async fn create(
     let org = world.accounts.org_of(&target.level).unwrap_or_default().to_owned();
     let mut account = Account::new(org, name, description, now_ms);
     if matches!(target.level, Level::Project(_)) {
-        // Whoever is in a project is a member of its organization.
+        // An account of a project is a member of the organization too.
         account.org_roles = vec!["ORG_MEMBER".to_owned()];
     }
     account.set_roles_at(&target.level, roles);
-    let secret = account.add_secret(now_ms, hours).map(shown_once).map_err(full)?;
+    let secret = account.add_secret(now_ms, hours).map(with_value).map_err(limit_reached)?;
     let mut reply = account_json(&account, &target.level);
     reply["secrets"] = json!([secret]);
-    world.accounts.add(account).map_err(full)?;
+    world.accounts.add(account).map_err(limit_reached)?;
     Ok((StatusCode::CREATED, Json(reply)))
 }
 
 pub(super) async fn get(State(shared): State<Arc<Shared>>, target: Target) -> Result<Json<Value>, ApiError> {
     let world = shared.world.lock();
-    Ok(Json(account_json(target.account(Deed::Read, &world)?, &target.level)))
+    Ok(Json(account_json(target.account(Action::Read, &world)?, &target.level)))
 }
 
 pub(super) async fn update(
@@ -67,10 +67,10 @@ pub(super) async fn update(
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     let mut world = shared.world.lock();
-    let account = target.account_mut(Deed::Write, &mut world)?;
+    let account = target.account_mut(Action::Write, &mut world)?;
     let mut attributes = Attributes::read(&headers, &body)?;
-    let name = attributes.text("name", MOST_NAME)?;
-    let description = attributes.text("description", MOST_DESCRIPTION)?;
+    let name = attributes.string("name", MAX_NAME_LENGTH)?;
+    let description = attributes.string("description", MAX_DESCRIPTION_LENGTH)?;
     let roles = attributes.roles(&target.level)?;
     attributes.end()?;
 
@@ -86,23 +86,24 @@ pub(super) async fn update(
     Ok(Json(account_json(account, &target.level)))
 }
 
-/// Ends the account and its tokens; at project level only takes it out of the project.
+/// Deletes the account and revokes its tokens. At project level, only removes it from the project.
 pub(super) async fn delete(State(shared): State<Arc<Shared>>, target: Target) -> Result<StatusCode, ApiError> {
     let mut world = shared.world.lock();
-    let account = target.account_mut(Deed::Write, &mut world)?;
+    let account = target.account_mut(Action::Write, &mut world)?;
     match &target.level {
         Level::Project(project) => {
             account.project_roles.remove(project);
         }
         Level::Org(_) => {
             world.accounts.remove(&target.account);
-            world.tokens.end_where(|issued| issued.client_id == target.account);
+            world.tokens.revoke_where(|issued| issued.client_id == target.account);
         }
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /groups/{project}/serviceAccounts/{account}:invite` takes an account of the organization into the project.
+/// `POST /groups/{project}/serviceAccounts/{account}:invite` adds an account of the organization to
+/// the project.
 pub(super) async fn invite(
     State(shared): State<Arc<Shared>>,
     mut target: Target,
@@ -111,11 +112,11 @@ pub(super) async fn invite(
 ) -> Result<Json<Value>, ApiError> {
     let invited = target.account.strip_suffix(":invite").filter(|_| matches!(target.level, Level::Project(_))).map(str::to_owned);
     let Some(invited) = invited else {
-        return Err(ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not take this method."));
+        return Err(ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not support this method."));
     };
     target.account = invited;
     let mut world = shared.world.lock();
-    target.allow(Deed::Write, &world)?;
+    target.allow(Action::Write, &world)?;
     let mut attributes = Attributes::read(&headers, &body)?;
     let roles = required(attributes.roles(&target.level)?, "roles")?;
     attributes.end()?;
@@ -137,12 +138,14 @@ fn account_json(account: &Account, level: &Level) -> Value {
     })
 }
 
-/// The refusal of one thing too many.
-pub(super) fn full(full: Full) -> ApiError {
-    let (code, detail) = match full {
-        Full::Secrets => ("MAX_SECRETS_REACHED", "A service account has at most two secrets: delete one first."),
-        Full::Accounts => ("MAX_SERVICE_ACCOUNTS_REACHED", "An organization has at most 200 service accounts: delete one first."),
-        Full::AccessList => ("MAX_ACCESS_LIST_REACHED", "An access list has at most 200 entries: delete one first."),
+/// The error reply for an exceeded limit.
+pub(super) fn limit_reached(limit: LimitReached) -> ApiError {
+    let (code, detail) = match limit {
+        LimitReached::Secrets => ("MAX_SECRETS_REACHED", "A service account can have at most two secrets: delete one first."),
+        LimitReached::Accounts => {
+            ("MAX_SERVICE_ACCOUNTS_REACHED", "An organization can have at most 200 service accounts: delete one first.")
+        }
+        LimitReached::AccessList => ("MAX_ACCESS_LIST_REACHED", "An access list can have at most 200 entries: delete one first."),
     };
     ApiError::new(409, code, detail)
 }

@@ -1,4 +1,4 @@
-//! What every Admin API request passes: token, access list, request limit, version.
+//! The checks for every Admin API request: token, access list, rate limit, version.
 
 use crate::emulator::limits::Verdict;
 use crate::emulator::routes::Peer;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 
-/// Since when the operations exist, as a version.
+/// The API version that introduced the operations.
 const FIRST_VERSION: &str = "2023-01-01";
 const FIRST_SERVICE_ACCOUNTS: &str = "2024-08-05";
 
@@ -28,22 +28,22 @@ pub(super) struct Caller {
     pub(super) client_id: String,
 }
 
-pub(super) async fn pass(
+pub(super) async fn authorize(
     State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
     OriginalUri(uri): OriginalUri,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let entered = {
+    let authenticated = {
         let mut world = shared.world.lock();
-        enter(&mut world, request.headers(), peer.ip()).map(|caller| {
+        authenticate(&mut world, request.headers(), peer.ip()).map(|caller| {
             let limited = limit(&mut world, &caller, peer.ip(), uri.path());
             (caller, limited)
         })
     };
-    let (caller, (headers, refused)) = match entered {
-        Ok(entered) => entered,
+    let (caller, (headers, refused)) = match authenticated {
+        Ok(authenticated) => authenticated,
         Err(refused) => return refused.into_response(),
     };
     let version = refused.map_or_else(|| version(request.headers(), uri.path()), Err);
@@ -58,15 +58,16 @@ pub(super) async fn pass(
     response
 }
 
-/// Whose token this is, if it is one, and whether it may be used from there.
-fn enter(world: &mut World, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
-    let token = bearer(headers).ok_or_else(|| ApiError::unauthorized("Exactly one Authorization header with a bearer token is needed."))?;
+/// Returns the owner of the bearer token if the token is valid and may be used from `address`.
+fn authenticate(world: &mut World, headers: &HeaderMap, address: IpAddr) -> Result<Caller, ApiError> {
+    let token =
+        bearer(headers).ok_or_else(|| ApiError::unauthorized("Exactly one Authorization header with a bearer token is required."))?;
     let now_ms = world.clock.now_ms();
     let client_id = world.tokens.find(token, now_ms).map(|issued| issued.client_id.clone());
     let account = client_id.as_deref().and_then(|client_id| world.accounts.get_mut(client_id));
     let account = account.ok_or_else(|| ApiError::unauthorized("The token is unknown, expired or revoked."))?;
-    if !account.admits(address, now_ms) {
-        let detail = format!("The service account's access list does not hold {address}.");
+    if !account.allows_address(address, now_ms) {
+        let detail = format!("The service account's access list does not contain {address}.");
         return Err(ApiError::new(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail).with([address.to_string().into()]));
     }
     Ok(Caller { client_id: account.client_id.clone() })
@@ -79,12 +80,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The headers that tell how much of the limit is left, and the refusal when that is nothing.
+/// Returns the `RateLimit-*` headers, and the error reply if the limit is exceeded.
 fn limit(world: &mut World, caller: &Caller, address: IpAddr, path: &str) -> (HeaderMap, Option<ApiError>) {
     let Some(limit @ RateLimit { requests, window_s, .. }) = world.settings.api_rate_limit else { return (HeaderMap::new(), None) };
-    let (remaining, refused) = match world.api_limits.ask(address, &caller.client_id, limit, world.clock.now_ms()) {
-        Verdict::Answer { remaining } => (remaining, None),
-        Verdict::Refuse { retry_after_s } => {
+    let (remaining, refused) = match world.api_limits.check(address, &caller.client_id, limit, world.clock.now_ms()) {
+        Verdict::Accept { remaining } => (remaining, None),
+        Verdict::Reject { retry_after_s } => {
             let retry_after_s = limit.retry_after.then_some(retry_after_s);
             (0, Some(ApiError::rate_limited(path, requests, window_s, retry_after_s)))
         }
@@ -92,7 +93,7 @@ fn limit(world: &mut World, caller: &Caller, address: IpAddr, path: &str) -> (He
     (HeaderMap::from_iter([(LIMIT, requests.into()), (REMAINING, remaining.into())]), refused)
 }
 
-/// The version that answers: the newest one not after the date that `Accept` names.
+/// Returns the API version to use: the newest one that is not later than the date in `Accept`.
 fn version(headers: &HeaderMap, path: &str) -> Result<&'static str, ApiError> {
     let first = if path.contains("/serviceAccounts") { FIRST_SERVICE_ACCOUNTS } else { FIRST_VERSION };
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -100,11 +101,12 @@ fn version(headers: &HeaderMap, path: &str) -> Result<&'static str, ApiError> {
     if dates.any(|date| date >= first) {
         return Ok(first);
     }
-    let detail = format!("Accept: application/vnd.atlas.YYYY-MM-DD+json with a date from {first} on is needed.");
+    let detail = format!("Accept must be application/vnd.atlas.YYYY-MM-DD+json with the date {first} or later.");
     Err(ApiError::new(406, "INVALID_VERSION_DATE", detail).with([first.into()]))
 }
 
-/// The date of `application/vnd.atlas.2024-08-05+json`. Dates in this form compare as texts do.
+/// Returns the date of `application/vnd.atlas.2024-08-05+json`. Dates in this format compare
+/// correctly as strings.
 fn date(media_type: &str) -> Option<&str> {
     let date = media_type.strip_prefix("application/vnd.atlas.")?.strip_suffix("+json")?;
     let digits = |range: std::ops::Range<usize>| date.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
@@ -113,7 +115,7 @@ fn date(media_type: &str) -> Option<&str> {
     (dashes && ("01"..="12").contains(&month) && ("01"..="31").contains(&day)).then_some(date)
 }
 
-/// The response with the media type of the version that made it.
+/// Sets the media type of the response to that of `version`.
 fn versioned(mut response: Response, version: &str) -> Response {
     let media_type = HeaderValue::from_str(&format!("application/vnd.atlas.{version}+json;charset=utf-8"));
     let has_body = response.status().is_success() && response.headers().contains_key(CONTENT_TYPE);

@@ -1,6 +1,7 @@
 //! The Admin API under `/api/atlas/v2`: organizations, projects and their service accounts.
 //!
-//! May depend on: the world and its parts, replies.rs. Start reading at [`router`]; every request passes `gate` first.
+//! May depend on: `World` and its components, replies.rs. Start reading at [`router`]; every
+//! request passes `gate` first.
 
 mod access_list;
 mod accounts;
@@ -12,7 +13,7 @@ mod secrets;
 
 use super::replies::ApiError;
 use crate::emulator::accounts::Account;
-use crate::emulator::roles::{self, Deed, Level};
+use crate::emulator::roles::{self, Action, Level};
 use crate::emulator::server::Shared;
 use crate::emulator::world::World;
 use axum::extract::{FromRequestParts, RawPathParams};
@@ -31,15 +32,15 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/orgs/{org}/serviceAccounts/{account}/groups", get(places::projects_of))
         .nest("/orgs/{org}/serviceAccounts", service_accounts())
         .nest("/groups/{project}/serviceAccounts", service_accounts())
-        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), gate::pass));
+        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), gate::authorize));
     Router::new().nest("/api/atlas/v2", version_2)
 }
 
-/// The same operations at organization and at project level; `Target` tells which.
+/// The operations, which are the same at organization and project level. `Target` has the level.
 fn service_accounts() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(accounts::list).post(accounts::create))
-        // A project's POST here is `{account}:invite`; the router does not split a segment.
+        // POST is only for `{account}:invite` of a project. The router cannot split a path segment.
         .route("/{account}", get(accounts::get).patch(accounts::update).delete(accounts::delete).post(accounts::invite))
         .route("/{account}/secrets", post(secrets::create))
         .route("/{account}/secrets/{secret}", delete(secrets::delete))
@@ -47,12 +48,12 @@ fn service_accounts() -> Router<Arc<Shared>> {
         .route("/{account}/accessList/{address}", delete(access_list::remove))
 }
 
-/// What a request is about, from its path, and who asks.
+/// The caller of a request and the object that its path names.
 struct Target {
     caller: Caller,
     level: Level,
     account: String,
-    /// The last part of the path: a secret's id or an address.
+    /// The last path segment: the id of a secret or an address.
     item: String,
 }
 
@@ -61,10 +62,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Ok(Extension(caller)) = Extension::<Caller>::from_request_parts(parts, state).await else {
-            return Err(ApiError::unauthorized("Nobody is signed in."));
+            return Err(ApiError::unauthorized("The request is not authenticated."));
         };
         let Ok(params) = RawPathParams::from_request_parts(parts, state).await else {
-            return Err(ApiError::new(400, "INVALID_PATH_PARAMETER", "The path holds what is not UTF-8."));
+            return Err(ApiError::new(400, "INVALID_PATH_PARAMETER", "The path is not valid UTF-8."));
         };
         let param = |wanted: &[&str]| params.iter().find(|(name, _)| wanted.contains(name)).map(|(_, value)| value.to_owned());
         let level = match (param(&["org"]), param(&["project"])) {
@@ -77,30 +78,32 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
 }
 
 impl Target {
-    /// That the place exists and the caller may do this there.
-    fn allow(&self, deed: Deed, world: &World) -> Result<(), ApiError> {
-        let caller = world.accounts.get(&self.caller.client_id).ok_or_else(|| ApiError::unauthorized("The service account is gone."))?;
+    /// Checks that the organization or project exists and that the caller may perform `action`
+    /// there.
+    fn allow(&self, action: Action, world: &World) -> Result<(), ApiError> {
+        let caller =
+            world.accounts.get(&self.caller.client_id).ok_or_else(|| ApiError::unauthorized("The service account no longer exists."))?;
         let id = match &self.level {
             Level::Org(id) | Level::Project(id) => id,
         };
         if world.accounts.org_of(&self.level).is_none() {
             let code = if matches!(self.level, Level::Org(_)) { "ORG_NOT_FOUND" } else { "GROUP_NOT_FOUND" };
-            return Err(ApiError::new(404, code, format!("There is nothing with the id {id}.")).with([id.as_str().into()]));
+            return Err(ApiError::new(404, code, format!("No object has the id {id}.")).with([id.as_str().into()]));
         }
-        if roles::may(caller, deed, &self.level, &world.accounts) {
+        if roles::is_allowed(caller, action, &self.level, &world.accounts) {
             return Ok(());
         }
         Err(ApiError::new(403, "USER_UNAUTHORIZED", "The service account's roles do not allow this."))
     }
 
-    /// The account that the path names, if the caller may do this with it.
-    fn account<'a>(&self, deed: Deed, world: &'a World) -> Result<&'a Account, ApiError> {
-        self.allow(deed, world)?;
+    /// Returns the account that the path names, if the caller may perform `action` on it.
+    fn account<'a>(&self, action: Action, world: &'a World) -> Result<&'a Account, ApiError> {
+        self.allow(action, world)?;
         world.accounts.get(&self.account).filter(|account| account.is_at(&self.level)).ok_or_else(|| self.no_account())
     }
 
-    fn account_mut<'a>(&self, deed: Deed, world: &'a mut World) -> Result<&'a mut Account, ApiError> {
-        self.account(deed, world)?;
+    fn account_mut<'a>(&self, action: Action, world: &'a mut World) -> Result<&'a mut Account, ApiError> {
+        self.account(action, world)?;
         world.accounts.get_mut(&self.account).ok_or_else(|| self.no_account())
     }
 

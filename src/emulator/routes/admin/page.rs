@@ -1,4 +1,4 @@
-//! Lists, a page at a time.
+//! Pagination of lists.
 
 use crate::emulator::routes::replies::ApiError;
 use crate::emulator::server::Shared;
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use url::form_urlencoded;
 
-const MOST_ITEMS: usize = 500;
+const MAX_ITEMS: usize = 500;
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 pub(super) struct Page {
     url: String,
     items: usize,
@@ -27,7 +27,7 @@ impl FromRequestParts<Arc<Shared>> for Page {
         let mut page = Self { url: format!("{}{}", state.base_url, uri.path()), items: 100, number: 1, include_count: true };
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match &*name {
-                "itemsPerPage" => page.items = number(&name, &value, MOST_ITEMS)?,
+                "itemsPerPage" => page.items = number(&name, &value, MAX_ITEMS)?,
                 "pageNum" => page.number = number(&name, &value, usize::MAX)?,
                 "includeCount" => page.include_count = value != "false",
                 _ => {}
@@ -61,11 +61,11 @@ impl Page {
     }
 }
 
-fn number(name: &str, value: &str, most: usize) -> Result<usize, ApiError> {
+fn number(name: &str, value: &str, max: usize) -> Result<usize, ApiError> {
     match value.parse() {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        Ok(number) if (1..=max).contains(&number) => Ok(number),
         _ => {
-            let detail = format!("The query parameter {name} is a number from 1 on; itemsPerPage at most {MOST_ITEMS}.");
+            let detail = format!("The query parameter {name} must be a number of at least 1; itemsPerPage is at most {MAX_ITEMS}.");
             Err(ApiError::new(400, "INVALID_QUERY_PARAMETER", detail).with([name.into()]))
         }
     }

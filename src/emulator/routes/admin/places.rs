@@ -5,7 +5,7 @@ use super::gate::Caller;
 use super::page::Page;
 use crate::emulator::accounts::{Account, Org, Project};
 use crate::emulator::clock::iso8601;
-use crate::emulator::roles::{self, Deed, Level};
+use crate::emulator::roles::{self, Action, Level};
 use crate::emulator::routes::replies::ApiError;
 use crate::emulator::server::Shared;
 use crate::emulator::world::World;
@@ -64,16 +64,16 @@ pub(super) async fn project(
 /// The projects that a service account has been invited to.
 pub(super) async fn projects_of(State(shared): State<Arc<Shared>>, target: Target, page: Page) -> Result<Json<Value>, ApiError> {
     let world = shared.world.lock();
-    let account = target.account(Deed::Read, &world)?;
+    let account = target.account(Action::Read, &world)?;
     Ok(page.of(account.project_roles.keys().map(|id| json!({ "groupId": id })).collect()))
 }
 
 fn account<'a>(world: &'a World, caller: &Caller) -> Result<&'a Account, ApiError> {
-    world.accounts.get(&caller.client_id).ok_or_else(|| ApiError::unauthorized("The service account is gone."))
+    world.accounts.get(&caller.client_id).ok_or_else(|| ApiError::unauthorized("The service account no longer exists."))
 }
 
 fn sees_project(caller: &Account, project: &Project, world: &World) -> bool {
-    roles::may(caller, Deed::Read, &Level::Project(project.id.clone()), &world.accounts)
+    roles::is_allowed(caller, Action::Read, &Level::Project(project.id.clone()), &world.accounts)
 }
 
 fn org_json(org: &Org) -> Value {
