@@ -1,31 +1,33 @@
-//! What names a server: where to look when nobody is found there.
+//! The hint for a server that cannot be reached. It names the setting that the address comes from.
 
 use crate::config::{Config, Endpoint};
-use crate::error::CHECK_THE_WAY;
+use crate::error::CHECK_CONNECTION;
 
-/// What leads to an endpoint.
+/// The facts about an endpoint that the hint depends on.
 #[derive(Clone, Debug)]
-pub(crate) struct Signpost {
-    /// The option, variable or profile that names the server; `None`: nothing does, and it is Atlas.
-    named_by: Option<String>,
+pub(crate) struct ConnectionHint {
+    /// The option, environment variable or profile that names the server. `None`: the default, Atlas.
+    source: Option<String>,
     on_loopback: bool,
 }
 
-impl Signpost {
-    pub(super) fn to(endpoint: &Endpoint, config: &Config) -> Self {
-        Self { named_by: config.server_named_by(endpoint).map(str::to_owned), on_loopback: endpoint.is_loopback() }
+impl ConnectionHint {
+    pub(super) fn for_endpoint(endpoint: &Endpoint, config: &Config) -> Self {
+        Self { source: config.server_named_by(endpoint).map(str::to_owned), on_loopback: endpoint.is_loopback() }
     }
 
-    /// What to look at when no connection comes about.
-    pub(super) fn advice(&self, was_refused: bool) -> String {
-        match &self.named_by {
-            Some(named_by) if was_refused && self.on_loopback => {
+    /// The hint for a failed connection. `was_refused`: the host rejected the connection, because no
+    /// program listens on the port.
+    pub(super) fn message(&self, was_refused: bool) -> String {
+        match &self.source {
+            Some(source) if was_refused && self.on_loopback => {
                 format!(
-                    "Nothing listens there: is `tokenwell emulator` running? The address is from {named_by}: correct it, or take it away to ask Atlas."
+                    "No program listens at this address. Start `tokenwell emulator`, or correct the address, which comes from {source}. \
+                     Without that setting, Atlas is used."
                 )
             }
-            Some(named_by) => format!("{CHECK_THE_WAY} The server is named by {named_by}."),
-            None => CHECK_THE_WAY.to_owned(),
+            Some(source) => format!("{CHECK_CONNECTION} The server address comes from {source}."),
+            None => CHECK_CONNECTION.to_owned(),
         }
     }
 }
@@ -34,26 +36,26 @@ impl Signpost {
 mod tests {
     use super::*;
 
-    fn signpost(named_by: Option<&str>, on_loopback: bool) -> Signpost {
-        Signpost { named_by: named_by.map(str::to_owned), on_loopback }
+    fn hint(source: Option<&str>, on_loopback: bool) -> ConnectionHint {
+        ConnectionHint { source: source.map(str::to_owned), on_loopback }
     }
 
     #[test]
-    fn where_nobody_listens_on_loopback_the_emulator_is_asked_for() {
-        let advice = signpost(Some("option base_url"), true).advice(true);
+    fn a_refused_connection_on_loopback_suggests_the_emulator() {
+        let message = hint(Some("option base_url"), true).message(true);
 
-        assert!(advice.contains("`tokenwell emulator`") && advice.contains("from option base_url"), "{advice}");
+        assert!(message.contains("`tokenwell emulator`") && message.contains("from option base_url"), "{message}");
     }
 
     #[test]
-    fn elsewhere_and_otherwise_the_way_is_to_be_checked_and_what_names_the_server() {
-        for (named_by, on_loopback, was_refused) in
+    fn every_other_failure_suggests_the_network_and_names_the_source_of_the_address() {
+        for (source, on_loopback, was_refused) in
             [(Some("option base_url"), false, true), (Some("option base_url"), true, false), (None, false, true)]
         {
-            let advice = signpost(named_by, on_loopback).advice(was_refused);
+            let message = hint(source, on_loopback).message(was_refused);
 
-            assert!(advice.starts_with(CHECK_THE_WAY) && !advice.contains("emulator"), "{advice}");
-            assert_eq!(advice.contains("named by option base_url"), named_by.is_some(), "{advice}");
+            assert!(message.starts_with(CHECK_CONNECTION) && !message.contains("emulator"), "{message}");
+            assert_eq!(message.contains("comes from option base_url"), source.is_some(), "{message}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Whether a connection was made. What goes wrong before that is the way from here, which other processes need not share; what goes wrong after it, the server.
+//! Records whether a connection was established. A failure before that may be local to this process's
+//! network environment, so it does not concern other processes. A failure after it concerns the server.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,38 +9,39 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Watches the connections of one HTTP client. Clones watch together.
+/// Watches the connections of one HTTP client. Clones share their state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arrival(Arc<AtomicBool>);
+pub(super) struct ConnectionWatch(Arc<AtomicBool>);
 
-impl Arrival {
-    /// Begins with a request that has made no connection yet.
-    pub(super) fn expect(&self) {
+impl ConnectionWatch {
+    /// Starts watching for a new request, which has no connection yet.
+    pub(super) fn reset(&self) {
         self.0.store(false, Ordering::SeqCst);
     }
 
-    /// Whether one was made since: to the server, through the proxy and with TLS where there are these.
-    pub(super) fn happened(&self) -> bool {
+    /// Whether a connection was established since the last reset, including the proxy tunnel and TLS if
+    /// they are used.
+    pub(super) fn is_connected(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-impl<S> Layer<S> for Arrival {
-    type Service = Watched<S>;
+impl<S> Layer<S> for ConnectionWatch {
+    type Service = WatchedConnector<S>;
 
-    fn layer(&self, connector: S) -> Watched<S> {
-        Watched { connector, arrival: self.clone() }
+    fn layer(&self, connector: S) -> WatchedConnector<S> {
+        WatchedConnector { connector, watch: self.clone() }
     }
 }
 
-/// A connector whose success is noticed.
+/// A connector that records its success in a [`ConnectionWatch`].
 #[derive(Clone)]
-pub(super) struct Watched<S> {
+pub(super) struct WatchedConnector<S> {
     connector: S,
-    arrival: Arrival,
+    watch: ConnectionWatch,
 }
 
-impl<S, R> Service<R> for Watched<S>
+impl<S, R> Service<R> for WatchedConnector<S>
 where
     S: Service<R>,
     S::Future: Send + 'static,
@@ -53,11 +55,11 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let (connecting, arrival) = (self.connector.call(request), self.arrival.clone());
+        let (connecting, watch) = (self.connector.call(request), self.watch.clone());
         Box::pin(async move {
             let outcome = connecting.await;
             if outcome.is_ok() {
-                arrival.0.store(true, Ordering::SeqCst);
+                watch.0.store(true, Ordering::SeqCst);
             }
             outcome
         })

@@ -100,7 +100,7 @@ fn a_rejection_says_whose_secret_it_was_and_where_that_came_from() {
         command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET").write_stdin(stdin);
         let message = stderr(&command.assert().code(4).stdout(""));
         assert!(message.contains(&format!("rejected the client {DEFAULT_CLIENT_ID} ({account})")), "{account}: {message}");
-        assert!(message.contains("A corrected secret is tried at once.") && !message.contains("canary"), "{message}");
+        assert!(message.contains("A corrected secret is used immediately.") && !message.contains("canary"), "{message}");
     };
 
     rejected(&["--profile", "staging"], "", &profile);
