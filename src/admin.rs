@@ -1,6 +1,7 @@
 //! Calls of the Atlas Admin API with a client's token.
 //!
-//! May depend on: client, config, grant (its transport), token, error. Start reading at [`AdminApi::call`].
+//! May depend on: client, config, grant (its transport), token, error. Start reading at
+//! [`AdminApi::call`].
 
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
@@ -39,7 +40,8 @@ pub struct Call {
     body: Option<Vec<u8>>,
 }
 
-/// A response of the Admin API with any status. `Debug` omits the body, which may contain a new secret.
+/// A response of the Admin API with any status. `Debug` omits the body, which may contain a new
+/// secret.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Reply {
@@ -142,9 +144,9 @@ impl AdminApi {
         Ok(Self { route, timeout: config.timeout })
     }
 
-    /// Sends `call` with a token of `client`. After a 401 the token is removed from the cache and the
-    /// request is sent once more with a new token, because a token can be revoked before it expires.
-    /// There is no further retry.
+    /// Sends `call` with a token of `client`. After a 401 the token is removed from the cache and
+    /// the request is sent once more with a new token, because a token can be revoked before it
+    /// expires. There is no further retry.
     ///
     /// Any HTTP status except a redirect is returned as a [`Reply`].
     ///
@@ -153,9 +155,9 @@ impl AdminApi {
     /// remove the first token from a slow shared cache.
     ///
     /// # Errors
-    /// The errors of [`Client::token`]; [`Error::InvalidArgument`] for an invalid method, path or version;
-    /// [`Error::Refused`] for a path that leads to another server and for a redirect; network and TLS
-    /// errors.
+    /// The errors of [`Client::token`]; [`Error::InvalidArgument`] for an invalid method, path or
+    /// version; [`Error::Refused`] for a path that leads to another server and for a redirect;
+    /// network and TLS errors.
     pub fn call(&self, client: &Client, call: &Call) -> Result<Reply, Error> {
         let token = client.token(&TokenOptions::default())?;
         let reply = self.send(call, &token)?;
@@ -191,8 +193,8 @@ impl AdminApi {
     }
 }
 
-/// The URL of `path` on the server of `base`. The parsed URL is checked, because a string that looks like
-/// a path can contain another host (`//host`, `\host`).
+/// The URL of `path` on the server of `base`. The parsed URL is checked, because a string that
+/// looks like a path can contain another host (`//host`, `\host`).
 fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
     const HINT: &str = "Use a path and query without a host, such as /api/atlas/v2/orgs. The host comes from the base URL.";
     if !path.starts_with('/')

@@ -27,8 +27,8 @@ pub trait Credentials: Send + Sync + fmt::Debug {
     /// The credential is not available; for example, its file cannot be read.
     fn current(&self) -> Result<Credential, Error>;
 
-    /// Reads the credential again after the server rejected `rejected`. Returns `None` if it has not
-    /// changed.
+    /// Reads the credential again after the server rejected `rejected`. Returns `None` if it has
+    /// not changed.
     ///
     /// # Errors
     /// The same as for [`Credentials::current`].

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 /// A client secret or another string that must never appear in a log, an error or a core file.
 ///
-/// `Debug` prints `[redacted]`, `Display` is not implemented, and the memory is overwritten on drop.
-/// [`Secret::expose`] returns the string.
+/// `Debug` prints `[redacted]`, `Display` is not implemented, and the memory is overwritten on
+/// drop. [`Secret::expose`] returns the string.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 

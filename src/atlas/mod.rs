@@ -21,15 +21,20 @@ pub const REVOKE_PATH: &str = "/api/oauth/revoke";
 /// The maximum number of tokens of one service account that are valid at the same time.
 pub const MAX_VALID_TOKENS: u32 = 100;
 
-/// How long to wait after a rate limit without a stated delay, and after the token limit was reached.
+/// How long to wait after a rate limit without a stated delay, and after the token limit was
+/// reached.
 pub const COOLDOWN: Duration = Duration::from_secs(60);
 
 /// The maximum delay that a server's response can cause.
 pub const LONGEST_COOLDOWN: Duration = Duration::from_secs(60 * 60);
 
-/// The content of an error body in one of two formats:
-/// `{"error":"invalid_client","error_description":…}` (RFC 6749 section 5.2), or that of the Admin API:
-/// `{"error":429,"errorCode":"RATE_LIMITED","reason":…,"detail":…,"parameters":[path, requests, minutes]}`.
+/// The content of an error body in one of two formats, that of RFC 6749 section 5.2 and that of the
+/// Admin API:
+///
+/// ```text
+/// {"error":"invalid_client","error_description":…}
+/// {"error":429,"errorCode":"RATE_LIMITED","reason":…,"detail":…,"parameters":[path, requests, minutes]}
+/// ```
 ///
 /// The strings are unchanged and must be escaped before they are printed.
 #[derive(Debug, Default)]
@@ -62,8 +67,8 @@ impl Refusal {
         }
     }
 
-    /// Whether this is the limit of valid tokens. Atlas uses `access_denied` for this limit and for a denied
-    /// request, so only the description distinguishes the two.
+    /// Whether this is the limit of valid tokens. Atlas uses `access_denied` for this limit and for
+    /// a denied request, so only the description distinguishes the two.
     pub(crate) fn is_token_limit(&self) -> bool {
         let words = format!("{} {}", self.description, self.api_code.as_deref().unwrap_or_default()).to_ascii_lowercase();
         words.contains("token") && ["limit", "maximum", "too many"].into_iter().any(|phrase| words.contains(phrase))

@@ -16,8 +16,8 @@ pub use status::Status;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The underlying cause of an error. It is shared because one failed refresh can return its error to
-/// many callers.
+/// The underlying cause of an error. It is shared because one failed refresh can return its error
+/// to many callers.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
 /// An error: what failed, on which input or server, and what to do about it.
@@ -56,7 +56,8 @@ pub enum Error {
         hint: String,
     },
 
-    /// The authorization server rejected the client. A retry with the same credential cannot succeed.
+    /// The authorization server rejected the client. A retry with the same credential cannot
+    /// succeed.
     #[error("{server} rejected the client{}: {code}{}", named(.client), described(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
@@ -108,8 +109,8 @@ pub enum Error {
         server: String,
         /// What failed: DNS lookup, connect, reset, timeout …
         problem: String,
-        /// Whether the request may have reached the server. Only such a failure is relevant to other
-        /// processes.
+        /// Whether the request may have reached the server. Only such a failure is relevant to
+        /// other processes.
         reached: bool,
         /// A more specific hint than the general one for network errors; may be empty.
         advice: String,

@@ -5,8 +5,8 @@ use std::path::Path;
 /// Returns `value` with control, bidirectional-override and other non-printing characters escaped,
 /// truncated to `limit` characters of the input.
 ///
-/// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; terminals interpret other
-/// characters.
+/// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; terminals interpret
+/// other characters.
 #[must_use]
 pub fn printable(value: &str, limit: usize) -> String {
     let mut shown = String::with_capacity(value.len().min(limit) + 1);

@@ -1,7 +1,7 @@
 //! The three client authentication methods (RFC 6749 section 2.3.1).
 //!
-//! They are implemented here because the `oauth2` crate always form-urlencodes HTTP Basic credentials,
-//! which Atlas does not decode, and does not wipe its buffers.
+//! They are implemented here because the `oauth2` crate always form-urlencodes HTTP Basic
+//! credentials, which Atlas does not decode, and does not wipe its buffers.
 
 use super::transport::secret_bytes;
 use crate::config::ClientAuthentication;
@@ -54,7 +54,8 @@ pub(super) fn append(body: &mut Zeroizing<Vec<u8>>, name: &str, value: &str) {
     *body = longer;
 }
 
-/// All encodings in which the secret is sent or a server may repeat it. They are redacted from responses.
+/// All encodings in which the secret is sent or a server may repeat it. They are redacted from
+/// responses.
 pub(super) fn secret_forms(credential: &Credential) -> Vec<Zeroizing<String>> {
     let mut forms = forms(&credential.client_secret);
     for method in [ClientAuthentication::BasicRaw, ClientAuthentication::Basic] {
@@ -63,8 +64,8 @@ pub(super) fn secret_forms(credential: &Credential) -> Vec<Zeroizing<String>> {
     forms
 }
 
-/// All encodings in which a secret request parameter is sent, or in which servers and proxies write it
-/// into messages.
+/// All encodings in which a secret request parameter is sent, or in which servers and proxies write
+/// it into messages.
 pub(super) fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
     let value = secret.expose();
     let each_byte = |keep: fn(u8) -> bool, escape: &str, digits: &[u8; 16]| {
@@ -135,8 +136,8 @@ fn base64(value: &str) -> Zeroizing<String> {
     encoded
 }
 
-/// Encodes as `application/x-www-form-urlencoded` (WHATWG URL standard). Letters, digits and `*-._` are
-/// not escaped, so the ids and secrets of Atlas do not change.
+/// Encodes as `application/x-www-form-urlencoded` (WHATWG URL standard). Letters, digits and `*-._`
+/// are not escaped, so the ids and secrets of Atlas do not change.
 fn form_encoded(value: &str) -> Zeroizing<String> {
     let mut encoded = Zeroizing::new(String::with_capacity(value.len() * 3));
     for piece in byte_serialize(value.as_bytes()) {

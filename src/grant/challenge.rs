@@ -1,4 +1,5 @@
-//! The error parameters of the `WWW-Authenticate` header (RFC 9110 section 11.6.1, RFC 6750 section 3).
+//! The error parameters of the `WWW-Authenticate` header (RFC 9110 section 11.6.1 and RFC 6750
+//! section 3).
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
@@ -28,8 +29,8 @@ impl Challenge {
     }
 }
 
-/// The `name=value` and `name="value"` pairs of a `WWW-Authenticate` header. Authentication schemes and
-/// everything else are skipped.
+/// The `name=value` and `name="value"` pairs of a `WWW-Authenticate` header. Authentication schemes
+/// and everything else are skipped.
 fn parameters(header: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut name = String::new();

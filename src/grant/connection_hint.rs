@@ -6,7 +6,8 @@ use crate::error::CHECK_CONNECTION;
 /// The facts about an endpoint that the hint depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionHint {
-    /// The option, environment variable or profile that names the server. `None`: the default, Atlas.
+    /// The option, environment variable or profile that names the server. `None`: the default,
+    /// Atlas.
     source: Option<String>,
     on_loopback: bool,
 }
@@ -16,8 +17,8 @@ impl ConnectionHint {
         Self { source: config.server_named_by(endpoint).map(str::to_owned), on_loopback: endpoint.is_loopback() }
     }
 
-    /// The hint for a failed connection. `was_refused`: the host rejected the connection, because no
-    /// program listens on the port.
+    /// The hint for a failed connection. `was_refused`: the host rejected the connection, because
+    /// no program listens on the port.
     pub(super) fn message(&self, was_refused: bool) -> String {
         match &self.source {
             Some(source) if was_refused && self.on_loopback => {

@@ -1,5 +1,6 @@
-//! Records whether a connection was established. A failure before that may be local to this process's
-//! network environment, so it does not concern other processes. A failure after it concerns the server.
+//! Records whether a connection was established. A failure before that may be local to this
+//! process's network environment, so it does not concern other processes. A failure after it
+//! concerns the server.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,8 +20,8 @@ impl ConnectionWatch {
         self.0.store(false, Ordering::SeqCst);
     }
 
-    /// Whether a connection was established since the last reset, including the proxy tunnel and TLS if
-    /// they are used.
+    /// Whether a connection was established since the last reset, including the proxy tunnel and
+    /// TLS if they are used.
     pub(super) fn is_connected(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// A [`Grant`] over HTTP. It contains settings only: the threads, the runtime and the sockets of a call
-/// are released when the call returns.
+/// A [`Grant`] over HTTP. It contains settings only: the threads, the runtime and the sockets of a
+/// call are released when the call returns.
 #[derive(Clone, Debug)]
 pub struct HttpGrant(Arc<Settings>);
 
@@ -36,11 +36,12 @@ struct Settings {
 }
 
 impl HttpGrant {
-    /// Creates a grant for the endpoints of `config`. Reads the proxy and CA settings of the environment;
-    /// opens no connection.
+    /// Creates a grant for the endpoints of `config`. Reads the proxy and CA settings of the
+    /// environment; opens no connection.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] if the configured CA file or the environment's proxy cannot be used.
+    /// [`Error::NotConfigured`] if the configured CA file or the environment's proxy cannot be
+    /// used.
     pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         Self::in_environment(config, clock, &|name| std::env::var_os(name))
     }
@@ -67,8 +68,8 @@ impl Grant for HttpGrant {
         run_outside_runtime(&self.0.token, move || settings.mint(&credential, budget))
     }
 
-    /// Makes one attempt only, unlike [`mint`](Grant::mint), so that the caller learns immediately if the
-    /// token is still valid.
+    /// Makes one attempt only, unlike [`mint`](Grant::mint), so that the caller learns immediately
+    /// if the token is still valid.
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
         let route = self.0.revocation_route()?;
         let (settings, credential, token) = (Arc::clone(&self.0), credential.clone(), token.clone());
@@ -157,9 +158,9 @@ struct Form {
 }
 
 impl Form {
-    /// The token request as built by the `oauth2` crate. The crate receives placeholders for the client
-    /// id and secret, and the `Authorization` header that it builds from them is removed: see
-    /// [`authentication`].
+    /// The token request as built by the `oauth2` crate. The crate receives placeholders for the
+    /// client id and secret, and the `Authorization` header that it builds from them is removed:
+    /// see [`authentication`].
     fn of_token_request(config: &Config) -> Result<Self, Error> {
         let client = BasicClient::new(ClientId::new("placeholder".to_owned()))
             .set_client_secret(ClientSecret::new("placeholder".to_owned()))
@@ -175,7 +176,8 @@ impl Form {
                 request = request.add_extra_param(name, value);
             }
         }
-        // The crate passes the request only to an HTTP client. This client returns it instead of sending it.
+        // The crate passes the request only to an HTTP client. This client returns it instead of
+        // sending it.
         match request.request(&|request: HttpRequest| Err(CapturedRequest(Box::new(request)))) {
             Err(RequestTokenError::Request(CapturedRequest(request))) => {
                 let (parts, body) = request.into_parts();

@@ -1,10 +1,10 @@
-//! Token requests (the client credentials grant, RFC 6749 section 4.4) and revocation (RFC 7009) over
-//! HTTP.
+//! Token requests (the client credentials grant, RFC 6749 section 4.4) and revocation (RFC 7009)
+//! over HTTP.
 //!
 //! May depend on: config, atlas, credential, clock, error, secret, platform. Independent of caches,
-//! stores and the C ABI. Start reading at [`Grant`]; [`HttpGrant`] is the implementation over HTTP and
-//! uses `transport`. A response is a token (`reply`) or a refusal (`refusal`, `challenge`, `rejection`);
-//! a failed request is an error (`transport_error`).
+//! stores and the C ABI. Start reading at [`Grant`]; [`HttpGrant`] is the implementation over HTTP
+//! and uses `transport`. A response is a token (`reply`) or a refusal (`refusal`, `challenge`,
+//! `rejection`); a failed request is an error (`transport_error`).
 
 mod authentication;
 mod challenge;
@@ -36,8 +36,8 @@ use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
 
-/// Obtains tokens from an authorization server and revokes them. Methods block; the cache calls them on
-/// the thread of the refresh.
+/// Obtains tokens from an authorization server and revokes them. Methods block; the cache calls
+/// them on the thread of the refresh.
 pub trait Grant: Send + Sync + fmt::Debug {
     /// Requests one access token and retries within `budget` if a retry can help.
     ///
@@ -45,7 +45,8 @@ pub trait Grant: Send + Sync + fmt::Debug {
     /// The server's refusal or the network error, as callers of the library receive it.
     fn mint(&self, credential: &Credential, budget: Duration) -> Result<Minted, Error>;
 
-    /// Revokes `token` at the server (RFC 7009). A token that the server does not know counts as revoked.
+    /// Revokes `token` at the server (RFC 7009). A token that the server does not know counts as
+    /// revoked.
     ///
     /// # Errors
     /// The revocation failed. The token must be assumed to be still valid.
@@ -68,8 +69,8 @@ pub struct Minted {
 pub enum GrantedLifetime {
     /// The lifetime is greater than zero.
     Stated(Duration),
-    /// The response contains no lifetime. The token is kept for five minutes, in this process's memory
-    /// only.
+    /// The response contains no lifetime. The token is kept for five minutes, in this process's
+    /// memory only.
     Unstated,
     /// The lifetime is zero. The token is returned to the current caller and not cached.
     DoNotCache,

@@ -1,10 +1,11 @@
 //! The proxy for a request.
 //!
-//! The proxy comes from `HTTPS_PROXY` or, if that is not set, `ALL_PROXY`, unless `NO_PROXY` lists the
-//! host. The lower-case name of each variable is read if the upper-case one is empty or not set. Other
-//! sources are ignored: `HTTP_PROXY`, because a client of a web server can set it for CGI programs
-//! (httpoxy), and the operating system's proxy settings. A server on loopback is never reached through a
-//! proxy, and plain http is used for loopback only, so no secret passes a proxy unencrypted.
+//! The proxy comes from `HTTPS_PROXY` or, if that is not set, `ALL_PROXY`, unless `NO_PROXY` lists
+//! the host. The lower-case name of each variable is read if the upper-case one is empty or not
+//! set. Other sources are ignored: `HTTP_PROXY`, because a client of a web server can set it for
+//! CGI programs (httpoxy), and the operating system's proxy settings. A server on loopback is never
+//! reached through a proxy, and plain http is used for loopback only, so no secret passes a proxy
+//! unencrypted.
 
 use crate::error::Error;
 use std::fmt;
@@ -66,9 +67,9 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// Whether `NO_PROXY` lists the host. Entries are separated by commas or blanks. `*` matches every host.
-/// A name, with or without a leading dot, matches itself and all its subdomains. An address matches
-/// itself, or a network if it has a `/bits` suffix.
+/// Whether `NO_PROXY` lists the host. Entries are separated by commas or blanks. `*` matches every
+/// host. A name, with or without a leading dot, matches itself and all its subdomains. An address
+/// matches itself, or a network if it has a `/bits` suffix.
 fn is_bypassed(host: &Host<&str>, list: &str) -> bool {
     list.split(|character: char| character == ',' || character.is_whitespace()).filter(|entry| !entry.is_empty()).any(|entry| {
         entry == "*"

@@ -22,7 +22,8 @@ pub(super) struct RequestContext<'a> {
     /// The server's origin, for messages.
     pub(super) server: &'a str,
     pub(super) endpoint: &'a Url,
-    /// The sent secrets in all encodings. They are redacted, because a debugging proxy may repeat them.
+    /// The sent secrets in all encodings. They are redacted, because a debugging proxy may repeat
+    /// them.
     pub(super) sent_secrets: &'a [Zeroizing<String>],
     /// The current time, for a `Retry-After` with a date.
     pub(super) now: SystemTime,
@@ -74,7 +75,8 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     }
 }
 
-/// The problem for an unexpected status. The only part of the body in it is an Admin API error code.
+/// The problem for an unexpected status. The only part of the body in it is an Admin API error
+/// code.
 fn no_oauth_error(status: u16, api_code: Option<&str>) -> String {
     let is_code = |code: &&str| {
         code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
@@ -115,8 +117,8 @@ fn shown(value: &str, limit: usize, sent_secrets: &[Zeroizing<String>]) -> Strin
     printable(&value, limit)
 }
 
-/// The delay in `Retry-After`, capped. A date is compared with the server's `Date` header if there is
-/// one, and with `now` otherwise (item 23).
+/// The delay in `Retry-After`, capped. A date is compared with the server's `Date` header if there
+/// is one, and with `now` otherwise (item 23).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = header_value(headers, &RETRY_AFTER)?;
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -4,8 +4,8 @@ use crate::config::{advice_on, client_id_to_show};
 use crate::credential::Credential;
 use crate::error::{Error, printable};
 
-/// Adds advice on the form of `credential` and the client to a rejection. The form alone proves nothing,
-/// so it never causes an error; after a rejection it is a useful hint.
+/// Adds advice on the form of `credential` and the client to a rejection. The form alone proves
+/// nothing, so it never causes an error; after a rejection it is a useful hint.
 pub(super) fn with_advice(mut error: Error, credential: &Credential) -> Error {
     if let Error::CredentialRejected { advice, .. } = &mut error {
         *advice = advice_on(credential).unwrap_or_default().into();
@@ -13,8 +13,8 @@ pub(super) fn with_advice(mut error: Error, credential: &Credential) -> Error {
     with_client(error, credential)
 }
 
-/// Adds the client id and its source to a rejection. Other processes that share the rejection use the
-/// same credential, but possibly from another source.
+/// Adds the client id and its source to a rejection. Other processes that share the rejection use
+/// the same credential, but possibly from another source.
 pub(crate) fn with_client(mut error: Error, credential: &Credential) -> Error {
     if let Error::CredentialRejected { client, .. } = &mut error {
         let origin = if credential.origin.is_empty() { String::new() } else { format!(" ({})", printable(&credential.origin, 1000)) };

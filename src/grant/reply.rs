@@ -1,11 +1,11 @@
 //! A strict parser for a successful token response (RFC 6749 section 5.1).
 //!
-//! Errors never contain a part of the response. Responses are not parsed by the `oauth2` crate, because
-//! it keeps them in buffers that are not wiped and includes them in its parse error.
+//! Errors never contain a part of the response. Responses are not parsed by the `oauth2` crate,
+//! because it keeps them in buffers that are not wiped and includes them in its parse error.
 //!
 //! Cases that the standard leaves open: a response without a media type, or with `text/plain`, is
-//! accepted if its body is a JSON object. `null` for `expires_in` or `scope` and an empty `scope` are
-//! the same as an absent member. A `refresh_token` is ignored (item 18).
+//! accepted if its body is a JSON object. `null` for `expires_in` or `scope` and an empty `scope`
+//! are the same as an absent member. A `refresh_token` is ignored (item 18).
 
 use super::transport::Reply;
 use super::{GrantedLifetime, Minted, transport_error};
@@ -54,7 +54,8 @@ struct Members<'a> {
     token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
     scope: Option<&'a RawValue>,
-    /// A member of these that appears more than once. Parsers differ in which value they use (item 17).
+    /// A member of these that appears more than once. Parsers differ in which value they use (item
+    /// 17).
     duplicate: Option<&'static str>,
 }
 

@@ -7,9 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread::Builder;
 use tokio::sync::oneshot;
 
-/// The system's resolver. It blocks for an unbounded time and cannot be cancelled, so each lookup runs
-/// on its own thread. A request that times out does not wait for that thread. If the thread cannot be
-/// created, the lookup runs on the caller's thread.
+/// The system's resolver. It blocks for an unbounded time and cannot be cancelled, so each lookup
+/// runs on its own thread. A request that times out does not wait for that thread. If the thread
+/// cannot be created, the lookup runs on the caller's thread.
 #[derive(Debug)]
 pub(super) struct SystemResolver;
 
@@ -38,8 +38,8 @@ fn look_up(name: &str) -> io::Result<Addrs> {
     (name, 0).to_socket_addrs().map(|addresses| Box::new(addresses) as Addrs)
 }
 
-/// Resolves every name to the loopback addresses. It is used for plain http, so that neither a resolver
-/// nor a hosts file can send the secret to another host.
+/// Resolves every name to the loopback addresses. It is used for plain http, so that neither a
+/// resolver nor a hosts file can send the secret to another host.
 #[derive(Debug)]
 pub(super) struct LoopbackResolver;
 

@@ -15,9 +15,9 @@ const LONGEST_BUDGET: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The time limit for all attempts and the delays between them.
 ///
-/// Network time is measured with the system's clock, even if another clock is injected. A sleep counts as
-/// the requested duration. A test clock that returns from a sleep immediately therefore uses up the
-/// budget as the system's clock does.
+/// Network time is measured with the system's clock, even if another clock is injected. A sleep
+/// counts as the requested duration. A test clock that returns from a sleep immediately therefore
+/// uses up the budget as the system's clock does.
 #[derive(Debug)]
 pub(super) struct Budget<'a> {
     clock: &'a dyn Clock,
@@ -50,8 +50,8 @@ impl<'a> Budget<'a> {
     }
 }
 
-/// Runs `attempt` until it succeeds, fails with an error that a retry cannot fix, or the budget does not
-/// allow another attempt. Returns the error of the last attempt.
+/// Runs `attempt` until it succeeds, fails with an error that a retry cannot fix, or the budget
+/// does not allow another attempt. Returns the error of the last attempt.
 pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, &Budget<'_>) -> Result<T, Error>) -> Result<T, Error> {
     let mut delays = ExponentialBuilder::new()
         .with_min_delay(FIRST_DELAY)
@@ -70,8 +70,8 @@ pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(us
         if !is_retryable(&error) {
             return Err(error);
         }
-        // The jittered delay is added to the server's Retry-After, so that the clients of one outage do not
-        // retry simultaneously.
+        // The jittered delay is added to the server's Retry-After, so that the clients of one
+        // outage do not retry simultaneously.
         match delays.next().map(|delay| delay.saturating_add(error.retry_after().unwrap_or_default())) {
             Some(delay) if delay < budget.remaining() => budget.sleep(delay),
             _ => return Err(error),
@@ -80,8 +80,8 @@ pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(us
     }
 }
 
-/// Whether a retry can succeed: after a failure of the network or the server, and not after a refusal
-/// (item 23).
+/// Whether a retry can succeed: after a failure of the network or the server, and not after a
+/// refusal (item 23).
 fn is_retryable(error: &Error) -> bool {
     match error {
         Error::Network { .. } => true,
@@ -132,7 +132,8 @@ mod tests {
 
             assert_eq!(attempts, 3, "{error}");
             assert_eq!(outcome.unwrap_err().to_string(), error.to_string());
-            // 200 ms and 400 ms, each with up to 100% jitter. Rounding to whole milliseconds may lose 1 ms each.
+            // 200 ms and 400 ms, each with up to 100% jitter. Rounding to whole milliseconds may
+            // lose 1 ms each.
             assert!(slept >= Duration::from_millis(598) && slept <= Duration::from_millis(1_200), "{slept:?}");
         }
     }

@@ -29,7 +29,8 @@ impl ServerRoute {
     /// Determines the route from `config` and the environment. Opens no connection.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] if the configured CA file or the environment's proxy cannot be used.
+    /// [`Error::NotConfigured`] if the configured CA file or the environment's proxy cannot be
+    /// used.
     pub fn new(config: &Config) -> Result<Self, Error> {
         Route::resolve(config.token_endpoint(), config, &|name| std::env::var_os(name)).map(Self)
     }
@@ -40,7 +41,8 @@ impl ServerRoute {
         &self.0.endpoint
     }
 
-    /// Scheme, host and port of the proxy, if one is used. Never contains the proxy's user or password.
+    /// Scheme, host and port of the proxy, if one is used. Never contains the proxy's user or
+    /// password.
     #[must_use]
     pub fn proxy(&self) -> Option<String> {
         self.0.proxy.as_ref().map(|proxy| proxy.url().origin().ascii_serialization())
@@ -52,14 +54,15 @@ impl ServerRoute {
         (self.0.endpoint.url().scheme() == "https").then(|| self.0.authorities.description())
     }
 
-    /// The hint for a failed connection. `was_refused`: the host rejected the connection, because no
-    /// program listens on the port.
+    /// The hint for a failed connection. `was_refused`: the host rejected the connection, because
+    /// no program listens on the port.
     #[must_use]
     pub fn hint(&self, was_refused: bool) -> String {
         self.0.hint.message(was_refused)
     }
 
-    /// Sends a HEAD request for the server's root path, without a credential. Any status is a success.
+    /// Sends a HEAD request for the server's root path, without a credential. Any status is a
+    /// success.
     ///
     /// # Errors
     /// Network and TLS errors.

@@ -191,7 +191,8 @@ pub(crate) fn authority() -> Authority {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 
     let mut params = CertificateParams::new(Vec::new()).unwrap();
-    // Each authority needs its own name: two with the same name are treated as one with a wrong key.
+    // Each authority needs its own name: two with the same name are treated as one with a wrong
+    // key.
     params.distinguished_name.push(DnType::CommonName, format!("Authority {}", COUNT.fetch_add(1, Ordering::Relaxed)));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -204,7 +205,8 @@ impl Authority {
         &self.pem
     }
 
-    /// The settings of a server with a certificate for `name` that expires at the end of the year `until`.
+    /// The settings of a server with a certificate for `name` that expires at the end of the year
+    /// `until`.
     pub(crate) fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);

@@ -343,7 +343,8 @@ fn i3_a_carriage_return_in_a_header_gives_it_no_other_value() {
 
         let error = mint(&server.url("/")).unwrap_err();
 
-        // Either the reply is not valid HTTP, or the header is ignored and the default delay is used.
+        // Either the reply is not valid HTTP, or the header is ignored and the default delay is
+        // used.
         let allowed = [(Status::Protocol, None), (Status::RateLimited, Some(Duration::from_secs(60)))];
         assert!(allowed.contains(&(error.status(), error.retry_after())), "{name}: {value:?}: {error} {:?}", error.retry_after());
         assert!(!error.to_string().contains(char::is_control), "{name}: {value:?}: {error:?}");
@@ -351,7 +352,8 @@ fn i3_a_carriage_return_in_a_header_gives_it_no_other_value() {
 }
 
 fn send_slowly_and_endlessly(out: &mut dyn Duplex, bytes: &[u8]) -> io::Result<()> {
-    // Until the client closes the connection. A client that never does so fails its test by the elapsed time.
+    // Until the client closes the connection. A client that never does so fails its test by the
+    // elapsed time.
     let started = Instant::now();
     while started.elapsed() < ENOUGH {
         out.write_all(bytes)?;
@@ -471,7 +473,8 @@ fn a_server_that_accepts_a_connection_and_never_answers_counts_as_reached_only_w
     let in_clear = within(format!("http://{address}/token"));
     assert!(matches!(in_clear, Error::Network { reached: true, .. }), "{in_clear:?}");
 
-    // A peer that does not answer the TLS handshake may be a proxy or a firewall that other processes do not use.
+    // A peer that does not answer the TLS handshake may be a proxy or a firewall that other
+    // processes do not use.
     let over_tls = within(format!("https://{address}/token"));
     assert!(matches!(over_tls, Error::Network { reached: false, .. }), "{over_tls:?}");
     let message = over_tls.to_string();
@@ -795,7 +798,8 @@ fn indiscreet_replies(echo: &str) -> Vec<String> {
 
 #[test]
 fn i21_no_error_and_no_log_holds_a_secret_even_if_the_server_repeats_it() {
-    // The first subscriber determines for the whole process which events are logged, so the test needs its own process.
+    // The first subscriber determines for the whole process which events are logged, so the test
+    // needs its own process.
     if std::env::var_os(CHILD).is_none() {
         return assert_passes(&mut in_child_process("i21_no_error_and_no_log_holds_a_secret_even_if_the_server_repeats_it"));
     }
@@ -842,6 +846,7 @@ fn i21_no_error_and_no_log_holds_a_secret_even_if_the_server_repeats_it() {
             assert!(!output.contains(canary), "{canary} in the {name}: {output}");
         }
     }
-    // A query in a configured URL may contain a tenant or a key, so neither a log nor an error may show it.
+    // A query in a configured URL may contain a tenant or a key, so neither a log nor an error may
+    // show it.
     assert!(!log.contains("canary-query") && !shown.contains("canary-query"), "{log} {shown}");
 }

@@ -100,8 +100,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Opens a transport, calls `work` with it and closes it. Requests still in progress are cancelled
-    /// without waiting for them.
+    /// Opens a transport, calls `work` with it and closes it. Requests still in progress are
+    /// cancelled without waiting for them.
     pub(crate) fn with<T>(route: &Route, budget: Duration, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let transport = Self::open(route, budget)?;
         let outcome = work(&transport);
@@ -154,7 +154,8 @@ impl Transport {
             (200, Reading::Nothing) => Zeroizing::new(Vec::new()),
             (200, Reading::Token) => self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?,
             (_, Reading::Anything(limit)) => self.complete_body(&mut response, limit, remaining, timeout).await?,
-            // The status is the most important part of a refusal. It is returned even if reading the body fails.
+            // The status is the most important part of a refusal. It is returned even if reading
+            // the body fails.
             _ => self
                 .with_timeout(remaining, timeout.total, read(&mut response, LONGEST_REFUSAL))
                 .await
@@ -196,8 +197,8 @@ impl Transport {
     }
 }
 
-/// Runs `work` on a thread that may start a runtime: on this thread or, if this thread already runs a
-/// tokio runtime, on a new thread, which is joined.
+/// Runs `work` on a thread that may start a runtime: on this thread or, if this thread already runs
+/// a tokio runtime, on a new thread, which is joined.
 pub(crate) fn run_outside_runtime<T: Send + 'static>(
     route: &Route,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -239,7 +240,8 @@ fn client(route: &Route, connect_timeout: Duration, watch: &ConnectionWatch) -> 
             None => builder,
         }
     } else {
-        // TLS is not used. Without a configuration, reqwest would load the system's authorities needlessly.
+        // TLS is not used. Without a configuration, reqwest would load the system's authorities
+        // needlessly.
         builder.tls_backend_preconfigured(no_tls()?).dns_resolver(LoopbackResolver)
     };
     builder.build().map_err(not_built)
@@ -258,8 +260,8 @@ fn not_built(error: reqwest::Error) -> Error {
     Error::internal(format!("cannot create the HTTP client: {}", error.without_url()))
 }
 
-/// Reads at most `limit` bytes of the body. The second value is true if the body is complete. Buffers
-/// that contained a token are wiped.
+/// Reads at most `limit` bytes of the body. The second value is true if the body is complete.
+/// Buffers that contained a token are wiped.
 async fn read(response: &mut Response, limit: usize) -> reqwest::Result<(Zeroizing<Vec<u8>>, bool)> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     if announced.is_some_and(|length| length > limit) {
@@ -275,7 +277,8 @@ async fn read(response: &mut Response, limit: usize) -> reqwest::Result<(Zeroizi
     Ok((body, true))
 }
 
-/// Grows the buffer explicitly: a vector that reallocates itself frees its old buffer without wiping it.
+/// Grows the buffer explicitly: a vector that reallocates itself frees its old buffer without
+/// wiping it.
 fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     let needed = body.len() + chunk.len();
     if needed > body.capacity() {

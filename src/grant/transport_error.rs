@@ -28,7 +28,8 @@ pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &Connect
     Error::Network { server, problem, reached, advice, source: Some(Arc::new(failure)) }
 }
 
-/// The error for a request that was not sent because the operating system did not provide a resource.
+/// The error for a request that was not sent because the operating system did not provide a
+/// resource.
 pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error) -> Error {
     Error::Network {
         server: server.to_owned(),
@@ -39,8 +40,8 @@ pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error
     }
 }
 
-/// The error for a request that timed out. This is a network error and not [`Error::Deadline`]: the cache
-/// watches the caller's deadline, which may be shorter or longer.
+/// The error for a request that timed out. This is a network error and not [`Error::Deadline`]: the
+/// cache watches the caller's deadline, which may be shorter or longer.
 pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &ConnectionHint) -> Error {
     let missing = if connected { "complete response" } else { "connection" };
     Error::Network {

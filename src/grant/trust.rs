@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The source of the trusted certificate authorities. The source is determined once; its files are read
-/// again for each token request, so that an added or removed authority takes effect.
+/// The source of the trusted certificate authorities. The source is determined once; its files are
+/// read again for each token request, so that an added or removed authority takes effect.
 #[derive(Clone, Debug)]
 pub(super) enum Authorities {
     /// Only the file of the setting `ca_file`.
@@ -22,9 +22,9 @@ pub(super) enum Authorities {
 }
 
 impl Authorities {
-    /// Determines the source from `ca_file` and the environment. The environment is read here and not
-    /// during a token request: that runs on another thread, and reading the environment while the
-    /// program changes it is not safe in C.
+    /// Determines the source from `ca_file` and the environment. The environment is read here and
+    /// not during a token request: that runs on another thread, and reading the environment while
+    /// the program changes it is not safe in C.
     pub(super) fn from_settings(ca_file: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         if let Some(file) = ca_file {
             return Self::File(file.to_owned());
@@ -49,8 +49,8 @@ impl Authorities {
         }
     }
 
-    /// TLS 1.2 and 1.3 with these authorities. Session keys are never logged, even if `SSLKEYLOGFILE` is
-    /// set, and sessions are not resumed.
+    /// TLS 1.2 and 1.3 with these authorities. Session keys are never logged, even if
+    /// `SSLKEYLOGFILE` is set, and sessions are not resumed.
     pub(super) fn tls(&self, server: &str) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -62,7 +62,8 @@ impl Authorities {
         Ok(config)
     }
 
-    /// Reports an unusable `ca_file` when the client is created, instead of at the first token request.
+    /// Reports an unusable `ca_file` when the client is created, instead of at the first token
+    /// request.
     pub(super) fn check(&self) -> Result<(), Error> {
         match self {
             Self::File(_) => self.roots("").map(|_| ()),
@@ -99,7 +100,8 @@ impl Authorities {
     }
 }
 
-/// The certificates in `file`. All of them must be readable, because the file is configured explicitly.
+/// The certificates in `file`. All of them must be readable, because the file is configured
+/// explicitly.
 fn one_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     match std::fs::metadata(file) {
         Err(error) => return Err(bad_file(file, &format!("cannot be opened: {error}"))),
@@ -115,7 +117,8 @@ fn one_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     }
 }
 
-/// The usable certificates in the file and the directories. Unreadable files are reported and skipped.
+/// The usable certificates in the file and the directories. Unreadable files are reported and
+/// skipped.
 fn from_environment(file: Option<&Path>, directories: &[PathBuf]) -> (Vec<CertificateDer<'static>>, Vec<String>) {
     let sources =
         file.map(|file| (Some(file), None)).into_iter().chain(directories.iter().map(|directory| (None, Some(directory.as_path()))));
