@@ -48,7 +48,7 @@ pub enum Error {
     },
 
     /// None of the checked sources contains a client id and secret.
-    #[error("no client id and secret found; checked: {}", .checked_sources.join("; "))]
+    #[error("there is no client id and secret; checked: {}", .checked_sources.join("; "))]
     NoCredential {
         /// The checked sources in order, each with what was found there. Never contains a value.
         checked_sources: Vec<String>,
@@ -58,7 +58,7 @@ pub enum Error {
 
     /// The authorization server rejected the client. A retry with the same credential cannot
     /// succeed.
-    #[error("{server} rejected the client{}: {code}{}", named(.client), described(.description))]
+    #[error("{server} rejected the client{}: {code}{}", client_suffix(.client), description_suffix(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
         server: String,
@@ -77,7 +77,7 @@ pub enum Error {
     },
 
     /// The account already has the maximum number of valid tokens.
-    #[error("{server} issued no token: the account has reached its limit of valid access tokens{}", described(.description))]
+    #[error("{server} issued no token: the account has reached its limit of valid access tokens{}", description_suffix(.description))]
     TokenLimit {
         /// The server's origin.
         server: String,
@@ -90,7 +90,7 @@ pub enum Error {
     },
 
     /// The authorization server rejected the request because of a rate limit.
-    #[error("{server} rejected the request: rate limit exceeded{}", described(.description))]
+    #[error("{server} rejected the request: rate limit exceeded{}", description_suffix(.description))]
     RateLimited {
         /// The server's origin.
         server: String,
@@ -132,7 +132,7 @@ pub enum Error {
     },
 
     /// The caller's deadline passed.
-    #[error("no token after {} ms: deadline exceeded{}", .waited.as_millis(), described(.blocked_by))]
+    #[error("no token after {} ms: deadline exceeded{}", .waited.as_millis(), description_suffix(.blocked_by))]
     Deadline {
         /// How long this caller waited.
         waited: Duration,
@@ -141,7 +141,7 @@ pub enum Error {
     },
 
     /// The server returned a 5xx status.
-    #[error("{server} failed with HTTP status {http_status}{}", described(.description))]
+    #[error("{server} failed with HTTP status {http_status}{}", description_suffix(.description))]
     Server {
         /// The server's origin.
         server: String,
@@ -256,7 +256,7 @@ impl Error {
             }
             Self::Deadline { .. } => "Allow more time, or try again: the refresh may still finish for the next caller.".to_owned(),
             Self::Server { .. } => {
-                "The server reported an internal error. Try again later; https://status.mongodb.com lists known outages.".to_owned()
+                "The problem is on the server side. Try again later; https://status.mongodb.com lists known outages.".to_owned()
             }
             Self::Protocol { .. } => {
                 "Check that the base or token URL points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page."
@@ -323,7 +323,7 @@ const CHECK_GRANT: &str = "Check the client's scope, audience and allowed grant 
 /// A rejection is remembered only for the rejected pair of client id and secret.
 const CORRECTED: &str = "A corrected secret is used immediately.";
 
-fn named(client: &str) -> String {
+fn client_suffix(client: &str) -> String {
     if client.is_empty() { String::new() } else { format!(" {client}") }
 }
 
@@ -334,7 +334,7 @@ fn next_request(original: &Error) -> &'static str {
     }
 }
 
-fn described(description: &str) -> String {
+fn description_suffix(description: &str) -> String {
     if description.is_empty() { String::new() } else { format!(": {description}") }
 }
 

@@ -54,8 +54,8 @@ struct Members<'a> {
     token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
     scope: Option<&'a RawValue>,
-    /// A member of these that appears more than once. Parsers differ in which value they use (item
-    /// 17).
+    /// A member of these that appears more than once. Parsers differ in which value they
+    /// use (item 17).
     duplicate: Option<&'static str>,
 }
 

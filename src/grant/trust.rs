@@ -45,7 +45,7 @@ impl Authorities {
                 let paths = file.iter().chain(directories).map(|path| printable(&path.to_string_lossy(), 1024));
                 format!("{} (SSL_CERT_FILE, SSL_CERT_DIR)", paths.collect::<Vec<_>>().join(", "))
             }
-            Self::System => "the system's".to_owned(),
+            Self::System => "the system's certificate store".to_owned(),
         }
     }
 

@@ -146,7 +146,7 @@ fn where_nobody_listens_the_message_says_what_named_the_server_and_asks_for_the_
 
     for (message, named_by) in messages {
         assert!(message.contains("cannot reach http://127.0.0.1:1: connection refused"), "{message}");
-        assert!(message.contains("is `tokenwell emulator` running?") && message.contains(&format!("from {named_by}:")), "{message}");
+        assert!(message.contains("Start `tokenwell emulator`") && message.contains(&format!("from {named_by}.")), "{message}");
     }
 }
 
