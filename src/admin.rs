@@ -1,11 +1,12 @@
 //! Calls of the Atlas Admin API with a client's token.
 //!
-//! May depend on: client, config, grant (its transport), token, error. Start reading at [`AdminApi::call`].
+//! May depend on: client, config, grant (its transport), token, error. Start reading at
+//! [`AdminApi::call`].
 
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
-use crate::grant::transport::{Patience, Reading, Request, Route, Transport, outside_of_any_runtime, secret_bytes};
+use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, run_outside_runtime, secret_bytes};
 use crate::token::Token;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -14,22 +15,23 @@ use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
 
-/// The version of the Admin API that is asked for where a call names none: the media type's date.
+/// The Admin API version that is requested by default, as the date in its media type.
 pub const DEFAULT_VERSION: &str = "2024-08-05";
 
-/// The longest reply that is read.
+/// The maximum size of a response body.
 const LONGEST_REPLY: usize = 64 * 1024 * 1024;
 
 const UNAUTHORIZED: u16 = 401;
 
-/// One Admin API: a base URL and the way there. Tokens go to that very scheme, host and port and nowhere else; redirects are not followed.
+/// The Admin API at one base URL. Tokens are sent only to the scheme, host and port of that URL.
+/// Redirects are not followed.
 #[derive(Debug)]
 pub struct AdminApi {
     route: Route,
     timeout: Duration,
 }
 
-/// One call. `Debug` does not show its body.
+/// One Admin API request. `Debug` omits the body.
 #[derive(Clone)]
 pub struct Call {
     method: String,
@@ -38,41 +40,44 @@ pub struct Call {
     body: Option<Vec<u8>>,
 }
 
-/// What the Admin API answered, whatever its status. `Debug` does not show the body: a new secret may be in it.
+/// A response of the Admin API with any status. `Debug` omits the body, which may contain a new
+/// secret.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// The media type, where it was named.
+    /// The media type, if the response contains one.
     pub content_type: Option<String>,
-    /// The headers in the order in which they came, names in lower case, but for those whose value is not ASCII.
+    /// The headers in the order received, names in lower case. Headers whose value is not ASCII are
+    /// omitted.
     pub headers: Vec<(String, String)>,
-    /// The body as it came.
+    /// The body, unchanged.
     pub body: Vec<u8>,
 }
 
 impl Call {
-    /// A call with `method` of `path`, which begins with a slash: `/api/atlas/v2/orgs?itemsPerPage=5`.
+    /// A request with `method` for `path`, which begins with a slash:
+    /// `/api/atlas/v2/orgs?itemsPerPage=5`.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         Self { method: method.to_owned(), path: path.to_owned(), version: DEFAULT_VERSION.to_owned(), body: None }
     }
 
-    /// A GET of `path`.
+    /// A GET request for `path`.
     #[must_use]
     pub fn get(path: &str) -> Self {
         Self::new("GET", path)
     }
 
-    /// Another version of the API than [`DEFAULT_VERSION`], as the date in its media type.
+    /// Sets the API version, as the date in its media type. The default is [`DEFAULT_VERSION`].
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.version);
         self
     }
 
-    /// A body of JSON.
+    /// Sets the JSON body.
     #[must_use]
     pub fn body(mut self, json: Vec<u8>) -> Self {
         self.body = Some(json);
@@ -82,15 +87,15 @@ impl Call {
     fn request(&self, base: &Endpoint, token: &Token) -> Result<Request, Error> {
         let method = Method::from_bytes(self.method.as_bytes()).ok().filter(|_| self.method.bytes().all(|byte| byte.is_ascii_uppercase()));
         let method = method
-            .ok_or_else(|| Error::invalid("method", "is not an HTTP method", "Use GET, POST, PATCH, PUT or DELETE, in capital letters."))?;
+            .ok_or_else(|| Error::invalid("method", "is not an HTTP method", "Use GET, POST, PATCH, PUT or DELETE in capital letters."))?;
         let media_type = format!("application/vnd.atlas.{}+json", self.version);
         let media_type = HeaderValue::from_str(&media_type)
             .ok()
             .filter(|_| self.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
-            .ok_or_else(|| Error::invalid("version", "is not a date", "Name the API's version as in its media type: 2024-08-05."))?;
+            .ok_or_else(|| Error::invalid("version", "is not a date", "Use the date in the API's media type, such as 2024-08-05."))?;
         let wiped = secret_bytes(Zeroizing::new(token.authorization().as_bytes().to_vec()));
         let mut authorization =
-            HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a token that was checked does not fit into a header"))?;
+            HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a validated token was not accepted as a header value"))?;
         authorization.set_sensitive(true);
 
         let mut headers = HeaderMap::new();
@@ -125,30 +130,34 @@ impl fmt::Debug for Reply {
 }
 
 impl AdminApi {
-    /// The Admin API that `config`'s base URL names. Opens nothing.
+    /// The Admin API at the base URL of `config`. Opens no connection.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] where the configuration names a token URL in place of a base URL, or a proxy or CA file that cannot be used.
+    /// [`Error::NotConfigured`] if `config` contains a token URL instead of a base URL, or if the
+    /// configured proxy or CA file cannot be used.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let base = config.api_base.as_ref().ok_or_else(|| Error::NotConfigured {
-            problem: "there is no Admin API to call: a token_url was given, and no base_url".to_owned(),
-            hint: "Set base_url (TOKENWELL_BASE_URL, MONGODB_ATLAS_BASE_URL) to where Atlas is.".to_owned(),
+            problem: "cannot call the Admin API: token_url is set, but base_url is not".to_owned(),
+            hint: "Set base_url (TOKENWELL_BASE_URL, MONGODB_ATLAS_BASE_URL) to the URL of Atlas.".to_owned(),
         })?;
-        let route = Route::settle(base, config, &|name| std::env::var_os(name))?;
+        let route = Route::resolve(base, config, &|name| std::env::var_os(name))?;
         Ok(Self { route, timeout: config.timeout })
     }
 
-    /// Makes `call` with `client`'s token. After a 401 the token is dropped, and the call is made once more with another one: a token may be
-    /// revoked before its time, and never is one retried for longer.
+    /// Sends `call` with a token of `client`. After a 401 the token is removed from the cache and
+    /// the request is sent once more with a new token, because a token can be revoked before it
+    /// expires. There is no further retry.
     ///
-    /// Any HTTP status but a redirect is an answer and not an error.
+    /// Any HTTP status except a redirect is returned as a [`Reply`].
     ///
-    /// Waits at most for the client's timeout for each of the two tokens, for this configuration's timeout for each of the two requests, and for some
-    /// seconds (nine, with a shared cache that hardly answers) for the shared cache to forget the first token: four timeouts and nine seconds in all.
+    /// Blocks for at most four timeouts and nine seconds: the client's timeout for each of the two
+    /// tokens, this configuration's timeout for each of the two requests, and up to nine seconds to
+    /// remove the first token from a slow shared cache.
     ///
     /// # Errors
-    /// No token; [`Error::InvalidArgument`] for a method, path or version that cannot be sent; [`Error::Refused`] for a path that leads
-    /// to another server, and for redirects; network and TLS errors.
+    /// The errors of [`Client::token`]; [`Error::InvalidArgument`] for an invalid method, path or
+    /// version; [`Error::Refused`] for a path that leads to another server and for a redirect;
+    /// network and TLS errors.
     pub fn call(&self, client: &Client, call: &Call) -> Result<Reply, Error> {
         let token = client.token(&TokenOptions::default())?;
         let reply = self.send(call, &token)?;
@@ -162,37 +171,45 @@ impl AdminApi {
     fn send(&self, call: &Call, token: &Token) -> Result<Reply, Error> {
         let request = call.request(&self.route.endpoint, token)?;
         let (route, timeout) = (self.route.clone(), self.timeout);
-        let begun = Instant::now();
-        let reply = outside_of_any_runtime(&self.route, move || {
-            let patience = Patience { remaining: timeout.saturating_sub(begun.elapsed()), total: timeout };
-            Transport::while_open(&route, timeout, |transport| transport.send(request, Reading::Anything(LONGEST_REPLY), patience))
+        let started = Instant::now();
+        let reply = run_outside_runtime(&self.route, move || {
+            let timeout = Timeout { remaining: timeout.saturating_sub(started.elapsed()), total: timeout };
+            Transport::with(&route, timeout.total, |transport| transport.send(request, Reading::Anything(LONGEST_REPLY), timeout))
         })?;
         if (300..400).contains(&reply.status) {
             return Err(Error::Refused {
-                problem: format!("{} answered with a redirect, and a token is not sent after one", self.route.endpoint.origin()),
-                hint: "Set the base URL to where the API really is.".to_owned(),
+                problem: format!(
+                    "{} sent a redirect, which was not followed because it could expose the token",
+                    self.route.endpoint.origin()
+                ),
+                hint: "Set the base URL to the actual URL of the API.".to_owned(),
                 http_status: Some(reply.status),
             });
         }
         let content_type = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let text = |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
-        let headers = reply.headers.iter().filter_map(text).collect();
+        let pair = |(name, value): (&HeaderName, &HeaderValue)| Some((name.to_string(), value.to_str().ok()?.to_owned()));
+        let headers = reply.headers.iter().filter_map(pair).collect();
         Ok(Reply { status: reply.status, content_type, headers, body: reply.body.to_vec() })
     }
 }
 
-/// `path` under `base`, with a check of the parsed result: what looks like a path can name another host (`//host`, `\host`).
+/// The URL of `path` on the server of `base`. The parsed URL is checked, because a string that
+/// looks like a path can contain another host (`//host`, `\host`).
 fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
-    const HINT: &str = "Give the path and query alone, as in /api/atlas/v2/orgs: the host is the base URL's.";
+    const HINT: &str = "Use a path and query without a host, such as /api/atlas/v2/orgs. The host comes from the base URL.";
     if !path.starts_with('/')
         || path.chars().any(|character| character.is_control() || character == ' ' || character == '\\' || character == '#')
     {
-        return Err(Error::invalid("path", "must begin with a slash and hold no spaces, backslashes, control characters or #", HINT));
+        return Err(Error::invalid(
+            "path",
+            "must begin with a slash and must not contain spaces, backslashes, control characters or #",
+            HINT,
+        ));
     }
-    let url = base.url().join(path).map_err(|error| Error::invalid("path", format!("is not a path: {error}"), HINT))?;
+    let url = base.url().join(path).map_err(|error| Error::invalid("path", format!("is not a valid path: {error}"), HINT))?;
     if url.origin() != base.url().origin() || !url.username().is_empty() || url.password().is_some() {
         return Err(Error::Refused {
-            problem: "the path leads to another server than the base URL's, and a token is not sent there".to_owned(),
+            problem: "the path leads to a server other than the base URL, and the token is not sent there".to_owned(),
             hint: HINT.to_owned(),
             http_status: None,
         });
@@ -230,8 +247,8 @@ mod tests {
         assert_eq!(values, ["Bearer canary.a-b_c~d+e/f="]);
         assert!(values[0].is_sensitive());
         let others = request.headers.iter().filter(|(name, _)| *name != AUTHORIZATION);
-        for text in others.map(|(_, value)| value.as_bytes()).chain([request.url.as_str().as_bytes(), &request.body]) {
-            assert!(!String::from_utf8_lossy(text).contains("canary"), "{:?}", String::from_utf8_lossy(text));
+        for sent in others.map(|(_, value)| value.as_bytes()).chain([request.url.as_str().as_bytes(), &request.body]) {
+            assert!(!String::from_utf8_lossy(sent).contains("canary"), "{:?}", String::from_utf8_lossy(sent));
         }
     }
 

@@ -1,33 +1,36 @@
-//! A client id and its secret, and where the two come from.
+//! A client id and its secret, and their source.
 //!
-//! May depend on: error, secret. Start reading at [`Credential`]; `config` makes them of options, variables and files.
+//! May depend on: error, secret. Start reading at [`Credential`]; `config` creates credentials from
+//! options, environment variables and files.
 
 use crate::error::Error;
 use crate::secret::Secret;
 use std::fmt;
 
-/// A client id and the secret that belongs to it; both always come from one source.
+/// A client id and its client secret. Both always come from the same source.
 #[derive(Clone, Debug)]
 pub struct Credential {
     /// The client id.
     pub client_id: String,
     /// The client secret.
     pub client_secret: Secret,
-    /// Where the two came from, for messages: "id from environment variable MONGODB_ATLAS_CLIENT_ID, secret from …"; may be empty.
+    /// The source of the id and the secret, for messages: "id from environment variable
+    /// MONGODB_ATLAS_CLIENT_ID, secret from …"; may be empty.
     pub origin: String,
 }
 
-/// Where the client id and secret come from.
+/// A source of credentials.
 pub trait Credentials: Send + Sync + fmt::Debug {
-    /// The pair to use now.
+    /// Returns the current credential.
     ///
     /// # Errors
-    /// There is none: a file that cannot be read, say.
+    /// The credential is not available; for example, its file cannot be read.
     fn current(&self) -> Result<Credential, Error>;
 
-    /// After the server has rejected `rejected`: the pair to use now, if it is another one.
+    /// Reads the credential again after the server rejected `rejected`. Returns `None` if it has
+    /// not changed.
     ///
     /// # Errors
-    /// As [`Credentials::current`].
+    /// The same as for [`Credentials::current`].
     fn reload(&self, rejected: &Credential) -> Result<Option<Credential>, Error>;
 }

@@ -1,4 +1,4 @@
-//! Text that must not be seen: wiped when dropped, redacted when printed.
+//! A secret string: wiped when dropped, redacted when printed.
 //!
 //! May depend on: nothing. Start reading at [`Secret`].
 
@@ -6,24 +6,24 @@ use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A client secret or another text that must never reach a log, an error or a core file.
+/// A client secret or another string that must never appear in a log, an error or a core file.
 ///
-/// `Debug` prints `[redacted]`, there is no `Display`, and the memory is overwritten on drop.
-/// Reading the text is explicit: [`Secret::expose`].
+/// `Debug` prints `[redacted]`, `Display` is not implemented, and the memory is overwritten on
+/// drop. [`Secret::expose`] returns the string.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Keeps a copy of `text` in an allocation of exactly its size, and wipes the one that was given.
+    /// Copies `value` into an allocation of exactly its size and wipes the original.
     #[must_use]
-    pub fn new(text: String) -> Self {
-        let given = Zeroizing::new(text);
-        let mut exact = String::with_capacity(given.len());
-        exact.push_str(&given);
+    pub fn new(value: String) -> Self {
+        let original = Zeroizing::new(value);
+        let mut exact = String::with_capacity(original.len());
+        exact.push_str(&original);
         Self(SecretString::from(exact))
     }
 
-    /// The text itself. Do not store, format or log what this returns.
+    /// Returns the string. Do not store, format or log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -37,14 +37,14 @@ impl fmt::Debug for Secret {
 }
 
 impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self::new(text)
+    fn from(value: String) -> Self {
+        Self::new(value)
     }
 }
 
 impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self::new(text.to_owned())
+    fn from(value: &str) -> Self {
+        Self::new(value.to_owned())
     }
 }
 

@@ -1,72 +1,77 @@
-//! What is particular to MongoDB Atlas: where it listens, what it limits, how it words a refusal.
+//! The specifics of MongoDB Atlas: URLs, limits and error formats.
 //!
-//! May depend on: nothing else of the library. Opens no connection.
-//! Start reading at the constants; `Refusal` reads both shapes of an error body.
+//! May depend on: nothing else of the library. Opens no connection. Start reading at the constants;
+//! `Refusal` parses both formats of an error body.
 
 use serde_json::Value;
 use std::time::Duration;
 
-/// Where Atlas (and Cloud Manager) listens.
+/// The URL of Atlas and Cloud Manager.
 pub const CLOUD: &str = "https://cloud.mongodb.com";
 
-/// Where Atlas for Government listens. A service account belongs to one of the two.
+/// The URL of Atlas for Government. A service account belongs to one of the two servers.
 pub const GOVERNMENT_CLOUD: &str = "https://cloud.mongodbgov.com";
 
-/// The token endpoint's path under the base URL.
+/// The path of the token endpoint, relative to the base URL.
 pub const TOKEN_PATH: &str = "/api/oauth/token";
 
-/// The revocation endpoint's path under the base URL.
+/// The path of the revocation endpoint, relative to the base URL.
 pub const REVOKE_PATH: &str = "/api/oauth/revoke";
 
-/// How many tokens of one service account may live at a time.
-pub const LIVE_TOKENS: u32 = 100;
+/// The maximum number of tokens of one service account that are valid at the same time.
+pub const MAX_VALID_TOKENS: u32 = 100;
 
-/// How long to wait after a rate limit that names no end, and after the limit of live tokens was met.
+/// How long to wait after a rate limit without a stated delay, and after the token limit was
+/// reached.
 pub const COOLDOWN: Duration = Duration::from_secs(60);
 
-/// The longest wait that a server's words can impose.
+/// The maximum delay that a server's response can cause.
 pub const LONGEST_COOLDOWN: Duration = Duration::from_secs(60 * 60);
 
-/// What an error body says, in whichever of the two shapes it came:
-/// `{"error":"invalid_client","error_description":…}` (RFC 6749 section 5.2), or the Admin API's
-/// `{"error":429,"errorCode":"RATE_LIMITED","reason":…,"detail":…,"parameters":[path, requests, minutes]}`.
+/// The content of an error body in one of two formats, that of RFC 6749 section 5.2 and that of the
+/// Admin API:
 ///
-/// The texts are the server's own: not yet safe to print.
+/// ```text
+/// {"error":"invalid_client","error_description":…}
+/// {"error":429,"errorCode":"RATE_LIMITED","reason":…,"detail":…,"parameters":[path, requests, minutes]}
+/// ```
+///
+/// The strings are unchanged and must be escaped before they are printed.
 #[derive(Debug, Default)]
 pub(crate) struct Refusal {
     /// The OAuth error code: `invalid_client`.
     pub(crate) code: Option<String>,
     /// The Admin API's error code: `RATE_LIMITED`.
     pub(crate) api_code: Option<String>,
-    /// What the server says about it; may be empty.
+    /// The server's description; may be empty.
     pub(crate) description: String,
-    /// For how long the limit looks back, where the body names it.
+    /// The period that a rate limit counts requests in, if the body contains it.
     pub(crate) window: Option<Duration>,
 }
 
 impl Refusal {
-    /// Reads what can be read; a body in neither shape says nothing.
+    /// Parses an error body. All members are empty for a body in neither format.
     pub(crate) fn read(body: &[u8]) -> Self {
         let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };
-        let text = |name: &str| members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let string = |name: &str| members.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
 
-        let description = ["error_description", "detail", "reason"].into_iter().find_map(text).unwrap_or_default();
-        let window = members.get("parameters").and_then(window_in_parameters).or_else(|| window_in_words(description));
+        let description = ["error_description", "detail", "reason"].into_iter().find_map(string).unwrap_or_default();
+        let window = members.get("parameters").and_then(window_in_parameters).or_else(|| window_in_description(description));
         Self {
-            code: text("error").map(str::to_owned),
-            api_code: text("errorCode").map(str::to_owned),
+            code: string("error").map(str::to_owned),
+            api_code: string("errorCode").map(str::to_owned),
             description: description.to_owned(),
             window,
         }
     }
 
-    /// Whether the words are those of the limit of live tokens. Atlas says `access_denied` both for that and for
-    /// what really is denied, so that only the text tells.
-    pub(crate) fn speaks_of_token_limit(&self) -> bool {
+    /// Whether this is the limit of valid tokens. Atlas uses `access_denied` for this limit and for
+    /// a denied request, so only the description distinguishes the two.
+    pub(crate) fn is_token_limit(&self) -> bool {
         let words = format!("{} {}", self.description, self.api_code.as_deref().unwrap_or_default()).to_ascii_lowercase();
-        words.contains("token") && ["limit", "maximum", "too many"].into_iter().any(|sign| words.contains(sign))
+        words.contains("token") && ["limit", "maximum", "too many"].into_iter().any(|phrase| words.contains(phrase))
     }
 }
 
@@ -77,12 +82,13 @@ fn window_in_parameters(parameters: &Value) -> Option<Duration> {
 }
 
 /// `… 10 requests every 1 minute …`
-fn window_in_words(text: &str) -> Option<Duration> {
-    let text = text.to_ascii_lowercase();
-    if !text.contains("request") {
+fn window_in_description(description: &str) -> Option<Duration> {
+    let description = description.to_ascii_lowercase();
+    if !description.contains("request") {
         return None;
     }
-    let words: Vec<&str> = text.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        description.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     words.windows(2).filter(|pair| pair[1].starts_with("minute")).find_map(|pair| minutes_long(pair[0].parse().ok()?))
 }
 
@@ -97,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oauth_shape_is_read() {
+    fn the_oauth_format_is_parsed() {
         let refusal = Refusal::read(br#"{"error":"rate_limited","error_description":"Too many: 10 requests in 5 minutes are allowed."}"#);
 
         assert_eq!(refusal.code.as_deref(), Some("rate_limited"));
@@ -106,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_admin_api_shape_is_read() {
+    fn the_admin_api_format_is_parsed() {
         let refusal = Refusal::read(
             br#"{"error":429,"errorCode":"RATE_LIMITED","reason":"Too Many Requests","detail":"Slow down","parameters":["/api/oauth/token",50,2]}"#,
         );
@@ -118,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn a_body_in_neither_shape_says_nothing() {
-        let bodies: [&[u8]; 6] = [b"", b"<html>", b"[1]", b"\"text\"", b"{\"error\":null,\"parameters\":3}", b"\xff\xfe"];
+    fn a_body_in_neither_format_is_empty() {
+        let bodies: [&[u8]; 6] = [b"", b"<html>", b"[1]", b"\"string\"", b"{\"error\":null,\"parameters\":3}", b"\xff\xfe"];
         for body in bodies {
             let refusal = Refusal::read(body);
 
@@ -129,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_only_what_names_requests_and_minutes() {
+    fn a_window_requires_requests_and_minutes() {
         let cases = [
             ("10 requests per 1 minute", Some(60)),
             ("At most 50 requests in a 15-minute window", Some(900)),
@@ -140,18 +146,18 @@ mod tests {
             ("come back in 5 minutes", None),
             ("10 requests per 30 seconds", None),
         ];
-        for (text, seconds) in cases {
-            assert_eq!(window_in_words(text), seconds.map(Duration::from_secs), "{text}");
+        for (description, seconds) in cases {
+            assert_eq!(window_in_description(description), seconds.map(Duration::from_secs), "{description}");
         }
     }
 
     #[test]
-    fn the_token_limit_is_told_from_what_is_denied() {
-        let spoken = |description: &str| Refusal { description: description.to_owned(), ..Refusal::default() }.speaks_of_token_limit();
+    fn the_token_limit_is_distinguished_from_a_denied_request() {
+        let is_limit = |description: &str| Refusal { description: description.to_owned(), ..Refusal::default() }.is_token_limit();
 
-        assert!(spoken("The access token limit has been reached for this service account."));
-        assert!(spoken("Maximum number of active tokens (100) reached"));
-        assert!(!spoken("The user is not allowed to do this."));
-        assert!(!spoken("The project limit is reached"));
+        assert!(is_limit("The access token limit has been reached for this service account."));
+        assert!(is_limit("Maximum number of active tokens (100) reached"));
+        assert!(!is_limit("The user is not allowed to do this."));
+        assert!(!is_limit("The project limit is reached"));
     }
 }

@@ -58,7 +58,7 @@ impl Slot {
                 }
             };
             let Some(result) = flight.wait(deadline) else {
-                return Err(Error::Deadline { waited: begun.elapsed(), held_up: String::new() });
+                return Err(Error::Deadline { waited: begun.elapsed(), blocked_by: String::new() });
             };
             // A revocation that was under way may have been that of an earlier token.
             if mine || self.refuse_if_closed().is_err() || (result.is_err() && nothing_to_revoke().is_some()) {

@@ -54,7 +54,7 @@ impl Failure {
         let age = now.wall_ms - stored.since_ms;
         let left = stored.until_ms - now.wall_ms;
         Some(Self {
-            error: grant::named(stored.error.clone(), credential),
+            error: grant::with_client(stored.error.clone(), credential),
             since: Moment { wall_ms: stored.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
             until: now.after(Duration::from_millis(left)),
             failures: stored.failures,

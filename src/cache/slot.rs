@@ -98,7 +98,7 @@ impl Slot {
             let Some(outcome) = flight.wait(deadline) else {
                 // The refresh may have found a token that will do on its way to a better one.
                 let live = self.current.token().filter(|token| need.is_met_by(token, self.now()));
-                return live.ok_or_else(|| Error::Deadline { waited: begun.elapsed(), held_up: self.what_holds_up() });
+                return live.ok_or_else(|| Error::Deadline { waited: begun.elapsed(), blocked_by: self.what_holds_up() });
             };
             need = match self.settle(outcome, need) {
                 Settled::Answer(answer) => return answer,

@@ -237,7 +237,9 @@ impl ConfigBuilder {
     /// Where something is not set, a variable that was misspelt is most likely the reason.
     fn with_misspelt_variables(&self, mut error: Error) -> Error {
         match &mut error {
-            Error::NoCredential { looked_at, .. } => looked_at.extend(self.environment.unknown_variables().iter().map(ToString::to_string)),
+            Error::NoCredential { checked_sources, .. } => {
+                checked_sources.extend(self.environment.unknown_variables().iter().map(ToString::to_string))
+            }
             Error::NotConfigured { problem, .. } => {
                 for unknown in self.environment.unknown_variables().iter().filter(|unknown| unknown.nearest().is_some()) {
                     problem.push_str(&format!("; {unknown}"));

@@ -311,7 +311,7 @@ fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
             "A programmatic API key ({variables}) is another thing and cannot get tokens: create a service account in Atlas. {hint}"
         );
     }
-    Error::NoCredential { looked_at, hint }
+    Error::NoCredential { checked_sources: looked_at, hint }
 }
 
 /// What the option for `key` is called, which may not be set.

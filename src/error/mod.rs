@@ -1,9 +1,11 @@
-//! Everything that can go wrong, once, for every language.
+//! The errors of tokenwell, shared by all languages.
 //!
-//! Each error says what happened ([`Display`](std::fmt::Display)), what to do about it ([`Error::hint`]) and which
-//! stable number it has ([`Error::status`]). The C ABI, the wrappers and the command line show these same four things.
+//! Each error has a message ([`Display`](std::fmt::Display)), a hint that says what to do
+//! ([`Error::hint`]) and a stable name and number ([`Error::status`]). The C ABI, the language
+//! wrappers and the command line show these same values.
 //!
-//! May depend on: nothing. Start reading at [`Error`]; `status` has the numbers, `printable` makes the text of others safe to show.
+//! May depend on: nothing. Start reading at [`Error`]; `status` defines the numbers, `printable`
+//! escapes strings from servers and files.
 
 mod printable;
 mod status;
@@ -14,158 +16,162 @@ pub use status::Status;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The reason beneath an error, shared because one failed refresh answers many callers.
+/// The underlying cause of an error. It is shared because one failed refresh can return its error
+/// to many callers.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync + 'static>;
 
-/// What went wrong, to what, and what to do about it.
+/// An error: what failed, on which input or server, and what to do about it.
 ///
-/// No variant ever holds a secret or a token. Texts that came from a server have passed
-/// [`printable`], so they are safe on a terminal and in a log (RFC 6749 section 10.14).
+/// No variant contains a client secret or a token. Strings from a server have passed [`printable`],
+/// so they are safe to write to a terminal or a log (RFC 6749 section 10.14).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument or setting of this call is wrong.
+    /// An argument or setting of this call is invalid.
     #[error("{name}: {problem}")]
     InvalidArgument {
-        /// The argument or setting, by the name the caller knows it: `base_url`.
+        /// The name of the argument or setting, as the caller wrote it: `base_url`.
         name: String,
-        /// What is wrong with it. Never holds the value of a secret.
+        /// What is wrong with the value. Never contains a secret.
         problem: String,
-        /// The way out.
+        /// What to do about it.
         hint: String,
     },
 
-    /// There is no usable credential, or settings contradict each other.
+    /// No usable credential was found, or settings contradict each other.
     #[error("{problem}")]
     NotConfigured {
-        /// What is missing or contradictory, and where it was looked for.
+        /// Which setting is missing, unusable or contradictory, and where it was searched for.
         problem: String,
-        /// The way out.
+        /// What to do about it.
         hint: String,
     },
 
-    /// There is no credential in any of the places where one may be.
-    #[error("there is no client id and secret; looked at: {}", .looked_at.join("; "))]
+    /// None of the checked sources contains a client id and secret.
+    #[error("there is no client id and secret; checked: {}", .checked_sources.join("; "))]
     NoCredential {
-        /// Each place that was looked at, in order, and what was found there; never a value.
-        looked_at: Vec<String>,
-        /// The way out.
+        /// The checked sources in order, each with what was found there. Never contains a value.
+        checked_sources: Vec<String>,
+        /// What to do about it.
         hint: String,
     },
 
-    /// The authorization server rejected the client; trying again cannot help.
-    #[error("{server} rejected the client{}: {code}{}", named(.client), described(.description))]
+    /// The authorization server rejected the client. A retry with the same credential cannot
+    /// succeed.
+    #[error("{server} rejected the client{}: {code}{}", client_suffix(.client), description_suffix(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
         server: String,
-        /// The client id, and where it and the secret came from; may be empty.
-        // The longest variant: as boxes its texts keep every `Result` small.
+        /// The client id and the sources of the id and the secret; may be empty.
+        // This is the largest variant: boxed strings keep every `Result` small.
         client: Box<str>,
         /// The server's error code: `invalid_client` (RFC 6749 section 5.2).
         code: String,
-        /// The server's own words, made printable; may be empty.
+        /// The server's description of the error, escaped for display; may be empty.
         description: String,
-        /// The HTTP status of the reply.
+        /// The HTTP status of the response.
         http_status: u16,
-        /// What the look of the id and the secret hints at: swapped, an API key, quotation marks around them; may be empty.
+        /// A likely mistake seen in the form of the id or secret: swapped, an API key, enclosed in
+        /// quotation marks; may be empty.
         advice: Box<str>,
     },
 
-    /// The account has as many live tokens as the server allows.
-    #[error("{server} refuses another token: the account's limit of live access tokens is reached{}", described(.description))]
+    /// The account already has the maximum number of valid tokens.
+    #[error("{server} issued no token: the account has reached its limit of valid access tokens{}", description_suffix(.description))]
     TokenLimit {
         /// The server's origin.
         server: String,
-        /// The server's own words, made printable; may be empty.
+        /// The server's description of the error, escaped for display; may be empty.
         description: String,
-        /// The HTTP status of the reply.
+        /// The HTTP status of the response.
         http_status: u16,
-        /// When to ask again.
+        /// How long to wait before the next request.
         retry_after: Duration,
     },
 
-    /// The authorization server asked to be left alone for a while.
-    #[error("{server} limits token requests{}", described(.description))]
+    /// The authorization server rejected the request because of a rate limit.
+    #[error("{server} rejected the request: rate limit exceeded{}", description_suffix(.description))]
     RateLimited {
         /// The server's origin.
         server: String,
-        /// The server's own words, made printable; may be empty.
+        /// The server's description of the error, escaped for display; may be empty.
         description: String,
-        /// The HTTP status of the reply.
+        /// The HTTP status of the response.
         http_status: u16,
-        /// When to ask again.
+        /// How long to wait before the next request.
         retry_after: Duration,
     },
 
-    /// The server could not be reached, or the connection broke.
+    /// The server could not be reached, or the connection failed.
     #[error("cannot reach {server}: {problem}")]
     Network {
         /// The server's origin.
         server: String,
-        /// What failed: name look-up, connect, reset, time over …
+        /// What failed: DNS lookup, connect, reset, timeout …
         problem: String,
-        /// Whether the request may have reached the server: only then does the failure say anything to another process.
+        /// Whether the request may have reached the server. Only such a failure is relevant to
+        /// other processes.
         reached: bool,
-        /// What to look at, where more is known than for every failure of the network; may be empty.
+        /// A more specific hint than the general one for network errors; may be empty.
         advice: String,
-        /// The reason beneath.
+        /// The underlying cause.
         #[source]
         source: Option<Cause>,
     },
 
     /// The TLS handshake failed.
-    #[error("no trusted TLS connection to {server}: {problem}")]
+    #[error("TLS connection to {server} failed: {problem}")]
     Tls {
         /// The server's origin.
         server: String,
-        /// What failed: unknown authority, wrong name, expired …
+        /// What failed: unknown authority, wrong host name, expired certificate …
         problem: String,
-        /// The reason beneath.
+        /// The underlying cause.
         #[source]
         source: Option<Cause>,
     },
 
-    /// The caller's own time was over.
-    #[error("no token within {} ms: the call's deadline is over{}", .waited.as_millis(), described(.held_up))]
+    /// The caller's deadline passed.
+    #[error("no token after {} ms: deadline exceeded{}", .waited.as_millis(), description_suffix(.blocked_by))]
     Deadline {
-        /// For how long this caller waited.
+        /// How long this caller waited.
         waited: Duration,
-        /// What the refresh was waiting for, where that is not the server; may be empty.
-        held_up: String,
+        /// What blocked the refresh, if it was not the server; may be empty.
+        blocked_by: String,
     },
 
-    /// The server answered with a 5xx status.
-    #[error("{server} failed with HTTP status {http_status}{}", described(.description))]
+    /// The server returned a 5xx status.
+    #[error("{server} failed with HTTP status {http_status}{}", description_suffix(.description))]
     Server {
         /// The server's origin.
         server: String,
-        /// The server's own words, made printable; may be empty.
+        /// The server's description of the error, escaped for display; may be empty.
         description: String,
-        /// The HTTP status of the reply.
+        /// The HTTP status of the response.
         http_status: u16,
-        /// When the server asked to be tried again, if it said so.
+        /// How long the server asks clients to wait, if it says so.
         retry_after: Option<Duration>,
     },
 
-    /// The server's reply is not a token response.
-    #[error("{server} sent a reply that is not a token response: {problem}")]
+    /// The server's response is not a valid token response.
+    #[error("{server} sent an invalid token response: {problem}")]
     Protocol {
         /// The server's origin.
         server: String,
-        /// What is wrong with the reply. Never holds its body.
+        /// What is wrong with the response. Never contains its body.
         problem: String,
-        /// The HTTP status of the reply.
+        /// The HTTP status of the response.
         http_status: Option<u16>,
     },
 
-    /// Not done for safety's sake.
+    /// The operation was refused for security reasons.
     #[error("refused: {problem}")]
     Refused {
-        /// What was not done, and why.
+        /// What was refused, and why.
         problem: String,
-        /// The way out.
+        /// What to do about it.
         hint: String,
-        /// The HTTP status that led here (a redirect), if any.
+        /// The HTTP status that caused the refusal (a redirect), if any.
         http_status: Option<u16>,
     },
 
@@ -176,18 +182,18 @@ pub enum Error {
     /// A bug in tokenwell.
     #[error("internal error: {problem}")]
     Internal {
-        /// What was found to be impossible.
+        /// The violated assumption.
         problem: String,
     },
 
-    /// The answer to an earlier request still stands: nothing was sent.
-    #[error("{original} (answered from memory: this was the reply {} s ago; {} in {} s)", .age.as_secs(), next_request(.original), ceil_secs(.ends_in))]
+    /// An earlier request failed, and its error is still remembered. No request was sent.
+    #[error("{original} (remembered refusal from {} s ago, no request was sent; {} in {} s)", .age.as_secs(), next_request(.original), ceil_secs(.ends_in))]
     Cooldown {
-        /// The error of the request that was sent.
+        /// The error of the earlier request.
         original: Box<Error>,
-        /// How long ago that was.
+        /// How long ago the earlier request failed.
         age: Duration,
-        /// For how long no request will be sent.
+        /// How long no request will be sent.
         ends_in: Duration,
     },
 }
@@ -214,7 +220,7 @@ impl Error {
         }
     }
 
-    /// What to do about it, in one or two sentences.
+    /// What to do about this error, in one or two sentences.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
@@ -224,54 +230,57 @@ impl Error {
             | Self::Refused { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
             Self::CredentialRejected { code, .. } if code == "invalid_client" => format!(
-                "Check that the client id and secret belong together, that the secret has not expired or been \
-                 deleted, and that the account lives on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
+                "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
+                 account exists on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
             ),
-            Self::CredentialRejected { .. } => "The server knows the request's form but will not grant it: check the client's \
-                 scope, audience and allowed grants. Sending it again cannot help."
-                .to_owned(),
-            Self::TokenLimit { .. } => "Atlas allows 100 live tokens per service account. Let processes share one token (see the token \
-                 cache), revoke tokens that are not needed, or wait: each ends an hour after it was made."
+            Self::CredentialRejected { http_status: 403, .. } => {
+                format!("{CHECK_GRANT} A proxy, a web filter or an IP access list can also return HTTP 403.")
+            }
+            Self::CredentialRejected { .. } => CHECK_GRANT.to_owned(),
+            Self::TokenLimit { .. } => "Atlas allows 100 valid tokens for each service account. Share one token between processes with the \
+                 token cache, revoke unused tokens, or wait: a token expires one hour after it was issued."
                 .to_owned(),
             Self::RateLimited { .. } => {
-                "Wait for retry_after. If many processes on this host ask at once, let them share one token cache.".to_owned()
+                "Wait for retry_after before the next request. If many processes on this host request tokens, let them share one token cache."
+                    .to_owned()
             }
             Self::Network { advice, .. } if !advice.is_empty() => advice.clone(),
-            Self::Network { .. } => CHECK_THE_WAY.to_owned(),
-            Self::Tls { .. } => "If a proxy or a private authority signs this server's certificate, name its PEM file with ca_file \
-                 (TOKENWELL_CA_FILE). Check the host name and this machine's clock."
+            Self::Network { .. } => CHECK_CONNECTION.to_owned(),
+            Self::Tls { .. } => "If a proxy or a private certificate authority signs this server's certificate, set ca_file \
+                 (TOKENWELL_CA_FILE) to the authority's PEM file. Check the host name and the system clock."
                 .to_owned(),
-            Self::Deadline { held_up, .. } if !held_up.is_empty() => {
-                "See which process holds it (`fuser -v` on the .lock files there) and let it go on or end it; or allow more time, or go on \
-                 without sharing: TOKENWELL_CACHE=off."
+            Self::Deadline { blocked_by, .. } if !blocked_by.is_empty() => {
+                "Find the process that holds the lock (`fuser -v` on the .lock files in that directory). Let it finish, or stop it. \
+                 Otherwise allow more time, or disable the shared cache with TOKENWELL_CACHE=off."
                     .to_owned()
             }
             Self::Deadline { .. } => "Allow more time, or try again: the refresh may still finish for the next caller.".to_owned(),
             Self::Server { .. } => {
-                "The fault is on the server's side. Try again later; https://status.mongodb.com tells of known outages.".to_owned()
+                "The problem is on the server side. Try again later; https://status.mongodb.com lists known outages.".to_owned()
             }
             Self::Protocol { .. } => {
-                "Check that the base or token URL points at an OAuth 2.0 token endpoint and not at a login page or a proxy's notice."
+                "Check that the base or token URL points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page."
                     .to_owned()
             }
-            Self::Closed => "Make a new client; a closed one hands out nothing.".to_owned(),
-            Self::Internal { .. } => "This is a bug in tokenwell: please report it with this message.".to_owned(),
+            Self::Closed => "Create a new client. A closed client returns no tokens.".to_owned(),
+            Self::Internal { .. } => "This is a bug in tokenwell. Please report it with this message.".to_owned(),
             Self::Cooldown { original, .. } => original.hint(),
         }
     }
 
-    /// Where a credential was looked for in vain and what was found there, in order: one line for each place. Empty for other errors.
+    /// The sources that were searched for a credential, in order, each with what was found there.
+    /// Empty for all errors except [`Error::NoCredential`].
     ///
-    /// The message has the same in one line, for logs.
+    /// The message contains the same entries on one line, for logs.
     #[must_use]
-    pub fn looked_at(&self) -> &[String] {
+    pub fn checked_sources(&self) -> &[String] {
         match self {
-            Self::NoCredential { looked_at, .. } => looked_at,
+            Self::NoCredential { checked_sources, .. } => checked_sources,
             _ => &[],
         }
     }
 
-    /// The HTTP status of the server's reply, if there was a reply.
+    /// The HTTP status of the server's response, if there was a response.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         match self {
@@ -285,7 +294,7 @@ impl Error {
         }
     }
 
-    /// For how long it is useless to ask again, where that is known.
+    /// How long to wait before the next request, if that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -305,24 +314,27 @@ impl Error {
     }
 }
 
-/// What to do about a server that cannot be reached.
-pub(crate) const CHECK_THE_WAY: &str = "Check the name and the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";
+/// The hint for a server that cannot be reached.
+pub(crate) const CHECK_CONNECTION: &str = "Check the host name, the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";
 
-/// A rejection stands for the very pair that was rejected.
-const CORRECTED: &str = "A corrected secret is tried at once.";
+/// The hint for a client that the server knows but does not issue a token to.
+const CHECK_GRANT: &str = "Check the client's scope, audience and allowed grant types. The same request will be rejected again.";
 
-fn named(client: &str) -> String {
+/// A rejection is remembered only for the rejected pair of client id and secret.
+const CORRECTED: &str = "A corrected secret is used immediately.";
+
+fn client_suffix(client: &str) -> String {
     if client.is_empty() { String::new() } else { format!(" {client}") }
 }
 
 fn next_request(original: &Error) -> &'static str {
     match original {
-        Error::CredentialRejected { .. } => "the same id and secret may be sent again",
-        _ => "the next request may be sent",
+        Error::CredentialRejected { .. } => "the same id and secret can be retried",
+        _ => "the next request can be sent",
     }
 }
 
-fn described(description: &str) -> String {
+fn description_suffix(description: &str) -> String {
     if description.is_empty() { String::new() } else { format!(": {description}") }
 }
 
@@ -335,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cooldown_keeps_the_status_of_its_original_and_tells_age_and_end() {
+    fn a_cooldown_keeps_the_status_of_its_original_and_reports_its_age_and_end() {
         let original = Error::RateLimited {
             server: "https://cloud.mongodb.com".into(),
             description: "slow down".into(),
@@ -348,7 +360,7 @@ mod tests {
         assert_eq!(cooldown.status(), Status::RateLimited);
         assert_eq!(cooldown.http_status(), Some(429));
         assert_eq!(cooldown.retry_after(), Some(Duration::from_millis(19_500)));
-        let text = cooldown.to_string();
-        assert!(text.contains("10 s ago") && text.contains("in 20 s"), "{text}");
+        let message = cooldown.to_string();
+        assert!(message.contains("10 s ago") && message.contains("in 20 s"), "{message}");
     }
 }

@@ -1,15 +1,16 @@
-//! Text of others, made safe to show.
+//! Escapes strings from servers and files for display.
 
 use std::path::Path;
 
-/// Makes text from a server or a file safe to show: control, bidirectional-override and other non-printing characters
-/// become visible escapes, and what is longer than `limit` characters is cut.
+/// Returns `value` with control, bidirectional-override and other non-printing characters escaped,
+/// truncated to `limit` characters of the input.
 ///
-/// RFC 6749 section 5.2 allows an `error_description` printable ASCII only; terminals act on the rest.
+/// RFC 6749 section 5.2 allows only printable ASCII in `error_description`; terminals interpret
+/// other characters.
 #[must_use]
-pub fn printable(text: &str, limit: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(limit) + 1);
-    for (count, character) in text.chars().enumerate() {
+pub fn printable(value: &str, limit: usize) -> String {
+    let mut shown = String::with_capacity(value.len().min(limit) + 1);
+    for (count, character) in value.chars().enumerate() {
         if count == limit {
             shown.push('…');
             break;
@@ -23,7 +24,8 @@ pub fn printable(text: &str, limit: usize) -> String {
     shown
 }
 
-/// A path as messages show it: whole, unless it is longer than any that a system would open.
+/// Returns a path for use in a message. It is truncated only if it is longer than any path that a
+/// system can open.
 #[must_use]
 pub fn printable_path(path: &Path) -> String {
     printable(&path.to_string_lossy(), 4096)
@@ -39,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_shown_whole_and_cannot_act_on_a_terminal() {
-        let deep = "/folder".repeat(500);
+    fn a_path_is_shown_in_full_and_cannot_act_on_a_terminal() {
+        let deep = "/directory".repeat(400);
 
         assert_eq!(printable_path(Path::new(&deep)), deep);
         assert_eq!(printable_path(Path::new("/tmp/\u{1b}[2Jx")), "/tmp/\\u{1b}[2Jx");
@@ -55,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_and_says_so() {
+    fn a_long_string_is_truncated_with_an_ellipsis() {
         assert_eq!(printable("abcdef", 3), "abc…");
         assert_eq!(printable("abc", 3), "abc");
     }

@@ -1,7 +1,7 @@
-//! The three ways in which a client proves who it is (RFC 6749 section 2.3.1), byte for byte.
+//! The three client authentication methods (RFC 6749 section 2.3.1).
 //!
-//! They are ours and not the `oauth2` crate's: its Basic always form-urlencodes, which Atlas does not undo, and its buffers
-//! are not wiped.
+//! They are implemented here because the `oauth2` crate always form-urlencodes HTTP Basic
+//! credentials, which Atlas does not decode, and does not wipe its buffers.
 
 use super::transport::secret_bytes;
 use crate::config::ClientAuthentication;
@@ -14,8 +14,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
-/// Adds the proof to a request that has none: to its headers or to its body, never to both.
-pub(super) fn prove(
+/// Adds client authentication to a request, either to its headers or to its body.
+pub(super) fn authenticate(
     method: ClientAuthentication,
     credential: &Credential,
     headers: &mut HeaderMap,
@@ -24,7 +24,7 @@ pub(super) fn prove(
     match method {
         ClientAuthentication::BasicRaw if credential.client_id.contains(':') => Err(Error::invalid(
             "client_id",
-            "holds a colon, which HTTP Basic with the raw pair cannot carry",
+            "contains a colon, which HTTP Basic without encoding does not allow",
             "Check the client id, or set auth_method to client_secret_basic or client_secret_post.",
         )),
         ClientAuthentication::BasicRaw | ClientAuthentication::Basic => {
@@ -42,7 +42,7 @@ pub(super) fn prove(
 /// Adds one parameter to a form-urlencoded body.
 pub(super) fn append(body: &mut Zeroizing<Vec<u8>>, name: &str, value: &str) {
     let value = form_encoded(value);
-    // Grown by hand: a vector that grows by itself leaves its old, unwiped allocation behind.
+    // Copied explicitly: a vector that reallocates itself frees its old buffer without wiping it.
     let mut longer = Zeroizing::new(Vec::with_capacity(body.len() + 1 + name.len() + 1 + value.len()));
     longer.extend_from_slice(body);
     if !longer.is_empty() {
@@ -54,7 +54,8 @@ pub(super) fn append(body: &mut Zeroizing<Vec<u8>>, name: &str, value: &str) {
     *body = longer;
 }
 
-/// Every form in which the secret travels, or that a server may make of it, so that a reply that repeats one of them can be cleaned.
+/// All encodings in which the secret is sent or a server may repeat it. They are redacted from
+/// responses.
 pub(super) fn secret_forms(credential: &Credential) -> Vec<Zeroizing<String>> {
     let mut forms = forms(&credential.client_secret);
     for method in [ClientAuthentication::BasicRaw, ClientAuthentication::Basic] {
@@ -63,12 +64,13 @@ pub(super) fn secret_forms(credential: &Credential) -> Vec<Zeroizing<String>> {
     forms
 }
 
-/// The forms in which a secret that is a parameter travels, and those that servers and what stands before them write into messages.
+/// All encodings in which a secret request parameter is sent, or in which servers and proxies write
+/// it into messages.
 pub(super) fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
-    let text = secret.expose();
+    let value = secret.expose();
     let each_byte = |keep: fn(u8) -> bool, escape: &str, digits: &[u8; 16]| {
-        let mut escaped = Zeroizing::new(String::with_capacity(text.len() * (escape.len() + 2)));
-        for byte in text.bytes() {
+        let mut escaped = Zeroizing::new(String::with_capacity(value.len() * (escape.len() + 2)));
+        for byte in value.bytes() {
             if keep(byte) {
                 escaped.push(char::from(byte));
             } else {
@@ -80,12 +82,12 @@ pub(super) fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
     };
     const UPPER: &[u8; 16] = b"0123456789ABCDEF";
     const LOWER: &[u8; 16] = b"0123456789abcdef";
-    // Not kept by everybody: which punctuation is escaped differs from one encoder to the next.
+    // Encoders differ in which of these punctuation characters they escape.
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     vec![
-        Zeroizing::new(text.to_owned()),
-        form_encoded(text),
-        unpadded(base64(text)),
+        Zeroizing::new(value.to_owned()),
+        form_encoded(value),
+        unpadded(base64(value)),
         each_byte(unreserved, "%", UPPER),
         each_byte(unreserved, "%", LOWER),
         each_byte(|byte| byte.is_ascii_alphanumeric(), "%", UPPER),
@@ -95,7 +97,7 @@ pub(super) fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
     ]
 }
 
-/// Without its padding, it is found with and without it.
+/// Removes the base64 padding, so that a search finds the value with and without it.
 fn unpadded(mut encoded: Zeroizing<String>) -> Zeroizing<String> {
     let length = encoded.trim_end_matches('=').len();
     encoded.truncate(length);
@@ -118,27 +120,27 @@ fn joined(id: &str, secret: &str) -> Zeroizing<String> {
 fn basic(pair: &str) -> Result<HeaderValue, Error> {
     const SCHEME: &str = "Basic ";
 
-    let proof = base64(pair);
-    let mut text = Zeroizing::new(Vec::with_capacity(SCHEME.len() + proof.len()));
-    text.extend_from_slice(SCHEME.as_bytes());
-    text.extend_from_slice(proof.as_bytes());
-    let mut value = HeaderValue::from_maybe_shared(secret_bytes(text))
-        .map_err(|_| Error::internal("base64 text was not accepted as the value of a header"))?;
+    let encoded = base64(pair);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SCHEME.len() + encoded.len()));
+    bytes.extend_from_slice(SCHEME.as_bytes());
+    bytes.extend_from_slice(encoded.as_bytes());
+    let mut value = HeaderValue::from_maybe_shared(secret_bytes(bytes))
+        .map_err(|_| Error::internal("a base64 string was not accepted as a header value"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn base64(text: &str) -> Zeroizing<String> {
-    let mut encoded = Zeroizing::new(String::with_capacity(text.len().div_ceil(3) * 4));
-    STANDARD.encode_string(text, &mut encoded);
+fn base64(value: &str) -> Zeroizing<String> {
+    let mut encoded = Zeroizing::new(String::with_capacity(value.len().div_ceil(3) * 4));
+    STANDARD.encode_string(value, &mut encoded);
     encoded
 }
 
-/// `application/x-www-form-urlencoded` as the WHATWG URL standard has it: letters, digits and `*-._` stay, so that for all
-/// ids and secrets of Atlas' shape it changes nothing.
-fn form_encoded(text: &str) -> Zeroizing<String> {
-    let mut encoded = Zeroizing::new(String::with_capacity(text.len() * 3));
-    for piece in byte_serialize(text.as_bytes()) {
+/// Encodes as `application/x-www-form-urlencoded` (WHATWG URL standard). Letters, digits and `*-._`
+/// are not escaped, so the ids and secrets of Atlas do not change.
+fn form_encoded(value: &str) -> Zeroizing<String> {
+    let mut encoded = Zeroizing::new(String::with_capacity(value.len() * 3));
+    for piece in byte_serialize(value.as_bytes()) {
         encoded.push_str(piece);
     }
     encoded
@@ -161,12 +163,12 @@ mod tests {
         }
     }
 
-    fn proven(method: ClientAuthentication, id: &str, secret: &str) -> (Option<String>, String) {
+    fn authenticated(method: ClientAuthentication, id: &str, secret: &str) -> (Option<String>, String) {
         let credential = Credential { client_id: id.to_owned(), client_secret: Secret::from(secret), origin: String::new() };
         let mut headers = HeaderMap::new();
         let mut body = Zeroizing::new(b"grant_type=client_credentials".to_vec());
 
-        prove(method, &credential, &mut headers, &mut body).unwrap();
+        authenticate(method, &credential, &mut headers, &mut body).unwrap();
 
         assert!(headers.get(AUTHORIZATION).is_none_or(HeaderValue::is_sensitive));
         let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
@@ -181,7 +183,7 @@ mod tests {
         ];
         for (id, secret, header) in cases {
             for method in [ClientAuthentication::Basic, ClientAuthentication::BasicRaw] {
-                assert_eq!(proven(method, id, secret).0.as_deref(), Some(header), "{method:?}");
+                assert_eq!(authenticated(method, id, secret).0.as_deref(), Some(header), "{method:?}");
             }
         }
     }
@@ -196,7 +198,7 @@ mod tests {
     #[test]
     fn item_4_basic_encodes_first_and_raw_basic_does_not() {
         let decoded = |method| {
-            let header = proven(method, "mdb_sa_id_1", "a b+c:d€").0.unwrap();
+            let header = authenticated(method, "mdb_sa_id_1", "a b+c:d€").0.unwrap();
             String::from_utf8(STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap()).unwrap()
         };
 
@@ -207,22 +209,22 @@ mod tests {
     #[test]
     fn item_3_each_method_leaves_the_other_place_alone() {
         for method in [ClientAuthentication::Basic, ClientAuthentication::BasicRaw] {
-            assert_eq!(proven(method, "id", "secret").1, "grant_type=client_credentials", "{method:?}");
+            assert_eq!(authenticated(method, "id", "secret").1, "grant_type=client_credentials", "{method:?}");
         }
-        let (header, body) = proven(ClientAuthentication::Post, "an id", "s&cret=1");
+        let (header, body) = authenticated(ClientAuthentication::Post, "an id", "s&cret=1");
 
         assert_eq!(header, None);
         assert_eq!(body, "grant_type=client_credentials&client_id=an+id&client_secret=s%26cret%3D1");
     }
 
     #[test]
-    fn a_colon_in_the_id_is_refused_where_basic_cannot_carry_it() {
+    fn a_colon_in_the_id_is_refused_for_basic_without_encoding() {
         let credential = Credential { client_id: "a:b".to_owned(), client_secret: Secret::from("canary-secret"), origin: String::new() };
         let mut headers = HeaderMap::new();
 
-        let error = prove(ClientAuthentication::BasicRaw, &credential, &mut headers, &mut Zeroizing::new(Vec::new())).unwrap_err();
+        let error = authenticate(ClientAuthentication::BasicRaw, &credential, &mut headers, &mut Zeroizing::new(Vec::new())).unwrap_err();
 
-        assert!(error.to_string().starts_with("client_id: holds a colon"), "{error}");
+        assert!(error.to_string().starts_with("client_id: contains a colon"), "{error}");
         assert!(headers.is_empty());
     }
 }

@@ -1,8 +1,9 @@
-//! The challenges of a reply (RFC 9110 section 11.6.1), as far as they tell why it is a refusal (RFC 6750 section 3).
+//! The error parameters of the `WWW-Authenticate` header (RFC 9110 section 11.6.1 and RFC 6750
+//! section 3).
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-/// What `WWW-Authenticate` says of the error.
+/// The error code and description in `WWW-Authenticate`.
 #[derive(Default)]
 pub(super) struct Challenge {
     pub(super) code: Option<String>,
@@ -28,12 +29,13 @@ impl Challenge {
     }
 }
 
-/// The `name=value` and `name="value"` pairs of a header with challenges; schemes and everything else are passed over.
+/// The `name=value` and `name="value"` pairs of a `WWW-Authenticate` header. Authentication schemes
+/// and everything else are skipped.
 fn parameters(header: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut name = String::new();
-    // A blank ends a name, unless the `=` comes right after it.
-    let mut ended = false;
+    // A blank terminates a name, unless `=` follows it.
+    let mut after_blank = false;
     let mut characters = header.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
@@ -56,12 +58,12 @@ fn parameters(header: &str) -> Vec<(String, String)> {
                 pairs.push((std::mem::take(&mut name), value));
             }
             ',' => name.clear(),
-            ' ' | '\t' => ended = true,
+            ' ' | '\t' => after_blank = true,
             other => {
-                if ended {
+                if after_blank {
                     name.clear();
                 }
-                ended = false;
+                after_blank = false;
                 name.push(other);
             }
         }

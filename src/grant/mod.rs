@@ -1,72 +1,77 @@
-//! How a token is asked for: the client credentials grant (RFC 6749 section 4.4) and revocation (RFC 7009), over HTTP.
+//! Token requests (the client credentials grant, RFC 6749 section 4.4) and revocation (RFC 7009)
+//! over HTTP.
 //!
-//! May depend on: config, atlas, credential, clock, error, secret, platform. Knows nothing of caches, stores or the C ABI.
-//! Start reading at [`Grant`]; [`HttpGrant`] is the one that talks to a server, by way of `transport`. What comes back is a token (`reply`), a refusal
-//! (`refusal`, `challenge`, `rejection`) or nothing (`breakdown`).
+//! May depend on: config, atlas, credential, clock, error, secret, platform. Independent of caches,
+//! stores and the C ABI. Start reading at [`Grant`]; [`HttpGrant`] is the implementation over HTTP
+//! and uses `transport`. A response is a token (`reply`) or a refusal (`refusal`, `challenge`,
+//! `rejection`); a failed request is an error (`transport_error`).
 
-mod arrival;
 mod authentication;
-mod breakdown;
 mod challenge;
+mod connection_hint;
+mod connection_watch;
 mod http;
-mod names;
 mod proxy;
 mod refusal;
 mod rejection;
 mod reply;
+mod resolver;
 mod retry;
-mod signpost;
+mod server_route;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transport;
+mod transport_error;
 mod trust;
-mod way;
 
 pub use crate::credential::{Credential, Credentials};
 pub use http::HttpGrant;
-pub(crate) use rejection::named;
-pub use way::{Knock, Way};
+pub(crate) use rejection::with_client;
+pub use server_route::{ProbeReply, ServerRoute};
 
 use crate::error::Error;
 use crate::secret::Secret;
 use std::fmt;
 use std::time::Duration;
 
-/// Asks an authorization server for tokens. Methods block; the cache calls them on the refresh's own thread.
+/// Obtains tokens from an authorization server and revokes them. Methods block; the cache calls
+/// them on the thread of the refresh.
 pub trait Grant: Send + Sync + fmt::Debug {
-    /// Asks for one access token, trying again within `budget` where that can help.
+    /// Requests one access token and retries within `budget` if a retry can help.
     ///
     /// # Errors
-    /// What the server or the network answered, as the error that callers will see.
+    /// The server's refusal or the network error, as callers of the library receive it.
     fn mint(&self, credential: &Credential, budget: Duration) -> Result<Minted, Error>;
 
-    /// Asks the server to end `token` (RFC 7009). An unknown token counts as ended.
+    /// Revokes `token` at the server (RFC 7009). A token that the server does not know counts as
+    /// revoked.
     ///
     /// # Errors
-    /// The token must be assumed alive.
+    /// The revocation failed. The token must be assumed to be still valid.
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error>;
 }
 
-/// What the server granted.
+/// A token as the server issued it.
 #[derive(Clone, Debug)]
 pub struct Minted {
-    /// The access token: not empty, and nothing but visible ASCII characters (RFC 6749 appendix A.12).
+    /// The access token: not empty, visible ASCII characters only (RFC 6749 appendix A.12).
     pub value: Secret,
-    /// The scope that the server granted, where it said so.
+    /// The granted scope, if the response contains it.
     pub scope: Option<String>,
-    /// For how long it lives.
+    /// The lifetime of the token.
     pub lifetime: GrantedLifetime,
 }
 
-/// What the reply's `expires_in` means.
+/// The meaning of `expires_in` in a token response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantedLifetime {
-    /// The server named a lifetime above zero.
+    /// The lifetime is greater than zero.
     Stated(Duration),
-    /// The server named none: five minutes, in this process's memory only.
+    /// The response contains no lifetime. The token is kept for five minutes, in this process's
+    /// memory only.
     Unstated,
-    /// The server said zero: good for the caller at hand, not to be kept.
+    /// The lifetime is zero. The token is returned to the current caller and not cached.
     DoNotCache,
 }

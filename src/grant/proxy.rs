@@ -1,21 +1,23 @@
-//! Which proxy a request goes through.
+//! The proxy for a request.
 //!
-//! Read from the environment: `HTTPS_PROXY`, else `ALL_PROXY`, unless `NO_PROXY` names the host (each also in lower case,
-//! where the upper-case one is not set or empty). Nothing else is looked at: not `HTTP_PROXY`, which a web server can be made to set for its CGI programs
-//! (httpoxy), and not the operating system's settings. A server on loopback is never reached through a proxy, and plain http
-//! only ever goes to loopback: a secret never passes a proxy in clear.
+//! The proxy comes from `HTTPS_PROXY` or, if that is not set, `ALL_PROXY`, unless `NO_PROXY` lists
+//! the host. The lower-case name of each variable is read if the upper-case one is empty or not
+//! set. Other sources are ignored: `HTTP_PROXY`, because a client of a web server can set it for
+//! CGI programs (httpoxy), and the operating system's proxy settings. A server on loopback is never
+//! reached through a proxy, and plain http is used for loopback only, so no secret passes a proxy
+//! unencrypted.
 
 use crate::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// A proxy for https; `Debug` leaves out its user and password.
+/// A proxy for https. `Debug` omits its user and password.
 #[derive(Clone)]
 pub(super) struct HttpsProxy(Url);
 
 impl HttpsProxy {
-    /// The proxy that the environment wants for `target`, if it wants one.
+    /// The proxy that the environment sets for `target`, if any.
     pub(super) fn for_target(target: &Url, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
         let Some(host) = target.host().filter(|host| target.scheme() == "https" && !is_loopback(host)) else {
             return Ok(None);
@@ -29,8 +31,8 @@ impl HttpsProxy {
             return Ok(None);
         }
         parse(value.trim()).map(|url| Some(Self(url))).map_err(|problem| Error::NotConfigured {
-            problem: format!("{name} {problem}, so that {host} cannot be reached through it"),
-            hint: format!("Set {name} to http://host:port, or name {host} in NO_PROXY to go without a proxy."),
+            problem: format!("the proxy for {host} cannot be used: {name} {problem}"),
+            hint: format!("Set {name} to http://host:port, or add {host} to NO_PROXY to connect without a proxy."),
         })
     }
 
@@ -45,14 +47,14 @@ impl fmt::Debug for HttpsProxy {
     }
 }
 
-/// The value may hold a password: no problem's text repeats it.
+/// The errors do not repeat the value, because it may contain a password.
 fn parse(value: &str) -> Result<Url, &'static str> {
     let url = if value.contains("://") { Url::parse(value) } else { Url::parse(&format!("http://{value}")) };
     let url = url.map_err(|_| "is not a URL")?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
-        "http" | "https" => Err("names no host"),
-        "socks4" | "socks4a" | "socks5" | "socks5h" => Err("names a SOCKS proxy, which tokenwell cannot use"),
+        "http" | "https" => Err("has no host"),
+        "socks4" | "socks4a" | "socks5" | "socks5h" => Err("is a SOCKS proxy, which tokenwell does not support"),
         _ => Err("is not an http or https URL"),
     }
 }
@@ -65,20 +67,21 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// The usual rules: entries between commas or blanks; `*` is everything; a name means itself and all under it, with or without a leading dot;
-/// an address is itself, and with `/bits` a network.
+/// Whether `NO_PROXY` lists the host. Entries are separated by commas or blanks. `*` matches every
+/// host. A name, with or without a leading dot, matches itself and all its subdomains. An address
+/// matches itself, or a network if it has a `/bits` suffix.
 fn is_bypassed(host: &Host<&str>, list: &str) -> bool {
     list.split(|character: char| character == ',' || character.is_whitespace()).filter(|entry| !entry.is_empty()).any(|entry| {
         entry == "*"
             || match host {
-                Host::Domain(name) => is_at_or_under(name, entry),
+                Host::Domain(name) => is_same_or_subdomain(name, entry),
                 Host::Ipv4(address) => is_in(IpAddr::V4(*address), entry),
                 Host::Ipv6(address) => is_in(IpAddr::V6(*address), entry),
             }
     })
 }
 
-fn is_at_or_under(name: &str, entry: &str) -> bool {
+fn is_same_or_subdomain(name: &str, entry: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let entry = entry.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
     name.strip_suffix(entry.as_str()).is_some_and(|rest| !entry.is_empty() && (rest.is_empty() || rest.ends_with('.')))

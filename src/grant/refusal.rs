@@ -1,8 +1,8 @@
-//! What a reply with another status than 200 means.
+//! Errors for responses with a status other than 200.
 
-use super::breakdown;
 use super::challenge::Challenge;
 use super::transport::Reply;
+use super::transport_error;
 use crate::atlas::{self, Refusal};
 use crate::error::{Error, printable};
 use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
@@ -10,29 +10,30 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::Zeroizing;
 
-/// How much of a server's own words is shown.
+/// The maximum length of a server's description and error code, in characters.
 const LONGEST_DESCRIPTION: usize = 300;
 const LONGEST_CODE: usize = 64;
 
-/// A secret that is shorter is not searched for in a server's words: it would be found everywhere.
+/// A shorter secret is not redacted from a server's strings, because it would match everywhere.
 const SHORTEST_FORM: usize = 4;
 
-/// Whose refusal it is, and what must not be repeated from it.
-pub(super) struct Asked<'a> {
-    /// The origin, for messages.
+/// The request that a response belongs to.
+pub(super) struct RequestContext<'a> {
+    /// The server's origin, for messages.
     pub(super) server: &'a str,
     pub(super) endpoint: &'a Url,
-    /// Every form of the secrets that were sent: a debugging proxy may send them back.
-    pub(super) sent: &'a [Zeroizing<String>],
-    /// The time now, for a Retry-After that names a date.
+    /// The sent secrets in all encodings. They are redacted, because a debugging proxy may repeat
+    /// them.
+    pub(super) sent_secrets: &'a [Zeroizing<String>],
+    /// The current time, for a `Retry-After` with a date.
     pub(super) now: SystemTime,
 }
 
-/// The error that a reply other than 200 stands for.
-pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
+/// The error for a response with a status other than 200.
+pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     let status = reply.status;
     if (300..400).contains(&status) {
-        return redirect(reply, asked);
+        return redirect(reply, context);
     }
     let mut refusal = Refusal::read(&reply.body);
     let challenge = Challenge::in_headers(&reply.headers);
@@ -41,13 +42,13 @@ pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
         refusal.description = challenge.description;
     }
 
-    let server = asked.server.to_owned();
-    let description = shown(&refusal.description, LONGEST_DESCRIPTION, asked.sent);
-    let retry_after = retry_after(&reply.headers, asked.now);
-    let rejected = |code: Option<&str>, otherwise: &str| Error::CredentialRejected {
+    let server = context.server.to_owned();
+    let description = shown(&refusal.description, LONGEST_DESCRIPTION, context.sent_secrets);
+    let retry_after = retry_after(&reply.headers, context.now);
+    let rejected = |code: Option<&str>, default: &str| Error::CredentialRejected {
         server: server.clone(),
         client: Box::default(),
-        code: shown(code.unwrap_or(otherwise), LONGEST_CODE, asked.sent),
+        code: shown(code.unwrap_or(default), LONGEST_CODE, context.sent_secrets),
         description: description.clone(),
         http_status: status,
         advice: Box::default(),
@@ -58,23 +59,24 @@ pub(super) fn of_reply(reply: &Reply, asked: &Asked<'_>) -> Error {
             server,
             description,
             http_status: status,
-            // "Now" would be the loop that the limit is there to end.
+            // A delay of zero would cause the request loop that the limit is meant to prevent.
             retry_after: retry_after.or(refusal.window).unwrap_or(atlas::COOLDOWN).max(Duration::from_secs(1)),
         },
         (408 | 500..600, _) | (400..500, Some("server_error" | "temporarily_unavailable")) => {
             Error::Server { server, description, http_status: status, retry_after }
         }
-        (403, None | Some("access_denied")) if refusal.speaks_of_token_limit() => {
+        (403, None | Some("access_denied")) if refusal.is_token_limit() => {
             Error::TokenLimit { server, description, http_status: status, retry_after: atlas::COOLDOWN }
         }
         (401, _) => rejected(code, "invalid_client"),
         (403, _) => rejected(code, "access_denied"),
         (400..500, Some(_)) => rejected(code, ""),
-        _ => breakdown::protocol(asked.server, &no_oauth_error(status, refusal.api_code.as_deref()), Some(status)),
+        _ => transport_error::protocol(context.server, &no_oauth_error(status, refusal.api_code.as_deref()), Some(status)),
     }
 }
 
-/// A status that means nothing here. Of the body only a code in the Admin API's shape is repeated.
+/// The problem for an unexpected status. The only part of the body in it is an Admin API error
+/// code.
 fn no_oauth_error(status: u16, api_code: Option<&str>) -> String {
     let is_code = |code: &&str| {
         code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
@@ -85,47 +87,51 @@ fn no_oauth_error(status: u16, api_code: Option<&str>) -> String {
     }
 }
 
-/// A redirect is never followed: the secret would go along (item 10, I7).
-fn redirect(reply: &Reply, asked: &Asked<'_>) -> Error {
+/// A redirect is never followed, because it would send the secret to its target (item 10, I7).
+fn redirect(reply: &Reply, context: &RequestContext<'_>) -> Error {
     let target = reply.headers.get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
-    let place = match target.map(|target| asked.endpoint.join(&target)) {
-        Some(Ok(target)) if target.origin() == asked.endpoint.origin() => "another path of the same server".to_owned(),
-        Some(Ok(target)) if target.origin().is_tuple() => shown(&target.origin().ascii_serialization(), LONGEST_DESCRIPTION, asked.sent),
-        _ => "a place that is not a web address".to_owned(),
+    let target = match target.map(|target| context.endpoint.join(&target)) {
+        Some(Ok(target)) if target.origin() == context.endpoint.origin() => "another path on the same server".to_owned(),
+        Some(Ok(target)) if target.origin().is_tuple() => {
+            shown(&target.origin().ascii_serialization(), LONGEST_DESCRIPTION, context.sent_secrets)
+        }
+        _ => "an invalid URL".to_owned(),
     };
     Error::Refused {
-        problem: format!("{} answered with a redirect (HTTP {}) to {place}, which was not followed", asked.server, reply.status),
-        hint: "A redirect could carry the client's secret to another server. Set the base URL, token URL or revocation URL to where the endpoint really is."
+        problem: format!("{} sent a redirect (HTTP {}) to {target}, which was not followed", context.server, reply.status),
+        hint: "A redirect could send the client secret to another server. Set the base URL, token URL or revocation URL to the actual endpoint."
             .to_owned(),
         http_status: Some(reply.status),
     }
 }
 
-/// A server's text, fit to be shown: without what was sent to it in confidence, without what a terminal acts on, and not too long.
-fn shown(text: &str, limit: usize, sent: &[Zeroizing<String>]) -> String {
-    let mut text = text.to_owned();
-    for form in sent.iter().filter(|form| form.len() >= SHORTEST_FORM) {
-        if text.contains(form.as_str()) {
-            text = text.replace(form.as_str(), "[redacted]");
+/// A server's string for display: sent secrets redacted, control characters escaped, truncated to
+/// `limit`.
+fn shown(value: &str, limit: usize, sent_secrets: &[Zeroizing<String>]) -> String {
+    let mut value = value.to_owned();
+    for form in sent_secrets.iter().filter(|form| form.len() >= SHORTEST_FORM) {
+        if value.contains(form.as_str()) {
+            value = value.replace(form.as_str(), "[redacted]");
         }
     }
-    printable(&text, limit)
+    printable(&value, limit)
 }
 
-/// When to come back, capped: seconds, or a date that is taken against the server's own clock where it shows it (item 23).
+/// The delay in `Retry-After`, capped. A date is compared with the server's `Date` header if there
+/// is one, and with `now` otherwise (item 23).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = text_of(headers, &RETRY_AFTER)?;
+    let value = header_value(headers, &RETRY_AFTER)?;
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         Duration::from_secs(value.parse().unwrap_or(u64::MAX))
     } else {
         let end = httpdate::parse_http_date(value).ok()?;
-        let now = text_of(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
+        let now = header_value(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
         end.duration_since(now).unwrap_or_default()
     };
     Some(wait.min(atlas::LONGEST_COOLDOWN))
 }
 
-fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+fn header_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
@@ -148,14 +154,14 @@ mod tests {
             map.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let reply = Reply { status, headers: map, body: Zeroizing::new(body.as_bytes().to_vec()) };
-        let sent = [Zeroizing::new("s3cret-s3cret".to_owned()), Zeroizing::new("abc".to_owned())];
-        let asked = Asked {
+        let sent_secrets = [Zeroizing::new("s3cret-s3cret".to_owned()), Zeroizing::new("abc".to_owned())];
+        let context = RequestContext {
             server: "https://cloud.mongodb.com",
             endpoint: &Url::parse("https://cloud.mongodb.com/api/oauth/token").unwrap(),
-            sent: &sent,
+            sent_secrets: &sent_secrets,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S),
         };
-        of_reply(&reply, &asked)
+        from_reply(&reply, &context)
     }
 
     fn rejected(error: &Error) -> (&str, &str, u16) {
@@ -189,7 +195,7 @@ mod tests {
     #[test]
     fn item_22_a_401_is_a_rejection_whatever_else_it_says() {
         let basic = [(WWW_AUTHENTICATE, r#"Basic realm="error=\"x", charset="UTF-8""#)];
-        let telling =
+        let explained =
             (WWW_AUTHENTICATE, r#"Digest qop="auth", Bearer realm="a, b", error = "invalid_token", error_description="Ended, \"gone\".""#);
         let cases: [(Headers<'_>, &str, (&str, &str)); 6] = [
             (&[], "", ("invalid_client", "")),
@@ -200,8 +206,8 @@ mod tests {
                 ("invalid_client", "Invalid credentials provided."),
             ),
             (&basic, "", ("invalid_client", "")),
-            (&[basic[0].clone(), telling.clone()], "", ("invalid_token", "Ended, \"gone\".")),
-            (&[telling], r#"{"error":401,"reason":"Unauthorized","detail":"Who?"}"#, ("invalid_token", "Who?")),
+            (&[basic[0].clone(), explained.clone()], "", ("invalid_token", "Ended, \"gone\".")),
+            (&[explained], r#"{"error":401,"reason":"Unauthorized","detail":"Who?"}"#, ("invalid_token", "Who?")),
         ];
         for (headers, body, (code, description)) in cases {
             assert_eq!(rejected(&refused(401, headers, body)), (code, description, 401), "{headers:?} {body}");
@@ -209,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_403_that_speaks_of_the_token_limit_is_that_limit_and_every_other_is_a_rejection() {
+    fn a_403_about_the_token_limit_is_a_token_limit_and_every_other_403_is_a_rejection() {
         let limit = refused(403, &[], r#"{"error":"access_denied","error_description":"The access token limit has been reached."}"#);
         let limit_of_api = refused(403, &[], r#"{"error":403,"errorCode":"MAX_TOKENS","detail":"Maximum number of tokens exceeded"}"#);
 
@@ -271,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_means_nothing_is_a_protocol_error_without_the_body() {
+    fn an_unexpected_status_is_a_protocol_error_without_the_body() {
         let cases = [
             (404, "", "HTTP status 404 without an OAuth error"),
             (
@@ -290,7 +296,7 @@ mod tests {
             let error = refused(status, &[], body);
 
             assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(status)), "{error}");
-            assert_eq!(error.to_string(), format!("https://cloud.mongodb.com sent a reply that is not a token response: {problem}"));
+            assert_eq!(error.to_string(), format!("https://cloud.mongodb.com sent an invalid token response: {problem}"));
         }
     }
 
@@ -311,7 +317,7 @@ mod tests {
     fn i21_what_was_sent_in_confidence_is_not_repeated() {
         let error = refused(400, &[], r#"{"error":"s3cret-s3cret","error_description":"got s3cret-s3cret and s3cret-s3cret, abc"}"#);
 
-        // Too short a secret is not looked for: no text would survive it.
+        // A secret that is too short is not redacted.
         assert_eq!(rejected(&error), ("[redacted]", "got [redacted] and [redacted], abc", 400));
     }
 }

@@ -1,19 +1,21 @@
-//! What a rejection of the client tells of the pair that was rejected: whose it is, and what may be wrong with it.
+//! Adds the client id, its source and advice to a rejection of the client.
 
 use crate::config::{advice_on, client_id_to_show};
 use crate::credential::Credential;
 use crate::error::{Error, printable};
 
-/// The error of a request with `credential`, with advice on it. A look is no proof, so it is a reason for nothing; once the pair was rejected it is worth telling.
-pub(super) fn advised(mut error: Error, credential: &Credential) -> Error {
+/// Adds advice on the form of `credential` and the client to a rejection. The form alone proves
+/// nothing, so it never causes an error; after a rejection it is a useful hint.
+pub(super) fn with_advice(mut error: Error, credential: &Credential) -> Error {
     if let Error::CredentialRejected { advice, .. } = &mut error {
         *advice = advice_on(credential).unwrap_or_default().into();
     }
-    named(error, credential)
+    with_client(error, credential)
 }
 
-/// The error of a request with `credential`: a rejection tells whose it is. Other processes that share it have the same pair, maybe from elsewhere.
-pub(crate) fn named(mut error: Error, credential: &Credential) -> Error {
+/// Adds the client id and its source to a rejection. Other processes that share the rejection use
+/// the same credential, but possibly from another source.
+pub(crate) fn with_client(mut error: Error, credential: &Credential) -> Error {
     if let Error::CredentialRejected { client, .. } = &mut error {
         let origin = if credential.origin.is_empty() { String::new() } else { format!(" ({})", printable(&credential.origin, 1000)) };
         *client = (client_id_to_show(&credential.client_id) + &origin).into();

@@ -1,13 +1,14 @@
-//! A 200 of the token endpoint, read strictly (RFC 6749 section 5.1).
+//! A strict parser for a successful token response (RFC 6749 section 5.1).
 //!
-//! No text of the reply ever gets into an error: what is wrong is said in our own words. The `oauth2` crate never sees a reply,
-//! because it would keep it in buffers that are not wiped and hand it out in its parse error.
+//! Errors never contain a part of the response. Responses are not parsed by the `oauth2` crate,
+//! because it keeps them in buffers that are not wiped and includes them in its parse error.
 //!
-//! Where the standard leaves room: a reply without a media type, or with `text/plain`, counts if its body is a JSON object;
-//! `null` for `expires_in` or `scope` is the same as absent, and so is an empty `scope`; a `refresh_token` is not even looked at (item 18).
+//! Cases that the standard leaves open: a response without a media type, or with `text/plain`, is
+//! accepted if its body is a JSON object. `null` for `expires_in` or `scope` and an empty `scope`
+//! are the same as an absent member. A `refresh_token` is ignored (item 18).
 
 use super::transport::Reply;
-use super::{GrantedLifetime, Minted, breakdown};
+use super::{GrantedLifetime, Minted, transport_error};
 use crate::error::Error;
 use crate::secret::Secret;
 use reqwest::header::CONTENT_TYPE;
@@ -17,12 +18,12 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::time::Duration;
 
-/// Ten years, leap days included: whoever says more does not mean it.
+/// Ten years, leap days included. A longer lifetime is treated as an error of the server.
 const LONGEST_LIFETIME_S: u64 = 315_576_000;
 
-/// The token in `reply`.
+/// Returns the token in `reply`.
 pub(super) fn minted(reply: &Reply, server: &str) -> Result<Minted, Error> {
-    read(reply).map_err(|problem| breakdown::protocol(server, &problem, Some(reply.status)))
+    read(reply).map_err(|problem| transport_error::protocol(server, &problem, Some(reply.status)))
 }
 
 fn read(reply: &Reply) -> Result<Minted, String> {
@@ -30,8 +31,8 @@ fn read(reply: &Reply) -> Result<Minted, String> {
         return Err("its media type is not JSON".to_owned());
     }
     let members = members(&reply.body)?;
-    if let Some(name) = members.twice {
-        return Err(format!("its {name} is there more than once"));
+    if let Some(name) = members.duplicate {
+        return Err(format!("its {name} appears more than once"));
     }
     token_type(members.token_type)?;
     Ok(Minted { value: access_token(members.access_token)?, scope: scope(members.scope)?, lifetime: lifetime(members.expires_in)? })
@@ -46,15 +47,16 @@ fn is_json(reply: &Reply) -> bool {
     matches!(essence.as_str(), "" | "application/json" | "text/json" | "text/plain") || essence.ends_with("+json")
 }
 
-/// The members that mean something here, each as the JSON text that it came as.
+/// The members that are used, each as unparsed JSON.
 #[derive(Default)]
 struct Members<'a> {
     access_token: Option<&'a RawValue>,
     token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
     scope: Option<&'a RawValue>,
-    /// A member of these that came more than once: which one counts would depend on the reader (item 17).
-    twice: Option<&'static str>,
+    /// A member of these that appears more than once. Parsers differ in which value they
+    /// use (item 17).
+    duplicate: Option<&'static str>,
 }
 
 fn members(body: &[u8]) -> Result<Members<'_>, String> {
@@ -106,39 +108,40 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 }
             };
             if member.replace(map.next_value()?).is_some() {
-                members.twice = Some(name);
+                members.duplicate = Some(name);
             }
         }
         Ok(members)
     }
 }
 
-/// The text of a JSON string, wiped when dropped; `None` for anything else.
-fn text(raw: &RawValue) -> Option<Secret> {
+/// The value of a JSON string, wiped when dropped. `None` for any other JSON value.
+fn string(raw: &RawValue) -> Option<Secret> {
     if !raw.get().starts_with('"') {
         return None;
     }
-    // Without escapes it can be copied from where it lies; with them the parser has to build it.
+    // A string without escapes is borrowed from the body; one with escapes has to be allocated.
     match serde_json::from_str::<&str>(raw.get()) {
-        Ok(text) => Some(Secret::from(text)),
+        Ok(value) => Some(Secret::from(value)),
         Err(_) => serde_json::from_str::<String>(raw.get()).ok().map(Secret::new),
     }
 }
 
-/// Visible ASCII and no blank (items 12 and 21): the token will stand in headers, files and other programs' input.
+/// Only visible ASCII without blanks is accepted (items 12 and 21), because the token is written to
+/// headers, files and the input of other programs.
 fn access_token(raw: Option<&RawValue>) -> Result<Secret, &'static str> {
-    let token = text(raw.ok_or("it has no access_token")?).ok_or("its access_token is not a text")?;
+    let token = string(raw.ok_or("it has no access_token")?).ok_or("its access_token is not a string")?;
     if token.expose().is_empty() {
         Err("its access_token is empty")
     } else if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(token)
     } else {
-        Err("its access_token holds a character that no token may have (only visible ASCII characters)")
+        Err("its access_token contains a character that is not allowed (visible ASCII characters only)")
     }
 }
 
 fn token_type(raw: Option<&RawValue>) -> Result<(), &'static str> {
-    let kind = text(raw.ok_or("it has no token_type")?).ok_or("its token_type is not a text")?;
+    let kind = string(raw.ok_or("it has no token_type")?).ok_or("its token_type is not a string")?;
     if kind.expose().eq_ignore_ascii_case("bearer") { Ok(()) } else { Err("its token_type is not Bearer") }
 }
 
@@ -146,25 +149,25 @@ fn scope(raw: Option<&RawValue>) -> Result<Option<String>, &'static str> {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
         return Ok(None);
     };
-    let scope = text(raw).ok_or("its scope is not a text")?;
+    let scope = string(raw).ok_or("its scope is not a string")?;
     let scope = scope.expose();
     if scope.is_empty() {
         Ok(None)
     } else if scope.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
         Ok(Some(scope.to_owned()))
     } else {
-        Err("its scope holds a character that no scope may have")
+        Err("its scope contains a character that is not allowed")
     }
 }
 
-/// Item 14: liberal in form, strict in sense.
+/// Accepts any notation of a whole number of seconds, and rejects every other value (item 14).
 fn lifetime(raw: Option<&RawValue>) -> Result<GrantedLifetime, &'static str> {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
         return Ok(GrantedLifetime::Unstated);
     };
     let json = raw.get();
-    let seconds = if let Some(text) = text(raw) {
-        digits(text.expose()).ok_or("its expires_in is a text that is not a number of seconds")?
+    let seconds = if let Some(value) = string(raw) {
+        digits(value.expose()).ok_or("its expires_in is a string that is not a number of seconds")?
     } else if json.starts_with('-') {
         return Err("its expires_in is negative");
     } else if json.starts_with(|first: char| first.is_ascii_digit()) {
@@ -182,14 +185,14 @@ fn lifetime(raw: Option<&RawValue>) -> Result<GrantedLifetime, &'static str> {
     }
 }
 
-/// `3600`; what does not fit is far too much.
-fn digits(text: &str) -> Option<u64> {
-    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().unwrap_or(u64::MAX))
+/// Parses `3600`. A number that does not fit into `u64` becomes `u64::MAX`.
+fn digits(value: &str) -> Option<u64> {
+    (!value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit())).then(|| value.parse().unwrap_or(u64::MAX))
 }
 
-/// `3600.0`, `3.6e3`.
-fn whole(text: &str) -> Option<u64> {
-    let number: f64 = text.parse().ok()?;
+/// Parses `3600.0` and `3.6e3`.
+fn whole(value: &str) -> Option<u64> {
+    let number: f64 = value.parse().ok()?;
     if number > 1e18 {
         return Some(u64::MAX);
     }
@@ -219,18 +222,18 @@ mod tests {
         answered(Some("application/json"), body.as_bytes())
     }
 
-    /// A good reply with `members` added.
+    /// A valid response with `members` added.
     fn with(members: &str) -> Result<Minted, Error> {
         minted_from(&format!(r#"{{"access_token":"t","token_type":"Bearer",{members}}}"#))
     }
 
-    /// What is wrong, of a protocol error that repeats nothing of the reply.
+    /// The problem of a protocol error. Asserts that the error repeats no part of the response.
     fn problem(outcome: Result<Minted, Error>) -> String {
         let error = outcome.unwrap_err();
         assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(200)), "{error}");
-        let text = format!("{error} {error:?}");
-        assert!(!text.contains("canary"), "{text}");
-        error.to_string().strip_prefix("https://a.example sent a reply that is not a token response: ").unwrap().to_owned()
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        error.to_string().strip_prefix("https://a.example sent an invalid token response: ").unwrap().to_owned()
     }
 
     #[test]
@@ -255,13 +258,13 @@ mod tests {
             (b"{\"token_type\":\"Bearer\"}", "it has no access_token"),
             (b"{\"error\":\"canary\",\"token_type\":\"Bearer\"}", "it has no access_token"),
             (b"{\"access_token\":\"canary\"}", "it has no token_type"),
-            (b"{\"access_token\":null,\"token_type\":\"Bearer\"}", "its access_token is not a text"),
-            (b"{\"access_token\":12,\"token_type\":\"Bearer\"}", "its access_token is not a text"),
-            (b"{\"access_token\":[\"canary\"],\"token_type\":\"Bearer\"}", "its access_token is not a text"),
-            (b"{\"access_token\":{\"a\":\"canary\"},\"token_type\":\"Bearer\"}", "its access_token is not a text"),
+            (b"{\"access_token\":null,\"token_type\":\"Bearer\"}", "its access_token is not a string"),
+            (b"{\"access_token\":12,\"token_type\":\"Bearer\"}", "its access_token is not a string"),
+            (b"{\"access_token\":[\"canary\"],\"token_type\":\"Bearer\"}", "its access_token is not a string"),
+            (b"{\"access_token\":{\"a\":\"canary\"},\"token_type\":\"Bearer\"}", "its access_token is not a string"),
             (b"{\"access_token\":\"\",\"token_type\":\"Bearer\"}", "its access_token is empty"),
-            (b"{\"access_token\":\"t\",\"token_type\":null}", "its token_type is not a text"),
-            (b"{\"access_token\":\"t\",\"token_type\":[\"Bearer\"]}", "its token_type is not a text"),
+            (b"{\"access_token\":\"t\",\"token_type\":null}", "its token_type is not a string"),
+            (b"{\"access_token\":\"t\",\"token_type\":[\"Bearer\"]}", "its token_type is not a string"),
         ];
         for (body, expected) in cases {
             let problem = problem(answered(None, body));
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_must_not_be_another_than_json() {
+    fn only_a_json_media_type_is_accepted() {
         let body = br#"{"access_token":"t","token_type":"Bearer"}"#;
         let good = [
             None,
@@ -349,13 +352,13 @@ mod tests {
             ("1e300", "its expires_in is more than ten years"),
             ("18446744073709551616", "its expires_in is more than ten years"),
             ("\"99999999999999999999999999\"", "its expires_in is more than ten years"),
-            ("\"\"", "its expires_in is a text that is not a number of seconds"),
-            ("\"-1\"", "its expires_in is a text that is not a number of seconds"),
-            ("\"+1\"", "its expires_in is a text that is not a number of seconds"),
-            ("\" 1\"", "its expires_in is a text that is not a number of seconds"),
-            ("\"1h\"", "its expires_in is a text that is not a number of seconds"),
-            ("\"3600.0\"", "its expires_in is a text that is not a number of seconds"),
-            ("\"canary\"", "its expires_in is a text that is not a number of seconds"),
+            ("\"\"", "its expires_in is a string that is not a number of seconds"),
+            ("\"-1\"", "its expires_in is a string that is not a number of seconds"),
+            ("\"+1\"", "its expires_in is a string that is not a number of seconds"),
+            ("\" 1\"", "its expires_in is a string that is not a number of seconds"),
+            ("\"1h\"", "its expires_in is a string that is not a number of seconds"),
+            ("\"3600.0\"", "its expires_in is a string that is not a number of seconds"),
+            ("\"canary\"", "its expires_in is a string that is not a number of seconds"),
             ("true", "its expires_in is not a number"),
             ("[3600]", "its expires_in is not a number"),
             ("{\"canary\":1}", "its expires_in is not a number"),
@@ -363,7 +366,7 @@ mod tests {
         for (value, expected) in cases {
             assert_eq!(problem(with(&format!(r#""expires_in":{value}"#))), expected, "{value}");
         }
-        // Beyond every number: the parser may call it invalid, or it is too long.
+        // The parser may report this number as invalid JSON or as a lifetime that is too long.
         problem(with(r#""expires_in":1e400"#));
     }
 
@@ -389,7 +392,7 @@ mod tests {
             (r#""scope":null,"scope":"a""#, "scope"),
         ];
         for (members, name) in cases {
-            assert_eq!(problem(with(members)), format!("its {name} is there more than once"), "{members}");
+            assert_eq!(problem(with(members)), format!("its {name} appears more than once"), "{members}");
         }
         assert!(with(r#""x":1,"x":2"#).is_ok());
     }
@@ -409,10 +412,10 @@ mod tests {
             assert_eq!(with(none).unwrap().scope, None, "{none}");
         }
         for bad in [r#""scope":"a\"b""#, r#""scope":"a\\b""#, r#""scope":"a\nb""#, r#""scope":"\u00e9""#, r#""scope":"a\u0000""#] {
-            assert_eq!(problem(with(bad)), "its scope holds a character that no scope may have", "{bad}");
+            assert_eq!(problem(with(bad)), "its scope contains a character that is not allowed", "{bad}");
         }
         for bad in [r#""scope":["canary"]"#, r#""scope":1"#] {
-            assert_eq!(problem(with(bad)), "its scope is not a text", "{bad}");
+            assert_eq!(problem(with(bad)), "its scope is not a string", "{bad}");
         }
     }
 
@@ -426,11 +429,11 @@ mod tests {
             for token in [format!("{bad}canary"), format!("can{bad}ary"), format!("canary{bad}")] {
                 let outcome = minted_from(&format!(r#"{{"access_token":"{token}","token_type":"Bearer"}}"#));
 
-                assert!(problem(outcome).starts_with("its access_token holds a character"), "{bad:?}");
+                assert!(problem(outcome).starts_with("its access_token contains a character"), "{bad:?}");
             }
         }
-        // Half of a surrogate pair is no text at all.
-        assert_eq!(problem(minted_from(r#"{"access_token":"\ud800","token_type":"Bearer"}"#)), "its access_token is not a text");
+        // Half of a surrogate pair is not a valid string.
+        assert_eq!(problem(minted_from(r#"{"access_token":"\ud800","token_type":"Bearer"}"#)), "its access_token is not a string");
     }
 
     #[test]

@@ -1,35 +1,36 @@
-//! Trying again, within one budget for everything.
+//! Retries within one time budget.
 
 use crate::clock::Clock;
 use crate::error::Error;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::{Duration, Instant};
 
-/// Attempts in all.
+/// The maximum number of attempts, including the first.
 const ATTEMPTS: usize = 3;
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// No budget is longer, so that adding it to a point in time cannot overflow.
+/// Longer budgets are capped, so that adding a budget to a point in time cannot overflow.
 const LONGEST_BUDGET: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The one deadline over all attempts and the waits between them.
+/// The time limit for all attempts and the delays between them.
 ///
-/// What the network takes is measured in real time, whatever the injected clock says; what is slept counts as what the
-/// clock was asked for. So a test's clock that sleeps in no time uses the budget up as the real one would.
+/// Network time is measured with the system's clock, even if another clock is injected. A sleep
+/// counts as the requested duration. A test clock that returns from a sleep immediately therefore
+/// uses up the budget as the system's clock does.
 #[derive(Debug)]
 pub(super) struct Budget<'a> {
     clock: &'a dyn Clock,
     total: Duration,
     started: Instant,
-    really_slept: Duration,
-    asked_to_sleep: Duration,
+    actual_sleep: Duration,
+    requested_sleep: Duration,
 }
 
 impl<'a> Budget<'a> {
     pub(super) fn new(clock: &'a dyn Clock, total: Duration) -> Self {
         let total = total.min(LONGEST_BUDGET);
-        Self { clock, total, started: Instant::now(), really_slept: Duration::ZERO, asked_to_sleep: Duration::ZERO }
+        Self { clock, total, started: Instant::now(), actual_sleep: Duration::ZERO, requested_sleep: Duration::ZERO }
     }
 
     pub(super) fn total(&self) -> Duration {
@@ -37,21 +38,21 @@ impl<'a> Budget<'a> {
     }
 
     pub(super) fn remaining(&self) -> Duration {
-        let working = self.started.elapsed().saturating_sub(self.really_slept);
-        self.total.saturating_sub(working).saturating_sub(self.asked_to_sleep)
+        let working = self.started.elapsed().saturating_sub(self.actual_sleep);
+        self.total.saturating_sub(working).saturating_sub(self.requested_sleep)
     }
 
     fn sleep(&mut self, duration: Duration) {
         let before = Instant::now();
         self.clock.sleep(duration);
-        self.really_slept += before.elapsed();
-        self.asked_to_sleep += duration;
+        self.actual_sleep += before.elapsed();
+        self.requested_sleep += duration;
     }
 }
 
-/// Runs `attempt` until it succeeds, fails in a way that another attempt cannot mend, or the budget has no room for another.
-/// The error is that of the last attempt.
-pub(super) fn within<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, &Budget<'_>) -> Result<T, Error>) -> Result<T, Error> {
+/// Runs `attempt` until it succeeds, fails with an error that a retry cannot fix, or the budget
+/// does not allow another attempt. Returns the error of the last attempt.
+pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, &Budget<'_>) -> Result<T, Error>) -> Result<T, Error> {
     let mut delays = ExponentialBuilder::new()
         .with_min_delay(FIRST_DELAY)
         .with_factor(2.0)
@@ -66,10 +67,11 @@ pub(super) fn within<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, 
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        if !may_pass(&error) {
+        if !is_retryable(&error) {
             return Err(error);
         }
-        // A server's Retry-After comes first; the jittered delay on top keeps the clients of one outage apart.
+        // The jittered delay is added to the server's Retry-After, so that the clients of one
+        // outage do not retry simultaneously.
         match delays.next().map(|delay| delay.saturating_add(error.retry_after().unwrap_or_default())) {
             Some(delay) if delay < budget.remaining() => budget.sleep(delay),
             _ => return Err(error),
@@ -78,8 +80,9 @@ pub(super) fn within<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, 
     }
 }
 
-/// Whether the next attempt may go better: the server or the way to it failed, and nobody refused anything (item 23).
-fn may_pass(error: &Error) -> bool {
+/// Whether a retry can succeed: after a failure of the network or the server, and not after a
+/// refusal (item 23).
+fn is_retryable(error: &Error) -> bool {
     match error {
         Error::Network { .. } => true,
         Error::Server { http_status, .. } => matches!(http_status, 408 | 500..=599),
@@ -113,7 +116,7 @@ mod tests {
         let mut budget = Budget::new(&clock, budget);
         let mut attempts = 0;
 
-        let outcome = within(&mut budget, |number, _| {
+        let outcome = with_budget(&mut budget, |number, _| {
             attempts += 1;
             assert_eq!(number, attempts);
             errors(number).map_or(Ok(()), Err)
@@ -129,7 +132,8 @@ mod tests {
 
             assert_eq!(attempts, 3, "{error}");
             assert_eq!(outcome.unwrap_err().to_string(), error.to_string());
-            // 200 ms and 400 ms, each with up to as much again of jitter; a clock of whole milliseconds may lose one each.
+            // 200 ms and 400 ms, each with up to 100% jitter. Rounding to whole milliseconds may
+            // lose 1 ms each.
             assert!(slept >= Duration::from_millis(598) && slept <= Duration::from_millis(1_200), "{slept:?}");
         }
     }
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_attempt_that_succeeds_is_the_answer() {
+    fn the_result_of_a_successful_second_attempt_is_returned() {
         let (attempts, _, outcome) = attempts_and_sleep(Duration::from_secs(60), |number| (number == 1).then(network));
 
         assert_eq!(attempts, 2);
@@ -170,12 +174,12 @@ mod tests {
 
     #[test]
     fn item_23_a_retry_after_that_fits_is_waited_for() {
-        let wanted = Duration::from_secs(20);
+        let delay = Duration::from_secs(20);
         let (attempts, slept, outcome) =
-            attempts_and_sleep(Duration::from_secs(60), |number| (number == 1).then(|| server(503, Some(wanted))));
+            attempts_and_sleep(Duration::from_secs(60), |number| (number == 1).then(|| server(503, Some(delay))));
 
         assert_eq!(attempts, 2);
-        assert!(slept >= wanted && slept <= wanted + Duration::from_secs(1), "{slept:?}");
+        assert!(slept >= delay && slept <= delay + Duration::from_secs(1), "{slept:?}");
         assert!(outcome.is_ok());
     }
 
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_without_end_is_a_day() {
+    fn an_unlimited_budget_is_capped_at_one_day() {
         let clock = ManualClock::new(0);
 
         assert_eq!(Budget::new(&clock, Duration::MAX).total(), LONGEST_BUDGET);

@@ -1,4 +1,4 @@
-//! For tests: a server that says, byte for byte, what it is told to say, and remembers what it was sent.
+//! A server for tests. It sends exactly the given bytes and records the requests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,20 +12,20 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-const FAREWELL: &[u8] = b"FAREWELL";
+const SHUTDOWN: &[u8] = b"FAREWELL";
 
-/// What came in so far.
+/// The recorded connections and requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    /// Connections, whether or not anything was sent over them.
+    /// The number of connections, including those without a request.
     pub(crate) connections: usize,
-    /// The requests, as they came.
+    /// The requests, unchanged.
     pub(crate) requests: Vec<String>,
-    /// How many connections the other side has closed.
+    /// The number of connections that the client closed.
     pub(crate) closed_by_client: usize,
 }
 
-/// Listens on a free port of loopback until it is finished or dropped.
+/// Listens on a free loopback port until it is finished or dropped.
 pub(crate) struct TestServer {
     address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
@@ -33,17 +33,17 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// Answers the n-th request (from 0) with the n-th reply; the last one serves for all that follow.
+    /// Answers request n (from 0) with reply n. The last reply is repeated.
     pub(crate) fn replying(replies: Vec<String>) -> Self {
         Self::acting(move |number, out| out.write_all(replies[number.min(replies.len() - 1)].as_bytes()))
     }
 
-    /// Answers the n-th request (from 0) by what `act` does, and closes its side after it.
+    /// Answers request n (from 0) by calling `act`, then closes its side of the connection.
     pub(crate) fn acting(act: impl Fn(usize, &mut dyn Duplex) -> std::io::Result<()> + Send + 'static) -> Self {
         Self::start(move |connection, seen, number| answer(connection, seen, number, &act))
     }
 
-    /// The same over TLS.
+    /// Answers every request with `reply` over TLS.
     pub(crate) fn over_tls(tls: Arc<ServerConfig>, reply: String) -> Self {
         Self::start(move |connection, seen, number| {
             let tls = StreamOwned::new(ServerConnection::new(Arc::clone(&tls)).unwrap(), connection);
@@ -51,9 +51,9 @@ impl TestServer {
         })
     }
 
-    /// Resets each connection once something came in.
+    /// Resets each connection after it received data.
     pub(crate) fn resetting() -> Self {
-        // Closing a socket whose input was not read makes the kernel send a reset.
+        // The kernel sends a reset when a socket with unread input is closed.
         Self::start(|connection, _, _| drop(connection))
     }
 
@@ -67,7 +67,7 @@ impl TestServer {
                 for connection in listener.incoming() {
                     let connection = connection.unwrap();
                     connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-                    if is_farewell(&connection) {
+                    if is_shutdown(&connection) {
                         return;
                     }
                     let number = {
@@ -90,39 +90,39 @@ impl TestServer {
         format!("http://{}{path}", self.address)
     }
 
-    /// Serves what has arrived by now, then tells all that was seen.
+    /// Serves the requests that have arrived, stops the server and returns what it recorded.
     pub(crate) fn finish(mut self) -> Seen {
-        self.end();
+        self.stop();
         self.seen.lock().unwrap().clone()
     }
 
-    fn end(&mut self) {
+    fn stop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        // Connections are accepted in their order: everything before this one is seen.
-        TcpStream::connect(self.address).unwrap().write_all(FAREWELL).unwrap();
-        let ended = thread.join();
+        // Connections are accepted in order, so all earlier ones are served before this one.
+        TcpStream::connect(self.address).unwrap().write_all(SHUTDOWN).unwrap();
+        let joined = thread.join();
         if !std::thread::panicking() {
-            ended.unwrap();
+            joined.unwrap();
         }
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }
 
-fn is_farewell(connection: &TcpStream) -> bool {
-    let mut start = [0; FAREWELL.len()];
+fn is_shutdown(connection: &TcpStream) -> bool {
+    let mut start = [0; SHUTDOWN.len()];
     let read = connection.peek(&mut start).unwrap_or(0);
-    read > 0 && FAREWELL.starts_with(&start[..read])
+    read > 0 && SHUTDOWN.starts_with(&start[..read])
 }
 
 fn answer(mut connection: impl Duplex, seen: &Mutex<Seen>, number: usize, act: &dyn Fn(usize, &mut dyn Duplex) -> std::io::Result<()>) {
     let Some(request) = read_request(&mut connection) else { return };
     seen.lock().unwrap().requests.push(request);
-    // A client that gives up in the midst of the reply is what some tests are about.
+    // In some tests the client closes the connection before the reply is complete.
     let _ = act(number, &mut connection);
     let _ = connection.flush();
     connection.close_own_half();
@@ -137,17 +137,17 @@ fn read_request(connection: &mut impl Read) -> Option<String> {
     loop {
         let read = connection.read(&mut buffer).ok().filter(|read| *read > 0)?;
         request.extend_from_slice(&buffer[..read]);
-        let text = String::from_utf8(request.clone()).unwrap();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+        let received = String::from_utf8(request.clone()).unwrap();
+        if let Some((head, body)) = received.split_once("\r\n\r\n") {
             let length = header(head, "content-length").map_or(0, |length| length.parse().unwrap());
             if body.len() >= length {
-                return Some(text);
+                return Some(received);
             }
         }
     }
 }
 
-/// The value of a header of a request or of its head.
+/// The value of a header in a request.
 pub(crate) fn header<'a>(request: &'a str, name: &str) -> Option<&'a str> {
     let head = request.split("\r\n\r\n").next()?;
     head.lines()
@@ -162,7 +162,7 @@ pub(crate) fn body(request: &str) -> &str {
     request.split_once("\r\n\r\n").unwrap().1
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub(crate) trait Duplex: Read + Write {
     fn close_own_half(&mut self);
 }
@@ -181,7 +181,7 @@ impl Duplex for StreamOwned<ServerConnection, TcpStream> {
     }
 }
 
-/// A made-up certificate authority.
+/// A certificate authority for tests.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -191,7 +191,8 @@ pub(crate) fn authority() -> Authority {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 
     let mut params = CertificateParams::new(Vec::new()).unwrap();
-    // Two authorities of one name would be one authority with a wrong key.
+    // Each authority needs its own name: two with the same name are treated as one with a wrong
+    // key.
     params.distinguished_name.push(DnType::CommonName, format!("Authority {}", COUNT.fetch_add(1, Ordering::Relaxed)));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -204,7 +205,8 @@ impl Authority {
         &self.pem
     }
 
-    /// The settings of a server with a certificate for `name` that ends with the year `until`.
+    /// The settings of a server with a certificate for `name` that expires at the end of the year
+    /// `until`.
     pub(crate) fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2000, 1, 1);

@@ -1,10 +1,10 @@
-//! One request, one reply, one deadline: a runtime and a client that exist only as long as the call does.
+//! Sends one request with one timeout. The runtime and the HTTP client exist only during the call.
 
-use super::arrival::Arrival;
-use super::breakdown;
-use super::names::{LoopbackOnly, SystemNames};
+use super::connection_hint::ConnectionHint;
+use super::connection_watch::ConnectionWatch;
 use super::proxy::HttpsProxy;
-use super::signpost::Signpost;
+use super::resolver::{LoopbackResolver, SystemResolver};
+use super::transport_error;
 use super::trust::Authorities;
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
@@ -19,87 +19,90 @@ use tokio::runtime::Runtime;
 use url::Url;
 use zeroize::Zeroizing;
 
-/// The longest token reply that is read (items 16 and 26).
+/// The maximum size of a token response (items 16 and 26).
 pub(super) const LONGEST_TOKEN_REPLY: usize = 1024 * 1024;
 
-/// As much of a refusal as is looked at; what is beyond it changes nothing.
+/// The maximum number of bytes that are read of a refusal. The rest is ignored.
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
-/// How the library names itself to every server.
-const OWN_NAME: HeaderValue = HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION")));
+/// The `User-Agent` of every request.
+const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION")));
 
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// How to reach one endpoint, settled when the client is made.
+/// The route to one endpoint, determined when the client is created.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     pub(super) proxy: Option<HttpsProxy>,
     pub(super) authorities: Authorities,
-    pub(super) signpost: Signpost,
+    pub(super) hint: ConnectionHint,
 }
 
 impl Route {
-    /// The way to `endpoint` that the configuration and the environment describe.
+    /// Determines the route to `endpoint` from the configuration and the environment.
     ///
     /// # Errors
-    /// A proxy or a file of authorities that is named there cannot be used.
-    pub(crate) fn settle(endpoint: &Endpoint, config: &Config, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-        let authorities = Authorities::settle(config.ca_file(), variable);
+    /// The configured proxy or CA file cannot be used.
+    pub(crate) fn resolve(endpoint: &Endpoint, config: &Config, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let string = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
+        let authorities = Authorities::from_settings(config.ca_file(), variable);
         authorities.check()?;
-        let proxy = HttpsProxy::for_target(endpoint.url(), &text)?;
-        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, signpost: Signpost::to(endpoint, config) })
+        let proxy = HttpsProxy::for_target(endpoint.url(), &string)?;
+        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint: ConnectionHint::for_endpoint(endpoint, config) })
     }
 }
 
-/// What is sent.
+/// An HTTP request.
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// On the route's origin.
+    /// A URL on the route's origin.
     pub(crate) url: Url,
-    /// But for the User-Agent, which is every request's.
+    /// The headers without `User-Agent`, which is added to every request.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// What came back.
+/// An HTTP response.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// What is read of a reply.
+/// How much of a response body is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// Of a 200, as much as a token may take; of a refusal, what explains it.
+    /// For status 200, a token response; otherwise the description of the refusal.
     Token,
-    /// Of a 200, nothing; of a refusal, what explains it.
+    /// For status 200, nothing; otherwise the description of the refusal.
     Nothing,
-    /// Everything, whatever the status, up to so many bytes.
+    /// The complete body for every status, up to this number of bytes.
     Anything(usize),
 }
 
-/// The time that is left for this request, and of how much it is the rest.
+/// The timeout of one request, as part of a total timeout.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct Timeout {
+    /// The time left for this request.
     pub(crate) remaining: Duration,
+    /// The total timeout, for messages.
     pub(crate) total: Duration,
 }
 
-/// A client for a few requests in a row.
+/// An HTTP client for consecutive requests to one server.
 pub(crate) struct Transport {
     server: String,
-    signpost: Signpost,
-    arrival: Arrival,
+    hint: ConnectionHint,
+    watch: ConnectionWatch,
     client: Client,
     runtime: Runtime,
 }
 
 impl Transport {
-    /// Has `work` use a transport, which is there only for that. What it began ends with it, and nothing is waited for.
-    pub(crate) fn while_open<T>(route: &Route, budget: Duration, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+    /// Opens a transport, calls `work` with it and closes it. Requests still in progress are
+    /// cancelled without waiting for them.
+    pub(crate) fn with<T>(route: &Route, budget: Duration, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let transport = Self::open(route, budget)?;
         let outcome = work(&transport);
         transport.close();
@@ -108,82 +111,95 @@ impl Transport {
 
     fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
         let server = route.endpoint.origin();
-        let arrival = Arrival::default();
-        let client = client(route, budget.min(LONGEST_CONNECT), &arrival)?;
+        let watch = ConnectionWatch::default();
+        let client = client(route, budget.min(LONGEST_CONNECT), &watch)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|error| breakdown::before_the_request(&server, "no means of waiting for the network", error))?;
-        Ok(Self { server, signpost: route.signpost.clone(), arrival, client, runtime })
+            .map_err(|error| transport_error::before_the_request(&server, "cannot create an I/O event queue", error))?;
+        Ok(Self { server, hint: route.hint.clone(), watch, client, runtime })
     }
 
     fn close(self) {
-        // A client that outlives its runtime would have no way to end its connections.
+        // The client needs the runtime to close its connections, so it is dropped first.
         drop(self.client);
         self.runtime.shutdown_background();
     }
 
-    /// Sends `request` and reads the reply, all before the patience ends.
-    pub(crate) fn send(&self, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
-        self.runtime.block_on(self.exchange(request, reading, patience))
+    /// Sends `request` and reads the response within `timeout`.
+    pub(crate) fn send(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
+        self.runtime.block_on(self.exchange(request, reading, timeout))
     }
 
-    async fn exchange(&self, request: Request, reading: Reading, patience: Patience) -> Result<Reply, Error> {
-        self.arrival.expect();
-        if patience.remaining.is_zero() {
-            return Err(self.no_reply_within(patience.total));
+    async fn exchange(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
+        self.watch.reset();
+        if timeout.remaining.is_zero() {
+            return Err(self.timed_out(timeout.total));
         }
         let started = Instant::now();
         let sending = self
             .client
             .request(request.method, request.url)
             .headers(request.headers)
-            .header(USER_AGENT, OWN_NAME)
+            .header(USER_AGENT, USER_AGENT_VALUE)
             .body(secret_bytes(request.body))
             .send();
-        let mut response = self.before_the_end(patience.remaining, patience.total, sending).await?;
+        let mut response = self.with_timeout(timeout.remaining, timeout.total, sending).await?;
 
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let rest = patience.remaining.saturating_sub(started.elapsed());
+        let remaining = timeout.remaining.saturating_sub(started.elapsed());
         let body = match (status, reading) {
             (200, Reading::Nothing) => Zeroizing::new(Vec::new()),
-            (200, Reading::Token) => self.whole(&mut response, LONGEST_TOKEN_REPLY, rest, patience).await?,
-            (_, Reading::Anything(limit)) => self.whole(&mut response, limit, rest, patience).await?,
-            // The status says the most: it stands even when the words that explain it never come.
+            (200, Reading::Token) => self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?,
+            (_, Reading::Anything(limit)) => self.complete_body(&mut response, limit, remaining, timeout).await?,
+            // The status is the most important part of a refusal. It is returned even if reading
+            // the body fails.
             _ => self
-                .before_the_end(rest, patience.total, read(&mut response, LONGEST_REFUSAL))
+                .with_timeout(remaining, timeout.total, read(&mut response, LONGEST_REFUSAL))
                 .await
                 .map_or_else(|_| Zeroizing::new(Vec::new()), |(body, _)| body),
         };
         Ok(Reply { status, headers, body })
     }
 
-    async fn whole(&self, response: &mut Response, limit: usize, rest: Duration, patience: Patience) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (body, whole) = self.before_the_end(rest, patience.total, read(response, limit)).await?;
-        if whole {
+    async fn complete_body(
+        &self,
+        response: &mut Response,
+        limit: usize,
+        remaining: Duration,
+        timeout: Timeout,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (body, complete) = self.with_timeout(remaining, timeout.total, read(response, limit)).await?;
+        if complete {
             return Ok(body);
         }
         let problem = format!("its body is longer than {} MiB", limit / (1024 * 1024));
-        Err(breakdown::protocol(&self.server, &problem, Some(response.status().as_u16())))
+        Err(transport_error::protocol(&self.server, &problem, Some(response.status().as_u16())))
     }
 
-    async fn before_the_end<T>(&self, rest: Duration, total: Duration, work: impl Future<Output = reqwest::Result<T>>) -> Result<T, Error> {
-        match tokio::time::timeout(rest, work).await {
+    async fn with_timeout<T>(
+        &self,
+        remaining: Duration,
+        total: Duration,
+        work: impl Future<Output = reqwest::Result<T>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(remaining, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(breakdown::of_transport(failure, &self.server, &self.signpost)),
-            Err(_) => Err(self.no_reply_within(total)),
+            Ok(Err(failure)) => Err(transport_error::from_reqwest(failure, &self.server, &self.hint)),
+            Err(_) => Err(self.timed_out(total)),
         }
     }
 
-    fn no_reply_within(&self, total: Duration) -> Error {
-        breakdown::no_reply_within(&self.server, total, self.arrival.happened(), &self.signpost)
+    fn timed_out(&self, total: Duration) -> Error {
+        transport_error::timed_out(&self.server, total, self.watch.is_connected(), &self.hint)
     }
 }
 
-/// Runs `work` where a runtime may be started. A thread that already drives one may not: it gets another thread to wait for.
-pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
+/// Runs `work` on a thread that may start a runtime: on this thread or, if this thread already runs
+/// a tokio runtime, on a new thread, which is joined.
+pub(crate) fn run_outside_runtime<T: Send + 'static>(
     route: &Route,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -194,36 +210,39 @@ pub(crate) fn outside_of_any_runtime<T: Send + 'static>(
     match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(Error::internal("the request's thread panicked")),
-        Err(error) => Err(breakdown::before_the_request(&route.endpoint.origin(), "no thread for the request", error)),
+        Err(error) => Err(transport_error::before_the_request(&route.endpoint.origin(), "cannot create a thread for the request", error)),
     }
 }
 
-/// A buffer for the HTTP client that is wiped when the last part of it is let go.
+/// A buffer for the HTTP client that is wiped when its last reference is dropped.
 pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(buffer)
 }
 
-fn client(route: &Route, connect_within: Duration, arrival: &Arrival) -> Result<Client, Error> {
+fn client(route: &Route, connect_timeout: Duration, watch: &ConnectionWatch) -> Result<Client, Error> {
     let builder = Client::builder()
         .http1_only()
         .redirect(redirect::Policy::none())
         .referer(false)
         .retry(retry::never())
         .pool_max_idle_per_host(0)
-        .connect_timeout(connect_within)
-        .connector_layer(arrival.clone())
-        // Off first: otherwise reqwest reads the environment by itself.
+        .connect_timeout(connect_timeout)
+        .connector_layer(watch.clone())
+        // Without this call, reqwest reads the proxy settings from the environment itself.
         .no_proxy();
     let builder = if route.endpoint.url().scheme() == "https" {
-        let builder =
-            builder.https_only(true).tls_backend_preconfigured(route.authorities.tls(&route.endpoint.origin())?).dns_resolver(SystemNames);
+        let builder = builder
+            .https_only(true)
+            .tls_backend_preconfigured(route.authorities.tls(&route.endpoint.origin())?)
+            .dns_resolver(SystemResolver);
         match &route.proxy {
             Some(proxy) => builder.proxy(reqwest::Proxy::https(proxy.url().clone()).map_err(not_built)?),
             None => builder,
         }
     } else {
-        // No TLS will be used; without a configuration reqwest would load the system's authorities for nothing.
-        builder.tls_backend_preconfigured(no_tls()?).dns_resolver(LoopbackOnly)
+        // TLS is not used. Without a configuration, reqwest would load the system's authorities
+        // needlessly.
+        builder.tls_backend_preconfigured(no_tls()?).dns_resolver(LoopbackResolver)
     };
     builder.build().map_err(not_built)
 }
@@ -238,10 +257,11 @@ fn no_tls() -> Result<rustls::ClientConfig, Error> {
 }
 
 fn not_built(error: reqwest::Error) -> Error {
-    Error::internal(format!("the HTTP client could not be made: {}", error.without_url()))
+    Error::internal(format!("cannot create the HTTP client: {}", error.without_url()))
 }
 
-/// Reads at most `limit` bytes; the second value says whether that was all. What a token passed through is wiped.
+/// Reads at most `limit` bytes of the body. The second value is true if the body is complete.
+/// Buffers that contained a token are wiped.
 async fn read(response: &mut Response, limit: usize) -> reqwest::Result<(Zeroizing<Vec<u8>>, bool)> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
     if announced.is_some_and(|length| length > limit) {
@@ -257,7 +277,8 @@ async fn read(response: &mut Response, limit: usize) -> reqwest::Result<(Zeroizi
     Ok((body, true))
 }
 
-/// Grows by hand: a vector that grows by itself leaves its old, unwiped allocation behind.
+/// Grows the buffer explicitly: a vector that reallocates itself frees its old buffer without
+/// wiping it.
 fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     let needed = body.len() + chunk.len();
     if needed > body.capacity() {

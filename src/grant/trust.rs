@@ -1,4 +1,4 @@
-//! Whom to believe: the TLS settings, and the authorities that may sign a server's certificate.
+//! TLS settings and the trusted certificate authorities.
 
 use crate::error::{Error, printable};
 use rustls::client::Resumption;
@@ -9,22 +9,23 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where the trusted authorities come from. Which it is gets settled once; the files are read anew for each token, so that an
-/// authority that is added or withdrawn counts from then on.
+/// The source of the trusted certificate authorities. The source is determined once; its files are
+/// read again for each token request, so that an added or removed authority takes effect.
 #[derive(Clone, Debug)]
 pub(super) enum Authorities {
-    /// The file that the setting `ca_file` names, and nothing beside it.
+    /// Only the file of the setting `ca_file`.
     File(PathBuf),
-    /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    /// The file and directories in `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     Environment { file: Option<PathBuf>, directories: Vec<PathBuf> },
-    /// The operating system's own.
+    /// The operating system's store.
     System,
 }
 
 impl Authorities {
-    /// Reads the environment here and not when a token is due: that happens on a thread of its own, and reading the
-    /// environment while the program changes it is not safe in C.
-    pub(super) fn settle(ca_file: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
+    /// Determines the source from `ca_file` and the environment. The environment is read here and
+    /// not during a token request: that runs on another thread, and reading the environment while
+    /// the program changes it is not safe in C.
+    pub(super) fn from_settings(ca_file: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
         if let Some(file) = ca_file {
             return Self::File(file.to_owned());
         }
@@ -36,19 +37,20 @@ impl Authorities {
         if file.is_none() && directories.is_empty() { Self::System } else { Self::Environment { file, directories } }
     }
 
-    /// In words, for people.
-    pub(super) fn described(&self) -> String {
+    /// A description for messages and reports.
+    pub(super) fn description(&self) -> String {
         match self {
             Self::File(file) => printable(&file.to_string_lossy(), 1024),
             Self::Environment { file, directories } => {
                 let paths = file.iter().chain(directories).map(|path| printable(&path.to_string_lossy(), 1024));
                 format!("{} (SSL_CERT_FILE, SSL_CERT_DIR)", paths.collect::<Vec<_>>().join(", "))
             }
-            Self::System => "the system's".to_owned(),
+            Self::System => "the system's certificate store".to_owned(),
         }
     }
 
-    /// TLS 1.2 and 1.3 with these authorities. The keys of a session are never logged, whatever `SSLKEYLOGFILE` says, and no session is kept.
+    /// TLS 1.2 and 1.3 with these authorities. Session keys are never logged, even if
+    /// `SSLKEYLOGFILE` is set, and sessions are not resumed.
     pub(super) fn tls(&self, server: &str) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -60,7 +62,8 @@ impl Authorities {
         Ok(config)
     }
 
-    /// Tells of a named file that is of no use when the client is made, and not an hour later.
+    /// Reports an unusable `ca_file` when the client is created, instead of at the first token
+    /// request.
     pub(super) fn check(&self) -> Result<(), Error> {
         match self {
             Self::File(_) => self.roots("").map(|_| ()),
@@ -77,48 +80,50 @@ impl Authorities {
         let mut roots = RootCertStore::empty();
         let (_, unusable) = roots.add_parsable_certificates(certificates);
         match self {
-            Self::File(file) if unusable > 0 => Err(bad_file(file, "holds a certificate that cannot be used")),
+            Self::File(file) if unusable > 0 => Err(bad_file(file, "contains a certificate that cannot be used")),
             _ if roots.is_empty() => Err(Error::Tls {
                 server: server.to_owned(),
-                problem: format!("there is no trusted certificate authority{}", self.looked_at(&problems)),
+                problem: format!("no trusted certificate authority found{}", self.searched(&problems)),
                 source: None,
             }),
             _ => Ok(roots),
         }
     }
 
-    fn looked_at(&self, problems: &[String]) -> String {
-        let place = match self {
+    fn searched(&self, problems: &[String]) -> String {
+        let source = match self {
             Self::File(_) => "",
-            Self::Environment { .. } => " where SSL_CERT_FILE and SSL_CERT_DIR point",
-            Self::System => " in the system's store",
+            Self::Environment { .. } => " in SSL_CERT_FILE and SSL_CERT_DIR",
+            Self::System => " in the system's certificate store",
         };
-        problems.first().map_or_else(|| place.to_owned(), |problem| format!("{place}: {problem}"))
+        problems.first().map_or_else(|| source.to_owned(), |problem| format!("{source}: {problem}"))
     }
 }
 
-/// The certificates of `file`: all of them must be readable, because it was named.
+/// The certificates in `file`. All of them must be readable, because the file is configured
+/// explicitly.
 fn one_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     match std::fs::metadata(file) {
         Err(error) => return Err(bad_file(file, &format!("cannot be opened: {error}"))),
-        // Opening a pipe would wait for somebody to write to it.
+        // Opening a named pipe blocks until another process writes to it.
         Ok(metadata) if !metadata.is_file() => return Err(bad_file(file, "is not a regular file")),
         Ok(_) => {}
     }
     let (certificates, problems) = parts(load_certs_from_paths(Some(file), None));
     match problems.first() {
         Some(problem) => Err(bad_file(file, &format!("cannot be read as PEM: {problem}"))),
-        None if certificates.is_empty() => Err(bad_file(file, "holds no PEM certificate")),
+        None if certificates.is_empty() => Err(bad_file(file, "contains no PEM certificate")),
         None => Ok(certificates),
     }
 }
 
-/// What can be used of the named places; one unreadable file in a directory of hundreds spoils nothing.
+/// The usable certificates in the file and the directories. Unreadable files are reported and
+/// skipped.
 fn from_environment(file: Option<&Path>, directories: &[PathBuf]) -> (Vec<CertificateDer<'static>>, Vec<String>) {
-    let places =
+    let sources =
         file.map(|file| (Some(file), None)).into_iter().chain(directories.iter().map(|directory| (None, Some(directory.as_path()))));
     let mut all = (Vec::new(), Vec::new());
-    for (file, directory) in places {
+    for (file, directory) in sources {
         let (certificates, problems) = parts(load_certs_from_paths(file, directory));
         all.0.extend(certificates);
         all.1.extend(problems);
@@ -133,7 +138,7 @@ fn parts(loaded: CertificateResult) -> (Vec<CertificateDer<'static>>, Vec<String
 fn bad_file(file: &Path, problem: &str) -> Error {
     Error::NotConfigured {
         problem: format!("ca_file: `{}` {problem}", printable(&file.to_string_lossy(), 1024)),
-        hint: "Name a PEM file with the certificate of the authority that signs the server's, or leave ca_file (TOKENWELL_CA_FILE) out to trust the system's."
+        hint: "Set ca_file (TOKENWELL_CA_FILE) to a PEM file with the certificate of the authority that signs the server's certificate, or remove it to trust the system's authorities."
             .to_owned(),
     }
 }
@@ -148,39 +153,41 @@ mod tests {
 
     const SERVER: &str = "https://a.example";
 
-    fn settled(environment: &[(&str, &Path)]) -> Authorities {
-        Authorities::settle(None, &|name| environment.iter().find(|(set, _)| *set == name).map(|(_, path)| path.as_os_str().to_owned()))
+    fn from_variables(environment: &[(&str, &Path)]) -> Authorities {
+        Authorities::from_settings(None, &|name| {
+            environment.iter().find(|(set, _)| *set == name).map(|(_, path)| path.as_os_str().to_owned())
+        })
     }
 
     #[test]
-    fn a_named_file_is_the_only_authority() {
+    fn a_configured_file_is_the_only_source() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ca.pem");
         std::fs::write(&file, authority().pem()).unwrap();
 
-        let named = Authorities::settle(Some(&file), &|_| Some(OsString::from("/not/looked/at")));
+        let named = Authorities::from_settings(Some(&file), &|_| Some(OsString::from("/not/read")));
 
         assert!(matches!(&named, Authorities::File(path) if *path == file), "{named:?}");
         assert_eq!(named.roots(SERVER).unwrap().len(), 1);
     }
 
     #[test]
-    fn a_named_file_that_is_of_no_use_is_an_error_that_names_it() {
+    fn an_unusable_configured_file_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("empty.pem"), "").unwrap();
-        std::fs::write(path("text.pem"), "no certificate here\n").unwrap();
+        std::fs::write(path("no-pem.pem"), "no certificate here\n").unwrap();
         std::fs::write(path("torn.pem"), "-----BEGIN CERTIFICATE-----\nMIIB\n").unwrap();
         std::fs::write(path("junk.pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
         std::fs::create_dir(path("directory.pem")).unwrap();
 
-        for name in ["missing.pem", "empty.pem", "text.pem", "torn.pem", "junk.pem", "directory.pem"] {
+        for name in ["missing.pem", "empty.pem", "no-pem.pem", "torn.pem", "junk.pem", "directory.pem"] {
             let authorities = Authorities::File(path(name));
 
             for error in [authorities.check().unwrap_err(), authorities.tls(SERVER).unwrap_err()] {
                 assert_eq!(error.status(), Status::NotConfigured, "{name}");
-                let text = error.to_string();
-                assert!(text.starts_with("ca_file: ") && text.contains(name), "{text}");
+                let message = error.to_string();
+                assert!(message.starts_with("ca_file: ") && message.contains(name), "{message}");
             }
         }
     }
@@ -191,17 +198,17 @@ mod tests {
         let file = directory.path().join("one.pem");
         std::fs::write(&file, authority().pem()).unwrap();
 
-        assert_eq!(settled(&[("SSL_CERT_FILE", &file)]).roots(SERVER).unwrap().len(), 1);
-        assert_eq!(settled(&[("SSL_CERT_DIR", directory.path())]).roots(SERVER).unwrap().len(), 1);
+        assert_eq!(from_variables(&[("SSL_CERT_FILE", &file)]).roots(SERVER).unwrap().len(), 1);
+        assert_eq!(from_variables(&[("SSL_CERT_DIR", directory.path())]).roots(SERVER).unwrap().len(), 1);
     }
 
     #[test]
-    fn an_environment_without_authorities_is_an_error_that_says_where_it_looked() {
-        let error = settled(&[("SSL_CERT_FILE", Path::new("/nonexistent/ca.pem"))]).tls(SERVER).unwrap_err();
+    fn an_environment_without_authorities_is_an_error_that_names_the_searched_sources() {
+        let error = from_variables(&[("SSL_CERT_FILE", Path::new("/nonexistent/ca.pem"))]).tls(SERVER).unwrap_err();
 
         assert_eq!(error.status(), Status::Tls);
-        let text = error.to_string();
-        assert!(text.contains("SSL_CERT_FILE") && text.contains("/nonexistent/ca.pem"), "{text}");
+        let message = error.to_string();
+        assert!(message.contains("SSL_CERT_FILE") && message.contains("/nonexistent/ca.pem"), "{message}");
     }
 
     #[test]

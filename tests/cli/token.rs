@@ -100,7 +100,7 @@ fn a_rejection_says_whose_secret_it_was_and_where_that_came_from() {
         command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET").write_stdin(stdin);
         let message = stderr(&command.assert().code(4).stdout(""));
         assert!(message.contains(&format!("rejected the client {DEFAULT_CLIENT_ID} ({account})")), "{account}: {message}");
-        assert!(message.contains("A corrected secret is tried at once.") && !message.contains("canary"), "{message}");
+        assert!(message.contains("A corrected secret is used immediately.") && !message.contains("canary"), "{message}");
     };
 
     rejected(&["--profile", "staging"], "", &profile);
@@ -146,7 +146,7 @@ fn where_nobody_listens_the_message_says_what_named_the_server_and_asks_for_the_
 
     for (message, named_by) in messages {
         assert!(message.contains("cannot reach http://127.0.0.1:1: connection refused"), "{message}");
-        assert!(message.contains("is `tokenwell emulator` running?") && message.contains(&format!("from {named_by}:")), "{message}");
+        assert!(message.contains("Start `tokenwell emulator`") && message.contains(&format!("from {named_by}.")), "{message}");
     }
 }
 

@@ -117,7 +117,7 @@ fn nothing_anywhere_is_answered_with_every_place_in_order() {
         "profile default of tokenwell: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
         "profile default of the Atlas CLI: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
     ];
-    assert_eq!(builder.build().unwrap_err().looked_at(), order);
+    assert_eq!(builder.build().unwrap_err().checked_sources(), order);
     assert!(message.contains(&order.join("; ")), "{message}");
     assert!(!not_configured(&builder).contains("API key"));
 }
@@ -131,7 +131,7 @@ fn an_option_is_called_by_the_name_that_the_program_gives_it() {
     let invalid = builder.set("base_url", b"cloud.mongodb.com").unwrap_err();
     let config = configured().option_names(named).build().unwrap();
 
-    assert_eq!(nothing.looked_at()[0], "options --client_id (not set), --client_secret (not set), --client_secret_file (not set)");
+    assert_eq!(nothing.checked_sources()[0], "options --client_id (not set), --client_secret (not set), --client_secret_file (not set)");
     assert_has(&nothing.hint(), &["the options --client_id and --client_secret (or --client_secret_file)"]);
     assert!(invalid.to_string().starts_with("--base_url: "), "{invalid}");
     assert_eq!(config.provenance()[0].source(), "option --client_id");

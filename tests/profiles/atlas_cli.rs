@@ -50,7 +50,7 @@ fn what_is_no_service_account_is_named_as_what_it_is() {
 
         assert_eq!(error.status(), Status::NotConfigured);
         let place = format!("profile default in {}: {part}", home.their_file().display());
-        assert!(error.looked_at().last().unwrap().starts_with(&place), "{:?}", error.looked_at());
+        assert!(error.checked_sources().last().unwrap().starts_with(&place), "{:?}", error.checked_sources());
     }
 }
 

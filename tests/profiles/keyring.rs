@@ -84,7 +84,7 @@ fn i19_a_keyring_that_hangs_is_waited_for_two_seconds_and_not_longer() {
     let error = home.error();
 
     assert_eq!(error.status(), Status::NotConfigured);
-    assert_has(error.looked_at().last().unwrap(), &["atlascli/config.toml", "the keyring did not answer within 2 s"]);
+    assert_has(error.checked_sources().last().unwrap(), &["atlascli/config.toml", "the keyring did not answer within 2 s"]);
 }
 
 #[cfg(not(feature = "keyring"))]

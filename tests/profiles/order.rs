@@ -99,7 +99,7 @@ fn nothing_anywhere_is_answered_with_one_line_for_each_place_in_order() {
         format!("profile default in {}: holds an API key, not a service account", home.their_file().display()),
         "MONGODB_ATLAS_ACCESS_TOKEN: a static access token, which tokenwell does not use: it cannot be renewed".to_owned(),
     ];
-    assert_eq!(error.looked_at(), expected);
+    assert_eq!(error.checked_sources(), expected);
     assert_has(&error.hint(), &["MONGODB_ATLAS_CLIENT_ID", "tokenwell login"]);
 }
 

@@ -20,7 +20,7 @@ test('an_error_carries_code_status_hint_http_status_and_the_time_to_wait', async
   assert.equal(error.status, 5);
   assert.equal(error.httpStatus, 429);
   assert.ok(error.retryAfterMs >= 30_000 && error.retryAfterMs <= 60_000, String(error.retryAfterMs));
-  assert.match(error.message, /limits token requests/);
+  assert.match(error.message, /rate limit exceeded/);
   assert.notEqual(error.hint, '');
   assert.match(inspect(error), /RateLimitedError: .*hint:/s);
 });

@@ -41,8 +41,8 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<String> {
         match self {
             // In one line the places would be hard to read.
-            Self::Library(error) if !error.looked_at().is_empty() => {
-                let places: String = error.looked_at().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
+            Self::Library(error) if !error.checked_sources().is_empty() => {
+                let places: String = error.checked_sources().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
                 Some(format!("tokenwell: {NO_CREDENTIAL}; looked at:{places}\n  hint: {}", error.hint()))
             }
             Self::Library(error) => {
@@ -75,7 +75,7 @@ const LATE: &str = "Allow more time. The server may have been asked all the same
 /// The library's hint is about processes that live on, but for a lock that somebody holds.
 fn late_hint(error: &Error) -> String {
     match error {
-        Error::Deadline { held_up, .. } if !held_up.is_empty() => error.hint(),
+        Error::Deadline { blocked_by, .. } if !blocked_by.is_empty() => error.hint(),
         _ => LATE.to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokenwell::AtHand;
 use tokenwell::config::unknown_variables;
 use tokenwell::error::{Error, printable};
-use tokenwell::grant::Way;
+use tokenwell::grant::ServerRoute;
 
 /// Show whose token, from where, and what the cache holds; sends no request
 #[derive(clap::Args)]
@@ -34,12 +34,12 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
-    let way = Way::of(&session.config)?;
+    let way = ServerRoute::new(&session.config)?;
     let at_hand = session.at_hand()?;
     output::line(&if args.json { as_json(&session, &way, &at_hand) } else { as_text(&session, &way, &at_hand) })
 }
 
-fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
+fn as_json(session: &Session, way: &ServerRoute, at_hand: &AtHand) -> String {
     let config = &session.config;
     let token = at_hand.token.as_ref().map(|token| {
         serde_json::json!({
@@ -76,7 +76,7 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
     .to_string()
 }
 
-fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
+fn as_text(session: &Session, way: &ServerRoute, at_hand: &AtHand) -> String {
     let config = &session.config;
     let endpoint = |endpoint: Option<&tokenwell::config::Endpoint>| endpoint.map_or("none".to_owned(), |found| found.as_str().to_owned());
     let source = |name: &str| {

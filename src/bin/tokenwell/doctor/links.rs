@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tokenwell::admin::{AdminApi, Call};
 use tokenwell::config::{ExposedFile, unknown_variables};
 use tokenwell::error::printable;
-use tokenwell::grant::{Knock, Way};
+use tokenwell::grant::{ProbeReply, ServerRoute};
 use tokenwell::store::Store as _;
 use tokenwell::{Status, TokenOptions};
 
@@ -110,7 +110,7 @@ fn cache(report: &mut Report, session: &Session) {
 
 /// Name, connection, TLS and clock; whether the server, or whatever listens in its place, has answered.
 fn way(report: &mut Report, session: &Session) -> bool {
-    let way = match Way::of(&session.config) {
+    let way = match ServerRoute::new(&session.config) {
         Ok(way) => way,
         Err(error) => {
             report.error("name", &error);
@@ -143,7 +143,7 @@ fn way(report: &mut Report, session: &Session) -> bool {
         }
         return false;
     }
-    match way.knock(PATIENCE) {
+    match way.probe(PATIENCE) {
         Ok(knock) => {
             match way.authorities() {
                 Some(authorities) => report.ok("TLS", format!("the certificate is trusted; authorities: {authorities}")),
@@ -161,7 +161,7 @@ fn way(report: &mut Report, session: &Session) -> bool {
 }
 
 /// Where the first packet goes: to the proxy, if there is one.
-fn first_hop(way: &Way) -> (String, u16, String) {
+fn first_hop(way: &ServerRoute) -> (String, u16, String) {
     let (target, whose) = match way.proxy() {
         Some(proxy) => (proxy, "the proxy"),
         None => (way.endpoint().origin(), "the server"),
@@ -194,7 +194,7 @@ fn in_time<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'sta
     answered.recv_timeout(PATIENCE).map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))
 }
 
-fn connect(report: &mut Report, way: &Way, addresses: &[SocketAddr], whose: &str) -> bool {
+fn connect(report: &mut Report, way: &ServerRoute, addresses: &[SocketAddr], whose: &str) -> bool {
     let mut problem = String::new();
     let mut was_refused = false;
     for address in addresses {
@@ -209,11 +209,11 @@ fn connect(report: &mut Report, way: &Way, addresses: &[SocketAddr], whose: &str
             }
         }
     }
-    report.fail("connect", Status::Network.exit_code(), problem, way.advice(was_refused));
+    report.fail("connect", Status::Network.exit_code(), problem, way.hint(was_refused));
     false
 }
 
-fn clock(report: &mut Report, knock: Knock) {
+fn clock(report: &mut Report, knock: ProbeReply) {
     let Some(date) = knock.date else {
         report.skip("clock", "the server names no time");
         return;

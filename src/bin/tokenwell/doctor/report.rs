@@ -62,12 +62,12 @@ impl Report {
     }
 
     pub(super) fn error(&mut self, name: &'static str, error: &Error) {
-        if error.looked_at().is_empty() {
+        if error.checked_sources().is_empty() {
             return self.fail(name, error.status().exit_code(), error.to_string(), error.hint());
         }
         self.fail(name, error.status().exit_code(), NO_CREDENTIAL, error.hint());
         if let Some(check) = self.checks.last_mut() {
-            check.looked_at = error.looked_at().iter().map(|place| printable(place, LONGEST)).collect();
+            check.looked_at = error.checked_sources().iter().map(|place| printable(place, LONGEST)).collect();
         }
     }
 
@@ -134,7 +134,7 @@ mod tests {
     fn each_place_that_was_looked_at_has_a_line_of_its_own() {
         let mut report = Report::default();
         let looked_at = vec!["options --client-id (not set)".to_owned(), "profile default in /f: no such file".to_owned()];
-        report.error("configuration", &Error::NoCredential { looked_at: looked_at.clone(), hint: "log in".to_owned() });
+        report.error("configuration", &Error::NoCredential { checked_sources: looked_at.clone(), hint: "log in".to_owned() });
 
         let lines = [
             "fail  configuration   there is no client id and secret; looked at:",

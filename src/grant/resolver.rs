@@ -1,4 +1,4 @@
-//! Name look-ups that never hold anybody up.
+//! DNS resolvers for the HTTP client.
 
 use crate::platform;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -7,25 +7,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread::Builder;
 use tokio::sync::oneshot;
 
-/// The system's resolver. It blocks for as long as it likes and cannot be cancelled, so each look-up has a thread of its own: when
-/// the request gives up, nobody waits for that thread. Where no thread can be had, the look-up runs on the caller's.
+/// The system's resolver. It blocks for an unbounded time and cannot be cancelled, so each lookup
+/// runs on its own thread. A request that times out does not wait for that thread. If the thread
+/// cannot be created, the lookup runs on the caller's thread.
 #[derive(Debug)]
-pub(super) struct SystemNames;
+pub(super) struct SystemResolver;
 
-impl Resolve for SystemNames {
+impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let name = name.as_str().to_owned();
         let thread = {
             let name = name.clone();
             platform::spawn_without_signals(Builder::new().name("tokenwell-names".to_owned()), move || {
-                // Nobody listens any more once the request has given up.
-                let _ = answer.send(look_up(&name));
+                // The send fails if the request has timed out.
+                let _ = sender.send(look_up(&name));
             })
         };
         match thread {
             Ok(_) => Box::pin(async move {
-                answered.await.unwrap_or_else(|_| Err(io::Error::other("the look-up's thread ended early"))).map_err(Into::into)
+                receiver.await.unwrap_or_else(|_| Err(io::Error::other("the DNS lookup thread exited early"))).map_err(Into::into)
             }),
             Err(_) => Box::pin(std::future::ready(look_up(&name).map_err(Into::into))),
         }
@@ -33,15 +34,16 @@ impl Resolve for SystemNames {
 }
 
 fn look_up(name: &str) -> io::Result<Addrs> {
-    // Port 0 stands for "the port of the URL".
+    // Port 0 means "the port of the URL".
     (name, 0).to_socket_addrs().map(|addresses| Box::new(addresses) as Addrs)
 }
 
-/// For plain http: whatever the name, it is this machine. No resolver and no hosts file can send the secret elsewhere.
+/// Resolves every name to the loopback addresses. It is used for plain http, so that neither a
+/// resolver nor a hosts file can send the secret to another host.
 #[derive(Debug)]
-pub(super) struct LoopbackOnly;
+pub(super) struct LoopbackResolver;
 
-impl Resolve for LoopbackOnly {
+impl Resolve for LoopbackResolver {
     fn resolve(&self, _name: Name) -> Resolving {
         let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));

@@ -1,17 +1,18 @@
-//! What kept a reply from coming, or from being one: the network, TLS, the time, the protocol.
+//! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
-use super::signpost::Signpost;
+use super::connection_hint::ConnectionHint;
 use crate::error::{Error, printable};
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much of a reason in somebody else's words is shown.
+/// The maximum length of an error string from another library, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// The error for a request that got no complete reply. Its texts hold neither a URL nor a proxy's password.
-pub(super) fn of_transport(failure: reqwest::Error, server: &str, way: &Signpost) -> Error {
+/// The error for a request that got no complete response. Its strings contain neither a URL nor a
+/// proxy's password.
+pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &ConnectionHint) -> Error {
     let failure = failure.without_url();
     let server = server.to_owned();
     if let Some(tls) = find::<rustls::Error>(&failure) {
@@ -19,39 +20,48 @@ pub(super) fn of_transport(failure: reqwest::Error, server: &str, way: &Signpost
         return Error::Tls { server, problem, source: Some(Arc::new(failure)) };
     }
     if find::<hyper::Error>(&failure).is_some_and(hyper::Error::is_parse) {
-        return protocol(&server, "it is not HTTP/1.1, or its head is too long", None);
+        return protocol(&server, "it is not HTTP/1.1, or its headers are too long", None);
     }
     let problem = network_problem(&failure);
     let reached = !failure.is_connect();
-    let advice = if reached { String::new() } else { way.advice(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused)) };
+    let advice = if reached { String::new() } else { hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused)) };
     Error::Network { server, problem, reached, advice, source: Some(Arc::new(failure)) }
 }
 
-/// The error for a request that could not be begun for want of something that the system would have to give.
-pub(super) fn before_the_request(server: &str, missing: &str, failure: io::Error) -> Error {
+/// The error for a request that was not sent because the operating system did not provide a
+/// resource.
+pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error) -> Error {
     Error::Network {
         server: server.to_owned(),
-        problem: format!("{missing}: {failure}"),
+        problem: format!("{problem}: {failure}"),
         reached: false,
         advice: String::new(),
         source: Some(Arc::new(failure)),
     }
 }
 
-/// The error for a budget that ended. It is the way to the server that failed, and not the caller's own deadline: that one is
-/// the cache's to watch, and may be shorter or longer.
-pub(super) fn no_reply_within(server: &str, total: Duration, connected: bool, way: &Signpost) -> Error {
-    let missing = if connected { "complete reply" } else { "connection" };
+/// The error for a request that timed out. This is a network error and not [`Error::Deadline`]: the
+/// cache watches the caller's deadline, which may be shorter or longer.
+pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &ConnectionHint) -> Error {
+    let missing = if connected { "complete response" } else { "connection" };
     Error::Network {
         server: server.to_owned(),
-        problem: format!("no {missing} within {} s", total.as_secs_f64()),
+        problem: format!("no {missing} within {} s", rounded_seconds(total)),
         reached: connected,
-        advice: if connected { String::new() } else { way.advice(false) },
+        advice: if connected { String::new() } else { hint.message(false) },
         source: None,
     }
 }
 
-/// The error for a reply that is neither a token nor a refusal.
+/// A duration in seconds for a message, rounded to tenths of a second, or to milliseconds if it is
+/// shorter than a second.
+fn rounded_seconds(duration: Duration) -> f64 {
+    let seconds = duration.as_secs_f64();
+    let steps = if seconds < 1.0 { 1000.0 } else { 10.0 };
+    (seconds * steps).round() / steps
+}
+
+/// The error for a response that is neither a token nor a refusal.
 pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) -> Error {
     Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status }
 }
@@ -63,19 +73,19 @@ fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {
 fn network_problem(failure: &reqwest::Error) -> String {
     let innermost = printable(&chain(failure).last().map(ToString::to_string).unwrap_or_default(), LONGEST_REASON);
     if failure.is_dns() {
-        return format!("the name cannot be looked up ({innermost})");
+        return format!("DNS lookup failed ({innermost})");
     }
     if failure.is_timeout() && failure.is_connect() {
-        return "no connection in time".to_owned();
+        return "connection timed out".to_owned();
     }
     match innermost_kind(failure) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
-            "the connection was reset before the reply was complete".to_owned()
+            "the connection was reset before the response was complete".to_owned()
         }
-        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed before the reply was complete".to_owned(),
+        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed before the response was complete".to_owned(),
         _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
-            "the connection was closed before the reply was complete".to_owned()
+            "the connection was closed before the response was complete".to_owned()
         }
         _ => innermost,
     }
@@ -85,15 +95,15 @@ fn tls_problem(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
 
     let problem = match error {
-        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => "the certificate is signed by an authority that is not trusted here",
+        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => "the certificate is signed by an authority that is not trusted",
         rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
-            "the certificate is for another name"
+            "the certificate is for another host name"
         }
         rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => "the certificate has expired",
         rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => "the certificate is not valid yet",
-        rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate is not signed by the authority that it names",
+        rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate's signature does not match its issuer",
         rustls::Error::InvalidCertificate(Bad::Revoked) => "the certificate has been revoked",
-        rustls::Error::InvalidMessage(_) => "what answers there does not speak TLS",
+        rustls::Error::InvalidMessage(_) => "the server does not speak TLS",
         other => return printable(&other.to_string(), LONGEST_REASON),
     };
     problem.to_owned()
@@ -103,7 +113,8 @@ fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// The error and the reasons beneath it. An `io::Error` that wraps another error does not name it as its source, so it is looked into.
+/// The error and its underlying causes. An `io::Error` does not return the error that it wraps from
+/// `source()`, so `get_ref()` is used for it.
 fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let first: &(dyn StdError + 'static) = error;
     std::iter::successors(Some(first), |error| {
@@ -113,4 +124,18 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stati
             None => error.source(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n15_a_duration_in_a_message_is_rounded() {
+        for (nanoseconds, shown) in
+            [(2_999_985_755, "3"), (10_000_000_000, "10"), (2_540_000_000, "2.5"), (300_000_000, "0.3"), (299_985_755, "0.3"), (0, "0")]
+        {
+            assert_eq!(rounded_seconds(Duration::from_nanos(nanoseconds)).to_string(), shown);
+        }
+    }
 }
