@@ -98,7 +98,7 @@ impl Client {
     /// A client of parts of your own making: another clock, store or grant.
     #[must_use]
     pub fn from_parts(parts: ClientParts) -> Self {
-        Self::assembled(parts, None, "its own parts".to_owned())
+        Self::assembled(parts, None, "custom parts".to_owned())
     }
 
     fn assembled(parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, description: String) -> Self {
@@ -194,8 +194,8 @@ impl Client {
         let Some(clock) = &self.0.manual_clock else {
             return Err(Error::invalid(
                 "manual_clock_ms",
-                "is not set, so this client runs on the system's clock, which cannot be moved",
-                "Set manual_clock_ms when the client is made, to give it a clock that a test can move.",
+                "is not set, so this client uses the system clock, which cannot be advanced",
+                "Set manual_clock_ms in the configuration of the client to use a clock that a test can advance.",
             ));
         };
         clock.advance(duration);
@@ -219,7 +219,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
     match config.cache_folder() {
         Ok(folder) => Arc::new(FileStore::open(folder, config.cache_unsafe)),
         Err(error) => {
-            tracing::warn!("this process shares no tokens with others: {error}. {}", error.hint());
+            tracing::warn!("this process does not share tokens with other processes: {error}. {}", error.hint());
             Arc::new(NoStore)
         }
     }

@@ -282,7 +282,7 @@ fn a_token_that_is_over_before_it_arrives_is_an_error_that_is_remembered() {
     bench.client.token(&any()).unwrap_err();
 
     assert_eq!(error.status(), Status::Protocol);
-    assert!(error.to_string().contains("over before it arrived"), "{error}");
+    assert!(error.to_string().contains("expired before it arrived"), "{error}");
     assert_eq!(bench.server.requests(), 1);
 }
 

@@ -229,7 +229,7 @@ fn to_ask_for_more_life_than_tokens_have_costs_one_request_in_all() {
     {
         let error = client.token(&beyond).unwrap_err();
         assert_eq!(error.status(), Status::InvalidArgument, "{error}");
-        assert!(error.to_string().contains("7200 s was asked for"), "{error}");
+        assert!(error.to_string().contains("7200 s was requested"), "{error}");
         assert_eq!(client.token(&any()).unwrap().value(), "token-1");
     }
 

@@ -100,7 +100,7 @@ impl Slot {
         }
         let forgotten = self.tried(self.parts.store.save(&key, &Record { token: None, ..record })).is_some();
         if !forgotten {
-            self.process().warn(format!("a token that was turned down is still in the token cache at {}", self.parts.store.location()));
+            self.process().warn(format!("cannot remove a rejected token from the token cache at {}", self.parts.store.location()));
         }
         forgotten
     }

@@ -135,7 +135,11 @@ impl Need {
 pub(super) fn asks_for_too_long_a_life(min_ttl: Duration, total: Duration) -> Error {
     Error::invalid(
         "min_ttl",
-        format!("a life of {} s was asked for, and this server's tokens live for {} s", min_ttl.as_secs(), total.as_secs()),
-        "Ask for less than the lifetime, and leave room for the time that the request takes.",
+        format!(
+            "a remaining lifetime of {} s was requested, but the tokens of this server are valid for {} s",
+            min_ttl.as_secs(),
+            total.as_secs()
+        ),
+        "Request less than the lifetime of a token, and leave time for the token request itself.",
     )
 }

@@ -117,7 +117,7 @@ impl Slot {
         }
         let failure = Failure::recall(record.cooldown.as_ref()?, credential, now)?;
         let standing = failure.standing(now)?;
-        tracing::debug!(cache = self.parts.store.location(), "a refusal in the cache still stands");
+        tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
         self.process().memory().set_failure(Some(failure));
         self.counts.cooldown_answers.add_one();
         Some(Err(standing))
@@ -150,7 +150,7 @@ impl Slot {
         }
         memory.set_failure(None);
         drop(memory);
-        tracing::debug!(cache = self.parts.store.location(), ends_in_s = left_of(&token).as_secs(), "took the token in the cache");
+        tracing::debug!(cache = self.parts.store.location(), ends_in_s = left_of(&token).as_secs(), "using the token in the token cache");
         Some(token)
     }
 
@@ -193,7 +193,7 @@ impl Slot {
         let server = self.parts.identity.iter().find(|(name, _)| *name == "token_endpoint").map(|(_, url)| url.clone());
         Error::Protocol {
             server: server.unwrap_or_else(|| "the authorization server".to_owned()),
-            problem: format!("the token in it lives for {} s, and was over before it arrived", life.as_secs_f64()),
+            problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
         }
     }
@@ -242,7 +242,7 @@ impl Slot {
     fn accept(&self, failure: Failure) -> Error {
         let error = failure.error();
         let process = self.process();
-        process.warn_of_refusal(format!("no new token: {error}"));
+        process.warn_of_refusal(format!("cannot get a new token: {error}"));
         process.memory().set_failure(Some(failure));
         error
     }
@@ -266,7 +266,7 @@ impl Slot {
             let wait = LOOKS_EVERY.min(left);
             let locked = self.tried(self.parts.store.lock(key, wait));
             if left == patience && matches!(locked, Some(None)) {
-                tracing::debug!(cache = self.parts.store.location(), "another process is getting a token; waiting for it");
+                tracing::debug!(cache = self.parts.store.location(), "waiting for another process that is getting a token");
             }
             self.process().memory().waits_for_the_lock_since = matches!(locked, Some(None)).then_some(begun);
             let record = self.look(key).unwrap_or_default();
@@ -279,7 +279,7 @@ impl Slot {
                 Some(Some(lock)) => return Waited::ToMint(Some(lock)),
                 Some(None) if !left.is_zero() => {}
                 Some(None) => {
-                    self.process().warn(format!("{}; going on without it", self.lock_is_held_for(patience)));
+                    self.process().warn(format!("{}; continuing without the lock", self.lock_is_held_for(patience)));
                     return Waited::ToMint(None);
                 }
                 None => return Waited::ToMint(None),
@@ -293,7 +293,7 @@ impl Slot {
 
     pub(super) fn tried<T>(&self, result: Result<T, StoreError>) -> Option<T> {
         result
-            .map_err(|error| self.process().warn(format!("the token cache at {} is not used: {}", self.parts.store.location(), error)))
+            .map_err(|error| self.process().warn(format!("cannot use the token cache at {}: {}", self.parts.store.location(), error)))
             .ok()
     }
 }

@@ -341,15 +341,15 @@ impl Slot {
 
 fn hung_for(age: Duration) -> Error {
     Error::NotConfigured {
-        problem: format!("a refresh has hung for {} s where nothing bounds it: reading the client secret or the CA file", age.as_secs()),
-        hint: "Look whether the file systems that they are on still answer, and read them from one that does.".to_owned(),
+        problem: format!("the refresh has not finished after {} s: reading the client secret or the CA file is blocked", age.as_secs()),
+        hint: "Check that the file systems of these files respond, or move the files to a file system that does.".to_owned(),
     }
 }
 
 fn no_thread() -> Error {
     Error::NotConfigured {
-        problem: "no thread can be had for a refresh: a limit of this process or of the system is reached".to_owned(),
-        hint: "Raise the limit (`ulimit -u`, or the container's limit of pids), or run fewer threads.".to_owned(),
+        problem: "cannot create a thread for the refresh: a limit of this process or of the system is reached".to_owned(),
+        hint: "Raise the limit (`ulimit -u`, or the pids limit of the container), or run fewer threads.".to_owned(),
     }
 }
 

@@ -40,7 +40,7 @@ impl Seal {
             let key = expand::<KEY>(&secret, "record key", &identity)?;
             Ok(Self { name: hexadecimal(&*name), key: LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &*key)?) })
         };
-        derived().map_err(|Unspecified| StoreError::new("the key of the token cache's record cannot be derived"))
+        derived().map_err(|Unspecified| StoreError::new("cannot derive the key of the record"))
     }
 
     /// The name of the slot: tells nothing to those who do not know the secret.
@@ -55,7 +55,7 @@ impl Seal {
         header[MAGIC.len()] = VERSION;
         header[MAGIC.len() + 1..].copy_from_slice(&nonce);
 
-        let failed = || StoreError::new("the token cannot be sealed: it is too large");
+        let failed = || StoreError::new("cannot encrypt the record: it is too large");
         let mut bytes = encoding::encode(record, HEADER).ok_or_else(failed)?;
         bytes[..HEADER].copy_from_slice(&header);
         let tag = self
@@ -91,7 +91,7 @@ pub(super) fn random_name() -> Result<String, StoreError> {
 fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], StoreError> {
     let mut bytes = [0; LENGTH];
     // From the system every time: a state of our own would be the same in a process and its forked child.
-    SystemRandom::new().fill(&mut bytes).map_err(|Unspecified| StoreError::new("the system gives out no random numbers"))?;
+    SystemRandom::new().fill(&mut bytes).map_err(|Unspecified| StoreError::new("the random number generator of the system failed"))?;
     Ok(bytes)
 }
 

@@ -56,10 +56,10 @@ impl TimeBoxed {
             // Nobody waits for it any more if this fails; a lock in it is released as it is dropped.
             let _ = leave.send(outcome);
         })
-        .map_err(|error| StoreError::because("no thread can be had to ask it", error))?;
+        .map_err(|error| StoreError::because("cannot create a thread for the operation", error))?;
         match result.recv_timeout(limit) {
             Ok(outcome) => return outcome,
-            Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("a call of it panicked")),
+            Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("the operation panicked")),
             Err(RecvTimeoutError::Timeout) => {}
         }
         self.hanging.fetch_add(1, Ordering::SeqCst);
@@ -96,7 +96,7 @@ impl Store for TimeBoxed {
 }
 
 fn hangs(limit: Duration) -> StoreError {
-    StoreError::new(format!("it has not answered within {:.1} s", limit.as_secs_f64()))
+    StoreError::new(format!("no response within {:.1} s", limit.as_secs_f64()))
 }
 
 #[cfg(test)]

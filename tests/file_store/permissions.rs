@@ -58,7 +58,7 @@ fn i13_a_directory_that_another_program_made_too_open_stays_as_it_is() {
     fs::create_dir(bench.directory()).unwrap();
     set_mode(&bench.directory(), 0o775);
 
-    assert_refused(bench.refusals(), &bench.directory(), "open to other users", "chmod 0700");
+    assert_refused(bench.refusals(), &bench.directory(), "accessible to other users", "chmod 0700");
 
     assert_eq!(mode(&bench.directory()), 0o775);
     assert!(bench.files().is_empty());
@@ -88,7 +88,7 @@ fn i10_a_link_in_place_of_the_directory_is_refused_whatever_it_points_to() {
     fs::rename(bench.directory(), bench.beside("real")).unwrap();
     symlink(bench.beside("real"), bench.directory()).unwrap();
 
-    assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "name its target with TOKENWELL_CACHE_DIR");
+    assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "set TOKENWELL_CACHE_DIR to its target");
     assert_refused(refusals(&bench.trusting()), &bench.directory(), "symbolic link", "remove it");
     let with_slash = FileStore::open(format!("{}/", bench.directory().display()).into(), false);
     assert_refused(refusals(&with_slash), &bench.directory(), "symbolic link", "remove it");
@@ -175,7 +175,7 @@ fn i10_a_link_to_nowhere_in_place_of_a_file_is_refused_and_makes_nothing() {
 fn i10_a_file_with_a_second_name_is_refused() {
     let put = |bench: &Bench, path: &Path| fs::hard_link(bench.beside("record"), path).unwrap();
 
-    refuses_in_place(put, "2 names", "remove it", false);
+    refuses_in_place(put, "2 hard links", "remove it", false);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn a_token_of_a_mebibyte_is_shared_and_one_beyond_all_bounds_is_an_error() {
 
     let error = bench.store.save(&slot(), &record(&"t".repeat(3 * 1024 * 1024))).unwrap_err();
 
-    assert!(error.to_string().contains("2097152 at most"), "{error}");
+    assert!(error.to_string().contains("at most 2097152 bytes"), "{error}");
     assert_eq!(bench.token().map(|token| token.len()), Some(large.len()));
 }
 

@@ -6,26 +6,25 @@ use crate::platform::{Attributes, Kind, closing_command};
 ///
 /// The kind and the number of names are looked at always, owner and mode unless `allow_unsafe`.
 pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Option<String> {
-    const OVERRIDE: &str =
-        "Where the file system shows owners and modes that are not the real ones, TOKENWELL_CACHE_UNSAFE=1 skips this check";
+    const OVERRIDE: &str = "If the file system reports wrong owners and modes, TOKENWELL_CACHE_UNSAFE=1 skips this check";
     if found.kind != wanted {
-        return Some(format!("is {} and not {}: remove it", words(found.kind), words(wanted)));
+        return Some(format!("is {}, not {}: remove it", words(found.kind), words(wanted)));
     }
     // None at all: the file was replaced since it was opened. What it held is as good as it was.
     if wanted == Kind::File && found.names > 1 {
-        return Some(format!("has {} names (hard links): remove it", found.names));
+        return Some(format!("has {} hard links: remove it", found.names));
     }
     if allow_unsafe {
         return None;
     }
     if let Some(owner) = found.foreign_owner {
-        return Some(format!("belongs to another user ({owner}): name a directory of your own with TOKENWELL_CACHE_DIR. {OVERRIDE}"));
+        return Some(format!("belongs to another user ({owner}): set TOKENWELL_CACHE_DIR to a directory that you own. {OVERRIDE}"));
     }
     if let Some(mode) = found.open_to_others {
         let close = closing_command(path, if wanted == Kind::Directory { "0700" } else { "0600" });
         return Some(format!(
-            "is open to other users (mode {mode:04o}): make it private ({close}), or let tokenwell make a directory of its own \
-             below it by naming that with TOKENWELL_CACHE_DIR. {OVERRIDE}"
+            "is accessible to other users (mode {mode:04o}): make it private ({close}), or set TOKENWELL_CACHE_DIR to a new \
+             directory below it, which tokenwell creates as a private one. {OVERRIDE}"
         ));
     }
     None
@@ -65,7 +64,7 @@ mod tests {
         let table = [
             (with(Kind::File, |found| found.foreign_owner = Some(65_534)), "another user (65534)", "TOKENWELL_CACHE_UNSAFE=1"),
             (with(Kind::File, |found| found.open_to_others = Some(0o604)), "mode 0604", "chmod 0600 /f"),
-            (with(Kind::File, |found| found.names = 2), "2 names", "remove it"),
+            (with(Kind::File, |found| found.names = 2), "2 hard links", "remove it"),
             (private(Kind::Directory), "is a directory", "remove it"),
             (private(Kind::Other("a device")), "is a device", "remove it"),
         ];

@@ -71,7 +71,10 @@ impl Store for FileStore {
         let seal = Seal::of(key)?;
         let bytes = seal.seal(record)?;
         if bytes.len() > LARGEST {
-            return Err(StoreError::new(format!("the record has {} bytes; the token cache takes {LARGEST} at most", bytes.len())));
+            return Err(StoreError::new(format!(
+                "the record is {} bytes long, and the token cache accepts at most {LARGEST} bytes",
+                bytes.len()
+            )));
         }
         let place = Place::open_or_create(&self.directory, self.allow_unsafe)?;
         place.remove_leftovers();

@@ -43,8 +43,9 @@ impl Place {
             return Ok(place);
         }
         Directory::create(path)
-            .map_err(|error| StoreError::because(format_args!("cannot make the directory {}", printable_path(path)), error))?;
-        Self::open(path, allow_unsafe)?.ok_or_else(|| StoreError::new(format!("the directory {} vanished at once", printable_path(path))))
+            .map_err(|error| StoreError::because(format_args!("cannot create the directory {}", printable_path(path)), error))?;
+        Self::open(path, allow_unsafe)?
+            .ok_or_else(|| StoreError::new(format!("the directory {} was removed right after its creation", printable_path(path))))
     }
 
     /// What the file `name` holds; `None` where there is none, or where it holds more than `most` bytes.
@@ -155,7 +156,7 @@ fn refused(path: &Path, fault: &str) -> StoreError {
 fn not_opened(path: &Path, error: io::Error) -> StoreError {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
-            refused(path, "is a symbolic link, and none is followed: remove it, or name its target with TOKENWELL_CACHE_DIR")
+            refused(path, "is a symbolic link, which is not followed: remove it, or set TOKENWELL_CACHE_DIR to its target")
         }
         _ => StoreError::because(format_args!("cannot open {}", printable_path(path)), error),
     }
