@@ -389,11 +389,11 @@ fn what_another_process_left_is_at_hand_without_a_request() {
     let (bench, other, _) = two();
     let token = bench.client.token(&any()).unwrap();
 
-    let at_hand = other.at_hand().unwrap();
+    let cached_state = other.cached_state().unwrap();
 
-    assert_eq!(at_hand.token.unwrap().value(), token.value());
-    assert!(at_hand.cooldown.is_none());
-    assert_eq!(at_hand.store, "memory");
+    assert_eq!(cached_state.token.unwrap().value(), token.value());
+    assert!(cached_state.cooldown.is_none());
+    assert_eq!(cached_state.store, "memory");
     assert_eq!(bench.server.requests(), 1);
 }
 
@@ -403,11 +403,11 @@ fn a_token_below_the_floor_is_at_hand_but_not_handed_out() {
     bench.client.token(&any()).unwrap();
     bench.clock.advance(HOUR - Duration::from_secs(30));
 
-    assert_eq!(other.at_hand().unwrap().token.unwrap().value(), "token-1");
+    assert_eq!(other.cached_state().unwrap().token.unwrap().value(), "token-1");
     assert_eq!(other.token(&any()).unwrap().value(), "token-2");
 
     bench.clock.advance(HOUR);
-    assert!(other.at_hand().unwrap().token.is_none());
+    assert!(other.cached_state().unwrap().token.is_none());
 }
 
 #[test]
@@ -415,7 +415,7 @@ fn a_token_at_hand_can_be_revoked_by_a_process_that_did_not_get_it() {
     let (bench, other, store) = two();
     bench.client.token(&any()).unwrap();
 
-    other.at_hand().unwrap();
+    other.cached_state().unwrap();
     other.revoke(None).unwrap();
 
     assert_eq!(bench.server.revoked(), ["token-1"]);
@@ -428,11 +428,11 @@ fn a_refusal_that_another_process_met_is_at_hand() {
     bench.server.then_fail(rate_limited(30));
     bench.client.token(&any()).unwrap_err();
 
-    let cooldown = other.at_hand().unwrap().cooldown.unwrap();
+    let cooldown = other.cached_state().unwrap().cooldown.unwrap();
 
     assert_eq!(cooldown.status(), Status::RateLimited);
     bench.clock.advance(Duration::from_secs(60));
-    assert!(other.at_hand().unwrap().cooldown.is_none());
+    assert!(other.cached_state().unwrap().cooldown.is_none());
 }
 
 #[test]
@@ -444,7 +444,7 @@ fn a_token_that_was_turned_down_is_not_at_hand_again() {
 
     store.change(|now| *now = record);
 
-    assert!(other.at_hand().unwrap().token.is_none());
+    assert!(other.cached_state().unwrap().token.is_none());
 }
 
 #[test]
@@ -546,11 +546,11 @@ fn what_goes_wrong_around_one_process_does_not_shorten_the_pause_of_all() {
 #[test]
 fn what_is_at_hand_tells_that_the_store_could_not_be_read() {
     let (bench, _, store) = two();
-    assert_eq!(bench.client.at_hand().unwrap().store_problem, None);
+    assert_eq!(bench.client.cached_state().unwrap().store_problem, None);
 
     *store.broken.lock().unwrap() = true;
 
-    assert_eq!(bench.client.at_hand().unwrap().store_problem.as_deref(), Some("the disk is on fire"));
+    assert_eq!(bench.client.cached_state().unwrap().store_problem.as_deref(), Some("the disk is on fire"));
 }
 
 #[test]

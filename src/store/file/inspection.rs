@@ -1,17 +1,19 @@
-//! Which files and directories are not used, and what to do about each.
+//! Checks of files and directories: which are refused, and what the user can do.
 
 use crate::platform::{Attributes, Kind, closing_command};
 
-/// What is wrong with something opened at `path` that should be a private `wanted`, as the end of a sentence that begins with that path.
+/// Returns why `found`, opened at `path`, is not a private `expected`, as the end of a sentence
+/// that begins with the path. Returns `None` if it may be used.
 ///
-/// The kind and the number of names are looked at always, owner and mode unless `allow_unsafe`.
-pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Option<String> {
+/// The kind and the number of hard links are always checked, owner and mode unless `allow_unsafe`.
+pub(super) fn find_problem(path: &str, found: &Attributes, expected: Kind, allow_unsafe: bool) -> Option<String> {
     const OVERRIDE: &str = "If the file system reports wrong owners and modes, TOKENWELL_CACHE_UNSAFE=1 skips this check";
-    if found.kind != wanted {
-        return Some(format!("is {}, not {}: remove it", words(found.kind), words(wanted)));
+    if found.kind != expected {
+        return Some(format!("is {}, not {}: remove it", describe(found.kind), describe(expected)));
     }
-    // None at all: the file was replaced since it was opened. What it held is as good as it was.
-    if wanted == Kind::File && found.names > 1 {
+    // No link at all means that the file was replaced after it was opened. Its content is still
+    // good.
+    if expected == Kind::File && found.names > 1 {
         return Some(format!("has {} hard links: remove it", found.names));
     }
     if allow_unsafe {
@@ -21,7 +23,7 @@ pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: 
         return Some(format!("belongs to another user ({owner}): set TOKENWELL_CACHE_DIR to a directory that you own. {OVERRIDE}"));
     }
     if let Some(mode) = found.open_to_others {
-        let close = closing_command(path, if wanted == Kind::Directory { "0700" } else { "0600" });
+        let close = closing_command(path, if expected == Kind::Directory { "0700" } else { "0600" });
         return Some(format!(
             "is accessible to other users (mode {mode:04o}): make it private ({close}), or set TOKENWELL_CACHE_DIR to a new \
              directory below it, which tokenwell creates as a private one. {OVERRIDE}"
@@ -30,11 +32,11 @@ pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: 
     None
 }
 
-fn words(kind: Kind) -> &'static str {
+fn describe(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "a regular file",
         Kind::Directory => "a directory",
-        Kind::Other(words) => words,
+        Kind::Other(description) => description,
     }
 }
 
@@ -54,9 +56,9 @@ mod tests {
 
     #[test]
     fn i10_private_files_and_directories_are_taken() {
-        assert_eq!(fault("/f", &private(Kind::File), Kind::File, false), None);
-        assert_eq!(fault("/f", &with(Kind::Directory, |found| found.names = 5), Kind::Directory, false), None);
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.names = 0), Kind::File, false), None);
+        assert_eq!(find_problem("/f", &private(Kind::File), Kind::File, false), None);
+        assert_eq!(find_problem("/f", &with(Kind::Directory, |found| found.names = 5), Kind::Directory, false), None);
+        assert_eq!(find_problem("/f", &with(Kind::File, |found| found.names = 0), Kind::File, false), None);
     }
 
     #[test]
@@ -69,17 +71,17 @@ mod tests {
             (private(Kind::Other("a device")), "is a device", "remove it"),
         ];
 
-        for (found, what, way_out) in table {
-            let fault = fault("/f", &found, Kind::File, false).unwrap_or_default();
-            assert!(fault.contains(what) && fault.contains(way_out), "{found:?}: {fault:?}");
+        for (found, what, remedy) in table {
+            let problem = find_problem("/f", &found, Kind::File, false).unwrap_or_default();
+            assert!(problem.contains(what) && problem.contains(remedy), "{found:?}: {problem:?}");
         }
     }
 
     #[test]
     fn the_override_is_for_owner_and_mode_alone() {
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
-        assert!(fault("/f", &with(Kind::File, |found| found.names = 2), Kind::File, true).is_some());
-        assert!(fault("/f", &private(Kind::Other("a named pipe")), Kind::File, true).is_some());
+        assert_eq!(find_problem("/f", &with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
+        assert_eq!(find_problem("/f", &with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
+        assert!(find_problem("/f", &with(Kind::File, |found| found.names = 2), Kind::File, true).is_some());
+        assert!(find_problem("/f", &private(Kind::Other("a named pipe")), Kind::File, true).is_some());
     }
 }
