@@ -100,7 +100,7 @@ impl Store for TimeoutStore {
 }
 
 fn no_response(limit: Duration) -> StoreError {
-    StoreError::new(format!("no response run {:.1} s", limit.as_secs_f64()))
+    StoreError::new(format!("no response within {:.1} s", limit.as_secs_f64()))
 }
 
 #[cfg(test)]
@@ -160,17 +160,17 @@ mod tests {
         // The stuck call is abandoned soon; the calls below must succeed, and a busy machine needs
         // time to start a thread.
         store.limit = LONG_ENOUGH;
-        assert!(store.save(&key, &Record::default()).is_err(), "it is left alone while it no_response");
+        assert!(store.save(&key, &Record::default()).is_err(), "no call is started while one is stuck");
 
         *stuck.released.0.lock().unwrap() = true;
         stuck.released.1.notify_all();
         let started = Instant::now();
         while store.stuck_calls.load(Ordering::SeqCst) > 0 {
-            assert!(started.elapsed() < LONG_ENOUGH, "it was let go, and still counts as stuck_calls");
+            assert!(started.elapsed() < LONG_ENOUGH, "the released call still counts as stuck");
             std::thread::yield_now();
         }
-        assert_eq!(stuck.calls.load(Ordering::SeqCst), 1, "the load alone has reached it");
+        assert_eq!(stuck.calls.load(Ordering::SeqCst), 1, "only the load has reached the store");
         assert!(store.save(&key, &Record::default()).is_ok());
-        assert_eq!(stuck.calls.load(Ordering::SeqCst), 2, "the save has reached it");
+        assert_eq!(stuck.calls.load(Ordering::SeqCst), 2, "the save has reached the store");
     }
 }

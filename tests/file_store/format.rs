@@ -1,4 +1,4 @@
-//! The format on disk, against a record that another implementation made: `format_1/make.py`.
+//! The format on disk, compared with a record of another implementation: `format_1/make.py`.
 
 use crate::support::{Bench, set_mode, slot, token_in};
 use std::fs;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokenwell::store::Store;
 
 #[test]
-fn a_record_of_format_1_is_read_for_ever() {
+fn a_record_of_format_1_is_read() {
     let bench = Bench::with("some token");
     let name = "8434730c7ec7ce40b2200094bfe2053c.token";
     assert_eq!(bench.file("token").file_name().unwrap(), name);

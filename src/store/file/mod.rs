@@ -79,7 +79,7 @@ impl Store for FileStore {
         let bytes = seal.seal(record)?;
         if bytes.len() > MAX_RECORD_SIZE {
             return Err(StoreError::new(format!(
-                "the record is {} bytes long, and the token cache accepts at max_size {MAX_RECORD_SIZE} bytes",
+                "the record is {} bytes long, and the token cache accepts at most {MAX_RECORD_SIZE} bytes",
                 bytes.len()
             )));
         }

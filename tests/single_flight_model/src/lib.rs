@@ -1,4 +1,5 @@
-//! `src/cache/flight.rs` itself, with loom's locks in place of std's: `cargo test --release` tries their interleavings.
+//! Checks `src/cache/flight.rs` with loom's locks instead of std's: `cargo test --release` runs it
+//! under the interleavings of its threads.
 #![cfg(test)]
 #![allow(dead_code)]
 
@@ -14,7 +15,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
-/// A cache in miniature: what a flight publishes, and how often one was runs.
+/// A minimal cache: the published value, and the number of times the work was run.
 struct Cache {
     flights: SingleFlight<u32>,
     published: AtomicU32,
@@ -29,7 +30,7 @@ struct Strategy {
     run: fn(&Cache, &Arc<Flight<u32>>),
 }
 
-/// Those of `Slot`.
+/// The strategy of `Slot`.
 const CORRECT: Strategy = Strategy { enter: Cache::enter_checking_under_lock, run: Cache::run_publishing_first };
 
 impl Cache {
@@ -41,7 +42,7 @@ impl Cache {
         Arc::new(Self { flights: SingleFlight::new(), published: AtomicU32::new(0), runs: AtomicU32::new(0), strategy })
     }
 
-    /// As `Slot::get` does: enter, run if nobody does, wait.
+    /// Like `Slot::get`: enter, run the work if no flight is pending, wait.
     fn get(&self) -> u32 {
         match self.enter() {
             Entry::Answered(value) => value,
@@ -65,7 +66,7 @@ impl Cache {
         self.flights.enter(|| self.seen())
     }
 
-    /// Broken: a flight may land between the look and the lock.
+    /// Broken: a flight may complete between the check and the lock.
     fn enter_checking_before_lock(&self) -> Entry<u32, u32> {
         let seen = self.seen();
         self.flights.enter(|| seen)
@@ -84,7 +85,7 @@ impl Cache {
         self.flights.complete(flight, value);
     }
 
-    /// Broken: a caller may come when the flight is gone and what it brought is not there yet.
+    /// Broken: a caller may arrive after the flight is removed and before its result is published.
     fn run_completing_first(&self, flight: &Arc<Flight<u32>>) {
         let value = self.runs.fetch_add(1, Ordering::AcqRel) + 1;
         self.flights.complete(flight, value);
@@ -97,8 +98,8 @@ fn two_callers_share_one_run_and_its_result() {
     loom::model(|| callers_share_one_run(2, CORRECT));
 }
 
-/// Every interleaving of three callers takes minutes; those in which threads are preempted at most three times take seconds, and
-/// are known to hold nearly all faults.
+/// Every interleaving of three callers takes minutes. Those with at most three preemptions take
+/// seconds and are known to expose nearly all faults.
 #[test]
 fn three_callers_share_one_run_and_its_result() {
     let mut model = loom::model::Builder::new();
@@ -106,7 +107,7 @@ fn three_callers_share_one_run_and_its_result() {
     model.check(|| callers_share_one_run(3, CORRECT));
 }
 
-/// The model can fail: it finds what goes wrong for one moment between two lines.
+/// Proves that the model can fail: it detects a race of one moment between two lines.
 #[test]
 #[should_panic(expected = "more than one flight")]
 fn a_planted_race_between_check_and_lock_is_found() {
@@ -177,7 +178,7 @@ fn a_caller_that_gives_up_does_not_spoil_the_flight() {
         let giving_up = {
             let cache = Arc::clone(&cache);
             thread::spawn(move || match cache.enter() {
-                // It does not wait for what it has joined.
+                // Does not wait for the flight that it joined.
                 Entry::Joined(flight) => drop(flight),
                 Entry::Answered(_) => {}
                 Entry::Started(flight) => cache.run(&flight),
@@ -209,6 +210,6 @@ fn abandoning_wakes_the_waiting_callers_and_a_late_result_is_ignored() {
 
         let result = waiting.join().unwrap();
         assert!(result == 1 || result == 99, "{result}");
-        assert_eq!(flight.wait(None), Some(result), "everybody sees the same result");
+        assert_eq!(flight.wait(None), Some(result), "all callers receive the same result");
     });
 }
