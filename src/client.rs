@@ -232,7 +232,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
         return Arc::new(NoStore);
     }
     match config.cache_folder() {
-        Ok(folder) => Arc::new(FileStore::open(folder, config.cache_unsafe)),
+        Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe)),
         Err(error) => {
             tracing::warn!("this process does not share tokens with other processes: {error}. {}", error.hint());
             Arc::new(NoStore)

@@ -44,14 +44,14 @@ impl Token {
     /// Returns the value for the `Authorization` header: `Bearer …` (RFC 6750 section 2.1).
     #[must_use]
     pub fn authorization(&self) -> &str {
-        let text = &self.0.authorization;
-        &text[..text.len() - 1]
+        let authorization = &self.0.authorization;
+        &authorization[..authorization.len() - 1]
     }
 
     /// Returns the scope that the server granted, if it stated one.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
-        self.0.scope.as_ref().map(|text| &text[..text.len() - 1])
+        self.0.scope.as_ref().map(|scope| &scope[..scope.len() - 1])
     }
 
     /// Returns the time at which the token expires, by the wall clock.
@@ -72,7 +72,7 @@ impl Token {
         authorization.push_str(SCHEME);
         authorization.push_str(value);
         authorization.push('\0');
-        let scope = scope.map(|text| text + "\0");
+        let scope = scope.map(|scope| scope + "\0");
         Self(Arc::new(Arc::new(Content { authorization, scope, lifetime, generation })))
     }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_shows_its_text_only_when_asked() {
+    fn debug_output_does_not_contain_the_token() {
         let printed = format!("{:?} {:#?}", token(), vec![token()]);
 
         assert!(!printed.contains("canary"), "{printed}");

@@ -99,12 +99,12 @@ impl RefreshRequest {
     }
 
     pub(super) fn is_satisfied_by(&self, token: &Token, now: Moment) -> bool {
-        let good_enough = match token.lifetime().freshness(now, self.min_ttl) {
+        let is_usable = match token.lifetime().freshness(now, self.min_ttl) {
             Freshness::Fresh => true,
             Freshness::Due => !self.reject_due,
             Freshness::Unusable => false,
         };
-        good_enough
+        is_usable
             && match &self.exclude {
                 Exclude::Nothing => true,
                 Exclude::UpTo(known) => known.precedes(token),

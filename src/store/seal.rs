@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn two_seals_of_one_record_have_nothing_in_common_but_the_header() {
+    fn two_seals_of_one_record_share_only_the_header() {
         let seal = Seal::for_slot(&slot()).unwrap();
 
         let (one, other) = (seal.seal(&record()).unwrap(), seal.seal(&record()).unwrap());
@@ -185,7 +185,7 @@ mod tests {
         for round in 0..1_000_000 {
             let damaged = damage(&sealed, &mut random);
             if damaged != sealed {
-                assert!(seal.open(damaged.clone()).is_none(), "round {round}: {damaged:?} was taken for a record");
+                assert!(seal.open(damaged.clone()).is_none(), "round {round}: {damaged:?} was accepted as a record");
             }
         }
 
@@ -195,13 +195,13 @@ mod tests {
     fn damage(whole: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
         let mut bytes = whole.to_vec();
         for _ in 0..random.usize(1..4) {
-            let place = random.usize(0..=bytes.len());
+            let position = random.usize(0..=bytes.len());
             match random.u8(0..5) {
-                0 => bytes.truncate(place),
-                1 => bytes.insert(place, random.u8(..)),
-                2 if place < bytes.len() => bytes[place] ^= 1 << random.u8(0..8),
-                3 if place < bytes.len() => bytes[place] = random.u8(..),
-                _ => bytes.rotate_left(place),
+                0 => bytes.truncate(position),
+                1 => bytes.insert(position, random.u8(..)),
+                2 if position < bytes.len() => bytes[position] ^= 1 << random.u8(0..8),
+                3 if position < bytes.len() => bytes[position] = random.u8(..),
+                _ => bytes.rotate_left(position),
             }
         }
         bytes

@@ -120,7 +120,7 @@ mod tests {
 
     impl Store for StuckStore {
         fn location(&self) -> String {
-            "far away".to_owned()
+            "remote".to_owned()
         }
 
         fn load(&self, _key: &SlotKey) -> Result<Record, StoreError> {

@@ -234,7 +234,7 @@ fn hold_and_fork(store: &FileStore) {
 /// same.
 fn count(store: &FileStore, file: &Path) {
     for _ in 0..100 {
-        let _turn = store.lock(&slot(), PATIENCE).unwrap().expect("everybody gets a turn");
+        let _turn = store.lock(&slot(), PATIENCE).unwrap().expect("each process acquires the lock");
         let number: u32 = fs::read_to_string(file).unwrap().parse().unwrap();
         fs::write(file, (number + 1).to_string()).unwrap();
     }

@@ -55,7 +55,7 @@ fn many_threads_hold_the_lock_one_at_a_time() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    let turn = bench.store.lock(&slot(), PATIENCE).unwrap().expect("everybody gets a turn");
+                    let turn = bench.store.lock(&slot(), PATIENCE).unwrap().expect("each thread acquires the lock");
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                     turns.fetch_add(1, Ordering::SeqCst);
                     inside.fetch_sub(1, Ordering::SeqCst);

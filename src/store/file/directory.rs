@@ -152,7 +152,7 @@ impl StoreDirectory {
 /// Returns whether `name` was created by [`StoreDirectory::replace`]. The directory may contain
 /// files of other programs.
 fn is_temporary(name: &str) -> bool {
-    let digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let parts = name.strip_suffix(TEMPORARY_SUFFIX).and_then(|name| name.split_once(".token."));
     parts.is_some_and(|(slot, random)| digits(slot, 32) && digits(random, 16))
 }
