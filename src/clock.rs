@@ -1,4 +1,4 @@
-//! Time, injected: the system's own clocks, or one that moves only when it is told to.
+//! Injected time: the system clocks, or a clock that only tests advance.
 //!
 //! May depend on: platform. Start reading at [`Clock`].
 
@@ -8,24 +8,26 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One reading of both clocks.
 ///
-/// A token is dead when either clock says so: the monotonic one cannot be set back, the wall clock goes on while the machine sleeps.
+/// A token has expired as soon as either clock shows it: the monotonic clock cannot be set back,
+/// and the wall clock continues while the machine sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Milliseconds since the Unix epoch.
     pub wall_ms: u64,
-    /// Milliseconds since some fixed point of this boot.
+    /// Milliseconds since a fixed point of this boot.
     pub monotonic_ms: u64,
 }
 
 impl Moment {
-    /// The moment `duration` later on both clocks.
+    /// Returns the moment `duration` later on both clocks.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self { wall_ms: self.wall_ms.saturating_add(ms), monotonic_ms: self.monotonic_ms.saturating_add(ms) }
     }
 
-    /// How long it is from `self` until `later`, by the clock that says less; zero when either says it is past.
+    /// Returns the duration from `self` to `later` by the clock that shows the shorter one, or zero
+    /// if either clock shows that `later` is past.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
         let wall = later.wall_ms.saturating_sub(self.wall_ms);
@@ -33,23 +35,24 @@ impl Moment {
         Duration::from_millis(wall.min(monotonic))
     }
 
-    /// The wall clock's reading as the standard library's type.
+    /// Returns the wall-clock time as the standard library's type.
     #[must_use]
     pub fn system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.wall_ms)
     }
 }
 
-/// Where the library reads the time and how it waits between attempts.
+/// The source of the time, and of the waits between attempts.
 pub trait Clock: Send + Sync + fmt::Debug {
-    /// The time now, to within the few milliseconds of the cheapest clock that the platform has.
+    /// Returns the current time, accurate to the few milliseconds of the cheapest clock of the
+    /// platform.
     fn now(&self) -> Moment;
 
-    /// Returns once `duration` has passed on this clock.
+    /// Returns after `duration` has passed on this clock.
     fn sleep(&self, duration: Duration);
 }
 
-/// The operating system's clocks.
+/// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -63,7 +66,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests: it stands still until [`ManualClock::advance`] moves it, and a sleep moves it at once.
+/// A clock for tests: only [`ManualClock::advance`] and a sleep advance it, and a sleep returns
+/// immediately.
 #[derive(Debug)]
 pub struct ManualClock {
     wall_ms: AtomicU64,
@@ -71,20 +75,21 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that reads `wall_ms` milliseconds since the Unix epoch.
+    /// Creates a clock that reads `wall_ms` milliseconds since the Unix epoch.
     #[must_use]
     pub fn new(wall_ms: u64) -> Self {
         Self { wall_ms: AtomicU64::new(wall_ms), monotonic_ms: AtomicU64::new(1_000_000) }
     }
 
-    /// Lets `duration` pass on both clocks, which stop at the last moment that they can show.
+    /// Advances both clocks by `duration`. They stop at their largest value.
     pub fn advance(&self, duration: Duration) {
         let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        move_on(&self.wall_ms, ms);
-        move_on(&self.monotonic_ms, ms);
+        saturating_advance(&self.wall_ms, ms);
+        saturating_advance(&self.monotonic_ms, ms);
     }
 
-    /// Sets the wall clock alone, as an administrator or NTP would; no time passes on the monotonic clock.
+    /// Sets the wall clock alone, as an administrator or NTP does; the monotonic clock is
+    /// unchanged.
     pub fn set_wall(&self, wall_ms: u64) {
         self.wall_ms.store(wall_ms, Ordering::SeqCst);
     }
@@ -100,9 +105,9 @@ impl Clock for ManualClock {
     }
 }
 
-/// Adding alone would wrap: a clock that is moved far enough would go back.
-fn move_on(reading: &AtomicU64, ms: u64) {
-    // The new reading is there always, so this cannot fail.
+/// Saturates, because a plain addition would wrap and set the clock back.
+fn saturating_advance(reading: &AtomicU64, ms: u64) {
+    // The closure always returns a value, so this cannot fail.
     let _ = reading.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_add(ms)));
 }
 

@@ -1,7 +1,9 @@
-//! One shared cache of OAuth 2.0 bearer tokens for MongoDB Atlas Service Accounts, and for any other RFC 6749 server.
+//! A shared cache of OAuth 2.0 bearer tokens for MongoDB Atlas Service Accounts and any other RFC
+//! 6749 server.
 //!
-//! A [`Client`] trades a client id and secret for an access token (the client credentials grant), keeps it, hands it to any number of
-//! threads without a lock, refreshes it before it ends, and remembers when the server said "not now".
+//! A [`Client`] exchanges a client id and secret for an access token (the client credentials grant)
+//! and caches it. It returns the token to any number of threads without a lock, refreshes it before
+//! it expires, and remembers refusals of the server.
 //!
 //! ```no_run
 //! use tokenwell::{Client, Config, TokenOptions};
@@ -9,12 +11,12 @@
 //! # fn main() -> Result<(), tokenwell::Error> {
 //! let client = Client::new(Config::from_environment()?)?;
 //! let token = client.token(&TokenOptions::default())?;
-//! println!("a token that ends at {:?}", token.expires_at());
+//! println!("the token expires at {:?}", token.expires_at());
 //! # Ok(()) }
 //! ```
 //!
-//! The same core serves C through `include/tokenwell.h` (feature `capi`), and through it Python, Go and Node.
-//! `docs/architecture.md` tells how it is built.
+//! C programs use the same core through `include/tokenwell.h` (feature `capi`), and Python, Go and
+//! Node use it through the C ABI. `docs/architecture.md` describes the design.
 
 pub mod admin;
 pub mod atlas;
@@ -36,7 +38,7 @@ pub mod secret;
 pub mod store;
 mod token;
 
-pub use cache::{AtHand, Stats};
+pub use cache::{CachedState, Stats};
 pub use client::{Client, ClientParts, TokenOptions};
 pub use config::Config;
 pub use error::{Error, Status};

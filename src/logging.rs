@@ -1,21 +1,24 @@
-//! What is needed to show the library's log events (crate `tracing`), for programs that bring no subscriber of their own.
+//! Helpers that format the library's log events (crate `tracing`), for programs without a
+//! subscriber.
 //!
-//! May depend on: nothing. Start reading at [`is_ours`].
+//! May depend on: nothing. Start reading at [`is_library_event`].
 
 use std::fmt::{self, Write as _};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata};
 
-/// Whether an event comes from this library. The libraries beneath it log headers and URLs at their finer levels, and those hold secrets.
+/// Returns whether an event comes from this library. The underlying libraries log headers and URLs,
+/// which contain secrets, at their finer levels.
 #[must_use]
-pub fn is_ours(metadata: &Metadata<'_>) -> bool {
+pub fn is_library_event(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     metadata.is_event() && (target == "tokenwell" || target.starts_with("tokenwell::"))
 }
 
-/// The message of `event`, and its fields behind it as `name=value`. Neither a secret nor a token can be in it: the types that hold them do not print.
+/// Formats the message of `event`, followed by its fields as `name=value`. The result contains no
+/// secret and no token, because the types that contain them do not print them.
 #[must_use]
-pub fn line_of(event: &Event<'_>) -> String {
+pub fn format_event(event: &Event<'_>) -> String {
     let mut line = Line(String::new());
     event.record(&mut line);
     line.0

@@ -1,4 +1,4 @@
-//! An access token as callers hold it.
+//! An access token.
 //!
 //! May depend on: lifetime. Start reading at [`Token`].
 
@@ -10,17 +10,19 @@ use zeroize::Zeroizing;
 
 const SCHEME: &str = "Bearer ";
 
-/// A live access token. Cheap to clone; wiped from memory when the last clone is dropped.
+/// A valid access token. Cheap to clone; wiped from memory when the last clone is dropped.
 ///
-/// `Debug` shows everything but the token itself. Reading it is explicit: [`Token::value`], [`Token::authorization`].
+/// `Debug` shows everything except the token itself. To read it, call [`Token::value`] or
+/// [`Token::authorization`].
 #[derive(Clone)]
 pub struct Token(Shared);
 
-/// The outer count belongs to one lane of threads, the inner one to the token.
+/// The outer count belongs to one shard of threads, the inner one to the token.
 pub(crate) type Shared = Arc<Arc<Content>>;
 
 pub(crate) struct Content {
-    /// `Bearer <value>` and a NUL, so that every form a caller wants is a slice of one allocation.
+    /// `Bearer <value>` and a NUL, so that every form that callers need is a slice of one
+    /// allocation.
     authorization: Zeroizing<String>,
     /// The scope and a NUL.
     scope: Option<String>,
@@ -29,35 +31,36 @@ pub(crate) struct Content {
 }
 
 impl Token {
-    /// The generation of a token that was never the client's current one, because its server said that it must not be kept.
+    /// The generation of a token that was never the client's current one, because its server
+    /// forbids caching.
     pub const NO_GENERATION: u64 = u64::MAX;
 
-    /// The token's text, as the authorization server issued it. Opaque: do not parse it.
+    /// Returns the token as the authorization server issued it. It is opaque: do not parse it.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.authorization()[SCHEME.len()..]
     }
 
-    /// The value for the `Authorization` header: `Bearer …` (RFC 6750 section 2.1).
+    /// Returns the value for the `Authorization` header: `Bearer …` (RFC 6750 section 2.1).
     #[must_use]
     pub fn authorization(&self) -> &str {
-        let text = &self.0.authorization;
-        &text[..text.len() - 1]
+        let authorization = &self.0.authorization;
+        &authorization[..authorization.len() - 1]
     }
 
-    /// The scope that the server granted, where it said so.
+    /// Returns the scope that the server granted, if it stated one.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
-        self.0.scope.as_ref().map(|text| &text[..text.len() - 1])
+        self.0.scope.as_ref().map(|scope| &scope[..scope.len() - 1])
     }
 
-    /// When the token ends, by the wall clock.
+    /// Returns the time at which the token expires, by the wall clock.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
-        self.0.lifetime.expires.system_time()
+        self.0.lifetime.expires_at.system_time()
     }
 
-    /// The number of the client's generation that this token began, or [`Token::NO_GENERATION`]; see
+    /// Returns the client's generation that began with this token, or [`Token::NO_GENERATION`]; see
     /// [`Client::generation`](crate::Client::generation).
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -69,11 +72,12 @@ impl Token {
         authorization.push_str(SCHEME);
         authorization.push_str(value);
         authorization.push('\0');
-        let scope = scope.map(|text| text + "\0");
+        let scope = scope.map(|scope| scope + "\0");
         Self(Arc::new(Arc::new(Content { authorization, scope, lifetime, generation })))
     }
 
-    /// The same token behind a reference count of its own, so that threads that copy it do not contend for one cache line.
+    /// Returns the same token with a separate reference count, so that threads that clone it do not
+    /// contend for one cache line.
     pub(crate) fn with_own_count(&self) -> Self {
         Self(Arc::new(Arc::clone(&self.0)))
     }
@@ -82,7 +86,7 @@ impl Token {
         &self.0.lifetime
     }
 
-    /// For the C ABI, which holds a token as one pointer.
+    /// For the C ABI, which represents a token as one pointer.
     #[cfg(feature = "capi")]
     pub(crate) fn into_shared(self) -> Shared {
         self.0
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_shows_its_text_only_when_asked() {
+    fn debug_output_does_not_contain_the_token() {
         let printed = format!("{:?} {:#?}", token(), vec![token()]);
 
         assert!(!printed.contains("canary"), "{printed}");

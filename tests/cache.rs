@@ -1,4 +1,5 @@
-//! One get: what is kept, what is refreshed behind the caller's back, what is asked for again.
+//! One get: which tokens are cached, which are refreshed in the background, and when a new request
+//! is sent.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -41,7 +42,7 @@ fn ten_thousand_gets_across_three_expiries_make_four_requests() {
 }
 
 #[test]
-fn a_due_token_is_handed_out_while_its_refresh_hangs() {
+fn a_due_token_is_returned_while_its_refresh_is_pending() {
     let bench = bench();
     let first = bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(51 * 60));
@@ -53,7 +54,7 @@ fn a_due_token_is_handed_out_while_its_refresh_hangs() {
 
     assert_eq!(during.value(), first.value());
     assert_eq!(still.value(), first.value());
-    assert_eq!(bench.server.requests(), 2, "one refresh behind all callers");
+    assert_eq!(bench.server.requests(), 2, "one refresh in the background for all callers");
 
     bench.server.gate.open();
     let generation = first.generation();
@@ -64,7 +65,7 @@ fn a_due_token_is_handed_out_while_its_refresh_hangs() {
 }
 
 #[test]
-fn a_live_token_survives_a_failed_refresh() {
+fn a_valid_token_survives_a_failed_refresh() {
     let bench = bench();
     let first = bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(51 * 60));
@@ -80,7 +81,7 @@ fn a_live_token_survives_a_failed_refresh() {
 }
 
 #[test]
-fn a_dead_token_is_never_handed_out() {
+fn an_expired_token_is_never_returned() {
     let bench = bench();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(HOUR);
@@ -102,7 +103,7 @@ fn i33_a_wall_clock_that_jumps_ahead_ends_the_token() {
 }
 
 #[test]
-fn more_life_than_is_left_brings_a_new_token() {
+fn a_min_ttl_above_the_remaining_lifetime_gets_a_new_token() {
     let bench = bench();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(40 * 60));
@@ -113,7 +114,7 @@ fn more_life_than_is_left_brings_a_new_token() {
 }
 
 #[test]
-fn more_life_than_tokens_have_is_an_error_that_costs_one_request_at_most() {
+fn a_min_ttl_above_the_token_lifetime_is_an_error_after_one_request_at_most() {
     let bench = bench();
     let two_hours = any().min_ttl(2 * HOUR);
 
@@ -126,7 +127,7 @@ fn more_life_than_tokens_have_is_an_error_that_costs_one_request_at_most() {
 }
 
 #[test]
-fn a_forced_refresh_brings_another_token() {
+fn a_forced_refresh_returns_another_token() {
     let bench = bench();
     bench.client.token(&any()).unwrap();
 
@@ -137,7 +138,7 @@ fn a_forced_refresh_brings_another_token() {
 }
 
 #[test]
-fn a_server_that_gives_out_the_same_token_again_is_asked_once() {
+fn a_server_that_returns_the_same_token_again_receives_one_request() {
     let bench = bench();
     for _ in 0..2 {
         bench.server.then(|| Ok(minted("same", GrantedLifetime::Stated(HOUR))));
@@ -151,7 +152,7 @@ fn a_server_that_gives_out_the_same_token_again_is_asked_once() {
 }
 
 #[test]
-fn a_token_that_must_not_be_kept_serves_its_caller_only() {
+fn an_uncacheable_token_serves_only_its_caller() {
     let bench = bench();
     bench.server.then(|| Ok(minted("fleeting", GrantedLifetime::DoNotCache)));
 
@@ -162,7 +163,7 @@ fn a_token_that_must_not_be_kept_serves_its_caller_only() {
 }
 
 #[test]
-fn a_token_of_unstated_life_is_kept_for_five_minutes() {
+fn a_token_without_a_stated_lifetime_is_cached_for_five_minutes() {
     let bench = bench();
     bench.server.then(|| Ok(minted("unstated", GrantedLifetime::Unstated)));
 
@@ -175,7 +176,7 @@ fn a_token_of_unstated_life_is_kept_for_five_minutes() {
 }
 
 #[test]
-fn invalidating_drops_that_very_token_and_no_other() {
+fn invalidating_drops_only_the_given_token() {
     let bench = bench();
     let first = bench.client.token(&any()).unwrap();
 
@@ -183,7 +184,7 @@ fn invalidating_drops_that_very_token_and_no_other() {
     assert_eq!(bench.client.token(&any()).unwrap().value(), first.value());
     assert!(bench.client.invalidate(first.value()).unwrap());
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
-    assert!(!bench.client.invalidate(first.value()).unwrap(), "it is gone already");
+    assert!(!bench.client.invalidate(first.value()).unwrap(), "it was already dropped");
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
 }
 
@@ -209,7 +210,7 @@ fn the_generation_changes_when_and_only_when_the_token_does() {
 }
 
 #[test]
-fn revoking_drops_the_token_whatever_the_server_says() {
+fn revoking_drops_the_token_regardless_of_the_response() {
     let bench = bench();
     let token = bench.client.token(&any()).unwrap();
     *bench.server.revocation.lock().unwrap() = Some(unavailable());
@@ -222,7 +223,7 @@ fn revoking_drops_the_token_whatever_the_server_says() {
 }
 
 #[test]
-fn revoking_without_a_token_asks_nobody() {
+fn revoking_without_a_token_sends_no_request() {
     let bench = bench();
 
     bench.client.revoke(None).unwrap();
@@ -257,7 +258,7 @@ fn a_refresh_that_panics_is_an_error_and_not_a_hang() {
 }
 
 #[test]
-fn a_short_life_of_a_token_that_is_over_does_not_stand_in_the_way_of_a_longer_one() {
+fn an_expired_short_lived_token_does_not_prevent_a_longer_one() {
     let bench = bench();
     bench.server.then(|| Ok(minted("short", GrantedLifetime::Stated(Duration::from_secs(120)))));
     bench.client.token(&any()).unwrap();
@@ -270,7 +271,7 @@ fn a_short_life_of_a_token_that_is_over_does_not_stand_in_the_way_of_a_longer_on
 }
 
 #[test]
-fn a_token_that_is_over_before_it_arrives_is_an_error_that_is_remembered() {
+fn a_token_that_expires_before_it_arrives_is_a_remembered_error() {
     let bench = bench();
     let clock = std::sync::Arc::clone(&bench.clock);
     bench.server.then(move || {
@@ -282,7 +283,7 @@ fn a_token_that_is_over_before_it_arrives_is_an_error_that_is_remembered() {
     bench.client.token(&any()).unwrap_err();
 
     assert_eq!(error.status(), Status::Protocol);
-    assert!(error.to_string().contains("over before it arrived"), "{error}");
+    assert!(error.to_string().contains("expired before it arrived"), "{error}");
     assert_eq!(bench.server.requests(), 1);
 }
 
@@ -301,5 +302,5 @@ fn a_token_is_dropped_by_revoke_even_when_the_secret_cannot_be_read() {
     let error = client.revoke(None).unwrap_err();
 
     assert_eq!(error.status(), Status::NotConfigured);
-    assert_eq!(client.token(&any()).unwrap_err().status(), Status::NotConfigured, "the token is gone");
+    assert_eq!(client.token(&any()).unwrap_err().status(), Status::NotConfigured, "the token was dropped");
 }

@@ -1,4 +1,5 @@
-//! After a refusal nobody asks again before its time, and everybody is told why and until when.
+//! After a refusal no request is sent during the cooldown, and every caller receives the reason and
+//! the remaining time.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -20,7 +21,7 @@ fn any() -> TokenOptions {
 }
 
 #[test]
-fn after_a_429_nobody_asks_before_retry_after() {
+fn after_a_429_no_request_is_sent_before_retry_after() {
     let bench = bench();
     bench.server.then_fail(rate_limited(30));
 
@@ -29,11 +30,11 @@ fn after_a_429_nobody_asks_before_retry_after() {
     let second = bench.client.token(&any()).unwrap_err();
     let forced = bench.client.token(&any().force_refresh(true)).unwrap_err();
 
-    let promised = first.retry_after().unwrap();
-    assert!((30.0..=33.0).contains(&promised.as_secs_f64()), "{promised:?}");
+    let reported = first.retry_after().unwrap();
+    assert!((30.0..=33.0).contains(&reported.as_secs_f64()), "{reported:?}");
     for error in [&second, &forced] {
         assert_eq!((error.status(), error.http_status()), (Status::RateLimited, Some(429)));
-        assert_eq!(error.retry_after(), Some(promised - Duration::from_secs(10)));
+        assert_eq!(error.retry_after(), Some(reported - Duration::from_secs(10)));
     }
     assert!(second.to_string().contains("10 s ago"), "{second}");
     assert_eq!(bench.server.requests(), 1);
@@ -41,7 +42,7 @@ fn after_a_429_nobody_asks_before_retry_after() {
 }
 
 #[test]
-fn whoever_waits_as_long_as_told_is_served() {
+fn a_caller_that_waits_for_retry_after_gets_a_token() {
     let bench = bench();
     bench.server.then_fail(rate_limited(30));
 
@@ -78,7 +79,7 @@ fn a_rejected_client_is_remembered_for_thirty_seconds() {
 }
 
 #[test]
-fn failures_in_a_row_lengthen_the_pause_and_a_success_forgets_them() {
+fn consecutive_failures_lengthen_the_pause_and_a_success_resets_it() {
     let bench = bench();
     for _ in 0..3 {
         bench.server.then_fail(unavailable());
@@ -99,7 +100,7 @@ fn failures_in_a_row_lengthen_the_pause_and_a_success_forgets_them() {
 }
 
 #[test]
-fn a_cooldown_does_not_keep_a_live_token_from_anybody() {
+fn a_valid_token_is_returned_during_a_cooldown() {
     let bench = bench();
     let live = bench.client.token(&any()).unwrap();
     bench.server.then_fail(rate_limited(300));
@@ -109,7 +110,7 @@ fn a_cooldown_does_not_keep_a_live_token_from_anybody() {
 }
 
 #[test]
-fn another_secret_is_tried_at_once_after_a_rejection() {
+fn another_secret_is_used_immediately_after_a_rejection() {
     let secret = Arc::new(Mutex::new("old".to_owned()));
     let clock = Arc::new(ManualClock::new(START_MS));
     let server = FakeServer::new();
@@ -123,7 +124,7 @@ fn another_secret_is_tried_at_once_after_a_rejection() {
 }
 
 #[test]
-fn a_secret_that_changes_during_the_refresh_is_tried_in_the_same_get() {
+fn a_secret_that_changes_during_the_refresh_is_used_in_the_same_get() {
     let secret = Arc::new(Mutex::new("old".to_owned()));
     let clock = Arc::new(ManualClock::new(START_MS));
     let server = FakeServer::new();
@@ -138,7 +139,7 @@ fn a_secret_that_changes_during_the_refresh_is_tried_in_the_same_get() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_read_does_not_cost_a_thread_for_each_get() {
+fn an_unreadable_secret_does_not_start_a_refresh_for_each_get() {
     let clock = Arc::new(ManualClock::new(START_MS));
     let server = FakeServer::new();
     let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(BreakingCredentials::default()));
@@ -159,7 +160,7 @@ fn a_secret_that_cannot_be_read_does_not_cost_a_thread_for_each_get() {
 }
 
 #[test]
-fn the_pause_after_a_failure_of_the_server_is_told() {
+fn the_pause_after_a_server_failure_is_reported() {
     let bench = bench();
     for _ in 0..2 {
         bench.server.then_fail(unavailable());
@@ -175,7 +176,7 @@ fn the_pause_after_a_failure_of_the_server_is_told() {
 }
 
 #[test]
-fn a_fault_of_this_process_is_counted_once_and_kept_to_it() {
+fn a_local_fault_is_counted_once_and_not_shared() {
     let store = Arc::new(FakeStore::default());
     let bench = bench_with_store(Arc::clone(&store) as Arc<_>);
     bench.client.token(&any()).unwrap();
@@ -187,7 +188,7 @@ fn a_fault_of_this_process_is_counted_once_and_kept_to_it() {
     assert!(store.only_record().cooldown.is_none());
 }
 
-/// As a secret file that others may write.
+/// Like a secret file that is writable by other users.
 #[derive(Debug, Default)]
 struct RefusedCredentials(Arc<AtomicUsize>);
 
@@ -203,16 +204,16 @@ impl Credentials for RefusedCredentials {
 }
 
 #[test]
-fn a_secret_file_that_is_refused_is_not_looked_at_for_each_get() {
-    let (clock, server, looks) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new(), Arc::new(AtomicUsize::new(0)));
-    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(RefusedCredentials(Arc::clone(&looks))));
+fn a_refused_secret_file_is_not_read_for_each_get() {
+    let (clock, server, reads) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new(), Arc::new(AtomicUsize::new(0)));
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(RefusedCredentials(Arc::clone(&reads))));
 
     for _ in 0..3 {
         assert_eq!(client.token(&any()).unwrap_err().status(), Status::Refused);
     }
-    assert_eq!((looks.load(Ordering::SeqCst), client.stats().mint_failures), (1, 1));
+    assert_eq!((reads.load(Ordering::SeqCst), client.stats().mint_failures), (1, 1));
 
     clock.advance(Duration::from_secs(1));
     client.token(&any()).unwrap_err();
-    assert_eq!(looks.load(Ordering::SeqCst), 2);
+    assert_eq!(reads.load(Ordering::SeqCst), 2);
 }

@@ -1,4 +1,5 @@
-//! What the cache makes of a store: it shares, and a store that fails costs nobody the token.
+//! The cache with a shared store: processes share tokens and refusals, and a store that fails never
+//! prevents a get.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -20,7 +21,8 @@ fn any() -> TokenOptions {
     TokenOptions::default()
 }
 
-/// Two processes, as far as the cache can tell: two clients over one store, one server and one clock.
+/// Two clients with one store, one server and one clock. For the cache this is the same as two
+/// processes.
 fn two() -> (Bench, Client, Arc<FakeStore>) {
     let store = Arc::new(FakeStore::default());
     let clock = Arc::new(ManualClock::new(START_MS));
@@ -31,7 +33,7 @@ fn two() -> (Bench, Client, Arc<FakeStore>) {
 }
 
 #[test]
-fn the_second_process_takes_the_first_ones_token() {
+fn the_second_process_uses_the_token_of_the_first() {
     let (bench, other, _) = two();
 
     let first = bench.client.token(&any()).unwrap();
@@ -43,7 +45,7 @@ fn the_second_process_takes_the_first_ones_token() {
 }
 
 #[test]
-fn a_forced_refresh_takes_a_token_that_another_process_made_since() {
+fn a_forced_refresh_uses_a_newer_token_of_another_process() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
@@ -56,7 +58,7 @@ fn a_forced_refresh_takes_a_token_that_another_process_made_since() {
 }
 
 #[test]
-fn an_invalidated_token_is_gone_for_new_processes_too() {
+fn an_invalidated_token_is_not_used_by_new_processes() {
     let (bench, other, store) = two();
     let token = bench.client.token(&any()).unwrap();
 
@@ -69,7 +71,7 @@ fn an_invalidated_token_is_gone_for_new_processes_too() {
 }
 
 #[test]
-fn after_a_401_a_newer_token_of_another_process_is_taken() {
+fn after_a_401_a_newer_token_of_another_process_is_used() {
     let (bench, other, _) = two();
     let old = bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
@@ -82,7 +84,7 @@ fn after_a_401_a_newer_token_of_another_process_is_taken() {
 }
 
 #[test]
-fn a_turned_down_token_is_not_taken_back_from_a_store_that_could_not_drop_it() {
+fn a_rejected_token_is_not_restored_from_a_store_that_could_not_remove_it() {
     let (bench, _, store) = two();
     let token = bench.client.token(&any()).unwrap();
     *store.broken.lock().unwrap() = true;
@@ -95,7 +97,7 @@ fn a_turned_down_token_is_not_taken_back_from_a_store_that_could_not_drop_it() {
 }
 
 #[test]
-fn a_turned_down_token_leaves_the_store_even_while_another_process_keeps_the_lock() {
+fn a_rejected_token_is_removed_from_the_store_while_another_process_holds_the_lock() {
     let (bench, _, store) = two();
     let token = bench.client.token(&any()).unwrap();
     *store.locked_by_another.lock().unwrap() = true;
@@ -106,13 +108,13 @@ fn a_turned_down_token_leaves_the_store_even_while_another_process_keeps_the_loc
 }
 
 #[test]
-fn a_new_process_renews_a_due_token_and_no_more_than_one_does() {
+fn only_one_new_process_refreshes_a_due_token() {
     let (bench, other, store) = two();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(51 * 60));
 
     *store.locked_by_another.lock().unwrap() = true;
-    assert_eq!(other.token(&any()).unwrap().value(), "token-1", "somebody else renews it");
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1", "another process refreshes it");
     *store.locked_by_another.lock().unwrap() = false;
     let third = client_of(&bench.clock, &bench.server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
 
@@ -121,7 +123,7 @@ fn a_new_process_renews_a_due_token_and_no_more_than_one_does() {
 }
 
 #[test]
-fn a_due_token_that_cannot_be_renewed_is_handed_out_by_new_processes() {
+fn a_due_token_that_cannot_be_refreshed_is_returned_by_new_processes() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(51 * 60));
@@ -133,7 +135,7 @@ fn a_due_token_that_cannot_be_renewed_is_handed_out_by_new_processes() {
 }
 
 #[test]
-fn a_caller_with_little_time_gets_the_due_token_and_not_a_deadline() {
+fn a_caller_with_a_short_deadline_gets_the_due_token() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(51 * 60));
@@ -146,7 +148,7 @@ fn a_caller_with_little_time_gets_the_due_token_and_not_a_deadline() {
 }
 
 #[test]
-fn failures_lengthen_the_pause_across_processes_that_live_for_one_get() {
+fn failures_lengthen_the_pause_across_processes_with_a_single_get() {
     let store = Arc::new(FakeStore::default());
     let clock = Arc::new(ManualClock::new(START_MS));
     let server = FakeServer::new();
@@ -163,7 +165,7 @@ fn failures_lengthen_the_pause_across_processes_that_live_for_one_get() {
 }
 
 #[test]
-fn a_due_token_in_the_store_is_refreshed_once_for_all() {
+fn a_due_token_in_the_store_is_refreshed_once_for_all_processes() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
@@ -221,7 +223,7 @@ fn i33_a_wall_clock_set_ahead_costs_one_request_for_all() {
 }
 
 #[test]
-fn to_ask_for_more_life_than_tokens_have_costs_one_request_in_all() {
+fn a_min_ttl_above_the_token_lifetime_causes_one_request_in_total() {
     let (bench, other, store) = two();
     let beyond = any().min_ttl(2 * HOUR);
 
@@ -229,7 +231,7 @@ fn to_ask_for_more_life_than_tokens_have_costs_one_request_in_all() {
     {
         let error = client.token(&beyond).unwrap_err();
         assert_eq!(error.status(), Status::InvalidArgument, "{error}");
-        assert!(error.to_string().contains("7200 s was asked for"), "{error}");
+        assert!(error.to_string().contains("7200 s was requested"), "{error}");
         assert_eq!(client.token(&any()).unwrap().value(), "token-1");
     }
 
@@ -237,7 +239,7 @@ fn to_ask_for_more_life_than_tokens_have_costs_one_request_in_all() {
 }
 
 #[test]
-fn to_ask_for_all_the_life_that_tokens_have_costs_one_request_in_all() {
+fn a_min_ttl_equal_to_the_token_lifetime_causes_one_request_in_total() {
     let (bench, other, _) = two();
     let all = any().min_ttl(HOUR);
     assert_eq!(bench.client.token(&all).unwrap().value(), "token-1");
@@ -251,7 +253,7 @@ fn to_ask_for_all_the_life_that_tokens_have_costs_one_request_in_all() {
 }
 
 #[test]
-fn a_forced_refresh_takes_the_newer_token_although_it_lives_less_long() {
+fn a_forced_refresh_uses_the_newer_token_although_it_expires_earlier() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     other.token(&any()).unwrap();
@@ -265,7 +267,7 @@ fn a_forced_refresh_takes_the_newer_token_although_it_lives_less_long() {
 }
 
 #[test]
-fn a_refusal_holds_for_every_process() {
+fn a_refusal_applies_to_every_process() {
     let (bench, other, _) = two();
     bench.server.then_fail(rate_limited(30));
     bench.client.token(&any()).unwrap_err();
@@ -280,7 +282,7 @@ fn a_refusal_holds_for_every_process() {
 }
 
 #[test]
-fn a_refusal_leaves_the_stored_token_where_it_is() {
+fn a_refusal_keeps_the_stored_token() {
     let (bench, _, store) = two();
     let token = bench.client.token(&any()).unwrap();
     bench.server.then_fail(rate_limited(30));
@@ -305,7 +307,7 @@ fn a_success_ends_the_shared_cooldown() {
 }
 
 #[test]
-fn a_broken_store_costs_nobody_the_token() {
+fn a_broken_store_does_not_prevent_a_get() {
     let (bench, other, store) = two();
     *store.broken.lock().unwrap() = true;
 
@@ -315,7 +317,7 @@ fn a_broken_store_costs_nobody_the_token() {
 }
 
 #[test]
-fn a_lock_that_another_process_keeps_costs_nobody_the_token() {
+fn a_lock_held_by_another_process_does_not_prevent_a_get() {
     let (bench, _, store) = two();
     *store.locked_by_another.lock().unwrap() = true;
 
@@ -323,7 +325,7 @@ fn a_lock_that_another_process_keeps_costs_nobody_the_token() {
 }
 
 #[test]
-fn those_who_wait_for_a_lock_in_vain_do_not_give_up_in_one_moment() {
+fn processes_that_cannot_acquire_the_lock_give_up_at_different_times() {
     let (bench, _, store) = two();
     *store.locked_by_another.lock().unwrap() = true;
 
@@ -335,13 +337,13 @@ fn those_who_wait_for_a_lock_in_vain_do_not_give_up_in_one_moment() {
         .collect();
 
     let (shortest, longest) = (*patience.iter().min().unwrap(), *patience.iter().max().unwrap());
-    assert!(shortest > TIMEOUT / 2, "whoever holds the lock may need half of the timeout: {shortest:?}");
+    assert!(shortest > TIMEOUT / 2, "the holder of the lock may need half of the timeout: {shortest:?}");
     assert!(longest <= TIMEOUT * 7 / 10, "time must be left for the request: {longest:?}");
     assert!(longest > shortest, "all wait for {longest:?}");
 }
 
 #[test]
-fn a_slow_store_does_not_stretch_the_wait_for_the_lock() {
+fn a_slow_store_does_not_lengthen_the_wait_for_the_lock() {
     let (bench, _, store) = two();
     let hurried =
         patient_client_of(Duration::from_secs(1), &bench.clock, &bench.server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
@@ -350,8 +352,8 @@ fn a_slow_store_does_not_stretch_the_wait_for_the_lock() {
 
     hurried.token(&any()).unwrap();
 
-    let asked = store.patience.lock().unwrap().len();
-    assert!((1..=7).contains(&asked), "asked {asked} times, 100 ms each, in 700 ms at most");
+    let attempts = store.patience.lock().unwrap().len();
+    assert!((1..=7).contains(&attempts), "{attempts} attempts of 100 ms each, in at most 700 ms");
 }
 
 #[test]
@@ -367,7 +369,7 @@ fn i33_a_stored_token_from_the_future_is_a_miss() {
 }
 
 #[test]
-fn a_token_of_unstated_life_is_not_shared() {
+fn a_token_without_a_stated_lifetime_is_not_shared() {
     let (bench, other, _) = two();
     bench.server.then(|| Ok(minted("unstated", GrantedLifetime::Unstated)));
     bench.client.token(&any()).unwrap();
@@ -376,7 +378,7 @@ fn a_token_of_unstated_life_is_not_shared() {
 }
 
 #[test]
-fn a_dead_token_in_the_store_is_a_miss() {
+fn an_expired_token_in_the_store_is_a_miss() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(HOUR);
@@ -385,37 +387,37 @@ fn a_dead_token_in_the_store_is_a_miss() {
 }
 
 #[test]
-fn what_another_process_left_is_at_hand_without_a_request() {
+fn the_cached_state_includes_the_token_of_another_process() {
     let (bench, other, _) = two();
     let token = bench.client.token(&any()).unwrap();
 
-    let at_hand = other.at_hand().unwrap();
+    let cached_state = other.cached_state().unwrap();
 
-    assert_eq!(at_hand.token.unwrap().value(), token.value());
-    assert!(at_hand.cooldown.is_none());
-    assert_eq!(at_hand.store, "memory");
+    assert_eq!(cached_state.token.unwrap().value(), token.value());
+    assert!(cached_state.cooldown.is_none());
+    assert_eq!(cached_state.store, "memory");
     assert_eq!(bench.server.requests(), 1);
 }
 
 #[test]
-fn a_token_below_the_floor_is_at_hand_but_not_handed_out() {
+fn the_cached_state_includes_a_token_that_a_get_would_refresh() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(HOUR - Duration::from_secs(30));
 
-    assert_eq!(other.at_hand().unwrap().token.unwrap().value(), "token-1");
+    assert_eq!(other.cached_state().unwrap().token.unwrap().value(), "token-1");
     assert_eq!(other.token(&any()).unwrap().value(), "token-2");
 
     bench.clock.advance(HOUR);
-    assert!(other.at_hand().unwrap().token.is_none());
+    assert!(other.cached_state().unwrap().token.is_none());
 }
 
 #[test]
-fn a_token_at_hand_can_be_revoked_by_a_process_that_did_not_get_it() {
+fn a_process_can_revoke_a_cached_token_of_another_process() {
     let (bench, other, store) = two();
     bench.client.token(&any()).unwrap();
 
-    other.at_hand().unwrap();
+    other.cached_state().unwrap();
     other.revoke(None).unwrap();
 
     assert_eq!(bench.server.revoked(), ["token-1"]);
@@ -423,20 +425,20 @@ fn a_token_at_hand_can_be_revoked_by_a_process_that_did_not_get_it() {
 }
 
 #[test]
-fn a_refusal_that_another_process_met_is_at_hand() {
+fn the_cached_state_includes_a_refusal_of_another_process() {
     let (bench, other, _) = two();
     bench.server.then_fail(rate_limited(30));
     bench.client.token(&any()).unwrap_err();
 
-    let cooldown = other.at_hand().unwrap().cooldown.unwrap();
+    let cooldown = other.cached_state().unwrap().cooldown.unwrap();
 
     assert_eq!(cooldown.status(), Status::RateLimited);
     bench.clock.advance(Duration::from_secs(60));
-    assert!(other.at_hand().unwrap().cooldown.is_none());
+    assert!(other.cached_state().unwrap().cooldown.is_none());
 }
 
 #[test]
-fn a_token_that_was_turned_down_is_not_at_hand_again() {
+fn the_cached_state_excludes_a_rejected_token() {
     let (bench, other, store) = two();
     let token = bench.client.token(&any()).unwrap();
     let record = store.only_record();
@@ -444,11 +446,11 @@ fn a_token_that_was_turned_down_is_not_at_hand_again() {
 
     store.change(|now| *now = record);
 
-    assert!(other.at_hand().unwrap().token.is_none());
+    assert!(other.cached_state().unwrap().token.is_none());
 }
 
 #[test]
-fn a_forced_refresh_in_a_new_process_does_not_take_the_stored_token() {
+fn a_forced_refresh_in_a_new_process_does_not_use_the_stored_token() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
 
@@ -459,7 +461,7 @@ fn a_forced_refresh_in_a_new_process_does_not_take_the_stored_token() {
 }
 
 #[test]
-fn a_forced_refresh_never_takes_an_older_token() {
+fn a_forced_refresh_never_uses_an_older_token() {
     let (bench, other, store) = two();
     bench.client.token(&any()).unwrap();
     let old = store.only_record();
@@ -473,20 +475,20 @@ fn a_forced_refresh_never_takes_an_older_token() {
 }
 
 #[test]
-fn a_stored_token_that_is_too_short_for_one_caller_serves_the_others_after_a_refusal() {
+fn a_stored_token_below_the_min_ttl_of_one_caller_serves_others_after_a_refusal() {
     let (bench, other, _) = two();
     bench.client.token(&any()).unwrap();
     bench.clock.advance(Duration::from_secs(20 * 60));
     bench.server.then_fail(rate_limited(60));
 
-    let demanding = other.token(&any().min_ttl(Duration::from_secs(50 * 60))).unwrap_err();
+    let too_long = other.token(&any().min_ttl(Duration::from_secs(50 * 60))).unwrap_err();
 
-    assert_eq!(demanding.status(), Status::RateLimited);
+    assert_eq!(too_long.status(), Status::RateLimited);
     assert_eq!(other.token(&any()).unwrap().value(), "token-1");
 }
 
 #[test]
-fn a_refusal_holds_for_every_process_even_while_another_keeps_the_lock() {
+fn a_refusal_applies_to_every_process_while_another_holds_the_lock() {
     let (bench, other, store) = two();
     let token = bench.client.token(&any()).unwrap();
     *store.locked_by_another.lock().unwrap() = true;
@@ -501,7 +503,7 @@ fn a_refusal_holds_for_every_process_even_while_another_keeps_the_lock() {
 }
 
 #[test]
-fn a_caller_with_five_seconds_has_time_to_mint_while_another_process_keeps_the_lock() {
+fn a_caller_with_five_seconds_can_request_a_token_while_another_process_holds_the_lock() {
     let (bench, _, store) = two();
     *store.locked_by_another.lock().unwrap() = true;
 
@@ -512,7 +514,7 @@ fn a_caller_with_five_seconds_has_time_to_mint_while_another_process_keeps_the_l
 }
 
 #[test]
-fn a_deadline_says_that_another_process_keeps_the_lock() {
+fn a_deadline_error_reports_that_another_process_holds_the_lock() {
     let (bench, _, store) = two();
     *store.locked_by_another.lock().unwrap() = true;
     *store.slowness.lock().unwrap() = Duration::from_millis(200);
@@ -525,7 +527,7 @@ fn a_deadline_says_that_another_process_keeps_the_lock() {
 }
 
 #[test]
-fn what_goes_wrong_around_one_process_does_not_shorten_the_pause_of_all() {
+fn a_local_failure_does_not_shorten_the_shared_pause() {
     let (bench, other, store) = two();
     bench.server.then_fail(unavailable());
     let pause = bench.client.token(&any()).unwrap_err().retry_after().unwrap();
@@ -544,13 +546,13 @@ fn what_goes_wrong_around_one_process_does_not_shorten_the_pause_of_all() {
 }
 
 #[test]
-fn what_is_at_hand_tells_that_the_store_could_not_be_read() {
+fn the_cached_state_reports_that_the_store_could_not_be_read() {
     let (bench, _, store) = two();
-    assert_eq!(bench.client.at_hand().unwrap().store_problem, None);
+    assert_eq!(bench.client.cached_state().unwrap().store_problem, None);
 
     *store.broken.lock().unwrap() = true;
 
-    assert_eq!(bench.client.at_hand().unwrap().store_problem.as_deref(), Some("the disk is on fire"));
+    assert_eq!(bench.client.cached_state().unwrap().store_problem.as_deref(), Some("the disk is on fire"));
 }
 
 #[test]
@@ -575,7 +577,7 @@ fn i32_a_revoked_token_is_gone_for_new_processes_and_replaced_once_for_old_ones(
     bench.client.revoke(None).unwrap();
     assert!(store.only_record().token.is_none());
     let next = bench.client.token(&any()).unwrap();
-    // The other process learns of it by the 401 that the resource answers.
+    // The other process learns of the revocation from the 401 response of the resource server.
     other.invalidate(token.value()).unwrap();
 
     assert_eq!(other.token(&any()).unwrap().value(), next.value());

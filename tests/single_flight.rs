@@ -1,4 +1,4 @@
-//! However many callers, one token request; and none of them can spoil it for the others.
+//! Any number of callers share one token request, and no caller can spoil it for the others.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -83,14 +83,14 @@ fn a_caller_that_gives_up_does_not_spoil_the_flight() {
     let bench = bench();
     bench.server.gate.shut();
 
-    let gave_up = bench.client.token(&TokenOptions::default().deadline(Duration::from_millis(50))).unwrap_err();
+    let impatient = bench.client.token(&TokenOptions::default().deadline(Duration::from_millis(50))).unwrap_err();
     let patient = thread::spawn({
         let client = bench.client.clone();
         move || client.token(&TokenOptions::default()).unwrap().value().to_owned()
     });
     bench.server.gate.open();
 
-    assert_eq!(gave_up.status(), Status::Deadline);
+    assert_eq!(impatient.status(), Status::Deadline);
     assert_eq!(patient.join().unwrap(), "token-1");
     assert_eq!(bench.server.requests(), 1);
 }
@@ -113,7 +113,7 @@ fn a_future_that_is_dropped_does_not_spoil_the_flight() {
 }
 
 #[test]
-fn a_failed_flight_fails_all_who_joined_it_with_one_request() {
+fn a_failed_flight_fails_all_callers_that_joined_it_with_one_request() {
     let bench = bench();
     bench.server.then_fail(unavailable());
     bench.server.gate.shut();
@@ -131,7 +131,7 @@ fn a_failed_flight_fails_all_who_joined_it_with_one_request() {
 }
 
 #[test]
-fn closing_wakes_everybody_who_waits() {
+fn closing_wakes_all_waiting_callers() {
     let bench = bench();
     bench.server.gate.shut();
 
@@ -147,7 +147,7 @@ fn closing_wakes_everybody_who_waits() {
 }
 
 #[test]
-fn callers_who_force_at_once_share_one_request() {
+fn concurrent_forced_refreshes_share_one_request() {
     let bench = bench();
     bench.client.token(&TokenOptions::default()).unwrap();
     bench.server.gate.shut();
@@ -161,7 +161,7 @@ fn callers_who_force_at_once_share_one_request() {
                 scope.spawn(move || client.token(&forced).unwrap().value().to_owned())
             })
             .collect();
-        // Every caller has seen the old token before the new one can come.
+        // Every caller has seen the old token before the new one can arrive.
         while bench.client.stats().waits < 1 + CALLERS as u64 {
             thread::yield_now();
         }

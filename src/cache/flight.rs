@@ -1,82 +1,87 @@
-//! Single flight: whatever the number of callers, one of them starts the work and all of them get its result.
+//! Single flight: one of any number of concurrent callers starts the work, and all of them receive
+//! its result.
 //!
-//! Model-checked over every interleaving by `tests/single_flight_model`.
+//! `tests/single_flight_model` checks this file under every interleaving of its threads.
 
 use super::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::sync::PoisonError;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// At most one flight at a time.
+/// Allows at most one flight at a time.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<T> {
-    current: Mutex<Option<Arc<Flight<T>>>>,
+    pending: Mutex<Option<Arc<Flight<T>>>>,
 }
 
-/// What became of a caller that entered.
+/// The result of [`SingleFlight::enter`].
 #[derive(Debug)]
 pub(crate) enum Entry<T, A> {
     /// No flight was needed.
     Answered(A),
-    /// A flight was in progress; wait for it.
+    /// A flight is pending; wait for it.
     Joined(Arc<Flight<T>>),
-    /// This caller must make the flight land: by doing the work, or by seeing that somebody does.
+    /// This caller must ensure that the flight completes: it does the work or starts a thread that
+    /// does.
     Started(Arc<Flight<T>>),
 }
 
 impl<T: Clone> SingleFlight<T> {
     pub(crate) fn new() -> Self {
-        Self { current: Mutex::new(None) }
+        Self { pending: Mutex::new(None) }
     }
 
-    /// Joins the flight in progress; without one, takes what `answer` finds; without that, starts a flight.
+    /// Joins the pending flight. Without one, returns what `answer` returns. If that is `None`,
+    /// starts a flight.
     ///
-    /// `answer` runs under the lock. A flight publishes what it brought before it lands, so a caller that comes just too late to
-    /// join finds it here and does not start a second flight.
+    /// `answer` runs under the lock. A flight publishes its result before it completes, so a caller
+    /// that arrives too late to join finds the result here and does not start a second flight.
     pub(crate) fn enter<A>(&self, answer: impl FnOnce() -> Option<A>) -> Entry<T, A> {
-        let mut current = locked(&self.current);
-        if let Some(flight) = &*current {
+        let mut pending = locked(&self.pending);
+        if let Some(flight) = &*pending {
             return Entry::Joined(Arc::clone(flight));
         }
         if let Some(answer) = answer() {
             return Entry::Answered(answer);
         }
         let flight = Arc::new(Flight::new());
-        *current = Some(Arc::clone(&flight));
+        *pending = Some(Arc::clone(&flight));
         Entry::Started(flight)
     }
 
-    /// The flight in progress, if there is one.
-    pub(crate) fn current(&self) -> Option<Arc<Flight<T>>> {
-        locked(&self.current).clone()
+    /// Returns the pending flight, if there is one.
+    pub(crate) fn pending(&self) -> Option<Arc<Flight<T>>> {
+        locked(&self.pending).clone()
     }
 
-    /// Ends `flight` with `result`, which all who joined it receive. Only the first result of a flight counts.
-    pub(crate) fn land(&self, flight: &Arc<Flight<T>>, result: T) {
+    /// Completes `flight` with `result`, which all callers that joined it receive. Only the first
+    /// result of a flight counts.
+    pub(crate) fn complete(&self, flight: &Arc<Flight<T>>, result: T) {
         {
-            let mut current = locked(&self.current);
-            if current.as_ref().is_some_and(|running| Arc::ptr_eq(running, flight)) {
-                *current = None;
+            let mut pending = locked(&self.pending);
+            if pending.as_ref().is_some_and(|pending| Arc::ptr_eq(pending, flight)) {
+                *pending = None;
             }
         }
-        flight.complete(result);
+        flight.set_result(result);
     }
 
-    /// Ends the flight in progress, if there is one, with `result`. Whoever does its work may go on; nobody waits for it any more.
+    /// Completes the pending flight, if there is one, with `result`. The thread that does the work
+    /// may continue, but no caller waits for it.
     pub(crate) fn abandon(&self, result: T) {
-        let running = locked(&self.current).take();
-        if let Some(flight) = running {
-            flight.complete(result);
+        let pending = locked(&self.pending).take();
+        if let Some(flight) = pending {
+            flight.set_result(result);
         }
     }
 }
 
-/// One piece of work that many wait for.
+/// One piece of work that any number of callers wait for.
 #[derive(Debug)]
 pub(crate) struct Flight<T> {
     started: Instant,
     state: Mutex<State<T>>,
-    landed: Condvar,
+    completed: Condvar,
 }
 
 #[derive(Debug)]
@@ -87,15 +92,15 @@ struct State<T> {
 
 impl<T: Clone> Flight<T> {
     fn new() -> Self {
-        Self { started: Instant::now(), state: Mutex::new(State { result: None, wakers: Vec::new() }), landed: Condvar::new() }
+        Self { started: Instant::now(), state: Mutex::new(State { result: None, wakers: Vec::new() }), completed: Condvar::new() }
     }
 
-    /// For how long it has been under way.
+    /// Returns the time since the flight started.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()
     }
 
-    /// Blocks until the flight lands, or until `deadline`; `None` is "for as long as it takes".
+    /// Blocks until the flight completes or `deadline` passes. `None` waits indefinitely.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<T> {
         let mut state = locked(&self.state);
         loop {
@@ -103,19 +108,20 @@ impl<T: Clone> Flight<T> {
                 return Some(result.clone());
             }
             state = match deadline {
-                None => self.landed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.completed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return None;
                     }
-                    self.landed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
     }
 
-    /// The result if the flight has landed; else `waker` is called once it does.
+    /// Returns the result if the flight has completed. Otherwise registers `waker`, which is called
+    /// on completion.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<T> {
         let mut state = locked(&self.state);
         match &state.result {
@@ -129,7 +135,7 @@ impl<T: Clone> Flight<T> {
         }
     }
 
-    fn complete(&self, result: T) {
+    fn set_result(&self, result: T) {
         let wakers = {
             let mut state = locked(&self.state);
             if state.result.is_some() {
@@ -138,14 +144,14 @@ impl<T: Clone> Flight<T> {
             state.result = Some(result);
             std::mem::take(&mut state.wakers)
         };
-        self.landed.notify_all();
+        self.completed.notify_all();
         for waker in wakers {
             waker.wake();
         }
     }
 }
 
-/// No code that can panic runs under these locks with broken state behind it, so a poisoned one is still good.
+/// Ignores poisoning: no code that can panic leaves inconsistent state under these locks.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,32 +1,33 @@
-//! When a token is fresh, due or dead. Pure functions of two clock readings.
+//! Decides whether a token is fresh, due or unusable. Pure functions of two clock readings.
 
 use crate::clock::Moment;
 use crate::lifetime::Lifetime;
 use std::time::Duration;
 
-/// What must remain of a long-lived token for it to be handed out.
-const LONGEST_FLOOR: Duration = Duration::from_secs(60);
-/// The lifetime of a token whose server named none.
-pub(crate) const UNSTATED_LIFETIME: Duration = Duration::from_secs(300);
+/// The longest remaining lifetime that a token needs in order to be returned.
+const MAX_FLOOR: Duration = Duration::from_secs(60);
+/// The assumed lifetime of a token if the server did not state one.
+pub(crate) const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// How good a token is for one caller.
+/// The state of a token from the view of one caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// Hand it out.
+    /// Return it.
     Fresh,
-    /// Hand it out, and refresh it behind the caller's back.
+    /// Return it, and refresh it in the background.
     Due,
-    /// Not good enough, or over.
-    Dead,
+    /// Expired, or its remaining lifetime is too short for the caller.
+    Unusable,
 }
 
 impl Lifetime {
-    /// How good the token is at `now` for a caller that needs it to live for `min_ttl` more.
+    /// Returns the state of the token at `now` for a caller that requires a remaining lifetime of
+    /// `min_ttl`.
     pub(crate) fn freshness(&self, now: Moment, min_ttl: Duration) -> Freshness {
-        let remaining = now.until(self.expires);
+        let remaining = now.until(self.expires_at);
         if remaining.is_zero() || remaining < self.floor().max(min_ttl) {
-            Freshness::Dead
-        } else if now.until(self.refresh).is_zero() {
+            Freshness::Unusable
+        } else if now.until(self.refresh_at).is_zero() {
             Freshness::Due
         } else {
             Freshness::Fresh
@@ -34,7 +35,7 @@ impl Lifetime {
     }
 
     fn floor(&self) -> Duration {
-        LONGEST_FLOOR.min(self.total() / 10)
+        MAX_FLOOR.min(self.total() / 10)
     }
 }
 
@@ -51,24 +52,24 @@ mod tests {
 
     #[test]
     fn the_table_of_freshness() {
-        use Freshness::{Dead, Due, Fresh};
+        use Freshness::{Due, Fresh, Unusable};
         let cases: &[(&str, f64, f64, f64, Freshness)] = &[
-            // what it shows, lifetime s, age s, min_ttl s, verdict
+            // name, lifetime s, age s, min_ttl s, expected
             ("new", 3600.0, 0.0, 0.0, Fresh),
             ("just before it is due", 3600.0, 2999.999, 0.0, Fresh),
             ("due", 3600.0, 3000.0, 0.0, Due),
             ("due until the floor", 3600.0, 3540.0, 0.0, Due),
-            ("under the floor of 60 s", 3600.0, 3540.001, 0.0, Dead),
-            ("over", 3600.0, 3600.0, 0.0, Dead),
-            ("long over", 3600.0, 1e7, 0.0, Dead),
-            ("min_ttl that is left", 3600.0, 1800.0, 1800.0, Fresh),
-            ("min_ttl that is not left", 3600.0, 1800.001, 1800.0, Dead),
-            ("min_ttl below the floor does not lower it", 3600.0, 3541.0, 1.0, Dead),
+            ("below the floor of 60 s", 3600.0, 3540.001, 0.0, Unusable),
+            ("expired", 3600.0, 3600.0, 0.0, Unusable),
+            ("expired long ago", 3600.0, 1e7, 0.0, Unusable),
+            ("min_ttl equal to the remaining lifetime", 3600.0, 1800.0, 1800.0, Fresh),
+            ("min_ttl above the remaining lifetime", 3600.0, 1800.001, 1800.0, Unusable),
+            ("min_ttl below the floor does not lower it", 3600.0, 3541.0, 1.0, Unusable),
             ("short-lived: floor is a tenth", 10.0, 8.9, 0.0, Due),
-            ("short-lived: under a tenth", 10.0, 9.1, 0.0, Dead),
+            ("short-lived: below a tenth", 10.0, 9.1, 0.0, Unusable),
             ("short-lived: due at four fifths", 10.0, 8.0, 0.0, Due),
-            ("short-lived: fresh before", 10.0, 7.9, 0.0, Fresh),
-            ("zero lifetime is never good", 0.0, 0.0, 0.0, Dead),
+            ("short-lived: fresh before four fifths", 10.0, 7.9, 0.0, Fresh),
+            ("zero lifetime is never usable", 0.0, 0.0, 0.0, Unusable),
         ];
 
         for &(name, lifetime, age, min_ttl, verdict) in cases {
@@ -83,8 +84,8 @@ mod tests {
         let slept = Moment { wall_ms: START.wall_ms + 3_600_000, ..START };
         let set_back = Moment { wall_ms: START.wall_ms - 3_600_000, monotonic_ms: START.monotonic_ms + 3_600_000 };
 
-        assert_eq!(token.freshness(slept, Duration::ZERO), Freshness::Dead);
-        assert_eq!(token.freshness(set_back, Duration::ZERO), Freshness::Dead);
+        assert_eq!(token.freshness(slept, Duration::ZERO), Freshness::Unusable);
+        assert_eq!(token.freshness(set_back, Duration::ZERO), Freshness::Unusable);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Randomness that spreads the refreshes of many processes.
 
-/// A number from 0 to 1.
+/// Returns a random number from 0 to 1.
 ///
-/// Seeded afresh at each call: a generator kept in memory is copied by fork, and every worker of a pre-forking server would draw the same numbers.
+/// Each call uses a new seed: fork copies a generator that is kept in memory, and every worker of a
+/// pre-forking server would draw the same numbers.
 pub(crate) fn fraction() -> f64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
 

@@ -1,23 +1,27 @@
-//! The token cache: when a token is good enough, who fetches the next one, and what is remembered of failures.
+//! The token cache: decides whether a token is usable, performs the refresh, and remembers
+//! failures.
 //!
-//! May depend on: store, grant (the traits and what these speak of), credential, token, lifetime, clock, error, secret, platform. Knows nothing of HTTP, files or the C ABI.
-//! Start reading at `slot` (one get, from top to bottom) and go on with `refresh`; `freshness`, `failure` and `need` are pure rules, `flight` is the
-//! single flight, `process` what a forked child leaves behind, `at_hand` what is known without a refresh, `ending` how a token ends before its time.
+//! May depend on: store, grant (the traits and their types), credential, token, lifetime, clock,
+//! error, secret, platform. Independent of HTTP, files and the C ABI. Start reading at `slot` (one
+//! get, from top to bottom), then `refresh`. `freshness`, `cooldown` and `refresh_request` are pure
+//! rules. `flight` is the single flight, `process` the state that a forked child must not use,
+//! `cached` the state that is available without a request, `invalidation` the removal of a token
+//! before it expires.
 
-mod at_hand;
-mod ending;
-mod failure;
+mod cached;
+mod cooldown;
 mod flight;
 mod freshness;
+mod invalidation;
 mod jitter;
-mod need;
 mod process;
 mod refresh;
+mod refresh_request;
 mod slot;
 mod snapshot;
 mod stats;
 mod sync;
 
-pub use at_hand::AtHand;
-pub(crate) use slot::{Slot, SlotParts, Want};
+pub use cached::CachedState;
+pub(crate) use slot::{GetOptions, Slot, SlotParts};
 pub use stats::Stats;

@@ -1,8 +1,8 @@
-//! What one process has beside the token itself: everything with a lock in it.
+//! The state of one process except the current token: everything that contains a lock.
 
-use super::failure::Failure;
+use super::cooldown::Cooldown;
 use super::flight::SingleFlight;
-use super::need::Landed;
+use super::refresh_request::RefreshOutcome;
 use crate::error::Error;
 use crate::platform;
 use crate::secret::Secret;
@@ -10,30 +10,32 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many tokens are remembered that a resource server turned down. More than a few at a time means that something else is wrong.
-const TURNED_DOWN: usize = 8;
+/// The number of tokens rejected by a resource server that are remembered. More than a few at a
+/// time indicate a different problem.
+const MAX_REJECTED_TOKENS: usize = 8;
 
-/// How often a rejected secret is compared with what is configured now.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The interval at which a rejected credential is compared with the configured one.
+const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Everything with a lock in it, stamped with the process that made it.
+/// Everything that contains a lock, with the id of the process that created it.
 ///
-/// After a fork the child must not touch a lock that another thread of its parent may have held: it leaves this state
-/// behind, never dropped, and begins with a new one. The current token is plain data and stays.
+/// After a fork the child must not use a lock that another thread of its parent may have held. It
+/// replaces this state with a new one and never drops the old one. The current token is plain data
+/// and is kept.
 #[derive(Debug)]
 pub(super) struct ProcessState {
     pub(super) pid: u32,
-    pub(super) refresh: SingleFlight<Result<Landed, Error>>,
+    pub(super) refresh: SingleFlight<Result<RefreshOutcome, Error>>,
     pub(super) revocation: SingleFlight<Result<(), Error>>,
     memory: Mutex<Memory>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    failure: Option<Failure>,
-    looked_for_replacement: Option<Instant>,
-    turned_down: VecDeque<Secret>,
-    pub(super) waits_for_the_lock_since: Option<Instant>,
+    cooldown: Option<Cooldown>,
+    credential_checked_at: Option<Instant>,
+    rejected_tokens: VecDeque<Secret>,
+    pub(super) waiting_for_lock_since: Option<Instant>,
     last_warning: String,
 }
 
@@ -46,22 +48,23 @@ impl ProcessState {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One line in the log for each new thing that is wrong, and not one for each time that it is met.
+    /// Logs `warning` unless it equals the last one, so that a repeated problem is logged once.
     pub(super) fn warn(&self, warning: String) {
         if self.memory().is_new(&warning) {
             tracing::warn!("{warning}");
         }
     }
 
-    /// As [`ProcessState::warn`], of what a caller is told as well where it has no other token: with a target of its own, for logs that need not have it
-    /// twice.
-    pub(super) fn warn_of_refusal(&self, warning: String) {
+    /// Like [`ProcessState::warn`], for an error that a caller without another token also receives.
+    /// The separate target lets a log omit the duplicate.
+    pub(super) fn warn_refusal(&self, warning: String) {
         if self.memory().is_new(&warning) {
             tracing::warn!(target: "tokenwell::refusal", "{warning}");
         }
     }
 
-    /// What was warned of is over: it is worth a line when it happens again.
+    /// Clears the last warning after the problem is solved, so that the problem is logged if it
+    /// occurs again.
     pub(super) fn forget_warnings(&self) {
         self.memory().last_warning.clear();
     }
@@ -76,44 +79,46 @@ impl Memory {
         new
     }
 
-    pub(super) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
+    pub(super) fn cooldown(&self) -> Option<&Cooldown> {
+        self.cooldown.as_ref()
     }
 
-    pub(super) fn set_failure(&mut self, failure: Option<Failure>) {
-        self.failure = failure;
-        self.looked_for_replacement = None;
+    pub(super) fn set_cooldown(&mut self, cooldown: Option<Cooldown>) {
+        self.cooldown = cooldown;
+        self.credential_checked_at = None;
     }
 
-    /// The failure whose rejected pair is worth comparing with what is configured now; the look-up itself must not happen under this lock.
-    pub(super) fn worth_another_look(&mut self) -> Option<Failure> {
-        let failure = self.failure.as_ref().filter(|failure| failure.rejected().is_some())?;
-        if self.looked_for_replacement.is_some_and(|looked| looked.elapsed() < LOOK_AGAIN_AFTER) {
+    /// Returns the cooldown if its rejected credential must be compared with the configured one
+    /// now. The caller must read the credential after it releases this lock.
+    pub(super) fn cooldown_to_recheck(&mut self) -> Option<Cooldown> {
+        let cooldown = self.cooldown.as_ref().filter(|cooldown| cooldown.rejected().is_some())?;
+        if self.credential_checked_at.is_some_and(|checked| checked.elapsed() < CREDENTIAL_CHECK_INTERVAL) {
             return None;
         }
-        self.looked_for_replacement = Some(Instant::now());
-        Some(failure.clone())
+        self.credential_checked_at = Some(Instant::now());
+        Some(cooldown.clone())
     }
 
-    pub(super) fn turn_down(&mut self, value: &str) {
-        if !self.was_turned_down(value) {
-            self.turned_down.truncate(TURNED_DOWN - 1);
-            self.turned_down.push_front(Secret::from(value));
+    pub(super) fn remember_rejected_token(&mut self, value: &str) {
+        if !self.is_rejected_token(value) {
+            self.rejected_tokens.truncate(MAX_REJECTED_TOKENS - 1);
+            self.rejected_tokens.push_front(Secret::from(value));
         }
     }
 
-    pub(super) fn was_turned_down(&self, value: &str) -> bool {
-        self.turned_down.iter().any(|known| known.expose() == value)
+    pub(super) fn is_rejected_token(&self, value: &str) -> bool {
+        self.rejected_tokens.iter().any(|known| known.expose() == value)
     }
 }
 
-/// Runs `work` on a short-lived thread to which no signal is delivered; gives it back where no thread can be had.
-pub(super) fn apart<W: FnOnce() + Send + 'static>(work: W) -> Result<(), W> {
+/// Runs `work` on a short-lived thread on which all signals are blocked. Returns `work` if the
+/// thread cannot be created.
+pub(super) fn spawn_detached<W: FnOnce() + Send + 'static>(work: W) -> Result<(), W> {
     let work = Arc::new(Mutex::new(Some(work)));
-    let theirs = Arc::clone(&work);
+    let work_in_thread = Arc::clone(&work);
     let take = |work: &Mutex<Option<W>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
     let started = platform::spawn_without_signals(std::thread::Builder::new().name("tokenwell".to_owned()), move || {
-        if let Some(work) = take(&theirs) {
+        if let Some(work) = take(&work_in_thread) {
             work();
         }
     });
@@ -123,14 +128,15 @@ pub(super) fn apart<W: FnOnce() + Send + 'static>(work: W) -> Result<(), W> {
     }
 }
 
-/// Runs `work` apart, or on the calling thread where no other can be had.
-pub(super) fn here_unless_apart(work: impl FnOnce() + Send + 'static) {
-    if let Err(work) = apart(work) {
+/// Runs `work` on a separate thread, or on the calling thread if a thread cannot be created.
+pub(super) fn spawn_or_run_inline(work: impl FnOnce() + Send + 'static) {
+    if let Err(work) = spawn_detached(work) {
         work();
     }
 }
 
-/// A panic in a refresh must end the wait of everybody who joined it.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+/// Converts a panic into an error, so that the callers that joined the refresh do not wait
+/// indefinitely.
+pub(super) fn catch_panic<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::internal("a refresh panicked")))
 }

@@ -1,11 +1,13 @@
-//! One refresh, on its own thread: read the store, take the key's lock, read the store again, mint, write the store, publish.
+//! One refresh, on its own thread: read the store, acquire the slot's lock, read the store again,
+//! request a token, write the store, publish the token.
 //!
-//! A store that fails, hangs or is refused costs nobody the token: one warning, and on without it.
+//! A store that fails or hangs or is refused never prevents a refresh: it causes one warning, and
+//! the refresh continues without it.
 
-use super::failure::{Failure, is_a_fault_here};
-use super::freshness::{Freshness, UNSTATED_LIFETIME};
+use super::cooldown::{Cooldown, is_local_fault};
+use super::freshness::{DEFAULT_LIFETIME, Freshness};
 use super::jitter;
-use super::need::{Known, Landed, Need, Origin, Other};
+use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
@@ -16,274 +18,297 @@ use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken, UnknownM
 use crate::token::Token;
 use std::time::{Duration, Instant};
 
-/// The longest time that a caller with a live token in the store waits for a newer one.
-const RENEWAL: Duration = Duration::from_secs(5);
+/// The maximum time that a caller with a valid stored token waits for a newer one.
+const MAX_DUE_REFRESH_TIME: Duration = Duration::from_secs(5);
 
-/// How long a process waits for the lock before it looks into the store again. Not longer and longer: where others take turns with the lock, a token that
-/// one of them has put there may be forgotten again before a late look.
-const LOOKS_EVERY: Duration = Duration::from_millis(50);
+/// The time to wait for the lock between two reads of the record. The interval does not grow: if
+/// other processes take the lock in turn, a late read could miss a token that is stored only
+/// briefly.
+const RECORD_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The shortest patience of a caller after which its refresh gives up the lock in time to mint for it. One that has less gets no token while another
-/// process holds the lock: giving it up so soon would make everybody ask whose server is a little slow.
-const SHORTEST_PATIENCE: Duration = Duration::from_secs(5);
+/// The minimum caller deadline from which the lock timeout is computed. A caller with a shorter
+/// deadline gets no token while another process holds the lock. If it gave up the lock earlier,
+/// every process would send a request to a slow server.
+const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
 
-/// How a wait for the lock ended.
-enum Waited {
-    /// With the right to mint: with the lock, or without it where it is not to be had.
-    ToMint(Option<Box<dyn StoreLock>>),
-    /// With what another process put into the store.
-    Answered(Result<Landed, Error>),
+/// The result of the wait for the lock.
+enum LockWait {
+    /// Send a token request: with the lock, or without it if it could not be acquired.
+    Proceed(Option<Box<dyn StoreLock>>),
+    /// Use the result that another process stored.
+    Answered(Result<RefreshOutcome, Error>),
 }
 
 impl Slot {
-    /// `patience` is that of the caller for whom it was started.
-    pub(super) fn refresh(&self, need: Need, patience: Duration) -> Result<Landed, Error> {
-        let credential = self.parts.credentials.current().map_err(|error| self.remember_a_refused_file(error))?;
-        match self.refresh_with(need.clone(), &credential, patience) {
+    /// Performs a refresh. `max_wait` is the remaining time of the caller that started it.
+    pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration) -> Result<RefreshOutcome, Error> {
+        let credential = self.parts.credentials.current().map_err(|error| self.remember_refused_file(error))?;
+        match self.refresh_with(request.clone(), &credential, max_wait) {
             Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
-                Ok(Some(rotated)) => self.refresh_with(need, &rotated, patience),
+                Ok(Some(rotated)) => self.refresh_with(request, &rotated, max_wait),
                 _ => Err(rejection),
             },
             result => result,
         }
     }
 
-    fn refresh_with(&self, mut need: Need, credential: &Credential, patience: Duration) -> Result<Landed, Error> {
-        let begun = Instant::now();
+    fn refresh_with(&self, mut request: RefreshRequest, credential: &Credential, max_wait: Duration) -> Result<RefreshOutcome, Error> {
+        let started = Instant::now();
         let key = self.key(credential);
 
-        let record = self.look(&key).unwrap_or_default();
-        match self.answer_from(&record, &need, credential, Origin::Stored) {
-            Some(Ok(landed)) => return Ok(self.renewed_if_due(landed, &key, credential)),
+        let record = self.load_record(&key).unwrap_or_default();
+        match self.answer_from_record(&record, &request, credential, Origin::Stored) {
+            Some(Ok(outcome)) => return Ok(self.refresh_if_due(outcome, &key, credential)),
             Some(refusal) => return refusal,
             None => {}
         }
-        if matches!(need.other, Other::ThanTheStored) {
-            need.other = record.token.as_ref().map_or(Other::Any, |token| Other::Than(Known::of_stored(token, self.now())));
+        if matches!(request.exclude, Exclude::Stored) {
+            request.exclude =
+                record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::UpTo(KnownToken::of_stored(token, self.now())));
         }
 
-        let _lock = match self.lock_unless_answered(&key, &need, credential, self.time_to_wait_for_the_lock(patience)) {
-            Waited::ToMint(lock) => lock,
-            Waited::Answered(answer) => return answer,
+        let _lock = match self.wait_for_lock_or_answer(&key, &request, credential, self.lock_timeout(max_wait)) {
+            LockWait::Proceed(lock) => lock,
+            LockWait::Answered(answer) => return answer,
         };
-        self.mint(&key, credential, self.time_to_mint(begun))
+        self.mint(&key, credential, self.request_timeout(started))
     }
 
-    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration) -> Result<Landed, Error> {
+    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration) -> Result<RefreshOutcome, Error> {
         let sent = self.now();
         match self.parts.grant.mint(credential, budget) {
-            Ok(minted) => self.keep(key, minted, sent, credential),
-            Err(error) => Err(self.remember(key, credential, error)),
+            Ok(minted) => self.accept_minted(key, minted, sent, credential),
+            Err(error) => Err(self.remember_failure(key, credential, error)),
         }
     }
 
-    /// A stored token that is due, on the way to a caller in a process that had none: whoever comes first with the lock renews it, within a short time, and
-    /// everybody else takes it as it is. Otherwise processes that live for one get would never renew it, and pass around what is left of it.
-    fn renewed_if_due(&self, landed: Landed, key: &SlotKey, credential: &Credential) -> Landed {
-        if landed.token.lifetime().freshness(self.now(), Duration::ZERO) != Freshness::Due {
-            return landed;
+    /// Refreshes a stored token that is due, for a process that had no token. The first process
+    /// that acquires the lock refreshes it, within a short time; all others use it as it is.
+    /// Otherwise processes that perform a single get would never refresh it and would use it until
+    /// shortly before it expires.
+    fn refresh_if_due(&self, outcome: RefreshOutcome, key: &SlotKey, credential: &Credential) -> RefreshOutcome {
+        if outcome.token.lifetime().freshness(self.now(), Duration::ZERO) != Freshness::Due {
+            return outcome;
         }
-        let Some(Some(_lock)) = self.tried(self.parts.store.lock(key, Duration::ZERO)) else { return landed };
-        let record = self.look(key).unwrap_or_default();
-        match self.answer_from(&record, &Need::fresh(), credential, Origin::StoredSince) {
-            Some(Ok(renewed)) => renewed,
-            Some(Err(_)) => landed,
-            None => self.mint(key, credential, RENEWAL.min(self.parts.budget / 4)).unwrap_or(landed),
+        let Some(Some(_lock)) = self.ok_or_warn(self.parts.store.lock(key, Duration::ZERO)) else { return outcome };
+        let record = self.load_record(key).unwrap_or_default();
+        match self.answer_from_record(&record, &RefreshRequest::not_due(), credential, Origin::StoredDuringRefresh) {
+            Some(Ok(refreshed)) => refreshed,
+            Some(Err(_)) => outcome,
+            None => self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4)).unwrap_or(outcome),
         }
     }
 
-    /// The time for the request. Those who wait for the lock wait a little longer than half of a refresh: within that, whoever holds it has its token
-    /// or its refusal in the store, and a slow server is not asked by everybody.
-    fn time_to_mint(&self, begun: Instant) -> Duration {
-        let left = self.parts.budget.saturating_sub(begun.elapsed());
-        if self.parts.store.is_shared() { left.min(self.parts.budget / 2) } else { left }
+    /// Returns the timeout of the token request. With a shared store it is half of the refresh
+    /// timeout. A process that waits for the lock waits slightly longer than that, so the holder
+    /// has stored its token or its refusal by then, and a slow server does not receive a request
+    /// from every process.
+    fn request_timeout(&self, started: Instant) -> Duration {
+        let left = self.parts.timeout.saturating_sub(started.elapsed());
+        if self.parts.store.is_shared() { left.min(self.parts.timeout / 2) } else { left }
     }
 
-    /// Each waits a little longer than half, and not all for the same time: where the holder stands still, the first who gives up gets the token that
-    /// the next ones find, and the server is not asked by all of them in one moment.
-    fn time_to_wait_for_the_lock(&self, patience: Duration) -> Duration {
-        let twentieth = self.parts.budget.min(patience.max(SHORTEST_PATIENCE)) / 20;
+    /// Returns the time to wait for the lock: slightly more than half of the timeout, plus a random
+    /// part. If the holder is stopped, the first process that gives up stores a token that the
+    /// others find, and the server does not receive all requests at the same moment.
+    fn lock_timeout(&self, max_wait: Duration) -> Duration {
+        let twentieth = self.parts.timeout.min(max_wait.max(MIN_WAIT_BASE)) / 20;
         twentieth.saturating_mul(11) + twentieth.saturating_mul(3).mul_f64(jitter::fraction())
     }
 
-    /// What another process has left there: a token that will do, or one that shows that none would, or a refusal that still stands.
-    fn answer_from(&self, record: &Record, need: &Need, credential: &Credential, origin: Origin) -> Option<Result<Landed, Error>> {
-        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, need)) {
-            return Some(Ok(Landed { token, origin }));
+    /// Returns what another process stored: a token that satisfies the request, a token that proves
+    /// that none can, or a refusal that is in effect.
+    fn answer_from_record(
+        &self,
+        record: &Record,
+        request: &RefreshRequest,
+        credential: &Credential,
+        origin: Origin,
+    ) -> Option<Result<RefreshOutcome, Error>> {
+        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, request)) {
+            return Some(Ok(RefreshOutcome { token, origin }));
         }
         let now = self.now();
-        if let Some(token) = self.current.token().filter(|token| need.is_beyond(token, now)) {
-            return Some(Ok(Landed { token, origin }));
+        if let Some(token) = self.current.token().filter(|token| request.exceeds_lifetime_of(token, now)) {
+            return Some(Ok(RefreshOutcome { token, origin }));
         }
-        let failure = Failure::recall(record.cooldown.as_ref()?, credential, now)?;
-        let standing = failure.standing(now)?;
-        tracing::debug!(cache = self.parts.store.location(), "a refusal in the cache still stands");
-        self.process().memory().set_failure(Some(failure));
+        let cooldown = Cooldown::from_stored(record.cooldown.as_ref()?, credential, now)?;
+        let error = cooldown.active_error(now)?;
+        tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
+        self.process().memory().set_cooldown(Some(cooldown));
         self.counts.cooldown_answers.add_one();
-        Some(Err(standing))
+        Some(Err(error))
     }
 
-    /// Makes a stored token the current one if it lives and outlives the one that is: it may be good for others even where it is not for this need.
-    /// Returns the token that meets the need.
-    fn adopt(&self, stored: &StoredToken, need: &Need) -> Option<Token> {
+    /// Makes a stored token the current one if it is usable and expires later than the current one.
+    /// It may satisfy other callers even if it does not satisfy `request`. Returns the token that
+    /// satisfies `request`, if any.
+    fn adopt(&self, stored: &StoredToken, request: &RefreshRequest) -> Option<Token> {
         let now = self.now();
         let process = self.process();
         let mut memory = process.memory();
-        let recalled =
-            self.recalled(stored, &memory, now).filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Dead)?;
-        let left_of = |token: &Token| now.until(token.lifetime().expires);
-        // The one that lives longer stays current, unless only the other one will do.
-        let outranks =
-            |current: &Token| left_of(current) > left_of(&recalled) && (need.is_met_by(current, now) || !need.is_met_by(&recalled, now));
-        let current = self.current.token().filter(|current| current.value() == recalled.value() || outranks(current));
+        let restored =
+            self.restore(stored, &memory, now).filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Unusable)?;
+        let remaining = |token: &Token| now.until(token.lifetime().expires_at);
+        // The token that expires later stays current, unless only the other one satisfies the
+        // request.
+        let is_preferred = |current: &Token| {
+            remaining(current) > remaining(&restored) && (request.is_satisfied_by(current, now) || !request.is_satisfied_by(&restored, now))
+        };
+        let current = self.current.token().filter(|current| current.value() == restored.value() || is_preferred(current));
         let token = match current {
             Some(current) => current,
             None => {
-                if !self.publish(Some(&recalled), &memory) {
+                if !self.publish(Some(&restored), &memory) {
                     return None;
                 }
-                recalled
+                restored
             }
         };
-        if !need.is_met_by(&token, now) {
+        if !request.is_satisfied_by(&token, now) {
             return None;
         }
-        memory.set_failure(None);
+        memory.set_cooldown(None);
         drop(memory);
-        tracing::debug!(cache = self.parts.store.location(), ends_in_s = left_of(&token).as_secs(), "took the token in the cache");
+        tracing::debug!(cache = self.parts.store.location(), ends_in_s = remaining(&token).as_secs(), "using the token in the token cache");
         Some(token)
     }
 
-    fn keep(&self, key: &SlotKey, minted: Minted, sent: Moment, credential: &Credential) -> Result<Landed, Error> {
+    fn accept_minted(&self, key: &SlotKey, minted: Minted, sent: Moment, credential: &Credential) -> Result<RefreshOutcome, Error> {
         self.counts.mints.add_one();
         let (life, origin, shared) = match minted.lifetime {
             GrantedLifetime::Stated(life) => (life, Origin::Minted, true),
-            GrantedLifetime::Unstated => (UNSTATED_LIFETIME, Origin::Minted, false),
-            GrantedLifetime::DoNotCache => (Duration::ZERO, Origin::Unkept, false),
+            GrantedLifetime::Unstated => (DEFAULT_LIFETIME, Origin::Minted, false),
+            GrantedLifetime::DoNotCache => (Duration::ZERO, Origin::Uncacheable, false),
         };
         let lifetime = Lifetime::granted(sent, life, jitter::fraction());
-        if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Dead {
-            let error = self.over_on_arrival(life);
-            return Err(self.remember(key, credential, error));
+        if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
+            let error = self.expired_on_arrival(life);
+            return Err(self.remember_failure(key, credential, error));
         }
         if shared {
             let token = StoredToken {
                 value: minted.value.clone(),
                 scope: minted.scope.clone(),
-                obtained_at_ms: lifetime.obtained.wall_ms,
-                expires_at_ms: lifetime.expires.wall_ms,
-                refresh_at_ms: lifetime.refresh.wall_ms,
+                obtained_at_ms: lifetime.obtained_at.wall_ms,
+                expires_at_ms: lifetime.expires_at.wall_ms,
+                refresh_at_ms: lifetime.refresh_at.wall_ms,
                 unknown: UnknownMembers::default(),
             };
-            if self.tried(self.parts.store.save(key, &self.look(key).unwrap_or_default().with_new_token(token))).is_some() {
+            if self.ok_or_warn(self.parts.store.save(key, &self.load_record(key).unwrap_or_default().with_new_token(token))).is_some() {
                 self.process().forget_warnings();
             }
         }
         let process = self.process();
         let mut memory = process.memory();
-        memory.set_failure(None);
-        let generation = if origin == Origin::Unkept { Token::NO_GENERATION } else { self.next_generation() };
+        memory.set_cooldown(None);
+        let generation = if origin == Origin::Uncacheable { Token::NO_GENERATION } else { self.next_generation() };
         let token = Token::new(minted.value.expose(), minted.scope, lifetime, generation);
         if origin == Origin::Minted && !self.publish(Some(&token), &memory) {
             return Err(Error::Closed);
         }
-        Ok(Landed { token, origin })
+        Ok(RefreshOutcome { token, origin })
     }
 
-    fn over_on_arrival(&self, life: Duration) -> Error {
+    fn expired_on_arrival(&self, life: Duration) -> Error {
         let server = self.parts.identity.iter().find(|(name, _)| *name == "token_endpoint").map(|(_, url)| url.clone());
         Error::Protocol {
             server: server.unwrap_or_else(|| "the authorization server".to_owned()),
-            problem: format!("the token in it lives for {} s, and was over before it arrived", life.as_secs_f64()),
+            problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
         }
     }
 
-    /// Remembers `error`, here and in the store, and returns it as callers shall see it.
+    /// Remembers `error` in memory and in the store, and returns it as callers receive it.
     ///
-    /// Without the lock too: where a process stands still with it, this is all that keeps the others from asking. The record was read an instant ago;
-    /// should the lock's holder write a token in that instant, it is lost to the others until the refusal ends.
-    fn remember(&self, key: &SlotKey, credential: &Credential, error: Error) -> Error {
-        if is_a_fault_here(&error) {
+    /// It is stored without the lock too: if the holder of the lock is stopped, this alone prevents
+    /// the other processes from sending requests. The record was read immediately before. If the
+    /// holder writes a token between the read and the write, the other processes do not see that
+    /// token until the cooldown is over.
+    fn remember_failure(&self, key: &SlotKey, credential: &Credential, error: Error) -> Error {
+        if is_local_fault(&error) {
             return error;
         }
-        let record = self.look(key);
+        let record = self.load_record(key);
         let stored = record.as_ref().and_then(|record| record.cooldown.as_ref());
-        let met_by_others = stored.map_or(0, |stored| Failure::failures_of(stored, self.now()));
-        let Some(failure) = self.failure_of(&error, Some(credential), met_by_others) else { return error };
-        if let (Some(record), Some(cooldown)) = (record, failure.to_stored()) {
-            self.tried(self.parts.store.save(key, &record.with_cooldown(cooldown)));
+        let failures_elsewhere = stored.map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
+        let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return error };
+        if let (Some(record), Some(stored)) = (record, cooldown.to_stored()) {
+            self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored)));
         }
-        self.accept(failure)
+        self.set_cooldown(cooldown)
     }
 
-    /// A secret file that is refused says nothing of the server either, and looks like a server's redirect that is refused.
-    fn remember_a_refused_file(&self, error: Error) -> Error {
-        if matches!(error, Error::Refused { .. }) { self.keep_to_itself(error) } else { error }
+    /// Remembers a refused secret file in this process alone. It is a local fault, but has the same
+    /// error variant as a refused redirect of a server.
+    fn remember_refused_file(&self, error: Error) -> Error {
+        if matches!(error, Error::Refused { .. }) { self.remember_locally(error) } else { error }
     }
 
-    /// Remembers `error` in this process alone where it says nothing of the server. Otherwise every get would start another refresh.
-    pub(super) fn remember_here(&self, error: Error) -> Error {
-        if is_a_fault_here(&error) { self.keep_to_itself(error) } else { error }
+    /// Remembers a local fault in this process alone. Otherwise every get would start another
+    /// refresh.
+    pub(super) fn remember_local_fault(&self, error: Error) -> Error {
+        if is_local_fault(&error) { self.remember_locally(error) } else { error }
     }
 
-    fn keep_to_itself(&self, error: Error) -> Error {
-        match self.failure_of(&error, None, 0) {
-            Some(failure) => self.accept(failure),
+    fn remember_locally(&self, error: Error) -> Error {
+        match self.new_cooldown(&error, None, 0) {
+            Some(cooldown) => self.set_cooldown(cooldown),
             None => error,
         }
     }
 
-    fn failure_of(&self, error: &Error, credential: Option<&Credential>, met_by_others: u32) -> Option<Failure> {
+    fn new_cooldown(&self, error: &Error, credential: Option<&Credential>, failures_elsewhere: u32) -> Option<Cooldown> {
         self.counts.mint_failures.add_one();
-        let before = self.process().memory().failure().map_or(0, Failure::failures).max(met_by_others);
-        Failure::remember(error, credential, self.now(), before.saturating_add(1))
+        let before = self.process().memory().cooldown().map_or(0, Cooldown::failures).max(failures_elsewhere);
+        Cooldown::new(error, credential, self.now(), before.saturating_add(1))
     }
 
-    fn accept(&self, failure: Failure) -> Error {
-        let error = failure.error();
+    fn set_cooldown(&self, cooldown: Cooldown) -> Error {
+        let error = cooldown.error();
         let process = self.process();
-        process.warn_of_refusal(format!("no new token: {error}"));
-        process.memory().set_failure(Some(failure));
+        process.warn_refusal(format!("cannot get a new token: {error}"));
+        process.memory().set_cooldown(Some(cooldown));
         error
     }
 
-    pub(super) fn look(&self, key: &SlotKey) -> Option<Record> {
-        self.tried(self.parts.store.load(key))
+    pub(super) fn load_record(&self, key: &SlotKey) -> Option<Record> {
+        self.ok_or_warn(self.parts.store.load(key))
     }
 
-    /// Waits for the lock, and looks into the store at times meanwhile: whoever holds it may long have put there what is needed, and others may be
-    /// taking turns with it. Before it returns with the lock it has looked once more.
-    fn lock_unless_answered(&self, key: &SlotKey, need: &Need, credential: &Credential, patience: Duration) -> Waited {
-        let waited = self.wait_for_the_lock(key, need, credential, patience);
-        self.process().memory().waits_for_the_lock_since = None;
+    /// Waits for the lock and reads the record at intervals: the holder may already have stored a
+    /// usable token, and other processes may take the lock in turn. Reads the record once more
+    /// before it returns with the lock.
+    fn wait_for_lock_or_answer(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, max_wait: Duration) -> LockWait {
+        let waited = self.poll_lock_and_record(key, request, credential, max_wait);
+        self.process().memory().waiting_for_lock_since = None;
         waited
     }
 
-    fn wait_for_the_lock(&self, key: &SlotKey, need: &Need, credential: &Credential, patience: Duration) -> Waited {
-        let begun = Instant::now();
-        let mut left = patience;
+    fn poll_lock_and_record(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, max_wait: Duration) -> LockWait {
+        let started = Instant::now();
+        let mut left = max_wait;
         loop {
-            let wait = LOOKS_EVERY.min(left);
-            let locked = self.tried(self.parts.store.lock(key, wait));
-            if left == patience && matches!(locked, Some(None)) {
-                tracing::debug!(cache = self.parts.store.location(), "another process is getting a token; waiting for it");
+            let wait = RECORD_POLL_INTERVAL.min(left);
+            let locked = self.ok_or_warn(self.parts.store.lock(key, wait));
+            if left == max_wait && matches!(locked, Some(None)) {
+                tracing::debug!(cache = self.parts.store.location(), "waiting for another process that is getting a token");
             }
-            self.process().memory().waits_for_the_lock_since = matches!(locked, Some(None)).then_some(begun);
-            let record = self.look(key).unwrap_or_default();
-            if let Some(answer) = self.answer_from(&record, need, credential, Origin::StoredSince) {
-                return Waited::Answered(answer);
+            self.process().memory().waiting_for_lock_since = matches!(locked, Some(None)).then_some(started);
+            let record = self.load_record(key).unwrap_or_default();
+            if let Some(answer) = self.answer_from_record(&record, request, credential, Origin::StoredDuringRefresh) {
+                return LockWait::Answered(answer);
             }
-            // A slow store takes longer than it was given.
-            left = (left - wait).min(patience.saturating_sub(begun.elapsed()));
+            // A slow store exceeds the time that it was given.
+            left = (left - wait).min(max_wait.saturating_sub(started.elapsed()));
             match locked {
-                Some(Some(lock)) => return Waited::ToMint(Some(lock)),
+                Some(Some(lock)) => return LockWait::Proceed(Some(lock)),
                 Some(None) if !left.is_zero() => {}
                 Some(None) => {
-                    self.process().warn(format!("{}; going on without it", self.lock_is_held_for(patience)));
-                    return Waited::ToMint(None);
+                    self.process().warn(format!("{}; continuing without the lock", self.lock_held_message(max_wait)));
+                    return LockWait::Proceed(None);
                 }
-                None => return Waited::ToMint(None),
+                None => return LockWait::Proceed(None),
             }
         }
     }
@@ -292,9 +317,9 @@ impl Slot {
         SlotKey { identity: self.parts.identity.clone(), secret: credential.client_secret.clone() }
     }
 
-    pub(super) fn tried<T>(&self, result: Result<T, StoreError>) -> Option<T> {
+    pub(super) fn ok_or_warn<T>(&self, result: Result<T, StoreError>) -> Option<T> {
         result
-            .map_err(|error| self.process().warn(format!("the token cache at {} is not used: {}", self.parts.store.location(), error)))
+            .map_err(|error| self.process().warn(format!("cannot use the token cache at {}: {}", self.parts.store.location(), error)))
             .ok()
     }
 }

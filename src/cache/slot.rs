@@ -1,9 +1,9 @@
-//! The place of one token: how one get is answered, from the fast path down to the refresh.
+//! The slot of one token: how one get is answered, from the fast path to the refresh.
 
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
-use super::need::{Known, Landed, Need, Other, Settled, asks_for_too_long_a_life};
-use super::process::{Memory, ProcessState, apart, guarded, here_unless_apart};
+use super::process::{Memory, ProcessState, catch_panic, spawn_detached, spawn_or_run_inline};
+use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
@@ -18,32 +18,34 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// A refresh is bounded by its budget; one that takes so many times as long hangs where nothing bounds it, in a file system that does not answer.
-const HANGS_AFTER_BUDGETS: u32 = 3;
+/// A refresh that takes longer than this multiple of its timeout is considered hung, in an
+/// operation without a timeout: a file system that does not respond.
+const HUNG_AFTER_TIMEOUTS: u32 = 3;
 
-/// What one caller asks for.
+/// The options of one get.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Want {
-    /// How long the token must live from now; the default floor holds beneath it.
+pub(crate) struct GetOptions {
+    /// The required remaining lifetime. The default minimum applies in addition.
     pub(crate) min_ttl: Duration,
-    /// Not the token that is current now.
+    /// Reject the token that is current at the time of the call.
     pub(crate) force_refresh: bool,
 }
 
-/// What a slot is made of.
+/// The components of a slot.
 #[derive(Debug)]
 pub(crate) struct SlotParts {
-    /// What tells this slot from others; see [`SlotKey::identity`](crate::store::SlotKey::identity).
+    /// Distinguishes this slot from others; see
+    /// [`SlotKey::identity`](crate::store::SlotKey::identity).
     pub(crate) identity: Vec<(&'static str, String)>,
     pub(crate) credentials: Box<dyn Credentials>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) grant: Arc<dyn Grant>,
     /// The time that one refresh may take.
-    pub(crate) budget: Duration,
+    pub(crate) timeout: Duration,
 }
 
-/// The place of one token.
+/// The slot of one token.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) parts: SlotParts,
@@ -53,21 +55,21 @@ pub(crate) struct Slot {
     process: ArcSwap<ProcessState>,
 }
 
-type RefreshFlight = Arc<Flight<Result<Landed, Error>>>;
+type RefreshFlight = Arc<Flight<Result<RefreshOutcome, Error>>>;
 
-/// What a caller that is not served from memory meets.
-enum Entered {
+/// The result for a caller that is not served by the fast path.
+enum Lookup {
     Answer(Result<Token, Error>),
-    WaitFor(RefreshFlight),
+    Pending(RefreshFlight),
 }
 
-/// What happens behind a caller who was handed a token that is due.
+/// The result of an attempt to refresh a due token in the background.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Behind {
-    /// A newer token is there or on its way.
-    Cared,
-    /// The last refresh failed, and it is too early for another.
-    Refused,
+enum BackgroundRefresh {
+    /// A newer token exists, or a refresh is pending.
+    Started,
+    /// No refresh was started: a cooldown is in effect, or no thread could be created.
+    Suppressed,
 }
 
 impl Slot {
@@ -81,61 +83,63 @@ impl Slot {
         }
     }
 
-    /// A token that satisfies `want`, waiting no longer than `patience` for a refresh.
-    pub(crate) fn get(self: &Arc<Self>, want: &Want, patience: Duration) -> Result<Token, Error> {
-        if let Some(token) = self.from_memory(want) {
+    /// Returns a token that satisfies `options`. Waits at most `max_wait` for a refresh.
+    pub(crate) fn get(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Token, Error> {
+        if let Some(token) = self.from_memory(options) {
             return Ok(token);
         }
-        let begun = Instant::now();
-        let deadline = begun.checked_add(patience);
-        let mut need = self.need(want);
+        let started = Instant::now();
+        let deadline = started.checked_add(max_wait);
+        let mut request = self.refresh_request(options);
         loop {
-            let flight = match self.enter(&need, patience.saturating_sub(begun.elapsed())) {
-                Entered::Answer(answer) => return answer,
-                Entered::WaitFor(flight) => flight,
+            let flight = match self.answer_or_join(&request, max_wait.saturating_sub(started.elapsed())) {
+                Lookup::Answer(answer) => return answer,
+                Lookup::Pending(flight) => flight,
             };
             self.counts.waits.add_one();
             let Some(outcome) = flight.wait(deadline) else {
-                // The refresh may have found a token that will do on its way to a better one.
-                let live = self.current.token().filter(|token| need.is_met_by(token, self.now()));
-                return live.ok_or_else(|| Error::Deadline { waited: begun.elapsed(), blocked_by: self.what_holds_up() });
+                // The pending refresh may have published a usable token from the store before it
+                // requests a newer one.
+                let valid = self.current.token().filter(|token| request.is_satisfied_by(token, self.now()));
+                return valid.ok_or_else(|| Error::Deadline { waited: started.elapsed(), blocked_by: self.blocked_on() });
             };
-            need = match self.settle(outcome, need) {
-                Settled::Answer(answer) => return answer,
-                Settled::Again(need) => need,
+            request = match self.resolve(outcome, request) {
+                Resolution::Done(answer) => return answer,
+                Resolution::Retry(request) => request,
             };
         }
     }
 
-    /// As [`Slot::get`], for callers that must not block. Dropping the future never spoils the refresh for others.
-    pub(crate) async fn get_async(self: &Arc<Self>, want: &Want) -> Result<Token, Error> {
-        if let Some(token) = self.from_memory(want) {
+    /// Like [`Slot::get`], for callers that must not block. Dropping the future does not affect the
+    /// refresh.
+    pub(crate) async fn get_async(self: &Arc<Self>, options: &GetOptions) -> Result<Token, Error> {
+        if let Some(token) = self.from_memory(options) {
             return Ok(token);
         }
-        let mut need = self.need(want);
+        let mut request = self.refresh_request(options);
         loop {
-            let flight = match self.enter(&need, self.parts.budget) {
-                Entered::Answer(answer) => return answer,
-                Entered::WaitFor(flight) => flight,
+            let flight = match self.answer_or_join(&request, self.parts.timeout) {
+                Lookup::Answer(answer) => return answer,
+                Lookup::Pending(flight) => flight,
             };
             self.counts.waits.add_one();
             let outcome = poll_fn(|context| flight.poll(context.waker())).await;
-            need = match self.settle(outcome, need) {
-                Settled::Answer(answer) => return answer,
-                Settled::Again(need) => need,
+            request = match self.resolve(outcome, request) {
+                Resolution::Done(answer) => return answer,
+                Resolution::Retry(request) => request,
             };
         }
     }
 
-    /// Returns once no refresh is under way, or after `patience`.
-    pub(crate) fn wait_for_refresh(&self, patience: Duration) {
-        if let Some(flight) = self.process().refresh.current() {
-            // Its outcome is for those who asked for it.
-            let _ = flight.wait(Instant::now().checked_add(patience));
+    /// Waits until no refresh is pending, for at most `max_wait`.
+    pub(crate) fn wait_for_refresh(&self, max_wait: Duration) {
+        if let Some(flight) = self.process().refresh.pending() {
+            // The result is for the callers that requested the token.
+            let _ = flight.wait(Instant::now().checked_add(max_wait));
         }
     }
 
-    /// Hands out nothing from now on; callers that wait get [`Error::Closed`].
+    /// Closes the slot: later calls and waiting callers receive [`Error::Closed`].
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let process = self.process();
@@ -155,152 +159,161 @@ impl Slot {
         self.current.generation()
     }
 
-    /// For how long from now a copy of `token` may be handed out without a look in here, while the generation stays.
+    /// Returns for how long a copy of `token` may be used without another call, while the
+    /// generation is unchanged.
     pub(crate) fn fresh_for(&self, token: &Token) -> Duration {
         if token.generation() != self.current.generation().load(Ordering::Acquire) {
             return Duration::ZERO;
         }
-        self.parts.clock.now().until(token.lifetime().refresh)
+        self.parts.clock.now().until(token.lifetime().refresh_at)
     }
 
     pub(crate) fn refuse_if_closed(&self) -> Result<(), Error> {
         if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// The fast path: no lock, no allocation, no system call but for the clock.
-    fn from_memory(self: &Arc<Self>, want: &Want) -> Option<Token> {
-        if want.force_refresh {
+    /// The fast path: no lock, no allocation, no system call except for the clock.
+    fn from_memory(self: &Arc<Self>, options: &GetOptions) -> Option<Token> {
+        if options.force_refresh {
             return None;
         }
         let snapshot = self.current.load();
         let token = snapshot.as_ref()?.token();
-        match token.lifetime().freshness(self.parts.clock.now(), want.min_ttl) {
+        match token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) {
             Freshness::Fresh => {}
             Freshness::Due => {
-                if self.refresh_behind() == Behind::Refused {
+                if self.refresh_in_background() == BackgroundRefresh::Suppressed {
                     self.counts.stale_served.add_one();
                 }
             }
-            Freshness::Dead => return None,
+            Freshness::Unusable => return None,
         }
         self.current.count_hit();
         Some(token.clone())
     }
 
-    fn need(&self, want: &Want) -> Need {
-        let other = match (want.force_refresh, self.current.token()) {
-            (false, _) => Other::Any,
-            (true, Some(token)) => Other::Than(Known::of(&token)),
-            (true, None) => Other::ThanTheStored,
+    fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
+        let exclude = match (options.force_refresh, self.current.token()) {
+            (false, _) => Exclude::Nothing,
+            (true, Some(token)) => Exclude::UpTo(KnownToken::of(&token)),
+            (true, None) => Exclude::Stored,
         };
-        Need { min_ttl: want.min_ttl, other, fresh: false }
+        RefreshRequest { min_ttl: options.min_ttl, exclude, reject_due: false }
     }
 
-    fn enter(self: &Arc<Self>, need: &Need, patience: Duration) -> Entered {
+    fn answer_or_join(self: &Arc<Self>, request: &RefreshRequest, max_wait: Duration) -> Lookup {
         if let Err(closed) = self.refuse_if_closed() {
-            return Entered::Answer(Err(closed));
+            return Lookup::Answer(Err(closed));
         }
         let process = self.process();
-        self.lift_a_rejection_of_another_secret(&process);
+        self.clear_rejection_of_replaced_secret(&process);
         loop {
-            match process.refresh.enter(|| self.answer_without_flight(&process, need)) {
-                Entry::Answered(answer) => return Entered::Answer(answer),
-                Entry::Joined(flight) if flight.age() > self.parts.budget.saturating_mul(HANGS_AFTER_BUDGETS) => {
-                    process.refresh.land(&flight, Err(hung_for(flight.age())));
+            match process.refresh.enter(|| self.answer_without_refresh(&process, request)) {
+                Entry::Answered(answer) => return Lookup::Answer(answer),
+                Entry::Joined(flight) if flight.age() > self.parts.timeout.saturating_mul(HUNG_AFTER_TIMEOUTS) => {
+                    process.refresh.complete(&flight, Err(refresh_hung(flight.age())));
                 }
-                Entry::Joined(flight) => return Entered::WaitFor(flight),
+                Entry::Joined(flight) => return Lookup::Pending(flight),
                 Entry::Started(flight) => {
                     self.counts.refreshes.add_one();
-                    here_unless_apart(self.work_of(&flight, need.clone(), patience));
-                    return Entered::WaitFor(flight);
+                    spawn_or_run_inline(self.refresh_task(&flight, request.clone(), max_wait));
+                    return Lookup::Pending(flight);
                 }
             }
         }
     }
 
-    /// Starts one refresh unless one is under way, has just been made, or would be refused because an earlier one failed.
-    fn refresh_behind(self: &Arc<Self>) -> Behind {
+    /// Starts a refresh unless one is pending, has just completed, or is suppressed by a cooldown.
+    fn refresh_in_background(self: &Arc<Self>) -> BackgroundRefresh {
         let process = self.process();
-        self.lift_a_rejection_of_another_secret(&process);
-        let settled = || {
+        self.clear_rejection_of_replaced_secret(&process);
+        let already_handled = || {
             let now = self.parts.clock.now();
             let due = self.current.token().is_some_and(|token| token.lifetime().freshness(now, Duration::ZERO) == Freshness::Due);
             if !due {
-                return Some(Behind::Cared);
+                return Some(BackgroundRefresh::Started);
             }
-            process.memory().failure().and_then(|failure| failure.standing(now)).map(|_| Behind::Refused)
+            process.memory().cooldown().and_then(|cooldown| cooldown.active_error(now)).map(|_| BackgroundRefresh::Suppressed)
         };
-        match process.refresh.enter(settled) {
-            Entry::Answered(behind) => behind,
-            Entry::Joined(_) => Behind::Cared,
+        match process.refresh.enter(already_handled) {
+            Entry::Answered(refresh) => refresh,
+            Entry::Joined(_) => BackgroundRefresh::Started,
             Entry::Started(flight) => {
                 self.counts.refreshes.add_one();
-                match apart(self.work_of(&flight, Need::fresh(), self.parts.budget)) {
-                    Ok(()) => Behind::Cared,
-                    // A caller who holds a token that is good does not do the work: the next one may have a thread.
+                match spawn_detached(self.refresh_task(&flight, RefreshRequest::not_due(), self.parts.timeout)) {
+                    Ok(()) => BackgroundRefresh::Started,
+                    // This caller has a valid token, so it does not perform the refresh itself. The
+                    // next caller may be able to create a thread.
                     Err(_) => {
-                        process.refresh.land(&flight, Err(no_thread()));
-                        Behind::Refused
+                        process.refresh.complete(&flight, Err(cannot_create_thread()));
+                        BackgroundRefresh::Suppressed
                     }
                 }
             }
         }
     }
 
-    fn answer_without_flight(&self, process: &ProcessState, need: &Need) -> Option<Result<Token, Error>> {
+    fn answer_without_refresh(&self, process: &ProcessState, request: &RefreshRequest) -> Option<Result<Token, Error>> {
         let now = self.parts.clock.now();
         if let Some(token) = self.current.token() {
-            if need.is_met_by(&token, now) {
+            if request.is_satisfied_by(&token, now) {
                 self.current.count_hit();
                 return Some(Ok(token));
             }
-            if need.is_beyond(&token, now) {
-                return Some(Err(asks_for_too_long_a_life(need.min_ttl, token.lifetime().total())));
+            if request.exceeds_lifetime_of(&token, now) {
+                return Some(Err(min_ttl_exceeds_lifetime(request.min_ttl, token.lifetime().total())));
             }
         }
-        let failure = process.memory().failure()?.standing(now)?;
+        let error = process.memory().cooldown()?.active_error(now)?;
         self.counts.cooldown_answers.add_one();
-        Some(Err(failure))
+        Some(Err(error))
     }
 
-    /// A rejection stands only for the pair that was rejected: what is configured may be another one by now. Looked at outside all locks, because a
-    /// secret may be in a file.
-    pub(super) fn lift_a_rejection_of_another_secret(&self, process: &ProcessState) {
-        let Some(failure) = process.memory().worth_another_look() else { return };
-        let replaced = failure.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
+    /// Clears a cooldown after a rejection if the configured credential is no longer the rejected
+    /// one. Reads the credential outside all locks, because the secret may be in a file.
+    pub(super) fn clear_rejection_of_replaced_secret(&self, process: &ProcessState) {
+        let Some(cooldown) = process.memory().cooldown_to_recheck() else { return };
+        let replaced = cooldown.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
         if replaced {
-            process.memory().set_failure(None);
+            process.memory().set_cooldown(None);
         }
     }
 
-    fn settle(&self, outcome: Result<Landed, Error>, need: Need) -> Settled {
+    fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest) -> Resolution {
         let now = self.parts.clock.now();
         match outcome {
-            Ok(landed) => need.settle(landed, now),
-            Err(Error::Closed) => Settled::Answer(Err(Error::Closed)),
+            Ok(outcome) => request.resolve(outcome, now),
+            Err(Error::Closed) => Resolution::Done(Err(Error::Closed)),
             Err(error) => {
-                let live = self.current.token().filter(|token| need.is_met_by(token, now));
-                Settled::Answer(live.inspect(|_| self.counts.stale_served.add_one()).ok_or(error))
+                let valid = self.current.token().filter(|token| request.is_satisfied_by(token, now));
+                Resolution::Done(valid.inspect(|_| self.counts.stale_served.add_one()).ok_or(error))
             }
         }
     }
 
-    /// The work of one refresh, for whoever runs it. `patience` is that of the caller who started it.
-    fn work_of(self: &Arc<Self>, flight: &RefreshFlight, need: Need, patience: Duration) -> impl FnOnce() + Send + 'static {
+    /// Returns the closure that performs one refresh. `max_wait` is the remaining time of the
+    /// caller that started it.
+    fn refresh_task(
+        self: &Arc<Self>,
+        flight: &RefreshFlight,
+        request: RefreshRequest,
+        max_wait: Duration,
+    ) -> impl FnOnce() + Send + 'static {
         let (slot, flight) = (Arc::clone(self), Arc::clone(flight));
         move || {
-            let result = guarded(|| slot.refresh(need, patience)).map_err(|error| slot.remember_here(error));
-            slot.process().refresh.land(&flight, result);
+            let result = catch_panic(|| slot.refresh(request, max_wait)).map_err(|error| slot.remember_local_fault(error));
+            slot.process().refresh.complete(&flight, result);
         }
     }
 
-    /// What a refresh that is under way waits for, for the message of those who can wait no longer; empty where it is the server.
-    fn what_holds_up(&self) -> String {
-        let waiting = self.process().memory().waits_for_the_lock_since;
-        waiting.map(|since| self.lock_is_held_for(since.elapsed())).unwrap_or_default()
+    /// Describes what the pending refresh is waiting for, for the deadline error. Empty if it waits
+    /// for the server.
+    fn blocked_on(&self) -> String {
+        let waiting = self.process().memory().waiting_for_lock_since;
+        waiting.map(|since| self.lock_held_message(since.elapsed())).unwrap_or_default()
     }
 
-    pub(super) fn lock_is_held_for(&self, duration: Duration) -> String {
+    pub(super) fn lock_held_message(&self, duration: Duration) -> String {
         format!(
             "another process has held the lock of the token cache at {} for {:.1} s",
             self.parts.store.location(),
@@ -308,8 +321,9 @@ impl Slot {
         )
     }
 
-    /// Makes `token` the current one, unless the client was closed. The guard shows that the caller is the only one who writes.
-    pub(super) fn publish(&self, token: Option<&Token>, _writing: &MutexGuard<'_, Memory>) -> bool {
+    /// Makes `token` the current one, unless the client is closed. The guard proves that the caller
+    /// is the only writer.
+    pub(super) fn publish(&self, token: Option<&Token>, _memory: &MutexGuard<'_, Memory>) -> bool {
         let open = !self.closed.load(Ordering::SeqCst);
         if open || token.is_none() {
             self.current.replace(token, token.map_or_else(|| self.next_generation(), Token::generation));
@@ -325,7 +339,8 @@ impl Slot {
         self.parts.clock.now()
     }
 
-    /// The state of this process. A forked child finds its parent's here, leaves it as it is and makes its own.
+    /// Returns the state of this process. A forked child finds the state of its parent, leaves it
+    /// unchanged and creates a new one.
     pub(super) fn process(&self) -> Arc<ProcessState> {
         loop {
             let state = self.process.load_full();
@@ -333,23 +348,23 @@ impl Slot {
                 return state;
             }
             self.process.compare_and_swap(&state, Arc::new(ProcessState::new()));
-            // Dropping it would touch locks and wake tasks that belong to threads of the parent.
+            // Dropping it would access locks and wake tasks that belong to threads of the parent.
             std::mem::forget(state);
         }
     }
 }
 
-fn hung_for(age: Duration) -> Error {
+fn refresh_hung(age: Duration) -> Error {
     Error::NotConfigured {
-        problem: format!("a refresh has hung for {} s where nothing bounds it: reading the client secret or the CA file", age.as_secs()),
-        hint: "Look whether the file systems that they are on still answer, and read them from one that does.".to_owned(),
+        problem: format!("the refresh has not finished after {} s: reading the client secret or the CA file is blocked", age.as_secs()),
+        hint: "Check that the file systems of these files respond, or move the files to a file system that does.".to_owned(),
     }
 }
 
-fn no_thread() -> Error {
+fn cannot_create_thread() -> Error {
     Error::NotConfigured {
-        problem: "no thread can be had for a refresh: a limit of this process or of the system is reached".to_owned(),
-        hint: "Raise the limit (`ulimit -u`, or the container's limit of pids), or run fewer threads.".to_owned(),
+        problem: "cannot create a thread for the refresh: a limit of this process or of the system is reached".to_owned(),
+        hint: "Raise the limit (`ulimit -u`, or the pids limit of the container), or run fewer threads.".to_owned(),
     }
 }
 

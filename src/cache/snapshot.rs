@@ -7,38 +7,38 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// How many copies of the current token threads share out among themselves.
-const LANES: usize = 16;
+/// The number of copies of the current token that threads share.
+const SHARDS: usize = 16;
 
-/// Something that has a cache line to itself, so that threads that write their own do not slow each other down.
-/// 128 bytes: today's processors fetch lines in pairs.
+/// A value on a cache line of its own, so that threads that write different values do not slow each
+/// other down. 128 bytes, because current processors fetch lines in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct OwnLine<T>(T);
+struct CachePadded<T>(T);
 
-/// One copy of the token for each lane, each with a reference count of its own.
+/// One copy of the token for each shard, each with its own reference count.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    lanes: [OwnLine<Token>; LANES],
+    shards: [CachePadded<Token>; SHARDS],
 }
 
 impl Snapshot {
     fn new(token: &Token) -> Self {
-        Self { lanes: std::array::from_fn(|_| OwnLine(token.with_own_count())) }
+        Self { shards: std::array::from_fn(|_| CachePadded(token.with_own_count())) }
     }
 
-    /// The copy that the calling thread may clone without contention.
+    /// Returns the copy that the calling thread can clone without contention.
     pub(crate) fn token(&self) -> &Token {
-        &self.lanes[lane()].0
+        &self.shards[shard()].0
     }
 }
 
-/// The current token, the number of times it has changed and the number of times it was handed out.
+/// The current token, the number of times it has changed and the number of times it was returned.
 #[derive(Debug, Default)]
 pub(crate) struct Current {
     snapshot: ArcSwapOption<Snapshot>,
     generation: AtomicU64,
-    hits: [OwnLine<Count>; LANES],
+    hits: [CachePadded<Count>; SHARDS],
 }
 
 impl Current {
@@ -46,7 +46,7 @@ impl Current {
         self.snapshot.load()
     }
 
-    /// The token, whatever its age.
+    /// Returns the token, even if it has expired.
     pub(crate) fn token(&self) -> Option<Token> {
         self.load().as_ref().map(|snapshot| snapshot.token().clone())
     }
@@ -56,33 +56,34 @@ impl Current {
     }
 
     pub(crate) fn count_hit(&self) {
-        self.hits[lane()].0.add_one();
+        self.hits[shard()].0.add_one();
     }
 
     pub(crate) fn hits(&self) -> u64 {
-        self.hits.iter().map(|lane| lane.0.get()).sum()
+        self.hits.iter().map(|shard| shard.0.get()).sum()
     }
 
-    /// Makes `token` the current one; the caller holds the slot's writing lock.
+    /// Makes `token` the current one. The caller must hold the slot's memory lock.
     ///
-    /// The generation changes after the token: whoever reads the new number will also read the new token.
+    /// The generation changes after the token: a thread that reads the new generation also reads
+    /// the new token.
     pub(crate) fn replace(&self, token: Option<&Token>, generation: u64) {
         self.snapshot.store(token.map(|token| Arc::new(Snapshot::new(token))));
         self.generation.store(generation, Ordering::Release);
     }
 }
 
-/// The calling thread's lane.
-fn lane() -> usize {
+/// Returns the shard of the calling thread.
+fn shard() -> usize {
     const UNASSIGNED: usize = usize::MAX;
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static LANE: Cell<usize> = const { Cell::new(UNASSIGNED) };
+        static SHARD: Cell<usize> = const { Cell::new(UNASSIGNED) };
     }
-    LANE.with(|lane| {
-        if lane.get() == UNASSIGNED {
-            lane.set(NEXT.fetch_add(1, Ordering::Relaxed) % LANES);
+    SHARD.with(|shard| {
+        if shard.get() == UNASSIGNED {
+            shard.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
         }
-        lane.get()
+        shard.get()
     })
 }

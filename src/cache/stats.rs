@@ -1,8 +1,9 @@
-//! What a client has done so far, in numbers.
+//! The counters of a client.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts since the client was made. Gets that a wrapper answered from its own kept copy are not among them.
+/// Counters since the client was created. Gets that a wrapper answers from its own copy are not
+/// counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -10,21 +11,21 @@ pub struct Stats {
     pub hits: u64,
     /// Gets that waited for a refresh.
     pub waits: u64,
-    /// Refreshes begun.
+    /// Refreshes started.
     pub refreshes: u64,
-    /// Token requests that brought a token.
+    /// Token requests that returned a token.
     pub mints: u64,
-    /// Refreshes that ended in an error.
+    /// Refreshes that failed.
     pub mint_failures: u64,
-    /// Gets answered with a live token after a failed refresh.
+    /// Gets answered with a valid token after a failed refresh.
     pub stale_served: u64,
     /// Gets answered with a remembered error.
     pub cooldown_answers: u64,
-    /// Calls of `invalidate` that dropped a token.
+    /// Calls of `invalidate` and `revoke` that dropped a token.
     pub invalidations: u64,
 }
 
-/// One count that any thread may raise.
+/// A counter that any thread may increment.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 
@@ -38,7 +39,7 @@ impl Count {
     }
 }
 
-/// The counts of a slot but for the hits, which each thread counts beside its own copy of the token.
+/// The counters of a slot except the hits, which each thread counts next to its copy of the token.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) waits: Count,

@@ -3,7 +3,7 @@
 use super::boundary::boundary;
 use super::error::tokenwell_error;
 use crate::error::{Error, Status, printable};
-use crate::logging::{is_ours, line_of};
+use crate::logging::{format_event, is_library_event};
 use arc_swap::ArcSwapOption;
 use once_cell::sync::OnceCell;
 use std::ffi::{c_char, c_void};
@@ -194,11 +194,11 @@ struct ToSink;
 impl Subscriber for ToSink {
     /// Without this, tracing would ask once for each place that logs and remember the answer for ever, whoever listens later.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
+        if is_library_event(metadata) { Interest::sometimes() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_ours(metadata) && SINK.load().as_ref().is_some_and(|sink| *metadata.level() <= sink.max_level)
+        is_library_event(metadata) && SINK.load().as_ref().is_some_and(|sink| *metadata.level() <= sink.max_level)
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -207,7 +207,7 @@ impl Subscriber for ToSink {
         // Looked at after the count was raised: `replace` either sees the count or this sees that the sink was replaced.
         let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
         if current && *event.metadata().level() <= sink.max_level {
-            sink.target.take(*event.metadata().level(), &line_of(event));
+            sink.target.take(*event.metadata().level(), &format_event(event));
         }
     }
 

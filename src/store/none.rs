@@ -1,9 +1,9 @@
-//! The store of those who share nothing.
+//! The store that shares nothing.
 
 use super::{Record, SlotKey, Store, StoreError, StoreLock};
 use std::time::Duration;
 
-/// The store that shares nothing: every process for itself.
+/// The store that shares nothing: every process requests its own token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoStore;
 

@@ -1,13 +1,14 @@
-//! How a record is kept from everybody who does not know the client secret.
+//! Encryption of a record, so that only a program that knows the client secret can read it.
 //!
-//! HKDF-SHA-256 (RFC 5869) over the client secret gives each slot a name and a key of its own; ChaCha20-Poly1305 (RFC 8439) seals the
-//! record with that key. A sealed record is
+//! HKDF-SHA-256 (RFC 5869) derives a name and a key for each slot from the client secret.
+//! ChaCha20-Poly1305 (RFC 8439) seals the record with that key. A sealed record is
 //!
 //! ```text
-//! "tokenwell", 9 bytes | version, 1 byte | nonce, 12 bytes | sealed record | tag, 16 bytes
+//! "tokenwell", 9 bytes | version, 1 byte | nonce, 12 bytes | sealed record, n bytes | tag, 16 bytes
 //! ```
 //!
-//! and all that stands before the sealed record is authenticated with it. `docs/token-cache.md` says what this protects against.
+//! and everything before the sealed record is authenticated with it. `docs/token-cache.md`
+//! describes what this protects against.
 
 use super::{Record, SlotKey, StoreError, encoding};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
 const MAGIC: &[u8] = b"tokenwell";
-/// One for each version of the format, for ever.
+/// Fixed for each version of the format.
 const SALT: &[u8] = b"tokenwell sealed record, format 1";
 const HEADER: usize = MAGIC.len() + 1 + NONCE_LEN;
 const NAME: usize = 16;
@@ -32,18 +33,18 @@ pub(super) struct Seal {
 }
 
 impl Seal {
-    pub(super) fn of(slot: &SlotKey) -> Result<Self, StoreError> {
+    pub(super) fn for_slot(slot: &SlotKey) -> Result<Self, StoreError> {
         let derived = || -> Result<Self, Unspecified> {
             let secret = Salt::new(HKDF_SHA256, SALT).extract(slot.secret.expose().as_bytes());
-            let identity = unambiguous(&slot.identity);
+            let identity = length_prefixed(&slot.identity);
             let name = expand::<NAME>(&secret, "file name", &identity)?;
             let key = expand::<KEY>(&secret, "record key", &identity)?;
-            Ok(Self { name: hexadecimal(&*name), key: LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &*key)?) })
+            Ok(Self { name: to_hex(&*name), key: LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &*key)?) })
         };
-        derived().map_err(|Unspecified| StoreError::new("the key of the token cache's record cannot be derived"))
+        derived().map_err(|Unspecified| StoreError::new("cannot derive the key of the record"))
     }
 
-    /// The name of the slot: tells nothing to those who do not know the secret.
+    /// The name of the slot. It reveals nothing without the secret.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -55,7 +56,7 @@ impl Seal {
         header[MAGIC.len()] = VERSION;
         header[MAGIC.len() + 1..].copy_from_slice(&nonce);
 
-        let failed = || StoreError::new("the token cannot be sealed: it is too large");
+        let failed = || StoreError::new("cannot encrypt the record: it is too large");
         let mut bytes = encoding::encode(record, HEADER).ok_or_else(failed)?;
         bytes[..HEADER].copy_from_slice(&header);
         let tag = self
@@ -65,7 +66,8 @@ impl Seal {
         Ok([bytes.as_slice(), tag.as_ref()].concat())
     }
 
-    /// The record that was sealed; `None` where `bytes` are anything else: torn, of another version, of another slot, tampered with.
+    /// Returns the sealed record, or `None` if `bytes` are anything else: torn, of another version,
+    /// of another slot, or modified.
     pub(super) fn open(&self, bytes: Vec<u8>) -> Option<Record> {
         let mut bytes = Zeroizing::new(bytes);
         let (header, sealed) = bytes.split_first_chunk_mut::<HEADER>()?;
@@ -83,20 +85,20 @@ impl fmt::Debug for Seal {
     }
 }
 
-/// As many random hexadecimal digits as make a name that nobody else makes.
+/// Returns a random name in hexadecimal, long enough to be unique.
 pub(super) fn random_name() -> Result<String, StoreError> {
-    Ok(hexadecimal(&random::<8>()?))
+    Ok(to_hex(&random::<8>()?))
 }
 
 fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], StoreError> {
     let mut bytes = [0; LENGTH];
-    // From the system every time: a state of our own would be the same in a process and its forked child.
-    SystemRandom::new().fill(&mut bytes).map_err(|Unspecified| StoreError::new("the system gives out no random numbers"))?;
+    // Read from the system each time: fork would copy the state of a generator in memory.
+    SystemRandom::new().fill(&mut bytes).map_err(|Unspecified| StoreError::new("the random number generator of the system failed"))?;
     Ok(bytes)
 }
 
-/// Every field behind its length, so that no two identities give the same bytes.
-fn unambiguous(identity: &[(&'static str, String)]) -> Vec<u8> {
+/// Encodes each field after its length, so that different identities never have the same bytes.
+fn length_prefixed(identity: &[(&'static str, String)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in identity {
         for field in [name.as_bytes(), value.as_bytes()] {
@@ -115,14 +117,14 @@ fn expand<const LENGTH: usize>(secret: &Prk, purpose: &str, identity: &[u8]) -> 
         }
     }
 
-    // A NUL ends the purpose, and no purpose holds one.
+    // A NUL terminates the purpose, and no purpose contains one.
     let info = [purpose.as_bytes(), &[0, VERSION], identity];
     let mut derived = Zeroizing::new([0; LENGTH]);
     secret.expand(&info, Length(LENGTH))?.fill(&mut *derived)?;
     Ok(derived)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
@@ -171,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn two_seals_of_one_record_have_nothing_in_common_but_the_header() {
-        let seal = Seal::of(&slot()).unwrap();
+    fn two_seals_of_one_record_share_only_the_header() {
+        let seal = Seal::for_slot(&slot()).unwrap();
 
         let (one, other) = (seal.seal(&record()).unwrap(), seal.seal(&record()).unwrap());
 
@@ -184,14 +186,14 @@ mod tests {
 
     #[test]
     fn i12_a_million_damaged_records_are_misses() {
-        let seal = Seal::of(&slot()).unwrap();
+        let seal = Seal::for_slot(&slot()).unwrap();
         let sealed = seal.seal(&record()).unwrap();
         let mut random = fastrand::Rng::with_seed(20_260_801);
 
         for round in 0..1_000_000 {
             let damaged = damage(&sealed, &mut random);
             if damaged != sealed {
-                assert!(seal.open(damaged.clone()).is_none(), "round {round}: {damaged:?} was taken for a record");
+                assert!(seal.open(damaged.clone()).is_none(), "round {round}: {damaged:?} was accepted as a record");
             }
         }
 
@@ -201,13 +203,13 @@ mod tests {
     fn damage(whole: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
         let mut bytes = whole.to_vec();
         for _ in 0..random.usize(1..4) {
-            let place = random.usize(0..=bytes.len());
+            let position = random.usize(0..=bytes.len());
             match random.u8(0..5) {
-                0 => bytes.truncate(place),
-                1 => bytes.insert(place, random.u8(..)),
-                2 if place < bytes.len() => bytes[place] ^= 1 << random.u8(0..8),
-                3 if place < bytes.len() => bytes[place] = random.u8(..),
-                _ => bytes.rotate_left(place),
+                0 => bytes.truncate(position),
+                1 => bytes.insert(position, random.u8(..)),
+                2 if position < bytes.len() => bytes[position] ^= 1 << random.u8(0..8),
+                3 if position < bytes.len() => bytes[position] = random.u8(..),
+                _ => bytes.rotate_left(position),
             }
         }
         bytes
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn i24_a_seal_prints_no_key() {
-        let seal = Seal::of(&slot()).unwrap();
+        let seal = Seal::for_slot(&slot()).unwrap();
 
         let printed = format!("{seal:?}");
 

@@ -36,12 +36,12 @@ fn the_log_tells_of_a_token_and_of_a_refusal_that_other_processes_left() {
     scene.tokenwell(["token"]).assert().success();
 
     let log = stderr(&scene.tokenwell(["token", "-v"]).assert().success());
-    assert!(log.contains("took the token in the cache") && log.contains("ends_in_s=3"), "{log}");
+    assert!(log.contains("using the token in the token cache") && log.contains("ends_in_s=3"), "{log}");
 
     scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 429, "headers": {"Retry-After": "3000"}}])).unwrap();
     scene.tokenwell(["token", "--force-refresh"]).assert().code(6);
     let log = stderr(&scene.tokenwell(["token", "--force-refresh", "-v"]).assert().code(6));
-    assert!(log.contains("a refusal in the cache still stands"), "{log}");
+    assert!(log.contains("found a remembered refusal in the token cache"), "{log}");
 }
 
 #[test]

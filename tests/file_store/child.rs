@@ -1,4 +1,4 @@
-//! Another process: this very program, run again with a role to play.
+//! A child process: this test program, started again with a role.
 
 use crate::support::{NOBODY, is_root, record, slot};
 use nix::sys::stat::{Mode, umask};
@@ -13,19 +13,21 @@ use tokenwell::store::{FileStore, Store};
 const ROLE: &str = "FILE_STORE_ROLE";
 const DIRECTORY: &str = "FILE_STORE_DIRECTORY";
 const WORD: &str = "FILE_STORE_WORD";
-/// Comes before what a child has to say; the test harness of the child says things too.
+/// Prefix of each line that a child reports; its test harness prints other lines too.
 const SAYS: &str = "the child says: ";
-/// Looked up before and after the act, to be seen in a trace of system calls.
+/// Paths that are accessed before and after the traced save, as marks in a trace of system calls.
 pub const BEGINS: &str = "/the-act-begins";
 pub const ENDS: &str = "/the-act-ends";
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A child that plays `role` on the store in `directory`; `word` is the role's own.
+/// Creates a child that plays `role` on the store in `directory`. `word` is the argument of the
+/// role.
 pub fn command(role: &str, directory: &Path, word: &str) -> Command {
     prepared(Command::new(std::env::current_exe().unwrap()), role, directory, word)
 }
 
-/// The same under another program, which gets this one and its arguments as its last arguments.
+/// Like [`command`], run by another program, which receives this one and its arguments as its last
+/// arguments.
 pub fn command_under(program: &str, arguments: &[&str], role: &str, directory: &Path, word: &str) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).arg(std::env::current_exe().unwrap());
@@ -44,13 +46,13 @@ fn prepared(mut command: Command, role: &str, directory: &Path, word: &str) -> C
     command
 }
 
-/// Runs the child to its end and returns what it said.
+/// Runs the child until it exits and returns what it reported.
 pub fn outcome(command: &mut Command) -> String {
     let (status, said) = run(command);
-    said.unwrap_or_else(|| panic!("the child said nothing: {status}"))
+    said.unwrap_or_else(|| panic!("the child reported nothing: {status}"))
 }
 
-/// Runs the child to its end; says nothing where it was killed before it could.
+/// Runs the child until it exits. Returns no report if it was killed before it could send one.
 pub fn run(command: &mut Command) -> (ExitStatus, Option<String>) {
     let program = command.get_program().to_string_lossy().into_owned();
     let output =
@@ -59,17 +61,17 @@ pub fn run(command: &mut Command) -> (ExitStatus, Option<String>) {
     let said = said.lines().find_map(|line| Some(line.split_once(SAYS)?.1.to_owned()));
     assert!(
         said.is_some() || output.status.signal().is_some(),
-        "the child said nothing: {}\n{}",
+        "the child reported nothing: {}\n{}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
     (output.status, said)
 }
 
-/// A child that was started and has said that it is ready.
+/// A child that was started.
 pub struct Running {
     pub child: Child,
-    /// The child ends when this is closed.
+    /// The child exits when this is closed.
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
@@ -85,7 +87,7 @@ impl Running {
     pub fn next_word(&mut self) -> String {
         loop {
             let mut line = String::new();
-            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the child ended without a word");
+            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the child exited without a report");
             if let Some((_, said)) = line.split_once(SAYS) {
                 return said.trim_end().to_owned();
             }
@@ -149,8 +151,9 @@ fn save(store: &FileStore, token: &str) {
     }
 }
 
-/// Saves between two marks in the trace. What comes before makes each kind of system call that a save takes so often on this thread that
-/// the numbers within the marks are no other thread's.
+/// Saves between two marks in the trace. The preceding saves make this thread call each system call
+/// that a save uses so often that its call numbers within the marks are not reached by any other
+/// thread.
 fn save_traced(store: &FileStore, token: &str) {
     let warm = tempfile::tempdir().unwrap();
     for round in 0..64 {
@@ -197,19 +200,20 @@ fn hold_and_start(store: &FileStore) {
     program.wait().unwrap();
 }
 
-/// Holds the lock, forks, and gives the lock back while the forked child lives on with its copy.
+/// Holds the lock, forks, and releases the lock while the forked child still has its copy.
 #[allow(unsafe_code)]
 fn hold_and_fork(store: &FileStore) {
     let lock = store.lock(&slot(), PATIENCE).unwrap().unwrap();
     let (mut from_child, to_parent) = std::io::pipe().unwrap();
     let (mut from_parent, to_child) = std::io::pipe().unwrap();
-    // SAFETY: the child drops and reads, and ends without a return; no other thread of this process does anything.
+    // SAFETY: the child only drops and reads, and aborts without returning; no other thread of this
+    // process does anything.
     match unsafe { nix::unistd::fork() }.unwrap() {
         nix::unistd::ForkResult::Child => {
             drop(to_child);
             drop(lock);
             drop(to_parent);
-            // Until the parent ends.
+            // Until the parent exits.
             let _ = from_parent.read(&mut [0]);
             std::process::abort();
         }
@@ -219,17 +223,18 @@ fn hold_and_fork(store: &FileStore) {
             say("the child has dropped its copy");
             std::io::stdin().read_exact(&mut [0]).unwrap();
             drop(lock);
-            say("given back");
+            say("released");
             until_stdin_closes();
             drop(to_child);
         }
     }
 }
 
-/// Adds one to the number in `file`, a hundred times, in turn with others who do the same.
+/// Adds one to the number in `file`, a hundred times, taking turns with other processes that do the
+/// same.
 fn count(store: &FileStore, file: &Path) {
     for _ in 0..100 {
-        let _turn = store.lock(&slot(), PATIENCE).unwrap().expect("everybody gets a turn");
+        let _turn = store.lock(&slot(), PATIENCE).unwrap().expect("each process acquires the lock");
         let number: u32 = fs::read_to_string(file).unwrap().parse().unwrap();
         fs::write(file, (number + 1).to_string()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Whole clients over one directory, each with a store of its own, as processes have.
+//! Whole clients with one directory, each with its own store, like separate processes.
 
 use crate::parts::{Bench as Parts, FakeServer, FixedCredentials, START_MS, client_of, rate_limited};
 use crate::support::{Bench, set_mode};
@@ -11,12 +11,12 @@ fn any() -> TokenOptions {
     TokenOptions::default()
 }
 
-struct House {
+struct SharedDirectory {
     bench: Bench,
     parts: Parts,
 }
 
-impl House {
+impl SharedDirectory {
     fn new() -> Self {
         let bench = Bench::new();
         let clock = Arc::new(ManualClock::new(START_MS));
@@ -36,46 +36,46 @@ impl House {
 
 #[test]
 fn i15_many_cold_clients_make_one_request() {
-    let house = House::new();
+    let shared = SharedDirectory::new();
 
     std::thread::scope(|scope| {
         for _ in 0..32 {
-            scope.spawn(|| assert_eq!(house.another_client().token(&any()).unwrap().value(), "token-1"));
+            scope.spawn(|| assert_eq!(shared.another_client().token(&any()).unwrap().value(), "token-1"));
         }
     });
 
-    assert_eq!(house.parts.server.requests(), 1);
+    assert_eq!(shared.parts.server.requests(), 1);
 }
 
 #[test]
-fn an_invalidated_token_is_gone_for_clients_that_come_later() {
-    let house = House::new();
-    let token = house.parts.client.token(&any()).unwrap();
+fn an_invalidated_token_is_not_used_by_later_clients() {
+    let shared = SharedDirectory::new();
+    let token = shared.parts.client.token(&any()).unwrap();
 
-    house.parts.client.invalidate(token.value()).unwrap();
+    shared.parts.client.invalidate(token.value()).unwrap();
 
-    assert_eq!(house.another_client().token(&any()).unwrap().value(), "token-2");
+    assert_eq!(shared.another_client().token(&any()).unwrap().value(), "token-2");
 }
 
 #[test]
-fn a_refusal_holds_for_clients_that_come_later() {
-    let house = House::new();
-    house.parts.server.then_fail(rate_limited(30));
-    house.parts.client.token(&any()).unwrap_err();
+fn a_refusal_applies_to_later_clients() {
+    let shared = SharedDirectory::new();
+    shared.parts.server.then_fail(rate_limited(30));
+    shared.parts.client.token(&any()).unwrap_err();
 
-    let error = house.another_client().token(&any()).unwrap_err();
+    let error = shared.another_client().token(&any()).unwrap_err();
 
     assert_eq!((error.status(), error.http_status()), (Status::RateLimited, Some(429)));
-    assert_eq!(house.parts.server.requests(), 1);
+    assert_eq!(shared.parts.server.requests(), 1);
 }
 
 #[test]
 fn i10_a_refused_cache_costs_nobody_the_token() {
-    let house = House::new();
-    house.parts.client.token(&any()).unwrap();
-    set_mode(&house.bench.directory(), 0o755);
+    let shared = SharedDirectory::new();
+    shared.parts.client.token(&any()).unwrap();
+    set_mode(&shared.bench.directory(), 0o755);
 
-    let token = house.another_client().token(&any()).unwrap();
+    let token = shared.another_client().token(&any()).unwrap();
 
     assert_eq!(token.value(), "token-2");
 }

@@ -1,4 +1,4 @@
-//! Whatever is in the file: it is the record that was saved, or none.
+//! A damaged file is either the record that was saved or no record.
 
 use crate::support::{Bench, record, set_mode, slot, token_in};
 use std::fs;
@@ -6,11 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use tokenwell::secret::Secret;
 use tokenwell::store::{SlotKey, Store};
 
-/// What is loaded when the file holds `bytes`.
+/// Returns the token that is loaded if the file contains `bytes`.
 fn with_bytes(bench: &Bench, bytes: &[u8]) -> Option<String> {
     fs::write(bench.file("token"), bytes).unwrap();
     let found = bench.token();
-    bench.assert_neighbour_undisturbed("after a look at a damaged file");
+    bench.assert_neighbour_undisturbed("after a damaged file was read");
     found
 }
 
@@ -85,7 +85,8 @@ fn i12_a_huge_file_is_a_miss_and_is_not_read() {
     for length in [0, 2 * 1024 * 1024 + 1, 100 * 1024 * 1024, HUGE] {
         fs::remove_file(&path).unwrap();
         let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
-        // All of it is a hole. To read the longest would take longer than any test may; some file systems cannot have it.
+        // The file is one hole. Reading the longest one would exceed the time limit of any test.
+        // Some file systems do not support that length.
         if file.set_len(length).is_err() {
             assert_eq!(length, HUGE);
         }
@@ -100,7 +101,7 @@ fn i12_a_huge_file_is_a_miss_and_is_not_read() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_is_an_error_that_names_it() {
+fn an_unreadable_file_is_an_error_with_its_path() {
     let bench = Bench::with_neighbour("token");
     set_mode(&bench.file("token"), 0o000);
 

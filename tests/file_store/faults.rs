@@ -1,4 +1,5 @@
-//! A save that is killed, or turned down by the system, at each of its system calls in turn. `strace` does that to it.
+//! A save that is killed, or fails, at each of its system calls in turn. `strace` injects the
+//! fault.
 
 use crate::child::{self, BEGINS, ENDS};
 use crate::support::Bench;
@@ -6,10 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 
-/// One system call of a save, as strace counts them: the so-and-so-many-th of its name on its thread.
+/// One system call of a save, as strace counts them: its name, and its number among the calls of
+/// this name on its thread.
 type Call = (String, usize);
 
-/// The system calls of one save on `bench`.
+/// Returns the system calls of one save on `bench`.
 fn calls_of_a_save(bench: &Bench) -> Vec<Call> {
     let trace = bench.beside("trace");
     let arguments = ["-f", "-qq", "-o", trace.to_str().unwrap()];
@@ -47,11 +49,12 @@ fn save_with(bench: &Bench, fault: &str, (name, count): &Call) -> (std::process:
     child::run(&mut child::command_under("strace", &arguments, "save_traced", &bench.directory(), "new"))
 }
 
-/// The record is `allowed`, no other slot is disturbed, and who comes next can use the store.
+/// Asserts that the record is one of `allowed`, that no other slot is disturbed, and that the store
+/// is still usable.
 fn assert_sound(bench: &Bench, allowed: &[Option<&str>], at: &str) {
     bench.assert_neighbour_undisturbed(at);
     let found = bench.token();
-    assert!(allowed.contains(&found.as_deref()), "{at}: {found:?} is none of {allowed:?}");
+    assert!(allowed.contains(&found.as_deref()), "{at}: {found:?} is not one of {allowed:?}");
     bench.save("next");
     assert_eq!(bench.token().as_deref(), Some("next"), "{at}: the next writer");
     bench.assert_neighbour_undisturbed(at);
@@ -89,7 +92,8 @@ fn i14_a_first_save_killed_at_any_system_call_leaves_nothing_or_the_record() {
 
 #[test]
 fn i13_a_save_that_the_system_turns_down_at_any_call_says_so_and_leaves_the_old_record() {
-    // Memory and threads are not the store's, and Rust ends the process where they fail; to ask for the user's number never fails.
+    // Memory and threads do not belong to the store, and Rust aborts the process if they fail.
+    // geteuid never fails.
     const NOT_OURS: [&str; 10] =
         ["geteuid", "mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "futex", "rt_sigaction", "sched_yield"];
     let calls = calls_of_a_save(&Bench::with_neighbour("old"));
@@ -108,7 +112,7 @@ fn i13_a_save_that_the_system_turns_down_at_any_call_says_so_and_leaves_the_old_
                 assert_eq!(bench.files().len(), 1, "{at}: {:?}", bench.files());
             }
             *refused.entry(error).or_default() += usize::from(said != "saved");
-            assert!(error != "EINTR" || said == "saved" || call.0 == "getrandom", "{at}: an interrupted call is made again: {said}");
+            assert!(error != "EINTR" || said == "saved" || call.0 == "getrandom", "{at}: an interrupted call is repeated: {said}");
             assert_sound(&bench, &[Some(expected)], &at);
         }
     }

@@ -1,4 +1,4 @@
-//! The format on disk, against a record that another implementation made: `format_1/make.py`.
+//! The format on disk, compared with a record of another implementation: `format_1/make.py`.
 
 use crate::parts::{FakeServer, START_MS, TIMEOUT};
 use crate::support::{Bench, SECRET, set_mode, slot, token_in};
@@ -12,7 +12,7 @@ use tokenwell::store::{Record, Store};
 use tokenwell::{Client, ClientParts, Error, TokenOptions};
 
 #[test]
-fn a_record_of_format_1_is_read_for_ever() {
+fn a_record_of_format_1_is_read() {
     let bench = Bench::with("some token");
     let name = "8434730c7ec7ce40b2200094bfe2053c.token";
     assert_eq!(bench.file("token").file_name().unwrap(), name);

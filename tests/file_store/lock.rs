@@ -1,4 +1,4 @@
-//! One at a time, whoever dies, stops or forks.
+//! The lock has one holder at a time, even if processes are killed or stopped or fork.
 
 use crate::child::{PATIENCE, Running};
 use crate::support::{Bench, slot};
@@ -27,7 +27,7 @@ fn a_lock_is_held_until_its_guard_is_dropped() {
 }
 
 #[test]
-fn the_lock_of_one_slot_is_not_in_the_way_of_another() {
+fn the_lock_of_one_slot_does_not_block_another() {
     let bench = Bench::new();
     let _held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
 
@@ -37,7 +37,7 @@ fn the_lock_of_one_slot_is_not_in_the_way_of_another() {
 }
 
 #[test]
-fn records_are_read_and_written_under_somebody_elses_lock() {
+fn records_are_read_and_written_while_another_holds_the_lock() {
     let bench = Bench::with("token");
     let _held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
 
@@ -47,7 +47,7 @@ fn records_are_read_and_written_under_somebody_elses_lock() {
 }
 
 #[test]
-fn many_threads_each_get_their_turn_and_never_two_at_once() {
+fn many_threads_hold_the_lock_one_at_a_time() {
     let bench = Bench::new();
     let (inside, turns) = (AtomicUsize::new(0), AtomicUsize::new(0));
 
@@ -55,7 +55,7 @@ fn many_threads_each_get_their_turn_and_never_two_at_once() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..20 {
-                    let turn = bench.store.lock(&slot(), PATIENCE).unwrap().expect("everybody gets a turn");
+                    let turn = bench.store.lock(&slot(), PATIENCE).unwrap().expect("each thread acquires the lock");
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                     turns.fetch_add(1, Ordering::SeqCst);
                     inside.fetch_sub(1, Ordering::SeqCst);
@@ -121,7 +121,7 @@ fn i30_a_forked_childs_copy_neither_ends_nor_keeps_the_lock() {
     assert_eq!(holder.next_word(), "the child has dropped its copy");
     assert!(!is_free(&bench), "the child's drop must not end the parent's lock");
     holder.tell(b"!");
-    assert_eq!(holder.next_word(), "given back");
+    assert_eq!(holder.next_word(), "released");
 
     assert!(is_free(&bench), "the child's copy must not keep the lock");
     holder.end();
@@ -135,14 +135,15 @@ fn i30_a_program_that_the_holder_started_does_not_keep_the_lock() {
 
     holder.kill();
 
-    // The system closes the program's copy of the descriptor as it starts it, which may be a moment after it let the holder go on.
+    // The system closes the program's copy of the descriptor when it executes the program, which
+    // may be shortly after the holder continues.
     let free = bench.store.lock(&slot(), PATIENCE).unwrap().is_some();
     kill(program, Signal::SIGKILL).expect("the program outlives the holder");
     assert!(free);
 }
 
 #[test]
-fn whoever_waits_while_the_cache_is_cleared_gets_a_lock_that_others_see() {
+fn a_process_that_waits_while_the_cache_is_cleared_gets_a_lock_that_others_see() {
     let bench = Bench::new();
     let held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
 
@@ -158,7 +159,7 @@ fn whoever_waits_while_the_cache_is_cleared_gets_a_lock_that_others_see() {
 }
 
 #[test]
-fn a_place_where_nothing_can_be_made_is_an_error_that_names_it() {
+fn a_directory_that_cannot_be_created_is_an_error_with_its_path() {
     let bench = Bench::new();
     fs::write(bench.beside("file"), "").unwrap();
     let store = tokenwell::store::FileStore::open(bench.beside("file/cache"), false);

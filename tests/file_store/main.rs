@@ -1,4 +1,4 @@
-//! The file store: what it keeps, from whom it keeps it, and what it survives.
+//! The file store: what it stores, who can read it, and which faults it survives.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,4 @@
-//! Modes at creation, and what is refused that is not as the store makes it.
+//! Modes at creation, and the refusal of files and directories with other properties.
 
 use crate::child::{self, outcome};
 use crate::support::{Bench, NOBODY, is_root, mode, record, refusals, set_mode, slot, token_in};
@@ -31,12 +31,12 @@ fn i10_everything_is_private_from_the_first_moment_under_any_umask() {
     }
 }
 
-/// All three of load, save and lock fail, and tell the path, what is wrong and the way out.
-fn assert_refused(refusals: [String; 3], path: &Path, what: &str, way_out: &str) {
+/// Asserts that load, save and lock all fail with the path, the problem and the remedy.
+fn assert_refused(refusals: [String; 3], path: &Path, what: &str, remedy: &str) {
     for refusal in refusals {
         assert!(refusal.contains(&path.display().to_string()), "{refusal} names {path:?}");
-        assert!(refusal.contains(what), "{refusal} tells: {what}");
-        assert!(refusal.contains(way_out), "{refusal} names the way out: {way_out}");
+        assert!(refusal.contains(what), "{refusal} contains: {what}");
+        assert!(refusal.contains(remedy), "{refusal} contains the remedy: {remedy}");
     }
 }
 
@@ -58,7 +58,7 @@ fn i13_a_directory_that_another_program_made_too_open_stays_as_it_is() {
     fs::create_dir(bench.directory()).unwrap();
     set_mode(&bench.directory(), 0o775);
 
-    assert_refused(bench.refusals(), &bench.directory(), "open to other users", "chmod 0700");
+    assert_refused(bench.refusals(), &bench.directory(), "accessible to other users", "chmod 0700");
 
     assert_eq!(mode(&bench.directory()), 0o775);
     assert!(bench.files().is_empty());
@@ -88,7 +88,7 @@ fn i10_a_link_in_place_of_the_directory_is_refused_whatever_it_points_to() {
     fs::rename(bench.directory(), bench.beside("real")).unwrap();
     symlink(bench.beside("real"), bench.directory()).unwrap();
 
-    assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "name its target with TOKENWELL_CACHE_DIR");
+    assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "set TOKENWELL_CACHE_DIR to its target");
     assert_refused(refusals(&bench.trusting()), &bench.directory(), "symbolic link", "remove it");
     let with_slash = FileStore::open(format!("{}/", bench.directory().display()).into(), false);
     assert_refused(refusals(&with_slash), &bench.directory(), "symbolic link", "remove it");
@@ -102,7 +102,7 @@ fn i10_a_link_in_place_of_the_directory_is_refused_whatever_it_points_to() {
 }
 
 #[test]
-fn a_link_further_up_is_followed() {
+fn a_link_in_the_parent_path_is_followed() {
     let bench = Bench::with("token");
     symlink(bench.beside(""), bench.beside("up")).unwrap();
 
@@ -112,7 +112,7 @@ fn a_link_further_up_is_followed() {
 }
 
 #[test]
-fn a_directory_below_one_that_is_open_to_all_is_made_and_used() {
+fn a_private_directory_below_a_world_writable_one_is_created_and_used() {
     let bench = Bench::new();
     fs::create_dir(bench.beside("volume")).unwrap();
     set_mode(&bench.beside("volume"), 0o777);
@@ -124,8 +124,9 @@ fn a_directory_below_one_that_is_open_to_all_is_made_and_used() {
     assert_eq!(token_in(&store.load(&slot()).unwrap()).as_deref(), Some("token"));
 }
 
-/// Puts something in place of the record, and in place of the lock file, by `put`; what is refused must still be there, and the neighbour too.
-fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, way_out: &str, overridden: bool) {
+/// Replaces the record, and then the lock file, by `put`. The refused file and the neighbour must
+/// be unchanged.
+fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, remedy: &str, overridden: bool) {
     let bench = Bench::with_neighbour("token");
     drop(bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap());
 
@@ -140,10 +141,10 @@ fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, way_out: &str, over
     };
     let (load, save) = refusals(&bench.store);
     let (load, save) = (load.expect_err("load must fail"), save.expect_err("save must fail"));
-    assert_refused([load.clone(), save, load], &path, what, way_out);
+    assert_refused([load.clone(), save, load], &path, what, remedy);
     let after = fs::symlink_metadata(&path).unwrap();
     assert_eq!(format!("{:?}", before.file_type()), format!("{:?}", after.file_type()));
-    assert_eq!((before.len(), before.permissions()), (after.len(), after.permissions()), "it is as it was");
+    assert_eq!((before.len(), before.permissions()), (after.len(), after.permissions()), "it is unchanged");
     bench.assert_neighbour_undisturbed(what);
     let (load, save) = refusals(&bench.trusting());
     assert_eq!((load.is_ok(), save.is_ok()), (overridden, overridden), "{load:?} {save:?}");
@@ -152,9 +153,9 @@ fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, way_out: &str, over
     fs::rename(&lock, bench.beside("record")).unwrap();
     put(&bench, &lock);
     let refusal = bench.store.lock(&slot(), Duration::ZERO).expect_err("lock must fail").to_string();
-    assert_refused([refusal.clone(), refusal.clone(), refusal], &lock, what, way_out);
+    assert_refused([refusal.clone(), refusal.clone(), refusal], &lock, what, remedy);
     assert_eq!(bench.trusting().lock(&slot(), Duration::ZERO).is_ok(), overridden);
-    bench.assert_neighbour_undisturbed(&format!("{what}, in place of the lock"));
+    bench.assert_neighbour_undisturbed(&format!("{what}, instead of the lock"));
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn i10_a_link_to_nowhere_in_place_of_a_file_is_refused_and_makes_nothing() {
 fn i10_a_file_with_a_second_name_is_refused() {
     let put = |bench: &Bench, path: &Path| fs::hard_link(bench.beside("record"), path).unwrap();
 
-    refuses_in_place(put, "2 names", "remove it", false);
+    refuses_in_place(put, "2 hard links", "remove it", false);
 }
 
 #[test]
@@ -192,7 +193,7 @@ fn i10_a_directory_in_place_of_a_file_is_refused() {
         set_mode(path, 0o700);
     };
 
-    // A directory cannot be opened for writing, as the lock is, and the system says so first.
+    // A directory cannot be opened for writing, as the lock is, and the system reports this first.
     refuses_in_place(put, "irectory", "", false);
 }
 
@@ -200,13 +201,14 @@ fn i10_a_directory_in_place_of_a_file_is_refused() {
 fn i10_a_socket_in_place_of_a_file_is_refused() {
     let put = |_: &Bench, path: &Path| drop(UnixListener::bind(path).unwrap());
 
-    // A socket cannot be opened at all, and the system says so.
+    // A socket cannot be opened at all, and the system reports this.
     refuses_in_place(put, "cannot open", "", false);
 }
 
 #[test]
 fn i10_a_device_in_place_of_a_file_is_refused() {
-    // Only root may make one, and not in every container: its look-alike in /dev is linked to where that cannot be done.
+    // Only root may create a device, and not in every container. If it fails, a named pipe is used,
+    // which is refused for the same reason.
     let put = |_: &Bench, path: &Path| {
         let made =
             nix::sys::stat::mknod(path, nix::sys::stat::SFlag::S_IFCHR, Mode::S_IRUSR | Mode::S_IWUSR, nix::sys::stat::makedev(1, 5));
@@ -230,7 +232,8 @@ fn i10_a_file_that_others_can_read_or_write_is_refused() {
 
 #[test]
 fn i10_a_file_of_another_user_is_refused() {
-    // Without privileges nothing can be given away; what is decided then, the unit tests of the inspection show.
+    // Changing the owner requires privileges. Without them, the unit tests of the inspection cover
+    // this case.
     if !is_root() {
         assert!(chown(Bench::with("token").file("token"), Some(0), None).is_err());
         return;
@@ -244,7 +247,7 @@ fn i10_a_file_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_read_and_its_lock_is_an_error() {
+fn a_read_only_directory_is_read_and_its_lock_is_an_error() {
     let bench = Bench::with("token");
     set_mode(&bench.directory(), 0o500);
     if is_root() {
@@ -265,10 +268,10 @@ fn a_directory_that_cannot_be_written_is_read_and_its_lock_is_an_error() {
 }
 
 #[test]
-fn a_disk_that_takes_no_more_leaves_the_old_record_and_nothing_else() {
+fn a_full_disk_leaves_the_old_record_and_no_other_file() {
     let bench = Bench::with_neighbour("old");
     let token = "t".repeat(100_000);
-    // A real file that the system stops in the middle: no file may grow beyond a few blocks.
+    // A real write that the system stops in the middle: no file may grow beyond a few blocks.
     let limited = ["-c", "ulimit -f 8 && trap '' XFSZ && exec \"$0\" \"$@\""];
 
     let said = outcome(&mut child::command_under("sh", &limited, "save", &bench.directory(), &token));

@@ -1,4 +1,4 @@
-//! Somebody who changes what the names mean while the store is at work.
+//! An attacker who exchanges files and directories while the store is in use.
 
 use crate::support::{Bench, files_of, record, slot, token_in};
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -9,20 +9,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokenwell::store::{FileStore, Store};
 
-/// What `make test` runs; `make races` sets RACE_ROUNDS to more.
+/// The number of rounds in `make test`; `make races` sets RACE_ROUNDS to a larger one.
 const ROUNDS: usize = 10_000;
 
 fn rounds_to_go() -> usize {
     let Some(rounds) = std::env::var_os("RACE_ROUNDS") else { return ROUNDS };
-    rounds.to_str().and_then(|rounds| rounds.parse().ok()).filter(|rounds| *rounds > 0).expect("RACE_ROUNDS is a number from 1 on")
+    rounds.to_str().and_then(|rounds| rounds.parse().ok()).filter(|rounds| *rounds > 0).expect("RACE_ROUNDS is a positive number")
 }
 
-/// Far more than so many rounds take on a busy machine.
+/// Far longer than this number of rounds takes on a busy machine.
 fn long_enough(rounds: usize) -> Duration {
-    Duration::from_secs(120) * u32::try_from(rounds.div_ceil(ROUNDS)).expect("RACE_ROUNDS is not beyond all bounds")
+    Duration::from_secs(120) * u32::try_from(rounds.div_ceil(ROUNDS)).expect("RACE_ROUNDS is not too large")
 }
 
-/// What lies outside of the store's directory, and must neither be read nor written: a good record of the same slot.
+/// A valid record of the same slot outside the store's directory, which must neither be read nor
+/// written.
 struct Outside {
     directory: PathBuf,
     record: PathBuf,
@@ -50,13 +51,14 @@ impl Outside {
 }
 
 fn exchange(one: &Path, other: &Path) {
-    // It fails for a moment when a save has just put a file there; the next round will do.
+    // Fails briefly after a save has created a file there; the next round repeats it.
     let _ = renameat2(AT_FDCWD, one, AT_FDCWD, other, RenameFlags::RENAME_EXCHANGE);
 }
 
-/// Uses the store while `attack` goes on, until both have gone many rounds and the attack was really in the way.
+/// Uses the store during `attack`, until both have completed many rounds and the attack has had an
+/// effect.
 ///
-/// `victim` is the path at which a careless reader would find the record of the outside.
+/// `victim` is the path at which a reader without checks would find the outside record.
 fn use_under_attack(bench: &Bench, victim: &Path, outside: &Outside, attack: impl Fn() + Sync) {
     let evil = fs::read(&outside.record).unwrap();
     let wanted = rounds_to_go();
@@ -105,7 +107,7 @@ fn i11_a_record_that_is_swapped_for_a_link_is_never_followed() {
 
     use_under_attack(&bench, &record, &outside, || {
         exchange(&record, &link);
-        // A save may have put its file in place of the link.
+        // A save may have replaced the link with its file.
         if !is_link(&record) && !is_link(&link) {
             let _ = fs::remove_file(&link);
             let _ = symlink(&outside.record, &link);

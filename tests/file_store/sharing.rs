@@ -1,4 +1,4 @@
-//! What is saved is loaded again, by those who know the secret and ask for the same slot, and by nobody else.
+//! A saved record is loaded only with the same secret and the same slot.
 
 use crate::support::{Bench, SECRET, record, slot, token_in};
 use base64::Engine;
@@ -10,7 +10,7 @@ use tokenwell::secret::Secret;
 use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredCooldown, UnknownMembers};
 
 #[test]
-fn a_saved_record_is_loaded_as_it_was() {
+fn a_saved_record_is_loaded_unchanged() {
     let bench = Bench::new();
     let error = Error::RateLimited {
         server: "https://server".into(),
@@ -29,7 +29,7 @@ fn a_saved_record_is_loaded_as_it_was() {
 }
 
 #[test]
-fn a_store_that_was_never_written_is_empty_and_stays_untouched() {
+fn a_store_that_was_never_written_is_empty_and_remains_untouched() {
     let bench = Bench::new();
 
     let loaded = bench.store.load(&slot()).unwrap();
@@ -39,7 +39,7 @@ fn a_store_that_was_never_written_is_empty_and_stays_untouched() {
 }
 
 #[test]
-fn a_record_without_a_token_takes_the_place_of_one_with_a_token() {
+fn a_record_without_a_token_replaces_one_with_a_token() {
     let bench = Bench::with("token");
 
     bench.store.save(&slot(), &Record::default()).unwrap();
@@ -48,14 +48,14 @@ fn a_record_without_a_token_takes_the_place_of_one_with_a_token() {
 }
 
 #[test]
-fn a_token_of_a_mebibyte_is_shared_and_one_beyond_all_bounds_is_an_error() {
+fn a_token_of_one_mebibyte_is_shared_and_a_larger_one_is_an_error() {
     let bench = Bench::new();
     let large = "t".repeat(1024 * 1024);
     bench.save(&large);
 
     let error = bench.store.save(&slot(), &record(&"t".repeat(3 * 1024 * 1024))).unwrap_err();
 
-    assert!(error.to_string().contains("2097152 at most"), "{error}");
+    assert!(error.to_string().contains("at most 2097152 bytes"), "{error}");
     assert_eq!(bench.token().map(|token| token.len()), Some(large.len()));
 }
 
@@ -137,24 +137,25 @@ fn i21_no_file_and_no_name_tells_the_secret_the_token_or_whose_they_are() {
         all.extend_from_slice(&fs::read(&path).unwrap());
     }
 
-    assert!(all.len() > 200, "there is something to look at");
-    for text in hidden {
-        for form in forms(text) {
-            assert!(!all.windows(form.len()).any(|window| window == form), "{text} is there as {form:?}");
+    assert!(all.len() > 200, "the files have content");
+    for string in hidden {
+        for form in forms(string) {
+            assert!(!all.windows(form.len()).any(|window| window == form), "{string} is present as {form:?}");
         }
     }
     let printed = format!("{:?} {}", bench.store, bench.store.location());
     assert!(!printed.contains("canary"), "{printed}");
 }
 
-/// `text` as it is, in hexadecimal, backwards, and in base64 at each of the three places where it may begin in a group of bytes.
-fn forms(text: &str) -> Vec<Vec<u8>> {
-    let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let mut forms = vec![text.into(), text.bytes().rev().collect(), hexadecimal.to_uppercase().into(), hexadecimal.into()];
+/// Returns `string` unchanged, in hexadecimal, reversed, and in base64 at each of the three offsets
+/// within a group of bytes.
+fn forms(string: &str) -> Vec<Vec<u8>> {
+    let hexadecimal: String = string.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut forms = vec![string.into(), string.bytes().rev().collect(), hexadecimal.to_uppercase().into(), hexadecimal.into()];
     for shift in 0..3 {
-        let shifted = [&vec![0; shift], text.as_bytes()].concat();
+        let shifted = [&vec![0; shift], string.as_bytes()].concat();
         for encoded in [STANDARD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
-            // The first and the last group depend on what is around.
+            // The first and the last group depend on the adjacent bytes.
             forms.push(encoded.as_bytes()[4..encoded.len() - 4].to_vec());
         }
     }
@@ -162,7 +163,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_a_killed_writer_left_is_removed_once_it_is_old() {
+fn the_temporary_file_of_a_killed_writer_is_removed_once_it_is_old() {
     let bench = Bench::with("token");
     let name = bench.file("token").file_name().unwrap().to_str().unwrap().to_owned();
     let (old, young) = (format!("{name}.0123456789abcdef.temp"), format!("{name}.fedcba9876543210.temp"));
@@ -176,9 +177,9 @@ fn what_a_killed_writer_left_is_removed_once_it_is_old() {
 
     bench.save("next");
 
-    assert!(!bench.directory().join(&old).exists(), "the old one is gone");
+    assert!(!bench.directory().join(&old).exists(), "the old one is removed");
     for name in [&young, &strange, &foreign] {
-        assert!(bench.directory().join(name).exists(), "{name} is none of ours, or may still be written");
+        assert!(bench.directory().join(name).exists(), "{name} is not a file of the store, or may still be written");
     }
     assert_eq!(bench.token().as_deref(), Some("next"));
 }

@@ -1,4 +1,4 @@
-//! A store in a directory of its own, and records to put there.
+//! A store in a temporary directory, and records to save there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,30 +10,31 @@ use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredToken, UnknownMe
 
 pub const SECRET: &str = "mdb_sa_sk_canary-of-the-secret-0123456789";
 const NEIGHBOUR: &str = "the neighbour's token";
-/// The numbers of the users to whom root can give things away.
+/// The id of the user to whom root can transfer files.
 pub const NOBODY: u32 = 65_534;
 
-/// A store in the directory `cache` of a temporary one.
+/// A store in the directory `cache` of a temporary directory.
 pub struct Bench {
     pub store: FileStore,
     neighbour: Option<Neighbour>,
     around: TempDir,
 }
 
-/// The record of another slot in the same directory, which nothing that happens to [`slot`] may disturb.
+/// The record of another slot in the same directory. No operation on [`slot`] may disturb it.
 struct Neighbour {
     file: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Bench {
-    /// Nothing is there yet, not even the directory.
+    /// Creates an empty bench: not even the store's directory exists.
     pub fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
         Self { store: FileStore::open(around.path().join("cache"), false), neighbour: None, around }
     }
 
-    /// Nothing is there yet but a neighbour, which [`Bench::files`] and [`Bench::file`] pass over.
+    /// Creates a bench that contains only a neighbour, which [`Bench::files`] and [`Bench::file`]
+    /// skip.
     pub fn beside_a_neighbour() -> Self {
         let mut bench = Self::new();
         bench.store.save(&neighbour_slot(), &record(NEIGHBOUR)).unwrap();
@@ -42,24 +43,25 @@ impl Bench {
         bench
     }
 
-    /// One record is there, `token`, and beside it a neighbour.
+    /// Creates a bench with one record, `token`, and a neighbour.
     pub fn with_neighbour(token: &str) -> Self {
         let bench = Self::beside_a_neighbour();
         bench.save(token);
         bench
     }
 
-    /// The neighbour's file holds the same bytes under the same mode, they are its token, and its lock can be had.
+    /// Asserts that the neighbour's file has the same bytes and mode, that its token is loaded, and
+    /// that its lock is free.
     pub fn assert_neighbour_undisturbed(&self, at: &str) {
-        let neighbour = self.neighbour.as_ref().expect("this bench was made with a neighbour");
-        let bytes = fs::read(&neighbour.file).unwrap_or_else(|error| panic!("{at}: the neighbour is gone: {error}"));
-        assert!(bytes == neighbour.bytes, "{at}: the neighbour's bytes are others");
+        let neighbour = self.neighbour.as_ref().expect("this bench was created with a neighbour");
+        let bytes = fs::read(&neighbour.file).unwrap_or_else(|error| panic!("{at}: the neighbour was removed: {error}"));
+        assert!(bytes == neighbour.bytes, "{at}: the neighbour's bytes have changed");
         assert_eq!(mode(&neighbour.file), 0o600, "{at}: the neighbour's mode");
         assert_eq!(token_in(&self.store.load(&neighbour_slot()).unwrap()).as_deref(), Some(NEIGHBOUR), "{at}: the neighbour's token");
         assert!(self.store.lock(&neighbour_slot(), Duration::ZERO).unwrap().is_some(), "{at}: the neighbour's lock");
     }
 
-    /// One record is there: `token`.
+    /// Creates a bench with one record, `token`.
     pub fn with(token: &str) -> Self {
         let bench = Self::new();
         bench.save(token);
@@ -70,17 +72,17 @@ impl Bench {
         self.store.save(&slot(), &record(token)).unwrap();
     }
 
-    /// The token in the record of [`slot`].
+    /// Returns the token in the record of [`slot`].
     pub fn token(&self) -> Option<String> {
         token_in(&self.store.load(&slot()).unwrap())
     }
 
-    /// What keeps `load`, `save` and `lock` from being done; each must fail.
+    /// Returns the errors of `load`, `save` and `lock`, all of which must fail.
     pub fn refusals(&self) -> [String; 3] {
         refusals(&self.store)
     }
 
-    /// The store that looks at neither owner nor mode.
+    /// Returns a store that checks neither owner nor mode.
     pub fn trusting(&self) -> FileStore {
         FileStore::open(self.directory(), true)
     }
@@ -89,12 +91,12 @@ impl Bench {
         self.around.path().join("cache")
     }
 
-    /// A path beside the store's directory.
+    /// Returns a path next to the store's directory.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.around.path().join(name)
     }
 
-    /// The one file with this extension: `token`, `lock`.
+    /// Returns the only file with this extension: `token` or `lock`.
     pub fn file(&self, extension: &str) -> PathBuf {
         let mut files: Vec<_> = self.files().into_iter().filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
         assert_eq!(files.len(), 1, "one .{extension} file: {:?}", self.files());

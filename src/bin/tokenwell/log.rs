@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use tokenwell::error::printable;
-use tokenwell::logging::{is_ours, line_of};
+use tokenwell::logging::{format_event, is_library_event};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -29,7 +29,7 @@ impl Subscriber for ToStandardError {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // A failed request is the command's own error, which it tells at its end.
         let told_anyway = !self.asked_for && metadata.target() == "tokenwell::refusal";
-        is_ours(metadata) && !told_anyway && *metadata.level() <= self.most
+        is_library_event(metadata) && !told_anyway && *metadata.level() <= self.most
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -39,7 +39,7 @@ impl Subscriber for ToStandardError {
     fn event(&self, event: &Event<'_>) {
         let level = event.metadata().level().as_str().to_ascii_lowercase();
         // A log that cannot be written is no reason to fail.
-        let _ = writeln!(io::stderr().lock(), "tokenwell: {level}: {}", printable(&line_of(event), 4000));
+        let _ = writeln!(io::stderr().lock(), "tokenwell: {level}: {}", printable(&format_event(event), 4000));
     }
 
     fn new_span(&self, _span: &Attributes<'_>) -> Id {

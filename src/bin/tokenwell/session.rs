@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use tokenwell::error::Error;
-use tokenwell::{AtHand, Client, Config, Status, Token, TokenOptions};
+use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 
 /// A client and the configuration that it was made of.
 pub(crate) struct Session {
@@ -22,8 +22,8 @@ impl Session {
         })
     }
 
-    pub(crate) fn at_hand(&self) -> Result<AtHand, Failure> {
-        Ok(self.client.at_hand()?)
+    pub(crate) fn at_hand(&self) -> Result<CachedState, Failure> {
+        Ok(self.client.cached_state()?)
     }
 
     /// The live token in the cache, for those who are about to end it: where the cache cannot be read there may be one that they leave alive.
@@ -37,7 +37,7 @@ impl Session {
 
     /// Fails where another process would still be given `token`, which was to be ended: a client of its own looks, as that process would.
     pub(crate) fn refuse_if_others_find(&self, token: &Token) -> Result<(), Failure> {
-        let found = Client::new(self.config.clone())?.at_hand()?;
+        let found = Client::new(self.config.clone())?.cached_state()?;
         if found.token.is_some_and(|found| found.value() == token.value()) {
             return Err(Failure::new(
                 Status::Refused,

@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-use tokenwell::AtHand;
+use tokenwell::CachedState;
 use tokenwell::config::unknown_variables;
 use tokenwell::error::{Error, printable};
 use tokenwell::grant::ServerRoute;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     output::line(&if args.json { as_json(&session, &way, &at_hand) } else { as_text(&session, &way, &at_hand) })
 }
 
-fn as_json(session: &Session, way: &ServerRoute, at_hand: &AtHand) -> String {
+fn as_json(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> String {
     let config = &session.config;
     let token = at_hand.token.as_ref().map(|token| {
         serde_json::json!({
@@ -76,7 +76,7 @@ fn as_json(session: &Session, way: &ServerRoute, at_hand: &AtHand) -> String {
     .to_string()
 }
 
-fn as_text(session: &Session, way: &ServerRoute, at_hand: &AtHand) -> String {
+fn as_text(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> String {
     let config = &session.config;
     let endpoint = |endpoint: Option<&tokenwell::config::Endpoint>| endpoint.map_or("none".to_owned(), |found| found.as_str().to_owned());
     let source = |name: &str| {
@@ -126,7 +126,7 @@ fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs())
 }
 
-fn cache(at_hand: &AtHand) -> String {
+fn cache(at_hand: &CachedState) -> String {
     let problem = at_hand.store_problem.as_ref().map(|problem| format!(" (cannot be read: {problem})")).unwrap_or_default();
     format!("{}{problem}", at_hand.store)
 }

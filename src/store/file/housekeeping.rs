@@ -1,37 +1,37 @@
-//! What lies in the directory, whether it works, and how it is cleared: for people, not for the cache.
+//! Listing, testing and clearing of the directory, for the command line and not for the cache.
 
 use super::super::StoreError;
-use super::place::Place;
+use super::directory::StoreDirectory;
 use super::{FileStore, lock};
 use crate::error::printable_path;
 use std::time::{Duration, Instant, SystemTime};
 
-/// As long as a record with a token of Atlas, about.
-const TRIAL: [u8; 2048] = [0; 2048];
+/// About as long as a record with an Atlas token.
+const TEST_RECORD: [u8; 2048] = [0; 2048];
 
-/// One record of the store, as far as anybody can tell who does not have its secret.
+/// The properties of a record that are visible without its secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecordFile {
-    /// Its file in the store's directory.
+    /// The name of its file in the store's directory.
     pub name: String,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was last written, where the file system knows.
+    /// The time of the last write, if the file system records it.
     pub written: Option<SystemTime>,
 }
 
 impl FileStore {
-    /// The records in the directory; none where there is no directory.
+    /// Returns the records in the directory; an empty list if the directory does not exist.
     ///
     /// # Errors
-    /// The directory cannot be read, or is not ours or not private.
+    /// The directory cannot be read, belongs to another user, or is not private.
     pub fn records(&self) -> Result<Vec<RecordFile>, StoreError> {
-        let Some(place) = Place::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
+        let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
         let mut records = Vec::new();
-        for name in place.names()?.into_iter().filter(|name| is_record(name)) {
-            // One that has been removed since, or is not to be trusted, is no record.
-            if let Ok(Some((size, written))) = place.size_and_time(&name) {
+        for name in store_directory.names()?.into_iter().filter(|name| is_record(name)) {
+            // Skips a record that was removed in the meantime or is refused.
+            if let Ok(Some((size, written))) = store_directory.size_and_time(&name) {
                 records.push(RecordFile { name, size, written });
             }
         }
@@ -39,54 +39,60 @@ impl FileStore {
         Ok(records)
     }
 
-    /// Removes every record, and says how many there were. The tokens in them live on at the server. Locks stay: whoever waits for one must not wait for
-    /// a file that is gone. Files that are not ours stay too.
+    /// Removes all records and returns their number. The tokens remain valid at the server. Lock
+    /// files are kept, because a process must not wait for the lock of a removed file. Files of
+    /// other programs are kept too.
     ///
     /// # Errors
-    /// The directory cannot be read, or is not ours or not private; a record cannot be removed.
+    /// The directory cannot be read, belongs to another user, or is not private; a record cannot be
+    /// removed.
     pub fn clear(&self) -> Result<usize, StoreError> {
-        let Some(place) = Place::open(&self.directory, self.allow_unsafe)? else { return Ok(0) };
-        place.remove_leftovers();
+        let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(0) };
+        store_directory.remove_stale_files();
         let mut count = 0;
-        for name in place.names()?.iter().filter(|name| is_record(name)) {
-            count += usize::from(place.remove(name)?);
+        for name in store_directory.names()?.iter().filter(|name| is_record(name)) {
+            count += usize::from(store_directory.remove(name)?);
         }
         Ok(count)
     }
 }
 
 impl FileStore {
-    /// Writes a file as a save would, and removes it. Makes the directory if there is none, as the first save does.
+    /// Writes a file as a save does, and removes it. Creates the directory if it does not exist, as
+    /// the first save does.
     ///
     /// # Errors
-    /// Whatever a save would fail of: the directory is refused, the disk is full or may not be written.
-    pub fn try_out(&self) -> Result<(), StoreError> {
-        let place = Place::open_or_create(&self.directory, self.allow_unsafe)?;
-        // One of the store's own names: should it be left behind, nobody takes it for a token, and it goes with the others.
+    /// The errors of a save: the directory is refused, the disk is full or read-only.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        let store_directory = StoreDirectory::open_or_create(&self.directory, self.allow_unsafe)?;
+        // A name in the store's format: if the file is not removed here, it is never read as a
+        // token, and `clear` removes it.
         let name = format!("{:032x}.token", fastrand::u128(..));
-        place.replace(&name, &TRIAL)?;
-        place.remove(&name)?;
+        store_directory.replace(&name, &TEST_RECORD)?;
+        store_directory.remove(&name)?;
         Ok(())
     }
 
-    /// The lock files that others hold, now and after `patience` again: those of processes that are getting a token, or were stopped while they did.
+    /// Returns the paths of the lock files that other processes hold, both now and after
+    /// `max_wait`. Such a process is getting a token, or was stopped while it did.
     ///
     /// # Errors
-    /// The directory cannot be read, or is not ours or not private; a lock file is refused.
-    pub fn locks_held_for(&self, patience: Duration) -> Result<Vec<String>, StoreError> {
-        let Some(place) = Place::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
-        let names = place.names()?.into_iter().filter(|name| is_one_of(name, ".lock"));
+    /// The directory cannot be read, belongs to another user, or is not private; a lock file is
+    /// refused.
+    pub fn locks_held_for(&self, max_wait: Duration) -> Result<Vec<String>, StoreError> {
+        let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
+        let names = store_directory.names()?.into_iter().filter(|name| is_one_of(name, ".lock"));
         let held = self.held(names, Duration::ZERO)?;
-        // Waiting for the first is waiting for all.
-        let held = self.held(held.into_iter(), patience)?;
+        // The wait for the first lock counts for all of them.
+        let held = self.held(held.into_iter(), max_wait)?;
         Ok(held.iter().map(|name| printable_path(&self.directory.join(name))).collect())
     }
 
-    fn held(&self, names: impl Iterator<Item = String>, patience: Duration) -> Result<Vec<String>, StoreError> {
-        let begun = Instant::now();
+    fn held(&self, names: impl Iterator<Item = String>, max_wait: Duration) -> Result<Vec<String>, StoreError> {
+        let started = Instant::now();
         let mut held = Vec::new();
         for name in names {
-            let left = patience.saturating_sub(begun.elapsed());
+            let left = max_wait.saturating_sub(started.elapsed());
             if lock::acquire(&self.directory, self.allow_unsafe, &name, left)?.is_none() {
                 held.push(name);
             }
@@ -95,7 +101,8 @@ impl FileStore {
     }
 }
 
-/// Whether `name` is one that the store gives: the directory may be one in which others keep things too.
+/// Returns whether `name` is the name of a record. The directory may contain files of other
+/// programs.
 fn is_record(name: &str) -> bool {
     is_one_of(name, ".token")
 }

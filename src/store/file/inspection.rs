@@ -1,41 +1,42 @@
-//! Which files and directories are not used, and what to do about each.
+//! Checks of files and directories: which are refused, and what the user can do.
 
 use crate::platform::{Attributes, Kind, make_private_command};
 
-/// What is wrong with something opened at `path` that should be a private `wanted`, as the end of a sentence that begins with that path.
+/// Returns why `found`, opened at `path`, is not a private `expected`, as the end of a sentence
+/// that begins with the path. Returns `None` if it may be used.
 ///
-/// The kind and the number of names are looked at always, owner and mode unless `allow_unsafe`.
-pub(super) fn fault(path: &str, found: &Attributes, wanted: Kind, allow_unsafe: bool) -> Option<String> {
-    const OVERRIDE: &str =
-        "Where the file system shows owners and modes that are not the real ones, TOKENWELL_CACHE_UNSAFE=1 skips this check";
-    if found.kind != wanted {
-        return Some(format!("is {} and not {}: remove it", words(found.kind), words(wanted)));
+/// The kind and the number of hard links are always checked, owner and mode unless `allow_unsafe`.
+pub(super) fn find_problem(path: &str, found: &Attributes, expected: Kind, allow_unsafe: bool) -> Option<String> {
+    const OVERRIDE: &str = "If the file system reports wrong owners and modes, TOKENWELL_CACHE_UNSAFE=1 skips this check";
+    if found.kind != expected {
+        return Some(format!("is {}, not {}: remove it", describe(found.kind), describe(expected)));
     }
-    // None at all: the file was replaced since it was opened. What it held is as good as it was.
-    if wanted == Kind::File && found.link_count > 1 {
-        return Some(format!("has {} names (hard links): remove it", found.link_count));
+    // No link at all means that the file was replaced after it was opened. Its content is still
+    // good.
+    if expected == Kind::File && found.link_count > 1 {
+        return Some(format!("has {} hard links: remove it", found.link_count));
     }
     if allow_unsafe {
         return None;
     }
     if let Some(owner) = found.foreign_owner {
-        return Some(format!("belongs to another user ({owner}): name a directory of your own with TOKENWELL_CACHE_DIR. {OVERRIDE}"));
+        return Some(format!("belongs to another user ({owner}): set TOKENWELL_CACHE_DIR to a directory that you own. {OVERRIDE}"));
     }
     if let Some(mode) = found.open_to_others {
-        let close = make_private_command(path, if wanted == Kind::Directory { "0700" } else { "0600" });
+        let close = make_private_command(path, if expected == Kind::Directory { "0700" } else { "0600" });
         return Some(format!(
-            "is open to other users (mode {mode:04o}): make it private ({close}), or let tokenwell make a directory of its own \
-             below it by naming that with TOKENWELL_CACHE_DIR. {OVERRIDE}"
+            "is accessible to other users (mode {mode:04o}): make it private ({close}), or set TOKENWELL_CACHE_DIR to a new \
+             directory below it, which tokenwell creates as a private one. {OVERRIDE}"
         ));
     }
     None
 }
 
-fn words(kind: Kind) -> &'static str {
+fn describe(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "a regular file",
         Kind::Directory => "a directory",
-        Kind::Other(words) => words,
+        Kind::Other(description) => description,
     }
 }
 
@@ -55,9 +56,9 @@ mod tests {
 
     #[test]
     fn i10_private_files_and_directories_are_taken() {
-        assert_eq!(fault("/f", &private(Kind::File), Kind::File, false), None);
-        assert_eq!(fault("/f", &with(Kind::Directory, |found| found.link_count = 5), Kind::Directory, false), None);
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.link_count = 0), Kind::File, false), None);
+        assert_eq!(find_problem("/f", &private(Kind::File), Kind::File, false), None);
+        assert_eq!(find_problem("/f", &with(Kind::Directory, |found| found.link_count = 5), Kind::Directory, false), None);
+        assert_eq!(find_problem("/f", &with(Kind::File, |found| found.link_count = 0), Kind::File, false), None);
     }
 
     #[test]
@@ -65,22 +66,22 @@ mod tests {
         let table = [
             (with(Kind::File, |found| found.foreign_owner = Some(65_534)), "another user (65534)", "TOKENWELL_CACHE_UNSAFE=1"),
             (with(Kind::File, |found| found.open_to_others = Some(0o604)), "mode 0604", "chmod 0600 /f"),
-            (with(Kind::File, |found| found.link_count = 2), "2 names", "remove it"),
+            (with(Kind::File, |found| found.link_count = 2), "2 hard links", "remove it"),
             (private(Kind::Directory), "is a directory", "remove it"),
             (private(Kind::Other("a device")), "is a device", "remove it"),
         ];
 
-        for (found, what, way_out) in table {
-            let fault = fault("/f", &found, Kind::File, false).unwrap_or_default();
-            assert!(fault.contains(what) && fault.contains(way_out), "{found:?}: {fault:?}");
+        for (found, what, remedy) in table {
+            let problem = find_problem("/f", &found, Kind::File, false).unwrap_or_default();
+            assert!(problem.contains(what) && problem.contains(remedy), "{found:?}: {problem:?}");
         }
     }
 
     #[test]
     fn the_override_is_for_owner_and_mode_alone() {
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
-        assert_eq!(fault("/f", &with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
-        assert!(fault("/f", &with(Kind::File, |found| found.link_count = 2), Kind::File, true).is_some());
-        assert!(fault("/f", &private(Kind::Other("a named pipe")), Kind::File, true).is_some());
+        assert_eq!(find_problem("/f", &with(Kind::File, |found| found.foreign_owner = Some(1)), Kind::File, true), None);
+        assert_eq!(find_problem("/f", &with(Kind::File, |found| found.open_to_others = Some(0o666)), Kind::File, true), None);
+        assert!(find_problem("/f", &with(Kind::File, |found| found.link_count = 2), Kind::File, true).is_some());
+        assert!(find_problem("/f", &private(Kind::Other("a named pipe")), Kind::File, true).is_some());
     }
 }

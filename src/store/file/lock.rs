@@ -1,15 +1,18 @@
-//! One process at a time mints for a slot: a lock of the operating system on a file beside the record.
+//! Ensures that one process at a time sends a token request for a slot: a lock of the operating
+//! system on a file next to the record.
 //!
-//! The lock ends with the process that holds it, however that ends. Lock files are empty and are never removed: whoever waits for a file that
-//! another process has removed would in the end hold a lock that nobody else sees.
+//! The lock is released when the process that holds it exits, even if it is killed. Lock files are
+//! empty and are never removed: a process that waits for a removed file would acquire a lock that
+//! no other process sees.
 //!
-//! A lock belongs to the open file, and a forked child has a copy of that. The holder's drop unlocks the file itself and so ends the lock for every
-//! copy; a child's drop leaves it alone; a program that the child starts does not inherit it. One case is left: a holder that is
-//! killed while a child of it lives, forked in that very moment and without starting a program, leaves the lock to the child.
-//! Others then wait for as long as their patience goes and mint without it.
+//! A lock belongs to the open file, and a forked child has a copy of that. The holder's drop
+//! unlocks the file itself and so releases the lock for every copy. The drop in a child does not
+//! unlock it. A program that the child starts does not inherit it. In one case the lock remains
+//! with a child: the holder is killed, and its child was forked while the lock was held and started
+//! no program. Other processes then wait for their full `max_wait` and continue without the lock.
 
 use super::super::{StoreError, StoreLock};
-use super::place::Place;
+use super::directory::StoreDirectory;
 use crate::error::printable_path;
 use crate::platform;
 use std::fs::{File, TryLockError};
@@ -17,21 +20,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// Short beside a token request, or whoever mints again and again takes the lock anew before the others look.
+/// Short compared with a token request. With a longer pause, a process that sends one request after
+/// another would acquire the lock again before the others try.
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Waits at most `patience`, in real time, for the lock called `name` in `directory`.
-pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, patience: Duration) -> Result<Option<HeldLock>, StoreError> {
-    let begun = Instant::now();
+/// Acquires the lock `name` in `directory`. Waits at most `max_wait`, in real time.
+pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, max_wait: Duration) -> Result<Option<HeldLock>, StoreError> {
+    let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        // Opened anew each time: somebody may clear the cache while we wait.
-        let place = Place::open_or_create(directory, allow_unsafe)?;
-        let file = place.open_or_create_file(name)?;
+        // Opened again each time, because the cache may be cleared during the wait.
+        let store_directory = StoreDirectory::open_or_create(directory, allow_unsafe)?;
+        let file = store_directory.open_or_create_file(name)?;
         match file.try_lock() {
             Ok(()) => {
                 let held = HeldLock { file, owner: std::process::id() };
-                if held.is_the_one_in(directory, allow_unsafe, name)? {
+                if held.is_current_file(directory, allow_unsafe, name)? {
                     return Ok(Some(held));
                 }
             }
@@ -41,11 +45,11 @@ pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, patience
                 return Err(StoreError::because(format_args!("cannot lock {}", printable_path(&directory.join(name))), error));
             }
         }
-        let left = patience.saturating_sub(begun.elapsed());
+        let left = max_wait.saturating_sub(started.elapsed());
         if left.is_zero() {
             return Ok(None);
         }
-        // With jitter, lest those who wait together always come together.
+        // Jitter, so that waiting processes do not always try at the same time.
         std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left));
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -59,13 +63,13 @@ pub(super) struct HeldLock {
 }
 
 impl HeldLock {
-    /// Whether those who come now would find this very file.
-    fn is_the_one_in(&self, directory: &Path, allow_unsafe: bool, name: &str) -> Result<bool, StoreError> {
+    /// Returns whether a process that opens the lock file now opens this very file.
+    fn is_current_file(&self, directory: &Path, allow_unsafe: bool, name: &str) -> Result<bool, StoreError> {
         let failed = |error| StoreError::because(format_args!("cannot lock {}", printable_path(&directory.join(name))), error);
-        let Some(place) = Place::open(directory, allow_unsafe)? else { return Ok(false) };
-        let Some(there) = place.open_file(name)? else { return Ok(false) };
+        let Some(store_directory) = StoreDirectory::open(directory, allow_unsafe)? else { return Ok(false) };
+        let Some(current) = store_directory.open_file(name)? else { return Ok(false) };
         let identity = |file| platform::attributes(file).map(|found| found.identity).map_err(failed);
-        Ok(identity(&there)? == identity(&self.file)?)
+        Ok(identity(&current)? == identity(&self.file)?)
     }
 }
 
@@ -74,7 +78,7 @@ impl StoreLock for HeldLock {}
 impl Drop for HeldLock {
     fn drop(&mut self) {
         if self.owner == std::process::id() {
-            // Closing the file ends the lock too, unless a forked child has a copy of it.
+            // Closing the file releases the lock too, unless a forked child has a copy of it.
             let _ = self.file.unlock();
         }
     }

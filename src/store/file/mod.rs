@@ -1,28 +1,32 @@
 //! The file store: one sealed file for each slot, in a directory that belongs to one user.
 //!
-//! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`]; `place` opens it and its files safely,
-//! `inspection` says which are refused, `lock` lets one process at a time mint, `housekeeping` lists and clears. Where the directory is, config says.
+//! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`].
+//! `directory` opens the directory and its files safely, `inspection` decides which are refused,
+//! `lock` is the lock of a slot, `housekeeping` lists and clears the records. The configuration
+//! chooses the directory.
 //!
-//! `docs/token-cache.md` is the whole story for those who use it.
+//! `docs/token-cache.md` is the documentation for users.
 
+mod directory;
 mod housekeeping;
 mod inspection;
 mod lock;
-mod place;
 
 pub use housekeeping::RecordFile;
 
 use super::seal::Seal;
 use super::{Record, SlotKey, Store, StoreError, StoreLock};
 use crate::error::printable_path;
-use place::Place;
+use directory::StoreDirectory;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// No record is larger: tokens may have a mebibyte, and what is said of them much less.
-const LARGEST: usize = 2 * 1024 * 1024;
+/// The maximum size of a record: a token may be one mebibyte long, and its description is much
+/// shorter.
+const MAX_RECORD_SIZE: usize = 2 * 1024 * 1024;
 
-/// Shares tokens between all processes of one user on one host, through sealed files in one directory.
+/// Shares tokens between all processes of one user on one host, through sealed files in one
+/// directory.
 ///
 /// ```
 /// use tokenwell::secret::Secret;
@@ -39,18 +43,21 @@ const LARGEST: usize = 2 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct FileStore {
     directory: PathBuf,
-    /// Take files and directories whatever their owner and mode.
+    /// Accept files and directories regardless of owner and mode.
     allow_unsafe: bool,
 }
 
 impl FileStore {
-    /// The store in `directory`. Touches nothing: the directory is made, with those above it that are missing, by the first save or lock.
+    /// Creates a store in `directory`. Accesses no files: the first save or lock creates the
+    /// directory, with its missing parents.
     ///
-    /// `allow_unsafe` is for file systems that show owners or modes that are not the real ones, as some containers have them: neither is then
-    /// looked at. Links and all that is not a regular file are refused all the same.
+    /// `allow_unsafe` skips the checks of owner and mode. It is for file systems that report wrong
+    /// ones, as in some containers. Links and everything that is not a regular file are refused in
+    /// any case.
     #[must_use]
     pub fn open(directory: PathBuf, allow_unsafe: bool) -> Self {
-        // A slash at the end of a path would make the system follow a link that is its last part.
+        // With a slash at the end of the path, the system would follow a link that is its last
+        // part.
         Self { directory: directory.components().collect(), allow_unsafe }
     }
 }
@@ -61,26 +68,29 @@ impl Store for FileStore {
     }
 
     fn load(&self, key: &SlotKey) -> Result<Record, StoreError> {
-        let seal = Seal::of(key)?;
-        let Some(place) = Place::open(&self.directory, self.allow_unsafe)? else { return Ok(Record::default()) };
-        let bytes = place.read(&record_name(&seal), LARGEST)?;
+        let seal = Seal::for_slot(key)?;
+        let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(Record::default()) };
+        let bytes = store_directory.read(&record_name(&seal), MAX_RECORD_SIZE)?;
         Ok(bytes.and_then(|bytes| seal.open(bytes)).unwrap_or_default())
     }
 
     fn save(&self, key: &SlotKey, record: &Record) -> Result<(), StoreError> {
-        let seal = Seal::of(key)?;
+        let seal = Seal::for_slot(key)?;
         let bytes = seal.seal(record)?;
-        if bytes.len() > LARGEST {
-            return Err(StoreError::new(format!("the record has {} bytes; the token cache takes {LARGEST} at most", bytes.len())));
+        if bytes.len() > MAX_RECORD_SIZE {
+            return Err(StoreError::new(format!(
+                "the record is {} bytes long, and the token cache accepts at most {MAX_RECORD_SIZE} bytes",
+                bytes.len()
+            )));
         }
-        let place = Place::open_or_create(&self.directory, self.allow_unsafe)?;
-        place.remove_leftovers();
-        place.replace(&record_name(&seal), &bytes)
+        let store_directory = StoreDirectory::open_or_create(&self.directory, self.allow_unsafe)?;
+        store_directory.remove_stale_files();
+        store_directory.replace(&record_name(&seal), &bytes)
     }
 
-    fn lock(&self, key: &SlotKey, patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
-        let name = format!("{}.lock", Seal::of(key)?.name());
-        let lock = lock::acquire(&self.directory, self.allow_unsafe, &name, patience)?;
+    fn lock(&self, key: &SlotKey, max_wait: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
+        let name = format!("{}.lock", Seal::for_slot(key)?.name());
+        let lock = lock::acquire(&self.directory, self.allow_unsafe, &name, max_wait)?;
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn StoreLock>))
     }
 }

@@ -1,4 +1,5 @@
-//! `src/cache/flight.rs` itself, with loom's locks in place of std's: `cargo test --release` tries their interleavings.
+//! Checks `src/cache/flight.rs` with loom's locks instead of std's: `cargo test --release` runs it
+//! under the interleavings of its threads.
 #![cfg(test)]
 #![allow(dead_code)]
 
@@ -14,59 +15,59 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
-/// A cache in miniature: what a flight publishes, and how often one was flown.
+/// A minimal cache: the published value, and the number of times the work was run.
 struct Cache {
     flights: SingleFlight<u32>,
     published: AtomicU32,
-    flown: AtomicU32,
-    manners: Manners,
+    runs: AtomicU32,
+    strategy: Strategy,
 }
 
 /// How a cache uses its flights.
 #[derive(Clone, Copy)]
-struct Manners {
+struct Strategy {
     enter: fn(&Cache) -> Entry<u32, u32>,
-    fly: fn(&Cache, &Arc<Flight<u32>>),
+    run: fn(&Cache, &Arc<Flight<u32>>),
 }
 
-/// Those of `Slot`.
-const GOOD: Manners = Manners { enter: Cache::enter_looking_under_the_lock, fly: Cache::fly_publishing_first };
+/// The strategy of `Slot`.
+const CORRECT: Strategy = Strategy { enter: Cache::enter_checking_under_lock, run: Cache::run_publishing_first };
 
 impl Cache {
     fn new() -> Arc<Self> {
-        Self::with(GOOD)
+        Self::with(CORRECT)
     }
 
-    fn with(manners: Manners) -> Arc<Self> {
-        Arc::new(Self { flights: SingleFlight::new(), published: AtomicU32::new(0), flown: AtomicU32::new(0), manners })
+    fn with(strategy: Strategy) -> Arc<Self> {
+        Arc::new(Self { flights: SingleFlight::new(), published: AtomicU32::new(0), runs: AtomicU32::new(0), strategy })
     }
 
-    /// As `Slot::get` does: enter, fly if nobody does, wait.
+    /// Like `Slot::get`: enter, run the work if no flight is pending, wait.
     fn get(&self) -> u32 {
         match self.enter() {
             Entry::Answered(value) => value,
             Entry::Joined(flight) => flight.wait(None).unwrap(),
             Entry::Started(flight) => {
-                self.fly(&flight);
+                self.run(&flight);
                 flight.wait(None).unwrap()
             }
         }
     }
 
     fn enter(&self) -> Entry<u32, u32> {
-        (self.manners.enter)(self)
+        (self.strategy.enter)(self)
     }
 
-    fn fly(&self, flight: &Arc<Flight<u32>>) {
-        (self.manners.fly)(self, flight);
+    fn run(&self, flight: &Arc<Flight<u32>>) {
+        (self.strategy.run)(self, flight);
     }
 
-    fn enter_looking_under_the_lock(&self) -> Entry<u32, u32> {
+    fn enter_checking_under_lock(&self) -> Entry<u32, u32> {
         self.flights.enter(|| self.seen())
     }
 
-    /// Broken: a flight may land between the look and the lock.
-    fn enter_looking_before_the_lock(&self) -> Entry<u32, u32> {
+    /// Broken: a flight may complete between the check and the lock.
+    fn enter_checking_before_lock(&self) -> Entry<u32, u32> {
         let seen = self.seen();
         self.flights.enter(|| seen)
     }
@@ -78,49 +79,49 @@ impl Cache {
         }
     }
 
-    fn fly_publishing_first(&self, flight: &Arc<Flight<u32>>) {
-        let value = self.flown.fetch_add(1, Ordering::AcqRel) + 1;
+    fn run_publishing_first(&self, flight: &Arc<Flight<u32>>) {
+        let value = self.runs.fetch_add(1, Ordering::AcqRel) + 1;
         self.published.store(value, Ordering::Release);
-        self.flights.land(flight, value);
+        self.flights.complete(flight, value);
     }
 
-    /// Broken: a caller may come when the flight is gone and what it brought is not there yet.
-    fn fly_landing_first(&self, flight: &Arc<Flight<u32>>) {
-        let value = self.flown.fetch_add(1, Ordering::AcqRel) + 1;
-        self.flights.land(flight, value);
+    /// Broken: a caller may arrive after the flight is removed and before its result is published.
+    fn run_completing_first(&self, flight: &Arc<Flight<u32>>) {
+        let value = self.runs.fetch_add(1, Ordering::AcqRel) + 1;
+        self.flights.complete(flight, value);
         self.published.store(value, Ordering::Release);
     }
 }
 
 #[test]
-fn two_callers_fly_once_and_both_get_the_result() {
-    loom::model(|| callers_fly_once(2, GOOD));
+fn two_callers_share_one_run_and_its_result() {
+    loom::model(|| callers_share_one_run(2, CORRECT));
 }
 
-/// Every interleaving of three callers takes minutes; those in which threads are preempted at most three times take seconds, and
-/// are known to hold nearly all faults.
+/// Every interleaving of three callers takes minutes. Those with at most three preemptions take
+/// seconds and are known to expose nearly all faults.
 #[test]
-fn three_callers_fly_once_and_all_get_the_result() {
+fn three_callers_share_one_run_and_its_result() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
-    model.check(|| callers_fly_once(3, GOOD));
+    model.check(|| callers_share_one_run(3, CORRECT));
 }
 
-/// The model can fail: it finds what goes wrong for one moment between two lines.
+/// Proves that the model can fail: it detects a race of one moment between two lines.
 #[test]
 #[should_panic(expected = "more than one flight")]
-fn a_planted_race_between_look_and_lock_is_found() {
-    loom::model(|| callers_fly_once(2, Manners { enter: Cache::enter_looking_before_the_lock, ..GOOD }));
+fn a_planted_race_between_check_and_lock_is_found() {
+    loom::model(|| callers_share_one_run(2, Strategy { enter: Cache::enter_checking_before_lock, ..CORRECT }));
 }
 
 #[test]
 #[should_panic(expected = "more than one flight")]
-fn a_planted_race_between_landing_and_publishing_is_found() {
-    loom::model(|| callers_fly_once(2, Manners { fly: Cache::fly_landing_first, ..GOOD }));
+fn a_planted_race_between_completing_and_publishing_is_found() {
+    loom::model(|| callers_share_one_run(2, Strategy { run: Cache::run_completing_first, ..CORRECT }));
 }
 
-fn callers_fly_once(callers: usize, manners: Manners) {
-    let cache = Cache::with(manners);
+fn callers_share_one_run(callers: usize, strategy: Strategy) {
+    let cache = Cache::with(strategy);
     let others: Vec<_> = (1..callers)
         .map(|_| {
             let cache = Arc::clone(&cache);
@@ -132,21 +133,21 @@ fn callers_fly_once(callers: usize, manners: Manners) {
     let theirs = others.into_iter().map(|other| other.join().unwrap());
     let got: Vec<_> = theirs.chain([mine]).collect();
 
-    assert_eq!(cache.flown.load(Ordering::Acquire), 1, "more than one flight");
+    assert_eq!(cache.runs.load(Ordering::Acquire), 1, "more than one flight");
     assert_eq!(got, vec![1; callers]);
 }
 
 #[test]
-fn the_work_on_a_thread_of_its_own_reaches_the_caller_who_started_it_and_one_who_joins() {
+fn a_result_from_a_worker_thread_reaches_the_caller_that_started_it_and_one_that_joined() {
     loom::model(|| {
         let cache = Cache::new();
-        let joins = {
+        let joining = {
             let cache = Arc::clone(&cache);
             thread::spawn(move || match cache.enter() {
                 Entry::Answered(value) => value,
                 Entry::Joined(flight) => flight.wait(None).unwrap(),
                 Entry::Started(flight) => {
-                    cache.fly(&flight);
+                    cache.run(&flight);
                     flight.wait(None).unwrap()
                 }
             })
@@ -157,7 +158,7 @@ fn the_work_on_a_thread_of_its_own_reaches_the_caller_who_started_it_and_one_who
             Entry::Started(flight) => {
                 let worker = {
                     let (cache, flight) = (Arc::clone(&cache), Arc::clone(&flight));
-                    thread::spawn(move || cache.fly(&flight))
+                    thread::spawn(move || cache.run(&flight))
                 };
                 let value = flight.wait(None).unwrap();
                 worker.join().unwrap();
@@ -165,8 +166,8 @@ fn the_work_on_a_thread_of_its_own_reaches_the_caller_who_started_it_and_one_who
             }
         };
 
-        assert_eq!((mine, joins.join().unwrap()), (1, 1));
-        assert_eq!(cache.flown.load(Ordering::Acquire), 1);
+        assert_eq!((mine, joining.join().unwrap()), (1, 1));
+        assert_eq!(cache.runs.load(Ordering::Acquire), 1);
     });
 }
 
@@ -174,41 +175,41 @@ fn the_work_on_a_thread_of_its_own_reaches_the_caller_who_started_it_and_one_who
 fn a_caller_that_gives_up_does_not_spoil_the_flight() {
     loom::model(|| {
         let cache = Cache::new();
-        let gives_up = {
+        let giving_up = {
             let cache = Arc::clone(&cache);
             thread::spawn(move || match cache.enter() {
-                // It does not wait for what it has joined.
+                // Does not wait for the flight that it joined.
                 Entry::Joined(flight) => drop(flight),
                 Entry::Answered(_) => {}
-                Entry::Started(flight) => cache.fly(&flight),
+                Entry::Started(flight) => cache.run(&flight),
             })
         };
 
         assert_eq!(cache.get(), 1);
-        gives_up.join().unwrap();
-        assert_eq!(cache.flown.load(Ordering::Acquire), 1);
+        giving_up.join().unwrap();
+        assert_eq!(cache.runs.load(Ordering::Acquire), 1);
     });
 }
 
 #[test]
-fn abandoning_wakes_who_waits_and_the_late_result_does_not_count() {
+fn abandoning_wakes_the_waiting_callers_and_a_late_result_is_ignored() {
     loom::model(|| {
         let cache = Cache::new();
         let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
-        let waits = {
+        let waiting = {
             let flight = Arc::clone(&flight);
             thread::spawn(move || flight.wait(None).unwrap())
         };
-        let closes = {
+        let closing = {
             let cache = Arc::clone(&cache);
             thread::spawn(move || cache.flights.abandon(99))
         };
 
-        cache.flights.land(&flight, 1);
-        closes.join().unwrap();
+        cache.flights.complete(&flight, 1);
+        closing.join().unwrap();
 
-        let result = waits.join().unwrap();
+        let result = waiting.join().unwrap();
         assert!(result == 1 || result == 99, "{result}");
-        assert_eq!(flight.wait(None), Some(result), "everybody sees the same result");
+        assert_eq!(flight.wait(None), Some(result), "all callers receive the same result");
     });
 }

@@ -89,7 +89,7 @@ fn cache(report: &mut Report, session: &Session) {
     }
     let found = store_of(&session.config).map_err(|error| format!("{error}. {}", error.hint())).and_then(|store| {
         let place = store.location();
-        let tried = move || store.try_out().and_then(|()| store.locks_held_for(LOCK_PATIENCE));
+        let tried = move || store.check_writable().and_then(|()| store.locks_held_for(LOCK_PATIENCE));
         let locks = in_time("cache", tried).map_err(|late| format!("{place}: {late}"))?.map_err(|error| error.to_string())?;
         Ok((locks, place))
     });

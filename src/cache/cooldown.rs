@@ -1,4 +1,4 @@
-//! What is remembered of a failed refresh: for how long nobody asks again.
+//! The cooldown after a failed refresh: for how long no token request is sent.
 
 use super::jitter;
 use crate::clock::Moment;
@@ -8,34 +8,39 @@ use crate::grant;
 use crate::store::{StoredCooldown, UnknownMembers};
 use std::time::Duration;
 
-/// After `invalid_client` and its like: long enough not to run into a lock-out, short enough for somebody who is mending it.
-const AFTER_REJECTION: Duration = Duration::from_secs(30);
-/// After an error that says nothing of the server, such as a missing file: as short as it may be without a refresh for each get.
-const AFTER_A_FAULT_HERE: Duration = Duration::from_secs(1);
-/// A row of failures is over when nobody has asked for so long after the end of its last pause.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
-/// The longest pause between attempts at a server that fails or cannot be reached.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The pause after `invalid_client` and similar errors: long enough not to cause a lockout, short
+/// enough for a user who is correcting the credential.
+const REJECTION_PAUSE: Duration = Duration::from_secs(30);
+/// The pause after an error that does not come from the server, such as a missing file: just long
+/// enough that not every get starts a refresh.
+const LOCAL_FAULT_PAUSE: Duration = Duration::from_secs(1);
+/// The failure count restarts if no failure occurred for this long after the end of the last
+/// cooldown.
+const FAILURES_FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+/// The longest pause between attempts if the server fails or is unreachable.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// Whether `error` says nothing of the server: a file that is missing, a fault of our own.
-pub(crate) fn is_a_fault_here(error: &Error) -> bool {
+/// Returns whether the cause of `error` is local, such as a missing file or a bug in this library,
+/// and not the server.
+pub(crate) fn is_local_fault(error: &Error) -> bool {
     matches!(error, Error::NotConfigured { .. } | Error::InvalidArgument { .. } | Error::Internal { .. })
 }
 
-/// The last refresh failed, and this is how long that stands.
+/// A failed refresh and the time until the next one is allowed.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Cooldown {
     error: Error,
     since: Moment,
     until: Moment,
     failures: u32,
-    /// The pair that the server rejected; another one may be tried at once.
+    /// The credential that the server rejected. Another credential may be used immediately.
     rejected: Option<Credential>,
 }
 
-impl Failure {
-    /// What to remember of `error`, the last of `failures` in a row; `None` for errors that need no pause.
-    pub(crate) fn remember(error: &Error, credential: Option<&Credential>, now: Moment, failures: u32) -> Option<Self> {
+impl Cooldown {
+    /// Creates the cooldown after `error`, the last of `failures` in a row. Returns `None` for
+    /// errors that need no pause.
+    pub(crate) fn new(error: &Error, credential: Option<&Credential>, now: Moment, failures: u32) -> Option<Self> {
         let pause = pause_after(error, failures, jitter::fraction())?;
         Some(Self {
             error: with_retry_after(error.clone(), pause),
@@ -46,8 +51,9 @@ impl Failure {
         })
     }
 
-    /// What another process shared. `None` where its times cannot be true or are over.
-    pub(crate) fn recall(stored: &StoredCooldown, credential: &Credential, now: Moment) -> Option<Self> {
+    /// Creates the cooldown that another process stored. Returns `None` if it is over or its times
+    /// are impossible.
+    pub(crate) fn from_stored(stored: &StoredCooldown, credential: &Credential, now: Moment) -> Option<Self> {
         if now.wall_ms < stored.since_ms || now.wall_ms >= stored.until_ms {
             return None;
         }
@@ -62,17 +68,19 @@ impl Failure {
         })
     }
 
-    /// How many failures in a row another process has met, if the last of them is recent: the pause after the next one grows from there, although
-    /// this process has not seen them.
-    pub(crate) fn failures_of(stored: &StoredCooldown, now: Moment) -> u32 {
+    /// Returns the number of consecutive failures that another process stored, or 0 if the last one
+    /// is not recent. The pause after the next failure grows from this number, although this
+    /// process has not seen these failures.
+    pub(crate) fn recent_failures(stored: &StoredCooldown, now: Moment) -> u32 {
         let age = now.wall_ms.saturating_sub(stored.until_ms);
-        if age <= milliseconds(FORGOTTEN_AFTER) { stored.failures } else { 0 }
+        if age <= as_millis_u64(FAILURES_FORGOTTEN_AFTER) { stored.failures } else { 0 }
     }
 
-    /// As other processes may read it; `None` where it says nothing to them. A connection that was never made, a proxy that is wrong, an authority that is
-    /// not trusted: that is this process's own surroundings.
+    /// Returns the form that other processes read. Returns `None` for an error that concerns only
+    /// this process and its environment: a connection that was never established, a wrong proxy, an
+    /// untrusted certificate authority.
     pub(crate) fn to_stored(&self) -> Option<StoredCooldown> {
-        let of_the_server = matches!(
+        let is_shared = matches!(
             self.error,
             Error::RateLimited { .. }
                 | Error::TokenLimit { .. }
@@ -82,7 +90,7 @@ impl Failure {
                 | Error::Protocol { .. }
                 | Error::Refused { .. }
         );
-        of_the_server.then(|| StoredCooldown {
+        is_shared.then(|| StoredCooldown {
             error: self.error.clone(),
             since_ms: self.since.wall_ms,
             until_ms: self.until.wall_ms,
@@ -91,7 +99,7 @@ impl Failure {
         })
     }
 
-    /// The error as the caller whose request it was sees it.
+    /// Returns the error for the caller whose request failed.
     pub(crate) fn error(&self) -> Error {
         self.error.clone()
     }
@@ -104,10 +112,12 @@ impl Failure {
         self.rejected.as_ref()
     }
 
-    /// The error for callers that come while it stands; `None` once either clock says that it is over.
-    pub(crate) fn standing(&self, now: Moment) -> Option<Error> {
+    /// Returns the error for callers during the cooldown, or `None` once either clock shows that it
+    /// is over.
+    pub(crate) fn active_error(&self, now: Moment) -> Option<Error> {
         let ends_in = now.until(self.until);
-        // A wall clock that was set back must not make a cooldown longer than it was meant to be; the monotonic one ends it.
+        // The monotonic clock ends the cooldown too, so a wall clock that is set back does not
+        // lengthen it.
         if ends_in.is_zero() {
             return None;
         }
@@ -115,29 +125,30 @@ impl Failure {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+fn as_millis_u64(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
-    let spread = |pause: Duration| whole_milliseconds(pause + (pause / 10).mul_f64(jitter));
-    let backoff = || LONGEST_PAUSE.min(Duration::from_secs(1 << failures.saturating_sub(1).min(6)));
+    let spread = |pause: Duration| round_up_to_ms(pause + (pause / 10).mul_f64(jitter));
+    let backoff = || MAX_BACKOFF.min(Duration::from_secs(1 << failures.saturating_sub(1).min(6)));
     match error {
         Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => Some(spread(*retry_after)),
-        Error::CredentialRejected { .. } => Some(AFTER_REJECTION),
+        Error::CredentialRejected { .. } => Some(REJECTION_PAUSE),
         Error::Server { retry_after, .. } => Some(backoff().max(retry_after.unwrap_or_default())),
-        _ if is_a_fault_here(error) => Some(AFTER_A_FAULT_HERE),
+        _ if is_local_fault(error) => Some(LOCAL_FAULT_PAUSE),
         Error::Network { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
         _ => None,
     }
 }
 
-/// The clocks count milliseconds, and what the caller is told must not be less than what is kept.
-fn whole_milliseconds(pause: Duration) -> Duration {
+/// The clocks count milliseconds. Rounding up ensures that the reported pause is not shorter than
+/// the real one.
+fn round_up_to_ms(pause: Duration) -> Duration {
     Duration::from_millis(u64::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }
 
-/// The caller is told when the next request will really be sent, which is a little later than the server's own figure.
+/// Replaces the server's retry time with the real one, which is slightly longer.
 fn with_retry_after(error: Error, pause: Duration) -> Error {
     match error {
         Error::RateLimited { server, description, http_status, .. } => {
@@ -176,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_the_server_double_the_pause_up_to_a_minute() {
+    fn server_failures_double_the_pause_up_to_a_minute() {
         let pauses: Vec<u64> =
             (1..=9).map(|failures| pause_after(&server(None), failures, 1.0).map_or(0, |pause| pause.as_secs())).collect();
 
@@ -184,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_own_pause_counts_where_it_is_longer() {
+    fn the_longer_of_retry_after_and_backoff_applies() {
         assert_eq!(pause_after(&server(Some(20)), 1, 0.0), Some(Duration::from_secs(20)));
         assert_eq!(pause_after(&server(Some(20)), 7, 0.0), Some(Duration::from_secs(60)));
     }
@@ -196,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_client_is_not_remembered() {
+    fn a_closed_client_starts_no_cooldown() {
         assert_eq!(pause_after(&Error::Closed, 1, 0.0), None);
     }
 }
