@@ -1,7 +1,7 @@
-//! One [`Config`] made of several sources, each of which may have any of the settings.
+//! Combines several sources into one [`Config`]. Each source may have any of the settings.
 //!
-//! A source is a list of places that were looked at and what was found there. The options in code are one, each family of
-//! environment variables is one, and so is each profile in a file.
+//! A source is a list of locations and of the values found there. The options in code are one source.
+//! Each family of environment variables is one, and so is each profile in a file.
 
 use super::credential::{CredentialSource, mix_up};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
@@ -17,41 +17,42 @@ use std::time::Duration;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One source: places in the order in which they are looked at. A setting may have several places, or none.
+/// One source: locations in the order of precedence. A setting may have several locations, or none.
 pub(super) struct Source {
     pub(super) origin: Origin,
     pub(super) entries: Vec<Entry>,
-    /// What there is to say of it, where its entries do not tell: "no such file".
+    /// A remark about the whole source for messages: "no such file".
     pub(super) finding: Option<String>,
 }
 
-/// What kind of source it is.
+/// The kind of a source.
 pub(super) enum Origin {
     /// Options in code or on a command line.
     Options,
     /// A family of environment variables.
     Variables,
-    /// A profile in a file, described: "profile staging in /home/x/.config/tokenwell/config.toml".
+    /// A profile in a file, with its description: "profile staging in
+    /// /home/x/.config/tokenwell/config.toml".
     File(String),
 }
 
-/// One place for one setting.
+/// One location of one setting.
 pub(super) struct Entry {
     pub(super) key: Key,
-    /// The option, variable or line of a file, as messages show it.
+    /// The option, variable or line of a file, for messages.
     pub(super) place: Cow<'static, str>,
     pub(super) found: Found,
-    /// Whether the value is in a keyring and only its source is in a file.
+    /// Whether the value is in a keyring. The rest of the source is in a file.
     pub(super) in_keyring: bool,
 }
 
-/// What was found at a place. Every value is held like a secret, so that there is one way to handle them.
+/// The value found at a location. Every value is stored as a secret, so that all are handled alike.
 pub(super) enum Found {
     Nothing,
-    /// Counts as nothing; told apart in messages only.
+    /// Counts as not set; only messages distinguish the two.
     Empty,
     Text(Secret),
-    /// Counts as a value, and is an error once it is the one to use.
+    /// Counts as a value. It is an error only if it is used.
     NotUtf8,
 }
 
@@ -60,9 +61,14 @@ impl Source {
         self.entries.iter().find(|entry| entry.key == key && entry.is_set())
     }
 
-    /// Whether it has an id or a secret, or names a file with one.
+    /// Returns whether it has an id, a secret or the path of a file with a secret.
     pub(super) fn has_credential(&self) -> bool {
         self.credential_places().any(Entry::is_set)
+    }
+
+    /// Returns the location of its client id or client secret, if it has one of them.
+    pub(super) fn credential_location(&self) -> Option<&str> {
+        self.credential_places().find(|entry| entry.is_set()).map(|entry| &*entry.place)
     }
 
     pub(super) fn origin_text(&self) -> &str {
@@ -73,11 +79,11 @@ impl Source {
         }
     }
 
-    /// The place and what was found there, for a list of places without a credential.
+    /// Describes the source and the values found in it, for the list of sources without a credential.
     pub(super) fn looked_at(&self) -> String {
         match (&self.origin, &self.finding) {
             (Origin::File(description), Some(finding)) => format!("{description}: {finding}"),
-            (Origin::File(description), None) => format!("{description}: no client_id and no secret there"),
+            (Origin::File(description), None) => format!("{description}: no client_id and no client secret"),
             (Origin::Options | Origin::Variables, _) => {
                 let places: Vec<_> = self.credential_places().map(Entry::described).collect();
                 format!("{} {}", self.origin_text(), places.join(", "))
@@ -104,11 +110,11 @@ impl Entry {
         matches!(self.found, Found::Text(_) | Found::NotUtf8)
     }
 
-    /// The value, if it is acceptable.
+    /// Returns the value, if it is valid.
     pub(super) fn text(&self) -> Result<&str, Error> {
         match &self.found {
             Found::Text(text) => self.key.setting().check(&self.place, text.expose().as_bytes()),
-            Found::NotUtf8 => Err(Error::invalid(&*self.place, "is not UTF-8", "Give the value as UTF-8 text.")),
+            Found::NotUtf8 => Err(Error::invalid(&*self.place, "is not UTF-8", "Set a value that is UTF-8.")),
             Found::Nothing | Found::Empty => Err(Error::internal(format!("{} was used without being set", self.place))),
         }
     }
@@ -123,8 +129,9 @@ impl Entry {
     }
 }
 
-/// Makes the configuration; the first of the `sources` wins. `circumstances` only shape the message when there is no credential. `users_cache` is where
-/// shared tokens go that no source has a folder for.
+/// Builds the configuration; the first of the `sources` wins. `circumstances` affects only the message
+/// about a missing credential. `users_cache` is the user's cache directory, used if no source sets
+/// `cache_dir`.
 pub(super) fn resolve(
     sources: &[Source],
     circumstances: &Circumstances,
@@ -153,7 +160,7 @@ pub(super) fn resolve(
     })
 }
 
-/// What else there is to say when no credential was found.
+/// Details for the message about a missing credential.
 pub(super) struct Circumstances {
     pub(super) environment_is_read: bool,
     /// The variables of programmatic API keys that are set.
@@ -162,10 +169,10 @@ pub(super) struct Circumstances {
     pub(super) token_variables: Vec<&'static str>,
 }
 
-/// Where a setting comes from that is set nowhere.
+/// The source of a setting that no source sets.
 pub(super) const THE_DEFAULT: &str = "the default";
 
-/// Where each setting that counts came from, in the order of the table of settings.
+/// Returns the source of each setting in effect, in the order of the table of settings.
 fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<Provenance> {
     let winner = |key: Key| match key {
         Key::ClientId => Some((pair.source, pair.id)),
@@ -186,12 +193,12 @@ fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<P
     settings().filter_map(|setting| origin(setting.key).map(|source| Provenance { setting: setting.name(), source })).collect()
 }
 
-/// The first source that has `key`, and its entry.
+/// Returns the first source that has `key`, and its entry.
 fn winner(sources: &[Source], key: Key) -> Option<(&Source, &Entry)> {
     sources.iter().find_map(|source| Some((source, source.get(key)?)))
 }
 
-/// The value of `key` from the first source that has it.
+/// Returns the value of `key` from the first source that has it.
 fn first<T>(sources: &[Source], key: Key, parse: impl Fn(&str, &str) -> Result<T, Error>) -> Result<Option<T>, Error> {
     winner(sources, key).map(|(_, entry)| parse(&entry.place, entry.text()?)).transpose()
 }
@@ -200,7 +207,7 @@ fn owned(_place: &str, text: &str) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// An id and what holds its secret, both from one source.
+/// A client id and a client secret (or the file that contains it) from one source.
 struct Pair<'a> {
     source: &'a Source,
     id: &'a Entry,
@@ -214,8 +221,8 @@ impl<'a> Pair<'a> {
         };
         match (source.get(Key::ClientId), source.get(Key::ClientSecret), source.get(Key::ClientSecretFile)) {
             (_, Some(secret), Some(file)) => Err(Error::NotConfigured {
-                problem: format!("{} and {} are both set, and there can be only one secret", secret.place, file.place),
-                hint: format!("Take away one of {} and {}.", secret.place, file.place),
+                problem: format!("{} and {} are both set, but only one secret is allowed", secret.place, file.place),
+                hint: format!("Remove {} or {}.", secret.place, file.place),
             }),
             (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { source, id, secret }),
             (Some(id), None, None) => Err(half_found(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
@@ -230,22 +237,27 @@ impl<'a> Pair<'a> {
         if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
             return Err(Error::invalid(
                 &*self.id.place,
-                "holds a `:`, which ends the id in raw HTTP Basic authentication (RFC 7617 section 2)",
-                "No Atlas client id holds one. For another server set auth_method to client_secret_basic or client_secret_post.",
+                "contains a `:`, which separates the id from the secret in HTTP Basic authentication (RFC 7617 section 2)",
+                "An Atlas client id never contains one. For another server, set auth_method to client_secret_basic or client_secret_post.",
             ));
         }
         if self.secret.key == Key::ClientSecret {
             return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret), origin: self.origin() }));
         }
-        let source = CredentialSource::SecretFile { client_id, path: PathBuf::from(secret), origin: self.origin() };
-        // Better now than at the first token: a configuration that exists can be used.
+        let source = CredentialSource::SecretFile {
+            client_id,
+            path: PathBuf::from(secret),
+            location: self.secret.place.to_string(),
+            origin: self.origin(),
+        };
+        // Fail now and not at the first token request: a `Config` that exists is usable.
         source.current()?;
         Ok(source)
     }
 }
 
 impl Pair<'_> {
-    /// Where both came from, for messages; a file with the secret is named, and its content is not.
+    /// Describes the sources of both, for messages: the path of a file with the secret, never its content.
     fn origin(&self) -> String {
         let id = self.source.provenance(self.id);
         match (&self.secret.found, self.secret.key) {
@@ -272,7 +284,7 @@ fn half_found(sources: &[Source], source: &Source, half: &Entry, missing: &[Key]
     let elsewhere = if elsewhere.is_empty() {
         String::new()
     } else {
-        format!("; {} {verb} set, but an id and a secret are never taken from two sources", elsewhere.join(", "))
+        format!("; {} {verb} set, but the client id and the client secret must come from the same source", elsewhere.join(", "))
     };
     let finding = source.finding.as_ref().map(|finding| format!("; {finding}")).unwrap_or_default();
     let shape = match (&half.found, half.key) {
@@ -283,7 +295,7 @@ fn half_found(sources: &[Source], source: &Source, half: &Entry, missing: &[Key]
     let shape = shape.map(|hint| format!(" {hint}")).unwrap_or_default();
     Error::NotConfigured {
         problem: format!("{} is set without {here}{finding}{elsewhere}", half.place),
-        hint: format!("Set {here} as well, or take away {}.{shape}", half.place),
+        hint: format!("Set {here} as well, or remove {}.{shape}", half.place),
     }
 }
 
@@ -291,41 +303,40 @@ fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
     let mut looked_at: Vec<_> = sources.iter().map(Source::looked_at).collect();
     if !circumstances.token_variables.is_empty() {
         let variables = circumstances.token_variables.join(", ");
-        looked_at.push(format!("{variables}: a static access token, which tokenwell does not use: it cannot be renewed"));
+        looked_at.push(format!("{variables}: a static access token, not used because it cannot be refreshed"));
     }
     let [id, secret, file] = [Key::ClientId, Key::ClientSecret, Key::ClientSecretFile].map(|key| option_name(sources, key));
     let mut hint = if circumstances.environment_is_read {
         format!(
-            "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options {id} and {secret} (or {file}), to those of a \
-             service account, or make a profile of it: `tokenwell login`."
+            "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options {id} and {secret} (or {file}), to the client id and \
+             secret of a service account. Or store them in a profile with `tokenwell login`."
         )
     } else {
-        looked_at.push("the environment was not read, and no profile".to_owned());
+        looked_at.push("environment variables and profiles: not read".to_owned());
         format!(
-            "Set the options {id} and {secret} (or {file}), or have the environment read: make the client with its from-environment constructor."
+            "Set the options {id} and {secret} (or {file}), or create the client with its from-environment constructor, which reads environment \
+             variables and profiles."
         )
     };
     if !circumstances.api_key_variables.is_empty() {
         let variables = circumstances.api_key_variables.join(", ");
-        hint = format!(
-            "A programmatic API key ({variables}) is another thing and cannot get tokens: create a service account in Atlas. {hint}"
-        );
+        hint = format!("A programmatic API key ({variables}) cannot be used to request tokens. Create a service account in Atlas. {hint}");
     }
     Error::NoCredential { looked_at, hint }
 }
 
-/// What the option for `key` is called, which may not be set.
+/// Returns the name of the option for `key`, whether it is set or not.
 fn option_name(sources: &[Source], key: Key) -> &str {
     let options = sources.iter().find(|source| matches!(source.origin, Origin::Options));
     let option = options.and_then(|source| source.entries.iter().find(|entry| entry.key == key));
     option.map_or(key.setting().name(), |entry| &entry.place)
 }
 
-/// The server that gets the secret: all its URLs, and how it usually wants the client to authenticate.
+/// The server that receives the secret: all its URLs and its default authentication method.
 struct Server<'a> {
-    /// What names it; `None`: nothing does, and it is Atlas.
+    /// The entry that names the server; `None`: Atlas, by default.
     named_by: Option<(&'a Source, &'a Entry)>,
-    /// The sources that may say more about it.
+    /// The sources that may set other URLs of this server.
     trusted: &'a [Source],
     token_endpoint: Endpoint,
     revocation_endpoint: Option<Endpoint>,
@@ -336,7 +347,7 @@ struct Server<'a> {
 impl<'a> Server<'a> {
     fn find(sources: &'a [Source]) -> Result<Self, Error> {
         let naming = sources.iter().position(|source| source.get(Key::BaseUrl).is_some() || source.get(Key::TokenUrl).is_some());
-        // A source below the one that names the server cannot send the secret to a second server.
+        // A source with lower precedence cannot send the secret to a second server.
         let trusted = naming.map_or(sources, |index| &sources[..=index]);
         let revocation = first(trusted, Key::RevocationUrl, Endpoint::full)?;
 
@@ -345,11 +356,8 @@ impl<'a> Server<'a> {
         };
         match (source.get(Key::BaseUrl), source.get(Key::TokenUrl)) {
             (Some(base), Some(token)) => Err(Error::NotConfigured {
-                problem: format!("{} and {} are both set, and they name the server in two ways", base.place, token.place),
-                hint: format!(
-                    "Keep {} for MongoDB Atlas, or {} for another OAuth 2.0 server, and take away the other.",
-                    base.place, token.place
-                ),
+                problem: format!("{} and {} are both set, but each of them names the server", base.place, token.place),
+                hint: format!("For MongoDB Atlas, remove {}. For another OAuth 2.0 server, remove {}.", token.place, base.place),
             }),
             (Some(base), None) => Ok(Self::atlas(Some((source, base)), trusted, Endpoint::base(&base.place, base.text()?)?, revocation)),
             (None, Some(token)) => Ok(Self {

@@ -8,8 +8,7 @@ fn an_id_and_a_secret_are_never_taken_from_two_sources() {
     let table = [
         (
             with_variables([("MONGODB_ATLAS_CLIENT_SECRET", SECRET)]).client_id(ID),
-            &["client_id is set without client_secret or client_secret_file", "MONGODB_ATLAS_CLIENT_SECRET is set", "take away client_id"]
-                [..],
+            &["client_id is set without client_secret or client_secret_file", "MONGODB_ATLAS_CLIENT_SECRET is set", "remove client_id"][..],
         ),
         (
             with_variables([("TOKENWELL_CLIENT_ID", ID)]).client_secret(SECRET),
@@ -20,7 +19,7 @@ fn an_id_and_a_secret_are_never_taken_from_two_sources() {
             &[
                 "TOKENWELL_CLIENT_ID is set without TOKENWELL_CLIENT_SECRET or TOKENWELL_CLIENT_SECRET_FILE",
                 "MONGODB_ATLAS_CLIENT_SECRET is set",
-                "take away TOKENWELL_CLIENT_ID",
+                "remove TOKENWELL_CLIENT_ID",
             ],
         ),
         (

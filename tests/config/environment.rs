@@ -11,7 +11,7 @@ fn the_environment_is_not_read_unless_that_was_asked_for() {
     let shown = not_configured(&Config::builder());
 
     assert_has(&shown, &["client_id (not set)", "client_secret (not set)", "client_secret_file (not set)"]);
-    assert_has(&shown, &["environment was not read", "from-environment constructor"]);
+    assert_has(&shown, &["environment variables and profiles: not read", "from-environment constructor"]);
     assert!(!shown.contains("MONGODB_ATLAS"), "{shown}");
 }
 
@@ -114,8 +114,8 @@ fn nothing_anywhere_is_answered_with_every_place_in_order() {
         "environment variables TOKENWELL_CLIENT_ID (not set), TOKENWELL_CLIENT_SECRET (not set), TOKENWELL_CLIENT_SECRET_FILE (not set)",
         "environment variables MONGODB_ATLAS_CLIENT_ID (empty), MONGODB_ATLAS_CLIENT_SECRET (not set)",
         "environment variables MCLI_CLIENT_ID (not set), MCLI_CLIENT_SECRET (not set)",
-        "profile default of tokenwell: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
-        "profile default of the Atlas CLI: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
+        "profile default of tokenwell: no directory: neither XDG_CONFIG_HOME nor HOME names an absolute path",
+        "profile default of the Atlas CLI: no directory: neither XDG_CONFIG_HOME nor HOME names an absolute path",
     ];
     assert_eq!(builder.build().unwrap_err().looked_at(), order);
     assert!(message.contains(&order.join("; ")), "{message}");
@@ -183,6 +183,6 @@ fn a_variable_that_is_not_utf8_counts_as_set_and_is_named() {
 fn i21_a_secret_in_a_bad_variable_is_not_shown() {
     let error = with_variables([("MCLI_CLIENT_ID", ID), ("MCLI_CLIENT_SECRET", "canary\n")]).build().unwrap_err();
 
-    assert!(error.to_string().starts_with("MCLI_CLIENT_SECRET: holds a newline"), "{error}");
+    assert!(error.to_string().starts_with("MCLI_CLIENT_SECRET: contains a newline"), "{error}");
     assert!(!everything_shown(&error).contains("canary"));
 }

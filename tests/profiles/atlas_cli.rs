@@ -36,12 +36,12 @@ fn its_server_is_that_of_its_url_or_of_its_service() {
 #[test]
 fn what_is_no_service_account_is_named_as_what_it_is() {
     let table = [
-        ("auth_type = 'api_keys'\npublic_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "holds an API key, not a service account"),
-        ("public_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "holds an API key, not a service account"),
-        ("auth_type = 'user_account'\naccess_token = 'canary'", "holds a person's login, not a service account"),
-        ("auth_type = 'no_auth'", "holds something else than a service account"),
+        ("auth_type = 'api_keys'\npublic_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "contains an API key, not a service account"),
+        ("public_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "contains an API key, not a service account"),
+        ("auth_type = 'user_account'\naccess_token = 'canary'", "contains the login of a user, not a service account"),
+        ("auth_type = 'no_auth'", "contains something other than a service account"),
         ("org_id = '5'", "has no client_id"),
-        ("client_id = 'x'\nclient_secret = 'canary'\nservice = 'ops-manager'", "is for another service than MongoDB Atlas"),
+        ("client_id = 'x'\nclient_secret = 'canary'\nservice = 'ops-manager'", "is for a service other than MongoDB Atlas"),
     ];
     for (lines, part) in table {
         let home = Home::new().theirs(&format!("[default]\n{lines}\n"));
@@ -60,5 +60,5 @@ fn its_file_is_not_opened_where_it_is_not_needed() {
 
     assert_eq!(home.build().client_id(), ID);
     fs::remove_file(home.our_file()).unwrap();
-    assert_has(&home.error().to_string(), &["atlascli/config.toml:1", "is not TOML"]);
+    assert_has(&home.error().to_string(), &["atlascli/config.toml:1", "is not valid TOML"]);
 }

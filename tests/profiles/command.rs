@@ -49,5 +49,5 @@ fn without_a_message_bus_the_keyring_is_named_as_the_reason() {
 
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{text}");
-    assert_has(&text, &["not there, and the keyring cannot be used"]);
+    assert_has(&text, &["not in the profile, and the keyring cannot be used"]);
 }

@@ -47,7 +47,7 @@ fn i20_only_the_exact_service_and_account_are_asked_for() {
 
     assert_eq!(pairs(&home), [pair("atlascli_default", "client_secret")]);
     assert_has(&shown, &["client_id in profile default", "is set without client_secret"]);
-    assert_has(&shown, &["client_secret is neither there nor in the keyring (service atlascli_default, account client_secret)"]);
+    assert_has(&shown, &["client_secret is neither in the profile nor in the keyring (service atlascli_default, account client_secret)"]);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_keyring_that_cannot_be_used_is_named_with_its_reason() {
     for home in [ours, theirs] {
         *home.keyring.fault.lock().unwrap() = Some(Fault::Locked);
 
-        assert_has(&home.not_configured(), &["profile default ", "not there, and the keyring is locked"]);
+        assert_has(&home.not_configured(), &["profile default ", "not in the profile, and the keyring is locked"]);
     }
 }
 

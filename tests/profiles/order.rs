@@ -77,7 +77,7 @@ fn a_profile_that_an_option_asks_for_does_not_lose_in_silence() {
         let error = checked(home.builder().profile("staging").build().unwrap_err());
 
         assert_eq!(error.status(), Status::NotConfigured);
-        assert_has(&shown(&error), &["the option profile asks for profile staging in ", "win over those of a profile"]);
+        assert_has(&shown(&error), &["the option profile selects profile staging in ", "but MONGODB_ATLAS_CLIENT_ID takes precedence"]);
         assert_eq!(home.variable("TOKENWELL_PROFILE", "staging").build().client_id(), ID);
     }
 }
@@ -96,8 +96,8 @@ fn nothing_anywhere_is_answered_with_one_line_for_each_place_in_order() {
         "environment variables MONGODB_ATLAS_CLIENT_ID (not set), MONGODB_ATLAS_CLIENT_SECRET (not set)".to_owned(),
         "environment variables MCLI_CLIENT_ID (not set), MCLI_CLIENT_SECRET (not set)".to_owned(),
         format!("profile default in {}: no such profile; the file has prod", home.our_file().display()),
-        format!("profile default in {}: holds an API key, not a service account", home.their_file().display()),
-        "MONGODB_ATLAS_ACCESS_TOKEN: a static access token, which tokenwell does not use: it cannot be renewed".to_owned(),
+        format!("profile default in {}: contains an API key, not a service account", home.their_file().display()),
+        "MONGODB_ATLAS_ACCESS_TOKEN: a static access token, not used because it cannot be refreshed".to_owned(),
     ];
     assert_eq!(error.looked_at(), expected);
     assert_has(&error.hint(), &["MONGODB_ATLAS_CLIENT_ID", "tokenwell login"]);

@@ -44,7 +44,7 @@ fn i10_a_file_without_a_secret_may_be_read_by_others_and_not_written() {
         set_mode(&home.our_file(), mode);
         let error = home.error();
         assert_eq!(error.status(), Status::Refused);
-        assert_has(&shown(&error), &["may be written by other users", "chmod 600"]);
+        assert_has(&shown(&error), &["is writable by other users", "chmod 600"]);
     }
 }
 
@@ -60,7 +60,7 @@ fn i10_a_file_of_another_user_is_refused() {
             given_away.unwrap();
             let error = home.error();
             assert_eq!(error.status(), Status::Refused);
-            assert_has(&shown(&error), &["belongs to user 12345", "chown", "chmod 600"]);
+            assert_has(&shown(&error), &["is owned by user 12345", "chown", "chmod 600"]);
         } else {
             assert_eq!(given_away, Err(nix::errno::Errno::EPERM));
         }
@@ -105,5 +105,5 @@ fn i10_the_file_of_the_atlas_cli_is_held_to_the_same_rules() {
 
     let error = home.error();
     assert_eq!(error.status(), Status::Refused);
-    assert_has(&shown(&error), &["atlascli/config.toml holds a client_secret", "chmod 600"]);
+    assert_has(&shown(&error), &["atlascli/config.toml contains a client_secret", "chmod 600"]);
 }

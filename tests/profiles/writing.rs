@@ -209,7 +209,7 @@ fn i14_where_the_profile_cannot_be_written_no_new_secret_stands_beside_the_old_s
 
     let error = store(at("https://new.example"));
 
-    assert_has(&shown(&error), &["cannot be written"]);
+    assert_has(&shown(&error), &["cannot write"]);
     assert_eq!(fs::read_to_string(folder.join("secrets/default")).unwrap(), "old secret");
     assert_eq!(fs::read_dir(folder.join("secrets")).unwrap().count(), 2, "the new secret was written, where nothing reads it");
 }
@@ -258,7 +258,7 @@ fn i14_a_keyring_that_gets_the_secret_of_another_server_finds_a_profile_without_
 
     let error = home.store("default", &at("https://new.example"), "new secret", SecretPlace::Keyring).unwrap_err();
 
-    assert_has(&shown(&error), &["the keyring is locked", "profile default has no account now", "log in again"]);
+    assert_has(&shown(&error), &["the keyring is locked", "profile default now has no account", "log in again"]);
     assert!(!home.text().contains("client_id") && !home.text().contains(".example"), "{}", home.text());
     *home.keyring.fault.lock().unwrap() = None;
     home.store("default", &at("https://new.example"), "new secret", SecretPlace::Keyring).unwrap();
@@ -284,7 +284,7 @@ fn i18_a_secret_too_long_for_a_keyring_is_refused_before_anything_is_written() {
     let error = home.store("default", &account(ID), &"s".repeat(2561), SecretPlace::Keyring).unwrap_err();
 
     assert_eq!(error.status(), Status::InvalidArgument);
-    assert_has(&shown(&error), &["2561 bytes", "at most 2560", "Keep it in a file"]);
+    assert_has(&shown(&error), &["2561 bytes", "at most 2560", "Store the secret in a file"]);
     assert!(home.keyring.asked.lock().unwrap().is_empty() && !home.our_file().exists());
     home.store("default", &account(ID), &"s".repeat(2560), SecretPlace::Keyring).unwrap();
     home.store("default", &account(ID), &"s".repeat(2561), SecretPlace::File).unwrap();
@@ -299,7 +299,7 @@ fn a_keyring_that_fails_leaves_the_profile_as_it_was() {
 
     let error = home.store("default", &account("second"), SECRET, SecretPlace::Keyring).unwrap_err();
 
-    assert_has(&shown(&error), &["the secret cannot be kept in the keyring: the keyring is locked", "in a file"]);
+    assert_has(&shown(&error), &["cannot store the secret in the keyring: the keyring is locked", "in a file"]);
     assert_eq!((home.text(), home.build().client_id()), (before, "first"));
 }
 
@@ -312,10 +312,10 @@ fn what_would_not_be_read_is_not_written() {
         profile
     };
     let table = [
-        ("bad name", account(ID), SECRET, Status::InvalidArgument, "profile: holds a space"),
+        ("bad name", account(ID), SECRET, Status::InvalidArgument, "profile: contains a space"),
         ("..", account(ID), SECRET, Status::InvalidArgument, "profile: begins with a `.`"),
         ("a", account(""), SECRET, Status::InvalidArgument, "client_id: is empty"),
-        ("a", account(ID), "canary\n", Status::InvalidArgument, "client_secret: holds a newline"),
+        ("a", account(ID), "canary\n", Status::InvalidArgument, "client_secret: contains a newline"),
         ("a", with(|p| p.base_url = Some("http://cloud.mongodb.com".to_owned())), SECRET, Status::Refused, "base_url"),
         ("a", with(|p| p.scope = Some(" ".to_owned())), SECRET, Status::InvalidArgument, "scope: "),
     ];
@@ -326,9 +326,9 @@ fn what_would_not_be_read_is_not_written() {
     }
     assert!(!home.our_file().exists());
     let home = home.ours("[default]\nclient_id = canary\n");
-    assert_has(&home.store("a", &account(ID), SECRET, SecretPlace::File).unwrap_err().to_string(), &["config.toml:2", "is not TOML"]);
+    assert_has(&home.store("a", &account(ID), SECRET, SecretPlace::File).unwrap_err().to_string(), &["config.toml:2", "is not valid TOML"]);
     let home = home.ours("a = 'canary'\n");
-    assert_has(&home.store("a", &account(ID), SECRET, SecretPlace::File).unwrap_err().to_string(), &["a is there, and it is no profile"]);
+    assert_has(&home.store("a", &account(ID), SECRET, SecretPlace::File).unwrap_err().to_string(), &["a exists, but is not a profile"]);
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn i11_nothing_is_written_through_a_link() {
         let error = home.store("default", &account(ID), SECRET, SecretPlace::File).unwrap_err();
 
         assert_eq!(error.status(), Status::Refused, "{link}: {}", shown(&error));
-        assert_has(&error.to_string(), &["is a link, and nothing is written through one"]);
+        assert_has(&error.to_string(), &["is a symbolic link, and tokenwell does not write through links"]);
         assert_eq!(fs::read(&target).unwrap(), b"", "{link}");
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1, "{link}");
     }

@@ -1,4 +1,5 @@
-//! `atlascli/config.toml`: another program's file, of which we read what tells of a service account and pass over the rest.
+//! `atlascli/config.toml`, the configuration file of another program. Only the keys of a service
+//! account are read; the rest is ignored.
 
 use super::super::setting::Key;
 use super::super::sources::{Entry, Found};
@@ -8,11 +9,11 @@ use crate::error::printable_path;
 use crate::secret::Secret;
 use std::path::Path;
 
-/// What a profile of the Atlas CLI is to us.
+/// How tokenwell uses a profile of the Atlas CLI.
 pub(super) enum Use {
-    /// A service account; what is missing of it may be in a keyring.
+    /// As a service account; values that it does not have may be in a keyring.
     ServiceAccount(Vec<Entry>),
-    /// Something else, described as the end of a sentence.
+    /// Not at all, for the given reason (the end of a sentence).
     None(String),
 }
 
@@ -24,7 +25,7 @@ pub(super) fn read(path: &Path, name: &str, fields: Vec<Field>) -> Use {
     let server = match profile.text("service") {
         None | Some("" | "cloud") => None,
         Some("cloudgov") => Some(Secret::from(atlas::GOVERNMENT_CLOUD)),
-        Some(_) => return Use::None("is for another service than MongoDB Atlas".to_owned()),
+        Some(_) => return Use::None("is for a service other than MongoDB Atlas".to_owned()),
     };
     let mut entries = Vec::new();
     entries.extend(profile.entry(Key::ClientId, "client_id"));
@@ -42,7 +43,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The text of a field. An empty one is how that program writes "none".
+    /// Returns the string of a field. The Atlas CLI writes an empty string for "not set".
     fn text(&self, key: &str) -> Option<&str> {
         self.fields.iter().find(|field| field.key == key).and_then(|field| match &field.value {
             Value::Text(text) if !text.expose().is_empty() => Some(text.expose()),
@@ -63,11 +64,11 @@ impl Fields<'_> {
     fn not_a_service_account(&self) -> Option<String> {
         match self.text("auth_type") {
             Some("service_account") => None,
-            Some("api_keys") => Some("holds an API key, not a service account".to_owned()),
-            Some("user_account") => Some("holds a person's login, not a service account".to_owned()),
-            Some(_) => Some("holds something else than a service account (auth_type)".to_owned()),
+            Some("api_keys") => Some("contains an API key, not a service account".to_owned()),
+            Some("user_account") => Some("contains the login of a user, not a service account".to_owned()),
+            Some(_) => Some("contains something other than a service account (auth_type)".to_owned()),
             None if self.text("client_id").is_some() => None,
-            None if self.text("public_api_key").is_some() => Some("holds an API key, not a service account".to_owned()),
+            None if self.text("public_api_key").is_some() => Some("contains an API key, not a service account".to_owned()),
             None => Some("has no client_id".to_owned()),
         }
     }

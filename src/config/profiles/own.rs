@@ -1,4 +1,4 @@
-//! `tokenwell/config.toml`: our own file, so that every word in it must be one that we know.
+//! `tokenwell/config.toml`, our own configuration file: every unknown key in it is an error.
 
 use super::super::setting::{Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
@@ -8,14 +8,15 @@ use crate::error::{Error, printable_path};
 use crate::secret::Secret;
 use std::path::Path;
 
-/// The settings of the profile `name` in the file at `path`, as entries of a source; `None` where there is no such profile.
+/// Returns the settings of the profile `name` in the file at `path`, as entries of a source; `None` if
+/// the profile does not exist.
 pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Option<Vec<Entry>>, Error> {
     if let Some((key, line)) = contents.stray {
         let key = shown_name(&key).unwrap_or("a value");
         return Err(Error::invalid(
             format!("{}:{line}", printable_path(path)),
-            format!("{key} stands outside of a profile"),
-            "Put it beneath a line with the name of a profile in brackets: [default].",
+            format!("{key} is not in a profile"),
+            "Move it below a line that has the name of a profile in brackets: [default].",
         ));
     }
     let Some(fields) = contents.fields else { return Ok(None) };
@@ -34,11 +35,11 @@ fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
             let wanted = match kind {
                 Kind::Text | Kind::Path => "a string",
                 Kind::Number => "an integer",
-                Kind::Switch => "true or false",
+                Kind::Switch => "a boolean",
             };
             return Err(Error::invalid(
                 place,
-                format!("is {} and must be {wanted}", value.kind()),
+                format!("must be {wanted}, not {}", value.kind()),
                 format!("Write {} = {} ({}).", setting.name(), example(kind), setting.about()),
             ));
         }
@@ -50,7 +51,7 @@ fn at(path: &Path, name: &str, line: usize) -> String {
     format!("profile {name} of {}:{line}", printable_path(path))
 }
 
-/// The setting called `key` and what it may look like in a file.
+/// Returns the setting `key` and its type in a profile.
 fn known(key: &str, place: impl Fn() -> String) -> Result<(&'static Setting, Kind), Error> {
     let setting = settings().find(|setting| setting.name() == key);
     if let Some(found) = setting.and_then(|setting| setting.in_profile.map(|kind| (setting, kind))) {
@@ -59,14 +60,15 @@ fn known(key: &str, place: impl Fn() -> String) -> Result<(&'static Setting, Kin
     let names = || settings().filter(|setting| setting.in_profile.is_some()).map(Setting::name);
     let problem = match (setting, shown_name(key)) {
         (Some(setting), _) => format!("{} cannot be set in a profile", setting.name()),
-        (None, Some(key)) => format!("there is no setting {key}"),
-        (None, None) => "what stands before the `=` is no name of a setting".to_owned(),
+        (None, Some(key)) => format!("unknown setting {key}"),
+        (None, None) => "the key is not the name of a setting".to_owned(),
     };
     let suggestion = nearest(key, names()).map(|name| format!("Did you mean {name}? ")).unwrap_or_default();
-    Err(Error::invalid(place(), problem, format!("{suggestion}A profile may have {}.", names().collect::<Vec<_>>().join(", "))))
+    Err(Error::invalid(place(), problem, format!("{suggestion}The settings of a profile are {}.", names().collect::<Vec<_>>().join(", "))))
 }
 
-/// A path in a file is relative to that file: the folder in which a program happens to be started says nothing.
+/// Resolves a path in a file relative to the directory of that file. The working directory of a
+/// program has no effect.
 fn beside(file: &Path, path: Secret) -> Found {
     if path.expose().is_empty() {
         return Found::Text(path);
