@@ -216,7 +216,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
     if !config.cache || (config.manual_clock_ms.is_some() && config.cache_dir.is_none()) {
         return Arc::new(NoStore);
     }
-    match config.cache_folder() {
+    match config.resolved_cache_dir() {
         Ok(folder) => Arc::new(FileStore::open(folder, config.cache_unsafe)),
         Err(error) => {
             tracing::warn!("this process shares no tokens with others: {error}. {}", error.hint());

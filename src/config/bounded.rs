@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Read};
 use zeroize::Zeroizing;
 
-/// Reads at most `most` bytes of a file. The buffer has a fixed size: a buffer that grows would leave
-/// copies behind.
+/// Reads at most `most` bytes of a file. The buffer has a fixed size: a buffer that grows would
+/// leave copies behind.
 pub(super) fn read_bounded(file: &mut impl Read, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(vec![0; most]);
     let mut length = 0;

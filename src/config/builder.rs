@@ -4,7 +4,7 @@ use super::environment::Environment;
 use super::keyring::{self, Keyring};
 use super::profiles;
 use super::setting::{Key, Setting, by_name, settings};
-use super::sources::{Circumstances, Entry, Found, Origin, Source, resolve};
+use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
 use super::{ClientAuthentication, Config};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -18,8 +18,9 @@ use std::time::Duration;
 
 /// Collects settings and builds a [`Config`]; create one with [`Config::builder`].
 ///
-/// Every value is validated when it is set. [`ConfigBuilder::set`] returns an error immediately; the
-/// chainable methods keep the error for [`ConfigBuilder::build`]. Setting a value again replaces it.
+/// Every value is validated when it is set. [`ConfigBuilder::set`] returns an error immediately;
+/// the chainable methods keep the error for [`ConfigBuilder::build`]. Setting a value again
+/// replaces it.
 ///
 /// `Debug` shows everything except the secret. Copies of secrets are wiped from memory when the
 /// builder is dropped.
@@ -69,7 +70,8 @@ impl ConfigBuilder {
         self.with(Key::BaseUrl, url.as_ref())
     }
 
-    /// Sets the token endpoint of another OAuth 2.0 server, instead of a base URL. Its query is kept.
+    /// Sets the token endpoint of another OAuth 2.0 server, instead of a base URL. Its query is
+    /// kept.
     #[must_use]
     pub fn token_url(self, url: impl AsRef<str>) -> Self {
         self.with(Key::TokenUrl, url.as_ref())
@@ -177,7 +179,7 @@ impl ConfigBuilder {
     /// user's directories also come from `lookup` (`HOME`, `XDG_CACHE_HOME` …).
     #[must_use]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
-        self.environment = Environment::Given(Arc::new(lookup));
+        self.environment = Environment::Custom(Arc::new(lookup));
         self
     }
 
@@ -185,7 +187,7 @@ impl ConfigBuilder {
     /// [`environment`](Self::environment) is set. For a program that hides variables, so that no
     /// configuration file is found, but that shares tokens with other processes.
     #[must_use]
-    pub fn cache_folder_of_the_process(mut self) -> Self {
+    pub fn process_cache_dir(mut self) -> Self {
         self.cache_environment = Some(Environment::Process);
         self
     }
@@ -209,8 +211,8 @@ impl ConfigBuilder {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for an unknown name (the hint lists the known ones) or an invalid
-    /// value; [`Error::Refused`] for a URL that the secret must not be sent to. The setting keeps its
-    /// previous value.
+    /// value; [`Error::Refused`] for a URL that the secret must not be sent to. The setting keeps
+    /// its previous value.
     pub fn set(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         self.accept(by_name(name)?, value)
     }
@@ -218,13 +220,15 @@ impl ConfigBuilder {
     /// Builds the configuration. The builder can be used again.
     ///
     /// # Errors
-    /// - The error of the first setting, in the order of [`settings`], that was set to an invalid value.
-    /// - [`Error::NoCredential`] if no source has a client id or a client secret: it lists all sources.
+    /// - The error of the first setting, in the order of [`settings`], that was set to an invalid
+    ///   value.
+    /// - [`Error::NoCredential`] if no source has a client id or a client secret: it lists all
+    ///   sources.
     /// - [`Error::NotConfigured`] if the id or the secret is missing, if settings contradict each
     ///   other, or if the requested profile or the file with the secret cannot be used. The message
     ///   names the sources.
-    /// - [`Error::InvalidArgument`] or [`Error::Refused`] for an invalid value of a variable or of a
-    ///   profile (the message names the variable, or the file and line), and for a configuration
+    /// - [`Error::InvalidArgument`] or [`Error::Refused`] for an invalid value of a variable or of
+    ///   a profile (the message names the variable, or the file and line), and for a configuration
     ///   file that has syntax errors or insecure permissions.
     pub fn build(&self) -> Result<Config, Error> {
         if let Some(error) = self.rejected.values().next() {
@@ -236,17 +240,17 @@ impl ConfigBuilder {
     fn assembled(&self) -> Result<Config, Error> {
         let mut sources = vec![self.source()];
         sources.extend(self.environment.sources());
-        sources.extend(self.environment.of_the_host());
+        sources.extend(self.environment.cache_variables());
         let keyring = self.keyring.clone().unwrap_or_else(keyring::system);
         let below = profiles::sources(&self.environment, &sources, &keyring)?;
         sources.extend(below);
-        let circumstances = Circumstances {
+        let context = SearchContext {
             environment_is_read: self.environment.is_read(),
             api_key_variables: self.environment.api_key_variables(),
             token_variables: self.environment.token_variables(),
         };
-        let users_cache = self.cache_environment.as_ref().unwrap_or(&self.environment).cache_folder();
-        resolve(&sources, &circumstances, users_cache)
+        let user_cache_dir = self.cache_environment.as_ref().unwrap_or(&self.environment).user_cache_dir();
+        resolve(&sources, &context, user_cache_dir)
     }
 
     /// If something is not set, the most likely reason is a misspelt variable.
@@ -266,23 +270,24 @@ impl ConfigBuilder {
     fn source(&self) -> Source {
         let entry = |setting: &Setting| Entry {
             key: setting.key,
-            place: self.place(setting),
-            found: self.options.get(&setting.key).map_or(Found::Nothing, |text| Found::Text(text.clone())),
+            location: self.location(setting),
+            found: self.options.get(&setting.key).map_or(Found::NotSet, |value| Found::Value(value.clone())),
             in_keyring: false,
         };
-        Source { origin: Origin::Options, entries: settings().map(entry).collect(), finding: None }
+        Source { origin: Origin::Options, entries: settings().map(entry).collect(), remark: None }
     }
 
-    fn place(&self, setting: &Setting) -> Cow<'static, str> {
+    fn location(&self, setting: &Setting) -> Cow<'static, str> {
         self.option_name.map_or(setting.name().into(), |option_name| option_name(setting.name()))
     }
 
-    fn with(self, key: Key, text: &str) -> Self {
-        self.with_bytes(key, text.as_bytes())
+    fn with(self, key: Key, value: &str) -> Self {
+        self.with_bytes(key, value.as_bytes())
     }
 
     fn with_path(self, key: Key, path: &Path) -> Self {
-        // If the path is not UTF-8, these bytes are not UTF-8 either, and `Setting::check` rejects them.
+        // If the path is not UTF-8, these bytes are not UTF-8 either, and `Setting::check` rejects
+        // them.
         self.with_bytes(key, path.as_os_str().as_encoded_bytes())
     }
 
@@ -294,7 +299,7 @@ impl ConfigBuilder {
     }
 
     fn accept(&mut self, setting: &Setting, value: &[u8]) -> Result<(), Error> {
-        let text = setting.check(&self.place(setting), value)?;
+        let text = setting.check(&self.location(setting), value)?;
         self.options.insert(setting.key, Secret::from(text));
         self.rejected.remove(&setting.key);
         Ok(())

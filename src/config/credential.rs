@@ -1,4 +1,5 @@
-//! The source of the client id and the client secret, which are read together for each token request.
+//! The source of the client id and the client secret, which are read together for each token
+//! request.
 
 use super::bounded::read_bounded;
 use super::rules::SECRET_LIMIT;
@@ -69,11 +70,12 @@ impl Credentials for CredentialSource {
 }
 
 /// The prefix of Atlas client secrets.
-const SECRET_SHAPE: &str = "mdb_sa_sk_";
+const SECRET_PREFIX: &str = "mdb_sa_sk_";
 
-/// Returns the client id for a report or a log. A value that looks like a client secret is not shown.
+/// Returns the client id for a report or a log. A value that looks like a client secret is not
+/// shown.
 pub(crate) fn client_id_to_show(client_id: &str) -> String {
-    if client_id.contains(SECRET_SHAPE) {
+    if client_id.contains(SECRET_PREFIX) {
         return "[not shown: it looks like a client secret]".to_owned();
     }
     printable(client_id, 200)
@@ -82,12 +84,12 @@ pub(crate) fn client_id_to_show(client_id: &str) -> String {
 /// Returns advice on a rejected credential, if its characters suggest a mistake.
 pub(crate) fn advice_on(credential: &Credential) -> Option<&'static str> {
     let (id, secret) = (credential.client_id.as_str(), credential.client_secret.expose());
-    mix_up(Some(id), Some(secret)).or_else(|| wrapping(id, secret))
+    format_hint(Some(id), Some(secret)).or_else(|| surrounding_characters(id, secret))
 }
 
 /// Finds characters that shells, variable files and copying leave around a value. The server treats
 /// them as part of the value.
-fn wrapping(client_id: &str, client_secret: &str) -> Option<&'static str> {
+fn surrounding_characters(client_id: &str, client_secret: &str) -> Option<&'static str> {
     let wrapped_in = |text: &str, marks: &[char]| text.starts_with(marks) || text.ends_with(marks);
     let (quotes, space) = (['"', '\'', '`'], [' ']);
     if wrapped_in(client_secret, &space) {
@@ -102,10 +104,10 @@ fn wrapping(client_id: &str, client_secret: &str) -> Option<&'static str> {
     wrapped_in(client_id, &quotes).then_some("The client id has a leading or trailing quotation mark. Remove the quotation marks.")
 }
 
-/// Returns what the format of an id and a secret suggests. The format proves nothing, so no value is
-/// ever rejected for it.
-pub(super) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
-    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_SHAPE));
+/// Returns what the format of an id and a secret suggests. The format proves nothing, so no value
+/// is ever rejected for it.
+pub(super) fn format_hint(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
+    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_PREFIX));
     let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
     if id_is_a_secret && secret_is_an_id {
         return Some("The client id and the client secret look swapped. Exchange them.");
@@ -141,7 +143,7 @@ fn is_uuid(text: &str) -> bool {
 fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
     let content = read(path, location)?;
     let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
-    let unusable = |problem: &str, hint: &str| not_usable(path, location, problem, hint);
+    let unusable = |problem: &str, hint: &str| unusable_file(path, location, problem, hint);
     if bytes.is_empty() {
         return Err(unusable("it is empty", "Write the client secret to it. To replace the file, rename a complete file over it."));
     }
@@ -162,13 +164,13 @@ fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
 /// Reads enough of the file to detect that it is too long.
 fn read(path: &Path, location: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     const HINT: &str = "Check the path in client_secret_file (TOKENWELL_CLIENT_SECRET_FILE), and that this user may read the file.";
-    let failed = |error: &std::io::Error| not_usable(path, location, &error.to_string(), HINT);
+    let failed = |error: &std::io::Error| unusable_file(path, location, &error.to_string(), HINT);
 
     let mut file = platform::open_without_waiting(path).map_err(|error| failed(&error))?;
     // Check the opened file: the path may lead to another file by now.
     let metadata = file.metadata().map_err(|error| failed(&error))?;
     if !metadata.is_file() {
-        return Err(not_usable(path, location, "it is not a regular file", HINT));
+        return Err(unusable_file(path, location, "it is not a regular file", HINT));
     }
     // Readable by others is accepted: containers mount secrets with such modes. No container system
     // mounts a secret writable.
@@ -178,7 +180,7 @@ fn read(path: &Path, location: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     read_bounded(&mut file, SECRET_LIMIT + "\r\n".len() + 1).map_err(|error| failed(&error))
 }
 
-fn not_usable(path: &Path, location: &str, problem: &str, hint: &str) -> Error {
+fn unusable_file(path: &Path, location: &str, problem: &str, hint: &str) -> Error {
     Error::NotConfigured {
         problem: format!("the client secret file {} (set by {location}) cannot be used: {problem}", printable_path(path)),
         hint: hint.to_owned(),
@@ -419,7 +421,7 @@ mod tests {
     #[test]
     fn shapes_hint_at_mix_ups() {
         let (id, secret) = ("mdb_sa_id_0123456789abcdef01234567", "mdb_sa_sk_0123456789");
-        let hint = |id, secret| mix_up(Some(id), Some(secret)).unwrap_or_default();
+        let hint = |id, secret| format_hint(Some(id), Some(secret)).unwrap_or_default();
 
         assert_eq!(hint(id, secret), "");
         assert_eq!(hint("any", "thing"), "");

@@ -2,10 +2,10 @@
 //!
 //! The rules check the string as it was written, before it is parsed. URL parsers drop tabs and
 //! newlines, turn backslashes into slashes and `0x7f.1` into `127.0.0.1`, and they differ from each
-//! other. A URL in which two parsers may find two different hosts is rejected, so that the host that
-//! a person reads is the host that receives the secret.
+//! other. A URL in which two parsers may find two different hosts is rejected, so that the host
+//! that a person reads is the host that receives the secret.
 
-use super::rules::first_outside;
+use super::rules::first_disallowed;
 use crate::atlas;
 use crate::error::Error;
 use std::fmt;
@@ -25,7 +25,8 @@ impl Endpoint {
         self.0.as_str()
     }
 
-    /// Returns scheme, host and port: `https://cloud.mongodb.com`. The scheme's default port is omitted.
+    /// Returns scheme, host and port: `https://cloud.mongodb.com`. The scheme's default port is
+    /// omitted.
     #[must_use]
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
@@ -46,14 +47,14 @@ impl Endpoint {
     }
 
     /// Parses the full URL of an endpoint. Its query is kept (RFC 6749 section 3.2).
-    pub(super) fn full(place: &str, raw: &str) -> Result<Self, Error> {
-        let parts = Parts::split(place, raw, URL_HINT)?;
-        let url = checked(place, raw, &parts, URL_HINT)?;
+    pub(super) fn full(location: &str, raw: &str) -> Result<Self, Error> {
+        let parts = Parts::split(location, raw, URL_HINT)?;
+        let url = parse_strictly(location, raw, &parts, URL_HINT)?;
         let secret_in_query =
             url.query_pairs().any(|(name, _)| matches!(&*name, "client_secret" | "client_assertion" | "password" | "access_token"));
         if secret_in_query {
             return Err(Error::Refused {
-                problem: format!("{place}: the query contains a credential, and URLs are often logged (RFC 6749 section 2.3.1)"),
+                problem: format!("{location}: the query contains a credential, and URLs are often logged (RFC 6749 section 2.3.1)"),
                 hint: "Remove the credential from the URL, and set client_secret or client_secret_file.".to_owned(),
                 http_status: None,
             });
@@ -62,14 +63,14 @@ impl Endpoint {
     }
 
     /// Parses a base URL: scheme, host and port, followed only by slashes.
-    pub(super) fn base(place: &str, raw: &str) -> Result<Self, Error> {
-        let parts = Parts::split(place, raw, BASE_HINT)?;
+    pub(super) fn base(location: &str, raw: &str) -> Result<Self, Error> {
+        let parts = Parts::split(location, raw, BASE_HINT)?;
         if parts.query.is_some() {
-            return Err(Error::invalid(place, "must not have a query (the part after `?`)", BASE_HINT));
+            return Err(Error::invalid(location, "must not have a query (the part after `?`)", BASE_HINT));
         }
-        let mut url = checked(place, raw, &parts, BASE_HINT)?;
+        let mut url = parse_strictly(location, raw, &parts, BASE_HINT)?;
         if parts.path.bytes().any(|byte| byte != b'/') {
-            return Err(Error::invalid(place, "must not have a path", PATH_HINT));
+            return Err(Error::invalid(location, "must not have a path", PATH_HINT));
         }
         url.set_path("/");
         Ok(Self(url))
@@ -85,8 +86,8 @@ impl Endpoint {
         self.at(atlas::REVOKE_PATH)
     }
 
-    /// Returns the same origin with another path. Setting a path cannot change host or port; joining a
-    /// reference could.
+    /// Returns the same origin with another path. Setting a path cannot change host or port;
+    /// joining a reference could.
     fn at(&self, path: &str) -> Self {
         let mut url = self.0.clone();
         url.set_path(path);
@@ -115,8 +116,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn split(place: &str, raw: &'a str, hint: &str) -> Result<Self, Error> {
-        let invalid = |problem: &str| Error::invalid(place, problem, hint);
+    fn split(location: &str, raw: &'a str, hint: &str) -> Result<Self, Error> {
+        let invalid = |problem: &str| Error::invalid(location, problem, hint);
 
         let (scheme, rest) = raw.split_once("://").ok_or_else(|| invalid("is not a URL that begins with https://"))?;
         let secure = scheme.eq_ignore_ascii_case("https");
@@ -128,7 +129,7 @@ impl<'a> Parts<'a> {
         if authority.contains('@') {
             // No part of the URL is shown: the part before the `@` often contains a password.
             return Err(Error::Refused {
-                problem: format!("{place}: contains a user name or password (the part before `@`)"),
+                problem: format!("{location}: contains a user name or password (the part before `@`)"),
                 hint: "Remove that part, and set client_id and client_secret (or client_secret_file) instead.".to_owned(),
                 http_status: None,
             });
@@ -152,22 +153,22 @@ fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
 }
 
 /// Parses `raw` and checks that the parser found the parts as they were written.
-fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url, Error> {
-    let invalid = |problem: String| Error::invalid(place, problem, hint);
+fn parse_strictly(location: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url, Error> {
+    let invalid = |problem: String| Error::invalid(location, problem, hint);
 
     if parts.host.is_empty() {
         return Err(invalid("has no host".to_owned()));
     }
     if !parts.host.is_ascii() {
-        return Err(international_host(place, raw, hint));
+        return Err(international_host(location, raw, hint));
     }
-    if let Some(problem) = outside_uri_syntax(raw) {
+    if let Some(problem) = uri_syntax_violation(raw) {
         return Err(invalid(problem));
     }
-    if let Some(problem) = encoded_control(raw) {
+    if let Some(problem) = encoded_control_character(raw) {
         return Err(invalid(problem.to_owned()));
     }
-    check_host_text(parts.host).map_err(invalid)?;
+    check_host(parts.host).map_err(invalid)?;
     if let Some(port) = parts.port {
         check_port(port).map_err(|problem| invalid(problem.to_owned()))?;
     }
@@ -176,7 +177,7 @@ fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url,
     let read = url.host_str().unwrap_or_default();
     if !read.eq_ignore_ascii_case(parts.host) {
         return Err(Error::invalid(
-            place,
+            location,
             format!("has an ambiguous host, which URL parsers read as {read}"),
             format!("If this is the intended host, write {read}."),
         ));
@@ -186,7 +187,7 @@ fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url,
     }
     if !parts.secure && !is_loopback(&url) {
         return Err(Error::Refused {
-            problem: format!("{place}: plain http to {read} would send the client secret unencrypted"),
+            problem: format!("{location}: plain http to {read} would send the client secret unencrypted"),
             hint: "Use https. Plain http is accepted only on loopback: 127.0.0.0/8, [::1] and localhost.".to_owned(),
             http_status: None,
         });
@@ -195,9 +196,9 @@ fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url,
 }
 
 /// Describes the first violation of the URI syntax of RFC 3986, if any.
-pub(super) fn outside_uri_syntax(text: &str) -> Option<String> {
+pub(super) fn uri_syntax_violation(text: &str) -> Option<String> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(character);
-    if let Some(found) = first_outside(text, allowed) {
+    if let Some(found) = first_disallowed(text, allowed) {
         return Some(format!("contains {found}, which must be percent-encoded in a URL (RFC 3986)"));
     }
     if octets(text).any(|octet| octet.is_none()) {
@@ -206,7 +207,7 @@ pub(super) fn outside_uri_syntax(text: &str) -> Option<String> {
     None
 }
 
-fn encoded_control(text: &str) -> Option<&'static str> {
+fn encoded_control_character(text: &str) -> Option<&'static str> {
     octets(text).flatten().any(|octet| octet.is_ascii_control()).then_some("contains a percent-encoded control character")
 }
 
@@ -218,7 +219,7 @@ fn octets(text: &str) -> impl Iterator<Item = Option<u8>> {
     })
 }
 
-fn check_host_text(host: &str) -> Result<(), String> {
+fn check_host(host: &str) -> Result<(), String> {
     if host.contains('%') {
         return Err("has a host with a percent sign".to_owned());
     }
@@ -231,7 +232,7 @@ fn check_host_text(host: &str) -> Result<(), String> {
     if host.split('.').any(|label| label.is_empty() || label.len() > 63) || host.len() > 253 {
         return Err("has a host with an empty label, or a label or name that is too long".to_owned());
     }
-    if let Some(found) = first_outside(host, |character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')) {
+    if let Some(found) = first_disallowed(host, |character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')) {
         return Err(format!("has a host that contains {found}"));
     }
     Ok(())
@@ -254,13 +255,15 @@ fn is_loopback(url: &Url) -> bool {
 
 /// Rejects an international host name. A letter of another alphabet can look like an ASCII letter;
 /// only the ASCII form shows the difference.
-fn international_host(place: &str, raw: &str, hint: &str) -> Error {
+fn international_host(location: &str, raw: &str, hint: &str) -> Error {
     let problem = "has a host with non-ASCII characters";
     match Url::parse(raw).ok().as_ref().and_then(Url::host_str) {
-        Some(ascii) => {
-            Error::invalid(place, format!("{problem}; its ASCII form is {ascii}"), format!("If this is the intended host, write {ascii}."))
-        }
-        None => Error::invalid(place, problem, hint),
+        Some(ascii) => Error::invalid(
+            location,
+            format!("{problem}; its ASCII form is {ascii}"),
+            format!("If this is the intended host, write {ascii}."),
+        ),
+        None => Error::invalid(location, problem, hint),
     }
 }
 
@@ -281,9 +284,9 @@ mod tests {
         assert!(got.is_ok() || text.starts_with("base_url: ") || text.starts_with("refused: base_url: "), "{raw:?}: {text}");
     }
 
-    /// The rules of every URL, which apply to a base URL and to a full URL. Maps a URL to the origin
-    /// that receives the secret, or to the status of the rejection. The Go wrapper, which also pins an
-    /// origin, is tested with the same table.
+    /// The rules of every URL, which apply to a base URL and to a full URL. Maps a URL to the
+    /// origin that receives the secret, or to the status of the rejection. The Go wrapper, which
+    /// also pins an origin, is tested with the same table.
     fn look_alikes() -> Vec<(String, String)> {
         #[derive(serde::Deserialize)]
         struct Group {

@@ -22,14 +22,14 @@ pub(super) enum Environment {
     /// The variables of this process.
     Process,
     /// A lookup function of the program.
-    Given(Lookup),
+    Custom(Lookup),
 }
 
 /// A function from a variable's name to its value.
 pub(super) type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
-/// Variables of programmatic API keys. They cannot be used, but a message about a missing credential
-/// mentions them, because their user may believe that the credential is set.
+/// Variables of programmatic API keys. They cannot be used, but a message about a missing
+/// credential mentions them, because their user may believe that the credential is set.
 const API_KEY_VARIABLES: [&str; 6] = [
     "MONGODB_ATLAS_PUBLIC_KEY",
     "MONGODB_ATLAS_PUBLIC_API_KEY",
@@ -56,9 +56,10 @@ impl Environment {
         Family::ALL.map(|family| self.source(family)).into()
     }
 
-    /// Returns the variables of the shared cache if the environment is not read otherwise. The cache
-    /// belongs to the host and not to one program, like a proxy, so these variables always apply.
-    pub(super) fn of_the_host(&self) -> Option<Source> {
+    /// Returns the variables of the shared cache if the environment is not read otherwise. The
+    /// cache belongs to the host and not to one program, like a proxy, so these variables always
+    /// apply.
+    pub(super) fn cache_variables(&self) -> Option<Source> {
         if self.is_read() {
             return None;
         }
@@ -69,21 +70,21 @@ impl Environment {
 
     /// Returns the user's cache directory, which also belongs to the host; `Err` names the missing
     /// variable.
-    pub(super) fn cache_folder(&self) -> Result<PathBuf, &'static str> {
+    pub(super) fn user_cache_dir(&self) -> Result<PathBuf, &'static str> {
         match self {
             Self::Unread | Self::Process => platform::cache_folder(&|name| std::env::var_os(name)),
-            Self::Given(lookup) => platform::cache_folder(&|name| lookup(name)),
+            Self::Custom(lookup) => platform::cache_folder(&|name| lookup(name)),
         }
     }
 
     /// Returns the variables of programmatic API keys that are set.
     pub(super) fn api_key_variables(&self) -> Vec<&'static str> {
-        API_KEY_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
+        API_KEY_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Value(_) | Found::NotUtf8)).collect()
     }
 
     /// Returns the variables of access tokens that are set.
     pub(super) fn token_variables(&self) -> Vec<&'static str> {
-        TOKEN_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
+        TOKEN_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Value(_) | Found::NotUtf8)).collect()
     }
 
     /// Returns the variables of the process that have our prefix but that nothing reads. A lookup
@@ -105,7 +106,7 @@ impl Environment {
         match self {
             Self::Unread => None,
             Self::Process => std::env::var_os(variable),
-            Self::Given(lookup) => lookup(variable),
+            Self::Custom(lookup) => lookup(variable),
         }
     }
 
@@ -114,20 +115,20 @@ impl Environment {
             let variables = setting.variables_of(family);
             variables.iter().map(|variable| Entry {
                 key: setting.key,
-                place: (*variable).into(),
+                location: (*variable).into(),
                 found: self.find(variable),
                 in_keyring: false,
             })
         });
-        Source { origin: Origin::Variables, entries: entries.collect(), finding: None }
+        Source { origin: Origin::Variables, entries: entries.collect(), remark: None }
     }
 
     fn find(&self, variable: &str) -> Found {
-        let Some(value) = self.lookup(variable) else { return Found::Nothing };
+        let Some(value) = self.lookup(variable) else { return Found::NotSet };
         let bytes = Zeroizing::new(value.into_encoded_bytes());
         match std::str::from_utf8(&bytes) {
             Ok("") => Found::Empty,
-            Ok(text) => Found::Text(Secret::from(text)),
+            Ok(value) => Found::Value(Secret::from(value)),
             Err(_) => Found::NotUtf8,
         }
     }
@@ -138,7 +139,7 @@ impl fmt::Debug for Environment {
         f.write_str(match self {
             Self::Unread => "not read",
             Self::Process => "process",
-            Self::Given(_) => "lookup function",
+            Self::Custom(_) => "lookup function",
         })
     }
 }

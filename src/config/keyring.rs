@@ -13,16 +13,18 @@ use std::thread::Builder;
 use std::time::Duration;
 
 /// The time limit of a read. A user or a service is waiting for the configuration.
-const READ_PATIENCE: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time limit of a change. A user may have to unlock the keyring first.
-const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The maximum length of a secret, in bytes: the limit of Windows, the lowest of all keyrings.
 pub const LONGEST_SECRET: usize = 2560;
 
-/// Secrets by service and account. They cannot be listed: secrets of other programs must not be read.
+/// Secrets by service and account. They cannot be listed: secrets of other programs must not be
+/// read.
 ///
-/// A method may block indefinitely: it runs on a separate thread, which is abandoned after a timeout.
+/// A method may block indefinitely: it runs on a separate thread, which is abandoned after a
+/// timeout.
 pub trait Keyring: Send + Sync {
     /// Returns the secret of exactly this service and account; `None` if there is no such entry.
     ///
@@ -68,24 +70,24 @@ pub fn system() -> Arc<dyn Keyring> {
     }
     #[cfg(not(feature = "keyring"))]
     {
-        Arc::new(NoKeyring)
+        Arc::new(UnsupportedKeyring)
     }
 }
 
 /// The keyring of a build without keyring support.
 #[cfg(not(feature = "keyring"))]
 #[derive(Debug)]
-struct NoKeyring;
+struct UnsupportedKeyring;
 
 #[cfg(not(feature = "keyring"))]
-impl NoKeyring {
+impl UnsupportedKeyring {
     fn missing<T>() -> Result<T, KeyringError> {
         Err(KeyringError::new("this build of tokenwell has no keyring support (feature `keyring`)"))
     }
 }
 
 #[cfg(not(feature = "keyring"))]
-impl Keyring for NoKeyring {
+impl Keyring for UnsupportedKeyring {
     fn read(&self, _service: &str, _account: &str) -> Result<Option<Secret>, KeyringError> {
         Self::missing()
     }
@@ -100,18 +102,19 @@ impl Keyring for NoKeyring {
 }
 
 /// Reads the secrets of `accounts` of one service, all of them within two seconds.
-pub(super) fn read_within(
+pub(super) fn read_with_timeout(
     keyring: &Arc<dyn Keyring>,
     service: &str,
     accounts: &[&'static str],
 ) -> Result<Vec<Option<Secret>>, KeyringError> {
     let (keyring, service, accounts) = (Arc::clone(keyring), service.to_owned(), accounts.to_vec());
-    within(READ_PATIENCE, move || accounts.into_iter().map(|account| keyring.read(&service, account)).collect())
+    run_with_timeout(READ_TIMEOUT, move || accounts.into_iter().map(|account| keyring.read(&service, account)).collect())
 }
 
-/// Stores a secret. A secret that some keyrings would truncate or reject is rejected before the write.
+/// Stores a secret. A secret that some keyrings would truncate or reject is rejected before the
+/// write.
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-pub(super) fn write_within(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str, secret: &Secret) -> Result<(), Error> {
+pub(super) fn write_with_timeout(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str, secret: &Secret) -> Result<(), Error> {
     let length = secret.expose().len();
     if length > LONGEST_SECRET {
         return Err(Error::invalid(
@@ -121,7 +124,7 @@ pub(super) fn write_within(keyring: &Arc<dyn Keyring>, service: &str, account: &
         ));
     }
     let (keyring, service, secret) = (Arc::clone(keyring), service.to_owned(), secret.clone());
-    within(WRITE_PATIENCE, move || keyring.write(&service, account, &secret)).map_err(|error| Error::NotConfigured {
+    run_with_timeout(WRITE_TIMEOUT, move || keyring.write(&service, account, &secret)).map_err(|error| Error::NotConfigured {
         problem: format!("cannot store the secret in the keyring: {error}"),
         hint: "Unlock the keyring, or store the secret in a file.".to_owned(),
     })
@@ -129,15 +132,15 @@ pub(super) fn write_within(keyring: &Arc<dyn Keyring>, service: &str, account: &
 
 /// Deletes a secret. Returns whether it existed.
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-pub(super) fn delete_within(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str) -> Result<bool, KeyringError> {
+pub(super) fn delete_with_timeout(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str) -> Result<bool, KeyringError> {
     let (keyring, service) = (Arc::clone(keyring), service.to_owned());
-    within(WRITE_PATIENCE, move || keyring.delete(&service, account))
+    run_with_timeout(WRITE_TIMEOUT, move || keyring.delete(&service, account))
 }
 
-/// Runs `work` on a separate thread. A keyring blocks while its message bus blocks, and its calls have
-/// no timeout.
-fn within<T: Send + 'static>(
-    patience: Duration,
+/// Runs `work` on a separate thread. A keyring blocks while its message bus blocks, and its calls
+/// have no timeout.
+fn run_with_timeout<T: Send + 'static>(
+    timeout: Duration,
     work: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
 ) -> Result<T, KeyringError> {
     let (sender, receiver) = channel();
@@ -147,9 +150,9 @@ fn within<T: Send + 'static>(
     };
     platform::spawn_without_signals(Builder::new().name("tokenwell-keyring".to_owned()), work)
         .map_err(|error| KeyringError::new(format!("cannot create a thread to call the keyring: {error}")))?;
-    match receiver.recv_timeout(patience) {
+    match receiver.recv_timeout(timeout) {
         Ok(answer) => answer,
-        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", patience.as_secs()))),
+        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", timeout.as_secs()))),
         Err(RecvTimeoutError::Disconnected) => Err(KeyringError::new("the call to the keyring failed")),
     }
 }
@@ -170,21 +173,21 @@ mod machine {
     impl Keyring for SystemKeyring {
         fn read(&self, service: &str, account: &str) -> Result<Option<Secret>, KeyringError> {
             match entry(service, account)?.get_secret().map(Zeroizing::new) {
-                Ok(bytes) => text(&bytes).map(Some),
+                Ok(bytes) => decode(&bytes).map(Some),
                 Err(Error::NoEntry) => Ok(None),
-                Err(error) => Err(described(error)),
+                Err(error) => Err(describe(error)),
             }
         }
 
         fn write(&self, service: &str, account: &str, secret: &Secret) -> Result<(), KeyringError> {
-            entry(service, account)?.set_secret(secret.expose().as_bytes()).map_err(described)
+            entry(service, account)?.set_secret(secret.expose().as_bytes()).map_err(describe)
         }
 
         fn delete(&self, service: &str, account: &str) -> Result<bool, KeyringError> {
             match entry(service, account)?.delete_credential() {
                 Ok(()) => Ok(true),
                 Err(Error::NoEntry) => Ok(false),
-                Err(error) => Err(described(error)),
+                Err(error) => Err(describe(error)),
             }
         }
     }
@@ -200,26 +203,27 @@ mod machine {
         });
         #[cfg(not(any(target_os = "macos", target_os = "windows")))]
         let entry = zbus_secret_service_keyring_store::Store::new().and_then(|store| store.build(service, account, None));
-        entry.map_err(described)
+        entry.map_err(describe)
     }
 
-    /// Decodes the string in the keyring. On macOS, programs in Go encode it because they pass it to
-    /// another program as a line.
-    fn text(bytes: &[u8]) -> Result<Secret, KeyringError> {
+    /// Decodes the string in the keyring. On macOS, programs in Go encode it because they pass it
+    /// to another program as a line.
+    fn decode(bytes: &[u8]) -> Result<Secret, KeyringError> {
         use base64::Engine as _;
 
-        let not_text = || KeyringError::new("the keyring entry is not a valid string");
-        let text = std::str::from_utf8(bytes).map_err(|_| not_text())?;
+        let not_a_string = || KeyringError::new("the keyring entry is not a valid string");
+        let text = std::str::from_utf8(bytes).map_err(|_| not_a_string())?;
         let Some(encoded) = text.strip_prefix("go-keyring-base64:") else { return Ok(Secret::from(text)) };
-        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| not_text())?;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| not_a_string())?;
         String::from_utf8(decoded).map(Secret::new).map_err(|error| {
             error.into_bytes().zeroize();
-            not_text()
+            not_a_string()
         })
     }
 
-    /// Describes the error. Our own message replaces one that could contain the content of the entry.
-    fn described(error: Error) -> KeyringError {
+    /// Describes the error. Our own message replaces one that could contain the content of the
+    /// entry.
+    fn describe(error: Error) -> KeyringError {
         let reason = match error {
             Error::BadEncoding(mut bytes) | Error::BadDataFormat(mut bytes, _) => {
                 bytes.zeroize();
@@ -239,16 +243,16 @@ mod machine {
 
         #[test]
         fn text_of_programs_in_go_is_decoded() {
-            assert_eq!(text(b"plain").unwrap().expose(), "plain");
-            assert_eq!(text(b"go-keyring-base64:Y2FuYXJ5").unwrap().expose(), "canary");
+            assert_eq!(decode(b"plain").unwrap().expose(), "plain");
+            assert_eq!(decode(b"go-keyring-base64:Y2FuYXJ5").unwrap().expose(), "canary");
             for bad in [&b"\xff"[..], b"go-keyring-base64:!", b"go-keyring-base64:/w=="] {
-                assert!(text(bad).is_err());
+                assert!(decode(bad).is_err());
             }
         }
 
         #[test]
         fn i21_what_the_keyring_holds_is_not_in_its_errors() {
-            let error = described(Error::BadEncoding(b"canary".to_vec()));
+            let error = describe(Error::BadEncoding(b"canary".to_vec()));
 
             assert!(!format!("{error} {error:?}").contains("canary"));
         }
@@ -263,7 +267,7 @@ mod tests {
 
     #[test]
     fn work_that_panics_is_answered_and_not_waited_for() {
-        let outcome: Result<(), _> = within(Duration::from_secs(60), || panic!("as if the keyring's own code did"));
+        let outcome: Result<(), _> = run_with_timeout(Duration::from_secs(60), || panic!("as if the keyring's own code did"));
 
         assert!(outcome.unwrap_err().problem.contains("failed"));
     }

@@ -33,15 +33,14 @@
 //!
 //! # Precedence
 //!
-//! From highest to lowest: an explicit option, `TOKENWELL_*`, `MONGODB_ATLAS_*`, `MCLI_*`, a profile
-//! in `tokenwell/config.toml`, a profile of the Atlas CLI. An empty variable counts as not set.
-//! `docs/configuration.md` describes the files.
-//! Four rules keep related values together:
+//! From highest to lowest: an explicit option, `TOKENWELL_*`, `MONGODB_ATLAS_*`, `MCLI_*`, a
+//! profile in `tokenwell/config.toml`, a profile of the Atlas CLI. An empty variable counts as not
+//! set. `docs/configuration.md` describes the files. Four rules keep related values together:
 //!
-//! - The client id and the client secret come from the same source. The first source that has either
-//!   of them must have both.
-//! - `base_url` and `token_url` both name the server. The first source that has either of them wins.
-//!   A source that has both is an error.
+//! - The client id and the client secret come from the same source. The first source that has
+//!   either of them must have both.
+//! - `base_url` and `token_url` both name the server. The first source that has either of them
+//!   wins. A source that has both is an error.
 //! - `revocation_url` is ignored in a source with lower precedence than the source that names the
 //!   server, so that a stray variable cannot send the secret to a second server.
 //! - If a profile has its own credential, its server is never used with a credential from another
@@ -79,7 +78,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// HTTP Basic with the raw id and secret, as MongoDB Atlas requires. The default with a base URL.
+    /// HTTP Basic with the raw id and secret, as MongoDB Atlas requires. The default with a base
+    /// URL.
     BasicRaw,
     /// HTTP Basic with the form-urlencoded id and secret (RFC 6749). The default with a token URL.
     Basic,
@@ -142,7 +142,7 @@ pub struct Config {
     /// The directory of these files; `None`: the default one in the user's cache directory.
     pub(crate) cache_dir: Option<PathBuf>,
     /// The user's cache directory, or the reason why it is unknown.
-    pub(crate) users_cache: Result<PathBuf, &'static str>,
+    pub(crate) user_cache_dir: Result<PathBuf, &'static str>,
     /// Whether to use a cache directory that other users can access.
     pub(crate) cache_unsafe: bool,
     pub(crate) provenance: Vec<Provenance>,
@@ -242,7 +242,8 @@ impl Config {
         self.resource.as_deref()
     }
 
-    /// Returns the time limit of one refresh. It is also how long a caller without a deadline waits.
+    /// Returns the time limit of one refresh. It is also how long a caller without a deadline
+    /// waits.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
@@ -267,7 +268,8 @@ impl Config {
         self.cache
     }
 
-    /// Returns the setting `cache_dir`, if it is set; see [`cache_folder`](Self::cache_folder).
+    /// Returns the setting `cache_dir`, if it is set; see
+    /// [`resolved_cache_dir`](Self::resolved_cache_dir).
     #[must_use]
     pub fn cache_dir(&self) -> Option<&Path> {
         self.cache_dir.as_deref()
@@ -281,11 +283,11 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::NotConfigured`] if the user's cache directory is unknown.
-    pub fn cache_folder(&self) -> Result<PathBuf, Error> {
-        if let Some(folder) = &self.cache_dir {
-            return Ok(folder.clone());
+    pub fn resolved_cache_dir(&self) -> Result<PathBuf, Error> {
+        if let Some(directory) = &self.cache_dir {
+            return Ok(directory.clone());
         }
-        self.users_cache.as_ref().map(|folder| folder.join("tokenwell")).map_err(|missing| Error::NotConfigured {
+        self.user_cache_dir.as_ref().map(|directory| directory.join("tokenwell")).map_err(|missing| Error::NotConfigured {
             problem: format!("cannot find a directory for the token cache: {missing}"),
             hint: "Set TOKENWELL_CACHE_DIR to the absolute path of a directory that only you can access.".to_owned(),
         })
@@ -329,7 +331,8 @@ impl Config {
         of_revocation().or_else(named).filter(|source| *source != sources::THE_DEFAULT)
     }
 
-    /// Returns the values, without the secret, that must be equal before two requests may share a token.
+    /// Returns the values, without the secret, that must be equal before two requests may share a
+    /// token.
     pub(crate) fn identity(&self) -> Vec<(&'static str, String)> {
         let optional = |value: &Option<String>| value.clone().unwrap_or_default();
         vec![

@@ -2,7 +2,7 @@
 
 use super::endpoint::Endpoint;
 use super::rules::{
-    SECRET_LIMIT, TEXT_LIMIT, absolute_path, anything, authentication, checked_text, credential_characters, manual_clock, profile_name,
+    SECRET_LIMIT, VALUE_LIMIT, absolute_path, any_string, authentication, check_string, credential_characters, manual_clock, profile_name,
     resource, scope, switch, timeout,
 };
 use super::suggestion::{nearest, shown_name};
@@ -33,11 +33,11 @@ pub struct Setting {
 /// The TOML types of a setting. A string is always allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Text,
+    String,
     /// Also an integer.
-    Number,
+    Integer,
     /// Also `true` and `false`.
-    Switch,
+    Boolean,
     /// A string with a path, relative to the directory of the configuration file.
     Path,
 }
@@ -70,11 +70,11 @@ impl Setting {
         self.variables[family as usize]
     }
 
-    /// Validates `value`; `place` names its source in the error.
-    pub(super) fn check<'a>(&self, place: &str, value: &'a [u8]) -> Result<&'a str, Error> {
-        let text = checked_text(place, value, self.limit, self.about)?;
-        (self.rule)(place, text)?;
-        Ok(text)
+    /// Validates `value`; `location` names its source in the error.
+    pub(super) fn check<'a>(&self, location: &str, value: &'a [u8]) -> Result<&'a str, Error> {
+        let value = check_string(location, value, self.limit, self.about)?;
+        (self.rule)(location, value)?;
+        Ok(value)
     }
 }
 
@@ -106,8 +106,8 @@ impl Key {
     }
 }
 
-/// A family of environment variables. Each family is one source, so that an id is never combined with
-/// the secret of another family.
+/// A family of environment variables. Each family is one source, so that an id is never combined
+/// with the secret of another family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Tokenwell,
@@ -127,9 +127,9 @@ static SETTINGS: [Setting; 17] = [
         name: "client_id",
         about: "visible ASCII and spaces, at most 4096 bytes",
         variables: [&["TOKENWELL_CLIENT_ID"], &["MONGODB_ATLAS_CLIENT_ID"], &["MCLI_CLIENT_ID"]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: credential_characters,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::ClientSecret,
@@ -138,15 +138,15 @@ static SETTINGS: [Setting; 17] = [
         variables: [&["TOKENWELL_CLIENT_SECRET"], &["MONGODB_ATLAS_CLIENT_SECRET"], &["MCLI_CLIENT_SECRET"]],
         limit: SECRET_LIMIT,
         rule: credential_characters,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::ClientSecretFile,
         name: "client_secret_file",
         about: "path of a file that contains the secret; read again for every token request",
         variables: [&["TOKENWELL_CLIENT_SECRET_FILE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: anything,
+        limit: VALUE_LIMIT,
+        rule: any_string,
         in_profile: Some(Kind::Path),
     },
     Setting {
@@ -158,80 +158,80 @@ static SETTINGS: [Setting; 17] = [
             &["MONGODB_ATLAS_BASE_URL", "MONGODB_ATLAS_OPS_MANAGER_URL"],
             &["MCLI_BASE_URL", "MCLI_OPS_MANAGER_URL"],
         ],
-        limit: TEXT_LIMIT,
-        rule: |place, text| Endpoint::base(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| Endpoint::base(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::TokenUrl,
         name: "token_url",
         about: "token endpoint of any OAuth 2.0 server, instead of `base_url`",
         variables: [&["TOKENWELL_TOKEN_URL"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| Endpoint::full(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| Endpoint::full(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::RevocationUrl,
         name: "revocation_url",
         about: "revocation endpoint (RFC 7009); default: derived from `base_url`",
         variables: [&["TOKENWELL_REVOCATION_URL"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| Endpoint::full(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| Endpoint::full(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::AuthMethod,
         name: "auth_method",
         about: "`client_secret_basic`, `client_secret_basic_raw` or `client_secret_post`",
         variables: [&["TOKENWELL_AUTH_METHOD"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| authentication(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| authentication(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Scope,
         name: "scope",
         about: "scopes separated by single spaces (RFC 6749 section 3.3)",
         variables: [&["TOKENWELL_SCOPE"], &[], &[]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: scope,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Audience,
         name: "audience",
         about: "any characters except control characters, at most 4096 bytes",
         variables: [&["TOKENWELL_AUDIENCE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: anything,
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: any_string,
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Resource,
         name: "resource",
         about: "absolute URI without fragment (RFC 8707)",
         variables: [&["TOKENWELL_RESOURCE"], &[], &[]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: resource,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Timeout,
         name: "timeout_ms",
         about: "whole milliseconds, 1 to 600000; default 30000",
         variables: [&["TOKENWELL_TIMEOUT_MS"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| timeout(place, text).map(drop),
-        in_profile: Some(Kind::Number),
+        limit: VALUE_LIMIT,
+        rule: |location, value| timeout(location, value).map(drop),
+        in_profile: Some(Kind::Integer),
     },
     Setting {
         key: Key::CaFile,
         name: "ca_file",
         about: "path of a PEM file with the CA certificates to trust",
         variables: [&["TOKENWELL_CA_FILE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: anything,
+        limit: VALUE_LIMIT,
+        rule: any_string,
         in_profile: Some(Kind::Path),
     },
     Setting {
@@ -239,7 +239,7 @@ static SETTINGS: [Setting; 17] = [
         name: "profile",
         about: "name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64 characters; default: the profile `default`, if it exists",
         variables: [&["TOKENWELL_PROFILE"], &["MONGODB_ATLAS_PROFILE"], &["MCLI_PROFILE"]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: profile_name,
         in_profile: None,
     },
@@ -248,16 +248,16 @@ static SETTINGS: [Setting; 17] = [
         name: "cache",
         about: "`on` (the default) or `off`: whether processes share tokens in files",
         variables: [&["TOKENWELL_CACHE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| switch(place, text).map(drop),
-        in_profile: Some(Kind::Switch),
+        limit: VALUE_LIMIT,
+        rule: |location, value| switch(location, value).map(drop),
+        in_profile: Some(Kind::Boolean),
     },
     Setting {
         key: Key::CacheDir,
         name: "cache_dir",
         about: "absolute path of the directory for shared tokens; default: `tokenwell` in the user's cache directory",
         variables: [&["TOKENWELL_CACHE_DIR"], &[], &[]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: absolute_path,
         in_profile: Some(Kind::Path),
     },
@@ -266,9 +266,9 @@ static SETTINGS: [Setting; 17] = [
         name: "cache_unsafe",
         about: "`on` or `off` (the default): whether to use a cache directory that other users can access",
         variables: [&["TOKENWELL_CACHE_UNSAFE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| switch(place, text).map(drop),
-        in_profile: Some(Kind::Switch),
+        limit: VALUE_LIMIT,
+        rule: |location, value| switch(location, value).map(drop),
+        in_profile: Some(Kind::Boolean),
     },
     Setting {
         key: Key::ManualClock,
@@ -276,8 +276,8 @@ static SETTINGS: [Setting; 17] = [
         about: "milliseconds since the Unix epoch; for tests",
         // With a stopped clock no token ever expires, so no stray variable may set one.
         variables: [&[], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| manual_clock(place, text).map(drop),
+        limit: VALUE_LIMIT,
+        rule: |location, value| manual_clock(location, value).map(drop),
         in_profile: None,
     },
 ];

@@ -8,8 +8,9 @@ use std::fmt;
 /// The prefix of our variables. No other program uses it.
 const OUR_PREFIX: &str = "TOKENWELL_";
 
-/// Our variables that are not settings: the configuration file, the guard of `tokenwell exec`, the log
-/// of the C library, and the paths by which wrappers and tests find the library and the command.
+/// Our variables that are not settings: the configuration file, the guard of `tokenwell exec`, the
+/// log of the C library, and the paths by which wrappers and tests find the library and the
+/// command.
 const OTHER_VARIABLES: [&str; 6] =
     [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_LOG", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
 
@@ -29,7 +30,8 @@ impl UnknownVariable {
             return None;
         }
         let bare = |variable: &'static str| variable.strip_prefix(OUR_PREFIX).unwrap_or(variable);
-        // A part of the name is missing, as in TOKENWELL_SECRET: `nearest` allows only a few letters.
+        // A part of the name is missing, as in TOKENWELL_SECRET: `nearest` allows only a few
+        // letters.
         let ending = || ours().map(bare).filter(|known| known.ends_with(&format!("_{written}"))).min_by_key(|known| known.len());
         let meant = nearest(written, ours().map(bare)).or_else(ending);
         Some(Self { name: printable(name, 64), nearest: meant.and_then(|meant| ours().find(|known| bare(known) == meant)) })

@@ -1,4 +1,4 @@
-//! A secret that a file has.
+//! A secret in a file.
 
 use crate::support::{ID, SECRET, assert_has, not_configured};
 use tokenwell::config::Config;
@@ -32,7 +32,7 @@ fn a_file_named_by_a_variable_completes_the_pair() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_when_the_configuration_is_made() {
+fn a_file_that_cannot_be_read_is_named_when_the_configuration_is_built() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("no-such-file");
 

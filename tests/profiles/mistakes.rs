@@ -1,10 +1,10 @@
-//! What is wrong in a file is answered with its place, and never with a value.
+//! A mistake in a file is reported with its file and line, and never with a value.
 
 use crate::support::{Home, ID, SECRET, assert_has, profile, shown, write};
 use tokenwell::error::Status;
 
 #[test]
-fn a_mistake_is_answered_with_file_line_and_key() {
+fn a_mistake_names_file_line_and_key() {
     let table: &[(&str, &[&str])] = &[
         ("[default]\nclientId = 'x'\n", &[".toml:2", "unknown setting clientId", "Did you mean client_id?", "client_secret_file"]),
         ("[default]\nclient_secrt = 'canary'\n", &[".toml:2", "unknown setting client_secrt", "Did you mean client_secret?"]),
@@ -42,7 +42,7 @@ fn a_mistake_is_answered_with_file_line_and_key() {
 }
 
 #[test]
-fn a_value_that_is_not_acceptable_is_named_by_its_line_and_not_shown() {
+fn an_invalid_value_names_its_line_and_is_not_shown() {
     let table = [
         ("client_secret = \"canary\\n\"", Status::InvalidArgument, "client_secret in profile default", "newline"),
         ("client_secret = ''", Status::InvalidArgument, "client_secret in profile default", "empty"),
@@ -51,16 +51,16 @@ fn a_value_that_is_not_acceptable_is_named_by_its_line_and_not_shown() {
         ("client_secret = 'x'\ntimeout_ms = -5", Status::InvalidArgument, "timeout_ms in profile default", "1 to 600000"),
         ("client_secret = 'x'\ncache = 'maybe'", Status::InvalidArgument, "cache in profile default", "neither"),
     ];
-    for (lines, status, place, part) in table {
+    for (lines, status, location, part) in table {
         let error = Home::new().ours(&format!("[default]\nclient_id = 'id'\n{lines}\n")).error();
 
         assert_eq!(error.status(), status, "{lines}: {}", shown(&error));
-        assert_has(&error.to_string(), &[place, "config.toml:", part]);
+        assert_has(&error.to_string(), &[location, "config.toml:", part]);
     }
 }
 
 #[test]
-fn a_mistake_in_another_profile_is_nobodys_business() {
+fn a_mistake_in_another_profile_is_ignored() {
     let home = Home::new().ours(&(profile("default", ID) + "[other]\nclientId = 5\n"));
 
     assert_eq!(home.build().client_id(), ID);
@@ -68,7 +68,7 @@ fn a_mistake_in_another_profile_is_nobodys_business() {
 }
 
 #[test]
-fn a_file_that_is_no_text_or_too_long_is_named() {
+fn a_file_that_is_not_utf8_or_too_long_is_named() {
     let home = Home::new();
     write(&home.our_file(), b"[default]\n# \xff canary\n");
     assert_has(&home.error().to_string(), &["config.toml:2", "is not UTF-8"]);
@@ -78,7 +78,7 @@ fn a_file_that_is_no_text_or_too_long_is_named() {
 }
 
 #[test]
-fn half_a_pair_in_a_profile_is_not_completed_by_another_source() {
+fn an_incomplete_pair_in_a_profile_is_not_completed_by_another_source() {
     let home = Home::new().ours(&format!("[default]\nclient_secret = '{SECRET}'\n")).theirs(&profile("default", ID));
 
     assert_has(&home.not_configured(), &["client_secret in profile default", ".toml:2 is set without client_id"]);

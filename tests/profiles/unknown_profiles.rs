@@ -1,4 +1,4 @@
-//! A profile that was asked for and is not there.
+//! A requested profile that does not exist.
 
 use crate::support::{Home, ID, SECRET, assert_has, profile};
 
@@ -24,14 +24,14 @@ fn i27_a_credential_elsewhere_is_no_way_around_a_profile_that_is_not_there() {
 }
 
 #[test]
-fn a_profile_of_the_atlas_cli_alone_is_there() {
+fn a_profile_may_exist_only_in_the_atlas_cli() {
     let home = Home::new().ours(&profile("default", "usual")).theirs(&profile("prod", ID)).variable("MONGODB_ATLAS_PROFILE", "prod");
 
     assert_eq!(home.build().client_id(), ID);
 }
 
 #[test]
-fn a_file_without_a_default_profile_is_no_error_of_its_own() {
+fn a_file_without_a_default_profile_is_not_an_error_by_itself() {
     let home = Home::new().ours(&profile("prod", ID));
 
     assert_has(&home.not_configured(), &["profile default in ", "no such profile; the file has prod"]);

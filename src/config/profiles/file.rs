@@ -1,5 +1,5 @@
-//! Reads one configuration file with profiles. Its permissions are checked: a user who can write to it
-//! decides where secrets are sent, and it may contain a secret.
+//! Reads one configuration file with profiles. Its permissions are checked: a user who can write to
+//! it decides where secrets are sent, and it may contain a secret.
 
 use crate::config::bounded::read_bounded;
 use crate::error::{Error, printable, printable_path};
@@ -20,7 +20,7 @@ const LIMIT: usize = 256 * 1024;
 const NAMES_SHOWN: usize = 20;
 
 /// The content of a file whose type, permissions and size have been checked.
-pub(super) struct Text {
+pub(super) struct ProfileFile {
     path: PathBuf,
     content: Zeroizing<Vec<u8>>,
     exposure: Exposure,
@@ -45,18 +45,18 @@ pub(super) struct Field {
 
 /// A TOML value, as far as settings use it.
 pub(super) enum Value {
-    Text(Secret),
+    String(Secret),
     Integer(String),
-    Switch(bool),
+    Boolean(bool),
     /// A value of another type, with the name of the type.
     Other(&'static str),
 }
 
-impl Text {
+impl ProfileFile {
     /// Reads the file at `path`.
     ///
-    /// Returns `Ok(Err(…))` if the system cannot open it, most often because it does not exist. Every
-    /// other problem is an [`Error`].
+    /// Returns `Ok(Err(…))` if the system cannot open it, most often because it does not exist.
+    /// Every other problem is an [`Error`].
     pub(super) fn read(path: &Path) -> Result<Result<Self, io::Error>, Error> {
         let shown = printable_path(path);
         let mut file = match platform::open_without_waiting(path) {
@@ -73,7 +73,7 @@ impl Text {
             return Err(refused(format!("{shown} is not a regular file"), format!("Replace {shown} with a regular file.")));
         }
         let exposure = platform::exposure(&metadata);
-        judge(&shown, exposure, false)?;
+        check_exposure(&shown, exposure, false)?;
         let content = read_bounded(&mut file, LIMIT + 1).map_err(|error| unreadable(&error))?;
         if content.len() > LIMIT {
             return Err(Error::invalid(
@@ -90,7 +90,7 @@ impl Text {
     }
 
     /// Returns the content as a string.
-    pub(super) fn text(&self) -> Result<&str, Error> {
+    pub(super) fn as_str(&self) -> Result<&str, Error> {
         std::str::from_utf8(&self.content).map_err(|error| {
             let line = line_of(&self.content, error.valid_up_to());
             Error::invalid(format!("{}:{line}", printable_path(&self.path)), "is not UTF-8", "Save the file as UTF-8.")
@@ -99,8 +99,8 @@ impl Text {
 
     /// Parses the content, and returns the fields of the profile `wanted`.
     pub(super) fn contents(&self, wanted: &str) -> Result<Contents, Error> {
-        let text = self.text()?;
-        let table = DeTable::parse(text).map_err(|error| self.not_toml(text, error.message(), error.span()))?;
+        let text = self.as_str()?;
+        let table = DeTable::parse(text).map_err(|error| self.toml_error(text, error.message(), error.span()))?;
         let line = |span: Range<usize>| line_of(text.as_bytes(), span.start);
 
         let mut contents = Contents { names: Vec::new(), stray: None, fields: None };
@@ -126,13 +126,13 @@ impl Text {
             }
         }
         if holds_secret {
-            judge(&printable_path(&self.path), self.exposure, true)?;
+            check_exposure(&printable_path(&self.path), self.exposure, true)?;
         }
         Ok(contents)
     }
 
     /// The error of the parser, without the line that it quotes: the line may contain a secret.
-    pub(super) fn not_toml(&self, text: &str, message: &str, span: Option<Range<usize>>) -> Error {
+    pub(super) fn toml_error(&self, text: &str, message: &str, span: Option<Range<usize>>) -> Error {
         let line = span.map(|span| format!(":{}", line_of(text.as_bytes(), span.start))).unwrap_or_default();
         Error::invalid(
             format!("{}{line}", printable_path(&self.path)),
@@ -149,12 +149,12 @@ impl Field {
         let value = match value.into_inner() {
             // A string without escapes is borrowed from the content, which is wiped. A string with
             // escapes is owned, and is wiped as a `Secret`.
-            DeValue::String(text) => Value::Text(Secret::new(text.into_owned())),
+            DeValue::String(text) => Value::String(Secret::new(text.into_owned())),
             DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Value::Integer(number.to_string()),
                 Err(_) => Value::Other("an integer"),
             },
-            DeValue::Boolean(on) => Value::Switch(on),
+            DeValue::Boolean(on) => Value::Boolean(on),
             DeValue::Float(_) => Value::Other("a float"),
             DeValue::Datetime(_) => Value::Other("a date or time"),
             value @ DeValue::Array(_) => {
@@ -174,16 +174,16 @@ impl Value {
     /// Returns the type of the value, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Text(_) => "a string",
+            Self::String(_) => "a string",
             Self::Integer(_) => "an integer",
-            Self::Switch(_) => "a boolean",
+            Self::Boolean(_) => "a boolean",
             Self::Other(kind) => kind,
         }
     }
 }
 
 /// Lists the profiles of a file, for messages.
-pub(super) fn listed(names: &[String]) -> String {
+pub(super) fn profile_list(names: &[String]) -> String {
     if names.is_empty() {
         return "no profile".to_owned();
     }
@@ -199,7 +199,7 @@ pub(super) fn refused(problem: String, hint: String) -> Error {
 }
 
 /// Checks whether a file with these permissions may be used.
-pub(super) fn judge(path: &str, exposure: Exposure, holds_secret: bool) -> Result<(), Error> {
+pub(super) fn check_exposure(path: &str, exposure: Exposure, holds_secret: bool) -> Result<(), Error> {
     let command = platform::closing_command(path, "600");
     if let Some(stranger) = exposure.stranger {
         return Err(refused(
@@ -255,9 +255,13 @@ mod tests {
         let writable = Exposure { writable: true, ..PRIVATE };
         let readable = Exposure { readable: true, ..PRIVATE };
 
-        assert!(judge("/f", PRIVATE, true).is_ok() && judge("/f", PRIVATE, false).is_ok() && judge("/f", readable, false).is_ok());
+        assert!(
+            check_exposure("/f", PRIVATE, true).is_ok()
+                && check_exposure("/f", PRIVATE, false).is_ok()
+                && check_exposure("/f", readable, false).is_ok()
+        );
         for (exposure, holds_secret) in [(stranger, false), (stranger, true), (writable, false), (writable, true), (readable, true)] {
-            let error = judge("/f", exposure, holds_secret).unwrap_err();
+            let error = check_exposure("/f", exposure, holds_secret).unwrap_err();
             assert_eq!(error.status(), Status::Refused);
             assert!(error.to_string().contains("/f") && error.hint().contains("/f"), "{error}: {}", error.hint());
         }

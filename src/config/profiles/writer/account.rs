@@ -9,7 +9,7 @@ use toml_edit::{DocumentMut, Item};
 pub(super) type AccountSettings = Vec<(&'static str, Option<String>)>;
 
 /// Returns the settings of an account after validation.
-pub(super) fn checked(profile: &Profile) -> Result<AccountSettings, Error> {
+pub(super) fn validated(profile: &Profile) -> Result<AccountSettings, Error> {
     let settings = [
         ("client_id", Some(&profile.client_id)),
         ("base_url", profile.base_url.as_ref()),
@@ -33,35 +33,35 @@ pub(super) fn checked(profile: &Profile) -> Result<AccountSettings, Error> {
 }
 
 /// The settings that identify the owner of a secret and the servers that it is sent to.
-const OF_ONE_SECRET: [&str; 4] = ["client_id", "base_url", "token_url", "revocation_url"];
+const ACCOUNT_IDENTITY: [&str; 4] = ["client_id", "base_url", "token_url", "revocation_url"];
 
 /// A profile before the change.
-pub(super) struct Before {
-    pub(super) there: bool,
-    /// Its values of [`OF_ONE_SECRET`].
+pub(super) struct PreviousProfile {
+    pub(super) existed: bool,
+    /// Its values of [`ACCOUNT_IDENTITY`].
     account: [Option<String>; 4],
     secret_file: Option<String>,
     /// Whether its secret is not in the keyring.
-    secret_elsewhere: bool,
+    secret_outside_keyring: bool,
 }
 
-impl Before {
+impl PreviousProfile {
     pub(super) fn of(document: &DocumentMut, name: &str) -> Self {
         let table = document.get(name).and_then(Item::as_table_like);
         let text = |key| table.and_then(|table| table.get(key)).and_then(Item::as_str).map(str::to_owned);
         let secret_file = text("client_secret_file");
-        let secret_elsewhere = secret_file.is_some() || table.is_some_and(|table| table.contains_key("client_secret"));
-        Self { there: table.is_some(), account: OF_ONE_SECRET.map(text), secret_file, secret_elsewhere }
+        let secret_outside_keyring = secret_file.is_some() || table.is_some_and(|table| table.contains_key("client_secret"));
+        Self { existed: table.is_some(), account: ACCOUNT_IDENTITY.map(text), secret_file, secret_outside_keyring }
     }
 
     pub(super) fn secret_is_in_keyring(&self) -> bool {
-        self.there && !self.secret_elsewhere
+        self.existed && !self.secret_outside_keyring
     }
 
     /// Returns whether `account` has the same client id and the same server.
-    pub(super) fn is_for(&self, account: &AccountSettings) -> bool {
+    pub(super) fn is_same_account(&self, account: &AccountSettings) -> bool {
         let new = |name| account.iter().find(|(setting, _)| *setting == name).and_then(|(_, text)| text.as_ref());
-        self.account.iter().zip(OF_ONE_SECRET).all(|(old, name)| old.as_ref() == new(name))
+        self.account.iter().zip(ACCOUNT_IDENTITY).all(|(old, name)| old.as_ref() == new(name))
     }
 
     /// Returns the file with its secret, if tokenwell created the file for this profile.
@@ -71,27 +71,27 @@ impl Before {
     }
 }
 
-/// Returns the file for the secret of `account`. No other account ever has the same file, not even an
-/// earlier account of this profile.
+/// Returns the file for the secret of `account`. No other account ever has the same file, not even
+/// an earlier account of this profile.
 ///
 /// A running program continues to read the file that its profile named at the start, even after a
-/// logout. If the file name contained only the name of the profile, the program would send the secret
-/// of the next login to the server of the previous one.
+/// logout. If the file name contained only the name of the profile, the program would send the
+/// secret of the next login to the server of the previous one.
 pub(super) fn secret_file_of(name: &str, account: &AccountSettings) -> String {
     let value = |setting| account.iter().find(|(name, _)| *name == setting).and_then(|(_, text)| text.as_deref());
-    let mut told_apart = Vec::new();
-    for setting in OF_ONE_SECRET {
+    let mut identity = Vec::new();
+    for setting in ACCOUNT_IDENTITY {
         let text = value(setting).unwrap_or_default();
-        told_apart.extend_from_slice(&(text.len() as u64).to_be_bytes());
-        told_apart.extend_from_slice(text.as_bytes());
+        identity.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        identity.extend_from_slice(text.as_bytes());
     }
-    let digest = ring::digest::digest(&ring::digest::SHA256, &told_apart);
+    let digest = ring::digest::digest(&ring::digest::SHA256, &identity);
     let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("secrets/{name}~{digits}")
 }
 
-/// Returns whether `file` in `secrets` contains a current or an old secret of the profile `name`. The
-/// name of a profile never contains `~`.
+/// Returns whether `file` in `secrets` contains a current or an old secret of the profile `name`.
+/// The name of a profile never contains `~`.
 pub(super) fn is_secret_file(name: &str, file: &str) -> bool {
     match file.strip_prefix(name) {
         Some("") => true,

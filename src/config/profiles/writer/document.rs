@@ -1,7 +1,7 @@
 //! Edits the configuration file and keeps comments and other profiles unchanged.
 
-use super::files::{cannot_write, not_a_link};
-use crate::config::profiles::file::Text;
+use super::files::{cannot_write, reject_link};
+use crate::config::profiles::file::ProfileFile;
 use crate::error::{Error, printable_path};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -9,16 +9,16 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
 /// Reads the file as an editable document; an empty one if the file does not exist.
 pub(super) fn read(path: &Path) -> Result<DocumentMut, Error> {
-    not_a_link(path)?;
-    let text = match Text::read(path)? {
-        Ok(text) => text,
+    reject_link(path)?;
+    let file = match ProfileFile::read(path)? {
+        Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DocumentMut::new()),
         Err(error) => return Err(cannot_write(path, &error, "Check the path, and that this user may read the file.")),
     };
     // The rules of reading also apply here. Report violations before anything is changed.
-    text.contents("")?;
-    let text_of_file = text.text()?;
-    text_of_file.parse::<DocumentMut>().map_err(|error| text.not_toml(text_of_file, error.message(), error.span()))
+    file.contents("")?;
+    let text = file.as_str()?;
+    text.parse::<DocumentMut>().map_err(|error| file.toml_error(text, error.message(), error.span()))
 }
 
 /// Returns the table of the profile, and creates it if it does not exist.
@@ -53,8 +53,8 @@ pub(super) fn put(table: &mut dyn TableLike, key: &str, text: Option<&str>) {
     }
 }
 
-/// Removes a table, but keeps a comment above it that an empty line separates from it: the comment at
-/// the start of the file.
+/// Removes a table, but keeps a comment above it that an empty line separates from it: the comment
+/// at the start of the file.
 pub(super) fn remove_table(document: &mut DocumentMut, name: &str) {
     let Some(removed) = document.remove(name) else { return };
     let prefix = removed.as_table().and_then(|table| table.decor().prefix()).and_then(|prefix| prefix.as_str()).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Writes files: with private permissions, atomically, never through a link, one process at a time.
 
-use crate::config::profiles::file::{judge, refused};
+use crate::config::profiles::file::{check_exposure, refused};
 use crate::error::{Error, printable_path};
 use crate::platform;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Returns the directory of a file; the current directory for a bare file name.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+pub(super) fn parent_directory(path: &Path) -> &Path {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Checks that only its owner can write to this directory; creates the directory if it does not exist.
-pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
+/// Checks that only its owner can write to this directory; creates the directory if it does not
+/// exist.
+pub(super) fn ensure_private_directory(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(refused(
             format!("{} is a symbolic link, and tokenwell does not write through links", printable_path(path)),
@@ -39,7 +40,7 @@ pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
-pub(super) fn not_a_link(path: &Path) -> Result<(), Error> {
+pub(super) fn reject_link(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(refused(
             format!("{} is a symbolic link, and tokenwell does not write through links", printable_path(path)),
@@ -51,7 +52,7 @@ pub(super) fn not_a_link(path: &Path) -> Result<(), Error> {
 
 /// Atomically replaces the file at `path` with a new private file.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
-    not_a_link(path)?;
+    reject_link(path)?;
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.is_file() {
             return Err(refused(
@@ -59,18 +60,18 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
                 format!("Move {} elsewhere.", printable_path(path)),
             ));
         }
-        judge(&printable_path(path), platform::exposure(&metadata), false)?;
+        check_exposure(&printable_path(path), platform::exposure(&metadata), false)?;
     }
-    let folder = folder_of(path);
+    let directory = parent_directory(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = Temporary(folder.join(format!(".{name}.{}.{:016x}", std::process::id(), fastrand::u64(..))));
+    let temporary = Temporary(directory.join(format!(".{name}.{}.{:016x}", std::process::id(), fastrand::u64(..))));
     let written = (|| {
         let mut file = platform::create_private_file(&temporary.0)?;
         file.write_all(content)?;
         file.sync_all()?;
         drop(file);
         fs::rename(&temporary.0, path)?;
-        platform::settle_folder(folder)
+        platform::settle_folder(directory)
     })();
     written.map_err(|error| cannot_write(path, &error, "Check the free disk space, and that this user may write to the directory."))
 }
@@ -85,15 +86,15 @@ impl Drop for Temporary {
 }
 
 /// The time limit for the lock.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lock on the files of one directory. The system releases it when the process exits.
 pub(super) struct Lock(#[allow(dead_code)] File);
 
 impl Lock {
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(".lock");
-        not_a_link(&path)?;
+    pub(super) fn acquire(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join(".lock");
+        reject_link(&path)?;
         let failed = |error: &io::Error| cannot_write(&path, error, "Check that this user may write to the directory.");
         let file = match platform::create_private_file(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
@@ -105,12 +106,12 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(error)) => return Err(failed(&error)),
-                Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_PATIENCE => {
+                Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
                     return Err(Error::NotConfigured {
                         problem: format!(
                             "another process has been changing the files in {} for {} s",
-                            printable_path(folder),
-                            LOCK_PATIENCE.as_secs()
+                            printable_path(directory),
+                            LOCK_TIMEOUT.as_secs()
                         ),
                         hint: "Wait until the other tokenwell process exits, or stop it.".to_owned(),
                     });

@@ -2,8 +2,8 @@
 //! `tokenwell logout`.
 //!
 //! A change is one rename: a reader sees the file before the change or after it. Comments and other
-//! profiles are kept. Nothing is written through a link, to a directory that other users can write to,
-//! or over a file of another user.
+//! profiles are kept. Nothing is written through a link, to a directory that other users can write
+//! to, or over a file of another user.
 //!
 //! May depend on: the rest of config, platform, error, secret. Start reading at [`store_profile`];
 //! `account` identifies the account, `document` edits the file, `files` writes it.
@@ -12,16 +12,16 @@ mod account;
 mod document;
 mod files;
 
-use super::file::listed;
+use super::file::profile_list;
 use super::our_path;
 use crate::config::environment::Environment;
-use crate::config::keyring::{self, Keyring, LONGEST_SECRET, delete_within, write_within};
+use crate::config::keyring::{self, Keyring, LONGEST_SECRET, delete_with_timeout, write_with_timeout};
 use crate::config::rules::profile_name;
 use crate::config::setting::Key;
 use crate::error::{Error, printable_path};
 use crate::secret::Secret;
-use account::{AccountSettings, Before, checked, is_secret_file, secret_file_of};
-use files::{Lock, cannot_write, folder_of, private_folder, replace};
+use account::{AccountSettings, PreviousProfile, is_secret_file, secret_file_of, validated};
+use files::{Lock, cannot_write, ensure_private_directory, parent_directory, replace};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -34,11 +34,11 @@ const NO_PROFILE: &str = "This file has no profile to remove. An account in envi
 /// The account of a profile, as `tokenwell login` stores it. Everything except the id is optional.
 ///
 /// ```no_run
-/// use tokenwell::config::profiles::{ConfigFile, Profile, SecretPlace, store_profile};
+/// use tokenwell::config::profiles::{ConfigFile, Profile, SecretLocation, store_profile};
 ///
 /// let account = Profile { client_id: "mdb_sa_id_0123456789abcdef01234567".to_owned(), ..Profile::default() };
 /// let secret = "a secret from standard input".into();
-/// store_profile(&ConfigFile::of_this_user()?, "staging", &account, &secret, SecretPlace::File)?;
+/// store_profile(&ConfigFile::for_current_user()?, "staging", &account, &secret, SecretLocation::File)?;
 /// # Ok::<(), tokenwell::error::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,10 +63,10 @@ pub struct Profile {
 
 /// The location of a profile's secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In a separate file that only this user can read: `secrets/PROFILE~…` beside the configuration
-    /// file. The rest of the name is derived from client id and server, so that two accounts never
-    /// share a file.
+pub enum SecretLocation {
+    /// In a separate file that only this user can read: `secrets/PROFILE~…` beside the
+    /// configuration file. The rest of the name is derived from client id and server, so that two
+    /// accounts never share a file.
     File,
     /// In the keyring: service `tokenwell_PROFILE`, account `client_secret`.
     Keyring,
@@ -88,7 +88,8 @@ pub struct Stored {
 pub struct Removed {
     /// The configuration file.
     pub path: PathBuf,
-    /// The deleted file with the secret. A file outside of `secrets/` is not ours and is not deleted.
+    /// The deleted file with the secret. A file outside of `secrets/` is not ours and is not
+    /// deleted.
     pub secret_file: Option<PathBuf>,
     /// The result for a secret in the keyring.
     pub keyring: KeyringOutcome,
@@ -98,11 +99,11 @@ pub struct Removed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyringOutcome {
     /// The secret of the profile was not in the keyring, which was not accessed.
-    NotAsked,
+    NotUsed,
     /// The secret was deleted.
     Deleted,
     /// The keyring had no such secret.
-    NotThere,
+    NotFound,
     /// The keyring could not be used and may still have the secret; with the reason.
     Failed(String),
 }
@@ -125,7 +126,7 @@ impl ConfigFile {
     ///
     /// # Errors
     /// [`Error::NotConfigured`] if the environment does not define its path.
-    pub fn of_this_user() -> Result<Self, Error> {
+    pub fn for_current_user() -> Result<Self, Error> {
         let (path, _) = our_path(&Environment::Process).map_err(|why| Error::NotConfigured {
             problem: format!("cannot find a directory for the configuration file: {why}"),
             hint: "Set HOME, or set TOKENWELL_CONFIG_FILE to the path of the file.".to_owned(),
@@ -155,8 +156,8 @@ impl ConfigFile {
     /// Checks that this file has the profile `name`. Files of other programs do not count.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing ones);
-    /// otherwise as [`store_profile`].
+    /// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing
+    /// ones); otherwise as [`store_profile`].
     pub fn require(&self, name: &str) -> Result<(), Error> {
         profile_name("profile", name)?;
         self.document_with(name).map(|_| ())
@@ -169,7 +170,7 @@ impl ConfigFile {
             return Ok(document);
         }
         let names: Vec<_> = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name.to_owned()).collect();
-        let found = if self.path.exists() { format!("the file has {}", listed(&names)) } else { "no such file".to_owned() };
+        let found = if self.path.exists() { format!("the file has {}", profile_list(&names)) } else { "no such file".to_owned() };
         Err(Error::NotConfigured {
             problem: format!("there is no profile {name} in {}: {found}", printable_path(&self.path)),
             hint: if names.is_empty() { NO_PROFILE } else { "Use the name of an existing profile." }.to_owned(),
@@ -180,52 +181,52 @@ impl ConfigFile {
 /// Writes the account and its secret as the profile `name`.
 ///
 /// In an existing profile, the settings of [`Profile`] are replaced or, if `None`, removed: a new
-/// secret must not be sent to an old URL. Its other settings (`timeout_ms`, `ca_file` …) and comments
-/// are kept. A new secret of the same client id at the same server replaces the old one immediately, so
-/// that running programs use it for their next token request. Even after a failure, a new secret is
-/// never stored with an old server or an old id.
+/// secret must not be sent to an old URL. Its other settings (`timeout_ms`, `ca_file` …) and
+/// comments are kept. A new secret of the same client id at the same server replaces the old one
+/// immediately, so that running programs use it for their next token request. Even after a failure,
+/// a new secret is never stored with an old server or an old id.
 ///
 /// # Errors
-/// - [`Error::InvalidArgument`] for an invalid name or value, a secret that is too long for a keyring,
-///   or a file that is not valid TOML.
+/// - [`Error::InvalidArgument`] for an invalid name or value, a secret that is too long for a
+///   keyring, or a file that is not valid TOML.
 /// - [`Error::Refused`] for a link, for a file or directory that another user owns or can write to.
 /// - [`Error::NotConfigured`] if the file or the keyring cannot be written.
 ///
-/// After an error the configuration file is unchanged, with one exception: if the old secret was in the
-/// keyring and the new one is for another id or server, the profile may have no account.
-pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &Secret, place: SecretPlace) -> Result<Stored, Error> {
+/// After an error the configuration file is unchanged, with one exception: if the old secret was in
+/// the keyring and the new one is for another id or server, the profile may have no account.
+pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &Secret, location: SecretLocation) -> Result<Stored, Error> {
     profile_name("profile", name)?;
-    let account = checked(profile)?;
+    let account = validated(profile)?;
     Key::ClientSecret.setting().check("client_secret", secret.expose().as_bytes())?;
 
-    let folder = folder_of(&file.path);
-    private_folder(folder)?;
-    let _lock = Lock::take(folder)?;
+    let directory = parent_directory(&file.path);
+    ensure_private_directory(directory)?;
+    let _lock = Lock::acquire(directory)?;
     let mut document = document::read(&file.path)?;
-    let before = Before::of(&document, name);
+    let before = PreviousProfile::of(&document, name);
     let table = document::table(&mut document, &file.path, name)?;
     for (setting, text) in &account {
         document::put(table, setting, text.as_deref());
     }
     table.remove("client_secret");
-    let secret_file = match place {
-        SecretPlace::Keyring => {
+    let secret_file = match location {
+        SecretLocation::Keyring => {
             table.remove("client_secret_file");
-            let keep = || write_within(&file.keyring, &service(name), "client_secret", secret);
+            let store = || write_with_timeout(&file.keyring, &service(name), "client_secret", secret);
             // A secret that is too long for a keyring is not written, so the old one can stay.
-            if before.secret_is_in_keyring() && !before.is_for(&account) && secret.expose().len() <= LONGEST_SECRET {
-                without_account(file, &account, name)?;
-                keep().map_err(|error| left_without_account(name, error))?;
+            if before.secret_is_in_keyring() && !before.is_same_account(&account) && secret.expose().len() <= LONGEST_SECRET {
+                write_without_account(file, &account, name)?;
+                store().map_err(|error| account_removed(name, error))?;
             } else {
-                keep()?;
+                store()?;
             }
             None
         }
-        SecretPlace::File => {
+        SecretLocation::File => {
             let relative = secret_file_of(name, &account);
             document::put(table, "client_secret_file", Some(&relative));
-            let path = folder.join(&relative);
-            private_folder(folder_of(&path))?;
+            let path = directory.join(&relative);
+            ensure_private_directory(parent_directory(&path))?;
             replace(&path, secret.expose().as_bytes())?;
             Some(path)
         }
@@ -234,33 +235,33 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
 
     // The change is complete. Delete the old secrets. If this fails, an unused secret remains in a
     // private file.
-    sweep(folder, name, secret_file.as_deref());
-    if place == SecretPlace::File && before.secret_is_in_keyring() {
-        let _ = delete_within(&file.keyring, &service(name), "client_secret");
+    delete_old_secrets(directory, name, secret_file.as_deref());
+    if location == SecretLocation::File && before.secret_is_in_keyring() {
+        let _ = delete_with_timeout(&file.keyring, &service(name), "client_secret");
     }
-    Ok(Stored { replaced: before.there, path: file.path.clone(), secret_file })
+    Ok(Stored { replaced: before.existed, path: file.path.clone(), secret_file })
 }
 
 /// Removes the profile `name`, and its secret if that is in a file of ours or in the keyring.
 ///
 /// # Errors
-/// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing ones) or if
-/// the file cannot be written; otherwise as [`store_profile`].
+/// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing ones) or
+/// if the file cannot be written; otherwise as [`store_profile`].
 pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
     profile_name("profile", name)?;
-    let folder = folder_of(&file.path);
-    if !folder.exists() {
+    let directory = parent_directory(&file.path);
+    if !directory.exists() {
         // Do not create a directory if there is nothing to remove.
         file.require(name)?;
     }
-    private_folder(folder)?;
-    let _lock = Lock::take(folder)?;
+    ensure_private_directory(directory)?;
+    let _lock = Lock::acquire(directory)?;
     let mut document = file.document_with(name)?;
-    let before = Before::of(&document, name);
+    let before = PreviousProfile::of(&document, name);
     document::remove_table(&mut document, name);
     replace(&file.path, document.to_string().as_bytes())?;
 
-    let secret_file = before.our_secret_file(name).map(|relative| folder.join(relative));
+    let secret_file = before.our_secret_file(name).map(|relative| directory.join(relative));
     if let Some(path) = &secret_file {
         match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -269,13 +270,13 @@ pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
             _ => {}
         }
     }
-    sweep(folder, name, None);
+    delete_old_secrets(directory, name, None);
     let keyring = if !before.secret_is_in_keyring() {
-        KeyringOutcome::NotAsked
+        KeyringOutcome::NotUsed
     } else {
-        match delete_within(&file.keyring, &service(name), "client_secret") {
+        match delete_with_timeout(&file.keyring, &service(name), "client_secret") {
             Ok(true) => KeyringOutcome::Deleted,
-            Ok(false) => KeyringOutcome::NotThere,
+            Ok(false) => KeyringOutcome::NotFound,
             Err(error) => KeyringOutcome::Failed(error.problem),
         }
     };
@@ -286,9 +287,9 @@ fn service(name: &str) -> String {
     format!("tokenwell_{name}")
 }
 
-/// Removes the account from a profile and keeps the rest. A keyring has one entry for the secret of a
-/// profile, and the entry and the file cannot be changed together atomically.
-fn without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> Result<(), Error> {
+/// Removes the account from a profile and keeps the rest. A keyring has one entry for the secret of
+/// a profile, and the entry and the file cannot be changed together atomically.
+fn write_without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> Result<(), Error> {
     let mut document = document::read(&file.path)?;
     let table = document::table(&mut document, &file.path, name)?;
     for (setting, _) in account {
@@ -297,9 +298,9 @@ fn without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> 
     replace(&file.path, document.to_string().as_bytes())
 }
 
-/// Adds the state of the profile to `error`. The old account is not restored: a keyring that did not
-/// answer in time may still store the new secret.
-fn left_without_account(name: &str, error: Error) -> Error {
+/// Adds the state of the profile to `error`. The old account is not restored: a keyring that did
+/// not answer in time may still store the new secret.
+fn account_removed(name: &str, error: Error) -> Error {
     Error::NotConfigured {
         problem: format!("{error}; profile {name} now has no account, so that the new secret is not sent to the old server"),
         hint: format!("{} Then log in again.", error.hint()),
@@ -308,8 +309,8 @@ fn left_without_account(name: &str, error: Error) -> Error {
 
 /// Deletes the old secrets of the profile `name`, all except `current`. They may be left from an
 /// interrupted change.
-fn sweep(folder: &Path, name: &str, current: Option<&Path>) {
-    let Ok(entries) = fs::read_dir(folder.join("secrets")) else { return };
+fn delete_old_secrets(directory: &Path, name: &str, current: Option<&Path>) {
+    let Ok(entries) = fs::read_dir(directory.join("secrets")) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let is_old = path.file_name().and_then(|file| file.to_str()).is_some_and(|file| is_secret_file(name, file));
         if is_old && Some(path.as_path()) != current {
