@@ -163,7 +163,7 @@ fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
 
 /// Reads enough of the file to detect that it is too long.
 fn read(path: &Path, location: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    const HINT: &str = "Check the path in client_secret_file (TOKENWELL_CLIENT_SECRET_FILE), and that this user may read the file.";
+    const HINT: &str = "Check that the path is correct, and that this user may read the file.";
     let failed = |error: &std::io::Error| unusable_file(path, location, &error.to_string(), HINT);
 
     let mut file = platform::open_without_waiting(path).map_err(|error| failed(&error))?;
@@ -401,11 +401,11 @@ mod tests {
             ("can ' ary", ""),
         ];
 
-        for (text, expected) in secrets {
-            let (of_secret, of_id) = (advice("id", text), advice(text, "secret"));
+        for (value, expected) in secrets {
+            let (of_secret, of_id) = (advice("id", value), advice(value, "secret"));
 
-            assert!(of_secret.contains(expected) && of_secret.is_empty() == expected.is_empty(), "{text}: {of_secret}");
-            assert!(of_id.contains(&expected.replace("secret", "id")) && of_id.is_empty() == expected.is_empty(), "{text}: {of_id}");
+            assert!(of_secret.contains(expected) && of_secret.is_empty() == expected.is_empty(), "{value}: {of_secret}");
+            assert!(of_id.contains(&expected.replace("secret", "id")) && of_id.is_empty() == expected.is_empty(), "{value}: {of_id}");
             assert!(!of_secret.contains("canary") && !of_id.contains("canary"));
         }
     }

@@ -275,13 +275,13 @@ mod tests {
     use crate::error::Status;
 
     fn check_one(raw: &str, expected: &Result<String, Status>, parse: fn(&str, &str) -> Result<Endpoint, Error>) {
-        let (got, text) = match parse("base_url", raw) {
+        let (got, message) = match parse("base_url", raw) {
             Ok(endpoint) => (Ok(endpoint.origin()), String::new()),
             Err(error) => (Err(error.status()), format!("{error} / {}", error.hint())),
         };
 
-        assert_eq!(&got, expected, "{raw:?}: {text}");
-        assert!(got.is_ok() || text.starts_with("base_url: ") || text.starts_with("refused: base_url: "), "{raw:?}: {text}");
+        assert_eq!(&got, expected, "{raw:?}: {message}");
+        assert!(got.is_ok() || message.starts_with("base_url: ") || message.starts_with("refused: base_url: "), "{raw:?}: {message}");
     }
 
     /// The rules of every URL, which apply to a base URL and to a full URL. Maps a URL to the

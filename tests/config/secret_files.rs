@@ -38,5 +38,5 @@ fn a_file_that_cannot_be_read_is_named_when_the_configuration_is_built() {
 
     let shown = not_configured(&Config::builder().client_id(ID).client_secret_file(&path));
 
-    assert_has(&shown, &["no-such-file", "TOKENWELL_CLIENT_SECRET_FILE"]);
+    assert_has(&shown, &["no-such-file", "set by client_secret_file", "Check that the path is correct"]);
 }

@@ -124,7 +124,7 @@ impl ProfileRequest {
                 "the option {option} selects {}, but {higher} takes precedence over the client id and secret of a profile",
                 profile.description()
             ),
-            hint: format!("Remove {higher} (client id and secret), or remove the option {option}."),
+            hint: format!("Remove {higher} (both the client id and the secret), or remove the option {option}."),
         })
     }
 
