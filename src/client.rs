@@ -231,7 +231,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
     if !config.cache || (config.manual_clock_ms.is_some() && config.cache_dir.is_none()) {
         return Arc::new(NoStore);
     }
-    match config.cache_folder() {
+    match config.resolved_cache_dir() {
         Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe)),
         Err(error) => {
             tracing::warn!("this process does not share tokens with other processes: {error}. {}", error.hint());

@@ -1,9 +1,10 @@
-//! Files that may hold a secret, read into memory that is wiped.
+//! Reads files that may contain a secret into memory that is wiped.
 
 use std::io::{self, ErrorKind, Read};
 use zeroize::Zeroizing;
 
-/// The first bytes of a file, at most so many. A buffer of a fixed size leaves no copies behind, as a growing one would.
+/// Reads at most `most` bytes of a file. The buffer has a fixed size: a buffer that grows would
+/// leave copies behind.
 pub(super) fn read_bounded(file: &mut impl Read, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut content = Zeroizing::new(vec![0; most]);
     let mut length = 0;
@@ -25,7 +26,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives a byte each time, and a signal before every one.
+    /// Returns one byte per read, and an interruption before each one.
     struct Halting<'a>(&'a [u8], bool);
 
     impl Read for Halting<'_> {

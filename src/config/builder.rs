@@ -1,10 +1,10 @@
-//! Options given in code, by method or by name.
+//! [`ConfigBuilder`]: options set in code, by method or by name.
 
 use super::environment::Environment;
 use super::keyring::{self, Keyring};
 use super::profiles;
 use super::setting::{Key, Setting, by_name, settings};
-use super::sources::{Circumstances, Entry, Found, Origin, Source, resolve};
+use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
 use super::{ClientAuthentication, Config};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -16,201 +16,220 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Collects settings and makes a [`Config`] of them; get one from [`Config::builder`].
+/// Collects settings and builds a [`Config`]; create one with [`Config::builder`].
 ///
-/// Every value is looked at when it is given. [`ConfigBuilder::set`] says at once what is wrong with it; the methods that can be chained keep
-/// that error for [`ConfigBuilder::build`]. Giving a setting again replaces its value.
+/// Every value is validated when it is set. [`ConfigBuilder::set`] returns an error immediately;
+/// the chainable methods keep the error for [`ConfigBuilder::build`]. Setting a value again
+/// replaces it.
 ///
-/// `Debug` shows everything but the secret. Copies of secrets are wiped from memory when the builder is dropped.
+/// `Debug` shows everything except the secret. Copies of secrets are wiped from memory when the
+/// builder is dropped.
 #[derive(Clone, Default)]
 pub struct ConfigBuilder {
     options: BTreeMap<Key, Secret>,
-    /// What was wrong with values given by the methods that can be chained.
+    /// The errors of values set with the chainable methods.
     rejected: BTreeMap<Key, Error>,
     environment: Environment,
-    /// What says where the user's cache folder is, where that is not the environment that settings come from.
+    /// The environment used to find the user's cache directory, if it is not `environment`.
     cache_environment: Option<Environment>,
-    /// The keyring that the program brought along, in place of the system's.
+    /// The program's own keyring, used instead of the system's.
     keyring: Option<Arc<dyn Keyring>>,
-    /// What messages call an option, where that is not the setting's name.
+    /// Returns the name of an option for messages, if it is not the name of the setting.
     option_name: Option<fn(&'static str) -> Cow<'static, str>>,
 }
 
 impl ConfigBuilder {
-    /// The client id. Required, unless the environment has it: RFC 6749 section 2.2.
+    /// Sets the client id. Required, unless it is in the environment: RFC 6749 section 2.2.
     #[must_use]
     pub fn client_id(self, id: impl AsRef<str>) -> Self {
         self.with(Key::ClientId, id.as_ref())
     }
 
-    /// The client secret. Required together with the id, unless [`client_secret_file`](Self::client_secret_file) names a file with it.
+    /// Sets the client secret. Required with the id, unless
+    /// [`client_secret_file`](Self::client_secret_file) names a file that contains it.
     #[must_use]
     pub fn client_secret(self, secret: impl Into<Secret>) -> Self {
         self.with(Key::ClientSecret, secret.into().expose())
     }
 
-    /// A file that holds the secret: at most 64 KiB, one newline at its end is not part of the secret.
+    /// Sets the file that contains the secret: at most 64 KiB, not counting one newline at its end.
     ///
-    /// It is read when the configuration is made, and anew for every token request, so that rotation needs no restart. A path that is not
-    /// UTF-8 is not accepted.
+    /// The file is read when the configuration is built and again for every token request, so that
+    /// rotation needs no restart. A path that is not UTF-8 is rejected.
     #[must_use]
     pub fn client_secret_file(self, path: impl AsRef<Path>) -> Self {
         self.with_path(Key::ClientSecretFile, path.as_ref())
     }
 
-    /// Scheme, host and port of Atlas, without a path. Default: `https://cloud.mongodb.com`.
+    /// Sets scheme, host and port of Atlas, without a path. Default: `https://cloud.mongodb.com`.
     ///
-    /// Https, or http on loopback. A server behind a path prefix is named by [`token_url`](Self::token_url).
+    /// The scheme is https, or http on loopback. For a server behind a path prefix, use
+    /// [`token_url`](Self::token_url).
     #[must_use]
     pub fn base_url(self, url: impl AsRef<str>) -> Self {
         self.with(Key::BaseUrl, url.as_ref())
     }
 
-    /// The token endpoint of another OAuth 2.0 server, instead of a base URL; its query is kept.
+    /// Sets the token endpoint of another OAuth 2.0 server, instead of a base URL. Its query is
+    /// kept.
     #[must_use]
     pub fn token_url(self, url: impl AsRef<str>) -> Self {
         self.with(Key::TokenUrl, url.as_ref())
     }
 
-    /// The revocation endpoint (RFC 7009). With a base URL it is known; with a token URL there is none unless it is given.
+    /// Sets the revocation endpoint (RFC 7009). The default is derived from the base URL; a server
+    /// that is set with a token URL has no default.
     #[must_use]
     pub fn revocation_url(self, url: impl AsRef<str>) -> Self {
         self.with(Key::RevocationUrl, url.as_ref())
     }
 
-    /// How the client proves who it is. Default: [`ClientAuthentication::BasicRaw`] with a base URL,
-    /// [`ClientAuthentication::Basic`] with a token URL.
+    /// Sets how the client authenticates. Default: [`ClientAuthentication::BasicRaw`] with a base
+    /// URL, [`ClientAuthentication::Basic`] with a token URL.
     #[must_use]
     pub fn auth_method(self, method: ClientAuthentication) -> Self {
         self.with(Key::AuthMethod, method.name())
     }
 
-    /// The scope to ask for: RFC 6749 section 3.3. Atlas wants none.
+    /// Sets the scope to request: RFC 6749 section 3.3. Atlas requires none.
     #[must_use]
     pub fn scope(self, scope: impl AsRef<str>) -> Self {
         self.with(Key::Scope, scope.as_ref())
     }
 
-    /// The audience to ask for, where the server has that parameter.
+    /// Sets the audience to request, for servers that have this parameter.
     #[must_use]
     pub fn audience(self, audience: impl AsRef<str>) -> Self {
         self.with(Key::Audience, audience.as_ref())
     }
 
-    /// The resource to ask for: an absolute URI without fragment (RFC 8707).
+    /// Sets the resource to request: an absolute URI without fragment (RFC 8707).
     #[must_use]
     pub fn resource(self, resource: impl AsRef<str>) -> Self {
         self.with(Key::Resource, resource.as_ref())
     }
 
-    /// For how long one refresh may take, and how long a caller waits who names no deadline. Default: 30 seconds.
+    /// Sets the time limit of one refresh. It is also how long a caller without a deadline waits.
+    /// Default: 30 seconds.
     ///
-    /// From one millisecond to ten minutes; a part of a millisecond counts as a whole one.
+    /// From one millisecond to ten minutes; a fraction of a millisecond is rounded up.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(Key::Timeout, &timeout.as_nanos().div_ceil(1_000_000).to_string())
     }
 
-    /// A PEM file with the authorities to trust. A path that is not UTF-8 is not accepted.
+    /// Sets the PEM file with the CA certificates to trust. A path that is not UTF-8 is rejected.
     #[must_use]
     pub fn ca_file(self, path: impl AsRef<Path>) -> Self {
         self.with_path(Key::CaFile, path.as_ref())
     }
 
-    /// The profile to use, of those in the file of profiles and of the Atlas CLI. Default: `default`, where there is one.
+    /// Sets the profile to use, from `tokenwell/config.toml` or from the Atlas CLI. Default: the
+    /// profile `default`, if it exists.
     ///
-    /// Files are read only where the environment is.
+    /// Files are read only if the environment is read.
     #[must_use]
     pub fn profile(self, name: impl AsRef<str>) -> Self {
         self.with(Key::Profile, name.as_ref())
     }
 
-    /// Whether processes share tokens in files. Default: yes.
+    /// Sets whether processes share tokens in files. Default: yes.
     #[must_use]
     pub fn cache(self, on: bool) -> Self {
         self.with(Key::Cache, if on { "on" } else { "off" })
     }
 
-    /// The folder for shared tokens. Default: `tokenwell` in the user's cache folder. A path that is not UTF-8 is not accepted.
+    /// Sets the directory for shared tokens. Default: `tokenwell` in the user's cache directory. A
+    /// path that is not UTF-8 is rejected.
     #[must_use]
     pub fn cache_dir(self, path: impl AsRef<Path>) -> Self {
         self.with_path(Key::CacheDir, path.as_ref())
     }
 
-    /// Whether a cache folder that others may open is used all the same: for containers that mount it so. Default: no.
+    /// Sets whether to use a cache directory that other users can access, for containers that mount
+    /// it with such permissions. Default: no.
     #[must_use]
     pub fn cache_unsafe(self, on: bool) -> Self {
         self.with(Key::CacheUnsafe, if on { "on" } else { "off" })
     }
 
-    /// For tests: a clock that reads `wall_ms` milliseconds since the Unix epoch and moves only when it is told to.
+    /// Sets a manual clock, for tests: it starts at `wall_ms` milliseconds since the Unix epoch and
+    /// changes only when the test advances it.
     #[must_use]
     pub fn manual_clock(self, wall_ms: u64) -> Self {
         self.with(Key::ManualClock, &wall_ms.to_string())
     }
 
-    /// Whether what is not set here comes from the environment (`TOKENWELL_*`, then `MONGODB_ATLAS_*`, then `MCLI_*`) and below it from a
-    /// profile in a file. Default: no.
+    /// Sets whether values that are not set here are read from environment variables
+    /// (`TOKENWELL_*`, then `MONGODB_ATLAS_*`, then `MCLI_*`) and then from a profile. Default: no.
     #[must_use]
     pub fn from_environment(mut self, read: bool) -> Self {
         self.environment = if read { Environment::Process } else { Environment::Unread };
         self
     }
 
-    /// Takes what is not set here from the environment and from profiles. They are read while [`build`](Self::build) runs.
+    /// Reads values that are not set here from the environment and from profiles, while
+    /// [`build`](Self::build) runs.
     pub fn use_environment(&mut self) {
         self.environment = Environment::Process;
     }
 
-    /// As [`from_environment`](Self::from_environment), with `lookup` in place of the process's own variables: a file of
-    /// variables that the program has read, or a test's. It also says where the user's folders are (`HOME`, `XDG_CACHE_HOME` …).
+    /// As [`from_environment`](Self::from_environment), but reads variables with `lookup` and not
+    /// from the process: from a file of variables that the program has parsed, or in a test. The
+    /// user's directories also come from `lookup` (`HOME`, `XDG_CACHE_HOME` …).
     #[must_use]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
-        self.environment = Environment::Given(Arc::new(lookup));
+        self.environment = Environment::Custom(Arc::new(lookup));
         self
     }
 
-    /// The user's cache folder is where the process's own variables say, whatever [`environment`](Self::environment) says: for a program that hides
-    /// variables from itself, so as not to find files of settings, and still shares tokens with others.
+    /// Finds the user's cache directory with the variables of the process, even if
+    /// [`environment`](Self::environment) is set. For a program that hides variables, so that no
+    /// configuration file is found, but that shares tokens with other processes.
     #[must_use]
-    pub fn cache_folder_of_the_process(mut self) -> Self {
+    pub fn process_cache_dir(mut self) -> Self {
         self.cache_environment = Some(Environment::Process);
         self
     }
 
-    /// A keyring for the secrets of profiles, in place of the system's.
+    /// Sets a keyring for the secrets of profiles, to be used instead of the system's.
     #[must_use]
     pub fn keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
         self.keyring = Some(keyring);
         self
     }
 
-    /// What messages call an option, by the name of its setting: a command names the flag that its user has typed. Values that were given before are
-    /// still called by their settings' names where they are wrong.
+    /// Sets the name of an option in messages, by the name of its setting: a command shows the flag
+    /// that its user typed. Errors about values set before this call show the setting's name.
     #[must_use]
     pub fn option_names(mut self, option_name: fn(&'static str) -> Cow<'static, str>) -> Self {
         self.option_name = Some(option_name);
         self
     }
 
-    /// Gives the setting called `name` the value `value`, as text; see [`settings`] for the names.
+    /// Sets the setting `name` to `value`; see [`settings`] for the names.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for an unknown name, naming the known ones, or a value that is not acceptable, naming the setting;
-    /// [`Error::Refused`] for a URL that the secret must not be sent to. The setting keeps the value it had before.
+    /// [`Error::InvalidArgument`] for an unknown name (the hint lists the known ones) or an invalid
+    /// value; [`Error::Refused`] for a URL that the secret must not be sent to. The setting keeps
+    /// its previous value.
     pub fn set(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         self.accept(by_name(name)?, value)
     }
 
-    /// Makes the configuration. The builder can be used again.
+    /// Builds the configuration. The builder can be used again.
     ///
     /// # Errors
-    /// - The error of the first setting, in the order of [`settings`], whose value was not acceptable.
-    /// - [`Error::NoCredential`] when there is neither id nor secret: it lists the places that were looked at.
-    /// - [`Error::NotConfigured`] when there is only half a pair, when settings contradict each other, or when a profile that was asked for or the
-    ///   file with the secret cannot be used. The message names the places.
-    /// - [`Error::InvalidArgument`] or [`Error::Refused`] for the value of a variable or of a profile, naming the variable or the line; for a file of
-    ///   profiles that has mistakes in it or is open to others.
+    /// - The error of the first setting, in the order of [`settings`], that was set to an invalid
+    ///   value.
+    /// - [`Error::NoCredential`] if no source has a client id or a client secret: it lists all
+    ///   sources.
+    /// - [`Error::NotConfigured`] if the id or the secret is missing, if settings contradict each
+    ///   other, or if the requested profile or the file with the secret cannot be used. The message
+    ///   names the sources.
+    /// - [`Error::InvalidArgument`] or [`Error::Refused`] for an invalid value of a variable or of
+    ///   a profile (the message names the variable, or the file and line), and for a configuration
+    ///   file that has syntax errors or insecure permissions.
     pub fn build(&self) -> Result<Config, Error> {
         if let Some(error) = self.rejected.values().next() {
             return Err(error.clone());
@@ -221,20 +240,20 @@ impl ConfigBuilder {
     fn assembled(&self) -> Result<Config, Error> {
         let mut sources = vec![self.source()];
         sources.extend(self.environment.sources());
-        sources.extend(self.environment.of_the_host());
+        sources.extend(self.environment.cache_variables());
         let keyring = self.keyring.clone().unwrap_or_else(keyring::system);
         let below = profiles::sources(&self.environment, &sources, &keyring)?;
         sources.extend(below);
-        let circumstances = Circumstances {
+        let context = SearchContext {
             environment_is_read: self.environment.is_read(),
             api_key_variables: self.environment.api_key_variables(),
             token_variables: self.environment.token_variables(),
         };
-        let users_cache = self.cache_environment.as_ref().unwrap_or(&self.environment).cache_folder();
-        resolve(&sources, &circumstances, users_cache)
+        let user_cache_dir = self.cache_environment.as_ref().unwrap_or(&self.environment).user_cache_dir();
+        resolve(&sources, &context, user_cache_dir)
     }
 
-    /// Where something is not set, a variable that was misspelt is most likely the reason.
+    /// If something is not set, the most likely reason is a misspelt variable.
     fn with_misspelt_variables(&self, mut error: Error) -> Error {
         match &mut error {
             Error::NoCredential { checked_sources, .. } => {
@@ -253,23 +272,24 @@ impl ConfigBuilder {
     fn source(&self) -> Source {
         let entry = |setting: &Setting| Entry {
             key: setting.key,
-            place: self.place(setting),
-            found: self.options.get(&setting.key).map_or(Found::Nothing, |text| Found::Text(text.clone())),
+            location: self.location(setting),
+            found: self.options.get(&setting.key).map_or(Found::NotSet, |value| Found::Value(value.clone())),
             in_keyring: false,
         };
-        Source { origin: Origin::Options, entries: settings().map(entry).collect(), finding: None }
+        Source { origin: Origin::Options, entries: settings().map(entry).collect(), remark: None }
     }
 
-    fn place(&self, setting: &Setting) -> Cow<'static, str> {
+    fn location(&self, setting: &Setting) -> Cow<'static, str> {
         self.option_name.map_or(setting.name().into(), |option_name| option_name(setting.name()))
     }
 
-    fn with(self, key: Key, text: &str) -> Self {
-        self.with_bytes(key, text.as_bytes())
+    fn with(self, key: Key, value: &str) -> Self {
+        self.with_bytes(key, value.as_bytes())
     }
 
     fn with_path(self, key: Key, path: &Path) -> Self {
-        // Where the path is no text, these bytes are no UTF-8 either, and the rule of all values says so.
+        // If the path is not UTF-8, these bytes are not UTF-8 either, and `Setting::check` rejects
+        // them.
         self.with_bytes(key, path.as_os_str().as_encoded_bytes())
     }
 
@@ -281,7 +301,7 @@ impl ConfigBuilder {
     }
 
     fn accept(&mut self, setting: &Setting, value: &[u8]) -> Result<(), Error> {
-        let text = setting.check(&self.place(setting), value)?;
+        let text = setting.check(&self.location(setting), value)?;
         self.options.insert(setting.key, Secret::from(text));
         self.rejected.remove(&setting.key);
         Ok(())

@@ -1,4 +1,5 @@
-//! Where the client id and the secret come from, together, at the time of each token request.
+//! The source of the client id and the client secret, which are read together for each token
+//! request.
 
 use super::bounded::read_bounded;
 use super::rules::SECRET_LIMIT;
@@ -10,27 +11,29 @@ use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Where the id and the secret come from, together.
+/// The source of the client id and the client secret.
 #[derive(Clone, Debug)]
 pub(crate) enum CredentialSource {
-    /// Given once, in code or in the environment.
+    /// Set once, in code or in the environment.
     Fixed(Credential),
     /// The secret is in a file, which is read for every token request.
     ///
-    /// Nothing is kept between two readings: a rotated secret needs no restart, and a forked child inherits no lock. A token
-    /// request costs a thousand times what the reading does.
+    /// Nothing is kept between two reads: a rotated secret needs no restart, and a forked child
+    /// inherits no lock. A token request costs a thousand times as much as the read.
     SecretFile {
         /// The client id that belongs to the secret in the file.
         client_id: String,
-        /// The file that holds the secret.
+        /// The file that contains the secret.
         path: PathBuf,
-        /// Where the id and the path came from, for messages.
+        /// The setting, variable or line of a file that names `path`, for messages.
+        location: String,
+        /// The sources of the id and the secret, for messages.
         origin: String,
     },
 }
 
 impl CredentialSource {
-    /// The client id, which never changes.
+    /// Returns the client id, which never changes.
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Fixed(credential) => &credential.client_id,
@@ -38,7 +41,7 @@ impl CredentialSource {
         }
     }
 
-    /// The file with the secret, if it is in one.
+    /// Returns the file that contains the secret, if it is in a file.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::Fixed(_) => None,
@@ -51,8 +54,8 @@ impl Credentials for CredentialSource {
     fn current(&self) -> Result<Credential, Error> {
         match self {
             Self::Fixed(credential) => Ok(credential.clone()),
-            Self::SecretFile { client_id, path, origin } => {
-                Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path)?, origin: origin.clone() })
+            Self::SecretFile { client_id, path, location, origin } => {
+                Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path, location)?, origin: origin.clone() })
             }
         }
     }
@@ -66,59 +69,59 @@ impl Credentials for CredentialSource {
     }
 }
 
-/// How Atlas' client secrets begin.
-const SECRET_SHAPE: &str = "mdb_sa_sk_";
+/// The prefix of Atlas client secrets.
+const SECRET_PREFIX: &str = "mdb_sa_sk_";
 
-/// A client id for a report or a log. What has the shape of a client secret stands there by mistake and is not shown.
+/// Returns the client id for a report or a log. A value that looks like a client secret is not
+/// shown.
 pub(crate) fn client_id_to_show(client_id: &str) -> String {
-    if client_id.contains(SECRET_SHAPE) {
+    if client_id.contains(SECRET_PREFIX) {
         return "[not shown: it looks like a client secret]".to_owned();
     }
     printable(client_id, 200)
 }
 
-/// What may have gone wrong with a pair that the server rejected, as far as its look tells.
+/// Returns advice on a rejected credential, if its characters suggest a mistake.
 pub(crate) fn advice_on(credential: &Credential) -> Option<&'static str> {
     let (id, secret) = (credential.client_id.as_str(), credential.client_secret.expose());
-    mix_up(Some(id), Some(secret)).or_else(|| wrapping(id, secret))
+    format_hint(Some(id), Some(secret)).or_else(|| surrounding_characters(id, secret))
 }
 
-/// What shells, files of variables and copying leave around a value. The server takes it as part of the value.
-fn wrapping(client_id: &str, client_secret: &str) -> Option<&'static str> {
+/// Finds characters that shells, variable files and copying leave around a value. The server treats
+/// them as part of the value.
+fn surrounding_characters(client_id: &str, client_secret: &str) -> Option<&'static str> {
     let wrapped_in = |text: &str, marks: &[char]| text.starts_with(marks) || text.ends_with(marks);
     let (quotes, space) = (['"', '\'', '`'], [' ']);
     if wrapped_in(client_secret, &space) {
-        return Some("The client secret begins or ends with a space, which was sent as part of it: take it away.");
+        return Some("The client secret has leading or trailing whitespace. Remove it.");
     }
     if wrapped_in(client_secret, &quotes) {
-        return Some(
-            "The client secret begins or ends with a quotation mark, which was sent as part of it: take the quotation marks away.",
-        );
+        return Some("The client secret has a leading or trailing quotation mark. Remove the quotation marks.");
     }
     if wrapped_in(client_id, &space) {
-        return Some("The client id begins or ends with a space, which was sent as part of it: take it away.");
+        return Some("The client id has leading or trailing whitespace. Remove it.");
     }
-    wrapped_in(client_id, &quotes)
-        .then_some("The client id begins or ends with a quotation mark, which was sent as part of it: take the quotation marks away.")
+    wrapped_in(client_id, &quotes).then_some("The client id has a leading or trailing quotation mark. Remove the quotation marks.")
 }
 
-/// What the shapes of an id and a secret hint at. A shape is no proof: never a reason to reject anything.
-pub(super) fn mix_up(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
-    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_SHAPE));
+/// Returns what the format of an id and a secret suggests. The format proves nothing, so no value
+/// is ever rejected for it.
+pub(super) fn format_hint(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
+    let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_PREFIX));
     let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
     if id_is_a_secret && secret_is_an_id {
-        return Some("The client id and the client secret look swapped.");
+        return Some("The client id and the client secret look swapped. Exchange them.");
     }
     if id_is_a_secret {
-        return Some("What is given as the client id looks like a client secret (mdb_sa_sk_…).");
+        return Some("The value of the client id looks like a client secret (mdb_sa_sk_…).");
     }
     if secret_is_an_id {
-        return Some("What is given as the client secret looks like a client id (mdb_sa_id_…).");
+        return Some("The value of the client secret looks like a client id (mdb_sa_id_…).");
     }
     if client_id.is_some_and(is_public_key_like) && client_secret.is_some_and(is_uuid) {
         return Some(
-            "These look like the public and private part of a programmatic API key, which is another thing: create a service account and use its \
-             client id and secret.",
+            "These values look like the public and the private key of a programmatic API key, which cannot be used to request tokens. Create a \
+             service account and use its client id and client secret.",
         );
     }
     None
@@ -136,16 +139,16 @@ fn is_uuid(text: &str) -> bool {
             .all(|(index, byte)| if matches!(index, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
-/// The secret in the file at `path`, without the newline at its end.
-fn read_secret(path: &Path) -> Result<Secret, Error> {
-    let content = read(path)?;
+/// Reads the secret from the file at `path`, without the newline at its end.
+fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
+    let content = read(path, location)?;
     let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
-    let unusable = |problem: &str, hint: &str| not_usable(path, problem, hint);
+    let unusable = |problem: &str, hint: &str| unusable_file(path, location, problem, hint);
     if bytes.is_empty() {
-        return Err(unusable("it is empty", "Write the client secret into it. Replace the file by renaming a complete one over it."));
+        return Err(unusable("it is empty", "Write the client secret to it. To replace the file, rename a complete file over it."));
     }
     if bytes.len() > SECRET_LIMIT {
-        return Err(unusable("it is longer than 64 KiB", "Check that it is the file with the client secret."));
+        return Err(unusable("it is longer than 64 KiB", "Check that it is the file that contains the client secret."));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(unusable("it begins with a byte order mark", "Save it as plain ASCII or as UTF-8 without a byte order mark."));
@@ -153,45 +156,46 @@ fn read_secret(path: &Path) -> Result<Secret, Error> {
     match Key::ClientSecret.setting().check("the client secret", bytes) {
         Ok(text) => Ok(Secret::from(text)),
         Err(error) => {
-            Err(unusable(&error.to_string(), "The file must hold the client secret and nothing else but one newline at its end."))
+            Err(unusable(&error.to_string(), "The file must contain only the client secret, and at most one newline at its end."))
         }
     }
 }
 
-/// So much of the file that it is clear whether it is too long.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    const HINT: &str = "Check the path in client_secret_file (TOKENWELL_CLIENT_SECRET_FILE) and that this user may read the file.";
-    let failed = |error: &std::io::Error| not_usable(path, &error.to_string(), HINT);
+/// Reads enough of the file to detect that it is too long.
+fn read(path: &Path, location: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    const HINT: &str = "Check that the path is correct, and that this user may read the file.";
+    let failed = |error: &std::io::Error| unusable_file(path, location, &error.to_string(), HINT);
 
     let mut file = platform::open_nonblocking(path).map_err(|error| failed(&error))?;
-    // What was opened is looked at, not what is at the path by now.
+    // Check the opened file: the path may lead to another file by now.
     let metadata = file.metadata().map_err(|error| failed(&error))?;
     if !metadata.is_file() {
-        return Err(not_usable(path, "it is not a regular file", HINT));
+        return Err(unusable_file(path, location, "it is not a regular file", HINT));
     }
-    // Containers mount secrets so that others may read them: that is the business of whoever mounts them. Nothing mounts them to be written.
+    // Readable by others is accepted: containers mount secrets with such modes. No container system
+    // mounts a secret writable.
     if platform::exposure(&metadata).writable {
-        return Err(writable_by_others(path));
+        return Err(writable_by_others(path, location));
     }
     read_bounded(&mut file, SECRET_LIMIT + "\r\n".len() + 1).map_err(|error| failed(&error))
 }
 
-fn not_usable(path: &Path, problem: &str, hint: &str) -> Error {
+fn unusable_file(path: &Path, location: &str, problem: &str, hint: &str) -> Error {
     Error::NotConfigured {
-        problem: format!("the client secret file {} cannot be used: {problem}", printable_path(path)),
+        problem: format!("the client secret file {} (set by {location}) cannot be used: {problem}", printable_path(path)),
         hint: hint.to_owned(),
     }
 }
 
-fn writable_by_others(path: &Path) -> Error {
+fn writable_by_others(path: &Path, location: &str) -> Error {
     let path = printable_path(&std::path::absolute(path).unwrap_or(path.to_owned()));
     let for_readers =
         if cfg!(unix) { format!(" (or chmod go-w {}, if others must read it)", platform::quoted(&path)) } else { String::new() };
     Error::Refused {
-        problem: format!("the client secret file {path} may be written by other users, who could change whose tokens this program gets"),
+        problem: format!("the client secret file {path} (set by {location}) is writable by other users, who could replace the credential"),
         hint: format!(
-            "Close it to others: {}{for_readers}. Where the file system shows modes that are not the real ones, give the secret itself \
-             (client_secret, TOKENWELL_CLIENT_SECRET; to the command by --client-secret-stdin).",
+            "Remove the permissions of other users: {}{for_readers}. If the file system does not show the real permissions, set the secret \
+             itself (client_secret, TOKENWELL_CLIENT_SECRET, or --client-secret-stdin of the command).",
             platform::make_private_command(&path, "600")
         ),
         http_status: None,
@@ -206,12 +210,17 @@ mod tests {
     use crate::error::Status;
     use std::fs;
 
+    fn secret_file(path: PathBuf) -> CredentialSource {
+        let (client_id, location, origin) = ("id".to_owned(), "client_secret_file".to_owned(), String::new());
+        CredentialSource::SecretFile { client_id, path, location, origin }
+    }
+
     fn source(content: &[u8]) -> (tempfile::TempDir, CredentialSource, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
         fs::write(&path, content).unwrap();
         set_mode(&path, 0o600);
-        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: path.clone(), origin: String::new() };
+        let source = secret_file(path.clone());
         (directory, source, path)
     }
 
@@ -248,10 +257,10 @@ mod tests {
     #[test]
     fn i11_the_file_that_a_link_leads_to_is_judged_and_not_the_link() {
         let (directory, _, path) = source(b"canary");
-        // A link lets everybody in by its own mode, and it is the file that counts.
+        // The mode of a link itself allows everything; only the mode of the file counts.
         let link = directory.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: link, origin: String::new() };
+        let source = secret_file(link);
 
         assert!(source.current().is_ok());
         set_mode(&path, 0o666);
@@ -275,7 +284,7 @@ mod tests {
         let (_directory, source, path) = source(b"first");
         let first = source.current().unwrap();
 
-        // The same length, and most likely the same time stamp: both must not matter.
+        // The same length, and most likely the same timestamp: neither must matter.
         fs::write(&path, "secnd").unwrap();
 
         assert_eq!(source.current().unwrap().client_secret.expose(), "secnd");
@@ -344,7 +353,7 @@ mod tests {
         let missing = source.current().unwrap_err();
         assert!(missing.status() == Status::NotConfigured && missing.to_string().contains("secret"), "{missing}");
 
-        source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: directory.path().to_owned(), origin: String::new() };
+        source = secret_file(directory.path().to_owned());
         assert_eq!(source.current().unwrap_err().status(), Status::NotConfigured);
     }
 
@@ -355,7 +364,7 @@ mod tests {
         let path = directory.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
 
-        let error = CredentialSource::SecretFile { client_id: "id".to_owned(), path, origin: String::new() }.current().unwrap_err();
+        let error = secret_file(path).current().unwrap_err();
 
         assert!(error.to_string().contains("not a regular file"), "{error}");
     }
@@ -366,7 +375,7 @@ mod tests {
         let (directory, _, first) = source(b"first");
         let (link, second) = (directory.path().join("link"), directory.path().join("second"));
         std::os::unix::fs::symlink(&first, &link).unwrap();
-        let source = CredentialSource::SecretFile { client_id: "id".to_owned(), path: link.clone(), origin: String::new() };
+        let source = secret_file(link.clone());
         assert_eq!(source.current().unwrap().client_secret.expose(), "first");
 
         fs::write(&second, "second\n").unwrap();
@@ -384,19 +393,19 @@ mod tests {
             advice_on(&pair).unwrap_or_default()
         };
         let secrets = [
-            (" canary", "secret begins or ends with a space"),
-            ("canary ", "secret begins or ends with a space"),
-            ("\"canary\"", "secret begins or ends with a quotation mark"),
-            ("'canary", "secret begins or ends with a quotation mark"),
-            ("canary`", "secret begins or ends with a quotation mark"),
+            (" canary", "secret has leading or trailing whitespace"),
+            ("canary ", "secret has leading or trailing whitespace"),
+            ("\"canary\"", "secret has a leading or trailing quotation mark"),
+            ("'canary", "secret has a leading or trailing quotation mark"),
+            ("canary`", "secret has a leading or trailing quotation mark"),
             ("can ' ary", ""),
         ];
 
-        for (text, expected) in secrets {
-            let (of_secret, of_id) = (advice("id", text), advice(text, "secret"));
+        for (value, expected) in secrets {
+            let (of_secret, of_id) = (advice("id", value), advice(value, "secret"));
 
-            assert!(of_secret.contains(expected) && of_secret.is_empty() == expected.is_empty(), "{text}: {of_secret}");
-            assert!(of_id.contains(&expected.replace("secret", "id")) && of_id.is_empty() == expected.is_empty(), "{text}: {of_id}");
+            assert!(of_secret.contains(expected) && of_secret.is_empty() == expected.is_empty(), "{value}: {of_secret}");
+            assert!(of_id.contains(&expected.replace("secret", "id")) && of_id.is_empty() == expected.is_empty(), "{value}: {of_id}");
             assert!(!of_secret.contains("canary") && !of_id.contains("canary"));
         }
     }
@@ -412,7 +421,7 @@ mod tests {
     #[test]
     fn shapes_hint_at_mix_ups() {
         let (id, secret) = ("mdb_sa_id_0123456789abcdef01234567", "mdb_sa_sk_0123456789");
-        let hint = |id, secret| mix_up(Some(id), Some(secret)).unwrap_or_default();
+        let hint = |id, secret| format_hint(Some(id), Some(secret)).unwrap_or_default();
 
         assert_eq!(hint(id, secret), "");
         assert_eq!(hint("any", "thing"), "");

@@ -1,30 +1,32 @@
-//! Which URLs a secret may be sent to.
+//! [`Endpoint`]: the URLs that a secret may be sent to.
 //!
-//! The rules look at the text as it was written, before any parser does: URL parsers drop tabs and newlines, turn
-//! backslashes into slashes and `0x7f.1` into `127.0.0.1`, and each does it a little differently. What two parsers may read as two
-//! hosts is not accepted, so that the host a person reads is the host that gets the secret.
+//! The rules check the string as it was written, before it is parsed. URL parsers drop tabs and
+//! newlines, turn backslashes into slashes and `0x7f.1` into `127.0.0.1`, and they differ from each
+//! other. A URL in which two parsers may find two different hosts is rejected, so that the host
+//! that a person reads is the host that receives the secret.
 
-use super::rules::first_outside;
+use super::rules::first_disallowed;
 use crate::atlas;
 use crate::error::Error;
 use std::fmt;
 use url::{Host, Url};
 
-/// Atlas for everybody but the customers of its government cloud.
+/// Atlas, except its government cloud.
 pub(super) const DEFAULT_BASE: &str = atlas::CLOUD;
 
-/// A URL that has passed the rules: https, or http on loopback only; no userinfo, no fragment.
+/// A validated URL: https, or http on loopback only; no userinfo, no fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// The URL as text. An international host name is in its ASCII form (punycode).
+    /// Returns the URL. An international host name is in its ASCII form (punycode).
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Scheme, host and port: `https://cloud.mongodb.com`. The port is left out where it is the scheme's own.
+    /// Returns scheme, host and port: `https://cloud.mongodb.com`. The scheme's default port is
+    /// omitted.
     #[must_use]
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
@@ -44,47 +46,48 @@ impl Endpoint {
         &self.0
     }
 
-    /// The full URL of an endpoint; its query is kept (RFC 6749 section 3.2).
-    pub(super) fn full(place: &str, raw: &str) -> Result<Self, Error> {
-        let parts = Parts::split(place, raw, URL_HINT)?;
-        let url = checked(place, raw, &parts, URL_HINT)?;
+    /// Parses the full URL of an endpoint. Its query is kept (RFC 6749 section 3.2).
+    pub(super) fn full(location: &str, raw: &str) -> Result<Self, Error> {
+        let parts = Parts::split(location, raw, URL_HINT)?;
+        let url = parse_strictly(location, raw, &parts, URL_HINT)?;
         let secret_in_query =
             url.query_pairs().any(|(name, _)| matches!(&*name, "client_secret" | "client_assertion" | "password" | "access_token"));
         if secret_in_query {
             return Err(Error::Refused {
-                problem: format!("{place}: its query holds a credential, and URLs end up in logs (RFC 6749 section 2.3.1)"),
-                hint: "Take the credential out of the URL and set client_secret or client_secret_file.".to_owned(),
+                problem: format!("{location}: the query contains a credential, and URLs are often logged (RFC 6749 section 2.3.1)"),
+                hint: "Remove the credential from the URL, and set client_secret or client_secret_file.".to_owned(),
                 http_status: None,
             });
         }
         Ok(Self(url))
     }
 
-    /// A base: scheme, host and port, and nothing behind them but slashes.
-    pub(super) fn base(place: &str, raw: &str) -> Result<Self, Error> {
-        let parts = Parts::split(place, raw, BASE_HINT)?;
+    /// Parses a base URL: scheme, host and port, followed only by slashes.
+    pub(super) fn base(location: &str, raw: &str) -> Result<Self, Error> {
+        let parts = Parts::split(location, raw, BASE_HINT)?;
         if parts.query.is_some() {
-            return Err(Error::invalid(place, "must not have a query, the part from `?` on", BASE_HINT));
+            return Err(Error::invalid(location, "must not have a query (the part after `?`)", BASE_HINT));
         }
-        let mut url = checked(place, raw, &parts, BASE_HINT)?;
+        let mut url = parse_strictly(location, raw, &parts, BASE_HINT)?;
         if parts.path.bytes().any(|byte| byte != b'/') {
-            return Err(Error::invalid(place, "must not have a path", PATH_HINT));
+            return Err(Error::invalid(location, "must not have a path", PATH_HINT));
         }
         url.set_path("/");
         Ok(Self(url))
     }
 
-    /// The token endpoint of Atlas at this base.
+    /// Returns the token endpoint of Atlas at this base.
     pub(super) fn token_endpoint(&self) -> Self {
         self.at(atlas::TOKEN_PATH)
     }
 
-    /// The revocation endpoint of Atlas at this base.
+    /// Returns the revocation endpoint of Atlas at this base.
     pub(super) fn revocation_endpoint(&self) -> Self {
         self.at(atlas::REVOKE_PATH)
     }
 
-    /// The same origin with another path: setting a path can move neither host nor port, as joining a reference could.
+    /// Returns the same origin with another path. Setting a path cannot change host or port;
+    /// joining a reference could.
     fn at(&self, path: &str) -> Self {
         let mut url = self.0.clone();
         url.set_path(path);
@@ -98,12 +101,12 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-const URL_HINT: &str = "Write it in full, as in https://login.example.com/oauth/token.";
-const BASE_HINT: &str = "Write scheme and host only: https://cloud.mongodb.com, or https://cloud.mongodbgov.com for Atlas for Government.";
-const PATH_HINT: &str = "Write scheme and host only, as in https://cloud.mongodb.com. For a server behind a path prefix set token_url (and \
-     revocation_url) to the full URLs instead, and auth_method to client_secret_basic_raw if it is Atlas.";
+const URL_HINT: &str = "Write the full URL, for example https://login.example.com/oauth/token.";
+const BASE_HINT: &str = "Write only scheme and host: https://cloud.mongodb.com, or https://cloud.mongodbgov.com for Atlas for Government.";
+const PATH_HINT: &str = "Write only scheme and host, for example https://cloud.mongodb.com. For a server behind a path prefix, set token_url \
+     (and revocation_url) to the full URLs instead. If that server is Atlas, also set auth_method to client_secret_basic_raw.";
 
-/// A URL cut at its delimiters (RFC 3986 section 3), as it was written.
+/// A URL split at its delimiters (RFC 3986 section 3), as it was written.
 struct Parts<'a> {
     secure: bool,
     host: &'a str,
@@ -113,8 +116,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn split(place: &str, raw: &'a str, hint: &str) -> Result<Self, Error> {
-        let invalid = |problem: &str| Error::invalid(place, problem, hint);
+    fn split(location: &str, raw: &'a str, hint: &str) -> Result<Self, Error> {
+        let invalid = |problem: &str| Error::invalid(location, problem, hint);
 
         let (scheme, rest) = raw.split_once("://").ok_or_else(|| invalid("is not a URL that begins with https://"))?;
         let secure = scheme.eq_ignore_ascii_case("https");
@@ -124,15 +127,15 @@ impl<'a> Parts<'a> {
         let authority_end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(authority_end);
         if authority.contains('@') {
-            // Nothing of the URL is shown: what stands before the `@` is often a password.
+            // No part of the URL is shown: the part before the `@` often contains a password.
             return Err(Error::Refused {
-                problem: format!("{place}: has a user name or password in front of its host (the part before `@`)"),
-                hint: "Take that part out: the client id and secret are settings of their own.".to_owned(),
+                problem: format!("{location}: contains a user name or password (the part before `@`)"),
+                hint: "Remove that part, and set client_id and client_secret (or client_secret_file) instead.".to_owned(),
                 http_status: None,
             });
         }
         if raw.contains('#') {
-            return Err(invalid("must not have a fragment, the part from `#` on (RFC 6749 section 3.2)"));
+            return Err(invalid("must not have a fragment (the part after `#`; RFC 6749 section 3.2)"));
         }
         let (host, port) = split_authority(authority).ok_or_else(|| invalid("has square brackets that do not enclose an IPv6 address"))?;
         let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
@@ -140,7 +143,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Host and port; an IPv6 host keeps its brackets.
+/// Splits host and port; an IPv6 host keeps its brackets.
 fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
     if !authority.starts_with('[') {
         return Some(authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))));
@@ -149,23 +152,23 @@ fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
     if rest.is_empty() { Some((host, None)) } else { rest.strip_prefix(':').map(|port| (host, Some(port))) }
 }
 
-/// Parses `raw` and makes sure that the parser read what was written.
-fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url, Error> {
-    let invalid = |problem: String| Error::invalid(place, problem, hint);
+/// Parses `raw` and checks that the parser found the parts as they were written.
+fn parse_strictly(location: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url, Error> {
+    let invalid = |problem: String| Error::invalid(location, problem, hint);
 
     if parts.host.is_empty() {
         return Err(invalid("has no host".to_owned()));
     }
     if !parts.host.is_ascii() {
-        return Err(international_host(place, raw, hint));
+        return Err(international_host(location, raw, hint));
     }
-    if let Some(problem) = outside_uri_syntax(raw) {
+    if let Some(problem) = uri_syntax_violation(raw) {
         return Err(invalid(problem));
     }
-    if let Some(problem) = encoded_control(raw) {
+    if let Some(problem) = encoded_control_character(raw) {
         return Err(invalid(problem.to_owned()));
     }
-    check_host_text(parts.host).map_err(invalid)?;
+    check_host(parts.host).map_err(invalid)?;
     if let Some(port) = parts.port {
         check_port(port).map_err(|problem| invalid(problem.to_owned()))?;
     }
@@ -174,41 +177,41 @@ fn checked(place: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> Result<Url,
     let read = url.host_str().unwrap_or_default();
     if !read.eq_ignore_ascii_case(parts.host) {
         return Err(Error::invalid(
-            place,
-            format!("its host can be read in more than one way; URL parsers read it as {read}"),
-            format!("If that is the host you mean, write {read}."),
+            location,
+            format!("has an ambiguous host, which URL parsers read as {read}"),
+            format!("If this is the intended host, write {read}."),
         ));
     }
     if url.query() != parts.query || (url.path() != parts.path && !parts.path.is_empty()) {
-        return Err(invalid("has a path or query that URL parsers rewrite, such as `/../`".to_owned()));
+        return Err(invalid("has a path or query that URL parsers change, such as `/../`".to_owned()));
     }
     if !parts.secure && !is_loopback(&url) {
         return Err(Error::Refused {
-            problem: format!("{place}: plain http to {read} would send the client secret in clear"),
-            hint: "Use https. Plain http is accepted on loopback only: 127.0.0.0/8, [::1] and localhost.".to_owned(),
+            problem: format!("{location}: plain http to {read} would send the client secret unencrypted"),
+            hint: "Use https. Plain http is accepted only on loopback: 127.0.0.0/8, [::1] and localhost.".to_owned(),
             http_status: None,
         });
     }
     Ok(url)
 }
 
-/// What RFC 3986 does not allow anywhere in a URI, if it is there.
-pub(super) fn outside_uri_syntax(text: &str) -> Option<String> {
+/// Describes the first violation of the URI syntax of RFC 3986, if any.
+pub(super) fn uri_syntax_violation(text: &str) -> Option<String> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(character);
-    if let Some(found) = first_outside(text, allowed) {
-        return Some(format!("holds {found}, which no URL may hold unencoded (RFC 3986)"));
+    if let Some(found) = first_disallowed(text, allowed) {
+        return Some(format!("contains {found}, which must be percent-encoded in a URL (RFC 3986)"));
     }
     if octets(text).any(|octet| octet.is_none()) {
-        return Some("holds a `%` that two hexadecimal digits do not follow (RFC 3986)".to_owned());
+        return Some("contains a `%` that is not followed by two hexadecimal digits (RFC 3986)".to_owned());
     }
     None
 }
 
-fn encoded_control(text: &str) -> Option<&'static str> {
-    octets(text).flatten().any(|octet| octet.is_ascii_control()).then_some("holds a percent-encoded control character")
+fn encoded_control_character(text: &str) -> Option<&'static str> {
+    octets(text).flatten().any(|octet| octet.is_ascii_control()).then_some("contains a percent-encoded control character")
 }
 
-/// What the percent signs stand for; `None` for one that stands for nothing.
+/// Decodes each percent-encoded octet; `None` for a percent sign without two hexadecimal digits.
 fn octets(text: &str) -> impl Iterator<Item = Option<u8>> {
     text.match_indices('%').map(|(index, _)| {
         let digits = text.get(index + 1..index + 3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
@@ -216,48 +219,51 @@ fn octets(text: &str) -> impl Iterator<Item = Option<u8>> {
     })
 }
 
-fn check_host_text(host: &str) -> Result<(), String> {
+fn check_host(host: &str) -> Result<(), String> {
     if host.contains('%') {
-        return Err("has a host with percent signs".to_owned());
+        return Err("has a host with a percent sign".to_owned());
     }
     if host.starts_with('[') {
         return Ok(());
     }
     if host.ends_with('.') {
-        return Err("has a host with a dot at its end".to_owned());
+        return Err("has a host that ends with a dot".to_owned());
     }
     if host.split('.').any(|label| label.is_empty() || label.len() > 63) || host.len() > 253 {
-        return Err("has a host with an empty or too long part between its dots".to_owned());
+        return Err("has a host with an empty label, or a label or name that is too long".to_owned());
     }
-    if let Some(found) = first_outside(host, |character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')) {
-        return Err(format!("has a host that holds {found}"));
+    if let Some(found) = first_disallowed(host, |character| character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_')) {
+        return Err(format!("has a host that contains {found}"));
     }
     Ok(())
 }
 
 fn check_port(port: &str) -> Result<(), &'static str> {
     let plain = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
-    if plain && port.parse::<u16>().is_ok() { Ok(()) } else { Err("has a port that is not a plain number from 1 to 65535") }
+    if plain && port.parse::<u16>().is_ok() { Ok(()) } else { Err("has a port that is not a number from 1 to 65535") }
 }
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        // Names below `localhost` are left out: not every resolver keeps them on this machine.
+        // Subdomains of `localhost` are not accepted: some resolvers send them to other hosts.
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }
 
-/// A letter from another alphabet can look just like an ASCII one: only the ASCII form shows the difference.
-fn international_host(place: &str, raw: &str, hint: &str) -> Error {
-    let problem = "has a host with characters outside ASCII";
+/// Rejects an international host name. A letter of another alphabet can look like an ASCII letter;
+/// only the ASCII form shows the difference.
+fn international_host(location: &str, raw: &str, hint: &str) -> Error {
+    let problem = "has a host with non-ASCII characters";
     match Url::parse(raw).ok().as_ref().and_then(Url::host_str) {
-        Some(ascii) => {
-            Error::invalid(place, format!("{problem}; its ASCII form is {ascii}"), format!("If that is the host you mean, write {ascii}."))
-        }
-        None => Error::invalid(place, problem, hint),
+        Some(ascii) => Error::invalid(
+            location,
+            format!("{problem}; its ASCII form is {ascii}"),
+            format!("If this is the intended host, write {ascii}."),
+        ),
+        None => Error::invalid(location, problem, hint),
     }
 }
 
@@ -269,17 +275,18 @@ mod tests {
     use crate::error::Status;
 
     fn check_one(raw: &str, expected: &Result<String, Status>, parse: fn(&str, &str) -> Result<Endpoint, Error>) {
-        let (got, text) = match parse("base_url", raw) {
+        let (got, message) = match parse("base_url", raw) {
             Ok(endpoint) => (Ok(endpoint.origin()), String::new()),
             Err(error) => (Err(error.status()), format!("{error} / {}", error.hint())),
         };
 
-        assert_eq!(&got, expected, "{raw:?}: {text}");
-        assert!(got.is_ok() || text.starts_with("base_url: ") || text.starts_with("refused: base_url: "), "{raw:?}: {text}");
+        assert_eq!(&got, expected, "{raw:?}: {message}");
+        assert!(got.is_ok() || message.starts_with("base_url: ") || message.starts_with("refused: base_url: "), "{raw:?}: {message}");
     }
 
-    /// Rules of every URL: they hold for a base URL and for a full one alike. What a URL is to become: the origin that gets the secret, or the status of
-    /// its rejection. The Go wrapper, which pins an origin too, is tested with the same table.
+    /// The rules of every URL, which apply to a base URL and to a full URL. Maps a URL to the
+    /// origin that receives the secret, or to the status of the rejection. The Go wrapper, which
+    /// also pins an origin, is tested with the same table.
     fn look_alikes() -> Vec<(String, String)> {
         #[derive(serde::Deserialize)]
         struct Group {

@@ -1,6 +1,6 @@
-//! Which environment variables are read, and in which order.
+//! Reads environment variables.
 //!
-//! The names are in the table of settings; here is how they become sources.
+//! The table of settings has their names; this module turns them into sources.
 
 use super::setting::{Family, Key, settings};
 use super::sources::{Entry, Found, Origin, Source};
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Where environment variables are looked up, if anywhere.
+/// The environment to read variables from.
 #[derive(Clone, Default)]
 pub(super) enum Environment {
     /// The environment is not read at all.
@@ -21,14 +21,15 @@ pub(super) enum Environment {
     Unread,
     /// The variables of this process.
     Process,
-    /// A look-up that the program brought along.
-    Given(Lookup),
+    /// A lookup function of the program.
+    Custom(Lookup),
 }
 
 /// A function from a variable's name to its value.
 pub(super) type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
-/// Variables of programmatic API keys: of no use here, but they explain why somebody believes that all is set.
+/// Variables of programmatic API keys. They cannot be used, but a message about a missing
+/// credential mentions them, because their user may believe that the credential is set.
 const API_KEY_VARIABLES: [&str; 6] = [
     "MONGODB_ATLAS_PUBLIC_KEY",
     "MONGODB_ATLAS_PUBLIC_API_KEY",
@@ -38,7 +39,7 @@ const API_KEY_VARIABLES: [&str; 6] = [
     "MCLI_PRIVATE_API_KEY",
 ];
 
-/// Variables of access tokens that somebody else has fetched.
+/// Variables of access tokens that another program has obtained.
 const TOKEN_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_ACCESS_TOKEN", "MCLI_ACCESS_TOKEN"];
 
 impl Environment {
@@ -46,7 +47,8 @@ impl Environment {
         !matches!(self, Self::Unread)
     }
 
-    /// One source for each family of variables, the one that wins first; none where the environment is not read.
+    /// Returns one source for each family of variables, highest precedence first; none if the
+    /// environment is not read.
     pub(super) fn sources(&self) -> Vec<Source> {
         if !self.is_read() {
             return Vec::new();
@@ -54,9 +56,10 @@ impl Environment {
         Family::ALL.map(|family| self.source(family)).into()
     }
 
-    /// Where processes share tokens is a matter of the host, as proxies are, and not of one program: these variables count even where the environment
-    /// is not read otherwise.
-    pub(super) fn of_the_host(&self) -> Option<Source> {
+    /// Returns the variables of the shared cache if the environment is not read otherwise. The
+    /// cache belongs to the host and not to one program, like a proxy, so these variables always
+    /// apply.
+    pub(super) fn cache_variables(&self) -> Option<Source> {
         if self.is_read() {
             return None;
         }
@@ -65,30 +68,32 @@ impl Environment {
         Some(source)
     }
 
-    /// The user's cache folder, which is a matter of the host too; `Err` says which variable is missing.
-    pub(super) fn cache_folder(&self) -> Result<PathBuf, &'static str> {
+    /// Returns the user's cache directory, which also belongs to the host; `Err` names the missing
+    /// variable.
+    pub(super) fn user_cache_dir(&self) -> Result<PathBuf, &'static str> {
         match self {
             Self::Unread | Self::Process => platform::cache_dir(&|name| std::env::var_os(name)),
-            Self::Given(lookup) => platform::cache_dir(&|name| lookup(name)),
+            Self::Custom(lookup) => platform::cache_dir(&|name| lookup(name)),
         }
     }
 
-    /// The variables of programmatic API keys that are set.
+    /// Returns the variables of programmatic API keys that are set.
     pub(super) fn api_key_variables(&self) -> Vec<&'static str> {
-        API_KEY_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
+        API_KEY_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Value(_) | Found::NotUtf8)).collect()
     }
 
-    /// The variables of access tokens that are set.
+    /// Returns the variables of access tokens that are set.
     pub(super) fn token_variables(&self) -> Vec<&'static str> {
-        TOKEN_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Text(_) | Found::NotUtf8)).collect()
+        TOKEN_VARIABLES.into_iter().filter(|name| matches!(self.find(name), Found::Value(_) | Found::NotUtf8)).collect()
     }
 
-    /// What of the process's environment has our prefix and is read by nothing. A look-up that the program brought along cannot list its names.
+    /// Returns the variables of the process that have our prefix but that nothing reads. A lookup
+    /// function cannot list its names.
     pub(super) fn unknown_variables(&self) -> Vec<UnknownVariable> {
         if !matches!(self, Self::Process) {
             return Vec::new();
         }
-        // Every value is copied, secrets among them, and wiped.
+        // This copies every value, including secrets, so the copies are wiped.
         let names = std::env::vars_os().map(|(name, value)| (name, Zeroizing::new(value.into_encoded_bytes())));
         let set = names.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
         let mut unknown: Vec<_> = set.filter_map(|name| UnknownVariable::of(&name.to_string_lossy())).collect();
@@ -96,12 +101,12 @@ impl Environment {
         unknown
     }
 
-    /// The value of one variable.
+    /// Returns the value of one variable.
     pub(super) fn lookup(&self, variable: &str) -> Option<OsString> {
         match self {
             Self::Unread => None,
             Self::Process => std::env::var_os(variable),
-            Self::Given(lookup) => lookup(variable),
+            Self::Custom(lookup) => lookup(variable),
         }
     }
 
@@ -110,20 +115,20 @@ impl Environment {
             let variables = setting.variables_of(family);
             variables.iter().map(|variable| Entry {
                 key: setting.key,
-                place: (*variable).into(),
+                location: (*variable).into(),
                 found: self.find(variable),
                 in_keyring: false,
             })
         });
-        Source { origin: Origin::Variables, entries: entries.collect(), finding: None }
+        Source { origin: Origin::Variables, entries: entries.collect(), remark: None }
     }
 
     fn find(&self, variable: &str) -> Found {
-        let Some(value) = self.lookup(variable) else { return Found::Nothing };
+        let Some(value) = self.lookup(variable) else { return Found::NotSet };
         let bytes = Zeroizing::new(value.into_encoded_bytes());
         match std::str::from_utf8(&bytes) {
             Ok("") => Found::Empty,
-            Ok(text) => Found::Text(Secret::from(text)),
+            Ok(value) => Found::Value(Secret::from(value)),
             Err(_) => Found::NotUtf8,
         }
     }
@@ -133,8 +138,8 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unread => "not read",
-            Self::Process => "of the process",
-            Self::Given(_) => "given by the program",
+            Self::Process => "process",
+            Self::Custom(_) => "lookup function",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Files that work, and that other users can get at.
+//! Files that are usable but have insecure permissions.
 
 use crate::error::printable;
 use crate::platform::{self, Exposure};
@@ -12,31 +12,32 @@ pub struct ExposedFile {
 }
 
 impl ExposedFile {
-    /// The file at `path`, if others can do with it what is `too_much`. One that cannot be looked at is for its readers to complain about.
+    /// Returns the file at `path` if `too_much` is true for its permissions. A file that cannot be
+    /// inspected is ignored here: reading it reports the error.
     pub(super) fn of(path: &Path, too_much: impl Fn(Exposure) -> bool) -> Option<Self> {
         let exposure = platform::exposure(&std::fs::metadata(path).ok()?);
         let problem = match (exposure.readable, exposure.writable) {
-            (true, true) => "may be read and written by other users",
-            (true, false) => "may be read by other users",
-            _ => "may be written by other users",
+            (true, true) => "is readable and writable by other users",
+            (true, false) => "is readable by other users",
+            _ => "is writable by other users",
         };
         let path = std::path::absolute(path).unwrap_or(path.to_owned());
         too_much(exposure).then(|| Self { path: printable(&path.to_string_lossy(), 1000), problem })
     }
 
-    /// Its absolute path, made printable.
+    /// Returns its absolute path, made printable.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What others can do, as the end of a sentence that begins with the path: "may be read by other users".
+    /// Returns the end of a sentence that begins with the path: "is readable by other users".
     #[must_use]
     pub fn problem(&self) -> &'static str {
         self.problem
     }
 
-    /// The command that makes it private.
+    /// Returns the command that removes the permissions of other users.
     #[must_use]
     pub fn closing_command(&self) -> String {
         platform::make_private_command(&self.path, "600")

@@ -1,7 +1,8 @@
-//! Secrets in the keyring of the operating system: by exact service and account, and never for longer than somebody would wait.
+//! Secrets in the keyring of the operating system, by exact service and account, with a time limit.
 //!
-//! [`Keyring`] is what is asked of a keyring; [`system`] is the one of this machine, where the crate was built with the feature
-//! `keyring`. A program may bring its own: [`ConfigBuilder::keyring`](super::ConfigBuilder::keyring).
+//! [`Keyring`] is the interface. [`system`] returns the keyring of this machine, if the crate was
+//! built with the feature `keyring`. A program can provide its own:
+//! [`ConfigBuilder::keyring`](super::ConfigBuilder::keyring).
 
 use crate::error::Error;
 use crate::platform;
@@ -11,54 +12,56 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::Builder;
 use std::time::Duration;
 
-/// How long a keyring may take to answer. It is asked while a configuration is made, with a person or a service waiting.
-const READ_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a keyring may take to change something: a person may have to unlock it first.
-const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit of a read. A user or a service is waiting for the configuration.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time limit of a change. A user may have to unlock the keyring first.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The most that every keyring takes: Windows ends there.
+/// The maximum length of a secret, in bytes: the limit of Windows, the lowest of all keyrings.
 pub const LONGEST_SECRET: usize = 2560;
 
-/// Secrets by service and account. There is no way to list them: other programs' secrets are none of ours.
+/// Secrets by service and account. They cannot be listed: secrets of other programs must not be
+/// read.
 ///
-/// A method may block for as long as it likes: it runs on a thread of its own, which is left behind when it takes too long.
+/// A method may block indefinitely: it runs on a separate thread, which is abandoned after a
+/// timeout.
 pub trait Keyring: Send + Sync {
-    /// The secret of exactly this service and account; `None` where there is none.
+    /// Returns the secret of exactly this service and account; `None` if there is no such entry.
     ///
     /// # Errors
-    /// The keyring cannot be asked, or the answer is no text.
+    /// The keyring is not available, or the entry is not UTF-8.
     fn read(&self, service: &str, account: &str) -> Result<Option<Secret>, KeyringError>;
 
-    /// Keeps `secret` under this service and account, in place of the one before.
+    /// Stores `secret` under this service and account, and replaces a previous one.
     ///
     /// # Errors
-    /// The keyring cannot be used; the secret before may still be there.
+    /// The keyring cannot be used; the previous secret may still be stored.
     fn write(&self, service: &str, account: &str, secret: &Secret) -> Result<(), KeyringError>;
 
-    /// Takes the secret of exactly this service and account away, and tells whether there was one.
+    /// Deletes the secret of exactly this service and account. Returns whether it existed.
     ///
     /// # Errors
     /// The keyring cannot be used.
     fn delete(&self, service: &str, account: &str) -> Result<bool, KeyringError>;
 }
 
-/// Why a keyring could not be used.
+/// The reason why a keyring cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct KeyringError {
-    /// What failed, as the end of a sentence: "this build has no keyring". Never holds a secret.
+    /// What failed, as the end of a sentence: "the keyring is locked". Never contains a secret.
     pub problem: String,
 }
 
 impl KeyringError {
-    /// An error with this `problem`.
+    /// Creates an error with this `problem`.
     #[must_use]
     pub fn new(problem: impl Into<String>) -> Self {
         Self { problem: problem.into() }
     }
 }
 
-/// The keyring of this machine; without the feature `keyring` one that says that there is none.
+/// Returns the keyring of this machine. Without the feature `keyring`, every call of it fails.
 #[must_use]
 pub fn system() -> Arc<dyn Keyring> {
     #[cfg(feature = "keyring")]
@@ -67,24 +70,24 @@ pub fn system() -> Arc<dyn Keyring> {
     }
     #[cfg(not(feature = "keyring"))]
     {
-        Arc::new(NoKeyring)
+        Arc::new(UnsupportedKeyring)
     }
 }
 
-/// Stands where the crate was built without a keyring.
+/// The keyring of a build without keyring support.
 #[cfg(not(feature = "keyring"))]
 #[derive(Debug)]
-struct NoKeyring;
+struct UnsupportedKeyring;
 
 #[cfg(not(feature = "keyring"))]
-impl NoKeyring {
+impl UnsupportedKeyring {
     fn missing<T>() -> Result<T, KeyringError> {
-        Err(KeyringError::new("this build of tokenwell has no keyring (feature `keyring`)"))
+        Err(KeyringError::new("this build of tokenwell has no keyring support (feature `keyring`)"))
     }
 }
 
 #[cfg(not(feature = "keyring"))]
-impl Keyring for NoKeyring {
+impl Keyring for UnsupportedKeyring {
     fn read(&self, _service: &str, _account: &str) -> Result<Option<Secret>, KeyringError> {
         Self::missing()
     }
@@ -98,57 +101,59 @@ impl Keyring for NoKeyring {
     }
 }
 
-/// The secrets of `accounts` of one service, all of them within two seconds.
-pub(super) fn read_within(
+/// Reads the secrets of `accounts` of one service, all of them within two seconds.
+pub(super) fn read_with_timeout(
     keyring: &Arc<dyn Keyring>,
     service: &str,
     accounts: &[&'static str],
 ) -> Result<Vec<Option<Secret>>, KeyringError> {
     let (keyring, service, accounts) = (Arc::clone(keyring), service.to_owned(), accounts.to_vec());
-    within(READ_PATIENCE, move || accounts.into_iter().map(|account| keyring.read(&service, account)).collect())
+    run_with_timeout(READ_TIMEOUT, move || accounts.into_iter().map(|account| keyring.read(&service, account)).collect())
 }
 
-/// Keeps a secret; one that some keyring would cut or refuse is refused before anything is written.
+/// Stores a secret. A secret that some keyrings would truncate or reject is rejected before the
+/// write.
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-pub(super) fn write_within(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str, secret: &Secret) -> Result<(), Error> {
+pub(super) fn write_with_timeout(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str, secret: &Secret) -> Result<(), Error> {
     let length = secret.expose().len();
     if length > LONGEST_SECRET {
         return Err(Error::invalid(
             account,
-            format!("is {length} bytes long, and a keyring takes at most {LONGEST_SECRET}"),
-            "Keep it in a file: that has no such limit.",
+            format!("is {length} bytes long; a keyring accepts at most {LONGEST_SECRET} bytes"),
+            "Store the secret in a file, which has no such limit.",
         ));
     }
     let (keyring, service, secret) = (Arc::clone(keyring), service.to_owned(), secret.clone());
-    within(WRITE_PATIENCE, move || keyring.write(&service, account, &secret)).map_err(|error| Error::NotConfigured {
-        problem: format!("the secret cannot be kept in the keyring: {error}"),
-        hint: "Unlock the keyring, or keep the secret in a file.".to_owned(),
+    run_with_timeout(WRITE_TIMEOUT, move || keyring.write(&service, account, &secret)).map_err(|error| Error::NotConfigured {
+        problem: format!("cannot store the secret in the keyring: {error}"),
+        hint: "Unlock the keyring, or store the secret in a file.".to_owned(),
     })
 }
 
-/// Takes a secret away, and tells whether there was one.
+/// Deletes a secret. Returns whether it existed.
 #[cfg_attr(not(feature = "cli"), allow(dead_code))]
-pub(super) fn delete_within(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str) -> Result<bool, KeyringError> {
+pub(super) fn delete_with_timeout(keyring: &Arc<dyn Keyring>, service: &str, account: &'static str) -> Result<bool, KeyringError> {
     let (keyring, service) = (Arc::clone(keyring), service.to_owned());
-    within(WRITE_PATIENCE, move || keyring.delete(&service, account))
+    run_with_timeout(WRITE_TIMEOUT, move || keyring.delete(&service, account))
 }
 
-/// Does `work` on a thread of its own: a keyring hangs where the message bus that it is on does, and no call of it takes a deadline.
-fn within<T: Send + 'static>(
-    patience: Duration,
+/// Runs `work` on a separate thread. A keyring blocks while its message bus blocks, and its calls
+/// have no timeout.
+fn run_with_timeout<T: Send + 'static>(
+    timeout: Duration,
     work: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
 ) -> Result<T, KeyringError> {
     let (sender, receiver) = channel();
     let work = move || {
-        // Nobody may be waiting any more; then the answer is dropped, and the secrets in it are wiped.
+        // If the caller has given up, the answer is dropped and its secrets are wiped.
         let _ = sender.send(work());
     };
     platform::spawn_without_signals(Builder::new().name("tokenwell-keyring".to_owned()), work)
-        .map_err(|error| KeyringError::new(format!("no thread can be had to ask the keyring on: {error}")))?;
-    match receiver.recv_timeout(patience) {
+        .map_err(|error| KeyringError::new(format!("cannot create a thread to call the keyring: {error}")))?;
+    match receiver.recv_timeout(timeout) {
         Ok(answer) => answer,
-        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", patience.as_secs()))),
-        Err(RecvTimeoutError::Disconnected) => Err(KeyringError::new("the keyring failed without an answer")),
+        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", timeout.as_secs()))),
+        Err(RecvTimeoutError::Disconnected) => Err(KeyringError::new("the call to the keyring failed")),
     }
 }
 
@@ -168,26 +173,26 @@ mod machine {
     impl Keyring for SystemKeyring {
         fn read(&self, service: &str, account: &str) -> Result<Option<Secret>, KeyringError> {
             match entry(service, account)?.get_secret().map(Zeroizing::new) {
-                Ok(bytes) => text(&bytes).map(Some),
+                Ok(bytes) => decode(&bytes).map(Some),
                 Err(Error::NoEntry) => Ok(None),
-                Err(error) => Err(described(error)),
+                Err(error) => Err(describe(error)),
             }
         }
 
         fn write(&self, service: &str, account: &str, secret: &Secret) -> Result<(), KeyringError> {
-            entry(service, account)?.set_secret(secret.expose().as_bytes()).map_err(described)
+            entry(service, account)?.set_secret(secret.expose().as_bytes()).map_err(describe)
         }
 
         fn delete(&self, service: &str, account: &str) -> Result<bool, KeyringError> {
             match entry(service, account)?.delete_credential() {
                 Ok(()) => Ok(true),
                 Err(Error::NoEntry) => Ok(false),
-                Err(error) => Err(described(error)),
+                Err(error) => Err(describe(error)),
             }
         }
     }
 
-    /// An entry that stands where programs in Go, as the Atlas CLI is, look for it.
+    /// Opens the entry under the name that programs in Go, such as the Atlas CLI, use.
     fn entry(service: &str, account: &str) -> Result<Entry, KeyringError> {
         #[cfg(target_os = "macos")]
         let entry = apple_native_keyring_store::keychain::Store::new().and_then(|store| store.build(service, account, None));
@@ -198,31 +203,33 @@ mod machine {
         });
         #[cfg(not(any(target_os = "macos", target_os = "windows")))]
         let entry = zbus_secret_service_keyring_store::Store::new().and_then(|store| store.build(service, account, None));
-        entry.map_err(described)
+        entry.map_err(describe)
     }
 
-    /// The text in the keyring. On macOS programs in Go encode it, because they hand it to another program as a line.
-    fn text(bytes: &[u8]) -> Result<Secret, KeyringError> {
+    /// Decodes the string in the keyring. On macOS, programs in Go encode it because they pass it
+    /// to another program as a line.
+    fn decode(bytes: &[u8]) -> Result<Secret, KeyringError> {
         use base64::Engine as _;
 
-        let not_text = || KeyringError::new("what the keyring holds there is no text");
-        let text = std::str::from_utf8(bytes).map_err(|_| not_text())?;
+        let not_a_string = || KeyringError::new("the keyring entry is not a valid string");
+        let text = std::str::from_utf8(bytes).map_err(|_| not_a_string())?;
         let Some(encoded) = text.strip_prefix("go-keyring-base64:") else { return Ok(Secret::from(text)) };
-        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| not_text())?;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|_| not_a_string())?;
         String::from_utf8(decoded).map(Secret::new).map_err(|error| {
             error.into_bytes().zeroize();
-            not_text()
+            not_a_string()
         })
     }
 
-    /// What went wrong, in words of ours where the keyring's own could hold what it holds.
-    fn described(error: Error) -> KeyringError {
+    /// Describes the error. Our own message replaces one that could contain the content of the
+    /// entry.
+    fn describe(error: Error) -> KeyringError {
         let reason = match error {
             Error::BadEncoding(mut bytes) | Error::BadDataFormat(mut bytes, _) => {
                 bytes.zeroize();
-                "what it holds there is not readable".to_owned()
+                "the entry is not readable".to_owned()
             }
-            Error::Ambiguous(_) => "it holds several entries of this service and account".to_owned(),
+            Error::Ambiguous(_) => "there are several entries for this service and account".to_owned(),
             other => other.to_string(),
         };
         KeyringError::new(format!("the keyring cannot be used: {}", printable(&reason, 300)))
@@ -236,16 +243,16 @@ mod machine {
 
         #[test]
         fn text_of_programs_in_go_is_decoded() {
-            assert_eq!(text(b"plain").unwrap().expose(), "plain");
-            assert_eq!(text(b"go-keyring-base64:Y2FuYXJ5").unwrap().expose(), "canary");
+            assert_eq!(decode(b"plain").unwrap().expose(), "plain");
+            assert_eq!(decode(b"go-keyring-base64:Y2FuYXJ5").unwrap().expose(), "canary");
             for bad in [&b"\xff"[..], b"go-keyring-base64:!", b"go-keyring-base64:/w=="] {
-                assert!(text(bad).is_err());
+                assert!(decode(bad).is_err());
             }
         }
 
         #[test]
         fn i21_what_the_keyring_holds_is_not_in_its_errors() {
-            let error = described(Error::BadEncoding(b"canary".to_vec()));
+            let error = describe(Error::BadEncoding(b"canary".to_vec()));
 
             assert!(!format!("{error} {error:?}").contains("canary"));
         }
@@ -260,7 +267,7 @@ mod tests {
 
     #[test]
     fn work_that_panics_is_answered_and_not_waited_for() {
-        let outcome: Result<(), _> = within(Duration::from_secs(60), || panic!("as if the keyring's own code did"));
+        let outcome: Result<(), _> = run_with_timeout(Duration::from_secs(60), || panic!("as if the keyring's own code did"));
 
         assert!(outcome.unwrap_err().problem.contains("failed"));
     }

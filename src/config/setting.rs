@@ -1,22 +1,22 @@
-//! The table of settings: the one place that knows their names, variables, limits and rules.
+//! The table of settings: their names, environment variables, limits and rules, all in one place.
 
 use super::endpoint::Endpoint;
 use super::rules::{
-    SECRET_LIMIT, TEXT_LIMIT, absolute_path, anything, authentication, checked_text, credential_characters, manual_clock, profile_name,
+    SECRET_LIMIT, VALUE_LIMIT, absolute_path, any_string, authentication, check_string, credential_characters, manual_clock, profile_name,
     resource, scope, switch, timeout,
 };
 use super::suggestion::{nearest, shown_name};
 use crate::error::Error;
 
-/// All settings, in the order in which documentation and messages list them.
+/// Returns all settings, in the order used in the documentation and in messages.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter()
 }
 
-/// Names the file of profiles itself, instead of the folder that it is usually in.
+/// The variable with the path of the configuration file, instead of its default path.
 pub(super) const FILE_VARIABLE: &str = "TOKENWELL_CONFIG_FILE";
 
-/// One setting: its name, the variables it is read from, and what its value may be.
+/// One setting: its name, its environment variables and the rules of its value.
 #[derive(Debug)]
 pub struct Setting {
     pub(super) key: Key,
@@ -26,41 +26,41 @@ pub struct Setting {
     variables: [&'static [&'static str]; Family::ALL.len()],
     limit: usize,
     rule: fn(&str, &str) -> Result<(), Error>,
-    /// What a value of it may be in a file of profiles, beside a string; `None`: it cannot stand there.
+    /// The TOML type of its value in a profile, besides a string; `None`: not allowed in a profile.
     pub(super) in_profile: Option<Kind>,
 }
 
-/// How TOML may write a value. A string is always possible.
+/// The TOML types of a setting. A string is always allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Text,
+    String,
     /// Also an integer.
-    Number,
+    Integer,
     /// Also `true` and `false`.
-    Switch,
-    /// A string, relative to the folder of the file it stands in.
+    Boolean,
+    /// A string with a path, relative to the directory of the configuration file.
     Path,
 }
 
 impl Setting {
-    /// The name that every language uses: `client_id`.
+    /// Returns the name, which is the same in every language: `client_id`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What its value may be, and its default.
+    /// Returns a description of the allowed values and the default.
     #[must_use]
     pub fn about(&self) -> &'static str {
         self.about
     }
 
-    /// The environment variables it is read from; the first one that is set wins.
+    /// Returns the environment variables it is read from; the first one that is set wins.
     pub fn variables(&self) -> impl Iterator<Item = &'static str> {
         self.variables.iter().copied().flatten().copied()
     }
 
-    /// Whether its value must never be shown.
+    /// Returns whether its value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.key == Key::ClientSecret
@@ -70,15 +70,15 @@ impl Setting {
         self.variables[family as usize]
     }
 
-    /// Whether `value`, which came from `place`, is acceptable.
-    pub(super) fn check<'a>(&self, place: &str, value: &'a [u8]) -> Result<&'a str, Error> {
-        let text = checked_text(place, value, self.limit, self.about)?;
-        (self.rule)(place, text)?;
-        Ok(text)
+    /// Validates `value`; `location` names its source in the error.
+    pub(super) fn check<'a>(&self, location: &str, value: &'a [u8]) -> Result<&'a str, Error> {
+        let value = check_string(location, value, self.limit, self.about)?;
+        (self.rule)(location, value)?;
+        Ok(value)
     }
 }
 
-/// What a setting is about, for code.
+/// The identifier of a setting in code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     ClientId,
@@ -106,7 +106,8 @@ impl Key {
     }
 }
 
-/// A family of environment variables: one source, so that an id is never paired with the secret of another family.
+/// A family of environment variables. Each family is one source, so that an id is never combined
+/// with the secret of another family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     Tokenwell,
@@ -115,20 +116,20 @@ pub(super) enum Family {
 }
 
 impl Family {
-    /// In the order in which they are asked.
+    /// All families, highest precedence first.
     pub(super) const ALL: [Self; 3] = [Self::Tokenwell, Self::Atlas, Self::Mcli];
 }
 
-/// One row for each [`Key`], in the keys' order.
+/// One row for each [`Key`], in the order of the keys.
 static SETTINGS: [Setting; 17] = [
     Setting {
         key: Key::ClientId,
         name: "client_id",
         about: "visible ASCII and spaces, at most 4096 bytes",
         variables: [&["TOKENWELL_CLIENT_ID"], &["MONGODB_ATLAS_CLIENT_ID"], &["MCLI_CLIENT_ID"]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: credential_characters,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::ClientSecret,
@@ -137,15 +138,15 @@ static SETTINGS: [Setting; 17] = [
         variables: [&["TOKENWELL_CLIENT_SECRET"], &["MONGODB_ATLAS_CLIENT_SECRET"], &["MCLI_CLIENT_SECRET"]],
         limit: SECRET_LIMIT,
         rule: credential_characters,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::ClientSecretFile,
         name: "client_secret_file",
-        about: "path of a file that holds the secret; read anew for every token request",
+        about: "path of a file that contains the secret; read again for every token request",
         variables: [&["TOKENWELL_CLIENT_SECRET_FILE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: anything,
+        limit: VALUE_LIMIT,
+        rule: any_string,
         in_profile: Some(Kind::Path),
     },
     Setting {
@@ -157,88 +158,88 @@ static SETTINGS: [Setting; 17] = [
             &["MONGODB_ATLAS_BASE_URL", "MONGODB_ATLAS_OPS_MANAGER_URL"],
             &["MCLI_BASE_URL", "MCLI_OPS_MANAGER_URL"],
         ],
-        limit: TEXT_LIMIT,
-        rule: |place, text| Endpoint::base(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| Endpoint::base(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::TokenUrl,
         name: "token_url",
         about: "token endpoint of any OAuth 2.0 server, instead of `base_url`",
         variables: [&["TOKENWELL_TOKEN_URL"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| Endpoint::full(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| Endpoint::full(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::RevocationUrl,
         name: "revocation_url",
-        about: "revocation endpoint (RFC 7009); with `base_url` it is known",
+        about: "revocation endpoint (RFC 7009); default: derived from `base_url`",
         variables: [&["TOKENWELL_REVOCATION_URL"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| Endpoint::full(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| Endpoint::full(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::AuthMethod,
         name: "auth_method",
         about: "`client_secret_basic`, `client_secret_basic_raw` or `client_secret_post`",
         variables: [&["TOKENWELL_AUTH_METHOD"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| authentication(place, text).map(drop),
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: |location, value| authentication(location, value).map(drop),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Scope,
         name: "scope",
         about: "scopes separated by single spaces (RFC 6749 section 3.3)",
         variables: [&["TOKENWELL_SCOPE"], &[], &[]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: scope,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Audience,
         name: "audience",
-        about: "text without control characters, at most 4096 bytes",
+        about: "any characters except control characters, at most 4096 bytes",
         variables: [&["TOKENWELL_AUDIENCE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: anything,
-        in_profile: Some(Kind::Text),
+        limit: VALUE_LIMIT,
+        rule: any_string,
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Resource,
         name: "resource",
         about: "absolute URI without fragment (RFC 8707)",
         variables: [&["TOKENWELL_RESOURCE"], &[], &[]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: resource,
-        in_profile: Some(Kind::Text),
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Timeout,
         name: "timeout_ms",
         about: "whole milliseconds, 1 to 600000; default 30000",
         variables: [&["TOKENWELL_TIMEOUT_MS"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| timeout(place, text).map(drop),
-        in_profile: Some(Kind::Number),
+        limit: VALUE_LIMIT,
+        rule: |location, value| timeout(location, value).map(drop),
+        in_profile: Some(Kind::Integer),
     },
     Setting {
         key: Key::CaFile,
         name: "ca_file",
-        about: "path of a PEM file with the authorities to trust",
+        about: "path of a PEM file with the CA certificates to trust",
         variables: [&["TOKENWELL_CA_FILE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: anything,
+        limit: VALUE_LIMIT,
+        rule: any_string,
         in_profile: Some(Kind::Path),
     },
     Setting {
         key: Key::Profile,
         name: "profile",
-        about: "name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64; `default` where it exists",
+        about: "name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64 characters; default: the profile `default`, if it exists",
         variables: [&["TOKENWELL_PROFILE"], &["MONGODB_ATLAS_PROFILE"], &["MCLI_PROFILE"]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: profile_name,
         in_profile: None,
     },
@@ -247,41 +248,41 @@ static SETTINGS: [Setting; 17] = [
         name: "cache",
         about: "`on` (the default) or `off`: whether processes share tokens in files",
         variables: [&["TOKENWELL_CACHE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| switch(place, text).map(drop),
-        in_profile: Some(Kind::Switch),
+        limit: VALUE_LIMIT,
+        rule: |location, value| switch(location, value).map(drop),
+        in_profile: Some(Kind::Boolean),
     },
     Setting {
         key: Key::CacheDir,
         name: "cache_dir",
-        about: "absolute path of the folder for shared tokens; default: `tokenwell` in the user's cache folder",
+        about: "absolute path of the directory for shared tokens; default: `tokenwell` in the user's cache directory",
         variables: [&["TOKENWELL_CACHE_DIR"], &[], &[]],
-        limit: TEXT_LIMIT,
+        limit: VALUE_LIMIT,
         rule: absolute_path,
         in_profile: Some(Kind::Path),
     },
     Setting {
         key: Key::CacheUnsafe,
         name: "cache_unsafe",
-        about: "`on` or `off` (the default): whether a cache folder that others may open is used all the same",
+        about: "`on` or `off` (the default): whether to use a cache directory that other users can access",
         variables: [&["TOKENWELL_CACHE_UNSAFE"], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| switch(place, text).map(drop),
-        in_profile: Some(Kind::Switch),
+        limit: VALUE_LIMIT,
+        rule: |location, value| switch(location, value).map(drop),
+        in_profile: Some(Kind::Boolean),
     },
     Setting {
         key: Key::ManualClock,
         name: "manual_clock_ms",
         about: "milliseconds since the Unix epoch; for tests",
-        // A clock that stands still never sees a token end: no stray variable may bring that about.
+        // With a stopped clock no token ever expires, so no stray variable may set one.
         variables: [&[], &[], &[]],
-        limit: TEXT_LIMIT,
-        rule: |place, text| manual_clock(place, text).map(drop),
+        limit: VALUE_LIMIT,
+        rule: |location, value| manual_clock(location, value).map(drop),
         in_profile: None,
     },
 ];
 
-/// The setting of this name.
+/// Returns the setting with this name.
 pub(super) fn by_name(name: &str) -> Result<&'static Setting, Error> {
     SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| unknown_name(name))
 }
@@ -290,7 +291,7 @@ fn unknown_name(name: &str) -> Error {
     let names = SETTINGS.each_ref().map(|setting| setting.name);
     let suggestion = nearest(name, names).map(|name| format!("Did you mean {name}? ")).unwrap_or_default();
     let shown = shown_name(name).unwrap_or("setting name");
-    Error::invalid(shown, "there is no such setting", format!("{suggestion}The settings are {}.", names.join(", ")))
+    Error::invalid(shown, "unknown setting", format!("{suggestion}The settings are {}.", names.join(", ")))
 }
 
 #[cfg(test)]
@@ -312,7 +313,7 @@ mod tests {
             for (family, prefix) in Family::ALL.into_iter().zip(["TOKENWELL_", "MONGODB_ATLAS_", "MCLI_"]) {
                 for variable in setting.variables_of(family) {
                     assert!(variable.starts_with(prefix), "{variable}");
-                    assert!(seen.insert(*variable), "{variable} is there twice");
+                    assert!(seen.insert(*variable), "{variable} is listed twice");
                 }
             }
         }

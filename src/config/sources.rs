@@ -1,9 +1,9 @@
-//! One [`Config`] made of several sources, each of which may have any of the settings.
+//! Combines several sources into one [`Config`]. Each source may have any of the settings.
 //!
-//! A source is a list of places that were looked at and what was found there. The options in code are one, each family of
-//! environment variables is one, and so is each profile in a file.
+//! A source is a list of locations and of the values found there. The options in code are one
+//! source. Each family of environment variables is one, and so is each profile in a file.
 
-use super::credential::{CredentialSource, mix_up};
+use super::credential::{CredentialSource, format_hint};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
 use super::rules::{authentication, manual_clock, switch, timeout};
 use super::setting::{Key, settings};
@@ -17,41 +17,42 @@ use std::time::Duration;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One source: places in the order in which they are looked at. A setting may have several places, or none.
+/// One source: locations in the order of precedence. A setting may have several locations, or none.
 pub(super) struct Source {
     pub(super) origin: Origin,
     pub(super) entries: Vec<Entry>,
-    /// What there is to say of it, where its entries do not tell: "no such file".
-    pub(super) finding: Option<String>,
+    /// A remark about the whole source for messages: "no such file".
+    pub(super) remark: Option<String>,
 }
 
-/// What kind of source it is.
+/// The kind of a source.
 pub(super) enum Origin {
     /// Options in code or on a command line.
     Options,
     /// A family of environment variables.
     Variables,
-    /// A profile in a file, described: "profile staging in /home/x/.config/tokenwell/config.toml".
+    /// A profile in a file, with its description: "profile staging in
+    /// /home/x/.config/tokenwell/config.toml".
     File(String),
 }
 
-/// One place for one setting.
+/// One location of one setting.
 pub(super) struct Entry {
     pub(super) key: Key,
-    /// The option, variable or line of a file, as messages show it.
-    pub(super) place: Cow<'static, str>,
+    /// The option, variable or line of a file, for messages.
+    pub(super) location: Cow<'static, str>,
     pub(super) found: Found,
-    /// Whether the value is in a keyring and only its source is in a file.
+    /// Whether the value is in a keyring. The rest of the source is in a file.
     pub(super) in_keyring: bool,
 }
 
-/// What was found at a place. Every value is held like a secret, so that there is one way to handle them.
+/// The value found at a location. Every value is stored as a secret, so that all are handled alike.
 pub(super) enum Found {
-    Nothing,
-    /// Counts as nothing; told apart in messages only.
+    NotSet,
+    /// Counts as not set; only messages distinguish the two.
     Empty,
-    Text(Secret),
-    /// Counts as a value, and is an error once it is the one to use.
+    Value(Secret),
+    /// Counts as a value. It is an error only if it is used.
     NotUtf8,
 }
 
@@ -60,12 +61,17 @@ impl Source {
         self.entries.iter().find(|entry| entry.key == key && entry.is_set())
     }
 
-    /// Whether it has an id or a secret, or names a file with one.
+    /// Returns whether it has an id, a secret or the path of a file with a secret.
     pub(super) fn has_credential(&self) -> bool {
-        self.credential_places().any(Entry::is_set)
+        self.credential_locations().any(Entry::is_set)
     }
 
-    pub(super) fn origin_text(&self) -> &str {
+    /// Returns the location of its client id or client secret, if it has one of them.
+    pub(super) fn credential_location(&self) -> Option<&str> {
+        self.credential_locations().find(|entry| entry.is_set()).map(|entry| &*entry.location)
+    }
+
+    pub(super) fn description(&self) -> &str {
         match &self.origin {
             Origin::Options => "options",
             Origin::Variables => "environment variables",
@@ -73,66 +79,64 @@ impl Source {
         }
     }
 
-    /// The place and what was found there, for a list of places without a credential.
-    pub(super) fn looked_at(&self) -> String {
-        match (&self.origin, &self.finding) {
-            (Origin::File(description), Some(finding)) => format!("{description}: {finding}"),
-            (Origin::File(description), None) => format!("{description}: no client_id and no secret there"),
+    /// Describes the source and the values found in it, for the list of sources without a
+    /// credential.
+    pub(super) fn summary(&self) -> String {
+        match (&self.origin, &self.remark) {
+            (Origin::File(description), Some(remark)) => format!("{description}: {remark}"),
+            (Origin::File(description), None) => format!("{description}: no client_id and no client secret"),
             (Origin::Options | Origin::Variables, _) => {
-                let places: Vec<_> = self.credential_places().map(Entry::described).collect();
-                format!("{} {}", self.origin_text(), places.join(", "))
+                let locations: Vec<_> = self.credential_locations().map(Entry::described).collect();
+                format!("{} {}", self.description(), locations.join(", "))
             }
         }
     }
 
     fn provenance(&self, entry: &Entry) -> String {
         match &self.origin {
-            _ if entry.in_keyring => entry.place.to_string(),
-            Origin::Options => format!("option {}", entry.place),
-            Origin::Variables => format!("environment variable {}", entry.place),
+            _ if entry.in_keyring => entry.location.to_string(),
+            Origin::Options => format!("option {}", entry.location),
+            Origin::Variables => format!("environment variable {}", entry.location),
             Origin::File(description) => description.clone(),
         }
     }
 
-    fn credential_places(&self) -> impl Iterator<Item = &Entry> {
+    fn credential_locations(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| matches!(entry.key, Key::ClientId | Key::ClientSecret | Key::ClientSecretFile))
     }
 }
 
 impl Entry {
     fn is_set(&self) -> bool {
-        matches!(self.found, Found::Text(_) | Found::NotUtf8)
+        matches!(self.found, Found::Value(_) | Found::NotUtf8)
     }
 
-    /// The value, if it is acceptable.
-    pub(super) fn text(&self) -> Result<&str, Error> {
+    /// Returns the value, if it is valid.
+    pub(super) fn value(&self) -> Result<&str, Error> {
         match &self.found {
-            Found::Text(text) => self.key.setting().check(&self.place, text.expose().as_bytes()),
-            Found::NotUtf8 => Err(Error::invalid(&*self.place, "is not UTF-8", "Give the value as UTF-8 text.")),
-            Found::Nothing | Found::Empty => Err(Error::internal(format!("{} was used without being set", self.place))),
+            Found::Value(value) => self.key.setting().check(&self.location, value.expose().as_bytes()),
+            Found::NotUtf8 => Err(Error::invalid(&*self.location, "is not UTF-8", "Set a value that is UTF-8.")),
+            Found::NotSet | Found::Empty => Err(Error::internal(format!("{} was used without being set", self.location))),
         }
     }
 
     fn described(&self) -> String {
         let found = match self.found {
-            Found::Nothing => "not set",
+            Found::NotSet => "not set",
             Found::Empty => "empty",
-            Found::Text(_) | Found::NotUtf8 => "set",
+            Found::Value(_) | Found::NotUtf8 => "set",
         };
-        format!("{} ({found})", self.place)
+        format!("{} ({found})", self.location)
     }
 }
 
-/// Makes the configuration; the first of the `sources` wins. `circumstances` only shape the message when there is no credential. `users_cache` is where
-/// shared tokens go that no source has a folder for.
-pub(super) fn resolve(
-    sources: &[Source],
-    circumstances: &Circumstances,
-    users_cache: Result<PathBuf, &'static str>,
-) -> Result<Config, Error> {
-    let pair = Pair::find(sources, circumstances)?;
+/// Builds the configuration; the first of the `sources` wins. `context` affects only the message
+/// about a missing credential. `user_cache_dir` is the user's cache directory, used if no source
+/// sets `cache_dir`.
+pub(super) fn resolve(sources: &[Source], context: &SearchContext, user_cache_dir: Result<PathBuf, &'static str>) -> Result<Config, Error> {
+    let pair = Pair::find(sources, context)?;
     let server = Server::find(sources)?;
-    let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.usual_authentication);
+    let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.default_authentication);
     Ok(Config {
         credentials: pair.credentials(authentication)?,
         token_endpoint: server.token_endpoint.clone(),
@@ -146,15 +150,15 @@ pub(super) fn resolve(
         ca_file: first(sources, Key::CaFile, owned)?.map(PathBuf::from),
         cache: first(sources, Key::Cache, switch)?.unwrap_or(true),
         cache_dir: first(sources, Key::CacheDir, owned)?.map(PathBuf::from),
-        users_cache,
+        user_cache_dir,
         cache_unsafe: first(sources, Key::CacheUnsafe, switch)?.unwrap_or(false),
         provenance: provenance(sources, &pair, &server),
         manual_clock_ms: first(sources, Key::ManualClock, manual_clock)?,
     })
 }
 
-/// What else there is to say when no credential was found.
-pub(super) struct Circumstances {
+/// Details for the message about a missing credential.
+pub(super) struct SearchContext {
     pub(super) environment_is_read: bool,
     /// The variables of programmatic API keys that are set.
     pub(super) api_key_variables: Vec<&'static str>,
@@ -162,10 +166,10 @@ pub(super) struct Circumstances {
     pub(super) token_variables: Vec<&'static str>,
 }
 
-/// Where a setting comes from that is set nowhere.
+/// The source of a setting that no source sets.
 pub(super) const THE_DEFAULT: &str = "the default";
 
-/// Where each setting that counts came from, in the order of the table of settings.
+/// Returns the source of each setting in effect, in the order of the table of settings.
 fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<Provenance> {
     let winner = |key: Key| match key {
         Key::ClientId => Some((pair.source, pair.id)),
@@ -186,21 +190,21 @@ fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<P
     settings().filter_map(|setting| origin(setting.key).map(|source| Provenance { setting: setting.name(), source })).collect()
 }
 
-/// The first source that has `key`, and its entry.
+/// Returns the first source that has `key`, and its entry.
 fn winner(sources: &[Source], key: Key) -> Option<(&Source, &Entry)> {
     sources.iter().find_map(|source| Some((source, source.get(key)?)))
 }
 
-/// The value of `key` from the first source that has it.
+/// Returns the value of `key` from the first source that has it.
 fn first<T>(sources: &[Source], key: Key, parse: impl Fn(&str, &str) -> Result<T, Error>) -> Result<Option<T>, Error> {
-    winner(sources, key).map(|(_, entry)| parse(&entry.place, entry.text()?)).transpose()
+    winner(sources, key).map(|(_, entry)| parse(&entry.location, entry.value()?)).transpose()
 }
 
-fn owned(_place: &str, text: &str) -> Result<String, Error> {
-    Ok(text.to_owned())
+fn owned(_location: &str, value: &str) -> Result<String, Error> {
+    Ok(value.to_owned())
 }
 
-/// An id and what holds its secret, both from one source.
+/// A client id and a client secret (or the file that contains it) from one source.
 struct Pair<'a> {
     source: &'a Source,
     id: &'a Entry,
@@ -208,48 +212,54 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    fn find(sources: &'a [Source], circumstances: &Circumstances) -> Result<Self, Error> {
+    fn find(sources: &'a [Source], context: &SearchContext) -> Result<Self, Error> {
         let Some(source) = sources.iter().find(|source| source.has_credential()) else {
-            return Err(nothing_found(sources, circumstances));
+            return Err(no_credential(sources, context));
         };
         match (source.get(Key::ClientId), source.get(Key::ClientSecret), source.get(Key::ClientSecretFile)) {
             (_, Some(secret), Some(file)) => Err(Error::NotConfigured {
-                problem: format!("{} and {} are both set, and there can be only one secret", secret.place, file.place),
-                hint: format!("Take away one of {} and {}.", secret.place, file.place),
+                problem: format!("{} and {} are both set, but only one secret is allowed", secret.location, file.location),
+                hint: format!("Remove {} or {}.", secret.location, file.location),
             }),
             (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { source, id, secret }),
-            (Some(id), None, None) => Err(half_found(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
-            (None, Some(half), None) | (None, None, Some(half)) => Err(half_found(sources, source, half, &[Key::ClientId])),
+            (Some(id), None, None) => Err(incomplete_pair(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
+            (None, Some(present), None) | (None, None, Some(present)) => Err(incomplete_pair(sources, source, present, &[Key::ClientId])),
             (None, None, None) => Err(Error::internal("a source had a credential and then had none")),
         }
     }
 
     fn credentials(&self, authentication: ClientAuthentication) -> Result<CredentialSource, Error> {
-        let client_id = self.id.text()?.to_owned();
-        let secret = self.secret.text()?;
+        let client_id = self.id.value()?.to_owned();
+        let secret = self.secret.value()?;
         if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
             return Err(Error::invalid(
-                &*self.id.place,
-                "holds a `:`, which ends the id in raw HTTP Basic authentication (RFC 7617 section 2)",
-                "No Atlas client id holds one. For another server set auth_method to client_secret_basic or client_secret_post.",
+                &*self.id.location,
+                "contains a `:`, which separates the id from the secret in HTTP Basic authentication (RFC 7617 section 2)",
+                "An Atlas client id never contains one. For another server, set auth_method to client_secret_basic or client_secret_post.",
             ));
         }
         if self.secret.key == Key::ClientSecret {
             return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret), origin: self.origin() }));
         }
-        let source = CredentialSource::SecretFile { client_id, path: PathBuf::from(secret), origin: self.origin() };
-        // Better now than at the first token: a configuration that exists can be used.
+        let source = CredentialSource::SecretFile {
+            client_id,
+            path: PathBuf::from(secret),
+            location: self.secret.location.to_string(),
+            origin: self.origin(),
+        };
+        // Fail now and not at the first token request: a `Config` that exists is usable.
         source.current()?;
         Ok(source)
     }
 }
 
 impl Pair<'_> {
-    /// Where both came from, for messages; a file with the secret is named, and its content is not.
+    /// Describes the sources of both, for messages: the path of a file with the secret, never its
+    /// content.
     fn origin(&self) -> String {
         let id = self.source.provenance(self.id);
         match (&self.secret.found, self.secret.key) {
-            (Found::Text(path), Key::ClientSecretFile) => format!("id from {id}, secret in the file {}", printable(path.expose(), 1000)),
+            (Found::Value(path), Key::ClientSecretFile) => format!("id from {id}, secret in the file {}", printable(path.expose(), 1000)),
             _ => match self.source.provenance(self.secret) {
                 secret if secret == id => format!("from {id}"),
                 secret => format!("id from {id}, secret from {secret}"),
@@ -258,85 +268,84 @@ impl Pair<'_> {
     }
 }
 
-fn half_found(sources: &[Source], source: &Source, half: &Entry, missing: &[Key]) -> Error {
+fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing: &[Key]) -> Error {
     let here = match source.origin {
         Origin::File(_) => missing.iter().map(|key| key.setting().name()).collect::<Vec<_>>().join(" or "),
         Origin::Options | Origin::Variables => {
             let entries = source.entries.iter().filter(|entry| missing.contains(&entry.key));
-            entries.map(|entry| &*entry.place).collect::<Vec<_>>().join(" or ")
+            entries.map(|entry| &*entry.location).collect::<Vec<_>>().join(" or ")
         }
     };
     let others = sources.iter().filter(|other| !std::ptr::eq(*other, source)).flat_map(|other| &other.entries);
-    let elsewhere: Vec<_> = others.filter(|entry| missing.contains(&entry.key) && entry.is_set()).map(|entry| &*entry.place).collect();
+    let elsewhere: Vec<_> = others.filter(|entry| missing.contains(&entry.key) && entry.is_set()).map(|entry| &*entry.location).collect();
     let verb = if elsewhere.len() == 1 { "is" } else { "are" };
     let elsewhere = if elsewhere.is_empty() {
         String::new()
     } else {
-        format!("; {} {verb} set, but an id and a secret are never taken from two sources", elsewhere.join(", "))
+        format!("; {} {verb} set, but the client id and the client secret must come from the same source", elsewhere.join(", "))
     };
-    let finding = source.finding.as_ref().map(|finding| format!("; {finding}")).unwrap_or_default();
-    let shape = match (&half.found, half.key) {
-        (Found::Text(text), Key::ClientId) => mix_up(Some(text.expose()), None),
-        (Found::Text(text), Key::ClientSecret) => mix_up(None, Some(text.expose())),
+    let remark = source.remark.as_ref().map(|remark| format!("; {remark}")).unwrap_or_default();
+    let shape = match (&present.found, present.key) {
+        (Found::Value(value), Key::ClientId) => format_hint(Some(value.expose()), None),
+        (Found::Value(value), Key::ClientSecret) => format_hint(None, Some(value.expose())),
         _ => None,
     };
     let shape = shape.map(|hint| format!(" {hint}")).unwrap_or_default();
     Error::NotConfigured {
-        problem: format!("{} is set without {here}{finding}{elsewhere}", half.place),
-        hint: format!("Set {here} as well, or take away {}.{shape}", half.place),
+        problem: format!("{} is set without {here}{remark}{elsewhere}", present.location),
+        hint: format!("Set {here} as well, or remove {}.{shape}", present.location),
     }
 }
 
-fn nothing_found(sources: &[Source], circumstances: &Circumstances) -> Error {
-    let mut looked_at: Vec<_> = sources.iter().map(Source::looked_at).collect();
-    if !circumstances.token_variables.is_empty() {
-        let variables = circumstances.token_variables.join(", ");
-        looked_at.push(format!("{variables}: a static access token, which tokenwell does not use: it cannot be renewed"));
+fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
+    let mut looked_at: Vec<_> = sources.iter().map(Source::summary).collect();
+    if !context.token_variables.is_empty() {
+        let variables = context.token_variables.join(", ");
+        looked_at.push(format!("{variables}: a static access token, not used because it cannot be refreshed"));
     }
     let [id, secret, file] = [Key::ClientId, Key::ClientSecret, Key::ClientSecretFile].map(|key| option_name(sources, key));
-    let mut hint = if circumstances.environment_is_read {
+    let mut hint = if context.environment_is_read {
         format!(
-            "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options {id} and {secret} (or {file}), to those of a \
-             service account, or make a profile of it: `tokenwell login`."
+            "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options {id} and {secret} (or {file}), to the client id and \
+             secret of a service account. Or store them in a profile with `tokenwell login`."
         )
     } else {
-        looked_at.push("the environment was not read, and no profile".to_owned());
+        looked_at.push("environment variables and profiles: not read".to_owned());
         format!(
-            "Set the options {id} and {secret} (or {file}), or have the environment read: make the client with its from-environment constructor."
+            "Set the options {id} and {secret} (or {file}), or create the client with its from-environment constructor, which reads environment \
+             variables and profiles."
         )
     };
-    if !circumstances.api_key_variables.is_empty() {
-        let variables = circumstances.api_key_variables.join(", ");
-        hint = format!(
-            "A programmatic API key ({variables}) is another thing and cannot get tokens: create a service account in Atlas. {hint}"
-        );
+    if !context.api_key_variables.is_empty() {
+        let variables = context.api_key_variables.join(", ");
+        hint = format!("A programmatic API key ({variables}) cannot be used to request tokens. Create a service account in Atlas. {hint}");
     }
     Error::NoCredential { checked_sources: looked_at, hint }
 }
 
-/// What the option for `key` is called, which may not be set.
+/// Returns the name of the option for `key`, whether it is set or not.
 fn option_name(sources: &[Source], key: Key) -> &str {
     let options = sources.iter().find(|source| matches!(source.origin, Origin::Options));
     let option = options.and_then(|source| source.entries.iter().find(|entry| entry.key == key));
-    option.map_or(key.setting().name(), |entry| &entry.place)
+    option.map_or(key.setting().name(), |entry| &entry.location)
 }
 
-/// The server that gets the secret: all its URLs, and how it usually wants the client to authenticate.
+/// The server that receives the secret: all its URLs and its default authentication method.
 struct Server<'a> {
-    /// What names it; `None`: nothing does, and it is Atlas.
+    /// The entry that names the server; `None`: Atlas, by default.
     named_by: Option<(&'a Source, &'a Entry)>,
-    /// The sources that may say more about it.
+    /// The sources that may set other URLs of this server.
     trusted: &'a [Source],
     token_endpoint: Endpoint,
     revocation_endpoint: Option<Endpoint>,
     api_base: Option<Endpoint>,
-    usual_authentication: ClientAuthentication,
+    default_authentication: ClientAuthentication,
 }
 
 impl<'a> Server<'a> {
     fn find(sources: &'a [Source]) -> Result<Self, Error> {
         let naming = sources.iter().position(|source| source.get(Key::BaseUrl).is_some() || source.get(Key::TokenUrl).is_some());
-        // A source below the one that names the server cannot send the secret to a second server.
+        // A source with lower precedence cannot send the secret to a second server.
         let trusted = naming.map_or(sources, |index| &sources[..=index]);
         let revocation = first(trusted, Key::RevocationUrl, Endpoint::full)?;
 
@@ -345,20 +354,19 @@ impl<'a> Server<'a> {
         };
         match (source.get(Key::BaseUrl), source.get(Key::TokenUrl)) {
             (Some(base), Some(token)) => Err(Error::NotConfigured {
-                problem: format!("{} and {} are both set, and they name the server in two ways", base.place, token.place),
-                hint: format!(
-                    "Keep {} for MongoDB Atlas, or {} for another OAuth 2.0 server, and take away the other.",
-                    base.place, token.place
-                ),
+                problem: format!("{} and {} are both set, but each of them names the server", base.location, token.location),
+                hint: format!("For MongoDB Atlas, remove {}. For another OAuth 2.0 server, remove {}.", token.location, base.location),
             }),
-            (Some(base), None) => Ok(Self::atlas(Some((source, base)), trusted, Endpoint::base(&base.place, base.text()?)?, revocation)),
+            (Some(base), None) => {
+                Ok(Self::atlas(Some((source, base)), trusted, Endpoint::base(&base.location, base.value()?)?, revocation))
+            }
             (None, Some(token)) => Ok(Self {
                 named_by: Some((source, token)),
                 trusted,
-                token_endpoint: Endpoint::full(&token.place, token.text()?)?,
+                token_endpoint: Endpoint::full(&token.location, token.value()?)?,
                 revocation_endpoint: revocation,
                 api_base: None,
-                usual_authentication: ClientAuthentication::Basic,
+                default_authentication: ClientAuthentication::Basic,
             }),
             (None, None) => Err(Error::internal("a source named the server and then did not")),
         }
@@ -371,7 +379,7 @@ impl<'a> Server<'a> {
             token_endpoint: base.token_endpoint(),
             revocation_endpoint: Some(revocation.unwrap_or_else(|| base.revocation_endpoint())),
             api_base: Some(base),
-            usual_authentication: ClientAuthentication::BasicRaw,
+            default_authentication: ClientAuthentication::BasicRaw,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What a misspelt name most likely means, and whether it may be shown.
+//! Suggestions for misspelt names, and the rule for names that may be shown.
 
-/// The candidate that `written` most likely means, if it is near enough to any: `clientId` means `client_id`.
+/// Returns the candidate closest to `written`, if one is close enough: `client_id` for `clientId`.
 pub(super) fn nearest(written: &str, candidates: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
     if written.len() > 64 {
         return None;
@@ -12,7 +12,7 @@ pub(super) fn nearest(written: &str, candidates: impl IntoIterator<Item = &'stat
     (distance <= 3 && distance * 2 < wanted.len()).then_some(candidate)
 }
 
-/// How many characters must be added, dropped or replaced to turn `a` into `b`.
+/// Returns the number of characters to add, remove or replace to change `a` into `b`.
 fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut previous: Vec<usize> = (0..=b.len()).collect();
@@ -27,7 +27,7 @@ fn edits(a: &str, b: &str) -> usize {
     previous[b.len()]
 }
 
-/// `name`, if it looks like one. What does not may be a value in the wrong place, and that value a secret.
+/// Returns `name` if it looks like a name. Otherwise it may be a misplaced value, even a secret.
 pub(super) fn shown_name(name: &str) -> Option<&str> {
     let looks_like_a_name = name.len() <= 32
         && !name.is_empty()

@@ -1,19 +1,20 @@
-//! Variables that look like ours and are read by nothing.
+//! Variables with our prefix that nothing reads.
 
 use super::setting::{FILE_VARIABLE, Family, settings};
 use super::suggestion::nearest;
 use crate::error::printable;
 use std::fmt;
 
-/// How our own variables begin. What begins so belongs to nobody else.
+/// The prefix of our variables. No other program uses it.
 const OUR_PREFIX: &str = "TOKENWELL_";
 
-/// Our variables that are not settings: the file of profiles, the guard of `tokenwell exec`, the C library's log, and where wrappers and tests find the library
-/// and the command.
+/// Our variables that are not settings: the configuration file, the guard of `tokenwell exec`, the
+/// log of the C library, and the paths by which wrappers and tests find the library and the
+/// command.
 const OTHER_VARIABLES: [&str; 6] =
     [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_LOG", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
 
-/// A variable with our prefix that nothing reads: most likely one that was misspelt.
+/// A variable with our prefix that nothing reads, most likely a misspelt one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
     name: String,
@@ -21,7 +22,7 @@ pub struct UnknownVariable {
 }
 
 impl UnknownVariable {
-    /// What there is to say of a variable that is set; `None` where it is known, or not ours to know.
+    /// Checks a variable that is set; `None` if it is known or does not have our prefix.
     pub(super) fn of(name: &str) -> Option<Self> {
         let ours = || settings().flat_map(|setting| setting.variables_of(Family::Tokenwell)).copied().chain(OTHER_VARIABLES);
         let written = name.strip_prefix(OUR_PREFIX)?;
@@ -29,19 +30,20 @@ impl UnknownVariable {
             return None;
         }
         let bare = |variable: &'static str| variable.strip_prefix(OUR_PREFIX).unwrap_or(variable);
-        // A part was left out, as in TOKENWELL_SECRET: that is no small number of letters.
+        // A part of the name is missing, as in TOKENWELL_SECRET: `nearest` allows only a few
+        // letters.
         let ending = || ours().map(bare).filter(|known| known.ends_with(&format!("_{written}"))).min_by_key(|known| known.len());
         let meant = nearest(written, ours().map(bare)).or_else(ending);
         Some(Self { name: printable(name, 64), nearest: meant.and_then(|meant| ours().find(|known| bare(known) == meant)) })
     }
 
-    /// Its name, made printable.
+    /// Returns its name, made printable.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The variable that is most likely meant, if one is near enough.
+    /// Returns the variable that was most likely intended, if one is close enough.
     #[must_use]
     pub fn nearest(&self) -> Option<&'static str> {
         self.nearest

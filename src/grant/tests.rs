@@ -42,7 +42,7 @@ fn config(token_url: &str) -> Config {
         ca_file: None,
         cache: false,
         cache_dir: None,
-        users_cache: Err("no test shares tokens"),
+        user_cache_dir: Err("no test shares tokens"),
         cache_unsafe: false,
         provenance: Vec::new(),
         manual_clock_ms: None,

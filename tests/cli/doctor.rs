@@ -186,7 +186,7 @@ fn the_secret_file_of_a_profile_is_looked_at_too() {
 
     let report = json(&command.assert().success());
 
-    assert!(report.to_string().contains(&format!("{} may be read by other users", text(&file))), "{report}");
+    assert!(report.to_string().contains(&format!("{} is readable by other users", text(&file))), "{report}");
     assert!(advice(&report, "files").ends_with(&format!("chmod 600 {}", text(&file))), "{report}");
 }
 

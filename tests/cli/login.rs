@@ -201,7 +201,7 @@ fn a_profile_that_is_not_there_is_answered_with_the_file_those_that_are_and_how_
 
     let message = stderr(&without_account(&scene, ["token", "--profile", "prod"]).assert().code(3).stdout(""));
 
-    assert!(message.contains("there is no profile prod (--profile)"), "{message}");
+    assert!(message.contains("there is no profile prod (set by --profile)"), "{message}");
     assert!(message.contains(text(&scene.path("config/tokenwell/config.toml"))), "{message}");
     assert!(message.contains("the file has production"), "{message}");
     assert!(message.contains("`tokenwell login --profile prod`"), "{message}");
@@ -260,9 +260,9 @@ fn a_logout_where_nothing_is_kept_says_so() {
     scene.write_profile("# nothing\n");
     let no_profile = stderr(&scene.tokenwell(["logout"]).assert().code(3).stdout(""));
 
-    for (message, found) in [(no_file, "no such file"), (no_profile, "the file has no profile at all")] {
+    for (message, found) in [(no_file, "no such file"), (no_profile, "the file has no profile")] {
         assert!(message.contains(&format!("there is no profile default in {}: {found}", text(&file))), "{message}");
-        assert!(message.contains("No profile is kept there") && message.contains("MONGODB_ATLAS_CLIENT_ID"), "{message}");
+        assert!(message.contains("This file has no profile to remove") && message.contains("MONGODB_ATLAS_CLIENT_ID"), "{message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where processes share tokens: in a folder that a setting names, else below the user's cache folder.
+//! The directory of the shared token cache: set by a setting, or in the user's cache directory.
 
 use crate::support::{ID, SECRET, everything_shown, with_variables};
 use std::path::{Path, PathBuf};
@@ -15,36 +15,36 @@ fn with_account<const N: usize>(variables: [(&'static str, &'static str); N]) ->
     with_variables(variables).client_id(ID).client_secret(SECRET)
 }
 
-fn folder<const N: usize>(variables: [(&'static str, &'static str); N]) -> PathBuf {
-    with_account(variables).build().unwrap().cache_folder().unwrap()
+fn directory<const N: usize>(variables: [(&'static str, &'static str); N]) -> PathBuf {
+    with_account(variables).build().unwrap().resolved_cache_dir().unwrap()
 }
 
 #[test]
-fn the_most_particular_variable_names_the_directory() {
+fn the_variable_with_the_highest_precedence_sets_the_directory() {
     let (own, xdg, home) = (("TOKENWELL_CACHE_DIR", "/own"), ("XDG_CACHE_HOME", "/xdg"), ("HOME", "/home/me"));
 
-    assert_eq!(folder([home, xdg, own]), Path::new("/own"));
-    assert_eq!(folder([home, xdg]), Path::new("/xdg/tokenwell"));
-    assert_eq!(folder([home]), Path::new("/home/me/.cache/tokenwell"));
+    assert_eq!(directory([home, xdg, own]), Path::new("/own"));
+    assert_eq!(directory([home, xdg]), Path::new("/xdg/tokenwell"));
+    assert_eq!(directory([home]), Path::new("/home/me/.cache/tokenwell"));
 }
 
 #[test]
 fn an_option_wins_over_every_variable() {
     let config = with_account([("TOKENWELL_CACHE_DIR", "/own"), ("HOME", "/home/me")]).cache_dir("/option").build().unwrap();
 
-    assert_eq!(config.cache_folder().unwrap(), Path::new("/option"));
+    assert_eq!(config.resolved_cache_dir().unwrap(), Path::new("/option"));
 }
 
 #[test]
 fn an_empty_variable_counts_as_not_set() {
-    let found = folder([("TOKENWELL_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", "/home/me")]);
+    let found = directory([("TOKENWELL_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", "/home/me")]);
 
     assert_eq!(found, Path::new("/home/me/.cache/tokenwell"));
 }
 
 #[test]
-fn a_relative_xdg_directory_is_passed_over() {
-    assert_eq!(folder([("XDG_CACHE_HOME", "xdg"), ("HOME", "/home/me")]), Path::new("/home/me/.cache/tokenwell"));
+fn a_relative_xdg_directory_is_ignored() {
+    assert_eq!(directory([("XDG_CACHE_HOME", "xdg"), ("HOME", "/home/me")]), Path::new("/home/me/.cache/tokenwell"));
 }
 
 #[test]
@@ -56,9 +56,9 @@ fn i28_a_relative_cache_directory_is_an_error_that_names_it() {
 }
 
 #[test]
-fn without_a_home_the_error_names_the_way_out() {
+fn without_a_home_the_hint_names_the_variable_to_set() {
     for builder in [with_account([]), with_account([("HOME", "home")]), with_account([("HOME", "")])] {
-        let error = builder.build().unwrap().cache_folder().unwrap_err();
+        let error = builder.build().unwrap().resolved_cache_dir().unwrap_err();
 
         let shown = everything_shown(&error);
         assert_eq!(error.status(), Status::NotConfigured, "{shown}");
@@ -68,12 +68,12 @@ fn without_a_home_the_error_names_the_way_out() {
 
 #[cfg(feature = "emulator")]
 #[test]
-fn clients_share_where_the_look_up_says_and_not_where_the_process_would() {
+fn the_cache_directory_comes_from_the_lookup_function_and_not_from_the_process() {
     let emulator = Emulator::start(EmulatorOptions::default()).unwrap();
     let home = tempfile::tempdir().unwrap();
     let token = || {
-        let folder = home.path().as_os_str().to_owned();
-        let builder = Config::builder().environment(move |name| (name == "XDG_CACHE_HOME").then(|| folder.clone()));
+        let directory = home.path().as_os_str().to_owned();
+        let builder = Config::builder().environment(move |name| (name == "XDG_CACHE_HOME").then(|| directory.clone()));
         let config = builder.base_url(emulator.base_url()).client_id(emulator.client_id()).client_secret(emulator.client_secret());
         let token = Client::new(config.build().unwrap()).unwrap().token(&TokenOptions::default()).unwrap();
         token.value().to_owned()

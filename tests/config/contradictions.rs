@@ -1,4 +1,4 @@
-//! Settings that do not go together.
+//! Settings that contradict each other.
 
 use crate::support::{ID, SECRET, assert_has, configured, not_configured, with_variables};
 use tokenwell::config::Config;
@@ -8,8 +8,7 @@ fn an_id_and_a_secret_are_never_taken_from_two_sources() {
     let table = [
         (
             with_variables([("MONGODB_ATLAS_CLIENT_SECRET", SECRET)]).client_id(ID),
-            &["client_id is set without client_secret or client_secret_file", "MONGODB_ATLAS_CLIENT_SECRET is set", "take away client_id"]
-                [..],
+            &["client_id is set without client_secret or client_secret_file", "MONGODB_ATLAS_CLIENT_SECRET is set", "remove client_id"][..],
         ),
         (
             with_variables([("TOKENWELL_CLIENT_ID", ID)]).client_secret(SECRET),
@@ -20,7 +19,7 @@ fn an_id_and_a_secret_are_never_taken_from_two_sources() {
             &[
                 "TOKENWELL_CLIENT_ID is set without TOKENWELL_CLIENT_SECRET or TOKENWELL_CLIENT_SECRET_FILE",
                 "MONGODB_ATLAS_CLIENT_SECRET is set",
-                "take away TOKENWELL_CLIENT_ID",
+                "remove TOKENWELL_CLIENT_ID",
             ],
         ),
         (
@@ -38,7 +37,7 @@ fn an_id_and_a_secret_are_never_taken_from_two_sources() {
 }
 
 #[test]
-fn half_a_pair_alone_says_what_is_missing_and_what_its_shape_hints_at() {
+fn an_incomplete_pair_names_what_is_missing_and_hints_at_a_mix_up() {
     assert_has(&not_configured(&Config::builder().client_id(ID)), &["client_id is set without client_secret or client_secret_file"]);
     assert_has(&not_configured(&Config::builder().client_id(SECRET)), &["looks like a client secret"]);
     assert_has(
@@ -69,7 +68,7 @@ fn a_base_url_and_a_token_url_in_one_source_contradict_each_other() {
 }
 
 #[test]
-fn an_explicit_server_wins_over_the_other_way_to_name_one_in_the_environment() {
+fn an_explicit_base_url_wins_over_a_token_url_in_the_environment() {
     let variables = [("TOKENWELL_TOKEN_URL", "https://env.example/token"), ("MONGODB_ATLAS_BASE_URL", "https://env2.example")];
     let with = |variables| with_variables(variables).client_id(ID).client_secret(SECRET);
 

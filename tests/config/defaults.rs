@@ -1,4 +1,4 @@
-//! What is not set, and what options set.
+//! Defaults and options.
 
 use crate::support::{ID, SECRET, configured};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use tokenwell::config::{ClientAuthentication, Config};
 
 #[test]
 fn an_id_and_a_secret_are_enough_for_atlas() {
-    // Where the cache is comes from the environment in any case: here it is an empty one.
+    // The cache directory always comes from the environment: here it is empty.
     let config = configured().environment(|_| None).build().unwrap();
 
     assert_eq!(config.client_id(), ID);

@@ -1,4 +1,4 @@
-//! What is taken from variables, and which of them wins.
+//! Environment variables and their precedence.
 
 use crate::support::{ID, SECRET, assert_has, configured, everything_shown, not_configured, with_variables};
 use std::ffi::OsString;
@@ -7,16 +7,16 @@ use tokenwell::config::{ClientAuthentication, Config};
 use tokenwell::error::Status;
 
 #[test]
-fn the_environment_is_not_read_unless_that_was_asked_for() {
+fn the_environment_is_not_read_unless_requested() {
     let shown = not_configured(&Config::builder());
 
     assert_has(&shown, &["client_id (not set)", "client_secret (not set)", "client_secret_file (not set)"]);
-    assert_has(&shown, &["environment was not read", "from-environment constructor"]);
+    assert_has(&shown, &["environment variables and profiles: not read", "from-environment constructor"]);
     assert!(!shown.contains("MONGODB_ATLAS"), "{shown}");
 }
 
 #[test]
-fn a_builder_can_be_told_not_to_read_the_environment_after_all() {
+fn reading_the_environment_can_be_disabled_again() {
     let builder = with_variables([("MONGODB_ATLAS_CLIENT_ID", ID), ("MONGODB_ATLAS_CLIENT_SECRET", SECRET)]);
     assert!(builder.build().is_ok());
 
@@ -36,7 +36,7 @@ fn each_family_of_variables_is_enough() {
 }
 
 #[test]
-fn every_variable_but_none_of_a_family_below_reaches_the_configuration() {
+fn every_variable_except_those_of_a_lower_family_is_used() {
     let config = with_variables([
         ("TOKENWELL_CLIENT_ID", ID),
         ("TOKENWELL_CLIENT_SECRET", SECRET),
@@ -68,7 +68,7 @@ fn every_variable_but_none_of_a_family_below_reaches_the_configuration() {
 }
 
 #[test]
-fn a_complete_pair_higher_up_wins_over_everything_below() {
+fn a_complete_pair_wins_over_sources_with_lower_precedence() {
     let below = [
         ("TOKENWELL_CLIENT_ID", "tokenwell"),
         ("TOKENWELL_CLIENT_SECRET", "s1"),
@@ -105,7 +105,7 @@ fn the_base_url_comes_from_the_first_variable_that_is_set() {
 }
 
 #[test]
-fn nothing_anywhere_is_answered_with_every_place_in_order() {
+fn a_missing_credential_lists_every_source_in_order() {
     let builder = with_variables([("MONGODB_ATLAS_CLIENT_ID", "")]);
 
     let message = builder.build().unwrap_err().to_string();
@@ -114,8 +114,8 @@ fn nothing_anywhere_is_answered_with_every_place_in_order() {
         "environment variables TOKENWELL_CLIENT_ID (not set), TOKENWELL_CLIENT_SECRET (not set), TOKENWELL_CLIENT_SECRET_FILE (not set)",
         "environment variables MONGODB_ATLAS_CLIENT_ID (empty), MONGODB_ATLAS_CLIENT_SECRET (not set)",
         "environment variables MCLI_CLIENT_ID (not set), MCLI_CLIENT_SECRET (not set)",
-        "profile default of tokenwell: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
-        "profile default of the Atlas CLI: no folder, because neither XDG_CONFIG_HOME nor HOME names an absolute path",
+        "profile default of tokenwell: no directory: neither XDG_CONFIG_HOME nor HOME names an absolute path",
+        "profile default of the Atlas CLI: no directory: neither XDG_CONFIG_HOME nor HOME names an absolute path",
     ];
     assert_eq!(builder.build().unwrap_err().checked_sources(), order);
     assert!(message.contains(&order.join("; ")), "{message}");
@@ -123,7 +123,7 @@ fn nothing_anywhere_is_answered_with_every_place_in_order() {
 }
 
 #[test]
-fn an_option_is_called_by_the_name_that_the_program_gives_it() {
+fn messages_use_the_option_names_of_the_program() {
     let named = |name: &'static str| std::borrow::Cow::from(format!("--{name}"));
 
     let nothing = Config::builder().option_names(named).environment(|_| None).build().unwrap_err();
@@ -138,7 +138,7 @@ fn an_option_is_called_by_the_name_that_the_program_gives_it() {
 }
 
 #[test]
-fn variables_of_an_api_key_are_answered_with_what_to_create_instead() {
+fn variables_of_an_api_key_get_a_hint_to_create_a_service_account() {
     let builder = with_variables([("MONGODB_ATLAS_PUBLIC_KEY", "abcdefgh"), ("MCLI_PRIVATE_API_KEY", "canary")]);
 
     let shown = not_configured(&builder);
@@ -148,7 +148,7 @@ fn variables_of_an_api_key_are_answered_with_what_to_create_instead() {
 }
 
 #[test]
-fn an_invalid_variable_is_named_and_one_that_loses_is_not_looked_at() {
+fn an_invalid_variable_is_named_unless_another_source_wins() {
     let variables = [
         ("MONGODB_ATLAS_CLIENT_ID", ID),
         ("MONGODB_ATLAS_CLIENT_SECRET", SECRET),
@@ -183,6 +183,6 @@ fn a_variable_that_is_not_utf8_counts_as_set_and_is_named() {
 fn i21_a_secret_in_a_bad_variable_is_not_shown() {
     let error = with_variables([("MCLI_CLIENT_ID", ID), ("MCLI_CLIENT_SECRET", "canary\n")]).build().unwrap_err();
 
-    assert!(error.to_string().starts_with("MCLI_CLIENT_SECRET: holds a newline"), "{error}");
+    assert!(error.to_string().starts_with("MCLI_CLIENT_SECRET: contains a newline"), "{error}");
     assert!(!everything_shown(&error).contains("canary"));
 }

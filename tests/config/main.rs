@@ -1,4 +1,4 @@
-//! Options and environment to one configuration: which values are accepted, which source wins, and what the messages say.
+//! Options and environment: accepted values, precedence and messages.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[cfg(not(any(windows, target_os = "macos")))]

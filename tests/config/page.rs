@@ -1,10 +1,10 @@
-//! The page about configuration says what the table of settings says.
+//! The documentation page agrees with the table of settings.
 
 use crate::support::assert_has;
 use tokenwell::config::settings;
 
 #[test]
-fn the_page_about_configuration_has_every_setting_as_it_is() {
+fn the_page_lists_every_setting() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
     for setting in settings() {
         let variables = setting.variables().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

@@ -1,4 +1,4 @@
-//! Whatever is set, no secret is shown, no line is ended and no other server named.
+//! No value makes a message show a secret, end a line or name another server.
 
 use crate::support::{ID, SECRET, assert_has, configured, everything_shown};
 use proptest::prelude::*;
@@ -17,13 +17,13 @@ fn i21_debug_of_a_builder_and_of_a_configuration_never_shows_the_secret() {
     }
 }
 
-/// Values around a text that must not be shown, with every kind of character that a rule objects to.
+/// Values around a string that must not be shown, with every kind of character that a rule rejects.
 fn around_canary() -> impl Strategy<Value = Vec<u8>> {
     let noise = || prop_oneof![proptest::collection::vec(any::<u8>(), 0..40), "[ -~\\PC\n\r\t]{0,20}".prop_map(String::into_bytes)];
     (noise(), noise()).prop_map(|(before, after)| [&before[..], b"CANARY-7f3a", &after[..]].concat())
 }
 
-/// URLs put together from pieces that parsers trip over; about one in ten is acceptable.
+/// URLs assembled from pieces that parsers read differently; about one in ten is valid.
 fn assembled_url() -> impl Strategy<Value = String> {
     let scheme =
         proptest::sample::select(vec!["https://", "https://", "https://", "http://", "HTTPS://", "https:", "https:/\t/", "https:\\\\"]);
@@ -102,7 +102,8 @@ proptest! {
     #[test]
     fn i21_build_never_panics_and_never_shows_the_secret(id in around_canary(), secret in around_canary(), base in any::<String>()) {
         let mut builder = Config::builder();
-        // What is not accepted is not set: the pair is then incomplete, and the message about that must keep quiet as well.
+        // An invalid value is not set: the pair is then incomplete, and that message must not show
+        // it either.
         let _ = (builder.set("client_id", &id), builder.set("client_secret", &secret), builder.set("base_url", base.as_bytes()));
 
         match builder.build() {

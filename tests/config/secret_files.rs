@@ -1,4 +1,4 @@
-//! A secret that a file has.
+//! A secret in a file.
 
 use crate::support::{ID, SECRET, assert_has, not_configured};
 use tokenwell::config::Config;
@@ -32,11 +32,11 @@ fn a_file_named_by_a_variable_completes_the_pair() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_when_the_configuration_is_made() {
+fn a_file_that_cannot_be_read_is_named_when_the_configuration_is_built() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("no-such-file");
 
     let shown = not_configured(&Config::builder().client_id(ID).client_secret_file(&path));
 
-    assert_has(&shown, &["no-such-file", "TOKENWELL_CLIENT_SECRET_FILE"]);
+    assert_has(&shown, &["no-such-file", "set by client_secret_file", "Check that the path is correct"]);
 }

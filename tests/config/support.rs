@@ -1,4 +1,4 @@
-//! What the tests begin with: an account, an environment, and what holds for every message.
+//! Helpers: an account, an environment, and the checks for every message.
 
 use std::ffi::OsString;
 use tokenwell::config::{Config, ConfigBuilder};

@@ -1,4 +1,4 @@
-//! Which values each setting accepts.
+//! The values that each setting accepts.
 
 use crate::support::{SECRET, assert_has, configured, everything_shown};
 use std::time::Duration;
@@ -48,25 +48,25 @@ fn acceptable_values_are_accepted() {
 }
 
 #[test]
-fn unacceptable_values_are_answered_with_the_name_of_their_setting() {
+fn an_invalid_value_is_an_error_that_names_the_setting() {
     let table: &[(&str, &[u8], &str)] = &[
-        ("client_id", "\u{e4}".as_bytes(), "outside ASCII"),
+        ("client_id", "\u{e4}".as_bytes(), "non-ASCII character"),
         ("client_id", b"a\x7f", "control character"),
         ("client_secret", b"canary\n", "newline at byte 7"),
         ("client_secret", b"canary\r", "carriage return"),
         ("client_secret", b"canary\0", "NUL"),
-        ("client_secret", b"canary\xff", "not UTF-8 from byte 7"),
-        ("client_secret", "canary\u{a0}".as_bytes(), "outside ASCII"),
+        ("client_secret", b"canary\xff", "not UTF-8 (invalid at byte 7)"),
+        ("client_secret", "canary\u{a0}".as_bytes(), "non-ASCII character"),
         ("client_secret_file", b"a\0b", "NUL"),
-        ("auth_method", b"basic", "no such authentication method"),
-        ("auth_method", b"CLIENT_SECRET_POST", "no such authentication method"),
+        ("auth_method", b"basic", "not a known authentication method"),
+        ("auth_method", b"CLIENT_SECRET_POST", "not a known authentication method"),
         ("scope", b" read", "space"),
         ("scope", b"read ", "space"),
         ("scope", b"read  write", "space"),
         ("scope", b" ", "space"),
         ("scope", b"re\"ad", "`\"`"),
         ("scope", b"re\\ad", "`\\`"),
-        ("scope", "l\u{e9}er".as_bytes(), "outside ASCII"),
+        ("scope", "l\u{e9}er".as_bytes(), "non-ASCII character"),
         ("scope", b"read\twrite", "tab"),
         ("audience", b"a\x1b[31m", "control character"),
         ("audience", "a\u{85}".as_bytes(), "control character"),
@@ -75,7 +75,7 @@ fn unacceptable_values_are_answered_with_the_name_of_their_setting() {
         ("resource", b"https://api.example.com/#x", "fragment"),
         ("resource", b"https://api.example.com/a b", "space"),
         ("resource", b"https://api.example.com/%zz", "%"),
-        ("resource", "https://\u{e4}.example/".as_bytes(), "outside ASCII"),
+        ("resource", "https://\u{e4}.example/".as_bytes(), "non-ASCII character"),
         ("timeout_ms", b"0", "1 to 600000"),
         ("timeout_ms", b"600001", "1 to 600000"),
         ("timeout_ms", b"-1", "1 to 600000"),
@@ -92,12 +92,12 @@ fn unacceptable_values_are_answered_with_the_name_of_their_setting() {
         ("profile", b"../etc", "begins with a `.`"),
         ("profile", b"a/b", "`/`"),
         ("profile", b"a b", "space"),
-        ("profile", "\u{e4}".as_bytes(), "outside ASCII"),
+        ("profile", "\u{e4}".as_bytes(), "non-ASCII character"),
         ("profile", &[b'a'; 65], "longer than 64"),
         ("cache", b"maybe", "neither `on` nor `off`"),
         ("cache_unsafe", b"2", "neither `on` nor `off`"),
         ("cache_dir", b"a\0b", "NUL"),
-        ("cache_dir", b"relative/folder", "not an absolute path"),
+        ("cache_dir", b"relative/directory", "not an absolute path"),
     ];
     for (name, value, part) in table {
         let error = set(name, value).unwrap_err();
@@ -110,7 +110,7 @@ fn unacceptable_values_are_answered_with_the_name_of_their_setting() {
 }
 
 #[test]
-fn every_setting_refuses_what_is_empty_too_long_binary_or_has_control_characters() {
+fn every_setting_rejects_empty_long_and_binary_values_and_control_characters() {
     let megabyte = vec![b'1'; 1024 * 1024];
     for setting in settings() {
         let limit = if setting.is_secret() { "64 KiB" } else { "4096 bytes" };
@@ -133,7 +133,7 @@ fn a_value_as_long_as_its_limit_is_accepted() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_all_names_and_the_nearest() {
+fn an_unknown_name_lists_all_names_and_suggests_the_nearest() {
     let error = set("clientId", b"x").unwrap_err();
 
     assert_eq!(error.status(), Status::InvalidArgument);
@@ -152,7 +152,7 @@ fn a_name_that_may_be_a_misplaced_value_is_not_shown() {
 }
 
 #[test]
-fn a_wrong_authentication_method_is_answered_with_the_three() {
+fn an_unknown_authentication_method_lists_the_three_methods() {
     let error = set("auth_method", b"client_secret_bsic").unwrap_err();
 
     let hint = error.hint();
@@ -160,7 +160,7 @@ fn a_wrong_authentication_method_is_answered_with_the_three() {
 }
 
 #[test]
-fn a_url_is_looked_at_when_it_is_set() {
+fn a_url_is_validated_when_it_is_set() {
     for name in ["base_url", "token_url", "revocation_url"] {
         assert_eq!(set(name, b"http://cloud.mongodb.com").unwrap_err().status(), Status::Refused);
         assert_eq!(set(name, b"https://user:canary@cloud.mongodb.com").unwrap_err().status(), Status::Refused);
@@ -169,7 +169,7 @@ fn a_url_is_looked_at_when_it_is_set() {
 }
 
 #[test]
-fn a_value_that_is_not_accepted_leaves_the_one_before() {
+fn an_invalid_value_keeps_the_previous_one() {
     let mut builder = configured();
     builder.set("timeout_ms", b"5000").unwrap();
 
@@ -179,7 +179,7 @@ fn a_value_that_is_not_accepted_leaves_the_one_before() {
 }
 
 #[test]
-fn a_chained_mistake_comes_out_of_build_unless_it_was_corrected() {
+fn build_returns_the_error_of_a_chained_method_unless_it_was_corrected() {
     let builder = configured().timeout(Duration::ZERO).scope("");
     assert!(builder.build().unwrap_err().to_string().starts_with("scope: "));
 
@@ -190,7 +190,7 @@ fn a_chained_mistake_comes_out_of_build_unless_it_was_corrected() {
 }
 
 #[test]
-fn an_id_with_a_colon_is_refused_only_where_it_would_end_the_id() {
+fn an_id_with_a_colon_is_rejected_only_for_raw_basic_authentication() {
     let with = |method| Config::builder().client_id("https://client.example").client_secret("s").auth_method(method).build();
 
     let error = with(ClientAuthentication::BasicRaw).unwrap_err();

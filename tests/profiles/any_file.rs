@@ -1,4 +1,4 @@
-//! Whatever a file has in it, nothing of it is shown.
+//! No file makes a message show its values.
 
 use crate::support::{Home, shown};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use std::fs;
 use tokenwell::error::Status;
 
-/// Lines that a file of profiles may have, well-formed and not, around a text that must not be shown.
+/// Valid and invalid lines of a configuration file, around a string that must not be shown.
 fn any_lines() -> impl Strategy<Value = String> {
     let key = prop_oneof![
         proptest::sample::select(vec![
@@ -44,7 +44,7 @@ fn any_lines() -> impl Strategy<Value = String> {
 
 #[test]
 fn i21_no_file_makes_it_panic_or_show_a_value() {
-    // One folder for all cases: making and deleting a thousand is most of the work.
+    // One directory for all cases: creating and deleting a thousand takes most of the time.
     let home = Home::new().ours("").theirs("");
     let config =
         ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(0x70_6b_65_6e), cases: 500, ..ProptestConfig::default() };

@@ -1,4 +1,4 @@
-//! The Atlas CLI's file of profiles.
+//! The configuration file of the Atlas CLI.
 
 use crate::support::{Home, ID, assert_has, origin, profile};
 use std::fs;
@@ -22,7 +22,7 @@ fn a_service_account_of_the_atlas_cli_is_used() {
 }
 
 #[test]
-fn its_server_is_that_of_its_url_or_of_its_service() {
+fn the_server_comes_from_its_url_or_its_service() {
     let with = |lines: &str| profile("default", ID) + lines;
 
     assert_eq!(origin_of(&with("service = 'cloudgov'\n")), "https://cloud.mongodbgov.com");
@@ -34,14 +34,14 @@ fn its_server_is_that_of_its_url_or_of_its_service() {
 }
 
 #[test]
-fn what_is_no_service_account_is_named_as_what_it_is() {
+fn a_profile_that_is_not_a_service_account_is_described() {
     let table = [
-        ("auth_type = 'api_keys'\npublic_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "holds an API key, not a service account"),
-        ("public_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "holds an API key, not a service account"),
-        ("auth_type = 'user_account'\naccess_token = 'canary'", "holds a person's login, not a service account"),
-        ("auth_type = 'no_auth'", "holds something else than a service account"),
+        ("auth_type = 'api_keys'\npublic_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "contains an API key, not a service account"),
+        ("public_api_key = 'abcdefgh'\nprivate_api_key = 'canary'", "contains an API key, not a service account"),
+        ("auth_type = 'user_account'\naccess_token = 'canary'", "contains the login of a user, not a service account"),
+        ("auth_type = 'no_auth'", "contains something other than a service account"),
         ("org_id = '5'", "has no client_id"),
-        ("client_id = 'x'\nclient_secret = 'canary'\nservice = 'ops-manager'", "is for another service than MongoDB Atlas"),
+        ("client_id = 'x'\nclient_secret = 'canary'\nservice = 'ops-manager'", "is for a service other than MongoDB Atlas"),
     ];
     for (lines, part) in table {
         let home = Home::new().theirs(&format!("[default]\n{lines}\n"));
@@ -49,16 +49,16 @@ fn what_is_no_service_account_is_named_as_what_it_is() {
         let error = home.error();
 
         assert_eq!(error.status(), Status::NotConfigured);
-        let place = format!("profile default in {}: {part}", home.their_file().display());
-        assert!(error.checked_sources().last().unwrap().starts_with(&place), "{:?}", error.checked_sources());
+        let location = format!("profile default in {}: {part}", home.their_file().display());
+        assert!(error.checked_sources().last().unwrap().starts_with(&location), "{:?}", error.checked_sources());
     }
 }
 
 #[test]
-fn its_file_is_not_opened_where_it_is_not_needed() {
+fn its_file_is_opened_only_if_it_is_needed() {
     let home = Home::new().theirs("this is no TOML").ours(&profile("default", ID));
 
     assert_eq!(home.build().client_id(), ID);
     fs::remove_file(home.our_file()).unwrap();
-    assert_has(&home.error().to_string(), &["atlascli/config.toml:1", "is not TOML"]);
+    assert_has(&home.error().to_string(), &["atlascli/config.toml:1", "is not valid TOML"]);
 }

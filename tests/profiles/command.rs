@@ -1,4 +1,4 @@
-//! How the command tells of it, with an environment of its own.
+//! The messages of the command.
 
 use crate::support::Home;
 #[cfg(all(feature = "keyring", target_os = "linux"))]
@@ -9,7 +9,7 @@ fn token(home: &Home) -> std::process::Output {
 }
 
 #[test]
-fn each_place_without_a_credential_is_a_line_and_then_comes_the_way_out() {
+fn each_source_without_a_credential_is_a_line_and_the_hint_follows() {
     let home = Home::new();
 
     let output = token(&home);
@@ -23,12 +23,12 @@ fn each_place_without_a_credential_is_a_line_and_then_comes_the_way_out() {
     assert!(lines.len() == 8 && lines[7].starts_with("  hint: Set MONGODB_ATLAS_CLIENT_ID"), "{text}");
 }
 
-/// A session bus that accepts and never says a word.
+/// A session bus that accepts connections and never answers.
 #[cfg(all(feature = "keyring", target_os = "linux"))]
 #[test]
 fn i19_a_message_bus_that_hangs_is_left_behind_after_two_seconds() {
     let home = Home::new().theirs("[default]\nauth_type = 'service_account'\n");
-    let socket = home.folder.path().join("bus");
+    let socket = home.directory.path().join("bus");
     let _black_hole = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let home = home.variable("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", socket.display()));
 
@@ -43,11 +43,11 @@ fn i19_a_message_bus_that_hangs_is_left_behind_after_two_seconds() {
 #[test]
 fn without_a_message_bus_the_keyring_is_named_as_the_reason() {
     let home = Home::new().theirs("[default]\nauth_type = 'service_account'\n");
-    let nowhere = format!("unix:path={}", home.folder.path().join("no-bus").display());
+    let nowhere = format!("unix:path={}", home.directory.path().join("no-bus").display());
 
     let output = token(&home.variable("DBUS_SESSION_BUS_ADDRESS", nowhere));
 
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{text}");
-    assert_has(&text, &["not there, and the keyring cannot be used"]);
+    assert_has(&text, &["not in the profile, and the keyring cannot be used"]);
 }

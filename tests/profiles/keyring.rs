@@ -1,4 +1,4 @@
-//! Secrets that the keyring has.
+//! Secrets in the keyring.
 
 use crate::support::{Fault, Home, ID, SECRET, assert_has, origin, profile};
 #[cfg(not(feature = "keyring"))]
@@ -47,11 +47,11 @@ fn i20_only_the_exact_service_and_account_are_asked_for() {
 
     assert_eq!(pairs(&home), [pair("atlascli_default", "client_secret")]);
     assert_has(&shown, &["client_id in profile default", "is set without client_secret"]);
-    assert_has(&shown, &["client_secret is neither there nor in the keyring (service atlascli_default, account client_secret)"]);
+    assert_has(&shown, &["client_secret is neither in the profile nor in the keyring (service atlascli_default, account client_secret)"]);
 }
 
 #[test]
-fn the_keyring_is_not_asked_where_nothing_is_missing() {
+fn the_keyring_is_not_read_if_nothing_is_missing() {
     let complete = Home::new().ours(&profile("default", ID));
     let above = Home::new().ours("[default]\nclient_id = 'x'\n").variable("MCLI_CLIENT_ID", ID).variable("MCLI_CLIENT_SECRET", SECRET);
     let api_key = Home::new().theirs("[default]\nauth_type = 'api_keys'\n");
@@ -72,7 +72,7 @@ fn a_keyring_that_cannot_be_used_is_named_with_its_reason() {
     for home in [ours, theirs] {
         *home.keyring.fault.lock().unwrap() = Some(Fault::Locked);
 
-        assert_has(&home.not_configured(), &["profile default ", "not there, and the keyring is locked"]);
+        assert_has(&home.not_configured(), &["profile default ", "not in the profile, and the keyring is locked"]);
     }
 }
 
@@ -89,7 +89,7 @@ fn i19_a_keyring_that_hangs_is_waited_for_two_seconds_and_not_longer() {
 
 #[cfg(not(feature = "keyring"))]
 #[test]
-fn a_build_without_a_keyring_says_so() {
+fn a_build_without_keyring_support_says_so() {
     let home = Home::new().ours(&format!("[default]\nclient_id = '{ID}'\n"));
     let variables = home.variables.clone();
 

@@ -1,9 +1,9 @@
-//! A line ends where TOML says so, and no value of a profile may hold a line end.
+//! Line ends follow TOML, and no value of a profile may contain one.
 
 use crate::support::{Home, ID, SECRET, profile};
 use tokenwell::config::Config;
 
-/// Each in a text of TOML between quotation marks.
+/// Escapes in a quoted TOML string.
 const LINE_ENDS: [&str; 6] = ["\\r", "\\n", "\\r\\n", "\\u000d", "\\u000A", "\\U0000000D"];
 
 fn with_line(key: &str, value: &str) -> String {
@@ -39,16 +39,16 @@ fn i3_a_carriage_return_alone_ends_no_line_of_a_file() {
     let expected = (true, 1500, "https://cloud.mongodb.com".to_owned());
     assert_eq!(as_it_should_be(&Home::new().ours(&good.replace('\n', "\r\n")).build()), expected);
 
-    for (place, _) in good.match_indices('\n') {
+    for (index, _) in good.match_indices('\n') {
         for evil in ["", "base_url = 'https://evil.example'"] {
-            let text = format!("{}\r{evil}\r{}", &good[..place], &good[place + 1..]);
+            let text = format!("{}\r{evil}\r{}", &good[..index], &good[index + 1..]);
             for home in [Home::new().ours(&text), Home::new().theirs(&text)] {
                 let message = home.error().to_string();
                 assert!(message.contains("config.toml") && !message.contains("evil"), "{text:?}: {message}");
             }
         }
     }
-    // In a comment, and in a text between quotation marks, as it is.
+    // In a comment and, unescaped, in a quoted string.
     for line in ["# a remark\rbase_url = 'https://evil.example'", "audience = 'a\rbase_url = https://evil.example'"] {
         let message = Home::new().ours(&format!("{good}{line}\n")).error().to_string();
         assert!(message.contains("config.toml:6") && !message.contains("evil"), "{line:?}: {message}");

@@ -1,4 +1,4 @@
-//! Profiles in files: which one is used for what, what a file may look like and who may write to it, and what the messages say.
+//! Profiles in files: precedence, format, permissions and messages.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod any_file;

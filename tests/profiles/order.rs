@@ -1,4 +1,4 @@
-//! Which source wins, and what stays together.
+//! The precedence of the sources.
 
 use crate::support::{Home, ID, SECRET, assert_has, checked, profile, shown};
 use std::fs;
@@ -61,7 +61,7 @@ fn i6_the_server_of_a_profiles_account_does_not_get_the_secret_of_another_source
 }
 
 #[test]
-fn a_profile_without_a_credential_serves_that_of_another_source() {
+fn a_profile_without_a_credential_is_used_with_another_source() {
     let home = Home::new().ours("[default]\nbase_url = 'https://a.example'\nscope = 'a'\n");
 
     let config = home.variable("MCLI_CLIENT_ID", ID).variable("MCLI_CLIENT_SECRET", SECRET).build();
@@ -70,20 +70,20 @@ fn a_profile_without_a_credential_serves_that_of_another_source() {
 }
 
 #[test]
-fn a_profile_that_an_option_asks_for_does_not_lose_in_silence() {
+fn a_profile_selected_by_an_option_is_not_ignored_silently() {
     for home in [Home::new().ours(&profile("staging", "other")), Home::new().theirs(&profile("staging", "other"))] {
         let home = home.variable("MONGODB_ATLAS_CLIENT_ID", ID).variable("MONGODB_ATLAS_CLIENT_SECRET", SECRET);
 
         let error = checked(home.builder().profile("staging").build().unwrap_err());
 
         assert_eq!(error.status(), Status::NotConfigured);
-        assert_has(&shown(&error), &["the option profile asks for profile staging in ", "win over those of a profile"]);
+        assert_has(&shown(&error), &["the option profile selects profile staging in ", "but MONGODB_ATLAS_CLIENT_ID takes precedence"]);
         assert_eq!(home.variable("TOKENWELL_PROFILE", "staging").build().client_id(), ID);
     }
 }
 
 #[test]
-fn nothing_anywhere_is_answered_with_one_line_for_each_place_in_order() {
+fn a_missing_credential_lists_one_line_for_each_source_in_order() {
     let home = Home::new().ours("[prod]\n").theirs("[default]\nauth_type = 'api_keys'\n").variable("MONGODB_ATLAS_ACCESS_TOKEN", "canary");
 
     let error = home.error();
@@ -96,15 +96,15 @@ fn nothing_anywhere_is_answered_with_one_line_for_each_place_in_order() {
         "environment variables MONGODB_ATLAS_CLIENT_ID (not set), MONGODB_ATLAS_CLIENT_SECRET (not set)".to_owned(),
         "environment variables MCLI_CLIENT_ID (not set), MCLI_CLIENT_SECRET (not set)".to_owned(),
         format!("profile default in {}: no such profile; the file has prod", home.our_file().display()),
-        format!("profile default in {}: holds an API key, not a service account", home.their_file().display()),
-        "MONGODB_ATLAS_ACCESS_TOKEN: a static access token, which tokenwell does not use: it cannot be renewed".to_owned(),
+        format!("profile default in {}: contains an API key, not a service account", home.their_file().display()),
+        "MONGODB_ATLAS_ACCESS_TOKEN: a static access token, not used because it cannot be refreshed".to_owned(),
     ];
     assert_eq!(error.checked_sources(), expected);
     assert_has(&error.hint(), &["MONGODB_ATLAS_CLIENT_ID", "tokenwell login"]);
 }
 
 #[test]
-fn a_static_access_token_is_of_no_interest_where_there_is_a_credential() {
+fn a_static_access_token_is_ignored_if_there_is_a_credential() {
     let home = Home::new().ours(&profile("default", ID)).variable("MONGODB_ATLAS_ACCESS_TOKEN", "canary");
 
     assert_eq!(home.build().client_id(), ID);

@@ -1,4 +1,4 @@
-//! The file of profiles is found, and its settings arrive in the configuration.
+//! The configuration file is found, and its settings are used.
 
 use crate::support::{Home, ID, SECRET, assert_has, origin, profile, shown, write};
 use std::ffi::OsString;
@@ -14,8 +14,8 @@ fn the_default_profile_is_used_without_asking() {
     let config = home.build();
 
     assert_eq!(config.client_id(), ID);
-    let place = format!("profile default in {}", home.our_file().display());
-    assert_eq!((origin(&config, "client_id"), origin(&config, "client_secret")), (Some(&*place), Some(&*place)));
+    let location = format!("profile default in {}", home.our_file().display());
+    assert_eq!((origin(&config, "client_id"), origin(&config, "client_secret")), (Some(&*location), Some(&*location)));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_profile_is_chosen_by_option_and_by_each_variable_in_order() {
 #[test]
 fn a_variable_may_name_the_file() {
     let home = Home::new().ours(&profile("default", "usual"));
-    let path = home.folder.path().join("elsewhere.toml");
+    let path = home.directory.path().join("elsewhere.toml");
     write(&path, profile("default", ID).as_bytes());
 
     let home = home.variable("TOKENWELL_CONFIG_FILE", path);
@@ -79,17 +79,17 @@ fn i27_a_file_that_a_variable_names_must_be_there() {
 }
 
 #[test]
-fn without_xdg_the_file_is_below_the_home_folder() {
+fn without_xdg_the_file_is_in_the_home_directory() {
     let mut home = Home::new();
     home.variables.remove("XDG_CONFIG_HOME");
     let below = if cfg!(target_os = "macos") { "Library/Application Support/tokenwell" } else { ".config/tokenwell" };
-    write(&home.folder.path().join(below).join("config.toml"), profile("default", ID).as_bytes());
+    write(&home.directory.path().join(below).join("config.toml"), profile("default", ID).as_bytes());
 
     assert_eq!(home.build().client_id(), ID);
 }
 
 #[test]
-fn files_are_not_read_unless_the_environment_is() {
+fn files_are_not_read_unless_the_environment_is_read() {
     let home = Home::new().ours("this is no TOML");
 
     let config = home.builder().from_environment(false).client_id(ID).client_secret(SECRET).build().unwrap();
@@ -102,11 +102,11 @@ fn files_are_not_read_unless_the_environment_is() {
 
 #[cfg(unix)]
 #[test]
-fn a_path_beside_a_file_with_a_name_that_is_not_utf8_is_named_as_such() {
+fn a_relative_path_in_a_directory_that_is_not_utf8_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let home = Home::new();
-    let folder = home.folder.path().join(OsString::from_vec(b"\xff".to_vec()));
-    let path = folder.join("c.toml");
+    let directory = home.directory.path().join(OsString::from_vec(b"\xff".to_vec()));
+    let path = directory.join("c.toml");
     write(&path, format!("[default]\nclient_id = '{ID}'\nclient_secret_file = 's'\n").as_bytes());
 
     let error = home.variable("TOKENWELL_CONFIG_FILE", path).error();

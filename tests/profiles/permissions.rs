@@ -1,4 +1,4 @@
-//! Who may own, read and write a file of profiles.
+//! Owner and permissions of a configuration file.
 
 use crate::support::{Home, ID, SECRET, assert_has, profile, set_mode, shown, write};
 use std::fs;
@@ -44,11 +44,11 @@ fn i10_a_file_without_a_secret_may_be_read_by_others_and_not_written() {
         set_mode(&home.our_file(), mode);
         let error = home.error();
         assert_eq!(error.status(), Status::Refused);
-        assert_has(&shown(&error), &["may be written by other users", "chmod 600"]);
+        assert_has(&shown(&error), &["is writable by other users", "chmod 600"]);
     }
 }
 
-/// Only the administrator can give a file away; for everybody else the rule itself is tested in `platform`.
+/// Only root can change the owner of a file; for other users `platform` tests the rule itself.
 #[test]
 fn i10_a_file_of_another_user_is_refused() {
     use nix::unistd::{Uid, chown, geteuid};
@@ -60,7 +60,7 @@ fn i10_a_file_of_another_user_is_refused() {
             given_away.unwrap();
             let error = home.error();
             assert_eq!(error.status(), Status::Refused);
-            assert_has(&shown(&error), &["belongs to user 12345", "chown", "chmod 600"]);
+            assert_has(&shown(&error), &["is owned by user 12345", "chown", "chmod 600"]);
         } else {
             assert_eq!(given_away, Err(nix::errno::Errno::EPERM));
         }
@@ -72,10 +72,10 @@ fn i10_what_is_not_a_regular_file_is_refused_without_waiting() {
     let pipe = Home::new();
     fs::create_dir_all(pipe.our_file().parent().unwrap()).unwrap();
     nix::unistd::mkfifo(&pipe.our_file(), nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
-    let folder = Home::new();
-    fs::create_dir_all(folder.our_file()).unwrap();
+    let directory = Home::new();
+    fs::create_dir_all(directory.our_file()).unwrap();
 
-    for home in [pipe, folder] {
+    for home in [pipe, directory] {
         let error = home.error();
         assert_eq!(error.status(), Status::Refused);
         assert_has(&error.to_string(), &["config.toml is not a regular file"]);
@@ -83,9 +83,9 @@ fn i10_what_is_not_a_regular_file_is_refused_without_waiting() {
 }
 
 #[test]
-fn a_link_is_judged_by_the_file_that_it_leads_to() {
+fn the_target_of_a_link_is_checked_and_not_the_link() {
     let home = Home::new();
-    let real = home.folder.path().join("dotfiles.toml");
+    let real = home.directory.path().join("dotfiles.toml");
     write(&real, profile("default", ID).as_bytes());
     fs::create_dir_all(home.our_file().parent().unwrap()).unwrap();
     std::os::unix::fs::symlink(&real, home.our_file()).unwrap();
@@ -105,5 +105,5 @@ fn i10_the_file_of_the_atlas_cli_is_held_to_the_same_rules() {
 
     let error = home.error();
     assert_eq!(error.status(), Status::Refused);
-    assert_has(&shown(&error), &["atlascli/config.toml holds a client_secret", "chmod 600"]);
+    assert_has(&shown(&error), &["atlascli/config.toml contains a client_secret", "chmod 600"]);
 }

@@ -1,4 +1,5 @@
-//! A home folder with files of profiles, variables and a keyring, and what holds for every message.
+//! A home directory with configuration files, variables and a keyring, and the checks for every
+//! message.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,31 +15,32 @@ use tokenwell::secret::Secret;
 pub const ID: &str = "mdb_sa_id_0123456789abcdef01234567";
 pub const SECRET: &str = "mdb_sa_sk_canary_0123456789";
 
-/// A user's folder of settings, the variables of an environment, and a keyring; nothing else is looked at.
+/// The only inputs of a test: a user's configuration directory, environment variables and a
+/// keyring.
 pub struct Home {
-    pub folder: TempDir,
+    pub directory: TempDir,
     pub variables: BTreeMap<String, OsString>,
     pub keyring: Arc<FakeKeyring>,
 }
 
 impl Home {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let variables = BTreeMap::from([
-            ("XDG_CONFIG_HOME".to_owned(), folder.path().join("config").into_os_string()),
-            ("HOME".to_owned(), folder.path().as_os_str().to_owned()),
-            ("APPDATA".to_owned(), folder.path().join("config").into_os_string()),
+            ("XDG_CONFIG_HOME".to_owned(), directory.path().join("config").into_os_string()),
+            ("HOME".to_owned(), directory.path().as_os_str().to_owned()),
+            ("APPDATA".to_owned(), directory.path().join("config").into_os_string()),
         ]);
-        Self { folder, variables, keyring: Arc::default() }
+        Self { directory, variables, keyring: Arc::default() }
     }
 
-    /// With our file of profiles.
+    /// With our configuration file.
     pub fn ours(self, text: &str) -> Self {
         write(&self.our_file(), text.as_bytes());
         self
     }
 
-    /// With the Atlas CLI's file of profiles.
+    /// With the configuration file of the Atlas CLI.
     pub fn theirs(self, text: &str) -> Self {
         write(&self.their_file(), text.as_bytes());
         self
@@ -55,12 +57,12 @@ impl Home {
     }
 
     pub fn our_file(&self) -> PathBuf {
-        self.folder.path().join("config/tokenwell/config.toml")
+        self.directory.path().join("config/tokenwell/config.toml")
     }
 
     pub fn their_file(&self) -> PathBuf {
-        let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { "config" };
-        self.folder.path().join(folder).join("atlascli/config.toml")
+        let directory = if cfg!(target_os = "macos") { "Library/Application Support" } else { "config" };
+        self.directory.path().join(directory).join("atlascli/config.toml")
     }
 
     pub fn builder(&self) -> ConfigBuilder {
@@ -76,7 +78,7 @@ impl Home {
         checked(self.builder().build().unwrap_err())
     }
 
-    /// The error, which must be NOT_CONFIGURED, as text.
+    /// The error, which must be NOT_CONFIGURED, as a string.
     pub fn not_configured(&self) -> String {
         let error = self.error();
         assert_eq!(error.status(), Status::NotConfigured, "{}", shown(&error));
@@ -84,7 +86,7 @@ impl Home {
     }
 }
 
-/// Writes a private file into a private folder, whatever the umask.
+/// Writes a private file to a private directory, with any umask.
 pub fn write(path: &Path, content: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     set_mode(path.parent().unwrap(), 0o700);
@@ -105,7 +107,7 @@ pub fn shown(error: &Error) -> String {
     format!("{error} | {} | {error:?}", error.hint())
 }
 
-/// What holds for every error: it is presentable, and it keeps quiet.
+/// Checks every error: it is printable, has a hint and shows no secret.
 pub fn checked(error: Error) -> Error {
     let text = shown(&error);
     assert!(!text.contains("canary"), "{text}");
@@ -129,7 +131,7 @@ pub fn profile(name: &str, id: &str) -> String {
     format!("[{name}]\nclient_id = \"{id}\"\nclient_secret = \"{SECRET}\"\n")
 }
 
-/// A keyring in memory, which writes down what it is asked.
+/// A keyring in memory, which records the entries that are read.
 #[derive(Default)]
 pub struct FakeKeyring {
     pub kept: Mutex<BTreeMap<(String, String), String>>,
@@ -151,7 +153,7 @@ impl FakeKeyring {
         match fault {
             None => Ok(key),
             Some(Fault::Locked) => Err(KeyringError::new("the keyring is locked")),
-            // As a message bus that accepts and never answers: until the process ends.
+            // Like a message bus that accepts and never answers: until the process exits.
             Some(Fault::Hangs) => loop {
                 std::thread::park();
             },

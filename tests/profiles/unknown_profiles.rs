@@ -1,4 +1,4 @@
-//! A profile that was asked for and is not there.
+//! A requested profile that does not exist.
 
 use crate::support::{Home, ID, SECRET, assert_has, profile};
 
@@ -8,11 +8,8 @@ fn i27_a_profile_that_was_asked_for_and_is_not_there_is_an_error_with_those_that
 
     let shown = home.variable("TOKENWELL_PROFILE", "staging").not_configured();
 
-    assert_has(&shown, &["there is no profile staging (TOKENWELL_PROFILE)", "tokenwell/config.toml", "the file has default, prod"]);
-    assert_has(
-        &shown,
-        &["atlascli/config.toml", "the file has other", "`tokenwell login --profile staging`", "take away TOKENWELL_PROFILE"],
-    );
+    assert_has(&shown, &["there is no profile staging (set by TOKENWELL_PROFILE)", "tokenwell/config.toml", "the file has default, prod"]);
+    assert_has(&shown, &["atlascli/config.toml", "the file has other", "`tokenwell login --profile staging`", "remove TOKENWELL_PROFILE"]);
 }
 
 #[test]
@@ -20,18 +17,21 @@ fn i27_a_credential_elsewhere_is_no_way_around_a_profile_that_is_not_there() {
     let home = Home::new().variable("MONGODB_ATLAS_CLIENT_ID", ID).variable("MONGODB_ATLAS_CLIENT_SECRET", SECRET);
     assert_eq!(home.build().client_id(), ID);
 
-    assert_has(&home.variable("MCLI_PROFILE", "staging").not_configured(), &["there is no profile staging (MCLI_PROFILE)", "no such file"]);
+    assert_has(
+        &home.variable("MCLI_PROFILE", "staging").not_configured(),
+        &["there is no profile staging (set by MCLI_PROFILE)", "no such file"],
+    );
 }
 
 #[test]
-fn a_profile_of_the_atlas_cli_alone_is_there() {
+fn a_profile_may_exist_only_in_the_atlas_cli() {
     let home = Home::new().ours(&profile("default", "usual")).theirs(&profile("prod", ID)).variable("MONGODB_ATLAS_PROFILE", "prod");
 
     assert_eq!(home.build().client_id(), ID);
 }
 
 #[test]
-fn a_file_without_a_default_profile_is_no_error_of_its_own() {
+fn a_file_without_a_default_profile_is_not_an_error_by_itself() {
     let home = Home::new().ours(&profile("prod", ID));
 
     assert_has(&home.not_configured(), &["profile default in ", "no such profile; the file has prod"]);

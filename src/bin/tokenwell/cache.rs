@@ -72,7 +72,7 @@ fn store() -> Result<FileStore, Failure> {
 
 /// The store that a client of `config` uses, unless it uses none.
 pub(crate) fn store_of(config: &Config) -> Result<FileStore, Error> {
-    Ok(FileStore::open(config.cache_folder()?, config.cache_unsafe()))
+    Ok(FileStore::open(config.resolved_cache_dir()?, config.cache_unsafe()))
 }
 
 fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use crate::prompt;
 use crate::session::Session;
 use crate::settings::{Account, builder, is_variable_of, line_from_standard_input};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use tokenwell::config::profiles::{ConfigFile, Profile, SecretPlace, store_profile};
+use tokenwell::config::profiles::{ConfigFile, Profile, SecretLocation, store_profile};
 use tokenwell::config::{ClientAuthentication, settings};
 use tokenwell::error::printable;
 use tokenwell::secret::Secret;
@@ -55,7 +55,7 @@ Examples:
 const PIPE_IT_IN: &str = "Pipe it in: tokenwell login --client-id ID --client-secret-stdin < secret.txt. Without --client-secret-stdin it is asked for on the terminal.";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let file = ConfigFile::of_this_user()?;
+    let file = ConfigFile::for_current_user()?;
     let client_id = match &args.account.client_id {
         Some(id) => id.clone(),
         None => asked_for_id()?,
@@ -70,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         session.token(&TokenOptions::default().force_refresh(true))?;
     }
 
-    let place = if args.keyring { SecretPlace::Keyring } else { SecretPlace::File };
+    let place = if args.keyring { SecretLocation::Keyring } else { SecretLocation::File };
     let stored = store_profile(&file, &args.profile, &profile, &Secret::from(secret.as_str()), place)?;
     let done = if stored.replaced { "replaced" } else { "added" };
     let verified = if args.no_verify { "not verified" } else { "verified with a token" };

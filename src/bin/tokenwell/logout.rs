@@ -27,7 +27,7 @@ Examples:
   tokenwell logout --profile staging --revoke";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let file = ConfigFile::of_this_user()?;
+    let file = ConfigFile::for_current_user()?;
     // A profile that is not in this file is not tokenwell's, and neither is its token.
     file.require(&args.profile)?;
     // Before the secret is gone, without which nobody finds the token.
@@ -37,7 +37,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         (Some(path), _) => format!("and its secret in {}", path.display()),
         (None, KeyringOutcome::Deleted) => "and its secret in the keyring".to_owned(),
         (None, KeyringOutcome::Failed(problem)) => format!("but its secret may still be in the keyring: {problem}"),
-        (None, KeyringOutcome::NotAsked | KeyringOutcome::NotThere) => "which had no secret that tokenwell keeps".to_owned(),
+        (None, KeyringOutcome::NotUsed | KeyringOutcome::NotFound) => "which had no secret that tokenwell keeps".to_owned(),
     };
     output::hint(&format!("removed profile {} from {}, {secret}", args.profile, removed.path.display()));
     token

@@ -135,7 +135,7 @@ impl Settings {
 
 /// A builder that calls the options by the flags of this command. Some commands hide variables from it, but all share tokens in one place.
 pub(crate) fn builder() -> ConfigBuilder {
-    Config::builder().option_names(flag).cache_folder_of_the_process()
+    Config::builder().option_names(flag).process_cache_dir()
 }
 
 /// The flag that gives the setting called `name`.

@@ -1,4 +1,5 @@
-//! One file of profiles, read with care: who may write to it decides where secrets are sent, and it may hold one itself.
+//! Reads one configuration file with profiles. Its permissions are checked: a user who can write to
+//! it decides where secrets are sent, and it may contain a secret.
 
 use crate::config::bounded::read_bounded;
 use crate::error::{Error, printable, printable_path};
@@ -12,26 +13,26 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::{Zeroize, Zeroizing};
 
-/// No hand writes more profiles than fit in here.
+/// The maximum size of the file, in bytes: more than anybody writes by hand.
 const LIMIT: usize = 256 * 1024;
 
-/// As many profiles as a message names.
+/// The maximum number of profiles that a message lists.
 const NAMES_SHOWN: usize = 20;
 
-/// The text of a file that has passed the rules which can be checked without understanding it.
-pub(super) struct Text {
+/// The content of a file whose type, permissions and size have been checked.
+pub(super) struct ProfileFile {
     path: PathBuf,
     content: Zeroizing<Vec<u8>>,
     exposure: Exposure,
 }
 
-/// What a file of profiles holds, as far as the caller wants it.
+/// The parsed file, as far as the caller requires it.
 pub(super) struct Contents {
     /// The names of all profiles, in alphabetical order.
     pub(super) names: Vec<String>,
     /// The first key that is not in a profile, and its line.
     pub(super) stray: Option<(String, usize)>,
-    /// The fields of the profile that was asked for, if it is there.
+    /// The fields of the requested profile, if it exists.
     pub(super) fields: Option<Vec<Field>>,
 }
 
@@ -42,19 +43,20 @@ pub(super) struct Field {
     pub(super) value: Value,
 }
 
-/// A value of TOML, as far as settings need it.
+/// A TOML value, as far as settings use it.
 pub(super) enum Value {
-    Text(Secret),
+    String(Secret),
     Integer(String),
-    Switch(bool),
-    /// Something else, by the name of its kind.
+    Boolean(bool),
+    /// A value of another type, with the name of the type.
     Other(&'static str),
 }
 
-impl Text {
-    /// The text of the file at `path`.
+impl ProfileFile {
+    /// Reads the file at `path`.
     ///
-    /// `Ok(Err(…))`: the system does not let it be opened, most often because there is none. All else that is wrong is an [`Error`].
+    /// Returns `Ok(Err(…))` if the system cannot open it, most often because it does not exist.
+    /// Every other problem is an [`Error`].
     pub(super) fn read(path: &Path) -> Result<Result<Self, io::Error>, Error> {
         let shown = printable_path(path);
         let mut file = match platform::open_nonblocking(path) {
@@ -62,22 +64,22 @@ impl Text {
             Err(error) => return Ok(Err(error)),
         };
         let unreadable = |error: &io::Error| Error::NotConfigured {
-            problem: format!("{shown} cannot be read: {error}"),
-            hint: "Check the file and the disk that it is on.".to_owned(),
+            problem: format!("cannot read {shown}: {error}"),
+            hint: "Check the file and its disk.".to_owned(),
         };
-        // What was opened is looked at, not what is at the path by now.
+        // Check the opened file: the path may lead to another file by now.
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         if !metadata.is_file() {
-            return Err(refused(format!("{shown} is not a regular file"), format!("Put a regular file with profiles at {shown}.")));
+            return Err(refused(format!("{shown} is not a regular file"), format!("Replace {shown} with a regular file.")));
         }
         let exposure = platform::exposure(&metadata);
-        judge(&shown, exposure, false)?;
+        check_exposure(&shown, exposure, false)?;
         let content = read_bounded(&mut file, LIMIT + 1).map_err(|error| unreadable(&error))?;
         if content.len() > LIMIT {
             return Err(Error::invalid(
                 shown,
-                format!("is longer than {} KiB, and no file of profiles is", LIMIT / 1024),
-                "Check that it is the file of profiles and not another one.",
+                format!("is longer than {} KiB, the limit for a configuration file", LIMIT / 1024),
+                "Check that this file contains profiles.",
             ));
         }
         Ok(Ok(Self { path: path.to_owned(), content, exposure }))
@@ -87,18 +89,18 @@ impl Text {
         &self.path
     }
 
-    /// The file as text.
-    pub(super) fn text(&self) -> Result<&str, Error> {
+    /// Returns the content as a string.
+    pub(super) fn as_str(&self) -> Result<&str, Error> {
         std::str::from_utf8(&self.content).map_err(|error| {
             let line = line_of(&self.content, error.valid_up_to());
-            Error::invalid(format!("{}:{line}", printable_path(&self.path)), "is not UTF-8", "Save the file as UTF-8 text.")
+            Error::invalid(format!("{}:{line}", printable_path(&self.path)), "is not UTF-8", "Save the file as UTF-8.")
         })
     }
 
-    /// What is in it, with the fields of the profile called `wanted`.
+    /// Parses the content, and returns the fields of the profile `wanted`.
     pub(super) fn contents(&self, wanted: &str) -> Result<Contents, Error> {
-        let text = self.text()?;
-        let table = DeTable::parse(text).map_err(|error| self.not_toml(text, error.message(), error.span()))?;
+        let text = self.as_str()?;
+        let table = DeTable::parse(text).map_err(|error| self.toml_error(text, error.message(), error.span()))?;
         let line = |span: Range<usize>| line_of(text.as_bytes(), span.start);
 
         let mut contents = Contents { names: Vec::new(), stray: None, fields: None };
@@ -124,18 +126,19 @@ impl Text {
             }
         }
         if holds_secret {
-            judge(&printable_path(&self.path), self.exposure, true)?;
+            check_exposure(&printable_path(&self.path), self.exposure, true)?;
         }
         Ok(contents)
     }
 
-    /// What the parser says, without the line that it is about: that may hold a secret.
-    pub(super) fn not_toml(&self, text: &str, message: &str, span: Option<Range<usize>>) -> Error {
+    /// The error of the parser, without the line that it quotes: the line may contain a secret.
+    pub(super) fn toml_error(&self, text: &str, message: &str, span: Option<Range<usize>>) -> Error {
         let line = span.map(|span| format!(":{}", line_of(text.as_bytes(), span.start))).unwrap_or_default();
         Error::invalid(
             format!("{}{line}", printable_path(&self.path)),
-            format!("is not TOML: {}", printable(message, 200)),
-            "A profile is a line with its name in brackets, as [default], and beneath it lines as client_id = \"…\", with the value in quotation marks.",
+            format!("is not valid TOML: {}", printable(message, 200)),
+            "A profile begins with a line that has its name in brackets, for example [default]. The lines below it have the form \
+             client_id = \"…\", with the value in quotation marks.",
         )
     }
 }
@@ -144,15 +147,16 @@ impl Field {
     fn new(key: Spanned<Cow<'_, str>>, value: Spanned<DeValue<'_>>, line: &impl Fn(Range<usize>) -> usize) -> Self {
         let line = line(key.span());
         let value = match value.into_inner() {
-            // Text without escapes is borrowed from the file's, which is wiped; text with escapes is its own, and is wiped as a secret.
-            DeValue::String(text) => Value::Text(Secret::new(text.into_owned())),
+            // A string without escapes is borrowed from the content, which is wiped. A string with
+            // escapes is owned, and is wiped as a `Secret`.
+            DeValue::String(text) => Value::String(Secret::new(text.into_owned())),
             DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Value::Integer(number.to_string()),
                 Err(_) => Value::Other("an integer"),
             },
-            DeValue::Boolean(on) => Value::Switch(on),
-            DeValue::Float(_) => Value::Other("a number with a fraction"),
-            DeValue::Datetime(_) => Value::Other("a date or a time"),
+            DeValue::Boolean(on) => Value::Boolean(on),
+            DeValue::Float(_) => Value::Other("a float"),
+            DeValue::Datetime(_) => Value::Other("a date or time"),
             value @ DeValue::Array(_) => {
                 wipe(value);
                 Value::Other("an array")
@@ -167,21 +171,21 @@ impl Field {
 }
 
 impl Value {
-    /// What kind of value it is, for messages.
+    /// Returns the type of the value, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Text(_) => "a string",
+            Self::String(_) => "a string",
             Self::Integer(_) => "an integer",
-            Self::Switch(_) => "true or false",
+            Self::Boolean(_) => "a boolean",
             Self::Other(kind) => kind,
         }
     }
 }
 
-/// The profiles of a file, for messages.
-pub(super) fn listed(names: &[String]) -> String {
+/// Lists the profiles of a file, for messages.
+pub(super) fn profile_list(names: &[String]) -> String {
     if names.is_empty() {
-        return "no profile at all".to_owned();
+        return "no profile".to_owned();
     }
     let mut list = names.iter().take(NAMES_SHOWN).map(|name| printable(name, 64)).collect::<Vec<_>>().join(", ");
     if names.len() > NAMES_SHOWN {
@@ -194,25 +198,25 @@ pub(super) fn refused(problem: String, hint: String) -> Error {
     Error::Refused { problem, hint, http_status: None }
 }
 
-/// Whether a file that others can get at so far may be used.
-pub(super) fn judge(path: &str, exposure: Exposure, holds_secret: bool) -> Result<(), Error> {
+/// Checks whether a file with these permissions may be used.
+pub(super) fn check_exposure(path: &str, exposure: Exposure, holds_secret: bool) -> Result<(), Error> {
     let command = platform::make_private_command(path, "600");
     if let Some(stranger) = exposure.foreign_owner {
         return Err(refused(
-            format!("{path} belongs to user {stranger}, who could change where the secret is sent"),
-            format!("Make it the file of the user that this program runs as: chown \"$(id -u)\" {} && {command}", platform::quoted(path)),
+            format!("{path} is owned by user {stranger}, who could change where the secret is sent"),
+            format!("Change its owner to the user that runs this program: chown \"$(id -u)\" {} && {command}", platform::quoted(path)),
         ));
     }
     if exposure.writable {
         return Err(refused(
-            format!("{path} may be written by other users, who could change where the secret is sent"),
-            format!("Close it to others: {command}"),
+            format!("{path} is writable by other users, who could change where the secret is sent"),
+            format!("Remove the permissions of other users: {command}"),
         ));
     }
     if holds_secret && exposure.readable {
         return Err(refused(
-            format!("{path} holds a client_secret and may be read by other users"),
-            format!("Close it to others: {command} (and rotate the secret if somebody may have read it)"),
+            format!("{path} contains a client_secret and is readable by other users"),
+            format!("Rotate the secret if another user may have read it. Remove the permissions of other users: {command}"),
         ));
     }
     Ok(())
@@ -222,7 +226,7 @@ fn is_secret(key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> bool 
     key.get_ref() == "client_secret" && !matches!(value.get_ref(), DeValue::String(text) if text.is_empty())
 }
 
-/// Overwrites what text there is in a value that is not used.
+/// Wipes the strings in a value that is not used.
 fn wipe(value: DeValue<'_>) {
     match value {
         DeValue::String(Cow::Owned(mut text)) => text.zeroize(),
@@ -251,9 +255,13 @@ mod tests {
         let writable = Exposure { writable: true, ..PRIVATE };
         let readable = Exposure { readable: true, ..PRIVATE };
 
-        assert!(judge("/f", PRIVATE, true).is_ok() && judge("/f", PRIVATE, false).is_ok() && judge("/f", readable, false).is_ok());
+        assert!(
+            check_exposure("/f", PRIVATE, true).is_ok()
+                && check_exposure("/f", PRIVATE, false).is_ok()
+                && check_exposure("/f", readable, false).is_ok()
+        );
         for (exposure, holds_secret) in [(stranger, false), (stranger, true), (writable, false), (writable, true), (readable, true)] {
-            let error = judge("/f", exposure, holds_secret).unwrap_err();
+            let error = check_exposure("/f", exposure, holds_secret).unwrap_err();
             assert_eq!(error.status(), Status::Refused);
             assert!(error.to_string().contains("/f") && error.hint().contains("/f"), "{error}: {}", error.hint());
         }

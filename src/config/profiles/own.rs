@@ -1,4 +1,4 @@
-//! `tokenwell/config.toml`: our own file, so that every word in it must be one that we know.
+//! `tokenwell/config.toml`, our own configuration file: every unknown key in it is an error.
 
 use super::super::setting::{Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
@@ -8,14 +8,15 @@ use crate::error::{Error, printable_path};
 use crate::secret::Secret;
 use std::path::Path;
 
-/// The settings of the profile `name` in the file at `path`, as entries of a source; `None` where there is no such profile.
+/// Returns the settings of the profile `name` in the file at `path`, as entries of a source; `None`
+/// if the profile does not exist.
 pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Option<Vec<Entry>>, Error> {
     if let Some((key, line)) = contents.stray {
         let key = shown_name(&key).unwrap_or("a value");
         return Err(Error::invalid(
             format!("{}:{line}", printable_path(path)),
-            format!("{key} stands outside of a profile"),
-            "Put it beneath a line with the name of a profile in brackets: [default].",
+            format!("{key} is not in a profile"),
+            "Move it below a line that has the name of a profile in brackets: [default].",
         ));
     }
     let Some(fields) = contents.fields else { return Ok(None) };
@@ -23,35 +24,35 @@ pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Opt
 }
 
 fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
-    let (setting, kind) = known(&field.key, || at(path, name, field.line))?;
-    let place = format!("{} in profile {name} of {}:{}", setting.name(), printable_path(path), field.line);
+    let (setting, kind) = profile_setting(&field.key, || line_location(path, name, field.line))?;
+    let location = format!("{} in profile {name} of {}:{}", setting.name(), printable_path(path), field.line);
     let found = match (field.value, kind) {
-        (Value::Text(text), Kind::Path) => beside(path, text),
-        (Value::Text(text), _) => Found::Text(text),
-        (Value::Integer(number), Kind::Number) => Found::Text(Secret::new(number)),
-        (Value::Switch(on), Kind::Switch) => Found::Text(Secret::from(if on { "on" } else { "off" })),
+        (Value::String(text), Kind::Path) => resolve_path(path, text),
+        (Value::String(text), _) => Found::Value(text),
+        (Value::Integer(number), Kind::Integer) => Found::Value(Secret::new(number)),
+        (Value::Boolean(on), Kind::Boolean) => Found::Value(Secret::from(if on { "on" } else { "off" })),
         (value, kind) => {
             let wanted = match kind {
-                Kind::Text | Kind::Path => "a string",
-                Kind::Number => "an integer",
-                Kind::Switch => "true or false",
+                Kind::String | Kind::Path => "a string",
+                Kind::Integer => "an integer",
+                Kind::Boolean => "a boolean",
             };
             return Err(Error::invalid(
-                place,
-                format!("is {} and must be {wanted}", value.kind()),
+                location,
+                format!("must be {wanted}, not {}", value.kind()),
                 format!("Write {} = {} ({}).", setting.name(), example(kind), setting.about()),
             ));
         }
     };
-    Ok(Entry { key: setting.key, place: place.into(), found, in_keyring: false })
+    Ok(Entry { key: setting.key, location: location.into(), found, in_keyring: false })
 }
 
-fn at(path: &Path, name: &str, line: usize) -> String {
+fn line_location(path: &Path, name: &str, line: usize) -> String {
     format!("profile {name} of {}:{line}", printable_path(path))
 }
 
-/// The setting called `key` and what it may look like in a file.
-fn known(key: &str, place: impl Fn() -> String) -> Result<(&'static Setting, Kind), Error> {
+/// Returns the setting `key` and its type in a profile.
+fn profile_setting(key: &str, location: impl Fn() -> String) -> Result<(&'static Setting, Kind), Error> {
     let setting = settings().find(|setting| setting.name() == key);
     if let Some(found) = setting.and_then(|setting| setting.in_profile.map(|kind| (setting, kind))) {
         return Ok(found);
@@ -59,28 +60,33 @@ fn known(key: &str, place: impl Fn() -> String) -> Result<(&'static Setting, Kin
     let names = || settings().filter(|setting| setting.in_profile.is_some()).map(Setting::name);
     let problem = match (setting, shown_name(key)) {
         (Some(setting), _) => format!("{} cannot be set in a profile", setting.name()),
-        (None, Some(key)) => format!("there is no setting {key}"),
-        (None, None) => "what stands before the `=` is no name of a setting".to_owned(),
+        (None, Some(key)) => format!("unknown setting {key}"),
+        (None, None) => "the key is not the name of a setting".to_owned(),
     };
     let suggestion = nearest(key, names()).map(|name| format!("Did you mean {name}? ")).unwrap_or_default();
-    Err(Error::invalid(place(), problem, format!("{suggestion}A profile may have {}.", names().collect::<Vec<_>>().join(", "))))
+    Err(Error::invalid(
+        location(),
+        problem,
+        format!("{suggestion}The settings of a profile are {}.", names().collect::<Vec<_>>().join(", ")),
+    ))
 }
 
-/// A path in a file is relative to that file: the folder in which a program happens to be started says nothing.
-fn beside(file: &Path, path: Secret) -> Found {
+/// Resolves a path in a file relative to the directory of that file. The working directory of a
+/// program has no effect.
+fn resolve_path(file: &Path, path: Secret) -> Found {
     if path.expose().is_empty() {
-        return Found::Text(path);
+        return Found::Value(path);
     }
     match file.parent().unwrap_or(Path::new("")).join(path.expose()).to_str() {
-        Some(path) => Found::Text(Secret::from(path)),
+        Some(path) => Found::Value(Secret::from(path)),
         None => Found::NotUtf8,
     }
 }
 
 fn example(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text | Kind::Path => "\"…\"",
-        Kind::Number => "30000",
-        Kind::Switch => "true",
+        Kind::String | Kind::Path => "\"…\"",
+        Kind::Integer => "30000",
+        Kind::Boolean => "true",
     }
 }

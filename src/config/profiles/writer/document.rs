@@ -1,27 +1,27 @@
-//! The file of profiles as a document that is changed: comments and other profiles stay as they are.
+//! Edits the configuration file and keeps comments and other profiles unchanged.
 
-use super::files::{cannot_write, not_a_link};
-use crate::config::profiles::file::Text;
+use super::files::{cannot_write, reject_link};
+use crate::config::profiles::file::ProfileFile;
 use crate::error::{Error, printable_path};
 use std::io::ErrorKind;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
-/// The file as a document that can be changed; an empty one where there is no file.
+/// Reads the file as an editable document; an empty one if the file does not exist.
 pub(super) fn read(path: &Path) -> Result<DocumentMut, Error> {
-    not_a_link(path)?;
-    let text = match Text::read(path)? {
-        Ok(text) => text,
+    reject_link(path)?;
+    let file = match ProfileFile::read(path)? {
+        Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DocumentMut::new()),
-        Err(error) => return Err(cannot_write(path, &error, "Check the path and that this user may read the file.")),
+        Err(error) => return Err(cannot_write(path, &error, "Check the path, and that this user may read the file.")),
     };
-    // The rules of reading hold here too; what they find is better said before anything is changed.
-    text.contents("")?;
-    let text_of_file = text.text()?;
-    text_of_file.parse::<DocumentMut>().map_err(|error| text.not_toml(text_of_file, error.message(), error.span()))
+    // The rules of reading also apply here. Report violations before anything is changed.
+    file.contents("")?;
+    let text = file.as_str()?;
+    text.parse::<DocumentMut>().map_err(|error| file.toml_error(text, error.message(), error.span()))
 }
 
-/// The table of the profile, made if it is missing.
+/// Returns the table of the profile, and creates it if it does not exist.
 pub(super) fn table<'a>(document: &'a mut DocumentMut, path: &Path, name: &str) -> Result<&'a mut dyn TableLike, Error> {
     if !document.contains_key(name) {
         let mut table = Table::new();
@@ -31,15 +31,11 @@ pub(super) fn table<'a>(document: &'a mut DocumentMut, path: &Path, name: &str) 
         document.insert(name, Item::Table(table));
     }
     document.get_mut(name).and_then(Item::as_table_like_mut).ok_or_else(|| {
-        Error::invalid(
-            printable_path(path),
-            format!("{name} is there, and it is no profile"),
-            format!("Take the line with {name} = … away."),
-        )
+        Error::invalid(printable_path(path), format!("{name} exists, but is not a profile"), format!("Remove the line {name} = …"))
     })
 }
 
-/// Sets a text or takes it away; a comment behind the old value stays.
+/// Sets or removes a string; a comment after the old value is kept.
 pub(super) fn put(table: &mut dyn TableLike, key: &str, text: Option<&str>) {
     let Some(text) = text else {
         table.remove(key);
@@ -57,7 +53,8 @@ pub(super) fn put(table: &mut dyn TableLike, key: &str, text: Option<&str>) {
     }
 }
 
-/// Takes a table away, but not what stands above it and apart from it: the comment at the head of the file.
+/// Removes a table, but keeps a comment above it that an empty line separates from it: the comment
+/// at the start of the file.
 pub(super) fn remove_table(document: &mut DocumentMut, name: &str) {
     let Some(removed) = document.remove(name) else { return };
     let prefix = removed.as_table().and_then(|table| table.decor().prefix()).and_then(|prefix| prefix.as_str()).unwrap_or_default();

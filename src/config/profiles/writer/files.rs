@@ -1,6 +1,6 @@
-//! How files are written: private, whole or not at all, through no link, and by one program at a time.
+//! Writes files: with private permissions, atomically, never through a link, one process at a time.
 
-use crate::config::profiles::file::{judge, refused};
+use crate::config::profiles::file::{check_exposure, refused};
 use crate::error::{Error, printable_path};
 use crate::platform;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -8,20 +8,21 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The folder that a file is in; an empty path is the current folder's.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Returns the directory of a file; the current directory for a bare file name.
+pub(super) fn parent_directory(path: &Path) -> &Path {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Sees that there is a folder here that only its owner writes to; makes it if it is missing.
-pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
+/// Checks that only its owner can write to this directory; creates the directory if it does not
+/// exist.
+pub(super) fn ensure_private_directory(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(refused(
-            format!("{} is a link, and nothing is written through one", printable_path(path)),
-            "Put a real folder there, or name the file itself with TOKENWELL_CONFIG_FILE.".to_owned(),
+            format!("{} is a symbolic link, and tokenwell does not write through links", printable_path(path)),
+            "Replace it with a directory, or set TOKENWELL_CONFIG_FILE to the path of the file itself.".to_owned(),
         )),
         Ok(metadata) if !metadata.is_dir() => {
-            Err(refused(format!("{} is not a folder", printable_path(path)), format!("Move {} out of the way.", printable_path(path))))
+            Err(refused(format!("{} is not a directory", printable_path(path)), format!("Move {} elsewhere.", printable_path(path))))
         }
         Ok(metadata) => {
             let exposure = platform::exposure(&metadata);
@@ -29,53 +30,53 @@ pub(super) fn private_folder(path: &Path) -> Result<(), Error> {
                 return Ok(());
             }
             Err(refused(
-                format!("other users may change what is in the folder {}", printable_path(path)),
-                format!("Make it yours alone: {}", platform::make_private_command(&printable_path(path), "700")),
+                format!("the directory {} is owned or writable by another user, who could change its files", printable_path(path)),
+                format!("Remove the permissions of other users: {}", platform::make_private_command(&printable_path(path), "700")),
             ))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => platform::create_private_dir(path)
-            .map_err(|error| cannot_write(path, &error, "Check the path and that this user may make folders there.")),
+            .map_err(|error| cannot_write(path, &error, "Check the path, and that this user may create directories there.")),
         Err(error) => Err(cannot_write(path, &error, "Check the path.")),
     }
 }
 
-pub(super) fn not_a_link(path: &Path) -> Result<(), Error> {
+pub(super) fn reject_link(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => Err(refused(
-            format!("{} is a link, and nothing is written through one", printable_path(path)),
-            "Change the file that it leads to by hand, or name that file with TOKENWELL_CONFIG_FILE.".to_owned(),
+            format!("{} is a symbolic link, and tokenwell does not write through links", printable_path(path)),
+            "Edit the target of the link yourself, or set TOKENWELL_CONFIG_FILE to the path of the target.".to_owned(),
         )),
         _ => Ok(()),
     }
 }
 
-/// Puts a new private file in the place of the one at `path`, whole or not at all.
+/// Atomically replaces the file at `path` with a new private file.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
-    not_a_link(path)?;
+    reject_link(path)?;
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.is_file() {
             return Err(refused(
                 format!("{} is not a regular file", printable_path(path)),
-                format!("Move {} out of the way.", printable_path(path)),
+                format!("Move {} elsewhere.", printable_path(path)),
             ));
         }
-        judge(&printable_path(path), platform::exposure(&metadata), false)?;
+        check_exposure(&printable_path(path), platform::exposure(&metadata), false)?;
     }
-    let folder = folder_of(path);
+    let directory = parent_directory(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = Temporary(folder.join(format!(".{name}.{}.{:016x}", std::process::id(), fastrand::u64(..))));
+    let temporary = Temporary(directory.join(format!(".{name}.{}.{:016x}", std::process::id(), fastrand::u64(..))));
     let written = (|| {
         let mut file = platform::create_private_file(&temporary.0)?;
         file.write_all(content)?;
         file.sync_all()?;
         drop(file);
         fs::rename(&temporary.0, path)?;
-        platform::sync_dir(folder)
+        platform::sync_dir(directory)
     })();
-    written.map_err(|error| cannot_write(path, &error, "Check the disk's space and that this user may write to the folder."))
+    written.map_err(|error| cannot_write(path, &error, "Check the free disk space, and that this user may write to the directory."))
 }
 
-/// A file that is deleted unless it was renamed.
+/// A temporary file, which is deleted unless it was renamed.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
@@ -84,17 +85,17 @@ impl Drop for Temporary {
     }
 }
 
-/// For how long another change of the same file is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for the lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The right to change the files of one folder, given back when the process ends at the latest.
+/// The lock on the files of one directory. The system releases it when the process exits.
 pub(super) struct Lock(#[allow(dead_code)] File);
 
 impl Lock {
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(".lock");
-        not_a_link(&path)?;
-        let failed = |error: &io::Error| cannot_write(&path, error, "Check that this user may write to the folder.");
+    pub(super) fn acquire(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join(".lock");
+        reject_link(&path)?;
+        let failed = |error: &io::Error| cannot_write(&path, error, "Check that this user may write to the directory.");
         let file = match platform::create_private_file(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
             other => other,
@@ -105,17 +106,17 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(error)) => return Err(failed(&error)),
-                Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_PATIENCE => {
+                Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
                     return Err(Error::NotConfigured {
                         problem: format!(
-                            "another program has been changing the files in {} for {} s",
-                            printable_path(folder),
-                            LOCK_PATIENCE.as_secs()
+                            "another process has been changing the files in {} for {} s",
+                            printable_path(directory),
+                            LOCK_TIMEOUT.as_secs()
                         ),
-                        hint: "Let the other tokenwell finish, or end it.".to_owned(),
+                        hint: "Wait until the other tokenwell process exits, or stop it.".to_owned(),
                     });
                 }
-                // No call waits for a lock with a limit.
+                // The system has no call that waits for a lock with a timeout.
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
             }
         }
@@ -123,5 +124,5 @@ impl Lock {
 }
 
 pub(super) fn cannot_write(path: &Path, error: &io::Error, hint: &str) -> Error {
-    Error::NotConfigured { problem: format!("{} cannot be written: {error}", printable_path(path)), hint: hint.to_owned() }
+    Error::NotConfigured { problem: format!("cannot write {}: {error}", printable_path(path)), hint: hint.to_owned() }
 }

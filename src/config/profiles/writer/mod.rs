@@ -1,42 +1,44 @@
-//! Writes one profile into our file or takes one away, for `tokenwell login` and `tokenwell logout`.
+//! Writes or removes one profile of our configuration file, for `tokenwell login` and
+//! `tokenwell logout`.
 //!
-//! A change is one rename: whoever reads sees the file before it or after it. Comments and other profiles stay as they are. Nothing is written
-//! through a link, into a folder that others may write to, or over a file of somebody else.
+//! A change is one rename: a reader sees the file before the change or after it. Comments and other
+//! profiles are kept. Nothing is written through a link, to a directory that other users can write
+//! to, or over a file of another user.
 //!
-//! May depend on: the rest of config, platform, error, secret. Start reading at [`store_profile`]; `account` says whose secret it is, `document` changes
-//! the text, `files` writes it.
+//! May depend on: the rest of config, platform, error, secret. Start reading at [`store_profile`];
+//! `account` identifies the account, `document` edits the file, `files` writes it.
 
 mod account;
 mod document;
 mod files;
 
-use super::file::listed;
+use super::file::profile_list;
 use super::our_path;
 use crate::config::environment::Environment;
-use crate::config::keyring::{self, Keyring, LONGEST_SECRET, delete_within, write_within};
+use crate::config::keyring::{self, Keyring, LONGEST_SECRET, delete_with_timeout, write_with_timeout};
 use crate::config::rules::profile_name;
 use crate::config::setting::Key;
 use crate::error::{Error, printable_path};
 use crate::secret::Secret;
-use account::{AccountSettings, Before, checked, is_secret_file, secret_file_of};
-use files::{Lock, cannot_write, folder_of, private_folder, replace};
+use account::{AccountSettings, PreviousProfile, is_secret_file, secret_file_of, validated};
+use files::{Lock, cannot_write, ensure_private_directory, parent_directory, replace};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml_edit::{DocumentMut, Item};
 
-const NOTHING_KEPT: &str = "No profile is kept there, so there is none to take away. An account in variables, such as MONGODB_ATLAS_CLIENT_ID, is used \
-                            until they are unset; `tokenwell login` makes a profile.";
+const NO_PROFILE: &str = "This file has no profile to remove. An account in environment variables, such as MONGODB_ATLAS_CLIENT_ID, is used until \
+                          they are unset. `tokenwell login` creates a profile.";
 
-/// The account of a profile: what `tokenwell login` asks for. Everything but the id may be left out.
+/// The account of a profile, as `tokenwell login` stores it. Everything except the id is optional.
 ///
 /// ```no_run
-/// use tokenwell::config::profiles::{ConfigFile, Profile, SecretPlace, store_profile};
+/// use tokenwell::config::profiles::{ConfigFile, Profile, SecretLocation, store_profile};
 ///
 /// let account = Profile { client_id: "mdb_sa_id_0123456789abcdef01234567".to_owned(), ..Profile::default() };
 /// let secret = "a secret from standard input".into();
-/// store_profile(&ConfigFile::of_this_user()?, "staging", &account, &secret, SecretPlace::File)?;
+/// store_profile(&ConfigFile::for_current_user()?, "staging", &account, &secret, SecretLocation::File)?;
 /// # Ok::<(), tokenwell::error::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,52 +61,54 @@ pub struct Profile {
     pub resource: Option<String>,
 }
 
-/// Where the secret of a profile is kept.
+/// The location of a profile's secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In a file of its own that only this user may read: `secrets/PROFILE~…` beside the file of profiles. The rest of its name follows from client id
-    /// and server, so that no file is ever that of two accounts.
+pub enum SecretLocation {
+    /// In a separate file that only this user can read: `secrets/PROFILE~…` beside the
+    /// configuration file. The rest of the name is derived from client id and server, so that two
+    /// accounts never share a file.
     File,
     /// In the keyring: service `tokenwell_PROFILE`, account `client_secret`.
     Keyring,
 }
 
-/// What [`store_profile`] did.
+/// The result of [`store_profile`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Whether there was a profile of this name before.
+    /// Whether a profile of this name existed.
     pub replaced: bool,
-    /// The file of profiles.
+    /// The configuration file.
     pub path: PathBuf,
-    /// The file with the secret; `None`: it is in the keyring.
+    /// The file that contains the secret; `None` if the secret is in the keyring.
     pub secret_file: Option<PathBuf>,
 }
 
-/// What [`remove_profile`] did.
+/// The result of [`remove_profile`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
-    /// The file of profiles.
+    /// The configuration file.
     pub path: PathBuf,
-    /// The file with the secret, which is gone now. One that is not in `secrets/` is not ours, and stays.
+    /// The deleted file with the secret. A file outside of `secrets/` is not ours and is not
+    /// deleted.
     pub secret_file: Option<PathBuf>,
-    /// What became of a secret in the keyring.
+    /// The result for a secret in the keyring.
     pub keyring: KeyringOutcome,
 }
 
-/// What became of a secret in the keyring when its profile was removed.
+/// The result for a secret in the keyring when its profile is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyringOutcome {
-    /// The profile had its secret elsewhere: the keyring was not asked.
-    NotAsked,
-    /// It is gone now.
+    /// The secret of the profile was not in the keyring, which was not accessed.
+    NotUsed,
+    /// The secret was deleted.
     Deleted,
-    /// There was none.
-    NotThere,
-    /// The keyring could not be used, and may still have it: why.
+    /// The keyring had no such secret.
+    NotFound,
+    /// The keyring could not be used and may still have the secret; with the reason.
     Failed(String),
 }
 
-/// The file of profiles that is changed, and the keyring beside it.
+/// A configuration file to change, and the keyring that belongs to it.
 #[derive(Clone)]
 pub struct ConfigFile {
     path: PathBuf,
@@ -118,156 +122,161 @@ impl std::fmt::Debug for ConfigFile {
 }
 
 impl ConfigFile {
-    /// The file that this process's environment leads to, whether it exists or not.
+    /// Returns the configuration file of this user, whether it exists or not.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] where no variable leads anywhere.
-    pub fn of_this_user() -> Result<Self, Error> {
+    /// [`Error::NotConfigured`] if the environment does not define its path.
+    pub fn for_current_user() -> Result<Self, Error> {
         let (path, _) = our_path(&Environment::Process).map_err(|why| Error::NotConfigured {
-            problem: format!("there is no folder for the file of profiles, because {why}"),
-            hint: "Set HOME, or name the file itself with TOKENWELL_CONFIG_FILE.".to_owned(),
+            problem: format!("cannot find a directory for the configuration file: {why}"),
+            hint: "Set HOME, or set TOKENWELL_CONFIG_FILE to the path of the file.".to_owned(),
         })?;
         Ok(Self::at(path))
     }
 
-    /// The file at `path`.
+    /// Returns the configuration file at `path`.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), keyring: keyring::system() }
     }
 
-    /// With this keyring in place of the system's.
+    /// Sets a keyring to be used instead of the system's.
     #[must_use]
     pub fn keyring(mut self, keyring: Arc<dyn Keyring>) -> Self {
         self.keyring = keyring;
         self
     }
 
-    /// Where the file is.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Sees that this file has a profile called `name`, whatever other programs' files have.
+    /// Checks that this file has the profile `name`. Files of other programs do not count.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] where there is no such profile, listing those that there are; else as [`store_profile`].
+    /// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing
+    /// ones); otherwise as [`store_profile`].
     pub fn require(&self, name: &str) -> Result<(), Error> {
         profile_name("profile", name)?;
         self.document_with(name).map(|_| ())
     }
 
-    /// The file as a document that has the profile `name`.
+    /// Reads the file as a document that has the profile `name`.
     fn document_with(&self, name: &str) -> Result<DocumentMut, Error> {
         let document = document::read(&self.path)?;
         if document.get(name).is_some_and(Item::is_table_like) {
             return Ok(document);
         }
         let names: Vec<_> = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name.to_owned()).collect();
-        let found = if self.path.exists() { format!("the file has {}", listed(&names)) } else { "no such file".to_owned() };
+        let found = if self.path.exists() { format!("the file has {}", profile_list(&names)) } else { "no such file".to_owned() };
         Err(Error::NotConfigured {
             problem: format!("there is no profile {name} in {}: {found}", printable_path(&self.path)),
-            hint: if names.is_empty() { NOTHING_KEPT } else { "Name a profile that is there." }.to_owned(),
+            hint: if names.is_empty() { NO_PROFILE } else { "Use the name of an existing profile." }.to_owned(),
         })
     }
 }
 
 /// Writes the account and its secret as the profile `name`.
 ///
-/// In a profile that exists the settings of [`Profile`] are replaced, also by nothing: an old URL must not get a new secret. Its other settings
-/// (`timeout_ms`, `ca_file` …) and comments stay. The new secret of the same client id at the same server takes the place of the old one at once, so that
-/// programs that run with this profile see it at their next token request. At no moment, whatever fails, does a new secret stand beside an old server
-/// or id.
+/// In an existing profile, the settings of [`Profile`] are replaced or, if `None`, removed: a new
+/// secret must not be sent to an old URL. Its other settings (`timeout_ms`, `ca_file` …) and
+/// comments are kept. A new secret of the same client id at the same server replaces the old one
+/// immediately, so that running programs use it for their next token request. Even after a failure,
+/// a new secret is never stored with an old server or an old id.
 ///
 /// # Errors
-/// - [`Error::InvalidArgument`] for a name or value that is not acceptable, a secret too long for a keyring, and a file that is no TOML.
-/// - [`Error::Refused`] for a link, a file or folder of another user, or one that others may write to.
-/// - [`Error::NotConfigured`] where the file or the keyring cannot be written.
+/// - [`Error::InvalidArgument`] for an invalid name or value, a secret that is too long for a
+///   keyring, or a file that is not valid TOML.
+/// - [`Error::Refused`] for a link, for a file or directory that another user owns or can write to.
+/// - [`Error::NotConfigured`] if the file or the keyring cannot be written.
 ///
-/// After an error the file of profiles is as it was, with one exception: where the old secret was in the keyring, and the new one is for another id or
-/// server, the profile may be left without an account.
-pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &Secret, place: SecretPlace) -> Result<Stored, Error> {
+/// After an error the configuration file is unchanged, with one exception: if the old secret was in
+/// the keyring and the new one is for another id or server, the profile may have no account.
+pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &Secret, location: SecretLocation) -> Result<Stored, Error> {
     profile_name("profile", name)?;
-    let account = checked(profile)?;
+    let account = validated(profile)?;
     Key::ClientSecret.setting().check("client_secret", secret.expose().as_bytes())?;
 
-    let folder = folder_of(&file.path);
-    private_folder(folder)?;
-    let _lock = Lock::take(folder)?;
+    let directory = parent_directory(&file.path);
+    ensure_private_directory(directory)?;
+    let _lock = Lock::acquire(directory)?;
     let mut document = document::read(&file.path)?;
-    let before = Before::of(&document, name);
+    let before = PreviousProfile::of(&document, name);
     let table = document::table(&mut document, &file.path, name)?;
     for (setting, text) in &account {
         document::put(table, setting, text.as_deref());
     }
     table.remove("client_secret");
-    let secret_file = match place {
-        SecretPlace::Keyring => {
+    let secret_file = match location {
+        SecretLocation::Keyring => {
             table.remove("client_secret_file");
-            let keep = || write_within(&file.keyring, &service(name), "client_secret", secret);
-            // What a keyring refuses for its length is not written, so nothing has to make way for it.
-            if before.secret_is_in_keyring() && !before.is_for(&account) && secret.expose().len() <= LONGEST_SECRET {
-                without_account(file, &account, name)?;
-                keep().map_err(|error| left_without_account(name, error))?;
+            let store = || write_with_timeout(&file.keyring, &service(name), "client_secret", secret);
+            // A secret that is too long for a keyring is not written, so the old one can stay.
+            if before.secret_is_in_keyring() && !before.is_same_account(&account) && secret.expose().len() <= LONGEST_SECRET {
+                write_without_account(file, &account, name)?;
+                store().map_err(|error| account_removed(name, error))?;
             } else {
-                keep()?;
+                store()?;
             }
             None
         }
-        SecretPlace::File => {
+        SecretLocation::File => {
             let relative = secret_file_of(name, &account);
             document::put(table, "client_secret_file", Some(&relative));
-            let path = folder.join(&relative);
-            private_folder(folder_of(&path))?;
+            let path = directory.join(&relative);
+            ensure_private_directory(parent_directory(&path))?;
             replace(&path, secret.expose().as_bytes())?;
             Some(path)
         }
     };
     replace(&file.path, document.to_string().as_bytes())?;
 
-    // From here on the change is made. What the profile had before is swept up; where that fails, a secret of nobody's is left in a private file.
-    sweep(folder, name, secret_file.as_deref());
-    if place == SecretPlace::File && before.secret_is_in_keyring() {
-        let _ = delete_within(&file.keyring, &service(name), "client_secret");
+    // The change is complete. Delete the old secrets. If this fails, an unused secret remains in a
+    // private file.
+    delete_old_secrets(directory, name, secret_file.as_deref());
+    if location == SecretLocation::File && before.secret_is_in_keyring() {
+        let _ = delete_with_timeout(&file.keyring, &service(name), "client_secret");
     }
-    Ok(Stored { replaced: before.there, path: file.path.clone(), secret_file })
+    Ok(Stored { replaced: before.existed, path: file.path.clone(), secret_file })
 }
 
-/// Takes the profile `name` away, and its secret if that is in a file of ours or in the keyring.
+/// Removes the profile `name`, and its secret if that is in a file of ours or in the keyring.
 ///
 /// # Errors
-/// [`Error::NotConfigured`] where there is no such profile, listing those that there are, or where the file cannot be written; else as [`store_profile`].
+/// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing ones) or
+/// if the file cannot be written; otherwise as [`store_profile`].
 pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
     profile_name("profile", name)?;
-    let folder = folder_of(&file.path);
-    if !folder.exists() {
-        // Nothing is made where nothing is to be removed.
+    let directory = parent_directory(&file.path);
+    if !directory.exists() {
+        // Do not create a directory if there is nothing to remove.
         file.require(name)?;
     }
-    private_folder(folder)?;
-    let _lock = Lock::take(folder)?;
+    ensure_private_directory(directory)?;
+    let _lock = Lock::acquire(directory)?;
     let mut document = file.document_with(name)?;
-    let before = Before::of(&document, name);
+    let before = PreviousProfile::of(&document, name);
     document::remove_table(&mut document, name);
     replace(&file.path, document.to_string().as_bytes())?;
 
-    let secret_file = before.our_secret_file(name).map(|relative| folder.join(relative));
+    let secret_file = before.our_secret_file(name).map(|relative| directory.join(relative));
     if let Some(path) = &secret_file {
         match fs::remove_file(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(cannot_write(path, &error, "The profile is gone, and its secret is still there: delete this file."));
+                return Err(cannot_write(path, &error, "The profile was removed, but its secret was not. Delete this file."));
             }
             _ => {}
         }
     }
-    sweep(folder, name, None);
+    delete_old_secrets(directory, name, None);
     let keyring = if !before.secret_is_in_keyring() {
-        KeyringOutcome::NotAsked
+        KeyringOutcome::NotUsed
     } else {
-        match delete_within(&file.keyring, &service(name), "client_secret") {
+        match delete_with_timeout(&file.keyring, &service(name), "client_secret") {
             Ok(true) => KeyringOutcome::Deleted,
-            Ok(false) => KeyringOutcome::NotThere,
+            Ok(false) => KeyringOutcome::NotFound,
             Err(error) => KeyringOutcome::Failed(error.problem),
         }
     };
@@ -278,9 +287,9 @@ fn service(name: &str) -> String {
     format!("tokenwell_{name}")
 }
 
-/// Takes the account of a profile away, and leaves the rest: a keyring has one place for the profile's secret, and no rename that changes it together
-/// with the file.
-fn without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> Result<(), Error> {
+/// Removes the account from a profile and keeps the rest. A keyring has one entry for the secret of
+/// a profile, and the entry and the file cannot be changed together atomically.
+fn write_without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> Result<(), Error> {
     let mut document = document::read(&file.path)?;
     let table = document::table(&mut document, &file.path, name)?;
     for (setting, _) in account {
@@ -289,17 +298,19 @@ fn without_account(file: &ConfigFile, account: &AccountSettings, name: &str) -> 
     replace(&file.path, document.to_string().as_bytes())
 }
 
-/// The old account is not put back: a keyring that did not answer in time may still keep the new secret.
-fn left_without_account(name: &str, error: Error) -> Error {
+/// Adds the state of the profile to `error`. The old account is not restored: a keyring that did
+/// not answer in time may still store the new secret.
+fn account_removed(name: &str, error: Error) -> Error {
     Error::NotConfigured {
-        problem: format!("{error}; profile {name} has no account now, so that no other server gets the new secret"),
+        problem: format!("{error}; profile {name} now has no account, so that the new secret is not sent to the old server"),
         hint: format!("{} Then log in again.", error.hint()),
     }
 }
 
-/// Deletes the secrets that the profile `name` had before, all but `current`. They may be those of a change that was cut short.
-fn sweep(folder: &Path, name: &str, current: Option<&Path>) {
-    let Ok(entries) = fs::read_dir(folder.join("secrets")) else { return };
+/// Deletes the old secrets of the profile `name`, all except `current`. They may be left from an
+/// interrupted change.
+fn delete_old_secrets(directory: &Path, name: &str, current: Option<&Path>) {
+    let Ok(entries) = fs::read_dir(directory.join("secrets")) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let is_old = path.file_name().and_then(|file| file.to_str()).is_some_and(|file| is_secret_file(name, file));
         if is_old && Some(path.as_path()) != current {
