@@ -226,7 +226,7 @@ fn places_without_a_credential_are_one_line_each() {
     let answer = stdout(&command.assert().code(3));
 
     let lines: Vec<_> = answer.lines().map(str::trim_start).collect();
-    assert_eq!(lines[0], "fail  configuration   there is no client id and secret; looked at:");
+    assert_eq!(lines[0], "fail  configuration   there is no client id and secret; checked:");
     assert!(lines[1].starts_with("options --client-id") && lines[2].starts_with("environment variables TOKENWELL_CLIENT_ID"), "{answer}");
     assert!(lines.iter().any(|line| line.starts_with("profile default in ") && line.ends_with(": no such file")), "{answer}");
 }

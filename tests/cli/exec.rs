@@ -105,7 +105,7 @@ fn a_file_that_is_no_program_is_126() {
 
     let message = stderr(&scene.tokenwell(["exec", "--", text(&file)]).assert().code(126).stdout(""));
 
-    assert!(message.contains("cannot be started"), "{message}");
+    assert!(message.contains("cannot start"), "{message}");
 }
 
 #[test]

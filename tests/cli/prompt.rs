@@ -129,5 +129,5 @@ fn more_than_a_terminal_takes_is_not_cut_in_silence() {
     login.type_in(&format!("{}\n", "s".repeat(5000)));
 
     assert_eq!(login.end().code(), Some(3), "{}", login.shown());
-    until("the reason", || login.shown().contains("longer than a terminal's line").then_some(()));
+    until("the reason", || login.shown().contains("longer than the line limit of a terminal").then_some(()));
 }

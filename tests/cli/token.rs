@@ -126,7 +126,7 @@ fn a_rejection_that_is_remembered_does_not_hold_for_a_corrected_secret() {
     let corrected = with(DEFAULT_CLIENT_SECRET).assert().success();
 
     assert!(remembered.contains(&format!("{DEFAULT_CLIENT_ID} (id from environment variable MONGODB_ATLAS_CLIENT_ID")), "{remembered}");
-    assert!(remembered.contains("s with this secret, at once with another"), "{remembered}");
+    assert!(remembered.contains("s with this secret, immediately with another secret"), "{remembered}");
     assert!(is_token(stdout(&corrected).trim_end()));
     assert_eq!(scene.emulator.counters().token_requests, 2);
 }
@@ -236,7 +236,7 @@ fn the_hint_about_a_token_that_came_too_late_is_true_of_a_process_that_ends() {
 
     let message = stderr(&scene.tokenwell(["token", "--timeout", "100ms"]).assert().code(9).stdout(""));
 
-    assert!(message.contains("Allow more time") && message.contains("nobody keeps"), "{message}");
+    assert!(message.contains("Allow more time") && message.contains("is lost"), "{message}");
     assert!(!message.contains("may still finish for the next caller"), "{message}");
 }
 

@@ -1,10 +1,10 @@
-//! One configured client for the time of one command.
+//! The configured client of one command.
 
 use crate::failure::Failure;
 use tokenwell::error::Error;
 use tokenwell::{AtHand, Client, Config, Status, Token, TokenOptions};
 
-/// A client and the configuration that it was made of.
+/// A client and its configuration.
 pub(crate) struct Session {
     pub(crate) config: Config,
     pub(crate) client: Client,
@@ -26,7 +26,8 @@ impl Session {
         Ok(self.client.at_hand()?)
     }
 
-    /// The live token in the cache, for those who are about to end it: where the cache cannot be read there may be one that they leave alive.
+    /// The valid token in the cache, for commands that drop or revoke it. A cache that cannot be read
+    /// is an error, because it may contain a token.
     pub(crate) fn cached_token(&self) -> Result<Option<Token>, Failure> {
         let at_hand = self.at_hand()?;
         match at_hand.store_problem {
@@ -35,15 +36,16 @@ impl Session {
         }
     }
 
-    /// Fails where another process would still be given `token`, which was to be ended: a client of its own looks, as that process would.
-    pub(crate) fn refuse_if_others_find(&self, token: &Token) -> Result<(), Failure> {
+    /// Returns an error if another process would still get `token`. It checks with a new client, as
+    /// that process would.
+    pub(crate) fn ensure_not_cached(&self, token: &Token) -> Result<(), Failure> {
         let found = Client::new(self.config.clone())?.at_hand()?;
         if found.token.is_some_and(|found| found.value() == token.value()) {
             return Err(Failure::new(
                 Status::Refused,
                 format!("the token is still in the token cache at {}", found.store),
-                "Try again: another process may have written it at the same moment. If that does not help, `tokenwell doctor` tells what is wrong with \
-                 the cache, and `tokenwell cache clear` removes its files.",
+                "Try again: another process may have cached it at the same time. If that does not help, check the cache with `tokenwell doctor` or \
+                 remove its files with `tokenwell cache clear`.",
             ));
         }
         Ok(())
@@ -53,7 +55,7 @@ impl Session {
 fn unread(store: &str, problem: &str) -> Failure {
     Failure::new(
         Status::Refused,
-        format!("the token cache at {store} cannot be read: {problem}; a live token may be in it"),
-        "Mend the cache (`tokenwell doctor` tells what is wrong with it) and try again.",
+        format!("cannot read the token cache at {store}: {problem}; it may contain a valid token"),
+        "Run `tokenwell doctor` to check the cache, fix it and try again.",
     )
 }

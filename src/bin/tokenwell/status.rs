@@ -1,7 +1,7 @@
-//! `tokenwell status`: who asks, whom, and what is in the cache. Sends nothing.
+//! `tokenwell status`: shows the account, its server and the cached token. Sends no request.
 
 use crate::failure::Failure;
-use crate::form::ends_at;
+use crate::form::expiry;
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -12,7 +12,7 @@ use tokenwell::config::unknown_variables;
 use tokenwell::error::{Error, printable};
 use tokenwell::grant::Way;
 
-/// Show whose token, from where, and what the cache holds; sends no request
+/// Show the account, its server and the cached token, without a request
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -29,7 +29,7 @@ Examples:
   tokenwell status
   tokenwell status --json | jq .token.expires_in
 
-  To try the whole way to the server instead
+  To check the connection to the server too
     tokenwell doctor";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -44,7 +44,7 @@ fn as_json(session: &Session, way: &Way, at_hand: &AtHand) -> String {
     let token = at_hand.token.as_ref().map(|token| {
         serde_json::json!({
             "expires_in": left(token.expires_at()).as_secs(),
-            "expires_at": ends_at(token),
+            "expires_at": expiry(token),
             "scope": token.scope(),
         })
     });
@@ -100,26 +100,26 @@ fn as_text(session: &Session, way: &Way, at_hand: &AtHand) -> String {
         rows.extend(value.map(|value| (name, printable(value, 200))));
     }
     rows.extend([
-        ("authorities", way.authorities().unwrap_or("none needed: http on loopback".to_owned())),
+        ("authorities", way.authorities().unwrap_or("not needed: http on loopback".to_owned())),
         ("proxy", way.proxy().unwrap_or("none".to_owned())),
         ("token cache", cache(at_hand)),
-        ("token", at_hand.token.as_ref().map_or("none in the cache".to_owned(), life)),
-        ("cooldown", at_hand.cooldown.as_ref().map_or("none".to_owned(), refusal)),
+        ("token", at_hand.token.as_ref().map_or("none in the cache".to_owned(), validity)),
+        ("remembered refusal", at_hand.cooldown.as_ref().map_or("none".to_owned(), refusal)),
     ]);
     rows.extend(unknown_variables().iter().map(|unknown| ("warning", unknown.to_string())));
-    rows.iter().map(|(name, value)| format!("{name:<15} {value}")).collect::<Vec<_>>().join("\n")
+    rows.iter().map(|(name, value)| format!("{name:<18} {value}")).collect::<Vec<_>>().join("\n")
 }
 
-fn life(token: &tokenwell::Token) -> String {
-    format!("ends in {} ({})", humantime::format_duration(whole_seconds(left(token.expires_at()))), ends_at(token))
+fn validity(token: &tokenwell::Token) -> String {
+    format!("expires in {} ({})", humantime::format_duration(whole_seconds(left(token.expires_at()))), expiry(token))
 }
 
 fn refusal(error: &Error) -> String {
     printable(&error.to_string(), 2000)
 }
 
-fn left(end: SystemTime) -> Duration {
-    end.duration_since(SystemTime::now()).unwrap_or_default()
+fn left(expiry: SystemTime) -> Duration {
+    expiry.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 fn whole_seconds(duration: Duration) -> Duration {
