@@ -1,10 +1,10 @@
-//! `env`: what each reader makes of the assignment.
+//! `env`: each reader gets the token from the assignment.
 
 use crate::support::{Scene, is_token, stderr, stdout, text};
 
 const NAME: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 
-/// The token between what must stand before and after it.
+/// The token between the expected strings before and after it.
 fn inside<'a>(answer: &'a str, before: &str, after: &str) -> &'a str {
     answer.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).unwrap_or_else(|| panic!("{answer}"))
 }
@@ -29,7 +29,7 @@ fn each_reader_gets_its_own_assignment_and_nothing_else() {
 
 #[cfg(unix)]
 #[test]
-fn a_posix_shell_takes_it() {
+fn a_posix_shell_reads_it() {
     let scene = Scene::new();
 
     let mut shell = scene.plain("sh");

@@ -137,12 +137,12 @@ fn unescaped(quoted: &str, escaped: impl Fn(char) -> Option<char>, ends: &[char]
     Some(text)
 }
 
-/// RFC 6750's characters of a token.
+/// Whether all characters are allowed in a b64token (RFC 6750).
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
-/// Whether a form has no way to write the token down, and must say so.
+/// Whether the form cannot represent the token, which is an error.
 fn cannot_be_written(arguments: &[&str], token: &str) -> bool {
     match arguments.last() {
         Some(&"cmd") => token.contains(['"', '%', '!', '^']),

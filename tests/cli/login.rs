@@ -1,4 +1,4 @@
-//! `login` and `logout`: the account as a profile, with the secret from standard input. `prompt` has the terminal.
+//! `login` and `logout` with the secret from standard input. `prompt` tests the terminal.
 
 #[cfg(target_os = "linux")]
 use crate::support::TOKENWELL;
@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use std::path::PathBuf;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
-/// The command without an account in the environment; the server stays there.
+/// The command without an account in the environment, but with the server.
 fn without_account<'a>(scene: &Scene, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = scene.tokenwell(arguments);
     command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
@@ -21,7 +21,7 @@ fn login(scene: &Scene, arguments: &[&str]) -> Command {
     command
 }
 
-/// The one file with a secret.
+/// The only file with a secret.
 fn secret_file(scene: &Scene) -> PathBuf {
     let mut files = std::fs::read_dir(scene.path("config/tokenwell/secrets")).unwrap();
     let (file, another) = (files.next().unwrap().unwrap().path(), files.next());
@@ -267,7 +267,7 @@ fn a_logout_without_a_profile_is_an_error() {
 }
 
 #[test]
-fn logout_takes_profile_secret_and_cached_token_away() {
+fn logout_removes_profile_secret_and_cached_token() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
     let secret = secret_file(&scene);
@@ -294,7 +294,7 @@ fn logout_can_end_the_token_at_the_server() {
 }
 
 #[test]
-fn a_revocation_that_fails_is_told_and_the_profile_is_gone_all_the_same() {
+fn a_failed_revocation_is_reported_and_the_profile_is_still_removed() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
     let secret = secret_file(&scene);
@@ -315,7 +315,7 @@ fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the
     let old = secret_file(&scene);
     let content = std::fs::read(&old).unwrap();
     without_account(&scene, ["logout"]).assert().success();
-    // As if the logout had been cut short.
+    // The state after an interrupted logout.
     std::fs::write(&old, content).unwrap();
 
     let mut elsewhere = login(&scene, &["--no-verify", "--base-url", "https://cloud.mongodbgov.com"]);
@@ -328,7 +328,7 @@ fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the
 }
 
 #[test]
-fn logout_ends_the_profiles_token_and_not_that_of_the_environment() {
+fn logout_revokes_the_token_of_the_profile_and_not_that_of_the_environment() {
     let scene = Scene::new();
     login(&scene, &["--no-verify"]).write_stdin("another-secret").assert().success();
     let token = stdout(&scene.tokenwell(["token"]).assert().success());
@@ -348,7 +348,7 @@ fn logout_does_not_touch_the_token_of_another_programs_profile() {
     let token = stdout(&without_account(&scene, ["token"]).assert().success());
 
     let missing = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().code(3).stdout(""));
-    // One of ours with the same name that has no account is not theirs either.
+    // The same applies if our file has a profile of that name without an account.
     scene.write_profile("[default]\ntimeout_ms = 20000\n");
     without_account(&scene, ["logout"]).assert().success();
 

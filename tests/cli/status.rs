@@ -55,7 +55,7 @@ fn the_authorities_in_use_are_named() {
 }
 
 #[test]
-fn another_server_than_atlas_has_neither_admin_api_nor_revocation() {
+fn servers_other_than_atlas_have_neither_admin_api_nor_revocation() {
     let scene = Scene::new();
     let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
     let mut command = scene.tokenwell(["status", "--json", "--token-url", &token_url, "--scope", "read write"]);
