@@ -110,7 +110,8 @@ int main(int count_of_arguments, char **arguments)
     must(tokenwell_config_new(&config, &error), error);
     must(tokenwell_config_set(config, "client_secret", 13, secret, length, &error), error);
     if (strcmp(arguments[1], "leaky") == 0) {
-        /* A copy that is never wiped, which the search must find. It is not freed, because its next user could overwrite it. */
+        /* A copy that is never wiped, which the search must find. It is not freed, because the next user of the block
+           could overwrite it. */
         left_behind = malloc(length);
         if (left_behind) memcpy(left_behind, secret, length);
     }

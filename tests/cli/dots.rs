@@ -4,8 +4,8 @@ use crate::support::{Scene, TOKENWELL, text};
 use serde_json::json;
 use std::process::Output;
 
-/// The limit of writable memory of a command in KiB, for the program and its threads. It is less than
-/// twice ten megabytes. The system rejects allocations beyond it.
+/// The limit of writable memory of a command in KiB, for the program and its threads. It is less
+/// than twice ten megabytes. The system rejects allocations beyond it.
 const ENOUGH_MEMORY: usize = 20 * 1024;
 const LONGEST: usize = 1024 * 1024 - 100;
 

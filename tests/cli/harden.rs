@@ -1,5 +1,5 @@
-//! The memory of the command is protected against core files and other processes. The library leaves
-//! that to its program.
+//! The memory of the command is protected against core files and other processes. The library
+//! leaves that to its program.
 
 use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, text, until};
 use nix::sys::prctl::get_dumpable;
@@ -72,8 +72,8 @@ fn command_for_anybody(scene: &Scene) -> String {
         return TOKENWELL.to_owned();
     }
     let copy = scene.path("tokenwell-for-anybody");
-    // Copied by another process: a child of a concurrent test would inherit the open file, and a file
-    // that is open for writing cannot be executed.
+    // Copied by another process: a child of a concurrent test would inherit the open file, and a
+    // file that is open for writing cannot be executed.
     assert!(Command::new("cp").args([TOKENWELL, text(&copy)]).status().unwrap().success());
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     chown(scene.path(""), Some(NOBODY), Some(NOBODY)).unwrap();

@@ -88,8 +88,8 @@ fn curl_config(_: &Scene, line: &str) -> Option<String> {
     unescaped(quoted, escaped, &['"'])
 }
 
-/// Reads with curl itself: returns the token that it sends. Without curl, the rules of its manual page
-/// are used.
+/// Reads with curl itself: returns the token that it sends. Without curl, the rules of its manual
+/// page are used.
 fn curl(scene: &Scene, line: &str) -> Option<String> {
     let url = format!("{}/api/atlas/v2/orgs", scene.emulator.base_url());
     let mut command = scene.plain("curl");
@@ -212,7 +212,8 @@ fn i1_the_line_in_a_runners_file_is_one_assignment_whatever_the_token() {
         let written = std::fs::read_to_string(&file).unwrap();
         let assignment = format!("{NAME}={token}");
         prop_assert_eq!(written.lines().collect::<Vec<_>>(), ["EARLIER=1", assignment.as_str()]);
-        // The first separator decides for the runner: an equals sign, or `<<` for a multi-line value.
+        // The first separator decides for the runner: an equals sign, or `<<` for a multi-line
+        // value.
         prop_assert!(assignment.find('=') < assignment.find("<<").or(Some(usize::MAX)), "{assignment}");
         Ok(())
     });
@@ -336,8 +337,8 @@ fn i3_no_value_with_a_line_end_is_taken_from_a_flag_or_a_variable() {
                     && said.lines().all(|line| line.starts_with("tokenwell: ") || line.starts_with("  ") || line.is_empty()),
                 "{place}={value:?}: {said:?}"
             );
-            // Some settings accept non-ASCII line ends, which do not end a line for programs that read
-            // bytes.
+            // Some settings accept non-ASCII line ends, which do not end a line for programs that
+            // read bytes.
             if end.is_ascii() {
                 prop_assert!(!output.status.success() && output.stdout.is_empty(), "{place}={value:?}: {said}");
             }

@@ -235,8 +235,8 @@ fn a_file_that_another_sink_has_written_since_is_not_removed() {
 fn sighup_stops_it_unless_sighup_is_ignored() {
     let scene = Scene::new();
     let file = scene.path("token");
-    // Under nohup, the test would pass on the ignored signal. A signal with a handler is reset to its
-    // default in a new program.
+    // Under nohup, the test would pass on the ignored signal. A signal with a handler is reset to
+    // its default in a new program.
     signal_hook::flag::register(Signal::SIGHUP as i32, std::sync::Arc::default()).unwrap();
     let mut sink = Sink::start(&scene, &["--remove-on-exit", text(&file)]);
     until("the token", || content(&file));

@@ -39,8 +39,8 @@ fn i7_a_token_from_the_cache_opens_no_socket() {
 fn a_cached_token_opens_only_the_profile_file_and_the_record() {
     let scene = Scene::with(EmulatorOptions { certificate: Some(Certificate::Loopback), ..EmulatorOptions::default() });
     let authority = scene.write("authority.pem", scene.emulator.ca_pem().unwrap());
-    // The trusted authorities are not part of the cache key. So the token below is available without
-    // the file, but only from the cache.
+    // The trusted authorities are not part of the cache key. So the token below is available
+    // without the file, but only from the cache.
     scene.tokenwell(["token", "--ca-file", text(&authority)]).assert().success();
 
     let calls = system_calls(&scene, "trace=open,openat,openat2,creat");

@@ -14,8 +14,8 @@ const LARGEST_BODY: u64 = 16 * 1024 * 1024;
 /// Send a request to the Atlas Admin API
 ///
 /// The response body is written to standard output unchanged. After a 401 the request is repeated
-/// once with a new token. Redirects are not followed: the token is sent only to the host of the base
-/// URL.
+/// once with a new token. Redirects are not followed: the token is sent only to the host of the
+/// base URL.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -11,8 +11,8 @@ use tokenwell::{Config, Status};
 
 /// Show or clear the files of the shared token cache
 ///
-/// The files are encrypted with the client secret. Without it, not even tokenwell can tell which
-/// account a file belongs to.
+/// The files are encrypted with a key derived from the client secret. Without the secret, not even
+/// tokenwell can tell which account a file belongs to.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -59,8 +59,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// Opens the store that a client would use. A configuration that cannot be read is an error, because
-/// the default directory might not be the intended one.
+/// Opens the store that a client would use. A configuration that cannot be read is an error,
+/// because the default directory might not be the intended one.
 fn store() -> Result<FileStore, Failure> {
     const READ: [&str; 4] = ["cache", "cache_dir", "cache_unsafe", "profile"];
     let is_read = |variable: &str| !is_variable_of(variable, |setting| !READ.contains(&setting));

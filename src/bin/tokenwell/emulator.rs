@@ -22,7 +22,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
 
-    /// Serve TLS with a certificate of a test authority; wrong-name and expired are for negative tests
+    /// Serve TLS with a certificate of a test authority; wrong-name and expired are for negative
+    /// tests
     #[arg(long, value_name = "CERTIFICATE", num_args = 0..=1, require_equals = true, default_missing_value = "loopback", requires = "ca_file")]
     tls: Option<Tls>,
 

@@ -16,7 +16,8 @@ pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 
 /// Print an assignment of MONGODB_ATLAS_ACCESS_TOKEN
 ///
-/// Prefer `tokenwell exec` where possible: it sets the token in the environment of one program only.
+/// Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
+/// only.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -67,8 +67,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     replace_this_process(command).map_err(|error| not_started(program, &error))
 }
 
-/// The variables to remove: each secret, and the client id of each secret that `is_set`. A client id
-/// without its secret is an error for programs that read the pair.
+/// The variables to remove: each secret, and the client id of each secret that `is_set`. A client
+/// id without its secret is an error for programs that read the pair.
 fn credential_variables(is_set: impl Fn(&str) -> bool) -> Vec<String> {
     let mut variables = Vec::new();
     for setting in settings().filter(|setting| setting.is_secret() || setting.name() == "client_secret_file") {

@@ -59,8 +59,8 @@ impl Failure {
         }
     }
 
-    /// Waits before the process exits for a token request in progress, so that the next command finds
-    /// the token in the cache.
+    /// Waits before the process exits for a token request in progress, so that the next command
+    /// finds the token in the cache.
     pub(crate) fn wait_for_late_token(&self) {
         if let Self::Late { client, .. } = self {
             client.wait_for_refresh(LATE_TOKEN_WAIT);

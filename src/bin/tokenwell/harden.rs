@@ -8,8 +8,8 @@ pub(crate) fn process() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     if let Ok((before, most)) = getrlimit(Resource::RLIMIT_CORE) {
-        // The hard limit is unchanged: only root can raise it again, and `exec` passes the limits to
-        // its command.
+        // The hard limit is unchanged: only root can raise it again, and `exec` passes the limits
+        // to its command.
         if setrlimit(Resource::RLIMIT_CORE, 0, most).is_ok() {
             let _ = unix::BEFORE.set(before);
         }

@@ -7,7 +7,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Starts logging: warnings and errors by default, debug messages with one `-v`, all messages with two.
+/// Starts logging: warnings and errors by default, debug messages with one `-v`, all messages with
+/// two.
 ///
 /// An event contains no secret and no token: their types cannot be printed.
 pub(crate) fn start(verbosity: u8) {

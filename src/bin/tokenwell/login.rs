@@ -116,9 +116,9 @@ fn prompt_for_secret() -> Result<Zeroizing<String>, Failure> {
     if secret.is_empty() { Err(cannot("the client secret is empty".to_owned())) } else { Ok(secret) }
 }
 
-/// The configuration to verify: the account from the flags, and the server and network settings from
-/// the environment. The profile file is not read: it may not exist yet, and its settings belong to
-/// other accounts.
+/// The configuration to verify: the account from the flags, and the server and network settings
+/// from the environment. The profile file is not read: it may not exist yet, and its settings
+/// belong to other accounts.
 fn configuration(account: &Account, client_id: &str, secret: &str) -> Result<Config, Failure> {
     let is_read = |variable: &str| is_variable_of(variable, |setting| setting != "profile");
     let mut builder = builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });

@@ -44,7 +44,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     token
 }
 
-/// Drops the cached token, and revokes it with --revoke. A profile that cannot be used has no token.
+/// Drops the cached token, and revokes it with --revoke. A profile that cannot be used has no
+/// token.
 fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
     let session = match session(file, &args.profile) {
         Ok(session) => session,
@@ -61,8 +62,8 @@ fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens the account of this profile in this file. Accounts in the environment and in files of other
-/// programs are ignored.
+/// Opens the account of this profile in this file. Accounts in the environment and in files of
+/// other programs are ignored.
 fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
     const ACCOUNT_SETTINGS: [&str; 11] = [
         "client_id",

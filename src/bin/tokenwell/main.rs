@@ -1,5 +1,5 @@
-//! The `tokenwell` command. Each subcommand has one file with its `Args` and a `run` function, which
-//! returns `Ok` or the error whose status becomes the exit code.
+//! The `tokenwell` command. Each subcommand has one file with its `Args` and a `run` function,
+//! which returns `Ok` or the error whose status becomes the exit code.
 //!
 //! To add a command, add its `mod` line and one line of [`commands!`] below.
 

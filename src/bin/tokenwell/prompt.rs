@@ -60,8 +60,8 @@ mod unix {
             settings.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
             // No Ctrl-Z: shells turn the echo on again when a stopped program continues.
             settings.control_chars[SpecialCharacterIndices::VSUSP as usize] = nix::libc::_POSIX_VDISABLE;
-            // A signal that came before holds the lock. Then the process ends, and the terminal must
-            // not be changed.
+            // A signal that came before holds the lock. Then the process ends, and the terminal
+            // must not be changed.
             let _not_ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
             tcsetattr(terminal, SetArg::TCSANOW, &settings)?;
             Ok(Self { terminal: terminal.try_clone()?, before })

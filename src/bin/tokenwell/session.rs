@@ -26,8 +26,8 @@ impl Session {
         Ok(self.client.at_hand()?)
     }
 
-    /// The valid token in the cache, for commands that drop or revoke it. A cache that cannot be read
-    /// is an error, because it may contain a token.
+    /// The valid token in the cache, for commands that drop or revoke it. A cache that cannot be
+    /// read is an error, because it may contain a token.
     pub(crate) fn cached_token(&self) -> Result<Option<Token>, Failure> {
         let at_hand = self.at_hand()?;
         match at_hand.store_problem {

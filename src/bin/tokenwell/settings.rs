@@ -18,14 +18,17 @@ const LONGEST: u64 = 2 * 1024 * 1024;
 #[derive(Args)]
 #[command(next_help_heading = "Account")]
 pub(crate) struct Account {
-    /// Client id of the service account [env: TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID, MCLI_CLIENT_ID]
+    /// Client id of the service account [env: TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID,
+    /// MCLI_CLIENT_ID]
     ///
     /// No flag takes the secret itself, because all users of the host can read command lines. Set
-    /// TOKENWELL_CLIENT_SECRET or MONGODB_ATLAS_CLIENT_SECRET, or use a file, a profile or standard input.
+    /// TOKENWELL_CLIENT_SECRET or MONGODB_ATLAS_CLIENT_SECRET, or use a file, a profile or standard
+    /// input.
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
 
-    /// Base URL of Atlas [default: https://cloud.mongodb.com] [env: TOKENWELL_BASE_URL, MONGODB_ATLAS_BASE_URL]
+    /// Base URL of Atlas [default: https://cloud.mongodb.com] [env: TOKENWELL_BASE_URL,
+    /// MONGODB_ATLAS_BASE_URL]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
 
@@ -37,7 +40,8 @@ pub(crate) struct Account {
     #[arg(long, value_name = "URL", requires = "token_url")]
     revocation_url: Option<String>,
 
-    /// Client authentication: client_secret_basic_raw (Atlas), client_secret_basic (RFC 6749) or client_secret_post [env: TOKENWELL_AUTH_METHOD]
+    /// Client authentication: client_secret_basic_raw (Atlas), client_secret_basic (RFC 6749) or
+    /// client_secret_post [env: TOKENWELL_AUTH_METHOD]
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<String>,
 
@@ -53,7 +57,8 @@ pub(crate) struct Account {
     #[arg(long, value_name = "URI")]
     resource: Option<String>,
 
-    /// PEM file of trusted certificate authorities, instead of those of the system [env: TOKENWELL_CA_FILE]
+    /// PEM file of trusted certificate authorities, instead of those of the system [env:
+    /// TOKENWELL_CA_FILE]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
@@ -84,7 +89,8 @@ pub(crate) struct Settings {
     #[command(flatten)]
     account: Account,
 
-    /// File with the client secret; it is read for every token request [env: TOKENWELL_CLIENT_SECRET_FILE]
+    /// File with the client secret; it is read for every token request [env:
+    /// TOKENWELL_CLIENT_SECRET_FILE]
     #[arg(long, value_name = "FILE", requires = "client_id", help_heading = "Account")]
     client_secret_file: Option<PathBuf>,
 
@@ -92,7 +98,8 @@ pub(crate) struct Settings {
     #[arg(long, requires = "client_id", conflicts_with = "client_secret_file", help_heading = "Account")]
     client_secret_stdin: bool,
 
-    /// Profile of `tokenwell login` or of the Atlas CLI, with its account and settings [env: TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE]
+    /// Profile of `tokenwell login` or of the Atlas CLI, with its account and settings [env:
+    /// TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE]
     #[arg(long, value_name = "NAME", conflicts_with = "client_id", help_heading = "Account")]
     profile: Option<String>,
 
@@ -133,8 +140,8 @@ impl Settings {
     }
 }
 
-/// A builder whose errors name settings by the flags of this command. Some commands hide environment
-/// variables from it, but all commands use the same cache directory.
+/// A builder whose errors name settings by the flags of this command. Some commands hide
+/// environment variables from it, but all commands use the same cache directory.
 pub(crate) fn builder() -> ConfigBuilder {
     Config::builder().option_names(flag).cache_folder_of_the_process()
 }
@@ -162,7 +169,8 @@ pub(crate) fn is_variable_of(variable: &str, matches: impl Fn(&str) -> bool) -> 
 pub(crate) fn line_from_standard_input(what: &str, hint: &str) -> Result<Zeroizing<String>, Failure> {
     let not_configured = |problem: String| Failure::from(Error::NotConfigured { problem, hint: hint.to_owned() });
     let failed = |problem: String| not_configured(format!("cannot read {what} from standard input: {problem}"));
-    // Allocated with the maximum size: a string that grows frees its old allocation without wiping it.
+    // Allocated with the maximum size: a string that grows frees its old allocation without wiping
+    // it.
     let mut content = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST).unwrap_or(usize::MAX)));
     let length = std::io::stdin().take(LONGEST).read_to_string(&mut content).map_err(|error| failed(error.to_string()))?;
     if length as u64 == LONGEST {

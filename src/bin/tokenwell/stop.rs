@@ -12,8 +12,8 @@ use std::time::Duration;
 pub(crate) struct Stop(Receiver<()>);
 
 impl Stop {
-    /// Installs the handlers. Call it before the first visible effect of the command: from then on the
-    /// user may stop it.
+    /// Installs the handlers. Call it before the first visible effect of the command: from then on
+    /// the user may stop it.
     pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
         on_signals(stop.clone())?;

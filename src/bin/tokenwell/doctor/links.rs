@@ -82,8 +82,8 @@ fn files(report: &mut Report, session: &Session) {
     report.ok("files", "no file has unsafe permissions");
 }
 
-/// Whether processes can share tokens. Tokens are available without the cache, so a problem is only a
-/// warning.
+/// Whether processes can share tokens. Tokens are available without the cache, so a problem is only
+/// a warning.
 fn cache(report: &mut Report, session: &Session) {
     const WITHOUT_CACHE: &str = "Without the cache each process requests its own token, and Atlas allows 100 valid tokens per account.";
     if !session.config.cache() {

@@ -1,5 +1,5 @@
-//! `tokenwell doctor`: checks each step from the configuration to the Admin API and reports how to fix
-//! the step that fails.
+//! `tokenwell doctor`: checks each step from the configuration to the Admin API and reports how to
+//! fix the step that fails.
 //!
 //! May depend on: the public API and the command's own settings, form and output. Start reading at
 //! [`run`]; `links` has the checks, `report` their results.

@@ -93,8 +93,8 @@ impl SinkFile {
         ))
     }
 
-    /// Removes old temporary files of killed sinks of this file, because each contains a token. Errors
-    /// are ignored.
+    /// Removes old temporary files of killed sinks of this file, because each contains a token.
+    /// Errors are ignored.
     fn remove_leftovers(&self) {
         let Ok(entries) = fs::read_dir(&self.directory) else { return };
         for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(|name| self.is_temporary(name))) {
@@ -127,7 +127,8 @@ impl SinkFile {
         use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        // The umask restricts the mode of a new file. This sets the exact mode while the file is empty.
+        // The umask restricts the mode of a new file. This sets the exact mode while the file is
+        // empty.
         file.set_permissions(fs::Permissions::from_mode(self.mode))?;
         Ok(file)
     }

@@ -29,8 +29,8 @@ const CALL_DEADLINE: Duration = Duration::from_millis(250);
 /// Keep a valid token in a file
 ///
 /// Replaces the file before the token expires. The replacement is atomic: a reader gets either the
-/// old token or the new one. If a refresh fails, it keeps the file, logs the error to standard error
-/// and tries again. It runs until SIGTERM, SIGINT or SIGHUP.
+/// old token or the new one. If a refresh fails, it keeps the file, logs the error to standard
+/// error and tries again. It runs until SIGTERM, SIGINT or SIGHUP.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -135,8 +135,8 @@ fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop
     }
 }
 
-/// Waits for the next token to write, or returns `None` if the command must stop. A refresh continues
-/// after a call exceeds its deadline, so short deadlines lose nothing.
+/// Waits for the next token to write, or returns `None` if the command must stop. A refresh
+/// continues after a call exceeds its deadline, so short deadlines lose nothing.
 fn next_token(session: &Session, written: Option<&Token>, stop: &Stop) -> Option<Result<Token, Error>> {
     loop {
         match session.client.token(&next_token_options(written, session).deadline(CALL_DEADLINE)) {
@@ -176,8 +176,8 @@ fn report_failure(failure: &Failure, pause: Duration) -> Duration {
     pause
 }
 
-/// Waits for `pause` and returns whether the command was stopped. It waits in parts, because during a
-/// suspend of the machine the clock advances but the timer does not.
+/// Waits for `pause` and returns whether the command was stopped. It waits in parts, because during
+/// a suspend of the machine the clock advances but the timer does not.
 fn stopped_within(session: &Session, written: Option<&Token>, pause: Duration, stop: &Stop) -> bool {
     let is_fresh = || written.is_some_and(|token| !session.client.fresh_for(token).is_zero());
     let was_fresh = is_fresh();
