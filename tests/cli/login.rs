@@ -324,7 +324,7 @@ fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the
     let new = secret_file(&scene);
     assert_ne!(new, old);
     assert_eq!(std::fs::read_to_string(new).unwrap(), "another-secret");
-    assert!(!old.exists(), "whoever has the old profile in mind reads {} and finds nothing", old.display());
+    assert!(!old.exists(), "a program that uses the old profile finds no secret in {}", old.display());
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn i17_no_time_zone_and_no_daylight_saving_changes_what_is_told() {
         let file = scene.path("token.json");
         run(&["sink", "--once", "--format", "json", text(&file)]);
         let sink: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        Told {
+        Shown {
             ends: [&token, &status["token"], &sink].map(|told| told["expires_at"].as_str().unwrap().to_owned()),
             left: [&token, &status["token"]].map(|told| told["expires_in"].as_u64().unwrap()),
             text: text_of_status,
@@ -39,7 +39,7 @@ fn i17_no_time_zone_and_no_daylight_saving_changes_what_is_told() {
     assert_eq!(scene.emulator.counters().token_requests, 1);
 }
 
-struct Told {
+struct Shown {
     ends: [String; 3],
     left: [u64; 2],
     text: String,

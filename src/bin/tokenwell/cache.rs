@@ -53,7 +53,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Action::List { json } => list(&store.records().map_err(|error| unusable(&error))?, json),
         Action::Clear => {
             let count = store.clear().map_err(|error| unusable(&error))?;
-            output::hint(&format!("removed {count} {} from {}", if count == 1 { "file" } else { "files" }, store.location()));
+            output::message(&format!("removed {count} {} from {}", if count == 1 { "file" } else { "files" }, store.location()));
             Ok(())
         }
     }
@@ -84,7 +84,7 @@ fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {
         return output::line(&serde_json::Value::from_iter(records.iter().map(record)).to_string());
     }
     if records.is_empty() {
-        output::hint("the token cache is empty");
+        output::message("the token cache is empty");
         return Ok(());
     }
     let line = |record: &RecordFile| {

@@ -41,6 +41,6 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let (true, Some(token)) = (dropped, cached) {
         session.ensure_not_cached(&token)?;
     }
-    output::hint(if dropped { "dropped the token from the cache" } else { "no such token in the cache" });
+    output::message(if dropped { "dropped the token from the cache" } else { "no such token in the cache" });
     Ok(())
 }

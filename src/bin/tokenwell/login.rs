@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let verified = if args.no_verify { "not verified" } else { "verified with a token request" };
     let kept = stored.secret_file.as_ref().map_or("in the keyring".to_owned(), |path| format!("in {}", path.display()));
     let path = stored.path.display();
-    output::hint(&format!("{done} profile {} for {server} in {path} ({verified}); the secret is stored {kept}", args.profile));
+    output::message(&format!("{done} profile {} for {server} in {path} ({verified}); the secret is stored {kept}", args.profile));
     warn_about_variables(&args.profile);
     Ok(())
 }
@@ -153,7 +153,7 @@ fn warn_about_variables(profile: &str) {
     let (verbs, it) = if set.len() == 1 { ("is set and overrides", "it") } else { ("are set and override", "them") };
     if !set.is_empty() {
         let set = join_with_and(&set);
-        output::hint(&format!("{set} {verbs} profile {}; unset {it} to use the profile", printable(profile, 64)));
+        output::message(&format!("{set} {verbs} profile {}; unset {it} to use the profile", printable(profile, 64)));
     }
 }
 

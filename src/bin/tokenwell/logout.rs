@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         (None, KeyringOutcome::Failed(problem)) => format!("but its secret may still be in the keyring: {problem}"),
         (None, KeyringOutcome::NotAsked | KeyringOutcome::NotThere) => "which had no secret stored by tokenwell".to_owned(),
     };
-    output::hint(&format!("removed profile {} from {}, {secret}", args.profile, removed.path.display()));
+    output::message(&format!("removed profile {} from {}, {secret}", args.profile, removed.path.display()));
     token
 }
 
@@ -55,7 +55,7 @@ fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
     let Some(token) = session.at_hand()?.token else { return Ok(()) };
     if args.revoke {
         session.client.revoke(None)?;
-        output::hint("revoked its cached token");
+        output::message("revoked its cached token");
     } else {
         session.client.invalidate(token.value())?;
     }

@@ -30,7 +30,7 @@ fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
 }
 
 /// Writes a message for the user to standard error.
-pub(crate) fn hint(message: &str) {
+pub(crate) fn message(message: &str) {
     // A failed write cannot be reported.
     let _ = writeln!(io::stderr().lock(), "tokenwell: {message}");
 }

@@ -24,11 +24,11 @@ Examples:
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let Some(token) = session.cached_token()? else {
-        output::hint("no token in the cache; nothing was revoked");
+        output::message("no token in the cache; nothing was revoked");
         return Ok(());
     };
     session.client.revoke(None)?;
     session.ensure_not_cached(&token)?;
-    output::hint("revoked the cached token");
+    output::message("revoked the cached token");
     Ok(())
 }

@@ -31,7 +31,7 @@ impl Session {
     pub(crate) fn cached_token(&self) -> Result<Option<Token>, Failure> {
         let at_hand = self.at_hand()?;
         match at_hand.store_problem {
-            Some(problem) if at_hand.token.is_none() => Err(unread(&at_hand.store, &problem)),
+            Some(problem) if at_hand.token.is_none() => Err(unreadable_cache(&at_hand.store, &problem)),
             _ => Ok(at_hand.token),
         }
     }
@@ -52,7 +52,7 @@ impl Session {
     }
 }
 
-fn unread(store: &str, problem: &str) -> Failure {
+fn unreadable_cache(store: &str, problem: &str) -> Failure {
     Failure::new(
         Status::Refused,
         format!("cannot read the token cache at {store}: {problem}; it may contain a valid token"),

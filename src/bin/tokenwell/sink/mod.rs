@@ -114,7 +114,7 @@ fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop
         let pause = match answer {
             Ok(token) => match file.replace(format.of(&token).as_bytes()) {
                 Ok(()) => {
-                    output::hint(&format!("wrote a token that expires at {}", expiry(&token)));
+                    output::message(&format!("wrote a token that expires at {}", expiry(&token)));
                     let pause = pace.after_token(session.client.fresh_for(&token), left(&token));
                     written = Some(token);
                     pause
@@ -169,7 +169,7 @@ fn left(token: &Token) -> Duration {
 
 fn report_failure(failure: &Failure, pause: Duration) -> Duration {
     if let Some(message) = failure.message() {
-        output::hint(&format!("cannot replace the token; the file is unchanged, the next attempt is in {} s:", pause.as_secs()));
+        output::message(&format!("cannot replace the token; the file is unchanged, the next attempt is in {} s:", pause.as_secs()));
         // A failed write cannot be reported.
         let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("{message}\n"));
     }
