@@ -298,10 +298,10 @@ fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing
 }
 
 fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
-    let mut looked_at: Vec<_> = sources.iter().map(Source::summary).collect();
+    let mut checked_sources: Vec<_> = sources.iter().map(Source::summary).collect();
     if !context.token_variables.is_empty() {
         let variables = context.token_variables.join(", ");
-        looked_at.push(format!("{variables}: a static access token, not used because it cannot be refreshed"));
+        checked_sources.push(format!("{variables}: a static access token, not used because it cannot be refreshed"));
     }
     let [id, secret, file] = [Key::ClientId, Key::ClientSecret, Key::ClientSecretFile].map(|key| option_name(sources, key));
     let mut hint = if context.environment_is_read {
@@ -310,7 +310,7 @@ fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
              secret of a service account. Or store them in a profile with `tokenwell login`."
         )
     } else {
-        looked_at.push("environment variables and profiles: not read".to_owned());
+        checked_sources.push("environment variables and profiles: not read".to_owned());
         format!(
             "Set the options {id} and {secret} (or {file}), or create the client with its from-environment constructor, which reads environment \
              variables and profiles."
@@ -320,7 +320,7 @@ fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
         let variables = context.api_key_variables.join(", ");
         hint = format!("A programmatic API key ({variables}) cannot be used to request tokens. Create a service account in Atlas. {hint}");
     }
-    Error::NoCredential { checked_sources: looked_at, hint }
+    Error::NoCredential { checked_sources: checked_sources, hint }
 }
 
 /// Returns the name of the option for `key`, whether it is set or not.

@@ -1,6 +1,6 @@
-"""The shapes in which a secret could slip out, and the search for them.
+"""The forms in which a secret could leak, and the search for them.
 
-A leak need not be whole: any WINDOW + STRIDE - 1 characters in a row of any form are found.
+Partial leaks are found too: any WINDOW + STRIDE - 1 consecutive characters of any form.
 """
 
 import base64
@@ -12,7 +12,7 @@ STRIDE = 4
 
 
 def forms(text):
-    """Each form of `text` by its name, as bytes."""
+    """Returns each form of `text` by its name, as bytes."""
     raw = text.encode()
     shapes = {
         "raw": raw,
@@ -33,7 +33,8 @@ def forms(text):
         "C escapes": "".join(f"\\x{byte:02x}" for byte in raw).encode(),
         "UTF-16": text.encode("utf-16-le"),
     }
-    # What stands before it moves it against the groups of three bytes: so `id:secret` and any other neighbour is found too.
+    # The bytes before the secret shift it within the groups of three bytes. All three shifts are
+    # covered, so `id:secret` and any other prefix is found too.
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw).rstrip(b"=")
         shape = encoded[(before * 8 + 5) // 6 : len(encoded) - 1]
@@ -43,21 +44,21 @@ def forms(text):
 
 
 class Net:
-    """Finds any form of what it was given, whole or in part."""
+    """Finds any form of the added strings, complete or partial."""
 
     def __init__(self):
         self.windows = {}
 
     def add(self, name, text):
         if len(text) < WINDOW:
-            raise ValueError(f"{name} is too short to tell from chance")
+            raise ValueError(f"{name} is too short: it could match by chance")
         for form, shape in forms(text).items():
             last = len(shape) - WINDOW
             for start in [*range(0, last, STRIDE), last]:
                 self.windows.setdefault(shape[start : start + WINDOW], (name, form))
 
     def find(self, content):
-        """(name, form, where) of the first piece that is in `content`, or None."""
+        """Returns (name, form, offset) of the first match in `content`, or None."""
         windows = self.windows
         for start in range(len(content) - WINDOW + 1):
             piece = content[start : start + WINDOW]

@@ -1,10 +1,11 @@
 /*
- * Looks for copies of a secret and of a token in this process's own memory, after everything was freed.
+ * Searches the memory of this process for copies of a secret and of a token after everything was freed.
  *
- *     heap unused|used|leaky URL CLIENT_ID < SECRET, each byte masked, in hexadecimal
+ *     heap unused|used|leaky URL CLIENT_ID < SECRET (each byte masked, in hexadecimal)
  *
- * Prints "secret BEFORE AFTER token BEFORE AFTER": how many copies there were before and after the end of the client; then where those after it are.
- * Nothing here may make a copy of its own that lasts: what is searched for is kept masked, and compared masked.
+ * Prints "secret BEFORE AFTER token BEFORE AFTER": the number of copies before and after the client was freed. Before
+ * that it prints the location of each remaining copy. This program must not keep a copy itself: it stores and compares
+ * the searched bytes masked.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -20,7 +21,7 @@
 
 enum { MASK = 0x5a, MOST = 65536, TAIL = 24, WINDOW = 1 << 20 };
 
-/* The end of a text, masked: malloc writes over the beginning of what is freed. */
+/* The end of a string, masked: free() overwrites the beginning of a freed block. */
 typedef struct { unsigned char bytes[TAIL]; } needle;
 
 static unsigned char *window;
@@ -47,7 +48,7 @@ static size_t count(const needle *searched, const char *what, int tell)
         if (rights[1] != 'w') continue;
         for (uintptr_t at = begin; at + TAIL <= end; at += WINDOW - TAIL + 1) {
             size_t size = end - at < WINDOW ? end - at : WINDOW;
-            /* The window itself would be found in its own copy. */
+            /* Skips the window itself, which contains a copy of the bytes that were read. */
             if (at < (uintptr_t)window + WINDOW && (uintptr_t)window < at + size) continue;
             ssize_t got = pread(memory, window, size, (off_t)at);
             for (ssize_t i = 0; i + TAIL <= got; i++) {
@@ -56,7 +57,7 @@ static size_t count(const needle *searched, const char *what, int tell)
                 if (same < TAIL) continue;
                 found++;
                 if (!tell) continue;
-                printf("left: %s in %s, before \"", what, *name ? name : "memory without a name");
+                printf("left: %s in %s, before \"", what, *name ? name : "anonymous memory");
                 for (ssize_t j = i + TAIL; j < got && j < i + TAIL + 24; j++) putchar(window[j] >= ' ' && window[j] < 127 ? window[j] : '_');
                 puts("\"");
             }
@@ -68,7 +69,7 @@ static size_t count(const needle *searched, const char *what, int tell)
     return found;
 }
 
-/* A refresh's thread may still be on its way out. */
+/* Waits until the thread of a refresh has exited. */
 static void wait_for_threads(void)
 {
     for (int tries = 0; tries < 6000; tries++) {
@@ -109,7 +110,8 @@ int main(int count_of_arguments, char **arguments)
     must(tokenwell_config_new(&config, &error), error);
     must(tokenwell_config_set(config, "client_secret", 13, secret, length, &error), error);
     if (strcmp(arguments[1], "leaky") == 0) {
-        /* What the search must find: a copy that nobody wipes. Not freed, for whoever had its place next could wipe it by accident. */
+        /* A copy that is never wiped, which the search must find. It is not freed, because the next user of the block
+           could overwrite it. */
         left_behind = malloc(length);
         if (left_behind) memcpy(left_behind, secret, length);
     }

@@ -1,10 +1,10 @@
-"""What is done with the secret: faults of the server, a life in each language's shim, and the commands."""
+"""The operations on the secret: faults of the server, and the calls of a client in each language."""
 
 import base64
 import subprocess
 import urllib.parse
 
-# The server's replies that go wrong, and repeat what they were sent: a name, the fault, and whether a token may come all the same.
+# The faulty replies of the server, which repeat the request: the name and the fault.
 def faults(client_id, secret):
     pair = f"{client_id}:{secret}"
     echo = f"you sent {secret}, {base64.b64encode(pair.encode()).decode()}, {urllib.parse.quote(pair, safe='')}, {secret.encode().hex()} and {secret.replace('_', '%5F')}"
@@ -35,7 +35,8 @@ def faults(client_id, secret):
 
 
 class Shim:
-    """Speaks the protocol of tests/vectors/README.md, and keeps apart what may hold a token and what may not."""
+    """Implements the protocol of tests/vectors/README.md. Answers that may contain a token are kept
+    separate from the others."""
 
     def __init__(self, command, environment, errors, directory):
         self.tokens = set()
@@ -45,7 +46,7 @@ class Shim:
         )
 
     def ask(self, *words):
-        """The words of the answer, texts decoded."""
+        """Returns the words of the answer, with strings decoded."""
         self.process.stdin.write(" ".join(words) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -76,22 +77,22 @@ def text(words):
 
 
 def whole_life(shim, account):
-    """Everything that a program does with a client, from the first get to the last."""
+    """Runs all operations of a client, from creation to close."""
     yield "a client", shim.client(**account)[0] == "ok"
     yield "a token", shim.ask("token", "-", "-", "0")[0] == "ok"
     yield "the header", shim.ask("authorization")[1].startswith("Bearer ey")
-    yield "many gets at once", shim.ask("together", "8", "-", "-", "0")[1] == "8"
+    yield "concurrent gets", shim.ask("together", "8", "-", "-", "0")[1] == "8"
     yield "another token", shim.ask("token", "-", "-", "1")[0] == "ok"
-    yield "dropped", all(shim.ask("invalidate", text(token)) == ["ok"] for token in sorted(shim.tokens))
+    yield "invalidated", all(shim.ask("invalidate", text(token)) == ["ok"] for token in sorted(shim.tokens))
     yield "one more", shim.ask("token", "-", "-", "0")[0] == "ok"
-    yield "figures", shim.ask("stats")[0] == "stats"
-    yield "too long a life", shim.ask("token", "86400000", "-", "0")[2] == "INVALID_ARGUMENT"
+    yield "statistics", shim.ask("stats")[0] == "stats"
+    yield "min_ttl above the lifetime", shim.ask("token", "86400000", "-", "0")[2] == "INVALID_ARGUMENT"
     yield "revoked", shim.ask("revoke", "-") == ["ok"]
     yield "closed", shim.ask("close") == ["ok"] and shim.ask("token", "-", "-", "0")[2] == "CLOSED"
 
 
 def settings_that_are_wrong(account, secret, token):
-    """Secrets and tokens where they do not belong, or in a shape that is refused."""
+    """Returns settings with secrets and tokens in the wrong place or in a form that is refused."""
     return [
         {**account, "client_secret": secret + "\n"},
         {**account, "client_secret": secret + "\u00e4"},

@@ -1,4 +1,4 @@
-/* Loaded into a program before all else (LD_PRELOAD): sends the library's log, at its most verbose, to standard error. */
+/* Loaded with LD_PRELOAD: writes the log of the library, at the most verbose level, to standard error. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,11 @@
-"""The canary: a known secret and known tokens go through every language and every command, at the most verbose level, and through
-every failure. Afterwards no form of them may be found in anything that was printed, logged, written or shown to other users of the host.
+"""The canary: it uses a known secret and known tokens in every language and every command, at the most verbose
+level, and in every failure. Afterwards no form of them may be found in anything that was printed, logged,
+written or visible to other users of the host.
 
     python3 tests/canary/run.py --shim 'c=bindings/c/build/shim' --shim 'python=python3 bindings/python/tests/shim.py'
 
-Needs DIST, strace, setsid and a C compiler. Start reading at `main`; `forms` says what a leak looks like, `shown` where the id may be, `life` and `sources` what is
-done, `servers` with whom.
+Requires DIST, strace, setsid and a C compiler. Start reading at `main`; `forms` defines a leak, `shown` lists where
+the client id is allowed, `life` and `sources` run the operations, `servers` has the servers.
 """
 
 import argparse
@@ -31,7 +32,7 @@ ROOT = HERE.parents[1]
 DIST = pathlib.Path(os.environ.get("DIST", ROOT / "dist"))
 TOKENWELL = str(DIST / "bin" / "tokenwell")
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
-# Visible ASCII that each kind of encoding changes.
+# Visible ASCII characters that each encoding changes.
 WRONG = 'mdb_sa_sk_w+r/o=n%g "q\\&4Zt8Kx2VbN6mJ1pLs7DhR3cQ9yF5gW0'
 PASSWORD = "pR0xyPassw0rdThatNobodyMayEverSee42"
 
@@ -41,7 +42,8 @@ class Suite:
         self.work = work
         self.passed = self.failed = 0
         self.tokens = set()
-        # What may show neither secret nor token; what may show a token because that is the answer; and files that were given the secret.
+        # Outputs that must contain neither a secret nor a token; outputs that may contain a token because it is
+        # the result; and files that contain the secret on purpose.
         self.outputs = {}
         self.answers = {}
         self.own_files = set()
@@ -60,7 +62,7 @@ class Suite:
         return str(self.work.joinpath(*names))
 
     def errors(self, name):
-        """A file for a standard error; a pipe could fill up while nobody reads it."""
+        """Opens a file for standard error. A pipe could fill up, because it is not read."""
         return open(self.path("errors", name), "wb")
 
     def environment(self, emulator, url, **more):
@@ -78,7 +80,7 @@ class Suite:
             "MONGODB_ATLAS_CLIENT_SECRET": emulator.secret,
             **more,
         }
-        # cargo, which starts one of the shims, is to find what it has built.
+        # cargo starts one of the shims and must find its build.
         variables.update({name: value for name, value in os.environ.items() if name.startswith(("CARGO", "RUST"))})
         home = os.environ.get("HOME", "/nonexistent")
         variables.setdefault("CARGO_HOME", f"{home}/.cargo")
@@ -86,12 +88,13 @@ class Suite:
         return variables
 
     def run(self, name, command, environment, code, stdin="", answer=False):
-        """Runs a program; with `answer` its standard output may show a token. Without `code` any exit code of the command's own is fine."""
+        """Runs a program. With `answer`, its standard output may contain a token. If `code` is None, any exit code of
+        the command is accepted."""
         with self.errors(name) as errors:
             done = subprocess.run(command, env=environment, input=stdin.encode(), stdout=subprocess.PIPE, stderr=errors, cwd=self.path("here"), timeout=120)
         (self.answers if answer else self.outputs)[f"standard output of {name}"] = done.stdout
         told = pathlib.Path(self.path("errors", name)).read_bytes()
-        self.check(name, done.returncode == code if code is not None else done.returncode in range(10), f"exit code {done.returncode} and not {code}: {self.shown(told)}")
+        self.check(name, done.returncode == code if code is not None else done.returncode in range(10), f"exit code {done.returncode}, expected {code}: {self.shown(told)}")
         return done.stdout
 
     @staticmethod
@@ -107,9 +110,9 @@ def main():
         if not shutil.which(tool):
             sys.exit(f"canary: {tool} is missing: install it")
     if not sys.platform.startswith("linux"):
-        sys.exit("canary: the command lines of other processes are looked up in /proc: this suite needs Linux")
+        sys.exit("canary: this suite reads the command lines of other processes from /proc and requires Linux")
     if not options.shim:
-        sys.exit("canary: no --shim was given: nothing would be proven for any language")
+        sys.exit("canary: no --shim was given: no language would be tested")
 
     with tempfile.TemporaryDirectory(prefix="canary-") as folder:
         suite = Suite(pathlib.Path(folder))
@@ -153,7 +156,7 @@ def main():
 
 
 def commands(suite, emulator, url, tls, proxy):
-    """Every command with -vv, then every failure."""
+    """Runs every command with -vv, then every failure."""
     environment = suite.environment(emulator, url)
     secret_file = suite.path("here", "given-secret")
     pathlib.Path(secret_file).write_text(emulator.secret)
@@ -208,7 +211,7 @@ def commands(suite, emulator, url, tls, proxy):
     suite.run("tokenwell --help", [TOKENWELL, "--help"], environment, 0)
     suite.run("a secret as an argument", [TOKENWELL, "token", "--client-secret"], environment, 2)
 
-    # The life of each failure is in a cache of its own: a refusal is remembered there.
+    # Each failure has a separate cache, because the cache remembers a refusal.
     def alone(name, code, *arguments, **more):
         tokenwell(name, *(arguments or ("token",)), code=code, TOKENWELL_CACHE_DIR=suite.path("cache", re.sub(r"\W", "-", name)), TOKENWELL_TIMEOUT_MS="30000", **more)
 
@@ -216,7 +219,7 @@ def commands(suite, emulator, url, tls, proxy):
     for name, fault in life.faults(emulator.client_id, emulator.secret):
         emulator.control("faults", [{"path": "/api/oauth/token", **fault}])
         alone(f"token, {name}", codes.get(name, 5))
-        # What is remembered of it, by those who come later.
+        # The later commands, which show the remembered refusal.
         for command in (["status"], ["status", "--json"], ["doctor"], ["cache", "list"], ["cache", "clear"]):
             where = {"TOKENWELL_CACHE_DIR": suite.path("cache", re.sub(r"\W", "-", f"token, {name}"))}
             tokenwell(f"{' '.join(command)} after {name}", *command, code=None, **where)
@@ -227,7 +230,7 @@ def commands(suite, emulator, url, tls, proxy):
     alone("secret in the URL", 8, MONGODB_ATLAS_BASE_URL=f"http://{emulator.client_id}:{emulator.secret}@127.0.0.1:1")
     alone("nobody there", 5, MONGODB_ATLAS_BASE_URL="http://127.0.0.1:1")
     alone("untrusted authority", 7, MONGODB_ATLAS_BASE_URL=tls.url)
-    # An answer too: this is the one token that the recorder does not see.
+    # The recorder does not see this token.
     suite.tokens.add(
         tokenwell("token over TLS", "token", MONGODB_ATLAS_BASE_URL=tls.url, TOKENWELL_CA_FILE=suite.path("authority.pem"), answer=True).decode().strip()
     )
@@ -236,11 +239,11 @@ def commands(suite, emulator, url, tls, proxy):
     alone("proxy that refuses", 5, **through)
     alone("doctor, proxy that refuses", 5, "doctor", **through)
     alone("proxy that is down", 5, **{**through, "HTTPS_PROXY": f"http://canary:{PASSWORD}@127.0.0.1:1"})
-    suite.check("the proxy was asked", proxy.asked > asked)
+    suite.check("the proxy received a request", proxy.asked > asked)
 
 
 def long_run(suite, emulator, url):
-    """A sink that meets one failure after another, at the start and later, with tokens in between."""
+    """Runs a sink through several failures, at the start and between tokens."""
     file = pathlib.Path(suite.path("here", "long-sink"))
     suite.own_files.add(str(file))
     environment = suite.environment(emulator, url, TOKENWELL_CACHE_DIR=suite.path("cache", "sink"), TOKENWELL_TIMEOUT_MS="2000")
@@ -261,7 +264,7 @@ def long_run(suite, emulator, url):
 
 
 class background:
-    """A program that runs meanwhile, and what it says on standard error."""
+    """A program in the background, and its standard error."""
 
     def __init__(self, suite, name, command, environment):
         self.suite, self.name = suite, name
@@ -297,9 +300,9 @@ def shims(suite, given, emulator, url, tls, proxy):
     subprocess.run([*COMPILER, *flags], check=True, env={**os.environ, "TMPDIR": suite.path("tmp")})
     for each in given:
         language, _, command = each.partition("=")
-        # cargo, which starts the one in Rust, wants to be in its folder.
+        # cargo, which starts the Rust shim, must run in the project directory.
         environment = suite.environment(emulator, url, HTTPS_PROXY=f"http://canary:{PASSWORD}@127.0.0.1:{proxy.port}")
-        if language != "rust":  # which does not load the library; its log is that of the command
+        if language != "rust":  # It does not load the library; the command covers its log.
             environment["LD_PRELOAD"] = log
         account = {"base_url": url, "client_id": emulator.client_id, "client_secret": emulator.secret}
         with suite.errors(f"shim {language}") as errors:
@@ -312,7 +315,7 @@ def shims(suite, given, emulator, url, tls, proxy):
         suite.outputs[f"messages in {language}"] = "\n".join(shim.told).encode()
         suite.tokens |= shim.tokens
         told = pathlib.Path(suite.path("errors", f"shim {language}")).read_bytes()
-        suite.check(f"a life in {language}", not failed, f"{failed} {suite.shown(told)}")
+        suite.check(f"all operations in {language}", not failed, f"{failed} {suite.shown(told)}")
         if language != "rust":
             suite.check(f"the log of {language} is on", told.count(b"canary log 4") > 5, suite.shown(told))
 
@@ -328,7 +331,7 @@ def play(suite, shim, language, account, emulator, tls, proxy):
         made = shim.client(**{**account, "manual_clock_ms": now, "cache_dir": suite.path("cache", f"{language}-{number}"), **settings})
         answer = shim.ask("token", "-", "60000", "0") if made[0] == "ok" else made
         if answer[0] != "error":
-            failed.append(f"{name} was no error")
+            failed.append(f"{name} returned no error")
         return answer
 
     for name, fault in life.faults(emulator.client_id, emulator.secret):
@@ -343,25 +346,25 @@ def play(suite, shim, language, account, emulator, tls, proxy):
     asked = proxy.asked
     refused("proxy that refuses", base_url="https://canary.invalid")
     if proxy.asked == asked:
-        failed.append("the proxy was not asked")
+        failed.append("the proxy received no request")
     token = min(shim.tokens)
     for settings in life.settings_that_are_wrong(account, account["client_secret"], token):
         refused("a wrong setting", **settings)
 
-    # A revocation that is refused with the token in the refusal.
+    # A revocation whose error response contains the token.
     shim.client(**{**account, "cache_dir": suite.path("cache", f"{language}-revoked")})
     token = shim.ask("token", "-", "-", "0")[1]
     emulator.control("faults", [{"path": "/api/oauth/revoke", "status": 400, "body": {"error": "invalid_request", "error_description": f"no {token} here"}}])
     if shim.ask("revoke", "-")[0] != "error":
-        failed.append("the refused revocation was no error")
+        failed.append("the refused revocation returned no error")
     emulator.control("faults", [])
     if not shim.quit():
-        failed.append("no clean end")
+        failed.append("the shim did not exit cleanly")
     return failed
 
 
 def programs(suite, emulator, url):
-    """Programs that print all they have, and the example of each language."""
+    """Runs programs that print all their objects, and the example of each language."""
     environment = suite.environment(emulator, url, WRONG_SECRET=WRONG, PYTHONDEVMODE="1", NODE_DEBUG="module")
     python, node = sys.executable, os.environ.get("NODE", "node")
     index = str(ROOT / "bindings" / "node" / "index.mjs")
@@ -371,7 +374,7 @@ def programs(suite, emulator, url):
 
 
 def writes(suite, emulator, url):
-    """The system's own word on which files a command opens for writing: none outside of the cache."""
+    """Checks with strace that a command opens no file for writing outside the cache."""
     trace = suite.path("here", "trace")
     suite.run(
         "token, every file that is written", ["strace", "-f", "-qq", "-e", "trace=open,openat,openat2,creat,mkdir,mkdirat,rename,renameat,renameat2", "-o", trace, TOKENWELL, "token"],
@@ -379,20 +382,20 @@ def writes(suite, emulator, url):
     )
     lines = pathlib.Path(trace).read_text().splitlines()
     written = [line for line in lines if re.search(r"O_WRONLY|O_RDWR|O_CREAT|creat\(|mkdir|rename", line)]
-    # Relative to the directory that was opened and looked at, or that directory itself.
+    # Allowed: paths relative to the opened cache directory, and the directory itself.
     elsewhere = [line for line in written if not re.search(r'(at2?|at)\(\d+, "[0-9a-f]{32}\.|"' + re.escape(suite.path("cache")), line)]
-    suite.check("files are written in the cache alone", written and not elsewhere, elsewhere)
+    suite.check("files are written only in the cache", written and not elsewhere, elsewhere)
 
 
 def environments(suite, emulator, url):
-    """i23: what the system shows of the environment of a program that `tokenwell exec` started."""
+    """i23: checks the environment of a program that `tokenwell exec` started, as the system shows it."""
     child = subprocess.Popen(
         [TOKENWELL, "exec", "--", "cat"], env=suite.environment(emulator, url, TOKENWELL_CLIENT_SECRET="", MCLI_CLIENT_SECRET=WRONG),
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + 60
-        # Until the command has become the child.
+        # Waits until the child has replaced the command.
         while pathlib.Path(f"/proc/{child.pid}/comm").read_text() != "cat\n":
             if time.monotonic() > deadline or child.poll() is not None:
                 raise RuntimeError("the child was not started")
@@ -405,17 +408,18 @@ def environments(suite, emulator, url):
     net.add("the secret", emulator.secret)
     net.add("the other secret", WRONG)
     suite.check("i23: the child has the token", b"MONGODB_ATLAS_ACCESS_TOKEN=ey" in seen)
-    suite.check("i23: the child's environment holds no secret", net.find(seen) is None, net.find(seen))
+    suite.check("i23: the environment of the child contains no secret", net.find(seen) is None, net.find(seen))
 
 
 def memory(suite, emulator, url):
-    """i24: what is left in a process after everything was freed. With this the suite also asserts that wiping was not compiled away."""
+    """i24: searches the memory of a process after everything was freed. This also proves that the compiler did not
+    remove the wiping."""
     program = suite.path("heap")
     flags = ["-std=c11", "-O1", f"-I{DIST}/include", str(HERE / "heap.c"), "-o", program, f"-L{DIST}/lib", "-ltokenwell"]
     subprocess.run([*COMPILER, *flags], check=True, env={**os.environ, "TMPDIR": suite.path("tmp")})
     masked = bytes(byte ^ 0x5A for byte in emulator.secret.encode()).hex()
     environment = suite.environment(emulator, url, TOKENWELL_CACHE_DIR=suite.path("cache", "memory"))
-    # It comes masked; nothing else may hold it in clear.
+    # The secret is passed masked. The environment must not contain it in clear.
     for name in ("CLIENT_ID", "CLIENT_SECRET", "BASE_URL"):
         del environment[f"MONGODB_ATLAS_{name}"]
 
@@ -429,8 +433,9 @@ def memory(suite, emulator, url):
     (before, after, _, _), told = copies("heap, a leak", "leaky")
     suite.check("i24: a copy that is not wiped is found", before > 0 and after > 0, told)
     (before, after, token, left), told = copies("heap, a token from the server", "used")
-    # The token's last copy is in the HTTP client's own buffer, which it does not wipe: a limit that SECURITY.md names.
-    suite.check("i24: the secret of a client that has asked the server is wiped", before > 0 and after == 0 and token > 0 and left <= 1, told)
+    # The last copy of the token is in a buffer of the HTTP client, which does not wipe it: SECURITY.md documents
+    # this limit.
+    suite.check("i24: the secret of a client that sent a token request is wiped", before > 0 and after == 0 and token > 0 and left <= 1, told)
     (before, after, token, left), told = copies("heap, a token from the cache", "used")
     suite.check("i24: secret and token of a client with a token from the cache are wiped", before > 0 and after == 0 and token > 0 and left == 0, told)
 
@@ -442,20 +447,20 @@ def scans(suite, net, secrets_alone, command_lines, rounds):
     report(suite, "i21: no output shows a secret or a token", found_in(net, suite.outputs))
     made = b"tokenwell api, a new secret"
     answers = {name: content for name, content in suite.answers.items() if made.decode() not in name}
-    report(suite, "i21: no answer shows a secret", found_in(secrets_alone, answers))
-    report(suite, "i21: no file holds a secret or a token", found_in(net, files(suite.work, suite.own_files)))
-    suite.check("there were files of the cache to look at", any(path.suffix == ".token" for path in suite.work.rglob("*")))
+    report(suite, "i21: no result shows a secret", found_in(secrets_alone, answers))
+    report(suite, "i21: no file contains a secret or a token", found_in(net, files(suite.work, suite.own_files)))
+    suite.check("cache files were checked", any(path.suffix == ".token" for path in suite.work.rglob("*")))
     suite.check("no core file", not [path for path in suite.work.rglob("core*") if path.is_file()])
     report(suite, "i22: no command line shows a secret or a token", found_in(net, {repr(line)[:60]: line for line in command_lines}))
-    suite.check("i22: command lines were looked at", rounds > 20 and any(b"token" in line for line in command_lines), rounds)
+    suite.check("i22: command lines were checked", rounds > 20 and any(b"token" in line for line in command_lines), rounds)
 
 
 def ids(suite, id_net, client_id, command_lines):
-    """The id is shown only where `shown` says why."""
+    """Checks that the client id is shown only where `shown` allows it."""
     places = {**suite.outputs, **files(suite.work, set()), **{f"command line {line!r}": line for line in command_lines}}
     rest, idle = shown.without_what_is_allowed(places, client_id)
-    report(suite, "i21: the id is shown only where that was asked for", found_in(id_net, rest))
-    suite.check("i21: no place may show the id without need", not idle, idle)
+    report(suite, "i21: the client id is shown only where it is allowed", found_in(id_net, rest))
+    suite.check("i21: no allowed place for the client id is unused", not idle, idle)
 
 
 def found_in(net, contents):
@@ -463,7 +468,7 @@ def found_in(net, contents):
 
 
 def files(folder, own):
-    """The content and the path of every file, but for those whose subject the secret or the token is."""
+    """Returns the content and the path of every file, except files that contain the secret or a token on purpose."""
     contents = {}
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink() and str(path) not in own and "errors" not in path.parts:
@@ -472,20 +477,20 @@ def files(folder, own):
 
 
 def report(suite, name, found):
-    # Never with the content: this output is the next one that somebody keeps.
+    # The content is not printed, because this output may be stored too.
     suite.check(name, not found, "".join(f"\n    {place}: {what} in the form {form}, at {at}" for place, (what, form, at) in found.items()))
 
 
 def self_check(suite):
-    """The same search must turn red: a piece of each form, in each kind of place."""
+    """Checks that the search finds a part of each form in each kind of place."""
     planted = "mdb_sa_sk_Planted.Canary-" + "T3stOfTheSearch+/%\"" + "0123456789abcdef"
     net = Net()
     net.add("planted", planted)
     for form, shape in forms(planted).items():
-        # Not the whole of it, and not at its beginning.
+        # A part that does not start at the beginning.
         leak = b"2026-01-01 debug: x=" + shape[7:-5] + b" y=1"
         suite.check(f"a planted leak is found: {form}", found_in(net, {"output": leak}))
-    suite.check("what is no leak is not found", not net.find(b"2026-01-01 debug: mdb_sa_sk_" + b"another" * 50))
+    suite.check("a similar string is not reported", not net.find(b"2026-01-01 debug: mdb_sa_sk_" + b"another" * 50))
     (suite.work / "tmp" / "planted").write_text("{" + planted[9:] + "}")
     suite.check("a planted leak is found: file", found_in(net, files(suite.work, set())))
     self_check_of_the_id(suite)
@@ -507,7 +512,7 @@ def self_check(suite):
 
 
 def self_check_of_the_id(suite):
-    """The list of what is allowed excuses nothing else."""
+    """Checks that the list of allowed places excuses nothing else."""
     planted = "mdb_sa_id_Planted0Canary0123456789"
     net = Net()
     net.add("planted", planted)
@@ -518,15 +523,15 @@ def self_check_of_the_id(suite):
     line = f"client id       {planted}\n".encode()
     suite.check("the id is allowed in its place", not left("standard output of tokenwell status", line))
     suite.check("a planted leak is found: the id in another place", left("standard error of tokenwell status", line))
-    suite.check("a planted leak is found: the id in other words", left("standard output of tokenwell status", line + planted.encode()))
+    suite.check("a planted leak is found: the id in another string", left("standard output of tokenwell status", line + planted.encode()))
     for form, shape in forms(planted).items():
         suite.check(f"a planted leak is found: the id, {form}", left("standard error of tokenwell token", b"debug: " + shape[3:-3] + b" y"))
     unused = shown.without_what_is_allowed({"standard output of tokenwell status": line}, planted)[1]
-    suite.check("an entry of no use is found", unused and not any("`status`" in entry for entry in unused), unused)
+    suite.check("an unused entry is reported", unused and not any("`status`" in entry for entry in unused), unused)
 
 
 def self_check_of_what_runs(suite, net, planted):
-    """What is said on a terminal and by a program that runs on is searched: here somebody shows the secret."""
+    """Checks that the output on a terminal and of a background program is searched."""
     ask = ["sh", "-c", "printf 'Client secret: '; read -r secret; echo"]
     seen, ended = typed(suite, "one that shows what is typed", ask, {"PATH": os.environ["PATH"]}, b"Client secret", planted)
     output = suite.outputs.pop("the terminal of one that shows what is typed")
@@ -534,15 +539,15 @@ def self_check_of_what_runs(suite, net, planted):
     name = "one that tells too much"
     talk = ["sh", "-c", 'echo "here is $SECRET"; echo "and here: $SECRET" >&2; exec sleep 600']
     with background(suite, name, talk, {"PATH": os.environ["PATH"], "SECRET": planted}) as talker:
-        suite.check("a program that runs on is heard", talker.says(b"and here"))
+        suite.check("the output of a background program is read", talker.says(b"and here"))
     output = suite.outputs.pop(f"standard output of {name}")
     errors = pathlib.Path(suite.path("errors", name)).read_bytes()
-    suite.check("a planted leak is found: output of what runs on", found_in(net, {"output": output}))
-    suite.check("a planted leak is found: errors of what runs on", found_in(net, {"errors": errors}))
+    suite.check("a planted leak is found: output of a background program", found_in(net, {"output": output}))
+    suite.check("a planted leak is found: errors of a background program", found_in(net, {"errors": errors}))
     left = pathlib.Path(suite.path("config", "tokenwell", "secrets", "canary"))
     left.parent.mkdir(parents=True, exist_ok=True)
     left.write_text(planted)
-    suite.check("a planted leak is found: a secret that a logout has left", found_in(net, {str(left): files(suite.work, suite.own_files).get(str(left), b"")}))
+    suite.check("a planted leak is found: a secret that remains after a logout", found_in(net, {str(left): files(suite.work, suite.own_files).get(str(left), b"")}))
 
 
 sys.exit(main())

@@ -1,4 +1,5 @@
-"""The emulator; what stands between it and its clients and writes down every token that passes; and a proxy that asks for a password."""
+"""The emulator, a recorder between the emulator and its clients that stores every token, and a proxy
+that requires a password."""
 
 import json
 import os
@@ -39,7 +40,7 @@ class Emulator:
 
 
 class Listener:
-    """Serves each connection on a thread of its own."""
+    """Serves each connection in a separate thread."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -51,7 +52,7 @@ class Listener:
             try:
                 connection, _ = self.socket.accept()
             except OSError:
-                return  # Closed: the run is over.
+                return  # Closed at the end of the run.
             threading.Thread(target=self.quietly, args=(connection,), daemon=True).start()
 
     def quietly(self, connection):
@@ -59,11 +60,12 @@ class Listener:
             try:
                 self.serve(connection)
             except OSError:
-                pass  # One side hung up, which is what some cases are about.
+                pass  # One side closed the connection, which some cases test.
 
 
 class Recorder(Listener):
-    """Passes bytes on, and keeps the tokens among those from the server: also those that no client ever sees whole."""
+    """Forwards bytes and stores the tokens in the replies of the server, including tokens that no
+    client receives completely."""
 
     def __init__(self, server_port):
         self.server_port = server_port
@@ -93,7 +95,7 @@ class Recorder(Listener):
 
 
 class Proxy(Listener):
-    """Refuses every tunnel, and repeats the password in doing so."""
+    """Refuses every tunnel with a reply that repeats the password."""
 
     def __init__(self):
         self.asked = 0

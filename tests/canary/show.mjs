@@ -1,4 +1,4 @@
-// Prints every object that the Node package hands out, in every way in which a program prints without thinking.
+// Prints every object that the Node package returns, in every common way to print it.
 import { inspect } from 'node:util';
 import { pathToFileURL } from 'node:url';
 

@@ -1,4 +1,4 @@
-"""Prints every object that the Python package hands out, in every way in which a program prints without thinking."""
+"""Prints every object that the Python package returns, in every common way to print it."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ for each in (client, token, client.stats(), [token], {"token": token}):
 
 
 def crash(call):
-    """What crash reporters send: the frames with their variables."""
+    """Prints what crash reporters send: the frames with their variables."""
     try:
         call()
     except tokenwell.TokenwellError as error:

@@ -1,28 +1,29 @@
-"""Where the client id may be shown. It is no secret, but it tells whose account this is: it belongs where somebody has asked for just that.
+"""The places where the client id may be shown. It is not a secret, but it identifies the account, so it is
+shown only where the user needs it.
 
-Each entry has the place, the words around the id in which alone it is allowed there, and the reason. An entry that nothing needs any more is an error,
-but for those of command lines: which of these are seen is a matter of chance.
+Each entry has the place, the string around the id that is allowed there, and the reason. An unused entry is
+an error, except for command lines: the sampling may miss them.
 """
 
 import re
 
 COMMAND_LINE = r"^command line "
 ALLOWED = [
-    (r"^standard output of tokenwell status", rb"client id +ID\n|\"client_id\":\"ID\"", "`status` tells whose token it is"),
-    (r"^standard output of tokenwell doctor", rb"configuration +ID at |\"found\":\"ID at ", "`doctor` tells which configuration it tries"),
-    (r"^(standard (output|error) of (tokenwell|shim|sink)|messages in )", rb"ID%3A\[redacted\]", "a server that turns a client down is quoted, without the secret that it repeats"),
-    (r"^(standard (output|error) of |messages in |the terminal of )", rb"rejected the client ID \(", "a rejection tells whose secret is to be corrected"),
-    (r"^standard error of emulator$", rb"/serviceAccounts/ID/", "the emulator tells which path was asked for"),
-    (COMMAND_LINE, rb"\0--client-id\0ID\0", "the flag for it"),
-    (COMMAND_LINE, rb"/serviceAccounts/ID/", "a path that the caller of `api` has typed"),
-    (COMMAND_LINE + ".*/heap", rb"\0ID\0", "the suite's own program"),
-    (r"/config\.toml$", rb"\nclient_id = \"ID\"\n", "a profile names its account"),
-    (r"/here/(sink|github-env)$", rb"ey[\w.-]+", "an Atlas token has it inside"),
+    (r"^standard output of tokenwell status", rb"client id +ID\n|\"client_id\":\"ID\"", "`status` shows the account"),
+    (r"^standard output of tokenwell doctor", rb"configuration +ID at |\"found\":\"ID at ", "`doctor` shows the configuration that it checks"),
+    (r"^(standard (output|error) of (tokenwell|shim|sink)|messages in )", rb"ID%3A\[redacted\]", "the reply of a server that rejects the client is quoted, without the secret that it repeats"),
+    (r"^(standard (output|error) of |messages in |the terminal of )", rb"rejected the client ID \(", "the error of a rejection names the account to correct"),
+    (r"^standard error of emulator$", rb"/serviceAccounts/ID/", "the emulator logs the requested path"),
+    (COMMAND_LINE, rb"\0--client-id\0ID\0", "the flag of the client id"),
+    (COMMAND_LINE, rb"/serviceAccounts/ID/", "a path argument of `api`"),
+    (COMMAND_LINE + ".*/heap", rb"\0ID\0", "the program of this suite"),
+    (r"/config\.toml$", rb"\nclient_id = \"ID\"\n", "a profile contains its client id"),
+    (r"/here/(sink|github-env)$", rb"ey[\w.-]+", "an Atlas token contains the client id"),
 ]
 
 
 def without_what_is_allowed(places, client_id):
-    """The contents of `places` without the words in which the id is allowed, and the entries that were of no use."""
+    """Returns the contents of `places` without the allowed strings, and the unused entries."""
     idle = {number for number, (where, _, _) in enumerate(ALLOWED) if not where.startswith(COMMAND_LINE)}
     rest = {}
     for place, content in places.items():

@@ -1,6 +1,7 @@
-"""The secret from each place where people keep it, beside those in `run`: files of profiles, other families of variables, the terminal.
+"""The secret from each source that `run` does not cover: profile files, other families of variables and the
+terminal.
 
-A message about a place must not quote what is in it.
+A message about a source must not quote its content.
 """
 
 import os
@@ -18,7 +19,7 @@ def sources(suite, program, emulator, url, wrong):
         return suite.run(f"tokenwell {name}", [program, *arguments, "-vv"], suite.environment(emulator, url, **{**account, **more}), code, answer=answer)
 
     def configured(name, owner, text, mode=0o600):
-        """Variables that lead to a configuration file of this text, which may hold a secret."""
+        """Writes a configuration file, which may contain a secret, and returns the variables that select it."""
         folder = pathlib.Path(suite.path("here", name, owner))
         folder.mkdir(parents=True)
         file = folder / "config.toml"
@@ -40,7 +41,7 @@ def sources(suite, program, emulator, url, wrong):
         "MCLI variables", MCLI_CLIENT_ID=emulator.client_id, MCLI_CLIENT_SECRET=emulator.secret, MCLI_OPS_MANAGER_URL=url, TOKENWELL_CACHE_DIR=suite.path("cache", "mcli")
     )
 
-    # What is wrong with a place, said without what is in it.
+    # The error about a source must not quote its content.
     mistakes = {
         "readable by others": (8, ours, 0o644),
         "cut off in the secret": (2, ours[:-3], 0o600),
@@ -65,7 +66,7 @@ def sources(suite, program, emulator, url, wrong):
 
 
 def terminals(suite, program, emulator, url, wrong, environment):
-    """The secret typed at `login`'s question."""
+    """Types the secret at the prompt of `login`."""
     for profile, secret, code in (("terminal", emulator.secret, 0), ("typed-in", emulator.secret, 0), ("mistyped", wrong, 4)):
         command = [program, "login", "--profile", profile, "--client-id", emulator.client_id, "--base-url", url, "-vv"]
         seen, ended = typed(suite, f"login, {profile}", command, environment, PROMPT, secret)
@@ -83,7 +84,8 @@ def typed(suite, name, command, environment, question, text):
 
 
 def farewells(suite, program, emulator, url, account):
-    """`logout`: well, while the server fails, and with nothing to leave. Afterwards no file holds the secret any more."""
+    """Runs `logout` with success, with a failing server and without a profile. Afterwards no file contains
+    the secret."""
 
     def logout(name, *arguments, code=0):
         suite.run(f"tokenwell logout, {name}", [program, "logout", *arguments, "-vv"], suite.environment(emulator, url, **account), code)
@@ -95,9 +97,9 @@ def farewells(suite, program, emulator, url, account):
     emulator.control("faults", [{"path": "/api/oauth/revoke", "status": 400, "body": refusal}])
     logout("the server refuses the revocation", "--profile", "canary", "--revoke", code=4)
     emulator.control("faults", [])
-    logout("the token ends as well", "--profile", "terminal", "--revoke")
-    logout("the token lives on", "--profile", "typed-in")
-    logout("nothing there", "--profile", "nobody", code=3)
+    logout("with revocation", "--profile", "terminal", "--revoke")
+    logout("without revocation", "--profile", "typed-in")
+    logout("no such profile", "--profile", "nobody", code=3)
     secrets = suite.path("config", "tokenwell", "secrets")
     left = sorted(os.listdir(secrets)) if os.path.isdir(secrets) else []
     suite.check("logout leaves no secret behind", not left, left)

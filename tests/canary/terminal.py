@@ -1,4 +1,4 @@
-"""A terminal of the suite's own, on which a program asks and is answered."""
+"""A pseudo-terminal of the suite, which answers the prompts of a program."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import threading
 
 
 class Terminal:
-    """Runs a program in a session with this terminal; `shown` is all that somebody in front of it would see."""
+    """Runs a program in a session with this terminal. `shown` is everything that a user would see."""
 
     def __init__(self, command, environment, directory):
         self.master, theirs = os.openpty()
@@ -26,20 +26,20 @@ class Terminal:
             try:
                 chunk = os.read(self.master, 4096)
             except OSError:
-                return  # Nobody has the other side any more.
+                return  # The other side is closed.
             with self.changed:
                 self.shown += chunk
                 self.changed.notify_all()
 
     def answer(self, question, text):
-        """Waits for the question, and types."""
+        """Waits for the prompt and types the answer."""
         with self.changed:
             if not self.changed.wait_for(lambda: question in self.shown, 60):
                 raise RuntimeError(f"no {question} on the terminal")
         os.write(self.master, text.encode() + b"\n")
 
     def end(self):
-        """The program's exit code; afterwards `shown` is complete."""
+        """Waits for the program and returns its exit code. Afterwards `shown` is complete."""
         code = self.process.wait(60)
         self.reader.join(60)
         os.close(self.master)

@@ -1,4 +1,4 @@
-"""Looks at the command lines of every process that this one has started, again and again, as any user of the host could."""
+"""Samples the command lines of all child processes, as any user of the host could."""
 
 import os
 import threading
@@ -28,10 +28,10 @@ class CommandLines(threading.Thread):
             if entry.isdigit():
                 try:
                     with open(f"/proc/{entry}/stat", "rb") as file:
-                        # The name of the program, in parentheses, may hold anything.
+                        # The program name, in parentheses, may contain any character.
                         parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
                 except (OSError, IndexError):
-                    continue  # It has ended meanwhile.
+                    continue  # The process has exited.
         ours = {os.getpid()}
         grown = True
         while grown:

@@ -1,11 +1,11 @@
-//! `api`: bodies as they came, and exit codes.
+//! `api`: unchanged response bodies, and exit codes.
 
 use crate::support::{Scene, json, stderr, stdout, text};
 use serde_json::json;
 use tokenwell::emulator::DEFAULT_ORG_ID;
 
 #[test]
-fn the_body_is_printed_as_it_came() {
+fn the_body_is_printed_unchanged() {
     let scene = Scene::new();
     scene.emulator.set_faults(json!([{"path": "/api/atlas/v2/orgs", "status": 200, "body": " {\"a\" : 1}\r\n\r\n"}])).unwrap();
 
@@ -23,7 +23,7 @@ fn a_path_keeps_its_query() {
 }
 
 #[test]
-fn data_comes_as_text_from_a_file_and_from_standard_input() {
+fn data_is_read_from_the_argument_a_file_and_standard_input() {
     let scene = Scene::new();
     let path = format!("/api/atlas/v2/orgs/{DEFAULT_ORG_ID}/serviceAccounts");
     let account = |name: &str| {
@@ -43,7 +43,7 @@ fn data_comes_as_text_from_a_file_and_from_standard_input() {
 }
 
 #[test]
-fn data_that_is_no_json_or_cannot_be_read_is_not_sent() {
+fn data_that_is_not_json_or_cannot_be_read_is_not_sent() {
     let scene = Scene::new();
 
     for data in ["{", "@missing.json", "@", ""] {
@@ -75,7 +75,7 @@ fn the_version_is_in_the_media_type() {
 }
 
 #[test]
-fn a_refusal_is_printed_and_told_by_the_exit_code() {
+fn an_error_response_is_printed_and_sets_the_exit_code() {
     let scene = Scene::new();
 
     for (status, code) in [(400, 5), (403, 4), (404, 5), (429, 6), (503, 5)] {
@@ -145,7 +145,7 @@ fn i5_a_path_that_names_another_host_is_not_called() {
 }
 
 #[test]
-fn another_server_than_atlas_has_no_admin_api() {
+fn servers_other_than_atlas_have_no_admin_api() {
     let scene = Scene::new();
     let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
 
@@ -165,7 +165,7 @@ fn bench_prints_one_object() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn on_a_terminal_and_only_there_a_body_ends_its_last_line() {
+fn a_final_newline_is_added_on_a_terminal_only() {
     let scene = Scene::new();
     let body = r#"{"detail":"no"}"#;
     scene.emulator.set_faults(json!([{"path": "/api/atlas/v2/orgs", "status": 403, "body": body}])).unwrap();
@@ -177,7 +177,7 @@ fn on_a_terminal_and_only_there_a_body_ends_its_last_line() {
     assert_eq!(piped, body);
 }
 
-/// What the command leaves on a terminal that has both of its outputs.
+/// The output of the command on a terminal for standard output and standard error.
 #[cfg(target_os = "linux")]
 fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> String {
     use std::io::Read as _;
@@ -187,7 +187,7 @@ fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> String {
     let mut command = scene.plain(crate::support::TOKENWELL);
     command.args(arguments).stdin(std::process::Stdio::null()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
     let mut child = command.spawn().unwrap();
-    // Its copies of the terminal go with it: then the end is an error once the child has ended too.
+    // Closes its copies of the terminal, so that a read fails once the child has exited.
     drop(command);
     let (mut shown, mut buffer) = (Vec::new(), [0; 1024]);
     let mut terminal = std::fs::File::from(pair.master);

@@ -1,4 +1,4 @@
-//! `cache`: the files that processes share.
+//! `cache`: the files of the shared cache.
 
 use crate::support::{Scene, json, stderr, stdout, text};
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ fn without_a_home_the_error_names_the_variable_to_set() {
 }
 
 #[test]
-fn the_list_tells_size_and_age_and_not_whose() {
+fn the_list_shows_size_and_age_but_no_account() {
     let scene = Scene::new();
     save_records(&scene, &["one", "two"]);
 
@@ -93,7 +93,7 @@ fn clear_removes_our_own_files_and_no_others() {
 }
 
 #[test]
-fn clear_is_content_where_there_is_nothing() {
+fn clear_succeeds_without_a_cache() {
     let scene = Scene::new();
 
     assert!(stderr(&cache(&scene, &["clear"]).assert().success().stdout("")).contains("removed 0 files"));
@@ -126,7 +126,7 @@ fn i28_a_relative_directory_is_refused() {
     assert!(message.contains("TOKENWELL_CACHE_DIR"), "{message}");
 }
 
-/// Without an account, which the files have nothing to do with.
+/// The command without an account, which it does not need.
 fn without_account(scene: &Scene, arguments: &[&str]) -> assert_cmd::Command {
     let mut command = cache(scene, arguments);
     command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
@@ -135,7 +135,7 @@ fn without_account(scene: &Scene, arguments: &[&str]) -> assert_cmd::Command {
 
 #[cfg(unix)]
 #[test]
-fn without_an_account_an_open_directory_is_allowed_in_all_words_for_it() {
+fn without_an_account_an_open_directory_is_allowed_by_each_spelling_of_on() {
     use std::os::unix::fs::PermissionsExt;
 
     let scene = Scene::new();
@@ -151,7 +151,7 @@ fn without_an_account_an_open_directory_is_allowed_in_all_words_for_it() {
 }
 
 #[test]
-fn without_an_account_the_directory_of_the_profile_counts() {
+fn without_an_account_the_directory_of_the_profile_is_used() {
     let scene = Scene::new();
     std::fs::create_dir_all(scene.path("config/tokenwell")).unwrap();
     scene.private("config/tokenwell/config.toml", "[default]\ncache_dir = '../../of-the-profile'\n");
@@ -163,7 +163,7 @@ fn without_an_account_the_directory_of_the_profile_counts() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_clears_nothing_elsewhere() {
+fn a_configuration_that_cannot_be_read_does_not_clear_the_default_directory() {
     let scene = Scene::new();
     scene.tokenwell(["token"]).assert().success();
     let records = || std::fs::read_dir(scene.path("cache/tokenwell")).unwrap().count();

@@ -1,10 +1,10 @@
-//! `doctor`: one line per link, and the exit code of the first that is broken.
+//! `doctor`: one line per check, and the exit code of the first failure.
 
 use crate::support::{Scene, TOKENWELL, json, stdout, text};
 use serde_json::{Value, json as value};
 use tokenwell::emulator::{Certificate, EmulatorOptions};
 
-/// The levels in their order, as `name:level`.
+/// The levels in order, as `name:level`.
 fn levels(report: &Value) -> Vec<String> {
     let checks = report["checks"].as_array().unwrap();
     checks.iter().map(|check| format!("{}:{}", check["name"].as_str().unwrap(), check["level"].as_str().unwrap())).collect()
@@ -15,7 +15,7 @@ fn advice<'a>(report: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn when_all_is_well_every_link_is_ok() {
+fn every_check_is_ok_if_nothing_is_wrong() {
     let scene = Scene::new();
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).assert().success().stderr(""));
@@ -28,7 +28,7 @@ fn when_all_is_well_every_link_is_ok() {
 }
 
 #[test]
-fn the_text_has_one_line_for_each_link() {
+fn the_table_has_one_line_for_each_check() {
     let scene = Scene::new();
 
     let answer = stdout(&scene.tokenwell(["doctor"]).assert().success());
@@ -39,7 +39,7 @@ fn the_text_has_one_line_for_each_link() {
 }
 
 #[test]
-fn without_a_configuration_nothing_is_tried() {
+fn without_a_configuration_nothing_is_checked() {
     let scene = Scene::new();
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env_remove("MONGODB_ATLAS_CLIENT_SECRET").assert().code(3).stderr(""));
@@ -50,7 +50,7 @@ fn without_a_configuration_nothing_is_tried() {
 }
 
 #[test]
-fn a_server_that_does_not_listen_is_found_before_tls_is_tried() {
+fn a_server_that_does_not_listen_fails_before_tls() {
     let scene = Scene::new();
 
     let report = json(&scene.tokenwell(["doctor", "--json", "--base-url", "http://127.0.0.1:1"]).assert().code(5));
@@ -61,9 +61,9 @@ fn a_server_that_does_not_listen_is_found_before_tls_is_tried() {
 }
 
 #[test]
-fn a_name_without_an_address_is_found_and_the_proxys_is_the_first_one_needed() {
+fn a_failed_dns_lookup_of_the_proxy_is_reported() {
     let scene = Scene::new();
-    // No label may have more than 63 characters, so that this name is looked up nowhere.
+    // A DNS label has at most 63 characters, so no request is sent for this name.
     let proxy = format!("http://user:canary@{}.example:3128", "a".repeat(64));
     let mut command = scene.tokenwell(["doctor", "--json", "--base-url", "https://cloud.mongodb.com"]);
 
@@ -109,7 +109,7 @@ fn clocks_that_differ_are_a_warning() {
 }
 
 #[test]
-fn a_rejected_secret_is_found_at_the_token() {
+fn a_rejected_secret_fails_the_token_check() {
     let scene = Scene::new();
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env("MONGODB_ATLAS_CLIENT_SECRET", "canary-wrong").assert().code(4));
@@ -119,7 +119,7 @@ fn a_rejected_secret_is_found_at_the_token() {
 }
 
 #[test]
-fn a_refused_call_with_a_good_token_points_at_the_access_list_and_the_roles() {
+fn the_advice_for_a_403_names_the_access_list_and_the_roles() {
     let scene = Scene::new();
     let body = value!({"error": 403, "errorCode": "IP_ADDRESS_NOT_ON_ACCESS_LIST", "detail": "192.0.2.1 is not allowed"});
     scene.emulator.set_faults(value!([{"path": "/api/atlas/v2/orgs", "status": 403, "body": body}])).unwrap();
@@ -143,7 +143,7 @@ fn the_exit_code_is_that_of_the_first_failure() {
 }
 
 #[test]
-fn another_server_than_atlas_is_not_asked_for_an_admin_api() {
+fn the_admin_api_is_skipped_for_servers_other_than_atlas() {
     let scene = Scene::new();
     let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
     let mut command = scene.tokenwell(["doctor", "--json", "--token-url", &token_url]);
@@ -172,7 +172,7 @@ fn a_secret_file_that_others_may_read_is_a_warning() {
 
 #[cfg(unix)]
 #[test]
-fn the_secret_file_of_a_profile_is_looked_at_too() {
+fn the_secret_file_of_a_profile_is_checked_too() {
     use std::os::unix::fs::PermissionsExt;
     use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
@@ -206,7 +206,7 @@ fn a_file_of_authorities_that_others_may_change_is_a_warning() {
 }
 
 #[test]
-fn a_variable_that_was_misspelt_is_a_warning_with_the_one_that_is_meant() {
+fn a_misspelled_variable_is_a_warning_with_a_suggestion() {
     let scene = Scene::new();
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env("TOKENWELL_CLIENT_SECERT_FILE", "/canary").assert().success());
@@ -218,7 +218,7 @@ fn a_variable_that_was_misspelt_is_a_warning_with_the_one_that_is_meant() {
 }
 
 #[test]
-fn places_without_a_credential_are_one_line_each() {
+fn each_source_without_a_credential_is_on_a_separate_line() {
     let scene = Scene::new();
     let mut command = scene.tokenwell(["doctor"]);
     command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
@@ -226,13 +226,13 @@ fn places_without_a_credential_are_one_line_each() {
     let answer = stdout(&command.assert().code(3));
 
     let lines: Vec<_> = answer.lines().map(str::trim_start).collect();
-    assert_eq!(lines[0], "fail  configuration   there is no client id and secret; looked at:");
+    assert_eq!(lines[0], "fail  configuration   there is no client id and secret; checked:");
     assert!(lines[1].starts_with("options --client-id") && lines[2].starts_with("environment variables TOKENWELL_CLIENT_ID"), "{answer}");
     assert!(lines.iter().any(|line| line.starts_with("profile default in ") && line.ends_with(": no such file")), "{answer}");
 }
 
 #[test]
-fn a_token_of_the_cache_will_do_unless_another_is_asked_for() {
+fn a_cached_token_is_used_unless_mint_is_set() {
     let scene = Scene::new();
     scene.tokenwell(["token"]).assert().success();
     let found = |arguments: &[&str]| {
@@ -279,7 +279,7 @@ fn a_cache_that_cannot_be_written_is_a_warning_with_the_reason() {
 }
 
 #[test]
-fn a_lock_that_another_process_keeps_is_a_warning_with_its_file() {
+fn a_lock_held_by_another_process_is_a_warning_with_its_file() {
     let scene = Scene::new();
     scene.tokenwell(["token"]).assert().success();
     let files = std::fs::read_dir(scene.path("cache/tokenwell")).unwrap().map(|entry| entry.unwrap().path());
@@ -294,7 +294,7 @@ fn a_lock_that_another_process_keeps_is_a_warning_with_its_file() {
 }
 
 #[test]
-fn a_cache_that_is_turned_off_is_told_and_leaves_nothing_behind() {
+fn a_disabled_cache_is_reported_and_creates_no_files() {
     let scene = Scene::new();
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env("TOKENWELL_CACHE", "off").assert().success());

@@ -1,14 +1,15 @@
-//! Tokens that do harm to those who take them apart: nothing but dots.
+//! Tokens of dots only, which are harmful to a parser of JWTs.
 
 use crate::support::{Scene, TOKENWELL, text};
 use serde_json::json;
 use std::process::Output;
 
-/// In KiB, and less than ten megabytes twice: what a command may have of writable memory: program, threads and all. The system turns down what is beyond.
+/// The limit of writable memory of a command in KiB, for the program and its threads. It is less
+/// than twice ten megabytes. The system rejects allocations beyond it.
 const ENOUGH_MEMORY: usize = 20 * 1024;
 const LONGEST: usize = 1024 * 1024 - 100;
 
-/// A server that gives out a token of `dots` dots.
+/// A server that returns a token of `dots` dots.
 fn scene_of(dots: usize) -> Scene {
     let scene = Scene::new();
     let body = json!({"access_token": ".".repeat(dots), "token_type": "Bearer", "expires_in": 3600});
@@ -16,7 +17,7 @@ fn scene_of(dots: usize) -> Scene {
     scene
 }
 
-/// Runs the command with so many KiB of memory.
+/// Runs the command with a limit of `memory` KiB.
 fn within(memory: usize, scene: &Scene, arguments: &[&str]) -> Output {
     let script = format!("ulimit -d {memory} && exec \"$0\" \"$@\"");
     scene.plain("sh").args(["-c", &script, TOKENWELL]).args(arguments).output().unwrap()
@@ -31,7 +32,7 @@ fn i25_the_longest_token_of_dots_comes_whole_in_every_form_and_in_bounded_memory
     let scene = scene_of(LONGEST);
     let dots = ".".repeat(LONGEST);
     let file = scene.path("token");
-    // The first is from the server, the others are from the cache.
+    // The first token is from the server, the others are from the cache.
     let cases: [(&[&str], String); 8] = [
         (&["token"], format!("{dots}\n")),
         (&["token"], format!("{dots}\n")),
@@ -47,7 +48,7 @@ fn i25_the_longest_token_of_dots_comes_whole_in_every_form_and_in_bounded_memory
         let output = within(ENOUGH_MEMORY, &scene, arguments);
 
         assert!(output.status.success(), "{arguments:?}: {} {}", output.status, said(&output));
-        assert!(output.stdout == expected.as_bytes(), "{arguments:?}: {} bytes in place of {}", output.stdout.len(), expected.len());
+        assert!(output.stdout == expected.as_bytes(), "{arguments:?}: {} bytes instead of {}", output.stdout.len(), expected.len());
     }
 
     assert!(std::fs::read_to_string(&file).unwrap() == dots);
@@ -61,7 +62,7 @@ fn i25_a_token_too_long_for_an_environment_is_a_clear_failure_of_exec() {
     let output = within(ENOUGH_MEMORY, &scene, &["exec", "--", "true"]);
 
     assert_eq!((output.status.code(), output.stdout.len()), (Some(126), 0), "{}", said(&output));
-    assert!(said(&output).contains("`true` cannot be started") && said(&output).len() < 1000, "{}", said(&output));
+    assert!(said(&output).contains("cannot start `true`") && said(&output).len() < 1000, "{}", said(&output));
 }
 
 #[test]

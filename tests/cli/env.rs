@@ -1,10 +1,10 @@
-//! `env`: what each reader makes of the assignment.
+//! `env`: each reader gets the token from the assignment.
 
 use crate::support::{Scene, is_token, stderr, stdout, text};
 
 const NAME: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 
-/// The token between what must stand before and after it.
+/// The token between the expected strings before and after it.
 fn inside<'a>(answer: &'a str, before: &str, after: &str) -> &'a str {
     answer.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).unwrap_or_else(|| panic!("{answer}"))
 }
@@ -29,7 +29,7 @@ fn each_reader_gets_its_own_assignment_and_nothing_else() {
 
 #[cfg(unix)]
 #[test]
-fn a_posix_shell_takes_it() {
+fn a_posix_shell_reads_it() {
     let scene = Scene::new();
 
     let mut shell = scene.plain("sh");
@@ -68,10 +68,10 @@ fn a_line_that_another_step_has_left_without_an_end_is_not_gone_on_with() {
 
 #[cfg(unix)]
 #[test]
-fn what_the_help_teaches_for_a_shell_ends_the_script_where_there_is_no_token() {
+fn the_shell_example_in_the_help_ends_the_script_without_a_token() {
     let scene = Scene::new();
     let help = stdout(&scene.tokenwell(["env", "--help"]).assert().success());
-    let line = help.lines().find_map(|line| line.split_once("# sh,").map(|(line, _)| line.trim().to_owned())).unwrap();
+    let line = help.lines().map(str::trim).find(|line| line.starts_with("line=$(tokenwell env)")).unwrap();
     let script = format!("tokenwell() {{ \"$0\" \"$@\"; }}\n{line}\nprintenv {NAME}");
     let run = |secret: Option<&str>| {
         let mut shell = scene.plain("sh");
@@ -97,7 +97,7 @@ fn i34_without_a_runner_the_mask_is_the_first_line() {
 }
 
 #[test]
-fn a_runner_whose_file_is_missing_is_a_failure_that_names_it() {
+fn a_missing_file_of_the_runner_is_an_error_with_its_path() {
     let scene = Scene::new();
     let file = scene.path("missing.env");
 

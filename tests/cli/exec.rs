@@ -1,11 +1,11 @@
-//! `exec`: the child's environment, exit code and standing.
+//! `exec`: the child's environment, exit code and process id.
 
 use crate::support::{Scene, TOKENWELL, is_token, stderr, stdout, text};
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
-/// The environment of a child, as the system tells it.
+/// The environment of a child, as the system reports it.
 fn environment_of_a_child(command: &mut assert_cmd::Command) -> HashMap<String, String> {
     let answer = stdout(&command.args(["--", "env", "-0"]).assert().success());
     answer.split_terminator('\0').map(|line| line.split_once('=').unwrap()).map(|(name, value)| (name.into(), value.into())).collect()
@@ -70,7 +70,7 @@ fn the_exit_code_is_the_childs() {
 }
 
 #[test]
-fn the_child_takes_the_place_of_the_command() {
+fn the_child_replaces_the_command() {
     let scene = Scene::new();
 
     let child = scene.plain(TOKENWELL).args(["exec", "--", "sh", "-c", "echo $$"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -80,7 +80,7 @@ fn the_child_takes_the_place_of_the_command() {
 }
 
 #[test]
-fn arguments_arrive_as_they_are() {
+fn arguments_are_passed_unchanged() {
     let scene = Scene::new();
 
     let answer = stdout(&scene.tokenwell(["exec", "printf", "[%s]", "-v", "--help", "a b", "$HOME", ""]).assert().success());
@@ -89,7 +89,7 @@ fn arguments_arrive_as_they_are() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_127() {
+fn a_missing_command_is_127() {
     let scene = Scene::new();
 
     for command in ["no-such-command", "./no-such-file"] {
@@ -99,13 +99,13 @@ fn a_command_that_is_not_there_is_127() {
 }
 
 #[test]
-fn a_file_that_is_no_program_is_126() {
+fn a_file_that_is_not_a_program_is_126() {
     let scene = Scene::new();
     let file = scene.write("data", "not a program");
 
     let message = stderr(&scene.tokenwell(["exec", "--", text(&file)]).assert().code(126).stdout(""));
 
-    assert!(message.contains("cannot be started"), "{message}");
+    assert!(message.contains("cannot start"), "{message}");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn i29_a_command_that_starts_itself_ends_after_four_levels() {
 #[test]
 fn i24_the_childs_core_files_are_its_own_affair() {
     let scene = Scene::new();
-    // As much as the system allows, which is more than nothing on most.
+    // The hard limit, which is not 0 on most systems.
     let script = "ulimit -Sc $(ulimit -Hc); ulimit -Sc; ulimit -Hc; exec \"$0\" exec -- sh -c 'ulimit -Sc; ulimit -Hc'";
 
     let output = scene.plain("sh").args(["-c", script, TOKENWELL]).output().unwrap();
@@ -164,7 +164,7 @@ fn i24_the_childs_core_files_are_its_own_affair() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_child_hears_of_broken_pipes() {
+fn the_child_does_not_ignore_sigpipe() {
     const SIGPIPE: u64 = 1 << 12;
     let scene = Scene::new();
 

@@ -1,4 +1,5 @@
-//! What a process has in memory is not written to disk and not read by others: the command sees to it, the library leaves it to its program.
+//! The memory of the command is protected against core files and other processes. The library
+//! leaves that to its program.
 
 use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, text, until};
 use nix::sys::prctl::get_dumpable;
@@ -9,16 +10,16 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use tokenwell::{Client, Config, TokenOptions};
 
-/// The number of a user to whom root can give things away.
+/// The id of a user without privileges.
 const NOBODY: u32 = 65_534;
 
-/// In the environment of a child that plays a test's other part.
+/// Set in the environment of a child process that runs the second part of a test.
 const CHILD: &str = "TOKENWELL_TEST_OF_THE_LIBRARY";
 
-/// A program that may write core files as large as the system lets it, at first.
+/// Raises the soft limit of core files to the hard limit and starts a program.
 const MAY_DUMP_CORE: &str = "ulimit -Sc $(ulimit -Hc) && exec \"$0\" \"$@\"";
 
-/// A process that ends with the test.
+/// A process that is killed at the end of the test.
 struct Process(Child);
 
 impl Drop for Process {
@@ -29,7 +30,8 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Of a user who is not root, where there is a choice: everything of root's looks alike.
+    /// Starts the process as a user other than root, if possible: files of root do not show the
+    /// difference.
     fn start(scene: &Scene, program: &str, arguments: &[&str]) -> Self {
         let mut command = scene.plain("sh");
         command.args(["-c", MAY_DUMP_CORE, program]).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -50,26 +52,28 @@ impl Process {
         line.split_whitespace().next().unwrap().to_owned()
     }
 
-    /// The system gives what it tells of a process that may not be dumped to root.
+    /// The kernel makes root the owner of the /proc files of a process that is not dumpable.
     fn is_dumpable(&self) -> bool {
         let owner = fs::metadata(self.file("status")).unwrap().uid();
         assert!(owner == 0 || owner == fs::metadata(self.file("")).unwrap().uid(), "owned by {owner}");
         owner != 0
     }
 
-    /// Whether it is `program` by now, and no longer the shell.
+    /// Whether the process is already `program` and no longer the shell.
     fn is(&self, program: &str) -> bool {
         fs::read_to_string(self.file("cmdline")).is_ok_and(|line| line.split('\0').next() == Some(program))
     }
 }
 
-/// The command where a user who is not root finds it, in a folder in which that user may write.
+/// The command at a path that a user other than root can read, in a directory that this user can
+/// write to.
 fn command_for_anybody(scene: &Scene) -> String {
     if !nix::unistd::geteuid().is_root() {
         return TOKENWELL.to_owned();
     }
     let copy = scene.path("tokenwell-for-anybody");
-    // Not by this process: a child that another test starts meanwhile would hold the copy open for writing, and such a file cannot be run.
+    // Copied by another process: a child of a concurrent test would inherit the open file, and a
+    // file that is open for writing cannot be executed.
     assert!(Command::new("cp").args([TOKENWELL, text(&copy)]).status().unwrap().success());
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     chown(scene.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -81,7 +85,7 @@ fn i24_a_waiting_sink_leaves_no_core_file_and_cannot_be_read_by_others() {
     let scene = Scene::new();
     let program = command_for_anybody(&scene);
     let file = scene.path("token");
-    // Proof that the system tells the difference.
+    // Proves that the system shows the difference.
     let another = Process::start(&scene, "sleep", &["600"]);
     until("another program", || another.is("sleep").then_some(()));
     assert!(another.is_dumpable());
@@ -101,7 +105,7 @@ fn i24_the_library_changes_neither_the_limit_of_core_files_nor_who_may_read_the_
     }
     const THIS: &str = "harden::i24_the_library_changes_neither_the_limit_of_core_files_nor_who_may_read_the_process";
 
-    // In a process of its own, whose limit was raised before it began.
+    // In a separate process, whose limit was raised before its start.
     let mut command = Command::new("sh");
     command.args(["-c", MAY_DUMP_CORE]).arg(std::env::current_exe().unwrap()).args(["--exact", THIS]).env(CHILD, "1");
     let output = assert_cmd::Command::from_std(command).timeout(PATIENCE).output().unwrap();

@@ -6,7 +6,7 @@ use crate::support::{Scene, stderr, stdout};
 fn commands(scene: &Scene) -> Vec<String> {
     let help = stdout(&scene.tokenwell(["-h"]).assert().success());
     let list = help.split_once("Commands:\n").unwrap().1.split("\n\n").next().unwrap();
-    // Lines that go on with a description are indented further.
+    // Continuation lines of a description are indented further.
     let names =
         list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty() && *name != "help");
     let names: Vec<_> = names.map(str::to_owned).collect();
@@ -50,7 +50,7 @@ fn the_completions_of_each_shell_know_the_commands() {
 
 #[cfg(unix)]
 #[test]
-fn the_shell_takes_its_completions() {
+fn the_shell_accepts_its_completions() {
     let scene = Scene::new();
     let script = stdout(&scene.tokenwell(["completions", "bash"]).assert().success());
     let file = scene.write("completions.bash", &script);
@@ -72,7 +72,7 @@ fn there_is_a_manual_page_for_each_command() {
 }
 
 #[test]
-fn an_unknown_page_is_a_wrong_call_that_names_the_known_ones() {
+fn an_unknown_page_is_an_invalid_argument_with_a_list_of_pages() {
     let scene = Scene::new();
 
     let message = stderr(&scene.tokenwell(["man", "nonsense"]).assert().code(2).stdout(""));

@@ -1,4 +1,4 @@
-//! Lines: what goes into one never ends it, and what is read out of one is what went in.
+//! Lines: no input ends a line early, and a reader of a line gets the original value.
 
 use crate::support::{Scene, is_token, json, stderr, stdout, text};
 use proptest::prelude::*;
@@ -19,17 +19,17 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
-/// Tokens of all characters that one may have, with those in front that mean something to some reader.
+/// Tokens of all allowed characters; those that are special to some reader are more frequent.
 fn any_token() -> impl Strategy<Value = String> {
     let special: Vec<char> = r##"'"\$`%!^&|;#<>(){}[]*?~=:@,-"##.chars().collect();
     let character = prop_oneof![proptest::char::range('!', '~'), proptest::sample::select(special)];
     proptest::collection::vec(character, 1..60).prop_map(String::from_iter)
 }
 
-/// What a reader makes of what the command printed: `None` where there is nothing.
+/// Reads the token from the output of the command; `None` if there is none.
 type Reader = fn(&Scene, &str) -> Option<String>;
 
-/// How a token is printed, in how many lines, and who reads it.
+/// The arguments that print a token, the number of lines, and the reader.
 const FORMS: [(&[&str], usize, Reader); 13] = [
     (&["token"], 1, |_, line| Some(line.to_owned())),
     (&["token", "--format", "json"], 1, |_, line| {
@@ -65,7 +65,7 @@ const FORMS: [(&[&str], usize, Reader); 13] = [
     (&["env", "--shell", "github"], 2, |_, lines| {
         let (mask, assignment) = lines.split_once('\n')?;
         let masked = mask.strip_prefix("::add-mask::")?;
-        // The runner undoes three escapes, and nothing else may look like one.
+        // The runner decodes three escapes. Nothing else may look like one.
         let masked = masked.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%");
         assignment.strip_prefix("MONGODB_ATLAS_ACCESS_TOKEN=").filter(|value| *value == masked).map(str::to_owned)
     }),
@@ -75,7 +75,7 @@ fn header(_: &Scene, line: &str) -> Option<String> {
     line.strip_prefix("Authorization: Bearer ").map(str::to_owned)
 }
 
-/// By the rules of curl's manual page for a quoted value.
+/// Reads a quoted value by the rules of curl's manual page.
 fn curl_config(_: &Scene, line: &str) -> Option<String> {
     let quoted = line.strip_prefix("header = \"Authorization: Bearer ")?.strip_suffix('"')?;
     let escaped = |next| match next {
@@ -88,13 +88,14 @@ fn curl_config(_: &Scene, line: &str) -> Option<String> {
     unescaped(quoted, escaped, &['"'])
 }
 
-/// By curl itself: what it sends. Where there is no curl, its manual page must do.
+/// Reads with curl itself: returns the token that it sends. Without curl, the rules of its manual
+/// page are used.
 fn curl(scene: &Scene, line: &str) -> Option<String> {
     let url = format!("{}/api/atlas/v2/orgs", scene.emulator.base_url());
     let mut command = scene.plain("curl");
     command.args(["--silent", "--output", text(&scene.path("answer")), "--config", "-", &url]);
     let Some(output) = output_given(&mut command, line) else {
-        println!("curl is not here: its configuration was read by the rules of its manual page alone");
+        println!("curl is not installed: its configuration is read by the rules of its manual page only");
         return curl_config(scene, line);
     };
     assert!(output.status.success(), "{output:?}");
@@ -103,16 +104,16 @@ fn curl(scene: &Scene, line: &str) -> Option<String> {
     authorization.strip_prefix("Bearer ").map(str::to_owned)
 }
 
-/// By the shell itself.
+/// Reads with the shell itself.
 fn sh(scene: &Scene, line: &str) -> Option<String> {
     let mut command = scene.plain("sh");
     command.args(["-euc", &format!("line=$(cat); eval \"$line\"; printf %s \"${NAME}\"; env | grep -c ^{NAME}= >&2")]);
-    let output = output_given(&mut command, line).expect("a shell is there");
+    let output = output_given(&mut command, line).expect("the shell is installed");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "1\n", "{line}");
     String::from_utf8(output.stdout).ok()
 }
 
-/// The outcome of a program that reads `input`; `None` where it is not there.
+/// Runs a program with `input` on standard input; `None` if it is not installed.
 fn output_given(command: &mut std::process::Command, input: &str) -> Option<Output> {
     let mut child = match command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
@@ -122,7 +123,7 @@ fn output_given(command: &mut std::process::Command, input: &str) -> Option<Outp
     Some(child.wait_with_output().unwrap())
 }
 
-/// `quoted` without the backslashes of its escapes; `None` where something in it would end it, or is no escape.
+/// Decodes the escapes of `quoted`; `None` if it contains an invalid escape or an unescaped end.
 fn unescaped(quoted: &str, escaped: impl Fn(char) -> Option<char>, ends: &[char]) -> Option<String> {
     let mut text = String::new();
     let mut characters = quoted.chars();
@@ -136,12 +137,12 @@ fn unescaped(quoted: &str, escaped: impl Fn(char) -> Option<char>, ends: &[char]
     Some(text)
 }
 
-/// RFC 6750's characters of a token.
+/// Whether all characters are allowed in a b64token (RFC 6750).
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
-/// Whether a form has no way to write the token down, and must say so.
+/// Whether the form cannot represent the token, which is an error.
 fn cannot_be_written(arguments: &[&str], token: &str) -> bool {
     match arguments.last() {
         Some(&"cmd") => token.contains(['"', '%', '!', '^']),
@@ -163,7 +164,7 @@ fn assert_comes_back_from_every_form(scene: &Scene, token: &str) -> Result<(), T
         if cannot_be_written(arguments, token) {
             let said = String::from_utf8(output.stderr).unwrap();
             prop_assert_eq!((output.status.code(), answer.as_str()), (Some(2), ""), "{:?} of {}", arguments, token);
-            prop_assert!(said.contains("cannot be written safely") && (token.len() < 12 || !said.contains(token)), "{said}");
+            prop_assert!(said.contains("cannot be quoted") && (token.len() < 12 || !said.contains(token)), "{said}");
             continue;
         }
         prop_assert!(output.status.success(), "{arguments:?} of {token}: {}", String::from_utf8_lossy(&output.stderr));
@@ -211,7 +212,8 @@ fn i1_the_line_in_a_runners_file_is_one_assignment_whatever_the_token() {
         let written = std::fs::read_to_string(&file).unwrap();
         let assignment = format!("{NAME}={token}");
         prop_assert_eq!(written.lines().collect::<Vec<_>>(), ["EARLIER=1", assignment.as_str()]);
-        // What comes first decides for the runner: an equals sign, or the beginning of a text of many lines.
+        // The first separator decides for the runner: an equals sign, or `<<` for a multi-line
+        // value.
         prop_assert!(assignment.find('=') < assignment.find("<<").or(Some(usize::MAX)), "{assignment}");
         Ok(())
     });
@@ -247,16 +249,16 @@ fn i2_what_is_left_blank_is_answered_with_no_token() {
     for path in ["", " ", "?a=b", "#a"] {
         scene.tokenwell(["api", "GET", path]).assert().code(2).stdout("");
     }
-    assert_eq!(scene.emulator.counters(), before, "nobody was asked");
+    assert_eq!(scene.emulator.counters(), before, "no request was sent");
 }
 
-/// Texts that end a line for one reader or another.
+/// Strings that end a line for some readers.
 fn line_ends() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(vec!["\r", "\n", "\r\n", "\n\r", "\r\r", "\u{85}", "\u{2028}", "\u{2029}", "\u{b}", "\u{c}"])
 }
 
-/// A text with such an end somewhere in it, after which an assignment of somebody else's begins.
-fn broken_text() -> impl Strategy<Value = String> {
+/// A string with such a line end, followed by an injected assignment.
+fn injected_line() -> impl Strategy<Value = String> {
     ("[ -~]{0,20}", line_ends(), "[ -~]{0,20}").prop_map(|(before, end, after)| format!("{before}{end}host=evil.example{end}{after}"))
 }
 
@@ -276,16 +278,16 @@ fn i3_no_word_of_a_server_ends_a_line() {
         let cache = scene.path("cache/tokenwell");
         let _ = std::fs::remove_dir_all(&cache);
         let failed = scene.tokenwell(["token", "-vv"]).assert().failure().stdout("");
-        // The refusal is kept, and told again by those who ask what is in the cache.
+        // The refusal is remembered, and `status` shows it.
         let status = stdout(&scene.tokenwell(["status"]).assert().success());
         let message = json(&scene.tokenwell(["status", "--json"]).assert().success())["cooldown"]["message"].as_str().unwrap().to_owned();
         [stderr(&failed), status, message]
     };
 
-    // An outage is asked three times, with pauses: a few of these will do.
+    // A request is sent three times during an outage, with pauses: two cases are enough.
     for (status, cases) in [(400, 12), (401, 12), (429, 12), (503, 2)] {
         let plain = said(status, "words").map(|text| lines_by_any_reader(&text));
-        let outcome = runner(cases).run(&broken_text(), |words| {
+        let outcome = runner(cases).run(&injected_line(), |words| {
             let [failed, shown, message] = said(status, &words);
 
             prop_assert_eq!([&failed, &shown, &message].map(|text| lines_by_any_reader(text)), plain, "{} {:?}: {}", status, words, failed);
@@ -314,10 +316,10 @@ fn i3_no_value_with_a_line_end_is_taken_from_a_flag_or_a_variable() {
     ];
     let variables =
         ["TOKENWELL_CLIENT_ID", "MONGODB_ATLAS_CLIENT_SECRET", "MONGODB_ATLAS_BASE_URL", "TOKENWELL_AUDIENCE", "TOKENWELL_TIMEOUT_MS"];
-    let places: Vec<&str> = flags.into_iter().chain(variables).collect();
+    let sources: Vec<&str> = flags.into_iter().chain(variables).collect();
 
     let outcome =
-        runner(100).run(&(proptest::sample::select(places), "[ -~]{0,8}", line_ends(), "[ -~]{0,8}"), |(place, before, end, after)| {
+        runner(100).run(&(proptest::sample::select(sources), "[ -~]{0,8}", line_ends(), "[ -~]{0,8}"), |(place, before, end, after)| {
             let value = format!("{before}{end}{after}");
             let mut command = match place.starts_with("--") {
                 true if place == "--client-secret-file" => scene.tokenwell(["token", "--client-id", "id", place, &value]),
@@ -335,7 +337,8 @@ fn i3_no_value_with_a_line_end_is_taken_from_a_flag_or_a_variable() {
                     && said.lines().all(|line| line.starts_with("tokenwell: ") || line.starts_with("  ") || line.is_empty()),
                 "{place}={value:?}: {said:?}"
             );
-            // Above ASCII there are texts that some settings may hold; they are no line ends to a program that reads bytes.
+            // Some settings accept non-ASCII line ends, which do not end a line for programs that
+            // read bytes.
             if end.is_ascii() {
                 prop_assert!(!output.status.success() && output.stdout.is_empty(), "{place}={value:?}: {said}");
             }

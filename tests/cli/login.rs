@@ -1,4 +1,4 @@
-//! `login` and `logout`: the account as a profile, with the secret from standard input. `prompt` has the terminal.
+//! `login` and `logout` with the secret from standard input. `prompt` tests the terminal.
 
 #[cfg(target_os = "linux")]
 use crate::support::TOKENWELL;
@@ -7,7 +7,7 @@ use assert_cmd::Command;
 use std::path::PathBuf;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
-/// The command without an account in the environment; the server stays there.
+/// The command without an account in the environment, but with the server.
 fn without_account<'a>(scene: &Scene, arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = scene.tokenwell(arguments);
     command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
@@ -21,7 +21,7 @@ fn login(scene: &Scene, arguments: &[&str]) -> Command {
     command
 }
 
-/// The one file with a secret.
+/// The only file with a secret.
 fn secret_file(scene: &Scene) -> PathBuf {
     let mut files = std::fs::read_dir(scene.path("config/tokenwell/secrets")).unwrap();
     let (file, another) = (files.next().unwrap().unwrap().path(), files.next());
@@ -150,25 +150,25 @@ fn the_server_that_verified_the_pair_is_the_one_in_the_profile() {
 }
 
 #[test]
-fn a_variable_that_wins_over_the_profile_is_pointed_out() {
+fn login_warns_about_variables_that_override_the_profile() {
     let scene = Scene::new();
     let mut command = scene.tokenwell(["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"]);
 
     let message = stderr(&command.write_stdin(DEFAULT_CLIENT_SECRET).assert().success());
 
     let expected =
-        "MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET are set and win over profile default: unset them to use the profile";
+        "MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET are set and override profile default; unset them to use the profile";
     assert!(message.contains(expected), "{message}");
 }
 
 #[test]
-fn one_variable_alone_is_spoken_of_as_one() {
+fn the_warning_about_a_single_variable_is_in_the_singular() {
     let scene = Scene::new();
     let mut command = login(&scene, &["--no-verify"]);
 
     let message = stderr(&command.env("MCLI_CLIENT_ID", "half").assert().success());
 
-    assert!(message.contains("MCLI_CLIENT_ID is set and wins over profile default: unset it to use the profile"), "{message}");
+    assert!(message.contains("MCLI_CLIENT_ID is set and overrides profile default; unset it to use the profile"), "{message}");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn i27_an_unknown_profile_is_an_error_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_profile_that_is_not_there_is_answered_with_the_file_those_that_are_and_how_to_make_it() {
+fn the_error_for_a_missing_profile_names_the_file_its_profiles_and_the_login_command() {
     let scene = Scene::new();
     login(&scene, &["--profile", "production", "--no-verify"]).assert().success();
 
@@ -208,7 +208,7 @@ fn a_profile_that_is_not_there_is_answered_with_the_file_those_that_are_and_how_
 }
 
 #[test]
-fn a_name_that_is_none_is_a_wrong_call() {
+fn an_invalid_profile_name_is_an_invalid_argument() {
     let scene = Scene::new();
 
     login(&scene, &["--no-verify", "--profile", "../evil"]).assert().code(2).stdout("");
@@ -225,13 +225,13 @@ fn without_a_terminal_the_missing_part_is_named() {
 }
 
 #[test]
-fn an_empty_standard_input_is_named_where_the_secret_was_to_come_from_there() {
+fn an_empty_standard_input_is_reported_for_a_secret_from_it() {
     let scene = Scene::new();
 
     for nothing in ["", "\n", "\r\n"] {
         let message = stderr(&login(&scene, &[]).write_stdin(nothing).assert().code(3).stdout(""));
 
-        assert!(message.contains("standard input is empty, and the client secret was to be read from it"), "{message}");
+        assert!(message.contains("cannot read the client secret: standard input is empty"), "{message}");
         assert!(message.contains("tokenwell login --client-id ID --client-secret-stdin <"), "{message}");
     }
     assert_eq!(scene.emulator.counters().connections, 0);
@@ -239,7 +239,7 @@ fn an_empty_standard_input_is_named_where_the_secret_was_to_come_from_there() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn without_a_terminal_and_without_the_flag_the_way_to_pipe_the_secret_in_is_named() {
+fn without_a_terminal_the_hint_shows_how_to_redirect_the_secret() {
     let scene = Scene::new();
     let mut command = scene.plain("setsid");
     command.args(["--wait", TOKENWELL, "login", "--client-id", DEFAULT_CLIENT_ID]).stdin(std::process::Stdio::null());
@@ -248,11 +248,11 @@ fn without_a_terminal_and_without_the_flag_the_way_to_pipe_the_secret_in_is_name
 
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{message}");
-    assert!(message.contains("no terminal to ask for it") && message.contains("--client-secret-stdin"), "{message}");
+    assert!(message.contains("no terminal for a prompt") && message.contains("--client-secret-stdin"), "{message}");
 }
 
 #[test]
-fn a_logout_where_nothing_is_kept_says_so() {
+fn a_logout_without_a_profile_is_an_error() {
     let scene = Scene::new();
     let file = scene.path("config/tokenwell/config.toml");
 
@@ -267,7 +267,7 @@ fn a_logout_where_nothing_is_kept_says_so() {
 }
 
 #[test]
-fn logout_takes_profile_secret_and_cached_token_away() {
+fn logout_removes_profile_secret_and_cached_token() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
     let secret = secret_file(&scene);
@@ -294,7 +294,7 @@ fn logout_can_end_the_token_at_the_server() {
 }
 
 #[test]
-fn a_revocation_that_fails_is_told_and_the_profile_is_gone_all_the_same() {
+fn a_failed_revocation_is_reported_and_the_profile_is_still_removed() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
     let secret = secret_file(&scene);
@@ -315,7 +315,7 @@ fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the
     let old = secret_file(&scene);
     let content = std::fs::read(&old).unwrap();
     without_account(&scene, ["logout"]).assert().success();
-    // As if the logout had been cut short.
+    // The state after an interrupted logout.
     std::fs::write(&old, content).unwrap();
 
     let mut elsewhere = login(&scene, &["--no-verify", "--base-url", "https://cloud.mongodbgov.com"]);
@@ -324,11 +324,11 @@ fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the
     let new = secret_file(&scene);
     assert_ne!(new, old);
     assert_eq!(std::fs::read_to_string(new).unwrap(), "another-secret");
-    assert!(!old.exists(), "whoever has the old profile in mind reads {} and finds nothing", old.display());
+    assert!(!old.exists(), "a program that uses the old profile finds no secret in {}", old.display());
 }
 
 #[test]
-fn logout_ends_the_profiles_token_and_not_that_of_the_environment() {
+fn logout_revokes_the_token_of_the_profile_and_not_that_of_the_environment() {
     let scene = Scene::new();
     login(&scene, &["--no-verify"]).write_stdin("another-secret").assert().success();
     let token = stdout(&scene.tokenwell(["token"]).assert().success());
@@ -348,7 +348,7 @@ fn logout_does_not_touch_the_token_of_another_programs_profile() {
     let token = stdout(&without_account(&scene, ["token"]).assert().success());
 
     let missing = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().code(3).stdout(""));
-    // One of ours with the same name that has no account is not theirs either.
+    // The same applies if our file has a profile of that name without an account.
     scene.write_profile("[default]\ntimeout_ms = 20000\n");
     without_account(&scene, ["logout"]).assert().success();
 

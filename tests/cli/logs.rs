@@ -1,4 +1,4 @@
-//! What `-v` shows, and what nothing ever shows.
+//! The log of `-v`, and the secrets that it never shows.
 
 use crate::support::{Scene, stderr, stdout};
 use base64::Engine as _;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
-/// The secret in the forms in which it could slip out.
+/// The forms in which the secret could leak.
 fn forms(secret: &str) -> Vec<String> {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     vec![
@@ -20,7 +20,7 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_log_tells_of_requests_when_it_is_asked_to() {
+fn the_verbose_log_shows_requests() {
     let scene = Scene::new();
 
     assert_eq!(stderr(&scene.tokenwell(["token"]).assert().success()), "");
@@ -31,7 +31,7 @@ fn the_log_tells_of_requests_when_it_is_asked_to() {
 }
 
 #[test]
-fn the_log_tells_of_a_token_and_of_a_refusal_that_other_processes_left() {
+fn the_log_shows_a_token_and_a_refusal_of_other_processes() {
     let scene = Scene::new();
     scene.tokenwell(["token"]).assert().success();
 
@@ -45,7 +45,7 @@ fn the_log_tells_of_a_token_and_of_a_refusal_that_other_processes_left() {
 }
 
 #[test]
-fn a_failure_is_told_once_unless_the_log_is_asked_for() {
+fn a_failure_is_shown_once_without_the_log() {
     let told = |flag: &[&'static str]| {
         let scene = Scene::new();
         let mut command = scene.tokenwell(["token"].into_iter().chain(flag.iter().copied()));

@@ -1,4 +1,5 @@
-//! The command as its users meet it: exit codes, what is on standard output, what is not on standard error. By command.
+//! Tests of the command from outside: exit codes, standard output and standard error. One file per
+//! command.
 #![cfg(all(feature = "emulator", feature = "cli"))]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

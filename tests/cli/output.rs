@@ -1,8 +1,8 @@
-//! Standard output: the answer or a failure, and nothing else.
+//! Standard output: the result or a failure, and nothing else.
 
 use crate::support::{Scene, stdout};
 
-/// Commands with an answer, which need no request.
+/// Commands that print a result without a request.
 const ANSWERING: [&[&str]; 7] =
     [&["status"], &["status", "--json"], &["completions", "bash"], &["man"], &["--help"], &["exec", "-h"], &["--version"]];
 
@@ -91,7 +91,8 @@ fn i31_verbosity_leaves_answers_from_a_warm_cache_as_they_are() {
             let assert = scene.tokenwell(arguments.iter().copied().chain(verbose)).assert().success();
             (stdout(&assert), crate::support::stderr(&assert))
         };
-        // Some tell what is left of a life or how old a file is: what counts is a loud answer between two quiet ones of the same second.
+        // Some results change every second. Therefore a verbose result is compared with quiet ones
+        // before and after it, within the same second.
         let (quiet, loud, log) = crate::support::until("two equal answers", || {
             let (before, (loud, log), after) = (answer(None).0, answer(Some("-vvv")), answer(None).0);
             (before == after).then_some((after, loud, log))
@@ -103,7 +104,7 @@ fn i31_verbosity_leaves_answers_from_a_warm_cache_as_they_are() {
     assert_eq!(scene.emulator.counters().token_requests, 1);
 
     let verbose = scene.tokenwell(["token", "--force-refresh", "-vvv"]).assert().success();
-    assert!(!crate::support::stderr(&verbose).is_empty(), "there was something to tell");
+    assert!(!crate::support::stderr(&verbose).is_empty(), "the log has messages");
     assert!(crate::support::is_token(stdout(&verbose).trim_end()));
 }
 

@@ -1,4 +1,4 @@
-//! The prompt for the secret, on a terminal of the test's own.
+//! The prompt for the secret, on a pseudo-terminal of the test.
 
 use crate::support::{Scene, TOKENWELL, until};
 use nix::pty::openpty;
@@ -12,7 +12,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
-/// `login` in a session of its own, whose terminal is in the hands of the test.
+/// `login` in a separate session whose terminal is controlled by the test.
 struct Login {
     child: Child,
     terminal: File,
@@ -20,7 +20,7 @@ struct Login {
 }
 
 impl Login {
-    /// Starts it and waits for the question.
+    /// Starts the command and waits for the prompt.
     fn start(scene: &Scene) -> Self {
         let pair = openpty(None, None).unwrap();
         let (terminal, theirs) = (File::from(pair.master), File::from(pair.slave));
@@ -31,7 +31,7 @@ impl Login {
         drop(command);
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, sink) = (terminal.try_clone().unwrap(), Arc::clone(&shown));
-        // Ends with an error once nobody has the other side any more.
+        // The read fails once the other side is closed.
         std::thread::spawn(move || {
             let mut buffer = [0; 1024];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
@@ -84,7 +84,7 @@ fn i21_the_secret_is_not_shown_and_what_comes_after_it_is() {
 }
 
 #[test]
-fn ctrl_c_at_the_question_ends_it_by_that_signal_and_leaves_the_terminal_as_it_was() {
+fn ctrl_c_at_the_prompt_ends_the_process_and_restores_the_terminal() {
     let scene = Scene::new();
     let mut login = Login::start(&scene);
 
@@ -96,7 +96,7 @@ fn ctrl_c_at_the_question_ends_it_by_that_signal_and_leaves_the_terminal_as_it_w
 }
 
 #[test]
-fn every_signal_that_ends_a_process_leaves_the_terminal_as_it_was() {
+fn each_terminating_signal_restores_the_terminal() {
     let scene = Scene::new();
 
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
@@ -111,7 +111,7 @@ fn every_signal_that_ends_a_process_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn an_empty_answer_is_no_secret() {
+fn an_empty_line_is_not_a_secret() {
     let scene = Scene::new();
     let mut login = Login::start(&scene);
 
@@ -122,12 +122,12 @@ fn an_empty_answer_is_no_secret() {
 }
 
 #[test]
-fn more_than_a_terminal_takes_is_not_cut_in_silence() {
+fn a_line_that_is_too_long_for_a_terminal_is_an_error() {
     let scene = Scene::new();
     let mut login = Login::start(&scene);
 
     login.type_in(&format!("{}\n", "s".repeat(5000)));
 
     assert_eq!(login.end().code(), Some(3), "{}", login.shown());
-    until("the reason", || login.shown().contains("longer than a terminal's line").then_some(()));
+    until("the reason", || login.shown().contains("longer than the line limit of a terminal").then_some(()));
 }

@@ -1,4 +1,4 @@
-//! `revoke` and `invalidate`: the token that processes share.
+//! `revoke` and `invalidate` of the shared token.
 
 use crate::support::{Scene, TOKENWELL, is_token, stderr, stdout};
 use serde_json::json;
@@ -8,7 +8,7 @@ fn token(scene: &Scene) -> String {
 }
 
 #[test]
-fn revoke_ends_the_token_that_another_process_got() {
+fn revoke_revokes_the_token_of_another_process() {
     let scene = Scene::new();
     let first = token(&scene);
 
@@ -31,7 +31,7 @@ fn revoke_without_a_cached_token_sends_nothing() {
 }
 
 #[test]
-fn a_revocation_that_fails_is_told_and_drops_the_token_here() {
+fn a_failed_revocation_is_reported_and_drops_the_cached_token() {
     let scene = Scene::new();
     let first = token(&scene);
     scene.emulator.set_faults(json!([{"path": "/api/oauth/revoke", "status": 503, "body": {"error": "server_error"}}])).unwrap();
@@ -43,7 +43,7 @@ fn a_revocation_that_fails_is_told_and_drops_the_token_here() {
 }
 
 #[test]
-fn invalidate_drops_the_cached_token_and_leaves_it_alive_at_the_server() {
+fn invalidate_drops_the_cached_token_but_does_not_revoke_it() {
     let scene = Scene::new();
     let first = token(&scene);
 
@@ -56,7 +56,7 @@ fn invalidate_drops_the_cached_token_and_leaves_it_alive_at_the_server() {
 }
 
 #[test]
-fn invalidate_of_a_token_that_was_replaced_leaves_the_newer_one() {
+fn invalidate_of_a_replaced_token_keeps_the_newer_one() {
     let scene = Scene::new();
     let old = token(&scene);
     let new = stdout(&scene.tokenwell(["token", "--force-refresh"]).assert().success()).trim_end().to_owned();
@@ -72,7 +72,7 @@ fn invalidate_of_a_token_that_was_replaced_leaves_the_newer_one() {
 }
 
 #[test]
-fn invalidate_of_nothing_is_a_wrong_call() {
+fn invalidate_without_a_token_on_standard_input_is_an_error() {
     let scene = Scene::new();
 
     scene.tokenwell(["invalidate", "--token-stdin"]).write_stdin("").assert().code(3).stdout("");
@@ -80,7 +80,7 @@ fn invalidate_of_nothing_is_a_wrong_call() {
 
 #[cfg(unix)]
 #[test]
-fn a_cache_that_cannot_be_read_is_no_reason_to_say_that_nothing_is_in_it() {
+fn a_cache_that_cannot_be_read_is_not_reported_as_empty() {
     use std::os::unix::fs::PermissionsExt;
     let scene = Scene::new();
     token(&scene);
@@ -90,14 +90,14 @@ fn a_cache_that_cannot_be_read_is_no_reason_to_say_that_nothing_is_in_it() {
         let assert = scene.tokenwell([command]).assert().code(8).stdout("");
 
         let said = stderr(&assert);
-        assert!(said.contains("cannot be read") && said.contains("a live token may be in it"), "{said}");
+        assert!(said.contains("cannot read the token cache") && said.contains("it may contain a valid token"), "{said}");
     }
     assert_eq!(scene.emulator.counters().live_tokens, 1);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_token_that_stays_in_the_cache_is_told() {
+fn a_token_that_remains_in_the_cache_is_an_error() {
     let scene = Scene::new();
     token(&scene);
 
@@ -109,5 +109,5 @@ fn a_token_that_stays_in_the_cache_is_told() {
 
         assert!(stderr(&assert).contains("the token is still in the token cache at"), "{}", stderr(&assert));
     }
-    assert_eq!(scene.emulator.counters().live_tokens, 0, "the server was asked to end it all the same");
+    assert_eq!(scene.emulator.counters().live_tokens, 0, "the token was still revoked at the server");
 }

@@ -1,4 +1,4 @@
-//! `sink`: the file is whole at every moment, private, and kept fresh.
+//! `sink`: the file is always complete, private and up to date.
 
 use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, stderr, text, until};
 use nix::sys::signal::{Signal, kill};
@@ -11,7 +11,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::Instant;
 use tokenwell::emulator::EmulatorOptions;
 
-/// A running sink, which ends with the test.
+/// A running sink, which is killed at the end of the test.
 struct Sink {
     child: Child,
     log: PathBuf,
@@ -22,7 +22,7 @@ impl Sink {
         Self::patient(scene, arguments, 1000)
     }
 
-    /// One that waits for a token for `timeout_ms`.
+    /// A sink that waits at most `timeout_ms` for a token.
     fn patient(scene: &Scene, arguments: &[&str], timeout_ms: u32) -> Self {
         let log = scene.path(&format!("log-{}", arguments.join("-").replace('/', "-")));
         let mut command = scene.plain(TOKENWELL);
@@ -62,7 +62,7 @@ fn short_lived() -> Scene {
     Scene::with(EmulatorOptions { token_lifetime_s: 3, ..EmulatorOptions::default() })
 }
 
-/// The file at `path`, open, and what it holds: as long as it is open no other file gets its number.
+/// Opens the file at `path` and reads it. While it is open, its inode number is not reused.
 fn opened(path: &Path) -> Option<(std::fs::File, String)> {
     let mut file = std::fs::File::open(path).ok()?;
     let mut content = String::new();
@@ -140,7 +140,7 @@ fn i10_what_is_no_regular_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_a_wrong_call() {
+fn a_missing_directory_is_an_invalid_argument() {
     let scene = Scene::new();
 
     let assert = scene.tokenwell(["sink", text(&scene.path("missing/token"))]).assert().code(2);
@@ -149,7 +149,7 @@ fn a_directory_that_is_not_there_is_a_wrong_call() {
 }
 
 #[test]
-fn the_file_is_replaced_as_a_whole_before_the_token_ends() {
+fn the_file_is_replaced_atomically_before_the_token_expires() {
     let scene = short_lived();
     let file = scene.path("token");
     let mut sink = Sink::start(&scene, &[text(&file)]);
@@ -173,7 +173,7 @@ fn it_survives_failures_keeps_the_file_and_goes_on() {
     assert!(is_token(&first));
 
     scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
-    // A machine that stands still makes failures of other kinds, before this one or after it.
+    // On a stalled machine other errors can come before or after this one.
     until("a refresh that failed with 503", || sink.log().contains("503").then_some(()));
     let first = content(&file).filter(|content| is_token(content)).unwrap();
     scene.emulator.set_faults(json!([])).unwrap();
@@ -188,7 +188,7 @@ fn it_survives_failures_keeps_the_file_and_goes_on() {
 }
 
 #[test]
-fn the_file_stays_at_the_end_unless_it_is_to_be_removed() {
+fn the_file_is_kept_on_exit_unless_remove_on_exit_is_set() {
     let scene = Scene::new();
     let (kept, removed) = (scene.path("kept"), scene.path("removed"));
     let mut sinks = [Sink::start(&scene, &[text(&kept)]), Sink::start(&scene, &["--remove-on-exit", text(&removed)])];
@@ -222,7 +222,7 @@ fn a_file_that_another_sink_has_written_since_is_not_removed() {
     let mut sink = Sink::start(&scene, &["--remove-on-exit", text(&file)]);
     let token = until("the token", || content(&file));
 
-    // The same token, in another file of the same name.
+    // The same token in a new file with the same name.
     scene.tokenwell(["sink", "--once", text(&file)]).assert().success();
     sink.signal(Signal::SIGTERM);
 
@@ -232,10 +232,11 @@ fn a_file_that_another_sink_has_written_since_is_not_removed() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_terminal_that_goes_away_ends_it_unless_it_was_told_to_stay() {
+fn sighup_stops_it_unless_sighup_is_ignored() {
     let scene = Scene::new();
     let file = scene.path("token");
-    // Tests that run under nohup themselves would hand the ignored signal down. One with a handler is back at its default in a new program.
+    // Under nohup, the test would pass on the ignored signal. A signal with a handler is reset to
+    // its default in a new program.
     signal_hook::flag::register(Signal::SIGHUP as i32, std::sync::Arc::default()).unwrap();
     let mut sink = Sink::start(&scene, &["--remove-on-exit", text(&file)]);
     until("the token", || content(&file));
@@ -257,7 +258,7 @@ fn a_terminal_that_goes_away_ends_it_unless_it_was_told_to_stay() {
     assert!(stays.end().success());
 }
 
-/// The files in the scene's folder that a sink has not finished.
+/// The temporary files of sinks in the directory of the scene.
 fn unfinished(scene: &Scene) -> usize {
     let names = std::fs::read_dir(scene.path("")).unwrap().map(|entry| entry.unwrap().file_name());
     names.filter(|name| name.to_str().unwrap().ends_with(".temp")).count()
@@ -283,7 +284,7 @@ fn what_a_killed_sink_has_left_behind_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn a_signal_ends_it_while_the_first_token_is_awaited() {
+fn a_signal_stops_it_during_the_first_token_request() {
     let scene = Scene::new();
     let file = scene.path("token");
     scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "delay_ms": 600_000, "then_serve": true}])).unwrap();
@@ -297,7 +298,7 @@ fn a_signal_ends_it_while_the_first_token_is_awaited() {
 }
 
 #[test]
-fn a_rejected_secret_ends_it_at_the_start() {
+fn a_rejected_secret_stops_it_at_the_start() {
     let scene = Scene::new();
 
     let mut command = scene.tokenwell(["sink", text(&scene.path("token"))]);

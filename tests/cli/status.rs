@@ -1,10 +1,10 @@
-//! `status`: tells, and asks nobody.
+//! `status`: shows the configuration and the cache, and sends no request.
 
 use crate::support::{Scene, json, stdout};
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
 #[test]
-fn it_tells_who_asks_whom_and_sends_nothing() {
+fn it_shows_the_account_and_the_server_and_sends_nothing() {
     let scene = Scene::new();
 
     let assert = scene.tokenwell(["status"]).assert().success().stderr("");
@@ -19,7 +19,7 @@ fn it_tells_who_asks_whom_and_sends_nothing() {
 }
 
 #[test]
-fn json_holds_the_same() {
+fn json_has_the_same_values() {
     let scene = Scene::new();
 
     let answer = json(&scene.tokenwell(["status", "--json"]).assert().success());
@@ -55,7 +55,7 @@ fn the_authorities_in_use_are_named() {
 }
 
 #[test]
-fn another_server_than_atlas_has_neither_admin_api_nor_revocation() {
+fn servers_other_than_atlas_have_neither_admin_api_nor_revocation() {
     let scene = Scene::new();
     let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
     let mut command = scene.tokenwell(["status", "--json", "--token-url", &token_url, "--scope", "read write"]);
@@ -68,7 +68,7 @@ fn another_server_than_atlas_has_neither_admin_api_nor_revocation() {
 }
 
 #[test]
-fn a_token_that_another_process_got_is_told_with_the_life_that_is_left() {
+fn a_token_of_another_process_is_shown_with_its_remaining_validity() {
     let scene = Scene::new();
     scene.tokenwell(["token"]).assert().success();
 
@@ -77,12 +77,12 @@ fn a_token_that_another_process_got_is_told_with_the_life_that_is_left() {
 
     let left = answer["token"]["expires_in"].as_u64().unwrap();
     assert!((3000..3600).contains(&left), "{answer}");
-    assert!(text.contains("ends in 5"), "{text}");
+    assert!(text.contains("expires in 5"), "{text}");
     assert_eq!(scene.emulator.counters().token_requests, 1);
 }
 
 #[test]
-fn a_refusal_that_another_process_met_is_told_until_it_ends() {
+fn a_refusal_of_another_process_is_shown_until_it_ends() {
     let scene = Scene::new();
     scene
         .emulator
@@ -101,7 +101,7 @@ fn a_refusal_that_another_process_met_is_told_until_it_ends() {
 }
 
 #[test]
-fn a_variable_that_nothing_reads_is_told_by_its_name_alone() {
+fn an_unknown_variable_is_shown_without_its_value() {
     let scene = Scene::new();
     let status = |form: &[&str]| {
         let mut command = scene.tokenwell(["status"].into_iter().chain(form.iter().copied()));
@@ -112,12 +112,12 @@ fn a_variable_that_nothing_reads_is_told_by_its_name_alone() {
     let (answer, text) = (json(&status(&["--json"])), stdout(&status(&[])));
 
     assert_eq!(answer["unknown_variables"], serde_json::json!({"TOKENWELL_CACHEDIR": "TOKENWELL_CACHE_DIR"}));
-    let line = "warning         TOKENWELL_CACHEDIR is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
+    let line = "warning            TOKENWELL_CACHEDIR is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
     assert!(text.lines().any(|found| found == line) && !text.contains("canary"), "{text}");
 }
 
 #[test]
-fn it_tells_where_each_part_comes_from() {
+fn it_shows_the_source_of_each_setting() {
     let scene = Scene::new();
 
     let text = stdout(&scene.tokenwell(["status"]).assert().success());
@@ -132,7 +132,7 @@ fn it_tells_where_each_part_comes_from() {
 
 #[cfg(unix)]
 #[test]
-fn a_cache_that_cannot_be_read_is_told_beside_its_place() {
+fn a_cache_that_cannot_be_read_is_shown_with_its_path() {
     use std::os::unix::fs::PermissionsExt;
     let scene = Scene::new();
     scene.tokenwell(["token"]).assert().success();

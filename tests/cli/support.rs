@@ -1,4 +1,4 @@
-//! A server, a home directory and the command, for one test alone.
+//! A server, a home directory and the command for one test.
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
@@ -10,7 +10,7 @@ use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Em
 
 pub const TOKENWELL: &str = env!("CARGO_BIN_EXE_tokenwell");
 
-/// Far more than anything here takes on a busy machine.
+/// The timeout of each wait, far longer than any wait takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct Scene {
@@ -28,14 +28,14 @@ impl Scene {
         Self { emulator, home: tempfile::tempdir().unwrap() }
     }
 
-    /// The command with the emulator's account, and with nothing of the environment that the tests run in.
+    /// The command with the emulator's account and without the environment of the test run.
     pub fn tokenwell<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::from_std(self.plain(TOKENWELL));
         command.args(arguments).timeout(PATIENCE);
         command
     }
 
-    /// As [`Scene::tokenwell`], for tests that need the process itself, and of any program.
+    /// Like [`Scene::tokenwell`], but for any program and as a plain process.
     pub fn plain(&self, program: &str) -> std::process::Command {
         let mut command = std::process::Command::new(program);
         command.env_clear().current_dir(self.home.path());
@@ -55,14 +55,14 @@ impl Scene {
         path
     }
 
-    /// As [`Scene::write`], closed to others whatever the umask.
+    /// Like [`Scene::write`], but private regardless of the umask.
     pub fn private(&self, name: &str, content: &str) -> PathBuf {
         let path = self.write(name, content);
         private(&path);
         path
     }
 
-    /// The file of profiles, in the folder where the command looks for it.
+    /// Writes the profile file in the directory where the command reads it.
     pub fn write_profile(&self, profiles: &str) -> PathBuf {
         std::fs::create_dir_all(self.path("config/tokenwell")).unwrap();
         private(&self.path("config/tokenwell"));
@@ -85,7 +85,7 @@ impl Scene {
     }
 }
 
-/// Closes a file or folder to others, whatever the umask.
+/// Makes a file or directory private, regardless of the umask.
 fn private(path: &std::path::Path) {
     #[cfg(unix)]
     {
@@ -116,19 +116,19 @@ pub fn json(assert: &Assert) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// What the emulator's tokens look like: JWTs.
+/// Whether `text` looks like a token of the emulator, which is a JWT.
 pub fn is_token(text: &str) -> bool {
     text.len() > 100 && text.starts_with("eyJ") && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Looks until `found` is something. The wait is for another process, so it is in real time.
+/// Polls `found` until it returns a value. It waits for another process, so it uses real time.
 pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let begun = std::time::Instant::now();
     loop {
         if let Some(found) = found() {
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(begun.elapsed() < PATIENCE, "timeout while waiting for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of time: the same moments in every time zone, and what is left of a life at the time of telling.
+//! Times in the output: they do not depend on the time zone, and the remaining validity is correct.
 
 use crate::support::{Scene, json, stdout, text};
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn i17_no_time_zone_and_no_daylight_saving_changes_what_is_told() {
         let file = scene.path("token.json");
         run(&["sink", "--once", "--format", "json", text(&file)]);
         let sink: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        Told {
+        Shown {
             ends: [&token, &status["token"], &sink].map(|told| told["expires_at"].as_str().unwrap().to_owned()),
             left: [&token, &status["token"]].map(|told| told["expires_in"].as_u64().unwrap()),
             text: text_of_status,
@@ -39,13 +39,13 @@ fn i17_no_time_zone_and_no_daylight_saving_changes_what_is_told() {
     assert_eq!(scene.emulator.counters().token_requests, 1);
 }
 
-struct Told {
+struct Shown {
     ends: [String; 3],
     left: [u64; 2],
     text: String,
 }
 
-/// Time zones by name, and by rules that need no list of them; `end` is when the token ends, in UTC.
+/// Time zones by name and by POSIX rules; `end` is the expiry of the token in UTC.
 fn zones(end: &str) -> Vec<String> {
     let number = |range: std::ops::Range<usize>| end[range].parse::<u32>().unwrap();
     let (year, month, day, hour) = (number(0..4), number(5..7), number(8..10), number(11..13));
@@ -64,14 +64,14 @@ fn zones(end: &str) -> Vec<String> {
         "EST5EDT,M3.2.0,M11.1.0",
         "AAA-14",
         "AAA+12",
-        // Daylight saving all the year round.
+        // Daylight saving time all year.
         "AAA3BBB,0/0,J365/25",
         "no such zone",
         "",
     ]
     .map(str::to_owned)
     .into();
-    // The clocks go forward, or back, within the hour in which the token ends.
+    // Daylight saving time starts or ends in the hour in which the token expires.
     zones.push(format!("AAA0BBB,{day_of_the_year}/{hour},{half_a_year_on}/{hour}"));
     zones.push(format!("AAA0BBB,{half_a_year_on}/{hour},{day_of_the_year}/{}", hour + 1));
     zones
@@ -83,7 +83,7 @@ fn i17_a_token_that_is_printed_later_has_less_life_left() {
     let scene = Scene::new();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let then_ms = u64::try_from((now - AGE).as_millis()).unwrap();
-    // Another process got it a while ago: its clock stands at that time.
+    // Another process got the token earlier: its clock is set to that time.
     let builder = Config::builder().client_id(DEFAULT_CLIENT_ID).client_secret(DEFAULT_CLIENT_SECRET).cache(true);
     let builder = builder.base_url(scene.emulator.base_url()).cache_dir(scene.path("cache/tokenwell")).manual_clock(then_ms);
     let token = Client::new(builder.build().unwrap()).unwrap().token(&TokenOptions::default()).unwrap();
@@ -94,7 +94,7 @@ fn i17_a_token_that_is_printed_later_has_less_life_left() {
     assert_eq!(printed["access_token"], token.value());
     for told in [&printed, &status["token"]] {
         let left = told["expires_in"].as_u64().unwrap();
-        // Of an hour, less what this machine has taken since.
+        // The lifetime is one hour. Part of it has passed since.
         assert!((2000..=2600).contains(&left), "{told}");
     }
     assert_eq!(scene.emulator.counters().token_requests, 1);

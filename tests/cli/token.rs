@@ -4,7 +4,7 @@ use crate::support::{Scene, is_token, json, stderr, stdout, text};
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
 #[test]
-fn the_token_is_all_there_is_on_standard_output() {
+fn standard_output_has_only_the_token() {
     let scene = Scene::new();
 
     let assert = scene.tokenwell(["token"]).assert().success().stderr("");
@@ -42,7 +42,7 @@ fn i17_json_tells_the_life_that_is_left_and_its_end_in_utc() {
 }
 
 #[test]
-fn without_a_credential_the_message_names_where_it_looked() {
+fn without_a_credential_the_message_lists_the_checked_sources() {
     let scene = Scene::new();
 
     let assert = scene
@@ -89,7 +89,7 @@ fn i10_a_secret_file_that_others_may_write_is_refused_with_the_command_that_clos
 }
 
 #[test]
-fn a_rejection_says_whose_secret_it_was_and_where_that_came_from() {
+fn a_rejection_names_the_client_and_the_source_of_its_credential() {
     let scene = Scene::new();
     let file = scene.private("secret", "canary-wrong");
     scene.write_profile(&format!("[staging]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret = 'canary-wrong'\n"));
@@ -113,7 +113,7 @@ fn a_rejection_says_whose_secret_it_was_and_where_that_came_from() {
 }
 
 #[test]
-fn a_rejection_that_is_remembered_does_not_hold_for_a_corrected_secret() {
+fn a_remembered_rejection_does_not_apply_to_a_corrected_secret() {
     let scene = Scene::new();
     let with = |secret: &str| {
         let mut command = scene.tokenwell(["token"]);
@@ -126,13 +126,13 @@ fn a_rejection_that_is_remembered_does_not_hold_for_a_corrected_secret() {
     let corrected = with(DEFAULT_CLIENT_SECRET).assert().success();
 
     assert!(remembered.contains(&format!("{DEFAULT_CLIENT_ID} (id from environment variable MONGODB_ATLAS_CLIENT_ID")), "{remembered}");
-    assert!(remembered.contains("s with this secret, at once with another"), "{remembered}");
+    assert!(remembered.contains("s with this secret, immediately with another secret"), "{remembered}");
     assert!(is_token(stdout(&corrected).trim_end()));
     assert_eq!(scene.emulator.counters().token_requests, 2);
 }
 
 #[test]
-fn where_nobody_listens_the_message_says_what_named_the_server_and_asks_for_the_emulator() {
+fn a_refused_connection_names_the_source_of_the_server_and_the_emulator() {
     let scene = Scene::new();
     scene.write_profile("[default]\nbase_url = 'http://127.0.0.1:1'\n");
     let named_by = format!("profile default in {}", text(&scene.path("config/tokenwell/config.toml")));
@@ -151,7 +151,7 @@ fn where_nobody_listens_the_message_says_what_named_the_server_and_asks_for_the_
 }
 
 #[test]
-fn a_swapped_pair_is_pointed_out_once_it_was_rejected() {
+fn a_rejected_swapped_pair_is_reported_as_swapped() {
     let scene = Scene::new();
 
     let assert = scene
@@ -182,7 +182,7 @@ fn i21_a_secret_that_stands_where_the_id_belongs_is_in_no_report() {
 }
 
 #[test]
-fn a_limited_client_is_exit_code_6_and_says_when_to_come_back() {
+fn a_rate_limited_client_is_exit_code_6_with_the_time_of_the_next_attempt() {
     let scene = Scene::new();
     scene
         .emulator
@@ -196,7 +196,7 @@ fn a_limited_client_is_exit_code_6_and_says_when_to_come_back() {
 }
 
 #[test]
-fn more_life_than_the_servers_tokens_have_is_a_wrong_call() {
+fn a_min_ttl_above_the_token_lifetime_is_an_invalid_argument() {
     let scene = Scene::new();
 
     for _ in 0..3 {
@@ -230,19 +230,19 @@ fn no_token_in_time_is_exit_code_9() {
 }
 
 #[test]
-fn the_hint_about_a_token_that_came_too_late_is_true_of_a_process_that_ends() {
+fn the_hint_about_a_late_token_is_correct_for_a_process_that_exits() {
     let scene = Scene::new();
     scene.emulator.set_faults(serde_json::json!([{"path": "/api/oauth/token", "delay_ms": 60_000, "then_serve": true}])).unwrap();
 
     let message = stderr(&scene.tokenwell(["token", "--timeout", "100ms"]).assert().code(9).stdout(""));
 
-    assert!(message.contains("Allow more time") && message.contains("nobody keeps"), "{message}");
+    assert!(message.contains("Allow more time") && message.contains("is lost"), "{message}");
     assert!(!message.contains("may still finish for the next caller"), "{message}");
 }
 
 #[test]
 fn a_token_that_comes_a_moment_too_late_is_kept_for_the_next_command() {
-    // A machine that stands still for longer than the command's patience is no fault of it: then once more.
+    // A stalled machine can exceed the wait of the command. Then the test tries again.
     let kept = (0..20).any(|_| {
         let scene = Scene::new();
         scene.emulator.set_faults(serde_json::json!([{"path": "/api/oauth/token", "delay_ms": 300, "then_serve": true}])).unwrap();
@@ -270,7 +270,7 @@ fn the_secret_comes_from_standard_input() {
 }
 
 #[test]
-fn nothing_on_standard_input_is_no_secret() {
+fn an_empty_standard_input_is_not_a_secret() {
     let scene = Scene::new();
 
     for nothing in ["", "\n", "\r\n\n"] {
@@ -313,10 +313,10 @@ fn i7_a_redirect_is_refused_with_exit_code_8() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_exit_code_5() {
+fn an_unreachable_server_is_exit_code_5() {
     let scene = Scene::new();
 
-    // Nothing listens on the port of tcpmux.
+    // Nothing listens on port 1 (tcpmux).
     let mut command = scene.tokenwell(["token", "--base-url", "http://127.0.0.1:1"]);
 
     command.env("TOKENWELL_TIMEOUT_MS", "3000").assert().code(5).stdout("");
@@ -334,7 +334,7 @@ fn processes_share_one_token() {
 }
 
 #[test]
-fn without_the_cache_each_process_gets_its_own() {
+fn without_the_cache_each_process_gets_its_own_token() {
     let scene = Scene::new();
 
     for flag in ["--no-cache", "--no-cache"] {
@@ -384,7 +384,7 @@ fn i17_a_cached_token_is_printed_with_what_is_left_of_its_life() {
 }
 
 #[test]
-fn messages_call_the_options_by_their_flags() {
+fn messages_name_settings_by_their_flags() {
     let scene = Scene::new();
     let mut without_account = scene.tokenwell(["token"]);
     without_account.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");

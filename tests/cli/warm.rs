@@ -1,10 +1,10 @@
-//! What a `token` from the cache does, as the system sees it: no connection, and no file but those that are needed.
+//! The system calls of a cached `token`: no connection, and only the required files.
 
 use crate::support::{Scene, TOKENWELL, is_token, text};
 use std::path::Path;
 use tokenwell::emulator::{Certificate, EmulatorOptions};
 
-/// The system calls of `tokenwell token`, of every thread. Its answer is checked on the way.
+/// Returns the system calls of all threads of `tokenwell token`, and checks its output.
 fn system_calls(scene: &Scene, which: &str) -> Vec<String> {
     let trace = scene.path("trace");
     let output = scene
@@ -14,7 +14,8 @@ fn system_calls(scene: &Scene, which: &str) -> Vec<String> {
         .expect("strace is missing: install it, these tests watch the command through it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(is_token(String::from_utf8(output.stdout).unwrap().trim_end()));
-    // A thread that the end of the process has overtaken leaves a line without a call: "24011 ???( <detached ...>".
+    // A thread that is still running at the exit of the process leaves a line without a call:
+    // "24011 ???( <detached ...>".
     let is_call = |line: &&str| !line.ends_with("???( <detached ...>");
     std::fs::read_to_string(&trace).unwrap().lines().filter(is_call).map(str::to_owned).collect()
 }
@@ -22,7 +23,7 @@ fn system_calls(scene: &Scene, which: &str) -> Vec<String> {
 #[test]
 fn i7_a_token_from_the_cache_opens_no_socket() {
     let scene = Scene::new();
-    // Proof that the trace would show one: the first token is not from the cache.
+    // Proves that the trace shows a socket: the first token is not from the cache.
     let cold = system_calls(&scene, "trace=%network");
     assert!(cold.iter().any(|call| call.contains("connect(")), "{cold:?}");
     let before = scene.emulator.counters();
@@ -35,10 +36,11 @@ fn i7_a_token_from_the_cache_opens_no_socket() {
 }
 
 #[test]
-fn a_token_from_the_cache_opens_no_file_but_the_profiles_and_the_record() {
+fn a_cached_token_opens_only_the_profile_file_and_the_record() {
     let scene = Scene::with(EmulatorOptions { certificate: Some(Certificate::Loopback), ..EmulatorOptions::default() });
     let authority = scene.write("authority.pem", scene.emulator.ca_pem().unwrap());
-    // Whom to trust is no part of what a token is kept under, so this one can be had below without the file: from the cache, or not at all.
+    // The trusted authorities are not part of the cache key. So the token below is available
+    // without the file, but only from the cache.
     scene.tokenwell(["token", "--ca-file", text(&authority)]).assert().success();
 
     let calls = system_calls(&scene, "trace=open,openat,openat2,creat");
@@ -63,7 +65,7 @@ fn i28_a_token_starts_no_program() {
     }
 }
 
-/// Whether the system's loader or the standard library opens it for any program.
+/// Whether the dynamic loader or the standard library opens this file for every program.
 fn is_for_any_program(path: &str) -> bool {
     let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     name == "ld.so.cache" || name.contains(".so.") || path.starts_with("/proc/self/") || path.starts_with("/sys/")

@@ -17,7 +17,7 @@ fn each_source_without_a_credential_is_a_line_and_the_hint_follows() {
     let text = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0), "{text}");
-    assert_eq!(lines[0], "tokenwell: there is no client id and secret; looked at:");
+    assert_eq!(lines[0], "tokenwell: there is no client id and secret; checked:");
     assert_eq!(lines[5], format!("    profile default in {}: no such file", home.our_file().display()));
     assert_eq!(lines[6], format!("    profile default in {}: no such file", home.their_file().display()));
     assert!(lines.len() == 8 && lines[7].starts_with("  hint: Set MONGODB_ATLAS_CLIENT_ID"), "{text}");

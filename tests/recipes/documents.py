@@ -1,4 +1,4 @@
-"""The code blocks of the project's documents, each with a name made of what stands above it."""
+"""The code blocks of the documents, each named after the heading above it."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ class Block:
 
 
 def blocks(path):
-    """Every fenced block of the document. Several under one heading are told apart by #2, #3 …"""
+    """Returns all fenced blocks of the document. Further blocks under one heading get #2, #3 …"""
     found, counts, heading, fence = [], {}, "", None
     for line in path.read_text().splitlines():
         if fence is None and line.startswith("```"):

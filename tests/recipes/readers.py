@@ -1,23 +1,24 @@
-"""What each of the systems that the recipes are for takes out of its file: as much of that as the recipes use, and an error for the rest."""
+"""Readers for the file formats of the systems in the recipes. They support only what the recipes use, and
+report an error for the rest."""
 
 import re
 import shlex
 
 
 def github_steps(text):
-    """(command, environment) of each step; `${{ vars.X }}` stands as ("vars", "X")."""
+    """Returns (command, environment) of each step; `${{ vars.X }}` becomes ("vars", "X")."""
     steps = []
     for item in re.split(r"^- ", text, flags=re.MULTILINE)[1:]:
         run = re.search(r"^ *run: (.+?)(?:  +#.*)?$", item, re.MULTILINE)
         given = re.findall(r"^ +(\w+): \$\{\{ (vars|secrets)\.(\w+) \}\}$", item, re.MULTILINE)
         steps.append((run.group(1), {name: (kind, value) for name, kind, value in given}))
         known = len(re.findall(r"^ *(?:name|run|env):", item, re.MULTILINE)) + len(given)
-        must(known == len(item.strip().splitlines()), f"a step has what this reader does not know: {item}")
+        must(known == len(item.strip().splitlines()), f"this reader does not support a part of the step: {item}")
     return steps
 
 
 def github_variables(text):
-    """What a step has written to $GITHUB_ENV."""
+    """Returns the variables that a step wrote to $GITHUB_ENV."""
     lines, variables = iter(text.splitlines()), {}
     for line in lines:
         if heredoc := re.fullmatch(r"(\w+)<<(\S+)", line):
@@ -33,29 +34,29 @@ def github_variables(text):
 
 
 def gitlab_script(text):
-    """The commands of the one job."""
+    """Returns the commands of the only job."""
     lines = text.splitlines()
     must(re.fullmatch(r"\w+:", lines[0]) and lines[1] == "  script:", "no job with a script")
     return [line[len("    - ") :] for line in lines if line.startswith("    - ")]
 
 
 def gitlab_report(text):
-    """The name of the dotenv report."""
+    """Returns the name of the dotenv report."""
     return re.search(r"^ +dotenv: (\S+)$", text, re.MULTILINE).group(1)
 
 
 def dotenv(text):
-    """As GitLab reads it: a name and a value on each line, nothing quoted."""
+    """Reads a dotenv file as GitLab does: an unquoted name and value on each line."""
     pairs = [re.fullmatch(r"([A-Za-z_]\w*)=(.*)", line) for line in text.splitlines()]
-    must(all(pairs), "a line is no assignment")
+    must(all(pairs), "a line is not an assignment")
     return {pair.group(1): pair.group(2) for pair in pairs}
 
 
 def cron_command(text):
-    """The command of the one line of a crontab."""
+    """Returns the command of a crontab with one line."""
     entry = re.fullmatch(r"((?:[\d*/,-]+ ){5})(.+)\n", text)
-    must(entry, "not one line of a crontab")
-    must("%" not in entry.group(2), "cron makes a line break of %")
+    must(entry, "not a crontab with one line")
+    must("%" not in entry.group(2), "cron replaces % with a newline")
     return entry.group(2)
 
 
@@ -63,13 +64,13 @@ SYSTEMD = ("DynamicUser", "LoadCredential", "Environment", "CacheDirectory", "Ca
 
 
 def systemd_service(text):
-    """{directive: [values]} of a [Service]."""
+    """Returns {directive: [values]} of a [Service]."""
     service = {name: [] for name in SYSTEMD}
     for line in text.splitlines():
         if line == "[Service]":
             continue
         name, _, value = line.partition("=")
-        must(name in service, f"a directive that this reader does not know: {line}")
+        must(name in service, f"this reader does not support the directive: {line}")
         service[name].append(value)
     return service
 
@@ -88,9 +89,9 @@ def expanded(line, specifiers):
 
 
 def sidecar(text):
-    """(arguments, environment, mounts, startup probe or None) of the container that is kept running beside the others."""
+    """Returns (arguments, environment, mounts, startup probe or None) of the sidecar container."""
     container = re.split(r"^ *containers:", text, flags=re.MULTILINE)[0]
-    must(re.search(r"^ +restartPolicy: Always\b", container, re.MULTILINE), "the container is no sidecar")
+    must(re.search(r"^ +restartPolicy: Always\b", container, re.MULTILINE), "the container is not a sidecar")
     arguments = flow_list(re.search(r"^ +args: (\[.+\])$", container, re.MULTILINE).group(1))
     environment = dict(re.findall(r"\{name: (\w+), value: ([^},]+)\}", container))
     mounts = dict(re.findall(r"\{name: (\w+), mountPath: ([^},]+)[,}]", container))
@@ -103,7 +104,7 @@ def flow_list(text):
 
 
 def dockerfile_command(text):
-    """The shell command of the one RUN, and the id of the secret that it mounts."""
+    """Returns the id of the mounted secret and the shell command of the only RUN."""
     instruction = re.fullmatch(r"RUN --mount=type=secret,id=(\w+) \\\n(.+)\n", text, re.DOTALL)
     must(instruction, "no RUN with a secret")
     return instruction.group(1), instruction.group(2).strip()

@@ -1,9 +1,11 @@
-"""The recipes of README.md and docs/cli.md, taken out of these pages and run against the emulator: by the shell, or by what cron, systemd, a CI
-system or Kubernetes would make of them. A block that is neither run nor excused here is an error, so that a new recipe is not forgotten.
+"""Runs the recipes of README.md and docs/cli.md against the emulator: in the shell, or as cron, systemd, a CI system
+or Kubernetes would run them. A block that is neither run nor excused here is an error, so that a new recipe is
+not forgotten.
 
-    python3 tests/recipes/run.py [--stand-ins]      with --stand-ins also curl is one
+    python3 tests/recipes/run.py [--stand-ins]      with --stand-ins, curl is a stand-in too
 
-Needs DIST and bash. Start reading at `RECIPES`; `documents` finds the blocks, `readers` reads other systems' files, `tools` are the programs that are started.
+Requires DIST and bash. Start reading at `RECIPES`; `documents` finds the blocks, `readers` reads the files of other
+systems, `tools` are the programs that the recipes start.
 """
 
 import argparse
@@ -39,7 +41,7 @@ from terminal import Terminal  # noqa: E402
 
 
 class Problem(Exception):
-    """What is wrong with a recipe."""
+    """A recipe is wrong."""
 
 
 def must(fine, problem):
@@ -70,7 +72,7 @@ class Emulator:
         return self.status("/api/atlas/v2/orgs", {"Authorization": f"Bearer {token}", "Accept": "application/vnd.atlas.2024-08-05+json"}) == 200
 
     def end(self, token):
-        """Behind everybody's back."""
+        """Revokes the token directly at the emulator."""
         pair = base64.b64encode(f"{self.client_id}:{self.secret}".encode()).decode()
         body = urllib.parse.urlencode({"token": token}).encode()
         must(self.status("/api/oauth/revoke", {"Authorization": f"Basic {pair}"}, body) == 200, "the emulator does not revoke")
@@ -81,7 +83,7 @@ class Emulator:
 
 
 class Scene:
-    """A folder, a home and a cache of one recipe's own."""
+    """A directory, a home and a cache for one recipe."""
 
     def __init__(self, work, emulator, curl):
         self.work, self.emulator = work, emulator
@@ -91,7 +93,7 @@ class Scene:
         self.path = f"{work}/tools:{DIST}/bin:{os.environ['PATH']}"
 
     def bare(self, **more):
-        """What a system that starts programs gives them: next to nothing."""
+        """The minimal environment of a program that the system starts."""
         return {"PATH": "/usr/bin:/bin", "HOME": str(self.work / "home"), **more}
 
     def account(self, **more):
@@ -112,23 +114,24 @@ class Scene:
         return file
 
     def adapted(self, text, **stand_ins):
-        """The recipe with what its reader would put in: every part that is replaced must be there."""
+        """Returns the recipe with its placeholders replaced. Each placeholder must exist."""
         for original, replacement in stand_ins.items():
-            must(original in text, f"the recipe has no {original} any more: {text}")
+            must(original in text, f"the recipe does not contain {original}: {text}")
             text = text.replace(original, str(replacement))
         return text
 
     def check_calls(self, *names):
-        """These tools and no others were started, with a live token and no secret; none of it in an argument."""
+        """Checks that exactly these tools were started, with a valid token but without the secret in their environment,
+        and with neither in an argument."""
         calls = self.tools.calls()
         for call in calls:
             words = " ".join(call["arguments"])
             must(not re.search(TOKEN, words) and self.emulator.secret not in words, f"{call['tool']} has a token or the secret in its arguments")
-        must([call["tool"] for call in calls] == list(names), f"{names} was to be started, and not {[call['tool'] for call in calls]}")
+        must([call["tool"] for call in calls] == list(names), f"expected the start of {names}, got {[call['tool'] for call in calls]}")
         for call in calls:
             variables = call["environment"]
             if call["tool"] != "curl":
-                must(self.emulator.accepts(variables.get("MONGODB_ATLAS_ACCESS_TOKEN", "")), f"{call['tool']} has no live token")
+                must(self.emulator.accepts(variables.get("MONGODB_ATLAS_ACCESS_TOKEN", "")), f"{call['tool']} has no valid token")
                 must(self.emulator.secret not in variables.values(), f"{call['tool']} has the secret")
         return calls
 
@@ -139,7 +142,7 @@ class Scene:
 
     @contextlib.contextmanager
     def running(self, command, environment):
-        """A program that is to end well when it is told to."""
+        """Runs a program that must exit successfully after SIGTERM."""
         with open(self.work / "log", "wb") as log:
             process = subprocess.Popen(command, env=environment, cwd=self.work, stdin=subprocess.DEVNULL, stderr=log)
         try:
@@ -175,7 +178,7 @@ def curl(scene, text):
     answers = scene.shell("set -o pipefail\n" + text)
     must(answers.count('"results"') == calls + text.count("tokenwell api"), f"not an answer for each call: {answers}")
     scene.check_calls(*["curl"] * calls)
-    # With pipefail it does not end well without a token.
+    # With pipefail it fails without a token.
     scene.shell("set -o pipefail\n" + text, scene.account(MONGODB_ATLAS_CLIENT_SECRET=WRONG_SECRET, TOKENWELL_CACHE="off"), code=4)
     scene.tools.calls()
 
@@ -191,7 +194,7 @@ def after_a_401(scene, text):
 
     told = scene.shell(text + 'echo "$status $token"').split()
 
-    must(told[0] == "401", f"the server was to answer with 401: {told[0]}")
+    must(told[0] == "401", f"expected a 401 from the server: {told[0]}")
     must(told[1] != dead and scene.emulator.accepts(told[1]), "there is no new token")
     scene.check_calls("curl")
 
@@ -202,7 +205,7 @@ def sources_of_the_secret(scene, text):
     text = scene.adapted(text, **{"mdb_sa_id_…": scene.emulator.client_id, "SECRET=…": f"SECRET={scene.emulator.secret}", "/run/secrets/atlas": mounted})
     environment = {**scene.bare(PATH=scene.path), "MONGODB_ATLAS_BASE_URL": scene.emulator.url}
     exports, from_file, from_stdin, login = text.splitlines()
-    must(given.name in from_stdin, "the secret is to come from secret.txt")
+    must(given.name in from_stdin, "the recipe does not read the secret from secret.txt")
     for line in (f"{exports}\ntokenwell token", f"{from_file}\ntokenwell token", from_stdin):
         token = scene.shell(line, environment).strip()
         must(scene.emulator.accepts(token), f"no token: {line}")
@@ -221,10 +224,10 @@ def without_a_token_no_job(scene, text):
     must(len(told) == 2 and all(scene.emulator.accepts(token) for token in told), f"no tokens: {told}")
     scene.check_calls("job")
     for line in text.splitlines():
-        # What stands after it is not reached, and the shell ends with the command's own exit code.
+        # The next line is not reached, and the shell exits with the exit code of the command.
         refused = scene.account(MONGODB_ATLAS_CLIENT_SECRET=WRONG_SECRET, TOKENWELL_CACHE="off")
         told = scene.shell(line + ("\necho reached" if "||" in line else ""), refused, shell=("sh", "-c"), code=4)
-        must(told == "", f"goes on without a token: {line}")
+        must(told == "", f"continues without a token: {line}")
     must(not scene.tools.calls(), "the job was started without a token")
 
 
@@ -234,7 +237,7 @@ def without_a_token_no_job(scene, text):
 def terraform(scene, text):
     scene.shell(text)
     (call,) = scene.check_calls("terraform")
-    must(call["arguments"] == ["apply"] and "MONGODB_ATLAS_CLIENT_ID" not in call["environment"], "half a pair is left")
+    must(call["arguments"] == ["apply"] and "MONGODB_ATLAS_CLIENT_ID" not in call["environment"], "the client id remains in the environment without its secret")
     scene.check_nothing_is_started_without_a_token(text)
 
 
@@ -256,7 +259,7 @@ def dockerfile(scene, text):
     (scene.tools.secrets / name).write_text(token)
     call = f"--header 'Accept: application/vnd.atlas.2024-08-05+json' {scene.emulator.url}/api/atlas/v2/orgs"
     command = scene.adapted(command, **{f"/run/secrets/{name}": scene.tools.secrets / name, "https://…": call})
-    # The build has no credential of its own.
+    # The build has no credential.
     must('"results"' in scene.shell(command, scene.bare(PATH=scene.path), shell=("sh", "-c")), "no answer")
     scene.check_calls("curl")
 
@@ -267,21 +270,21 @@ def dockerfile(scene, text):
 def github(scene, text):
     values = {"vars": {"ATLAS_CLIENT_ID": scene.emulator.client_id}, "secrets": {"ATLAS_CLIENT_SECRET": scene.emulator.secret}}
     (get, given), (use, nothing) = readers.github_steps(text)
-    must(not nothing, "the second step has an environment of its own")
+    must(not nothing, "the second step sets an environment")
     variables = scene.work / "github-env"
     variables.touch()
     runner = {**scene.bare(PATH=scene.path), "MONGODB_ATLAS_BASE_URL": scene.emulator.url, "GITHUB_ENV": str(variables)}
     first = {**runner, **{name: values[kind][value] for name, (kind, value) in given.items()}}
 
-    # The mask comes first: where it cannot be printed, the token is nowhere.
+    # The mask comes first: if it cannot be printed, the token is not written.
     with open("/dev/full", "w") as full:
         done = subprocess.run(["bash", "-e", "-c", get], env=first, stdout=full, stderr=subprocess.DEVNULL, timeout=PATIENCE_S)
-    must(done.returncode != 0 and variables.read_text() == "", "the token was there before its mask")
+    must(done.returncode != 0 and variables.read_text() == "", "the token was written before its mask")
 
     log = scene.shell(get, first)
     written = readers.github_variables(variables.read_text())
     token = written["MONGODB_ATLAS_ACCESS_TOKEN"]
-    must(log.splitlines()[0] == f"::add-mask::{token}" and log.count(token) == 1, "the token is to be in the log once, as a mask")
+    must(log.splitlines()[0] == f"::add-mask::{token}" and log.count(token) == 1, "the token must be in the log exactly once, as a mask")
     scene.shell(use, {**runner, **written})
     (call,) = scene.check_calls("terraform")
     must(call["environment"]["MONGODB_ATLAS_ACCESS_TOKEN"] == token and "MONGODB_ATLAS_CLIENT_ID" not in call["environment"], "the step has another environment")
@@ -310,7 +313,7 @@ def cron(scene, text):
     (home / "bin").mkdir()
     (home / "bin" / "report").symlink_to(scene.work / "tools" / "report")
     scene.secret_file("home", ".atlas-secret")
-    # Where Atlas is, cron's environment cannot say; a profile without an account can.
+    # The environment of cron has no base URL, but a profile without an account can set it.
     (home / ".config" / "tokenwell").mkdir(parents=True)
     (home / ".config" / "tokenwell" / "config.toml").write_text(f'[default]\nbase_url = "{scene.emulator.url}"\n')
     command = scene.adapted(readers.cron_command(text), **{"mdb_sa_id_…": scene.emulator.client_id, "/usr/local/bin/tokenwell": TOKENWELL})
@@ -325,13 +328,13 @@ def systemd(scene, text):
     command = readers.systemd_command(service, specifiers)
     scene.shell("exec " + " ".join(command), environment, shell=("/bin/sh", "-c"))
     (call,) = scene.check_calls("report")
-    # Without one each start of the service would spend a token: it has no home.
+    # The service has no home: without this directory each start would request a new token.
     cache = call["environment"].get("TOKENWELL_CACHE_DIR", "")
-    must(cache.startswith(specifiers["C"]) and list(pathlib.Path(cache).glob("*.token")), "there is no cache of the service's own")
+    must(cache.startswith(specifiers["C"]) and list(pathlib.Path(cache).glob("*.token")), "the service has no private cache")
 
 
 def systemd_sink(scene, text):
-    """The lines that differ from the service above it, which has the account."""
+    """Runs the lines of this block together with the account lines of the service above it."""
     above = next(block.text for block in blocks(ROOT / "docs" / "cli.md") if block.name == "cli.md: systemd")
     account = "".join(line + "\n" for line in above.splitlines() if "atlas-secret" in line or "CLIENT_ID" in line)
     service, environment, specifiers = started_by_systemd(scene, account + text)
@@ -339,12 +342,12 @@ def systemd_sink(scene, text):
     file = pathlib.Path(command[-1])
     with scene.running(command, environment) as sink:
         scene.until_written(sink, file)
-        must(scene.emulator.accepts(file.read_text()), "no live token in the file")
+        must(scene.emulator.accepts(file.read_text()), "no valid token in the file")
         must(file.stat().st_mode & 0o777 == 0o640, f"mode {file.stat().st_mode & 0o777:o}")
 
 
 def started_by_systemd(scene, text):
-    """What systemd does before ExecStart."""
+    """Does what systemd does before ExecStart."""
     given = scene.secret_file("etc", "atlas-secret")
     text = text.replace("/usr/local/bin/report", str(scene.work / "tools" / "report"))
     text = scene.adapted(text, **{"mdb_sa_id_…": scene.emulator.client_id, "/usr/local/bin/tokenwell": TOKENWELL, "/etc/tokenwell/atlas-secret": given})
@@ -363,7 +366,7 @@ def started_by_systemd(scene, text):
             made = scene.work / parent / name
             made.mkdir()
             made.chmod(int(service[f"{kind}DirectoryMode"][0], 8))
-    # A service without User= is told of no home.
+    # A service without User= has no HOME.
     environment = {"PATH": "/usr/bin:/bin", "TOKENWELL_BASE_URL": scene.emulator.url, **readers.systemd_environment(service, specifiers)}
     return service, environment, specifiers
 
@@ -389,13 +392,13 @@ def kubernetes(scene, text):
         scene.until_written(container, file)
         if probe:
             scene.shell(" ".join(map(outside, probe)), scene.bare())
-        must(scene.emulator.accepts(file.read_text()), "no live token in the file")
+        must(scene.emulator.accepts(file.read_text()), "no valid token in the file")
         must(file.stat().st_mode & 0o777 == 0o640, f"mode {file.stat().st_mode & 0o777:o}")
-    must(file.exists() == ("--remove-on-exit" not in arguments), "the file's end is another one")
+    must(file.exists() == ("--remove-on-exit" not in arguments), "the file was not handled as --remove-on-exit requires")
 
 
 HELLO = "tests/readme.sh runs it"
-# What is done with each block: a function that runs it, or the reason why none does.
+# For each block: the function that runs it, or the reason why it is not run.
 RECIPES = {
     "README.md: tokenwell": "it builds everything and runs every test, this one too; .ci/run runs both lines",
     "README.md: Get a token": start_of_the_emulator,
@@ -412,11 +415,11 @@ RECIPES = {
     "README.md: cron": cron,
     "README.md: systemd": systemd,
     "README.md: Kubernetes": kubernetes,
-    "cli.md: Whose token": sources_of_the_secret,
-    "cli.md: Whose token #2": without_a_token_no_job,
+    "cli.md: Account": sources_of_the_secret,
+    "cli.md: Account #2": without_a_token_no_job,
     "cli.md: curl": curl,
     "cli.md: curl #2": api,
-    "cli.md: A script that meets a 401": after_a_401,
+    "cli.md: A script that handles a 401": after_a_401,
     "cli.md: Terraform": terraform,
     "cli.md: GitHub Actions": github,
     "cli.md: GitLab CI": gitlab_job,
@@ -429,13 +432,13 @@ RECIPES = {
     "cli.md: Kubernetes": kubernetes,
 }
 
-# Recipes that somebody could come to write, and the words in which each must be found out.
+# Wrong recipes, and the words of the error that must report each.
 PLANTED = {
     "a token in an argument": (
         curl, "curl has a token",
         ": | curl --header \"Authorization: Bearer $(tokenwell token)\" --header 'Accept: application/vnd.atlas.2024-08-05+json' $MONGODB_ATLAS_BASE_URL/api/atlas/v2/orgs\n",
     ),
-    "curl that goes on without a token": (
+    "curl that continues without a token": (
         curl, "ended with 0", "tokenwell header | curl --header @- --header 'Accept: application/vnd.atlas.2024-08-05+json' $MONGODB_ATLAS_BASE_URL/api/atlas/v2/orgs || true\n"
     ),
     "the secret beside the token": (terraform, "terraform has the secret", "MONGODB_ATLAS_ACCESS_TOKEN=$(tokenwell token) terraform apply\n"),
@@ -476,12 +479,12 @@ ExecStart=/usr/local/bin/tokenwell exec -- /usr/local/bin/report
     volumeMounts: [{name: token, mountPath: /atlas}, {name: secret, mountPath: /secret, readOnly: true}]
 """,
     ),
-    "% in a crontab": (cron, "a line break of %", "0 * * * * TOKENWELL_CLIENT_ID=mdb_sa_id_… /usr/local/bin/tokenwell exec -- $HOME/bin/report --day $(date +%d)\n"),
+    "% in a crontab": (cron, "replaces % with a newline", "0 * * * * TOKENWELL_CLIENT_ID=mdb_sa_id_… /usr/local/bin/tokenwell exec -- $HOME/bin/report --day $(date +%d)\n"),
 }
 
 
 def outcome(run, text, emulator, curl_program):
-    """What is wrong with the recipe, or None."""
+    """Returns the problem of the recipe, or None."""
     with tempfile.TemporaryDirectory(prefix="recipe-") as folder:
         try:
             run(Scene(pathlib.Path(folder), emulator, curl_program), text)
@@ -492,7 +495,7 @@ def outcome(run, text, emulator, curl_program):
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--stand-ins", action="store_true", help="a stand-in for curl too")
+    options.add_argument("--stand-ins", action="store_true", help="use a stand-in for curl too")
     curl_program = None if options.parse_args().stand_ins else real_curl()
     if not shutil.which("bash"):
         sys.exit("recipes: bash is missing: CI systems run their scripts with it; install it")
@@ -512,12 +515,12 @@ def main():
                 print(f"not run {block.name}: {what}")
                 excused += 1
             else:
-                report(block.name, outcome(what, block.text, emulator, curl_program) if what else "nobody runs this block: add it to RECIPES")
+                report(block.name, outcome(what, block.text, emulator, curl_program) if what else "this block is not run: add it to RECIPES")
         gone = sorted(set(RECIPES) - {block.name for block in found})
-        report("every entry of RECIPES has its block", gone and f"no longer there: {gone}")
+        report("every entry of RECIPES has its block", gone and f"missing: {gone}")
         for name, (run, words, text) in PLANTED.items():
             problem = outcome(run, text, emulator, curl_program) or "nothing"
-            report(f"a planted mistake is found: {name}", words not in problem and f"what was found is {problem}")
+            report(f"a planted mistake is found: {name}", words not in problem and f"the reported problem is {problem}")
     finally:
         emulator.stop()
     print(f"recipes: {passed} passed, {failed} failed, {excused} not run for the reasons given above")

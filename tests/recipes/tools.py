@@ -1,6 +1,6 @@
-"""The programs that the recipes start: on a path of their own, they write down how they were started.
+"""The programs that the recipes start. They are in a separate directory of PATH and record each start.
 
-`curl` goes on as the real one where that is installed. The others are stand-ins: no Terraform plans and no image is built here.
+`curl` then runs the real curl if it is installed. The others are stand-ins: no Terraform run and no image build.
 """
 
 import json
@@ -16,7 +16,7 @@ with open({seen!r}, "a") as file:
 {then}
 """
 
-# As docker does it: the secret comes from the variable that is named, and is a file for the RUN that mounts it.
+# As in docker: the secret comes from the named variable and becomes a file for the RUN that mounts it.
 DOCKER = """
 options = dict(part.split("=", 1) for argument, value in zip(sys.argv, sys.argv[1:]) if argument == "--secret" for part in value.split(","))
 if "id" in options:
@@ -42,7 +42,7 @@ for word in words:
     elif word == "--header":
         value = next(words)
         for line in sys.stdin if value == "@-" else [value]: add(line)
-    elif word.startswith("-"): sys.exit(f"curl: {word} is not known to this stand-in")
+    elif word.startswith("-"): sys.exit(f"curl: {word} is not supported by this stand-in")
     else: url = word
 try:
     reply = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(urllib.request.Request(url, headers=headers), timeout=60)
@@ -57,7 +57,7 @@ sys.exit(22 if fail and reply.status >= 400 else 0)
 
 
 class Tools:
-    """In `folder`, which goes to the front of PATH."""
+    """Programs in `folder`, which is the first directory in PATH."""
 
     def __init__(self, folder, real_curl):
         self.folder, self.seen, self.secrets = folder, folder / "seen", folder / "secrets"
@@ -74,14 +74,14 @@ class Tools:
         program.chmod(0o755)
 
     def calls(self):
-        """What was started since the last question."""
+        """Returns the starts since the last call."""
         lines = self.seen.read_text().splitlines() if self.seen.exists() else []
         new, self.started = lines[self.started :], len(lines)
         return [json.loads(line) for line in new]
 
 
 def real_curl():
-    """None where there is none, or one that is too old to know what the recipes ask of it."""
+    """Returns the path of curl, or None if it is missing or too old for the recipes."""
     found = shutil.which("curl")
     known = found and subprocess.run([found, "--fail-with-body", "--version"], capture_output=True).returncode == 0
     return os.path.realpath(found) if known else None

@@ -1,4 +1,4 @@
-//! `tokenwell api`: one call of the Atlas Admin API.
+//! `tokenwell api`: sends one request to the Atlas Admin API.
 
 use crate::failure::Failure;
 use crate::output;
@@ -8,31 +8,32 @@ use tokenwell::Status;
 use tokenwell::admin::{AdminApi, Call, DEFAULT_VERSION, Reply};
 use tokenwell::error::printable;
 
-/// The largest body that is sent.
+/// The largest request body that is sent.
 const LARGEST_BODY: u64 = 16 * 1024 * 1024;
 
-/// Call the Atlas Admin API
+/// Send a request to the Atlas Admin API
 ///
-/// The body of the reply goes to standard output as it came. After a 401 the call is made once more with another token. Redirects are not followed, and
-/// the token goes to the base URL's host and to no other.
+/// The response body is written to standard output unchanged. After a 401 the request is repeated
+/// once with a new token. Redirects are not followed: the token is sent only to the host of the
+/// base URL.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// GET, POST, PATCH, PUT or DELETE
     method: String,
 
-    /// Path and query, from the slash on
+    /// Path and query, starting with a slash
     path: String,
 
-    /// JSON to send: the text itself, @FILE for the content of a file, - for standard input
+    /// Request body: JSON, @FILE to read a file, or - to read standard input
     #[arg(long, value_name = "JSON|@FILE|-")]
     data: Option<String>,
 
-    /// The API's version, the date in its media type
+    /// Version of the API: the date in its media type
     #[arg(long, value_name = "DATE", default_value = DEFAULT_VERSION)]
     api_version: String,
 
-    /// Print the status and the headers before the body
+    /// Print the status and the response headers before the body
     #[arg(long)]
     include: bool,
 
@@ -44,35 +45,37 @@ const EXAMPLES: &str = "\
 Examples:
   tokenwell api GET '/api/atlas/v2/orgs?itemsPerPage=5'
   tokenwell api GET /api/atlas/v2/groups | jq -r '.results[].name'
-  tokenwell api POST /api/atlas/v2/orgs/$ORG/serviceAccounts --data @account.json
+  tokenwell api POST /api/atlas/v2/orgs/$ORG/serviceAccounts --data @new.json
 
 Exit codes:
   0  2xx
   4  401 or 403
   6  429
-  5  any other status; the body is printed all the same";
+  5  any other status
+
+The response body is printed for every status.";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let api = AdminApi::new(&session.config)?;
     let mut call = Call::new(&args.method.to_ascii_uppercase(), &args.path).version(&args.api_version);
     if let Some(data) = &args.data {
-        call = call.body(body(data)?);
+        call = call.body(read_body(data)?);
     }
     let reply = api.call(&session.client, &call)?;
     if args.include {
         output::line(&head(&reply))?;
     }
     output::document(&reply.body)?;
-    refusal(reply.status).map_or(Ok(()), Err)
+    error_for_status(reply.status).map_or(Ok(()), Err)
 }
 
-fn body(data: &str) -> Result<Vec<u8>, Failure> {
+fn read_body(data: &str) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(
             Status::InvalidArgument,
-            format!("--data: `{}` cannot be read: {error}", printable(data, 200)),
-            "Give the JSON itself, @ and the name of a file that you may read, or - for standard input.",
+            format!("--data: cannot read `{}`: {error}", printable(data, 200)),
+            "Pass JSON, @ and the name of a readable file, or - for standard input.",
         )
     };
     let mut body = Vec::new();
@@ -85,7 +88,8 @@ fn body(data: &str) -> Result<Vec<u8>, Failure> {
         Ok(body.len())
     };
     read.map_err(failed)?;
-    let wrong = |problem: String| Failure::new(Status::InvalidArgument, problem, "The Admin API takes JSON bodies only.");
+    let wrong =
+        |problem: String| Failure::new(Status::InvalidArgument, problem, "The Admin API accepts JSON bodies only. Correct the body.");
     if body.len() as u64 > LARGEST_BODY {
         return Err(wrong(format!("--data: the body is larger than {} MiB", LARGEST_BODY / (1024 * 1024))));
     }
@@ -100,20 +104,20 @@ fn head(reply: &Reply) -> String {
     format!("HTTP {}\n{}", reply.status, headers.collect::<String>())
 }
 
-fn refusal(status: u16) -> Option<Failure> {
+fn error_for_status(status: u16) -> Option<Failure> {
     let (exit_code, hint) = match status {
         200..=299 => return None,
         401 => (
             Status::CredentialRejected.exit_code(),
-            "The server took no token of this account, not even a fresh one. Check that the account lives on this server.",
+            "The server rejected a new token too. Check that the service account belongs to this server (see `tokenwell status`).",
         ),
         403 => (
             Status::CredentialRejected.exit_code(),
-            "The token is good. Check the service account's IP access list and its roles in the organization and project.",
+            "The token is valid. Check the service account's IP access list and its roles in the organization and project.",
         ),
-        429 => (Status::RateLimited.exit_code(), "Call less often; --include shows Retry-After and the limits."),
-        500..=599 => (Status::Server.exit_code(), "The fault is on the server's side; try again later."),
-        _ => (Status::Server.exit_code(), "The body of the reply, on standard output, says what is wrong with the call."),
+        429 => (Status::RateLimited.exit_code(), "Send fewer requests. --include shows Retry-After and the limits."),
+        500..=599 => (Status::Server.exit_code(), "This is a server error. Try again later."),
+        _ => (Status::Server.exit_code(), "Read the response body on standard output: it describes the error."),
     };
     Some(Failure::Own { exit_code, problem: format!("the Admin API answered with HTTP status {status}"), hint: hint.to_owned() })
 }
@@ -123,8 +127,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_exit_code_tells_the_kinds_of_refusal_apart() {
-        let code = |status| match refusal(status) {
+    fn the_exit_code_depends_on_the_http_status() {
+        let code = |status| match error_for_status(status) {
             None => 0,
             Some(Failure::Own { exit_code, .. }) => exit_code,
             Some(other) => panic!("{other:?}"),

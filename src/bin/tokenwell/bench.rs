@@ -1,4 +1,4 @@
-//! `tokenwell bench`: what tokens cost on this machine, with this configuration.
+//! `tokenwell bench`: measures the time to get a token on this machine with this configuration.
 
 use crate::failure::Failure;
 use crate::output;
@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use tokenwell::TokenOptions;
 use tokenwell::admin::{AdminApi, Call};
 
-/// Measure the first token, one call of the Admin API, and tokens from the cache
+/// Measure the time to get the first token and a cached token
 ///
-/// Sends one token request at most, and one GET of /api/atlas/v2/orgs where the server is Atlas.
+/// Sends at most one token request. If the server is Atlas, it also sends one
+/// GET /api/atlas/v2/orgs.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// How many tokens to draw from the cache
+    /// Number of tokens to get from the cache
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     gets: u32,
 
@@ -67,7 +68,7 @@ fn as_json(args: &Args, api_status: Option<u16>, per_get: Duration, first_token:
 }
 
 fn as_text(args: &Args, api_status: Option<u16>, per_get: Duration, first_token: Duration) -> String {
-    let api = api_status.map_or("not asked: the server is not Atlas".to_owned(), |status| format!("HTTP {status}"));
+    let api = api_status.map_or("not called: the server is not Atlas".to_owned(), |status| format!("HTTP {status}"));
     format!(
         "first token    {:.1} ms\nAdmin API      {api}\ncached token   {} ns each, over {} gets",
         first_token.as_secs_f64() * 1000.0,

@@ -1,4 +1,4 @@
-//! `tokenwell cache`: where the shared files are, what lies there, and how to be rid of it.
+//! `tokenwell cache`: shows and clears the files of the shared cache.
 
 use crate::failure::Failure;
 use crate::output;
@@ -9,9 +9,10 @@ use tokenwell::error::Error;
 use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError};
 use tokenwell::{Config, Status};
 
-/// Show or clear the files in which processes share tokens
+/// Show or clear the files of the shared token cache
 ///
-/// The files are sealed: without the client secret nobody can tell whose tokens they hold, tokenwell neither.
+/// The files are encrypted with a key derived from the client secret. Without the secret, not even
+/// tokenwell can tell which account a file belongs to.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -25,22 +26,22 @@ Examples:
   tokenwell cache list
   tokenwell cache clear
 
-  One account's token alone, with the credentials of that account
+  Drop the token of one account; this needs the credential of the account
     tokenwell invalidate";
 
 #[derive(Subcommand)]
 enum Action {
-    /// Print the directory, whether or not it exists
+    /// Print the path of the cache directory, even if it does not exist
     #[command(after_long_help = "Examples:\n  ls -l \"$(tokenwell cache path)\"")]
     Path,
-    /// List the files with their size and age
+    /// List the files with their sizes and ages
     #[command(after_long_help = "Examples:\n  tokenwell cache list\n  tokenwell cache list --json | jq length")]
     List {
         /// Print one JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Remove tokenwell's own files from it; the tokens live on at the server until they expire
+    /// Remove the cache files; the tokens remain valid until they expire
     #[command(after_long_help = "Examples:\n  tokenwell cache clear")]
     Clear,
 }
@@ -52,25 +53,27 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Action::List { json } => list(&store.records().map_err(|error| unusable(&error))?, json),
         Action::Clear => {
             let count = store.clear().map_err(|error| unusable(&error))?;
-            output::hint(&format!("removed {count} {} from {}", if count == 1 { "file" } else { "files" }, store.location()));
+            output::message(&format!("removed {count} {} from {}", if count == 1 { "file" } else { "files" }, store.location()));
             Ok(())
         }
     }
 }
 
-/// The store that a client would use here. A configuration that cannot be read is an error: the files elsewhere are not those that were meant.
+/// Opens the store that a client would use. A configuration that cannot be read is an error,
+/// because the default directory might not be the intended one.
 fn store() -> Result<FileStore, Failure> {
     const READ: [&str; 4] = ["cache", "cache_dir", "cache_unsafe", "profile"];
     let is_read = |variable: &str| !is_variable_of(variable, |setting| !READ.contains(&setting));
     let mut builder = builder().environment(move |name| if is_read(name) { std::env::var_os(name) } else { None });
-    // Whose tokens lie there does not matter. With this account none is looked for, in no keyring and in no other program's file.
+    // The account does not matter here. This one prevents a search in keyrings and in the files of
+    // other programs.
     for part in ["client_id", "client_secret"] {
-        builder.set(part, b"anybody")?;
+        builder.set(part, b"unused")?;
     }
     Ok(store_of(&builder.build()?)?)
 }
 
-/// The store that a client of `config` uses, unless it uses none.
+/// Opens the store that a client of `config` uses if its cache is on.
 pub(crate) fn store_of(config: &Config) -> Result<FileStore, Error> {
     Ok(FileStore::open(config.resolved_cache_dir()?, config.cache_unsafe()))
 }
@@ -81,7 +84,7 @@ fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {
         return output::line(&serde_json::Value::from_iter(records.iter().map(record)).to_string());
     }
     if records.is_empty() {
-        output::hint("there is nothing in the cache");
+        output::message("the token cache is empty");
         return Ok(());
     }
     let line = |record: &RecordFile| {
@@ -91,7 +94,7 @@ fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {
     output::line(&records.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-/// In whole seconds.
+/// The age of the file in whole seconds.
 fn age(record: &RecordFile) -> Option<Duration> {
     let age = SystemTime::now().duration_since(record.written?).unwrap_or_default();
     Some(Duration::from_secs(age.as_secs()))
@@ -100,7 +103,7 @@ fn age(record: &RecordFile) -> Option<Duration> {
 fn unusable(error: &StoreError) -> Failure {
     Failure::new(
         Status::Refused,
-        format!("the token cache cannot be used: {error}"),
-        "docs/token-cache.md tells where it is and what is refused.",
+        format!("cannot use the token cache: {error}"),
+        "See docs/token-cache.md for its location and the required permissions.",
     )
 }

@@ -1,21 +1,22 @@
-//! `tokenwell completions`: what a shell needs to complete the command's words.
+//! `tokenwell completions`: prints a completion script for a shell.
 
 use crate::failure::Failure;
 use crate::{Cli, output};
 use clap::CommandFactory as _;
 
-/// Print the completions of a shell
+/// Print the completion script for a shell
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Which shell
+    /// The shell
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  tokenwell completions bash > ~/.local/share/bash-completion/completions/tokenwell
+  dir=~/.local/share/bash-completion/completions
+  tokenwell completions bash > $dir/tokenwell
   tokenwell completions zsh > ~/.zfunc/_tokenwell
   tokenwell completions fish > ~/.config/fish/completions/tokenwell.fish";
 

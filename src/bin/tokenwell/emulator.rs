@@ -1,4 +1,4 @@
-//! `tokenwell emulator`: Atlas in a box until it is told to stop.
+//! `tokenwell emulator`: runs the Atlas emulator until a signal stops it.
 
 use crate::stop::Stop;
 use clap::ValueEnum;
@@ -8,44 +8,46 @@ use std::path::{Path, PathBuf};
 use tokenwell::emulator::{Certificate, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID, Emulator, EmulatorOptions, RateLimit};
 use tokenwell::error::Error;
 
-/// Run Atlas in a box on 127.0.0.1, with its limits
+/// Run a local emulator of Atlas on 127.0.0.1
 ///
-/// It serves the token endpoint, revocation and the service account API.
-/// The first line on standard output is a line of shell assignments with the base URL and the credentials of an account.
-/// With -v it writes one line for each request to standard error: address, method, path, status. It ends on SIGINT and SIGTERM, or with --until-stdin-closes when its standard input does. Tests set its clock, its limits
-/// and its faults through the control API under /_emulator: see docs/emulator.md.
+/// It serves the token and revocation endpoints and the service account API, with the limits of
+/// Atlas. It prints one line to standard output: shell assignments with the base URL and the
+/// credential of a test account. With -v it logs each request to standard error: address, method,
+/// path and status. It runs until SIGINT, SIGTERM or SIGHUP. Tests can set its clock, limits and
+/// faults through the control API under /_emulator; see docs/emulator.md.
 #[derive(clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub struct Args {
-    /// The port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 selects a free port
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
 
-    /// Speak TLS with a certificate of a made-up authority; wrong-name and expired are for tests of what must be refused
+    /// Serve TLS with a certificate of a test authority; wrong-name and expired are for negative
+    /// tests
     #[arg(long, value_name = "CERTIFICATE", num_args = 0..=1, require_equals = true, default_missing_value = "loopback", requires = "ca_file")]
     tls: Option<Tls>,
 
-    /// Where to write the made-up authority's certificate (PEM)
+    /// Write the certificate of the test authority (PEM) to this file
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca_file: Option<PathBuf>,
 
-    /// For how long a token lives
+    /// Lifetime of a token
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     token_lifetime: u64,
 
-    /// How many live tokens an account may have
+    /// Maximum number of valid tokens per account
     #[arg(long, value_name = "N", default_value_t = 100)]
     token_cap: u64,
 
-    /// How many token requests an address may send for a client id in how many seconds
+    /// Maximum number of token requests per client id and address, and the period in seconds
     #[arg(long, value_name = "REQUESTS/SECONDS", default_value = "10/60", value_parser = rate_limit)]
     rate_limit: RateLimit,
 
-    /// Answer any number of token requests
+    /// Do not limit the rate of token requests
     #[arg(long, conflicts_with = "rate_limit")]
     no_rate_limit: bool,
 
-    /// End when standard input closes, so that a killed test leaves no server behind
+    /// Exit when standard input closes, so that the emulator does not outlive a killed test
     #[arg(long)]
     until_stdin_closes: bool,
 }
@@ -60,9 +62,9 @@ Examples:
 enum Tls {
     /// For 127.0.0.1, ::1 and localhost
     Loopback,
-    /// For another host
+    /// For another host name
     WrongName,
-    /// For the right host, but no longer
+    /// For the right host name, but expired
     Expired,
 }
 
@@ -81,19 +83,24 @@ pub fn run(args: Args) -> Result<(), Error> {
         log: tracing::event_enabled!(tracing::Level::INFO).then_some(log),
     };
     let emulator = Emulator::start(options).map_err(|error| {
-        wrong("--port", format!("cannot listen on 127.0.0.1:{}: {error}", args.port), "Choose another port, or 0 for a free one.")
+        wrong("--port", format!("cannot listen on 127.0.0.1:{}: {error}", args.port), "Choose another port, or 0 to select a free one.")
     })?;
     if let (Some(file), Some(pem)) = (&args.ca_file, emulator.ca_pem()) {
         std::fs::write(file, pem).map_err(|error| {
-            wrong("--ca-file", format!("cannot write {}: {error}", file.display()), "Name a file in a directory that you may write to.")
+            wrong("--ca-file", format!("cannot write {}: {error}", file.display()), "Name a file in a writable directory.")
         })?;
     }
-    // Before the line is printed: whoever has read it may send a signal.
-    let stop = Stop::listen(args.until_stdin_closes)
-        .map_err(|error| wrong("emulator", format!("cannot wait for signals: {error}"), "The system is out of threads or descriptors."))?;
-    writeln!(io::stdout(), "{}", assignments(&emulator, args.ca_file.as_deref()))
-        .and_then(|()| io::stdout().flush())
-        .map_err(|error| wrong("standard output", error, "The emulator prints its address and credentials there."))?;
+    // Before the line is printed: a reader of the line may send a signal.
+    let stop = Stop::listen(args.until_stdin_closes).map_err(|error| {
+        wrong(
+            "emulator",
+            format!("cannot wait for signals: {error}"),
+            "The system has no free thread or file descriptor. Raise its limits.",
+        )
+    })?;
+    writeln!(io::stdout(), "{}", assignments(&emulator, args.ca_file.as_deref())).and_then(|()| io::stdout().flush()).map_err(|error| {
+        wrong("standard output", error, "Keep standard output open: the emulator prints its address and credential to it.")
+    })?;
     stop.wait();
     Ok(())
 }
@@ -112,22 +119,22 @@ fn assignments(emulator: &Emulator, ca_file: Option<&Path>) -> String {
     line
 }
 
-/// As it is where the shell takes it so, else in single quotes.
-fn shell_quoted(text: &str) -> String {
+/// Returns `value` unchanged if it needs no quotes, otherwise in single quotes.
+fn shell_quoted(value: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@%,".contains(character);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
 }
 
-fn rate_limit(text: &str) -> Result<RateLimit, String> {
-    let parsed = text.split_once('/').and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
+fn rate_limit(value: &str) -> Result<RateLimit, String> {
+    let parsed = value.split_once('/').and_then(|(requests, seconds)| Some((requests.parse().ok()?, seconds.parse().ok()?)));
     match parsed {
         Some((requests, window_s)) if requests > 0 && window_s > 0 => Ok(RateLimit { requests, window_s, ..RateLimit::default() }),
-        _ => Err("expected REQUESTS/SECONDS, both at least 1, like 10/60; --no-rate-limit lifts the limit".to_owned()),
+        _ => Err("expected REQUESTS/SECONDS, both at least 1, such as 10/60; --no-rate-limit removes the limit".to_owned()),
     }
 }
 
 fn log(line: &str) {
-    // A log that cannot be written is no reason to stop serving.
+    // A failed log write does not stop the emulator.
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -1,9 +1,9 @@
-//! `tokenwell env`: the token as an assignment that a shell or a CI system reads.
+//! `tokenwell env`: prints the token as an assignment for a shell or a CI system.
 
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
-use crate::wanted::Wanted;
+use crate::wanted::TokenFlags;
 use clap::ValueEnum;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,21 +11,22 @@ use std::path::{Path, PathBuf};
 use tokenwell::Status;
 use zeroize::Zeroizing;
 
-/// The variable that Terraform's provider and MongoDB's own tools take a token from.
+/// The variable from which the Terraform provider and MongoDB's tools read a token.
 pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 
 /// Print an assignment of MONGODB_ATLAS_ACCESS_TOKEN
 ///
-/// `tokenwell exec` is the safer way where it will do: there the token is in one program's environment only.
+/// Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
+/// only.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Who will read it
+    /// The shell or program that reads the assignment
     #[arg(long, value_enum, default_value_t = Reader::Sh)]
     shell: Reader,
 
     #[command(flatten)]
-    wanted: Wanted,
+    token_flags: TokenFlags,
 
     #[command(flatten)]
     settings: Settings,
@@ -33,16 +34,25 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  tokenwell env --shell github                # a step of GitHub Actions: masked, and set for the next steps
-  tokenwell env --shell gitlab > token.env    # GitLab CI, as artifacts:reports:dotenv
+  A step of GitHub Actions: masks the token and sets it for the next steps
+    tokenwell env --shell github
 
-  Shells, in two steps: in `eval \"$(tokenwell env)\"` nobody sees the exit code, and the script goes on without a token
-    line=$(tokenwell env) || exit; eval \"$line\"                    # sh, bash, zsh
-    set -l line (tokenwell env --shell fish); or exit; eval $line   # fish
-    $line = tokenwell env --shell powershell                        # PowerShell
+  GitLab CI: write a file for artifacts:reports:dotenv
+    tokenwell env --shell gitlab > token.env
+
+  sh, bash, zsh. Use two steps: `eval \"$(tokenwell env)\"` discards the exit
+  code, and the script continues without a token
+    line=$(tokenwell env) || exit; eval \"$line\"
+
+  fish
+    set -l line (tokenwell env --shell fish); or exit; eval $line
+
+  PowerShell
+    $line = tokenwell env --shell powershell
     if ($LASTEXITCODE) { exit $LASTEXITCODE }; Invoke-Expression $line
 
-  cmd.exe does not tell the exit code of what is in brackets, so look whether the variable is there
+  cmd.exe. It discards the exit code of the command in parentheses, so check
+  the variable
     set MONGODB_ATLAS_ACCESS_TOKEN=
     for /f \"delims=\" %i in ('tokenwell env --shell cmd') do %i
     if not defined MONGODB_ATLAS_ACCESS_TOKEN exit /b 1";
@@ -54,11 +64,11 @@ enum Reader {
     Fish,
     #[value(name = "powershell")]
     PowerShell,
-    /// The command prompt of Windows
+    /// The Windows command prompt (cmd.exe)
     Cmd,
-    /// A file of variables: docker --env-file, docker compose, dotenv libraries
+    /// A dotenv file: docker --env-file, docker compose, dotenv libraries
     Dotenv,
-    /// A step of GitHub Actions: masks the token in the log, then sets it for the steps that follow
+    /// A step of GitHub Actions: masks the token in the log, then sets it for the next steps
     #[value(name = "github")]
     GitHub,
     /// A dotenv report of GitLab CI
@@ -67,12 +77,12 @@ enum Reader {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let token = args.settings.session()?.token(&args.wanted.options())?;
+    let token = args.settings.session()?.token(&args.token_flags.options())?;
     let assignment = assignment(args.shell, token.value())?;
     if args.shell != Reader::GitHub {
         return output::line(&assignment);
     }
-    // First the mask: what is printed after it is hidden in the log, and what was printed before it is not.
+    // The mask comes first: the runner hides the token only in output that follows the mask.
     output::line(&mask(token.value()))?;
     match std::env::var_os("GITHUB_ENV").filter(|path| !path.is_empty()) {
         Some(path) => append(&PathBuf::from(path), &assignment),
@@ -84,17 +94,18 @@ fn assignment(shell: Reader, token: &str) -> Result<Zeroizing<String>, Failure> 
     let cannot = || {
         Failure::new(
             Status::InvalidArgument,
-            format!("this token holds characters that cannot be written safely for --shell {}", name(shell)),
-            "Use `tokenwell exec -- COMMAND`, which needs no quoting.",
+            format!("the token contains characters that cannot be quoted for --shell {}", name(shell)),
+            "Use `tokenwell exec -- COMMAND`: it needs no quoting.",
         )
     };
     let value = match shell {
         Reader::Sh => format!("export {VARIABLE}='{}'", token.replace('\'', r"'\''")),
         Reader::Fish => format!("set -gx {VARIABLE} '{}'", token.replace('\\', r"\\").replace('\'', r"\'")),
         Reader::PowerShell => format!("$Env:{VARIABLE} = '{}'", token.replace('\'', "''")),
-        // In a batch file % and ! mean something inside of quotes too, and at the prompt other rules hold.
+        // In a batch file, % and ! are special inside quotes too. The prompt has other rules.
         Reader::Cmd if !token.contains(['"', '%', '!', '^']) => format!("set \"{VARIABLE}={token}\""),
-        // docker --env-file takes quotes for a part of the value, others need them: plain wherever it can be.
+        // docker --env-file treats quotes as part of the value, other readers require them.
+        // Therefore a plain value is not quoted.
         Reader::Dotenv if is_plain(token) => format!("{VARIABLE}={token}"),
         Reader::Dotenv if !token.contains('\'') => format!("{VARIABLE}='{token}'"),
         Reader::GitHub => format!("{VARIABLE}={token}"),
@@ -108,34 +119,34 @@ fn name(shell: Reader) -> String {
     shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
-/// The characters of RFC 6750's b68token, which no reader gives another meaning.
+/// Whether `token` has only the characters of b64token (RFC 6750), which are special to no reader.
 fn is_plain(token: &str) -> bool {
     token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
-/// The command that hides a text in the log. A percent sign begins an escape in it.
+/// The workflow command that hides the token in the log. A percent sign starts an escape in it.
 fn mask(token: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("::add-mask::{}", token.replace('%', "%25")))
 }
 
-/// The runner has made the file, and reads it after the step.
+/// Appends `assignment` to the file that the runner created and reads after the step.
 fn append(path: &Path, assignment: &str) -> Result<(), Failure> {
     let written = (|| {
         let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-        let separator = if ends_inside_of_a_line(&mut file)? { "\n" } else { "" };
+        let separator = if ends_without_newline(&mut file)? { "\n" } else { "" };
         file.write_all(Zeroizing::new(format!("{separator}{assignment}\n")).as_bytes())
     })();
     written.map_err(|error| {
         Failure::new(
             Status::InvalidArgument,
-            format!("the file that GITHUB_ENV names cannot be written to: {}: {error}", path.display()),
-            "Inside of a step of GitHub Actions the runner sets GITHUB_ENV; elsewhere unset it to have the assignment printed.",
+            format!("cannot write to the file {} (GITHUB_ENV): {error}", path.display()),
+            "In a step of GitHub Actions, do not change GITHUB_ENV: the runner sets it. Elsewhere, unset it to print the assignment.",
         )
     })
 }
 
-/// Whether what is written next would be a part of the line that another program has left without an end.
-fn ends_inside_of_a_line(file: &mut File) -> io::Result<bool> {
+/// Whether the file ends without a newline, so that appended data would continue its last line.
+fn ends_without_newline(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }
@@ -151,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// A token may hold any visible ASCII character (RFC 6749 appendix A.12).
+    /// A token may contain any visible ASCII character (RFC 6749 appendix A.12).
     const AWKWARD: &str = r#"a'b"c\d$e`f;g%h!i^j&k|l"#;
 
     #[test]
@@ -177,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_quoted_is_refused_and_not_shown() {
+    fn a_token_that_cannot_be_quoted_is_refused_and_not_shown() {
         for shell in [Reader::Cmd, Reader::Dotenv, Reader::GitLab] {
             let failure = assignment(shell, AWKWARD).unwrap_err();
 

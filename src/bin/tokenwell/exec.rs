@@ -1,9 +1,9 @@
-//! `tokenwell exec`: a program with the token in its environment, and without the secret.
+//! `tokenwell exec`: runs a program with the token, but not the secret, in its environment.
 
 use crate::env::VARIABLE;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::wanted::Wanted;
+use crate::wanted::TokenFlags;
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
@@ -11,23 +11,24 @@ use tokenwell::Status;
 use tokenwell::config::settings;
 use tokenwell::error::printable;
 
-/// How often `tokenwell exec` may start itself: a helper that is configured to call itself would do so without end.
-const DEEPEST: u32 = 4;
+/// The maximum nesting of `tokenwell exec`, for helpers that are configured to call themselves.
+const MAX_DEPTH: u32 = 4;
 const DEPTH: &str = "TOKENWELL_EXEC_DEPTH";
 
-/// The shell's exit codes for a command that is not there, and for one that cannot be started.
+/// The exit codes of a shell for a command that does not exist and for one that cannot be executed.
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 
 /// Run a command with the token in its environment
 ///
-/// The command gets MONGODB_ATLAS_ACCESS_TOKEN, and none of the variables that hold the client secret, nor the client id that goes with one. It takes the place of tokenwell: signals and
-/// the exit code are its own. No shell is involved; it is looked up in PATH.
+/// Sets MONGODB_ATLAS_ACCESS_TOKEN and removes the variables of the client secret and of its client
+/// id. Searches PATH for the command and starts it without a shell. The command replaces the
+/// tokenwell process: it receives signals directly, and its exit code is returned.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    wanted: Wanted,
+    token_flags: TokenFlags,
 
     #[command(flatten)]
     settings: Settings,
@@ -44,27 +45,31 @@ Examples:
   tokenwell exec -- sh -c 'terraform plan && terraform apply'
 
 Exit codes:
-  The command's own; 127 where there is no such command, 126 where it cannot be started, and tokenwell's own before that.";
+  127  the command does not exist
+  126  the command cannot be started
+
+Before the command starts, the exit codes of tokenwell apply (see `tokenwell
+--help`). Then the exit code is that of the command.";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let depth = next_depth(std::env::var_os(DEPTH))?;
-    let token = args.settings.session()?.token(&args.wanted.options())?;
+    let token = args.settings.session()?.token(&args.token_flags.options())?;
     let Some((program, arguments)) = args.command.split_first() else {
-        return Err(Failure::new(Status::InvalidArgument, "there is no command", "Name one: tokenwell exec -- COMMAND"));
+        return Err(Failure::new(Status::InvalidArgument, "no command", "Add the command: tokenwell exec -- COMMAND."));
     };
 
     let mut command = Command::new(program);
     command.args(arguments);
-    for variable in variables_of_pairs(|name| std::env::var_os(name).is_some()) {
+    for variable in credential_variables(|name| std::env::var_os(name).is_some()) {
         command.env_remove(variable);
     }
     command.env(VARIABLE, token.value()).env(DEPTH, depth.to_string());
     replace_this_process(command).map_err(|error| not_started(program, &error))
 }
 
-/// The variables that the command shall not have: each secret, and the id beside one that `is_set`. An id without its secret would be half a pair, which
-/// is an error to every program that looks for one.
-fn variables_of_pairs(is_set: impl Fn(&str) -> bool) -> Vec<String> {
+/// The variables to remove: each secret, and the client id of each secret that `is_set`. A client
+/// id without its secret is an error for programs that read the pair.
+fn credential_variables(is_set: impl Fn(&str) -> bool) -> Vec<String> {
     let mut variables = Vec::new();
     for setting in settings().filter(|setting| setting.is_secret() || setting.name() == "client_secret_file") {
         for variable in setting.variables() {
@@ -76,24 +81,24 @@ fn variables_of_pairs(is_set: impl Fn(&str) -> bool) -> Vec<String> {
     variables
 }
 
-/// The depth of the command to be started.
+/// The nesting depth of the command that is started.
 fn next_depth(own: Option<OsString>) -> Result<u32, Failure> {
     let own = match own {
         None => 0,
-        // What is no number was not set by tokenwell, and is no reason to go on without end.
-        Some(text) => text.to_str().and_then(|text| text.parse().ok()).unwrap_or(DEEPEST),
+        // A value that is not a number was not set by tokenwell. It must not disable the limit.
+        Some(value) => value.to_str().and_then(|value| value.parse().ok()).unwrap_or(MAX_DEPTH),
     };
-    if own < DEEPEST {
+    if own < MAX_DEPTH {
         return Ok(own + 1);
     }
     Err(Failure::new(
         Status::Refused,
-        format!("`tokenwell exec` was started inside of itself {DEEPEST} times ({DEPTH})"),
-        format!("A helper that tokenwell starts seems to start tokenwell again. If this is meant, unset {DEPTH} in between."),
+        format!("`tokenwell exec` is nested {MAX_DEPTH} times ({DEPTH})"),
+        format!("Check whether the command starts `tokenwell exec` again. If this is intended, unset {DEPTH} before it does."),
     ))
 }
 
-/// Returns only where the command could not be started.
+/// Replaces this process with the command. Returns only if the command cannot be started.
 #[cfg(unix)]
 fn replace_this_process(mut command: Command) -> io::Result<()> {
     use std::os::unix::process::CommandExt as _;
@@ -102,7 +107,8 @@ fn replace_this_process(mut command: Command) -> io::Result<()> {
     Err(command.exec())
 }
 
-/// Other systems cannot put a program in the place of another: this one waits for it and ends as it does.
+/// Starts the command, waits for it and exits with its exit code. Other systems cannot replace a
+/// process.
 #[cfg(not(unix))]
 fn replace_this_process(mut command: Command) -> io::Result<()> {
     let status = command.status()?;
@@ -114,12 +120,12 @@ fn not_started(program: &OsString, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound => Failure::Own {
             exit_code: NOT_FOUND,
-            problem: format!("there is no command `{shown}`"),
-            hint: "Check its name and PATH. No shell is involved: for pipes or built-in commands use `sh -c '…'`.".to_owned(),
+            problem: format!("command `{shown}` not found"),
+            hint: "Check its name and PATH. For pipes and shell built-ins use `sh -c '…'`.".to_owned(),
         },
         _ => Failure::Own {
             exit_code: NOT_EXECUTABLE,
-            problem: format!("`{shown}` cannot be started: {error}"),
+            problem: format!("cannot start `{shown}`: {error}"),
             hint: "Check that it is a program for this machine and that this user may execute it.".to_owned(),
         },
     }
@@ -133,7 +139,7 @@ mod tests {
 
     #[test]
     fn i23_an_id_goes_with_its_secret_and_stays_without_one() {
-        let removed = variables_of_pairs(|name| name == "MONGODB_ATLAS_CLIENT_SECRET" || name == "TOKENWELL_CLIENT_SECRET_FILE");
+        let removed = credential_variables(|name| name == "MONGODB_ATLAS_CLIENT_SECRET" || name == "TOKENWELL_CLIENT_SECRET_FILE");
 
         for secret in ["TOKENWELL_CLIENT_SECRET", "TOKENWELL_CLIENT_SECRET_FILE", "MONGODB_ATLAS_CLIENT_SECRET", "MCLI_CLIENT_SECRET"] {
             assert!(removed.iter().any(|name| name == secret), "{secret}: {removed:?}");
@@ -144,7 +150,7 @@ mod tests {
 
     #[test]
     fn i29_the_depth_grows_to_four_and_no_further() {
-        let next = |text: &str| next_depth(Some(OsString::from(text)));
+        let next = |value: &str| next_depth(Some(OsString::from(value)));
 
         assert_eq!(next_depth(None).unwrap(), 1);
         assert_eq!(next("3").unwrap(), 4);

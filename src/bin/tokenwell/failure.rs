@@ -1,4 +1,4 @@
-//! What ends a command early.
+//! The errors of the commands.
 
 use std::io;
 use std::process::ExitCode;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use tokenwell::Client;
 use tokenwell::error::{Error, Status, printable};
 
-/// For how long a command that has failed waits for the token that it has asked for.
-const SETTLING: Duration = Duration::from_secs(2);
+/// How long a command waits after exceeding its deadline for the token that it requested.
+const LATE_TOKEN_WAIT: Duration = Duration::from_secs(2);
 
-/// Why a command could not do what it was asked to.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library's error, whose status is the exit code.
     Library(Error),
-    /// No token in time, while the client may still be getting one.
+    /// The deadline was exceeded; the token request of the client may still be in progress.
     Late { error: Error, client: Client },
-    /// What the command itself found, with an exit code of its own.
+    /// The command's own error, with its exit code.
     Own { exit_code: u8, problem: String, hint: String },
-    /// The answer on standard output says it all.
-    Answered { exit_code: u8 },
-    /// The answer could not be written: the reader of a pipe is gone, the disk is full.
+    /// The output already describes the failure.
+    Reported { exit_code: u8 },
+    /// Standard output cannot be written: the pipe is closed or the disk is full.
     Output(io::Error),
 }
 
@@ -32,47 +32,50 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Library(error) | Self::Late { error, .. } => ExitCode::from(error.status().exit_code()),
-            Self::Own { exit_code, .. } | Self::Answered { exit_code } => ExitCode::from(*exit_code),
+            Self::Own { exit_code, .. } | Self::Reported { exit_code } => ExitCode::from(*exit_code),
             Self::Output(_) => ExitCode::FAILURE,
         }
     }
 
-    /// For standard error: what happened, and what to do.
+    /// The message for standard error: what happened and what to do.
     pub(crate) fn message(&self) -> Option<String> {
         match self {
-            // In one line the places would be hard to read.
+            // One line for each source: a single line is hard to read.
             Self::Library(error) if !error.checked_sources().is_empty() => {
-                let places: String = error.checked_sources().iter().map(|place| format!("\n    {}", printable(place, 2000))).collect();
-                Some(format!("tokenwell: {NO_CREDENTIAL}; looked at:{places}\n  hint: {}", error.hint()))
+                let sources: String = error.checked_sources().iter().map(|source| format!("\n    {}", printable(source, 2000))).collect();
+                Some(format!("tokenwell: {NO_CREDENTIAL}; checked:{sources}\n  hint: {}", error.hint()))
             }
             Self::Library(error) => {
-                let with_it = if error.status() == Status::CredentialRejected { " with this secret, at once with another" } else { "" };
-                let when = |left: Duration| format!("\n  next attempt: in {} s{with_it}", left.as_secs_f64().ceil());
-                let when = error.retry_after().map(when).unwrap_or_default();
-                Some(worded(&error.to_string(), &error.hint()) + &when)
+                let secret =
+                    if error.status() == Status::CredentialRejected { " with this secret, immediately with another secret" } else { "" };
+                let next_attempt = |left: Duration| format!("\n  next attempt: in {} s{secret}", left.as_secs_f64().ceil());
+                let next_attempt = error.retry_after().map(next_attempt).unwrap_or_default();
+                Some(format_message(&error.to_string(), &error.hint()) + &next_attempt)
             }
-            Self::Late { error, .. } => Some(worded(&error.to_string(), &late_hint(error))),
-            Self::Own { problem, hint, .. } => Some(worded(problem, hint)),
-            Self::Answered { .. } => None,
-            Self::Output(error) => Some(format!("tokenwell: the answer cannot be written to standard output: {error}")),
+            Self::Late { error, .. } => Some(format_message(&error.to_string(), &late_hint(error))),
+            Self::Own { problem, hint, .. } => Some(format_message(problem, hint)),
+            Self::Reported { .. } => None,
+            Self::Output(error) => Some(format!("tokenwell: cannot write to standard output: {error}")),
         }
     }
 
-    /// The last thing before the process ends: what is under way and good for others is waited for, within reason.
-    pub(crate) fn settle(&self) {
+    /// Waits before the process exits for a token request in progress, so that the next command
+    /// finds the token in the cache.
+    pub(crate) fn wait_for_late_token(&self) {
         if let Self::Late { client, .. } = self {
-            client.wait_for_refresh(SETTLING);
+            client.wait_for_refresh(LATE_TOKEN_WAIT);
         }
     }
 }
 
-/// Where an error lists the places it has looked at, what it says before them.
+/// The problem in an error that lists the checked sources of a credential.
 pub(crate) const NO_CREDENTIAL: &str = "there is no client id and secret";
 
-const LATE: &str = "Allow more time. The server may have been asked all the same: an answer within the next moment is kept for the next command, and a \
-                    later one is a token that nobody keeps.";
+const LATE: &str = "Allow more time. The token request may be in progress: a token that arrives within 2 s is cached for the next command, and a later \
+                    token is lost.";
 
-/// The library's hint is about processes that live on, but for a lock that somebody holds.
+/// The hint for an exceeded deadline. The library's hint assumes that the process continues to run,
+/// except if a lock caused the delay.
 fn late_hint(error: &Error) -> String {
     match error {
         Error::Deadline { blocked_by, .. } if !blocked_by.is_empty() => error.hint(),
@@ -80,7 +83,7 @@ fn late_hint(error: &Error) -> String {
     }
 }
 
-fn worded(problem: &str, hint: &str) -> String {
+fn format_message(problem: &str, hint: &str) -> String {
     format!("tokenwell: {}\n  hint: {}", printable(problem, 2000), printable(hint, 2000))
 }
 

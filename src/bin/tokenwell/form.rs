@@ -1,4 +1,4 @@
-//! A token as text, in the forms that programs read.
+//! The output formats of a token.
 
 use clap::ValueEnum;
 use std::time::SystemTime;
@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Form {
-    /// The token alone
+    /// The token
     Raw,
-    /// A header line: Authorization: Bearer …
+    /// The header line `Authorization: Bearer …`
     Header,
     /// A line for curl --config
     Curl,
-    /// An object with access_token, token_type, expires_in and expires_at
+    /// A JSON object: access_token, token_type, expires_in, expires_at
     Json,
 }
 
@@ -22,7 +22,7 @@ impl Form {
         Zeroizing::new(match self {
             Self::Raw => token.value().to_owned(),
             Self::Header => format!("Authorization: {}", token.authorization()),
-            // Between its quotes curl takes a backslash as the beginning of an escape.
+            // In a quoted value of a curl config file, a backslash starts an escape.
             Self::Curl => format!("header = \"Authorization: {}\"", token.authorization().replace('\\', "\\\\").replace('"', "\\\"")),
             Self::Json => {
                 let left = token.expires_at().duration_since(SystemTime::now()).unwrap_or_default();
@@ -30,7 +30,7 @@ impl Form {
                     "access_token": token.value(),
                     "token_type": "Bearer",
                     "expires_in": left.as_secs(),
-                    "expires_at": ends_at(token),
+                    "expires_at": expiry(token),
                 })
                 .to_string()
             }
@@ -38,7 +38,7 @@ impl Form {
     }
 }
 
-/// When the token ends: `2026-11-24T07:30:00Z`.
-pub(crate) fn ends_at(token: &Token) -> String {
+/// The time at which the token expires: `2026-11-24T07:30:00Z`.
+pub(crate) fn expiry(token: &Token) -> String {
     humantime::format_rfc3339_seconds(token.expires_at()).to_string()
 }

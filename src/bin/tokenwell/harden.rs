@@ -1,13 +1,15 @@
-//! Keeps what this process has in memory from being written to disk.
+//! Protects the memory of this process against core files and other processes.
 
-/// No core file, and no reading of this process's memory by others of the same user. The command alone does this: a library must not decide it for
-/// its program. Where the system does not allow it, the command works all the same.
+/// Disables core files and prevents other processes of the user from reading the memory of this
+/// process. Only the command does this: a library must not decide it for its program. If the system
+/// does not allow it, the command continues.
 #[cfg(unix)]
 pub(crate) fn process() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     if let Ok((before, most)) = getrlimit(Resource::RLIMIT_CORE) {
-        // The hard limit stays: nobody but root could raise it again, and `exec` hands this process on.
+        // The hard limit is unchanged: only root can raise it again, and `exec` passes the limits
+        // to its command.
         if setrlimit(Resource::RLIMIT_CORE, 0, most).is_ok() {
             let _ = unix::BEFORE.set(before);
         }
@@ -16,7 +18,8 @@ pub(crate) fn process() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Before another program takes this process over: its core files are its own affair. The system itself undoes the rest.
+/// Restores the soft limit of core files before another program replaces this process. The kernel
+/// resets the rest on exec.
 #[cfg(unix)]
 pub(crate) fn undo() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -28,10 +31,10 @@ pub(crate) fn undo() {
 
 #[cfg(unix)]
 mod unix {
-    /// The soft limit of core files as the process got it.
+    /// The soft limit of core files at the start of the process.
     pub(super) static BEFORE: std::sync::OnceLock<nix::sys::resource::rlim_t> = std::sync::OnceLock::new();
 }
 
-/// Other systems write no core files that a process could ask them not to write.
+/// Does nothing: on other systems a process cannot disable core files.
 #[cfg(not(unix))]
 pub(crate) fn process() {}

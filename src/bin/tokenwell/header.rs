@@ -1,19 +1,19 @@
-//! `tokenwell header`: the token as a header line.
+//! `tokenwell header`: prints the token as a header line.
 
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::output;
 use crate::settings::Settings;
-use crate::wanted::Wanted;
+use crate::wanted::TokenFlags;
 
-/// Print the header line of a live access token
+/// Print the Authorization header line with a valid access token
 ///
-/// Short for `tokenwell token --format header`.
+/// The same as `tokenwell token --format header`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    wanted: Wanted,
+    token_flags: TokenFlags,
 
     #[command(flatten)]
     settings: Settings,
@@ -21,10 +21,11 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  curl reads headers from standard input, so the token is in no command line
-    tokenwell header | curl --header @- https://cloud.mongodb.com/api/atlas/v2/orgs";
+  curl reads the header from standard input: the token is not in a command line
+    url=https://cloud.mongodb.com/api/atlas/v2/orgs
+    tokenwell header | curl --header @- $url";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let token = args.settings.session()?.token(&args.wanted.options())?;
+    let token = args.settings.session()?.token(&args.token_flags.options())?;
     output::line(&Form::Header.of(&token))
 }

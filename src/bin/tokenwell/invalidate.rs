@@ -1,16 +1,17 @@
-//! `tokenwell invalidate`: drops the cached token, so that the next get brings another.
+//! `tokenwell invalidate`: drops the cached token, so that the next call gets a new one.
 
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, line_from_standard_input};
 
-/// Drop the cached token, so that the next one who asks gets another
+/// Drop the cached token, so that the next command gets a new one
 ///
-/// For after a 401 at the resource. Nothing is sent: the token lives on at the server until it expires; `tokenwell revoke` ends it there.
+/// Use it after the resource server answered with 401. It sends no request: the token remains valid
+/// at the server until it expires. To make it invalid there, use `tokenwell revoke`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Drop it only if it is still the token that is read from standard input, so that a newer one stays
+    /// Drop the cached token only if it equals the token on standard input; a newer token is kept
     #[arg(long, conflicts_with = "client_secret_stdin")]
     token_stdin: bool,
 
@@ -22,14 +23,15 @@ const EXAMPLES: &str = "\
 Examples:
   tokenwell invalidate
 
-  In a script whose call was answered with 401, without a race against others who have replaced the token meanwhile
+  In a script after a 401: drop only this token, not a newer one that another
+  process has cached
     printf %s \"$token\" | tokenwell invalidate --token-stdin";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let cached = session.cached_token()?;
     let dropped = if args.token_stdin {
-        let token = line_from_standard_input("the token", "Pipe it in: printf %s \"$token\" | tokenwell invalidate --token-stdin")?;
+        let token = line_from_standard_input("the token", "Pipe the token: printf %s \"$token\" | tokenwell invalidate --token-stdin")?;
         session.client.invalidate(&token)?
     } else if let Some(token) = &cached {
         session.client.invalidate(token.value())?
@@ -37,8 +39,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         false
     };
     if let (true, Some(token)) = (dropped, cached) {
-        session.refuse_if_others_find(&token)?;
+        session.ensure_not_cached(&token)?;
     }
-    output::hint(if dropped { "dropped the token from the cache" } else { "there was no such token in the cache" });
+    output::message(if dropped { "dropped the token from the cache" } else { "no such token in the cache" });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What happens on the way, to standard error, for those who ask for it with `-v`.
+//! Log messages on standard error; `-v` raises the level.
 
 use std::io::{self, Write as _};
 use tokenwell::error::printable;
@@ -7,38 +7,39 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Shows events from now on: by default what nobody else tells, with one `-v` what is done, with two all there is.
+/// Starts logging: warnings and errors by default, debug messages with one `-v`, all messages with
+/// two.
 ///
-/// Neither a secret nor a token can be in an event: the types that hold them do not print.
+/// An event contains no secret and no token: their types cannot be printed.
 pub(crate) fn start(verbosity: u8) {
-    let most = match verbosity {
+    let max_level = match verbosity {
         0 => Level::WARN,
         1 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    // Another subscriber cannot be there: this is the process's first act.
-    let _ = tracing::subscriber::set_global_default(ToStandardError { most, asked_for: verbosity > 0 });
+    // This cannot fail: no other subscriber is set this early in the process.
+    let _ = tracing::subscriber::set_global_default(StandardErrorLog { max_level, verbose: verbosity > 0 });
 }
 
-struct ToStandardError {
-    most: Level,
-    asked_for: bool,
+struct StandardErrorLog {
+    max_level: Level,
+    verbose: bool,
 }
 
-impl Subscriber for ToStandardError {
+impl Subscriber for StandardErrorLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // A failed request is the command's own error, which it tells at its end.
-        let told_anyway = !self.asked_for && metadata.target() == "tokenwell::refusal";
-        is_library_event(metadata) && !told_anyway && *metadata.level() <= self.most
+        // The command reports a failed request itself, as its error.
+        let duplicate = !self.verbose && metadata.target() == "tokenwell::refusal";
+        is_library_event(metadata) && !duplicate && *metadata.level() <= self.max_level
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::from_level(self.most))
+        Some(LevelFilter::from_level(self.max_level))
     }
 
     fn event(&self, event: &Event<'_>) {
         let level = event.metadata().level().as_str().to_ascii_lowercase();
-        // A log that cannot be written is no reason to fail.
+        // A failed log write does not fail the command.
         let _ = writeln!(io::stderr().lock(), "tokenwell: {level}: {}", printable(&format_event(event), 4000));
     }
 

@@ -1,4 +1,4 @@
-//! `tokenwell logout`: takes a profile and its secret away.
+//! `tokenwell logout`: removes a profile and its secret.
 
 use crate::failure::Failure;
 use crate::output;
@@ -6,17 +6,18 @@ use crate::session::Session;
 use crate::settings::{builder, is_variable_of};
 use tokenwell::config::profiles::{ConfigFile, KeyringOutcome, remove_profile};
 
-/// Take a profile away, with its secret and its cached token
+/// Remove a profile, its secret and its cached token
 ///
-/// The token itself lives on at the server until it expires; --revoke ends it there too, for everybody who has it.
+/// The token remains valid at the server until it expires. With --revoke, it becomes invalid there
+/// immediately, for all programs that use it.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The profile's name
+    /// Name of the profile
     #[arg(long, value_name = "NAME", default_value = "default")]
     profile: String,
 
-    /// End the cached token at the server as well
+    /// Also revoke the cached token at the server
     #[arg(long)]
     revoke: bool,
 }
@@ -28,41 +29,43 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let file = ConfigFile::for_current_user()?;
-    // A profile that is not in this file is not tokenwell's, and neither is its token.
+    // A profile that is not in this file belongs to another program, and so does its token.
     file.require(&args.profile)?;
-    // Before the secret is gone, without which nobody finds the token.
-    let token = let_go_of_the_token(&file, &args);
+    // Before the secret is removed: without it the token cannot be found.
+    let token = drop_token(&file, &args);
     let removed = remove_profile(&file, &args.profile)?;
     let secret = match (&removed.secret_file, &removed.keyring) {
         (Some(path), _) => format!("and its secret in {}", path.display()),
         (None, KeyringOutcome::Deleted) => "and its secret in the keyring".to_owned(),
         (None, KeyringOutcome::Failed(problem)) => format!("but its secret may still be in the keyring: {problem}"),
-        (None, KeyringOutcome::NotUsed | KeyringOutcome::NotFound) => "which had no secret that tokenwell keeps".to_owned(),
+        (None, KeyringOutcome::NotUsed | KeyringOutcome::NotFound) => "which had no secret stored by tokenwell".to_owned(),
     };
-    output::hint(&format!("removed profile {} from {}, {secret}", args.profile, removed.path.display()));
+    output::message(&format!("removed profile {} from {}, {secret}", args.profile, removed.path.display()));
     token
 }
 
-/// Drops the cached token, and ends it at the server where that is wanted. A profile that cannot be used has none.
-fn let_go_of_the_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
+/// Drops the cached token, and revokes it with --revoke. A profile that cannot be used has no
+/// token.
+fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
     let session = match session(file, &args.profile) {
         Ok(session) => session,
         Err(_) if !args.revoke => return Ok(()),
         Err(failure) => return Err(failure),
     };
-    let Some(token) = session.at_hand()?.token else { return Ok(()) };
+    let Some(token) = session.cached_state()?.token else { return Ok(()) };
     if args.revoke {
         session.client.revoke(None)?;
-        output::hint("revoked its cached token");
+        output::message("revoked its cached token");
     } else {
         session.client.invalidate(token.value())?;
     }
     Ok(())
 }
 
-/// The account of the profile in this file and no other, whatever the environment and other programs' files say of accounts.
+/// Opens the account of this profile in this file. Accounts in the environment and in files of
+/// other programs are ignored.
 fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
-    const OF_AN_ACCOUNT: [&str; 11] = [
+    const ACCOUNT_SETTINGS: [&str; 11] = [
         "client_id",
         "client_secret",
         "client_secret_file",
@@ -78,8 +81,8 @@ fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
     let path = file.path().as_os_str().to_owned();
     let mut builder = builder().environment(move |name| match name {
         "TOKENWELL_CONFIG_FILE" => Some(path.clone()),
-        // No folder is known in which another program's file might be.
-        name if is_variable_of(name, |setting| !OF_AN_ACCOUNT.contains(&setting)) => std::env::var_os(name),
+        // Without HOME and similar variables, the files of other programs are not found.
+        name if is_variable_of(name, |setting| !ACCOUNT_SETTINGS.contains(&setting)) => std::env::var_os(name),
         _ => None,
     });
     builder.set("profile", profile.as_bytes())?;

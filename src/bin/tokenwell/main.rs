@@ -1,7 +1,7 @@
-//! The `tokenwell` command: one file per subcommand, each with its `Args` and a `run` that ends in `Ok` or in the error whose
-//! status is the exit code.
+//! The `tokenwell` command. Each subcommand has one file with its `Args` and a `run` function,
+//! which returns `Ok` or the error whose status becomes the exit code.
 //!
-//! A new command is its `mod` and one line of [`commands!`] below.
+//! To add a command, add its `mod` line and one line of [`commands!`] below.
 
 mod api;
 mod bench;
@@ -41,51 +41,54 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-/// One shared cache of OAuth 2.0 bearer tokens for MongoDB Atlas Service Accounts.
+/// Get and cache OAuth 2.0 access tokens for MongoDB Atlas Service Accounts
 ///
-/// tokenwell trades a service account's client id and secret for an access token, keeps the token for every process on this
-/// host, and renews it before it expires, so that a hundred processes cost one token request an hour and not a hundred.
+/// tokenwell exchanges the client id and secret of a service account for an access token. It caches
+/// the token for all processes of this user and refreshes it before it expires, so that a hundred
+/// processes send one token request an hour instead of a hundred.
 #[derive(Parser)]
 #[command(name = "tokenwell", version, after_long_help = AFTER_HELP, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Show on standard error what is done; twice for all there is to show
+    /// Log to standard error; repeat it (-vv) to log every detail
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
-  A token for a script, from the credentials in MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET
+  Print a token; the credential is in MONGODB_ATLAS_CLIENT_ID and
+  MONGODB_ATLAS_CLIENT_SECRET
     tokenwell token
 
-  A program with a token in its environment, and without the secret
+  Run a program with the token, but not the secret, in its environment
     tokenwell exec -- terraform plan
 
-  What is wrong?
+  Find out why it does not work
     tokenwell doctor
 
-  Try it without an account: run Atlas in a box and use the credentials that it prints
+  Try it without an account: run the Atlas emulator with its test credential
     rm -f emulator.env
     tokenwell emulator > emulator.env &
     until [ -s emulator.env ]; do sleep 0.1; done
     set -a; . ./emulator.env; set +a
 
 Exit codes:
-  0  done
-  1  a bug in tokenwell, or the client was closed
-  2  the call or a flag is wrong
-  3  no usable credential, or settings that contradict each other
-  4  the server rejected the client: trying again cannot help
+  0  success
+  1  output cannot be written, the client was closed, or a bug in tokenwell
+  2  invalid argument, flag or setting
+  3  no usable credential, or conflicting settings
+  4  the server rejected the client; a retry does not help
   5  network, server or protocol error
-  6  too many live tokens, or too many requests
-  7  no trusted TLS connection
+  6  too many valid tokens, or too many requests
+  7  TLS handshake failed
   8  refused for safety
-  9  no token in the time that was allowed";
+  9  deadline exceeded: no token within the timeout";
 
-/// Makes the enum of commands and the call of each from one line per command. A command's name is that of its module.
+/// Defines the command enum and its dispatch from one line per command. A command has the name of
+/// its module.
 macro_rules! commands {
     ($($(#[$attribute:meta])* $name:ident => $module:ident,)*) => {
         enum Command {
@@ -119,7 +122,7 @@ macro_rules! commands {
                     $($(#[$attribute])* Some((stringify!($module), matches)) => {
                         <$module::Args as FromArgMatches>::from_arg_matches(matches).map(Command::$name)
                     })*
-                    _ => Err(clap::Error::raw(ErrorKind::MissingSubcommand, "a command is missing")),
+                    _ => Err(clap::Error::raw(ErrorKind::MissingSubcommand, "no command")),
                 }
             }
 
@@ -138,11 +141,12 @@ macro_rules! commands {
     };
 }
 
-/// The command that the first argument names, where that is all there is to know: making the flags of all the others takes a good part of the time
-/// of a `token` from the cache. Completions and manual pages are about all commands.
+/// Returns the command that the first argument names, if only its flags have to be built. Building
+/// the flags of all commands takes a large part of the time of a cached `token`. Completions and
+/// manual pages need all commands.
 fn only_command() -> Option<OsString> {
     let first = std::env::args_os().nth(1)?;
-    // The arguments of a test run are not the command's.
+    // The arguments of a test binary are not arguments of the command.
     let alone = !cfg!(test) && COMMANDS.iter().any(|name| first == *name) && first != "completions" && first != "man";
     alone.then_some(first)
 }
@@ -174,7 +178,7 @@ fn main() -> ExitCode {
             log::start(cli.verbose);
             run(cli.command)
         }
-        // Help and version are answers too: clap itself would not tell when they cannot be written.
+        // clap itself does not report that help or version cannot be written.
         Err(answer) if !answer.use_stderr() => output::bytes(answer.to_string().as_bytes()),
         Err(wrong) => wrong.exit(),
     };
@@ -182,10 +186,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                // Nobody is left to tell when this fails; the exit code still does.
+                // A failed write cannot be reported; the exit code still shows the failure.
                 let _ = writeln!(io::stderr(), "{message}");
             }
-            failure.settle();
+            failure.wait_for_late_token();
             failure.exit_code()
         }
     }
@@ -196,9 +200,9 @@ mod tests {
     use super::Cli;
     use clap::{Command, CommandFactory as _};
 
-    fn each(command: &Command, visit: &mut dyn FnMut(&Command)) {
+    fn for_each_command(command: &Command, visit: &mut dyn FnMut(&Command)) {
         visit(command);
-        command.get_subcommands().for_each(|subcommand| each(subcommand, visit));
+        command.get_subcommands().for_each(|subcommand| for_each_command(subcommand, visit));
     }
 
     #[test]
@@ -208,17 +212,17 @@ mod tests {
 
     #[test]
     fn i22_no_flag_takes_a_secret_as_its_value() {
-        // These take the name of a file, a URL and numbers.
-        const HARMLESS: [&str; 4] = ["client_secret_file", "token_url", "token_lifetime", "token_cap"];
+        // The values of these flags are a file name, a URL and numbers.
+        const ALLOWED: [&str; 4] = ["client_secret_file", "token_url", "token_lifetime", "token_cap"];
         const SECRET: [&str; 6] = ["secret", "token", "password", "passphrase", "key", "credential"];
         let mut values = 0;
         let mut secrets = Vec::new();
 
-        each(&Cli::command(), &mut |command| {
+        for_each_command(&Cli::command(), &mut |command| {
             for argument in command.get_arguments().filter(|argument| argument.get_action().takes_values()) {
                 let name = argument.get_id().as_str();
                 values += 1;
-                if SECRET.iter().any(|word| name.contains(word)) && !HARMLESS.contains(&name) {
+                if SECRET.iter().any(|word| name.contains(word)) && !ALLOWED.contains(&name) {
                     secrets.push(format!("{} {name}", command.get_name()));
                 }
             }
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        each(&Cli::command(), &mut |command| {
+        for_each_command(&Cli::command(), &mut |command| {
             if command.get_name() != "help" {
                 let help = command.clone().render_long_help().to_string();
                 assert!(help.contains("Examples:\n"), "{}: {help}", command.get_name());

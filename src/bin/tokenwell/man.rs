@@ -1,15 +1,15 @@
-//! `tokenwell man`: the manual pages.
+//! `tokenwell man`: prints the manual pages.
 
 use crate::failure::Failure;
 use crate::{Cli, output};
 use clap::CommandFactory as _;
 use tokenwell::Status;
 
-/// Print a manual page, as roff
+/// Print a manual page in roff format
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The page of this command; without it, the page of tokenwell
+    /// The command to document; without it, print the page of tokenwell itself
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }
@@ -26,7 +26,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         None => all,
         Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| {
             let known: Vec<_> = all.get_subcommands().map(|command| command.get_name().to_owned()).collect();
-            Failure::new(Status::InvalidArgument, format!("there is no command `{name}`"), format!("There are: {}.", known.join(", ")))
+            Failure::new(Status::InvalidArgument, format!("unknown command `{name}`"), format!("Use one of: {}.", known.join(", ")))
         })?,
     };
     let name = page.get_bin_name().unwrap_or("tokenwell").replace(' ', "-");

@@ -1,23 +1,24 @@
-//! Standard output carries the answer and nothing else.
+//! Writes the result to standard output, and only the result.
 
 use crate::failure::Failure;
 use crate::standard_output;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Writes `answer` and a line end, and sees that it arrived.
+/// Writes `answer` and a newline, and reports write errors.
 pub(crate) fn line(answer: &str) -> Result<(), Failure> {
     parts(&[answer.as_bytes(), b"\n"])
 }
 
-/// Writes `answer` as it is, and sees that it arrived.
+/// Writes `answer` unchanged, and reports write errors.
 pub(crate) fn bytes(answer: &[u8]) -> Result<(), Failure> {
     parts(&[answer])
 }
 
-/// As [`bytes`], for an answer that may end in the middle of a line. On a terminal, and only there, its last line is ended: what comes next begins its own.
+/// Like [`bytes`], for an answer that may end without a newline. On a terminal, and only there, a
+/// missing final newline is added, so that the next output starts a new line.
 pub(crate) fn document(answer: &[u8]) -> Result<(), Failure> {
-    let is_open = !answer.is_empty() && !answer.ends_with(b"\n");
-    parts(&[answer, if is_open && io::stdout().is_terminal() { b"\n" } else { b"" }])
+    let needs_newline = !answer.is_empty() && !answer.ends_with(b"\n");
+    parts(&[answer, if needs_newline && io::stdout().is_terminal() { b"\n" } else { b"" }])
 }
 
 fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
@@ -28,8 +29,8 @@ fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
     parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
-/// For people, on standard error: what the answer does not say.
-pub(crate) fn hint(text: &str) {
-    // Nobody is there to read it when this fails.
-    let _ = writeln!(io::stderr().lock(), "tokenwell: {text}");
+/// Writes a message for the user to standard error.
+pub(crate) fn message(message: &str) {
+    // A failed write cannot be reported.
+    let _ = writeln!(io::stderr().lock(), "tokenwell: {message}");
 }

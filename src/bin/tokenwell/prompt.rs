@@ -1,20 +1,20 @@
-//! A secret from the terminal: not shown while it is typed, and whatever ends the command, what is typed afterwards is shown again.
+//! Reads a secret from the terminal without echo. The echo is restored however the command ends.
 
 use std::io;
 use zeroize::Zeroizing;
 
-/// Whether there is a terminal to ask on.
-pub(crate) fn can_ask() -> bool {
+/// Whether there is a terminal for a prompt.
+pub(crate) fn is_available() -> bool {
     cfg!(not(unix)) || std::fs::File::open("/dev/tty").is_ok()
 }
 
-/// Asks for one line on the terminal.
+/// Prompts for one line on the terminal, without echo.
 #[cfg(unix)]
 pub(crate) fn hidden(question: &str) -> io::Result<Zeroizing<String>> {
     unix::hidden(question)
 }
 
-/// Elsewhere Ctrl-C does not end a program that reads without an echo.
+/// On other systems Ctrl-C does not end a program that reads without echo.
 #[cfg(not(unix))]
 pub(crate) fn hidden(question: &str) -> io::Result<Zeroizing<String>> {
     rpassword::prompt_password(question).map(Zeroizing::new)
@@ -30,51 +30,53 @@ mod unix {
     use std::sync::{Arc, Mutex, PoisonError};
     use zeroize::Zeroizing;
 
-    /// A terminal gives no longer line, and drops the rest of it without a word.
+    /// The longest line that a terminal returns. It drops the rest silently.
     const LONGEST_LINE: usize = 4095;
 
     pub(super) fn hidden(question: &str) -> io::Result<Zeroizing<String>> {
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-        let quiet = Quiet::make(&terminal)?;
+        let echo_off = EchoOff::new(&terminal)?;
         terminal.write_all(question.as_bytes())?;
         let line = line(&mut terminal);
-        drop(quiet);
-        // The line end that was typed was not shown either. Where it cannot be, nothing else is lost.
+        drop(echo_off);
+        // The newline that the user typed was not echoed either. A failed write loses nothing else.
         let _ = terminal.write_all(b"\n");
         line
     }
 
-    /// A terminal that does not show what is typed, until this is dropped or a signal ends the process.
-    struct Quiet {
+    /// Turns the echo of the terminal off until it is dropped or a signal ends the process.
+    struct EchoOff {
         terminal: File,
         before: Termios,
     }
 
-    impl Quiet {
-        fn make(terminal: &File) -> io::Result<Self> {
+    impl EchoOff {
+        fn new(terminal: &File) -> io::Result<Self> {
             let before = tcgetattr(terminal)?;
             let ending = Arc::new(Mutex::new(()));
             restore_on_signals(terminal.try_clone()?, before.clone(), Arc::clone(&ending))?;
 
-            let mut quiet = before.clone();
-            quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
-            // Shells show what is typed once a stopped program goes on.
-            quiet.control_chars[SpecialCharacterIndices::VSUSP as usize] = nix::libc::_POSIX_VDISABLE;
-            // Held by a signal that came before: then the process ends, and the terminal must stay as it is.
+            let mut settings = before.clone();
+            settings.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
+            // No Ctrl-Z: shells turn the echo on again when a stopped program continues.
+            settings.control_chars[SpecialCharacterIndices::VSUSP as usize] = nix::libc::_POSIX_VDISABLE;
+            // A signal that came before holds the lock. Then the process ends, and the terminal
+            // must not be changed.
             let _not_ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
-            tcsetattr(terminal, SetArg::TCSANOW, &quiet)?;
+            tcsetattr(terminal, SetArg::TCSANOW, &settings)?;
             Ok(Self { terminal: terminal.try_clone()?, before })
         }
     }
 
-    impl Drop for Quiet {
+    impl Drop for EchoOff {
         fn drop(&mut self) {
-            // A terminal that is gone needs nothing.
+            // This fails only if the terminal no longer exists.
             let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
         }
     }
 
-    /// From now on the signals that end a process leave the terminal as it was `before`, and then end it as they would have without this.
+    /// Installs handlers for the signals that end a process. They restore the terminal settings
+    /// `before` and then end the process with the default action of the signal.
     fn restore_on_signals(mut terminal: File, before: Termios, ending: Arc<Mutex<()>>) -> io::Result<()> {
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -82,7 +84,7 @@ mod unix {
                 let _ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = tcsetattr(&terminal, SetArg::TCSANOW, &before);
                 let _ = terminal.write_all(b"\n");
-                // Whoever waits for the process sees by which signal it ended.
+                // The parent process sees which signal ended this process.
                 if signal_hook::low_level::emulate_default_handler(signal).is_err() {
                     std::process::exit(128 + signal);
                 }
@@ -91,7 +93,8 @@ mod unix {
         Ok(())
     }
 
-    /// One line, without its end. No buffer but this one holds it, and this one is wiped and never moves.
+    /// Reads one line without its newline. Only this buffer contains it, and it is wiped and never
+    /// moves.
     fn line(terminal: &mut File) -> io::Result<Zeroizing<String>> {
         let invalid = |problem| io::Error::new(io::ErrorKind::InvalidData, problem);
         let mut bytes = Zeroizing::new([0_u8; LONGEST_LINE + 1]);
@@ -106,9 +109,9 @@ mod unix {
         }
         let line = bytes[..length].strip_suffix(b"\n").unwrap_or(&bytes[..length]);
         if line.len() >= LONGEST_LINE {
-            return Err(invalid("it is longer than a terminal's line"));
+            return Err(invalid("it is longer than the line limit of a terminal"));
         }
-        let text = std::str::from_utf8(line).map_err(|_| invalid("it is not UTF-8"))?;
-        Ok(Zeroizing::new(text.trim_end_matches('\r').to_owned()))
+        let line = std::str::from_utf8(line).map_err(|_| invalid("it is not UTF-8"))?;
+        Ok(Zeroizing::new(line.trim_end_matches('\r').to_owned()))
     }
 }

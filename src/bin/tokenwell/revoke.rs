@@ -1,13 +1,14 @@
-//! `tokenwell revoke`: ends the cached token, at the server and here.
+//! `tokenwell revoke`: revokes the cached token at the server and drops it from the cache.
 
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
 
-/// End the cached token at the server, and drop it from the cache
+/// Revoke the cached token at the server and drop it from the cache
 ///
-/// Everybody who shares the cache shares the token: it ends for all of them, and the next one who asks gets another. Where the server cannot be
-/// asked, the token is dropped from the cache all the same but must be taken for alive until it expires. Without a cached token nothing is sent.
+/// The token becomes invalid for all processes that share the cache; the next command gets a new
+/// token. If the request fails, the token is still dropped from the cache, but assume that it is
+/// valid until it expires. Without a cached token, no request is sent.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -17,17 +18,17 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  A token has leaked into a log
+  After a token has leaked into a log
     tokenwell revoke";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let Some(token) = session.cached_token()? else {
-        output::hint("there is no token in the cache, so none was revoked");
+        output::message("no token in the cache; nothing was revoked");
         return Ok(());
     };
     session.client.revoke(None)?;
-    session.refuse_if_others_find(&token)?;
-    output::hint("revoked the cached token");
+    session.ensure_not_cached(&token)?;
+    output::message("revoked the cached token");
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! One configured client for the time of one command.
+//! The configured client of one command.
 
 use crate::failure::Failure;
 use tokenwell::error::Error;
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 
-/// A client and the configuration that it was made of.
+/// A client and its configuration.
 pub(crate) struct Session {
     pub(crate) config: Config,
     pub(crate) client: Client,
@@ -22,38 +22,40 @@ impl Session {
         })
     }
 
-    pub(crate) fn at_hand(&self) -> Result<CachedState, Failure> {
+    pub(crate) fn cached_state(&self) -> Result<CachedState, Failure> {
         Ok(self.client.cached_state()?)
     }
 
-    /// The live token in the cache, for those who are about to end it: where the cache cannot be read there may be one that they leave alive.
+    /// The valid token in the cache, for commands that drop or revoke it. A cache that cannot be
+    /// read is an error, because it may contain a token.
     pub(crate) fn cached_token(&self) -> Result<Option<Token>, Failure> {
-        let at_hand = self.at_hand()?;
-        match at_hand.store_problem {
-            Some(problem) if at_hand.token.is_none() => Err(unread(&at_hand.store, &problem)),
-            _ => Ok(at_hand.token),
+        let cached = self.cached_state()?;
+        match cached.store_problem {
+            Some(problem) if cached.token.is_none() => Err(unreadable_cache(&cached.store, &problem)),
+            _ => Ok(cached.token),
         }
     }
 
-    /// Fails where another process would still be given `token`, which was to be ended: a client of its own looks, as that process would.
-    pub(crate) fn refuse_if_others_find(&self, token: &Token) -> Result<(), Failure> {
+    /// Returns an error if another process would still get `token`. It checks with a new client, as
+    /// that process would.
+    pub(crate) fn ensure_not_cached(&self, token: &Token) -> Result<(), Failure> {
         let found = Client::new(self.config.clone())?.cached_state()?;
         if found.token.is_some_and(|found| found.value() == token.value()) {
             return Err(Failure::new(
                 Status::Refused,
                 format!("the token is still in the token cache at {}", found.store),
-                "Try again: another process may have written it at the same moment. If that does not help, `tokenwell doctor` tells what is wrong with \
-                 the cache, and `tokenwell cache clear` removes its files.",
+                "Try again: another process may have cached it at the same time. If that does not help, check the cache with `tokenwell doctor` or \
+                 remove its files with `tokenwell cache clear`.",
             ));
         }
         Ok(())
     }
 }
 
-fn unread(store: &str, problem: &str) -> Failure {
+fn unreadable_cache(store: &str, problem: &str) -> Failure {
     Failure::new(
         Status::Refused,
-        format!("the token cache at {store} cannot be read: {problem}; a live token may be in it"),
-        "Mend the cache (`tokenwell doctor` tells what is wrong with it) and try again.",
+        format!("cannot read the token cache at {store}: {problem}; it may contain a valid token"),
+        "Run `tokenwell doctor` to check the cache, fix it and try again.",
     )
 }

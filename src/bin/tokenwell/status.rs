@@ -1,7 +1,7 @@
-//! `tokenwell status`: who asks, whom, and what is in the cache. Sends nothing.
+//! `tokenwell status`: shows the account, its server and the cached token. Sends no request.
 
 use crate::failure::Failure;
-use crate::form::ends_at;
+use crate::form::expiry;
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -12,7 +12,7 @@ use tokenwell::config::unknown_variables;
 use tokenwell::error::{Error, printable};
 use tokenwell::grant::ServerRoute;
 
-/// Show whose token, from where, and what the cache holds; sends no request
+/// Show the account, its server and the cached token, without a request
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -29,26 +29,26 @@ Examples:
   tokenwell status
   tokenwell status --json | jq .token.expires_in
 
-  To try the whole way to the server instead
+  To check the connection to the server too
     tokenwell doctor";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
-    let way = ServerRoute::new(&session.config)?;
-    let at_hand = session.at_hand()?;
-    output::line(&if args.json { as_json(&session, &way, &at_hand) } else { as_text(&session, &way, &at_hand) })
+    let route = ServerRoute::new(&session.config)?;
+    let cached = session.cached_state()?;
+    output::line(&if args.json { as_json(&session, &route, &cached) } else { as_text(&session, &route, &cached) })
 }
 
-fn as_json(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> String {
+fn as_json(session: &Session, route: &ServerRoute, cached: &CachedState) -> String {
     let config = &session.config;
-    let token = at_hand.token.as_ref().map(|token| {
+    let token = cached.token.as_ref().map(|token| {
         serde_json::json!({
             "expires_in": left(token.expires_at()).as_secs(),
-            "expires_at": ends_at(token),
+            "expires_at": expiry(token),
             "scope": token.scope(),
         })
     });
-    let cooldown = at_hand.cooldown.as_ref().map(|error| {
+    let cooldown = cached.cooldown.as_ref().map(|error| {
         serde_json::json!({
             "status": error.status().name(),
             "message": error.to_string(),
@@ -64,11 +64,11 @@ fn as_json(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> Strin
         "scope": config.scope(),
         "audience": config.audience(),
         "resource": config.resource(),
-        "authorities": way.authorities(),
-        "proxy": way.proxy(),
+        "authorities": route.authorities(),
+        "proxy": route.proxy(),
         "sources": config.provenance().iter().map(|from| (from.setting(), from.source())).collect::<BTreeMap<_, _>>(),
-        "cache": at_hand.store,
-        "cache_problem": at_hand.store_problem,
+        "cache": cached.store,
+        "cache_problem": cached.store_problem,
         "unknown_variables": unknown_variables().iter().map(|unknown| (unknown.name().to_owned(), unknown.nearest())).collect::<BTreeMap<_, _>>(),
         "token": token,
         "cooldown": cooldown,
@@ -76,7 +76,7 @@ fn as_json(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> Strin
     .to_string()
 }
 
-fn as_text(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> String {
+fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState) -> String {
     let config = &session.config;
     let endpoint = |endpoint: Option<&tokenwell::config::Endpoint>| endpoint.map_or("none".to_owned(), |found| found.as_str().to_owned());
     let source = |name: &str| {
@@ -100,33 +100,33 @@ fn as_text(session: &Session, way: &ServerRoute, at_hand: &CachedState) -> Strin
         rows.extend(value.map(|value| (name, printable(value, 200))));
     }
     rows.extend([
-        ("authorities", way.authorities().unwrap_or("none needed: http on loopback".to_owned())),
-        ("proxy", way.proxy().unwrap_or("none".to_owned())),
-        ("token cache", cache(at_hand)),
-        ("token", at_hand.token.as_ref().map_or("none in the cache".to_owned(), life)),
-        ("cooldown", at_hand.cooldown.as_ref().map_or("none".to_owned(), refusal)),
+        ("authorities", route.authorities().unwrap_or("not needed: http on loopback".to_owned())),
+        ("proxy", route.proxy().unwrap_or("none".to_owned())),
+        ("token cache", cache(cached)),
+        ("token", cached.token.as_ref().map_or("none in the cache".to_owned(), validity)),
+        ("remembered refusal", cached.cooldown.as_ref().map_or("none".to_owned(), refusal)),
     ]);
     rows.extend(unknown_variables().iter().map(|unknown| ("warning", unknown.to_string())));
-    rows.iter().map(|(name, value)| format!("{name:<15} {value}")).collect::<Vec<_>>().join("\n")
+    rows.iter().map(|(name, value)| format!("{name:<18} {value}")).collect::<Vec<_>>().join("\n")
 }
 
-fn life(token: &tokenwell::Token) -> String {
-    format!("ends in {} ({})", humantime::format_duration(whole_seconds(left(token.expires_at()))), ends_at(token))
+fn validity(token: &tokenwell::Token) -> String {
+    format!("expires in {} ({})", humantime::format_duration(whole_seconds(left(token.expires_at()))), expiry(token))
 }
 
 fn refusal(error: &Error) -> String {
     printable(&error.to_string(), 2000)
 }
 
-fn left(end: SystemTime) -> Duration {
-    end.duration_since(SystemTime::now()).unwrap_or_default()
+fn left(expiry: SystemTime) -> Duration {
+    expiry.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs())
 }
 
-fn cache(at_hand: &CachedState) -> String {
-    let problem = at_hand.store_problem.as_ref().map(|problem| format!(" (cannot be read: {problem})")).unwrap_or_default();
-    format!("{}{problem}", at_hand.store)
+fn cache(cached: &CachedState) -> String {
+    let problem = cached.store_problem.as_ref().map(|problem| format!(" (cannot be read: {problem})")).unwrap_or_default();
+    format!("{}{problem}", cached.store)
 }

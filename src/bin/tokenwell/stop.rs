@@ -1,38 +1,39 @@
-//! What ends a command that runs until it is told to stop.
+//! The signals that stop a long-running command.
 
 use std::io::{self, Read as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// SIGINT, SIGTERM, SIGHUP and, where that is wanted, the end of standard input.
+/// Receives SIGINT, SIGTERM, SIGHUP and, if requested, the end of standard input.
 ///
-/// Signals come by signal-hook and not by tokio: tokio's handler is one for the process, with a socket that stays, and its library half would
-/// bring it into every program that links the crate.
+/// It uses signal-hook instead of tokio: tokio installs one handler for the whole process with a
+/// permanent socket, and its `signal` feature would be part of every program that links the crate.
 #[derive(Debug)]
 pub(crate) struct Stop(Receiver<()>);
 
 impl Stop {
-    /// Listens from now on: whoever sees anything that the command does afterwards may stop it.
+    /// Installs the handlers. Call it before the first visible effect of the command: from then on
+    /// the user may stop it.
     pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
         on_signals(stop.clone())?;
         if until_stdin_closes {
             on_end_of_stdin(stop)?;
         } else {
-            // Kept for ever, so that the channel has no end of its own.
+            // Leaked, so that the channel is never disconnected.
             std::mem::forget(stop);
         }
         Ok(Self(stopped))
     }
 
-    /// Returns once the command shall stop.
+    /// Blocks until the command must stop.
     #[cfg(feature = "emulator")]
     pub(crate) fn wait(&self) {
-        // An error would mean that nobody is left who could stop the command: that is a reason to stop, too.
+        // An error means that nothing can stop the command any more, which is a reason to stop too.
         let _ = self.0.recv();
     }
 
-    /// Whether the command shall stop, after at most `duration`.
+    /// Waits for at most `duration`. Returns whether the command must stop.
     pub(crate) fn wait_for(&self, duration: Duration) -> bool {
         !matches!(self.0.recv_timeout(duration), Err(RecvTimeoutError::Timeout))
     }
@@ -42,18 +43,18 @@ impl Stop {
 fn on_signals(stop: SyncSender<()>) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-    let heard = [SIGINT, SIGTERM].into_iter().chain((!hangups_are_ignored()).then_some(SIGHUP));
-    let mut signals = signal_hook::iterator::Signals::new(heard)?;
+    let signals = [SIGINT, SIGTERM].into_iter().chain((!hangups_are_ignored()).then_some(SIGHUP));
+    let mut signals = signal_hook::iterator::Signals::new(signals)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for _ in signals.forever() {
-            // Full or gone: the command knows already.
+            // A full or closed channel means that the command already knows.
             let _ = stop.try_send(());
         }
     })?;
     Ok(())
 }
 
-/// Whether the process was started as one that outlives its terminal, as nohup does it.
+/// Whether the process was started to survive the end of its terminal, for example with nohup.
 #[cfg(target_os = "linux")]
 fn hangups_are_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -61,24 +62,25 @@ fn hangups_are_ignored() -> bool {
     ignored.is_some_and(|signals| signals & 1 << (signal_hook::consts::SIGHUP - 1) != 0)
 }
 
-/// No other system tells without a system call that only C may make: there a hangup does what it did before.
+/// On other systems the query requires unsafe code. SIGHUP keeps its previous action there.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn hangups_are_ignored() -> bool {
     true
 }
 
-/// Elsewhere Ctrl-C ends the process by itself.
+/// On other systems Ctrl-C ends the process without a handler.
 #[cfg(not(unix))]
 fn on_signals(stop: SyncSender<()>) -> io::Result<()> {
     std::mem::forget(stop);
     Ok(())
 }
 
-/// Nothing can wake a thread that reads: this one ends with the process.
+/// Starts a thread that reads standard input. A blocking read cannot be interrupted, so the thread
+/// ends with the process.
 fn on_end_of_stdin(stop: SyncSender<()>) -> io::Result<()> {
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let mut buffer = [0; 4096];
-        // An error ends it as well: there is nothing more to wait for.
+        // A read error counts as the end of the input.
         while io::stdin().read(&mut buffer).is_ok_and(|count| count > 0) {}
         let _ = stop.try_send(());
     })?;

@@ -1,24 +1,24 @@
-//! `tokenwell token`: one live token on standard output.
+//! `tokenwell token`: prints a valid token.
 
 use crate::failure::Failure;
 use crate::form::Form;
 use crate::output;
 use crate::settings::Settings;
-use crate::wanted::Wanted;
+use crate::wanted::TokenFlags;
 
-/// Print a live access token
+/// Print a valid access token
 ///
-/// Nothing but the token goes to standard output. It comes from the cache that all processes of this user share, and from the server when that has
-/// none.
+/// Prints only the token to standard output. The token comes from the cache that all processes of
+/// this user share. If the cache has no valid token, tokenwell sends a token request.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Form::Raw)]
     format: Form,
 
     #[command(flatten)]
-    wanted: Wanted,
+    token_flags: TokenFlags,
 
     #[command(flatten)]
     settings: Settings,
@@ -26,16 +26,18 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  One call of the Admin API, with the token in no command line
-    tokenwell token --format curl | curl --config - https://cloud.mongodb.com/api/atlas/v2/orgs
+  Call the Admin API; the token is not in a command line
+    url=https://cloud.mongodb.com/api/atlas/v2/orgs
+    tokenwell token --format curl | curl --config - $url
 
-  A token that will do for a job of half an hour; without one the job does not start
+  Start a job only with a token that is valid for another 30 minutes
     tokenwell exec --min-ttl 30m -- ./job
 
-  In a script. As a line of its own: in `VARIABLE=$(tokenwell token) ./job` nobody sees the exit code, and the job runs without a token
+  In a script. Use a separate line: `VARIABLE=$(tokenwell token) ./job` discards
+  the exit code, and the job runs without a token
     token=$(tokenwell token) || exit";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let token = args.settings.session()?.token(&args.wanted.options())?;
+    let token = args.settings.session()?.token(&args.token_flags.options())?;
     output::line(&args.format.of(&token))
 }

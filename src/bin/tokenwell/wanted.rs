@@ -1,26 +1,26 @@
-//! The flags that say what token is wanted: the same for every command that hands one out.
+//! The flags that select the token, shared by all commands that return one.
 
 use clap::Args;
 use std::time::Duration;
 use tokenwell::TokenOptions;
 
 #[derive(Args)]
-#[command(next_help_heading = "Which token")]
-pub(crate) struct Wanted {
-    /// For how long the token must still live: 90s, 10m
+#[command(next_help_heading = "Token")]
+pub(crate) struct TokenFlags {
+    /// Minimum remaining validity of the token, for example 90s or 10m
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     min_ttl: Option<Duration>,
 
-    /// How long to wait for it
+    /// Maximum time to wait for the token, for example 5s
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
 
-    /// Get another token than the one that is kept
+    /// Get a new token instead of the cached one
     #[arg(long)]
     force_refresh: bool,
 }
 
-impl Wanted {
+impl TokenFlags {
     pub(crate) fn options(&self) -> TokenOptions {
         let mut options = TokenOptions::default().force_refresh(self.force_refresh);
         if let Some(min_ttl) = self.min_ttl {

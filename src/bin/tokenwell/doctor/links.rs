@@ -1,8 +1,8 @@
-//! The links, in the order in which a request meets them. What rests on a broken one is not tried.
+//! The checks, in the order of a request. A check whose requirement failed is skipped.
 
 use super::report::Report;
 use crate::cache::store_of;
-use crate::form::ends_at;
+use crate::form::expiry;
 use crate::session::Session;
 use crate::settings::Settings;
 use std::io::ErrorKind;
@@ -16,33 +16,35 @@ use tokenwell::grant::{ProbeReply, ServerRoute};
 use tokenwell::store::Store as _;
 use tokenwell::{Status, TokenOptions};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout of each check.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a lock of the cache may be held until it is worth a word: far longer than a token request takes.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// A cache lock that is held longer than this is reported. A token request takes far less time.
+const LOCK_TIME_LIMIT: Duration = Duration::from_secs(2);
 
-/// Clocks that differ by more spoil certificates, and what people read in logs. Tokens do not mind: their life is counted from the request.
-const SKEW: Duration = Duration::from_secs(60);
+/// A larger clock difference makes certificates invalid and log timestamps misleading. It does not
+/// affect tokens: their validity is measured from the request.
+const MAX_SKEW: Duration = Duration::from_secs(60);
 
-pub(super) fn walk(settings: &Settings, mint: bool) -> Report {
+pub(super) fn check_all(settings: &Settings, mint: bool) -> Report {
     let mut report = Report::default();
     variables(&mut report);
     let Some(session) = configuration(&mut report, settings) else {
         for name in ["files", "cache", "name", "connect", "TLS", "clock", "token", "Admin API"] {
-            report.skip(name, "not tried");
+            report.skip(name, "not checked");
         }
         return report;
     };
     files(&mut report, &session);
     cache(&mut report, &session);
-    let reached = way(&mut report, &session);
+    let reached = connection(&mut report, &session);
     if reached && token(&mut report, &session, mint) {
         admin_api(&mut report, &session);
     } else {
         if !reached {
-            report.skip("token", "not tried");
+            report.skip("token", "not checked");
         }
-        report.skip("Admin API", "not tried");
+        report.skip("Admin API", "not checked");
     }
     report
 }
@@ -61,11 +63,11 @@ fn configuration(report: &mut Report, settings: &Settings) -> Option<Session> {
     }
 }
 
-/// A variable that was misspelt is one that does nothing: hardly ever what somebody meant who set it.
+/// Warns about variables that look like settings but are not: they are usually misspelled.
 fn variables(report: &mut Report) {
     let unknown: Vec<_> = unknown_variables().iter().map(ToString::to_string).collect();
     if !unknown.is_empty() {
-        report.warn("variables", unknown.join("; "), "Correct the name, or unset it: nothing reads it.");
+        report.warn("variables", unknown.join("; "), "Correct the name or unset the variable: tokenwell does not read it.");
     }
 }
 
@@ -75,147 +77,148 @@ fn files(report: &mut Report, session: &Session) {
     if !exposed.is_empty() {
         let found: Vec<_> = exposed.iter().map(|file| format!("{} {}", file.path(), file.problem())).collect();
         let commands: Vec<_> = exposed.iter().map(ExposedFile::closing_command).collect();
-        let them = if exposed.len() == 1 { "it" } else { "them" };
-        return report.warn("files", found.join("; "), format!("Close {them} to others: {}", commands.join(" && ")));
+        return report.warn("files", found.join("; "), format!("Remove the permissions of other users: {}", commands.join(" && ")));
     }
-    report.ok("files", "none is open to other users");
+    report.ok("files", "no file has unsafe permissions");
 }
 
-/// Whether processes share tokens here. None of it costs anybody a token, so it is never more than a warning.
+/// Whether processes can share tokens. Tokens are available without the cache, so a problem is only
+/// a warning.
 fn cache(report: &mut Report, session: &Session) {
-    const WITHOUT_IT: &str = "Without it each process asks for a token of its own, and Atlas allows 100 an hour.";
+    const WITHOUT_CACHE: &str = "Without the cache each process requests its own token, and Atlas allows 100 valid tokens per account.";
     if !session.config.cache() {
-        return report.skip("cache", format!("turned off. {WITHOUT_IT}"));
+        return report.skip("cache", format!("off. {WITHOUT_CACHE}"));
     }
     let found = store_of(&session.config).map_err(|error| format!("{error}. {}", error.hint())).and_then(|store| {
-        let place = store.location();
-        let tried = move || store.check_writable().and_then(|()| store.locks_held_for(LOCK_PATIENCE));
-        let locks = in_time("cache", tried).map_err(|late| format!("{place}: {late}"))?.map_err(|error| error.to_string())?;
-        Ok((locks, place))
+        let location = store.location();
+        let check = move || store.check_writable().and_then(|()| store.locks_held_for(LOCK_TIME_LIMIT));
+        let locks = with_timeout("cache", check).map_err(|late| format!("{location}: {late}"))?.map_err(|error| error.to_string())?;
+        Ok((locks, location))
     });
     match found {
-        Err(problem) => report.warn("cache", format!("the token cache is not used: {problem}"), WITHOUT_IT),
-        Ok((locks, place)) if locks.is_empty() => report.ok("cache", format!("{place} can be written, and nobody holds a lock in it")),
+        Err(problem) => report.warn("cache", format!("the token cache is not used: {problem}"), WITHOUT_CACHE),
+        Ok((locks, location)) if locks.is_empty() => report.ok("cache", format!("{location} is writable, and no process holds a lock")),
         Ok((locks, _)) => report.warn(
             "cache",
-            format!("another process has held {} for {} s or longer", locks.join(", "), LOCK_PATIENCE.as_secs()),
+            format!("another process has held {} for {} s or longer", locks.join(", "), LOCK_TIME_LIMIT.as_secs()),
             format!(
-                "It is getting a token from a slow server, or it was stopped while it did, and others wait for it. See which it is (fuser -v {}), and let it \
-                 go on or end it.",
+                "The process waits for a slow server, or it was stopped (SIGSTOP). Other processes wait for the lock. Find it with `fuser -v {}` and \
+                 resume or end it.",
                 locks.join(" ")
             ),
         ),
     }
 }
 
-/// Name, connection, TLS and clock; whether the server, or whatever listens in its place, has answered.
-fn way(report: &mut Report, session: &Session) -> bool {
-    let way = match ServerRoute::new(&session.config) {
-        Ok(way) => way,
+/// Checks DNS, connection, TLS and clock. Returns whether a server answered.
+fn connection(report: &mut Report, session: &Session) -> bool {
+    let route = match ServerRoute::new(&session.config) {
+        Ok(route) => route,
         Err(error) => {
             report.error("name", &error);
             return false;
         }
     };
-    let (host, port, whose) = first_hop(&way);
-    let addresses = match look_up(&host, port) {
+    let (host, port, peer) = first_hop(&route);
+    let addresses = match resolve(&host, port) {
         Ok(addresses) => {
             let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            report.ok("name", format!("{whose} {host} is {}", shown.join(", ")));
+            report.ok("name", format!("{peer} {host} resolves to {}", shown.join(", ")));
             addresses
         }
         Err(problem) => {
             report.fail(
                 "name",
                 Status::Network.exit_code(),
-                format!("{whose} {host} has no address: {problem}"),
-                "Check the name, this machine's DNS and, where a proxy is needed, HTTPS_PROXY.",
+                format!("cannot resolve {peer} {host}: {problem}"),
+                "Check the host name, the DNS of this machine and, if a proxy is required, HTTPS_PROXY.",
             );
             for name in ["connect", "TLS", "clock"] {
-                report.skip(name, "not tried");
+                report.skip(name, "not checked");
             }
             return false;
         }
     };
-    if !connect(report, &way, &addresses, &whose) {
+    if !connect(report, &route, &addresses, &peer) {
         for name in ["TLS", "clock"] {
-            report.skip(name, "not tried");
+            report.skip(name, "not checked");
         }
         return false;
     }
-    match way.probe(PATIENCE) {
-        Ok(knock) => {
-            match way.authorities() {
+    match route.probe(TIMEOUT) {
+        Ok(reply) => {
+            match route.authorities() {
                 Some(authorities) => report.ok("TLS", format!("the certificate is trusted; authorities: {authorities}")),
                 None => report.ok("TLS", "not used: http on loopback"),
             }
-            clock(report, knock);
+            clock(report, reply);
             true
         }
         Err(error) => {
             report.error("TLS", &error);
-            report.skip("clock", "not tried");
+            report.skip("clock", "not checked");
             false
         }
     }
 }
 
-/// Where the first packet goes: to the proxy, if there is one.
-fn first_hop(way: &ServerRoute) -> (String, u16, String) {
-    let (target, whose) = match way.proxy() {
+/// The first peer of the connection: the proxy if there is one, otherwise the server.
+fn first_hop(route: &ServerRoute) -> (String, u16, String) {
+    let (target, peer) = match route.proxy() {
         Some(proxy) => (proxy, "the proxy"),
-        None => (way.endpoint().origin(), "the server"),
+        None => (route.endpoint().origin(), "the server"),
     };
     let url = url::Url::parse(&target).ok();
     let host = url.as_ref().and_then(url::Url::host_str).unwrap_or(&target).trim_matches(['[', ']']).to_owned();
     let port = url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(443);
-    (host, port, whose.to_owned())
+    (host, port, peer.to_owned())
 }
 
-fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let name = host.to_owned();
-    let found = in_time("look-up", move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>))?;
+    let found = with_timeout("dns", move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>))?;
     match found {
-        Ok(addresses) if addresses.is_empty() => Err("the answer is empty".to_owned()),
+        Ok(addresses) if addresses.is_empty() => Err("the DNS lookup returned no address".to_owned()),
         found => found.map_err(|error| error.to_string()),
     }
 }
 
-/// What knows no deadline, such as the system's resolver and its files, gets a thread, which is left behind when it takes too long.
-fn in_time<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+/// Runs work that has no timeout, such as DNS lookups and file operations, in a thread. After a
+/// timeout the thread is abandoned.
+fn with_timeout<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     let (answer, answered) = mpsc::channel();
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(move || {
-            // Nobody waits any longer where this fails.
+            // This fails after the timeout, when the result is no longer needed.
             let _ = answer.send(work());
         })
         .map_err(|error| error.to_string())?;
-    answered.recv_timeout(PATIENCE).map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))
+    answered.recv_timeout(TIMEOUT).map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))
 }
 
-fn connect(report: &mut Report, way: &ServerRoute, addresses: &[SocketAddr], whose: &str) -> bool {
+fn connect(report: &mut Report, route: &ServerRoute, addresses: &[SocketAddr], peer: &str) -> bool {
     let mut problem = String::new();
     let mut was_refused = false;
     for address in addresses {
-        match TcpStream::connect_timeout(address, PATIENCE) {
+        match TcpStream::connect_timeout(address, TIMEOUT) {
             Ok(_) => {
-                report.ok("connect", format!("{whose} listens at {address}"));
+                report.ok("connect", format!("{peer} accepts connections at {address}"));
                 return true;
             }
             Err(error) => {
                 was_refused = error.kind() == ErrorKind::ConnectionRefused;
-                problem = format!("{whose} does not answer at {address}: {error}");
+                problem = format!("cannot connect to {peer} at {address}: {error}");
             }
         }
     }
-    report.fail("connect", Status::Network.exit_code(), problem, way.hint(was_refused));
+    report.fail("connect", Status::Network.exit_code(), problem, route.hint(was_refused));
     false
 }
 
-fn clock(report: &mut Report, knock: ProbeReply) {
-    let Some(date) = knock.date else {
-        report.skip("clock", "the server names no time");
+fn clock(report: &mut Report, reply: ProbeReply) {
+    let Some(date) = reply.date else {
+        report.skip("clock", "the server sent no date");
         return;
     };
     let now = SystemTime::now();
@@ -223,24 +226,24 @@ fn clock(report: &mut Report, knock: ProbeReply) {
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
-    if skew > SKEW {
+    if skew > MAX_SKEW {
         report.warn(
             "clock",
             format!("this machine's clock is {} s {direction} the server's", skew.as_secs()),
-            "Set it, or have it kept by NTP: certificates and the times in logs depend on it.",
+            "Set the clock or use NTP: certificates and log timestamps depend on it.",
         );
     } else {
-        report.ok("clock", format!("{} s off the server's", skew.as_secs()));
+        report.ok("clock", format!("differs from the server's by {} s", skew.as_secs()));
     }
 }
 
 fn token(report: &mut Report, session: &Session, mint: bool) -> bool {
-    let cached = session.at_hand().ok().and_then(|at_hand| at_hand.token);
+    let cached = session.cached_state().ok().and_then(|cached| cached.token);
     match session.token(&TokenOptions::default().force_refresh(mint)) {
         Ok(token) => {
             let known = cached.is_some_and(|cached| cached.value() == token.value());
-            let whence = if known { "from the cache" } else { "from the server" };
-            report.ok("token", format!("{whence}; ends {}", ends_at(&token)));
+            let origin = if known { "from the cache" } else { "from the server" };
+            report.ok("token", format!("{origin}; expires at {}", expiry(&token)));
             true
         }
         Err(failure) => {
@@ -260,27 +263,26 @@ fn admin_api(report: &mut Report, session: &Session) {
         Ok(reply) => reply,
         Err(error) => return report.error(NAME, &error),
     };
-    let found = format!("GET /api/atlas/v2/orgs: HTTP {}{}", reply.status, in_its_words(&reply.body));
+    let found = format!("GET /api/atlas/v2/orgs: HTTP {}{}", reply.status, server_message(&reply.body));
     match reply.status {
         200..=299 => report.ok(NAME, found),
         401 | 403 => report.fail(
             NAME,
             Status::CredentialRejected.exit_code(),
             found,
-            "The token is good, so this is about its use: check the service account's IP access list (it is looked at here, and not when a token is \
-             asked for) and its roles.",
+            "The token is valid. Check the roles of the service account and its IP access list, which applies to API calls but not to token requests.",
         ),
-        429 => report.fail(NAME, Status::RateLimited.exit_code(), found, "Others use up the limit of Admin API calls; wait a minute."),
-        _ => report.fail(NAME, Status::Server.exit_code(), found, "Try again later; https://status.mongodb.com tells of known outages."),
+        429 => report.fail(NAME, Status::RateLimited.exit_code(), found, "Other clients use up the rate limit of the Admin API. Wait a minute."),
+        _ => report.fail(NAME, Status::Server.exit_code(), found, "Try again later. See https://status.mongodb.com for known outages."),
     }
 }
 
-/// The server's own words for a refusal.
-fn in_its_words(body: &[u8]) -> String {
+/// The error code and detail of the response.
+fn server_message(body: &[u8]) -> String {
     let members = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str).map(|text| printable(text, 300));
-    match (text("errorCode"), text("detail")) {
+    let member = |name: &str| members.get(name).and_then(serde_json::Value::as_str).map(|value| printable(value, 300));
+    match (member("errorCode"), member("detail")) {
         (Some(code), Some(detail)) => format!(" {code}: {detail}"),
-        (one, other) => one.or(other).map(|text| format!(" {text}")).unwrap_or_default(),
+        (one, other) => one.or(other).map(|message| format!(" {message}")).unwrap_or_default(),
     }
 }

@@ -1,6 +1,8 @@
-//! `tokenwell doctor`: every link between this machine and the Admin API, one after the other, and what to do about the one that is broken.
+//! `tokenwell doctor`: checks each step from the configuration to the Admin API and reports how to
+//! fix the step that fails.
 //!
-//! May depend on: the public API and the command's own settings, form and output. Start reading at [`run`]; `links` are the steps, `report` is what they found.
+//! May depend on: the public API and the command's own settings, form and output. Start reading at
+//! [`run`]; `links` has the checks, `report` their results.
 
 mod links;
 mod report;
@@ -9,10 +11,10 @@ use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
 
-/// Check every link of the way to a token and to the Admin API, and say what to do
+/// Check each step to a token and to the Admin API, and report fixes
 ///
-/// A token is asked for only where the cache has none, so that running this often costs nothing. The exit code is that of the first failure, as any
-/// other command would end with it.
+/// It sends a token request only if the cache has no valid token, so it can be run often. The exit
+/// code is that of the first failure, as listed in `tokenwell --help`.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -20,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Ask for another token, even if there is a live one in the cache
+    /// Request a new token even if the cache has a valid one
     #[arg(long)]
     mint: bool,
 
@@ -31,19 +33,19 @@ pub(crate) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   tokenwell doctor
-  tokenwell doctor --mint --json | jq '.checks[] | select(.level != \"ok\")'
+  tokenwell doctor --json | jq '.checks[] | select(.level != \"ok\")'
 
 Levels:
   ok    nothing to do
-  warn  works, but look at it
-  fail  does not work; the line below says what to do
-  skip  could not be tried, because something before it failed or it does not apply";
+  warn  works, but should be fixed; the next line says how
+  fail  does not work; the next line says what to do
+  skip  not checked: an earlier check failed, or it does not apply";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let report = links::walk(&args.settings, args.mint);
+    let report = links::check_all(&args.settings, args.mint);
     output::line(&if args.json { report.as_json() } else { report.as_text() })?;
     match report.exit_code() {
         0 => Ok(()),
-        exit_code => Err(Failure::Answered { exit_code }),
+        exit_code => Err(Failure::Reported { exit_code }),
     }
 }

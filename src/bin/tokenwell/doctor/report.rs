@@ -1,10 +1,10 @@
-//! What was found, as text and as JSON.
+//! The results of the checks, as a table and as JSON.
 
 use crate::failure::{Failure, NO_CREDENTIAL};
 use tokenwell::error::{Error, printable};
 
-/// As much of a text as is shown: paths are long, and the end of a message matters.
-const LONGEST: usize = 2000;
+/// The maximum length of a shown string. Paths are long, and the end of a message matters.
+const MAX_LENGTH: usize = 2000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
@@ -30,8 +30,8 @@ struct Check {
     name: &'static str,
     level: Level,
     found: String,
-    /// What was looked at in vain, one place a line.
-    looked_at: Vec<String>,
+    /// The sources without a credential, one a line.
+    checked_sources: Vec<String>,
     advice: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl Report {
         }
         self.fail(name, error.status().exit_code(), NO_CREDENTIAL, error.hint());
         if let Some(check) = self.checks.last_mut() {
-            check.looked_at = error.checked_sources().iter().map(|place| printable(place, LONGEST)).collect();
+            check.checked_sources = error.checked_sources().iter().map(|source| printable(source, MAX_LENGTH)).collect();
         }
     }
 
@@ -75,12 +75,12 @@ impl Report {
         match failure {
             Failure::Library(error) | Failure::Late { error, .. } => self.error(name, error),
             Failure::Own { exit_code, problem, hint } => self.fail(name, *exit_code, problem, hint),
-            Failure::Answered { exit_code } => self.fail(name, *exit_code, "failed", ""),
+            Failure::Reported { exit_code } => self.fail(name, *exit_code, "failed", ""),
             Failure::Output(error) => self.fail(name, 1, error.to_string(), ""),
         }
     }
 
-    /// That of the first failure; 0 without one.
+    /// The exit code of the first failure, or 0.
     pub(super) fn exit_code(&self) -> u8 {
         self.exit_code
     }
@@ -89,8 +89,8 @@ impl Report {
         let check = |check: &Check| {
             let mut object =
                 serde_json::json!({ "name": check.name, "level": check.level.name(), "found": check.found, "advice": check.advice });
-            if !check.looked_at.is_empty() {
-                object["looked_at"] = check.looked_at.as_slice().into();
+            if !check.checked_sources.is_empty() {
+                object["looked_at"] = check.checked_sources.as_slice().into();
             }
             object
         };
@@ -99,17 +99,17 @@ impl Report {
 
     pub(super) fn as_text(&self) -> String {
         let line = |check: &Check| {
-            let looked_at = if check.looked_at.is_empty() { String::new() } else { "; looked at:".to_owned() };
-            let places: String = check.looked_at.iter().map(|place| format!("\n{:26}{place}", "")).collect();
+            let looked_at = if check.checked_sources.is_empty() { String::new() } else { "; checked:".to_owned() };
+            let sources: String = check.checked_sources.iter().map(|source| format!("\n{:26}{source}", "")).collect();
             let advice = check.advice.as_ref().map(|advice| format!("\n{:22}{advice}", "")).unwrap_or_default();
-            format!("{:<4}  {:<14}  {}{looked_at}{places}{advice}", check.level.name(), check.name, check.found)
+            format!("{:<4}  {:<14}  {}{looked_at}{sources}{advice}", check.level.name(), check.name, check.found)
         };
         self.checks.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     fn add(&mut self, name: &'static str, level: Level, found: impl Into<String>, advice: Option<String>) {
-        let advice = advice.filter(|advice| !advice.is_empty()).map(|advice| printable(&advice, LONGEST));
-        self.checks.push(Check { name, level, found: printable(&found.into(), LONGEST), looked_at: Vec::new(), advice });
+        let advice = advice.filter(|advice| !advice.is_empty()).map(|advice| printable(&advice, MAX_LENGTH));
+        self.checks.push(Check { name, level, found: printable(&found.into(), MAX_LENGTH), checked_sources: Vec::new(), advice });
     }
 }
 
@@ -121,23 +121,23 @@ mod tests {
     fn the_exit_code_is_that_of_the_first_failure() {
         let mut report = Report::default();
         report.ok("one", "good");
-        report.warn("two", "hm", "look at it");
+        report.warn("two", "slow", "check it");
         assert_eq!(report.exit_code(), 0);
 
-        report.fail("three", 7, "broken", "mend it");
-        report.fail("four", 5, "broken too", "mend it");
+        report.fail("three", 7, "broken", "fix it");
+        report.fail("four", 5, "broken too", "fix it");
 
         assert_eq!(report.exit_code(), 7);
     }
 
     #[test]
-    fn each_place_that_was_looked_at_has_a_line_of_its_own() {
+    fn each_checked_source_is_on_a_separate_line() {
         let mut report = Report::default();
         let looked_at = vec!["options --client-id (not set)".to_owned(), "profile default in /f: no such file".to_owned()];
         report.error("configuration", &Error::NoCredential { checked_sources: looked_at.clone(), hint: "log in".to_owned() });
 
         let lines = [
-            "fail  configuration   there is no client id and secret; looked at:",
+            "fail  configuration   there is no client id and secret; checked:",
             "                          options --client-id (not set)",
             "                          profile default in /f: no such file",
             "                      log in",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_advice_stands_below_its_line() {
+    fn the_advice_is_on_the_next_line() {
         let mut report = Report::default();
         report.fail("connect", 5, "refused\u{1b}", "open the port");
 

@@ -1,13 +1,13 @@
-//! `tokenwell sink`: keeps a file that always holds a live token, for programs that can only read a file.
+//! `tokenwell sink`: keeps a valid token in a file, for programs that can only read a file.
 //!
-//! May depend on: the public API and the command's own settings, session, form and output. Start reading at [`run`]; `file` replaces the file, `pace`
-//! says when to look again.
+//! May depend on: the public API and the command's own settings, session, form and output. Start
+//! reading at [`run`]; `file` replaces the file, `pace` computes the pauses.
 
 mod file;
 mod pace;
 
 use crate::failure::Failure;
-use crate::form::{Form, ends_at};
+use crate::form::{Form, expiry};
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -23,32 +23,33 @@ use tokenwell::error::Error;
 use tokenwell::{Status, Token, TokenOptions};
 use zeroize::Zeroizing;
 
-/// For how long the command does not hear that it shall stop.
-const LONGEST_CALL: Duration = Duration::from_millis(250);
+/// The longest time until the command reacts to a signal.
+const CALL_DEADLINE: Duration = Duration::from_millis(250);
 
-/// Keep a file that holds a live token
+/// Keep a valid token in a file
 ///
-/// Whoever reads the file finds a whole token, the old one or the new one. It is replaced before the token ends; where that fails the old one stays, a
-/// line on standard error says so, and it is tried again. It runs until SIGTERM, SIGINT or SIGHUP.
+/// Replaces the file before the token expires. The replacement is atomic: a reader gets either the
+/// old token or the new one. If a refresh fails, it keeps the file, logs the error to standard
+/// error and tries again. It runs until SIGTERM, SIGINT or SIGHUP.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The file; a link or anything that is not a regular file is refused
+    /// The file to write; a link or other non-regular file is refused
     file: PathBuf,
 
-    /// Who may read it: 0600, 0640 or 0644, or the same without the right to write
+    /// Mode of the file: 0600, 0640, 0644, 0400, 0440 or 0444
     #[arg(long, default_value = "0600", value_parser = file::mode)]
     mode: u32,
 
-    /// What to write
-    #[arg(long, value_enum, default_value_t = Written::Raw)]
-    format: Written,
+    /// Format of the file
+    #[arg(long, value_enum, default_value_t = SinkFormat::Raw)]
+    format: SinkFormat,
 
-    /// Write it once and end
+    /// Write the file once and exit
     #[arg(long)]
     once: bool,
 
-    /// Remove the file at the end
+    /// Remove the file on exit
     #[arg(long, conflicts_with = "once")]
     remove_on_exit: bool,
 
@@ -63,24 +64,24 @@ Examples:
   tokenwell sink --once token.txt";
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Written {
-    /// The token alone, without a line end
+enum SinkFormat {
+    /// The token without a newline
     Raw,
     /// A header line, for curl --header @FILE
     Header,
-    /// An object with access_token, token_type and expires_at
+    /// A JSON object: access_token, token_type, expires_at
     Json,
 }
 
-impl Written {
+impl SinkFormat {
     fn of(self, token: &Token) -> Zeroizing<String> {
         match self {
             Self::Raw => Form::Raw.of(token),
             Self::Header => Zeroizing::new(format!("{}\n", *Form::Header.of(token))),
-            // No expires_in: it would be wrong a second after it was written.
+            // No expires_in: it would be wrong one second later.
             Self::Json => Zeroizing::new(format!(
                 "{}\n",
-                serde_json::json!({ "access_token": token.value(), "token_type": "Bearer", "expires_at": ends_at(token) })
+                serde_json::json!({ "access_token": token.value(), "token_type": "Bearer", "expires_at": expiry(token) })
             )),
         }
     }
@@ -92,20 +93,20 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if args.once {
         return file.replace(args.format.of(&session.token(&TokenOptions::default())?).as_bytes());
     }
-    // Before the first token: a signal in the meantime must end this too.
+    // Before the first token request: a signal must stop that too.
     let stop = Stop::listen(false).map_err(|error| {
         let problem = format!("cannot wait for signals: {error}");
-        Failure::new(Status::Internal, problem, "The system is out of threads or descriptors.")
+        Failure::new(Status::Internal, problem, "The system has no free thread or file descriptor. Raise its limits.")
     })?;
-    let kept = keep(&session, &mut file, args.format, &stop);
+    let outcome = keep_current(&session, &mut file, args.format, &stop);
     if args.remove_on_exit {
-        file.remove_what_is_ours()?;
+        file.remove_if_unchanged()?;
     }
-    kept
+    outcome
 }
 
-/// Until the command is stopped, or going on is useless.
-fn keep(session: &Session, file: &mut SinkFile, format: Written, stop: &Stop) -> Result<(), Failure> {
+/// Keeps the file up to date until the command is stopped or fails permanently.
+fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop: &Stop) -> Result<(), Failure> {
     let mut pace = Pace::default();
     let mut written: Option<Token> = None;
     loop {
@@ -113,19 +114,19 @@ fn keep(session: &Session, file: &mut SinkFile, format: Written, stop: &Stop) ->
         let pause = match answer {
             Ok(token) => match file.replace(format.of(&token).as_bytes()) {
                 Ok(()) => {
-                    output::hint(&format!("wrote a token that ends {}", ends_at(&token)));
+                    output::message(&format!("wrote a token that expires at {}", expiry(&token)));
                     let pause = pace.after_token(session.client.fresh_for(&token), left(&token));
                     written = Some(token);
                     pause
                 }
-                // At the start it is a mistake in the call; later the disk may be full for a while.
+                // At the start this is a wrong argument. Later the disk may be full temporarily.
                 Err(failure) if written.is_none() => return Err(failure),
-                Err(failure) => told(&failure, pace.after_failure(None)),
+                Err(failure) => report_failure(&failure, pace.after_failure(None)),
             },
-            Err(error) if written.is_none() && !can_pass(&error) => return Err(error.into()),
+            Err(error) if written.is_none() && !is_transient(&error) => return Err(error.into()),
             Err(error) => {
                 let pause = pace.after_failure(error.retry_after());
-                told(&error.into(), pause)
+                report_failure(&error.into(), pause)
             }
         };
         if stopped_within(session, written.as_ref(), pause, stop) {
@@ -134,10 +135,11 @@ fn keep(session: &Session, file: &mut SinkFile, format: Written, stop: &Stop) ->
     }
 }
 
-/// The token to write next; `None`: the command shall stop. The refresh goes on behind calls that give up, so a short one each time loses nothing.
+/// Waits for the next token to write, or returns `None` if the command must stop. A refresh
+/// continues after a call exceeds its deadline, so short deadlines lose nothing.
 fn next_token(session: &Session, written: Option<&Token>, stop: &Stop) -> Option<Result<Token, Error>> {
     loop {
-        match session.client.token(&another_than(written, session).deadline(LONGEST_CALL)) {
+        match session.client.token(&next_token_options(written, session).deadline(CALL_DEADLINE)) {
             Err(Error::Deadline { .. }) if stop.wait_for(Duration::ZERO) => return None,
             Err(Error::Deadline { .. }) => {}
             answer => return Some(answer),
@@ -145,16 +147,16 @@ fn next_token(session: &Session, written: Option<&Token>, stop: &Stop) -> Option
     }
 }
 
-/// While the token is fresh the cache's own rule holds. Once it is due the next one is wanted, and not the old one a last time. Where the client has
-/// another one already, that is the next one.
-fn another_than(written: Option<&Token>, session: &Session) -> TokenOptions {
+/// The options that return a token other than `written` once that is due for refresh. While it is
+/// fresh, or if the client already has a newer token, the default options do.
+fn next_token_options(written: Option<&Token>, session: &Session) -> TokenOptions {
     let generation = session.client.generation().load(Ordering::Acquire);
     let due = |token: &&Token| token.generation() == generation && session.client.fresh_for(token).is_zero();
     TokenOptions::default().force_refresh(written.filter(due).is_some())
 }
 
-/// Whether waiting can help. A wrong setting stays wrong.
-fn can_pass(error: &Error) -> bool {
+/// Whether a later attempt can succeed. A wrong setting is a permanent error.
+fn is_transient(error: &Error) -> bool {
     matches!(
         error.status(),
         Status::Network | Status::Server | Status::Protocol | Status::RateLimited | Status::TokenLimit | Status::Deadline
@@ -165,17 +167,17 @@ fn left(token: &Token) -> Duration {
     token.expires_at().duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-fn told(failure: &Failure, pause: Duration) -> Duration {
+fn report_failure(failure: &Failure, pause: Duration) -> Duration {
     if let Some(message) = failure.message() {
-        output::hint(&format!("the next attempt is in {} s, the file stays as it is:", pause.as_secs()));
-        // Nobody is there to read it when this fails.
+        output::message(&format!("cannot replace the token; the file is unchanged, the next attempt is in {} s:", pause.as_secs()));
+        // A failed write cannot be reported.
         let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("{message}\n"));
     }
     pause
 }
 
-/// Waits for `pause`, in parts: a machine that was suspended wakes up with a clock that has moved on, and a timer that has not. Whether the command
-/// was stopped meanwhile.
+/// Waits for `pause` and returns whether the command was stopped. It waits in parts, because during
+/// a suspend of the machine the clock advances but the timer does not.
 fn stopped_within(session: &Session, written: Option<&Token>, pause: Duration, stop: &Stop) -> bool {
     let is_fresh = || written.is_some_and(|token| !session.client.fresh_for(token).is_zero());
     let was_fresh = is_fresh();
