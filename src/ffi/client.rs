@@ -1,11 +1,11 @@
 //! `tokenwell_client`: obtains and caches access tokens, for C.
 
 use super::boundary::{boundary, bytes, destination, object};
-use super::config::{built, tokenwell_config};
+use super::config::{build, tokenwell_config};
 use super::error::tokenwell_error;
 use super::log;
 use super::stats::tokenwell_stats;
-use super::token::{borrow, hand_over, tokenwell_token};
+use super::token::{borrow, into_raw, tokenwell_token};
 use crate::client::{Client, TokenOptions};
 use crate::error::{Error, Status};
 use std::ffi::c_char;
@@ -56,9 +56,9 @@ pub unsafe extern "C" fn tokenwell_client_new(
 ) -> Status {
     boundary(error, || {
         let out = destination("out", out)?;
-        log::heed_the_environment()?;
-        // SAFETY: the caller promises NULL or a live config that nobody sets.
-        let client = Client::new(unsafe { built(config) }?)?;
+        log::apply_log_environment()?;
+        // SAFETY: the caller promises NULL or a live config that no thread is setting.
+        let client = Client::new(unsafe { build(config) }?)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
         unsafe { out.write(Box::into_raw(Box::new(tokenwell_client(client)))) };
         Ok(())
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn tokenwell_client_token(
         let options = if deadline_ms == 0 { options } else { options.deadline(Duration::from_millis(deadline_ms)) };
         let token = client.0.token(&options)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
-        unsafe { out.write(hand_over(token)) };
+        unsafe { out.write(into_raw(token)) };
         Ok(())
     })
 }
@@ -140,11 +140,11 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
     error: *mut *mut tokenwell_error,
 ) -> Status {
     boundary(error, || {
-        // SAFETY: the caller promises NULL or a live client, and a text that is readable for its
+        // SAFETY: the caller promises NULL or a live client, and a string that is readable for its
         // length.
         let (client, value) = unsafe { (object("client", client)?, bytes("value", value, value_len)?) };
         let value = std::str::from_utf8(value).map_err(|_| {
-            Error::invalid("value", "is not UTF-8, so it is no token of this client", "Pass the text of the token that was turned down.")
+            Error::invalid("value", "is not UTF-8, so it is not a token of this client", "Pass the string of the token that was rejected.")
         })?;
         client.0.invalidate(value).map(drop)
     })
@@ -324,8 +324,8 @@ pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
     if client.is_null() {
         return;
     }
-    // A close wakes whoever waits: more than a drop, so a panic is stopped here too. There is
-    // nobody to tell of it.
+    // Closing wakes waiting callers, so it does more than a drop, and a panic must be stopped here
+    // too. There is no one to report it to.
     boundary(std::ptr::null_mut(), || {
         // SAFETY: the caller promises a live client, which came from `Box::into_raw` in
         // `tokenwell_client_new`.

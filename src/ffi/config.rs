@@ -93,10 +93,10 @@ pub unsafe extern "C" fn tokenwell_config_set(
 ) -> Status {
     boundary(error, || {
         let config = destination("config", config)?;
-        // SAFETY: the caller promises readable texts of these lengths.
+        // SAFETY: the caller promises that both strings are readable for their lengths.
         let (name, value) = unsafe { (bytes("name", name, name_len)?, bytes("value", value, value_len)?) };
         let name = std::str::from_utf8(name)
-            .map_err(|_| Error::invalid("name", "is not UTF-8", "Setting names are plain ASCII words: tokenwell.h lists them."))?;
+            .map_err(|_| Error::invalid("name", "is not UTF-8", "Use a setting name from tokenwell.h. All names are ASCII."))?;
         // SAFETY: the caller promises a live config that no other thread uses.
         unsafe { &mut *config }.0.set(name, value)
     })
@@ -144,11 +144,11 @@ pub unsafe extern "C" fn tokenwell_config_free(config: *mut tokenwell_config) {
     }
 }
 
-/// The configuration that `config` describes.
+/// Builds the configuration from `config`.
 ///
 /// # Safety
 /// `config` must be NULL or live, and no other thread may be setting it.
-pub(super) unsafe fn built(config: *const tokenwell_config) -> Result<Config, Error> {
+pub(super) unsafe fn build(config: *const tokenwell_config) -> Result<Config, Error> {
     // SAFETY: upheld by the caller of this function.
     unsafe { object("config", config) }?.build()
 }

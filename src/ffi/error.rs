@@ -26,19 +26,19 @@ impl tokenwell_error {
     pub(super) fn new(error: &Error) -> Self {
         Self {
             status: error.status(),
-            message: c_text(&error.to_string()),
-            hint: c_text(&error.hint()),
-            name: c_text(error.status().name()),
+            message: c_string(&error.to_string()),
+            hint: c_string(&error.hint()),
+            name: c_string(error.status().name()),
             http_status: error.http_status().map_or(0, i32::from),
             retry_after_ms: error.retry_after().map_or(-1, |wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
         }
     }
 }
 
-/// Messages hold no NUL: texts from outside have passed `printable`. Should one slip through it is
-/// shown, not cut short.
-fn c_text(text: &str) -> CString {
-    CString::new(text.replace('\0', "\\u{0}")).unwrap_or_default()
+/// Converts a message to a C string. Messages contain no NUL, because strings from outside pass
+/// `printable`. If one contains a NUL anyway, it is shown escaped and the message is not truncated.
+fn c_string(message: &str) -> CString {
+    CString::new(message.replace('\0', "\\u{0}")).unwrap_or_default()
 }
 
 /// Returns the status of an error: the status that the failing call returned.
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn tokenwell_error_name(error: *const tokenwell_error) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_error_message(error: *const tokenwell_error, len: *mut usize) -> *const c_char {
     // SAFETY: the caller promises NULL or a live error, and NULL or a writable length.
-    unsafe { lend(error.as_ref().map(|error| error.message.as_c_str()), len) }
+    unsafe { borrow_string(error.as_ref().map(|error| error.message.as_c_str()), len) }
 }
 
 /// Returns the hint of an error: what to do about it.
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn tokenwell_error_message(error: *const tokenwell_error, 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_error_hint(error: *const tokenwell_error, len: *mut usize) -> *const c_char {
     // SAFETY: the caller promises NULL or a live error, and NULL or a writable length.
-    unsafe { lend(error.as_ref().map(|error| error.hint.as_c_str()), len) }
+    unsafe { borrow_string(error.as_ref().map(|error| error.hint.as_c_str()), len) }
 }
 
 /// Returns the HTTP status of the server's reply.
@@ -145,14 +145,15 @@ pub unsafe extern "C" fn tokenwell_error_free(error: *mut tokenwell_error) {
     }
 }
 
-/// The text as a pointer, and its length where that is wanted.
+/// Returns `string` as a pointer that borrows from it, and writes its length to `len` if that is
+/// not NULL.
 ///
 /// # Safety
 /// `len` must be NULL or writable.
-pub(super) unsafe fn lend(text: Option<&std::ffi::CStr>, len: *mut usize) -> *const c_char {
+unsafe fn borrow_string(string: Option<&std::ffi::CStr>, len: *mut usize) -> *const c_char {
     if !len.is_null() {
         // SAFETY: upheld by the caller of this function.
-        unsafe { len.write(text.map_or(0, |text| text.count_bytes())) };
+        unsafe { len.write(string.map_or(0, |string| string.count_bytes())) };
     }
-    text.map_or(ptr::null(), std::ffi::CStr::as_ptr)
+    string.map_or(ptr::null(), std::ffi::CStr::as_ptr)
 }

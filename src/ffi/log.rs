@@ -56,44 +56,44 @@ pub unsafe extern "C" fn tokenwell_log_set(
 ) -> Status {
     boundary(error, || {
         let Some(callback) = callback else {
-            SETTLED_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
+            SET_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
             replace(None);
             return Ok(());
         };
         let max_level = level_of(max_level)?;
         subscribe()?;
-        SETTLED_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
+        SET_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
         replace(Some(Arc::new(Sink::new(Target::Callback { callback, user_data }, max_level))));
         Ok(())
     })
 }
 
-/// Whether the program has said where the log goes, or that there is to be none.
-static SETTLED_BY_THE_PROGRAM: AtomicBool = AtomicBool::new(false);
+/// Whether the program called `tokenwell_log_set`, with a callback or with NULL.
+static SET_BY_THE_PROGRAM: AtomicBool = AtomicBool::new(false);
 
 const VARIABLE: &str = "TOKENWELL_LOG";
 const LEVELS: [(&str, Level); 4] = [("error", Level::ERROR), ("warning", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
 
-/// Lines on standard error where the environment asks for them, unless the program says, before or
-/// meanwhile, what is to become of the log.
-pub(super) fn heed_the_environment() -> Result<(), Error> {
-    let settled = || SETTLED_BY_THE_PROGRAM.load(Ordering::SeqCst);
-    if settled() || SINK.load().is_some() {
+/// Sends log lines to standard error if TOKENWELL_LOG is set. A program that calls
+/// `tokenwell_log_set`, before this or concurrently, takes precedence.
+pub(super) fn apply_log_environment() -> Result<(), Error> {
+    let set_by_the_program = || SET_BY_THE_PROGRAM.load(Ordering::SeqCst);
+    if set_by_the_program() || SINK.load().is_some() {
         return Ok(());
     }
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(()) };
     let Some((_, level)) = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)) else {
-        let hint = "Set it to one of these words, or leave it out: warning shows what the library works around.";
-        return Err(Error::invalid(VARIABLE, "is none of error, warning, info and debug", hint));
+        let hint = "Set it to one of these values, or unset it. warning logs the problems that the library works around.";
+        return Err(Error::invalid(VARIABLE, "is not one of error, warning, info, debug", hint));
     };
     if subscribe().is_err() {
-        // The program takes the events itself.
+        // The program has its own tracing subscriber.
         return Ok(());
     }
-    let ours = Some(Arc::new(Sink::new(Target::StandardError, level)));
-    SINK.compare_and_swap(&None::<Arc<Sink>>, ours.clone());
-    if settled() {
-        SINK.compare_and_swap(&ours, None);
+    let sink = Some(Arc::new(Sink::new(Target::StandardError, level)));
+    SINK.compare_and_swap(&None::<Arc<Sink>>, sink.clone());
+    if set_by_the_program() {
+        SINK.compare_and_swap(&sink, None);
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ fn subscribe() -> Result<(), Error> {
     SUBSCRIBED
         .get_or_try_init(|| tracing::subscriber::set_global_default(ToSink))
         .map(|_| ())
-        .map_err(|_| Error::internal("the library's log is already taken"))
+        .map_err(|_| Error::internal("the program already has a global tracing subscriber"))
 }
 
 static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
@@ -129,13 +129,13 @@ enum Target {
 }
 
 impl Target {
-    fn take(&self, level: Level, line: &str) {
+    fn write(&self, level: Level, line: &str) {
         match self {
             Self::Callback { callback, user_data } => {
-                let text = line.replace('\0', "\\u{0}") + "\0";
-                // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is
-                // replaced, and it has not been.
-                unsafe { callback(*user_data, number_of(&level), text.as_ptr().cast(), text.len() - 1) };
+                let message = line.replace('\0', "\\u{0}") + "\0";
+                // SAFETY: `tokenwell_log_set` requires a callback that is callable until it is
+                // replaced, and it was not replaced.
+                unsafe { callback(*user_data, number_of(&level), message.as_ptr().cast(), message.len() - 1) };
             }
             Self::StandardError => {
                 const LONGEST_LINE: usize = 4096;
@@ -146,8 +146,8 @@ impl Target {
     }
 }
 
-/// Past std's handle, which has a lock that a fork could leave locked. A log that cannot be written
-/// is no reason to fail.
+/// Bypasses the handle of std, because it has a lock that a fork could leave locked. A failure to
+/// write is ignored: it must not fail the caller.
 #[cfg(unix)]
 fn write_to_standard_error(line: &str) {
     let _ = nix::unistd::write(std::io::stderr(), line.as_bytes());
@@ -160,16 +160,17 @@ fn write_to_standard_error(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-// SAFETY: `tokenwell_log_set` demands of its caller that the callback may be called with
-// `user_data` from any thread.
+// SAFETY: `tokenwell_log_set` requires that the callback may be called with `user_data` from any
+// thread.
 unsafe impl Send for Sink {}
 // SAFETY: as above; the other members are plain data and an atomic.
 unsafe impl Sync for Sink {}
 
+/// Sets the sink and waits until no callback of the earlier sink is running.
 fn replace(sink: Option<Arc<Sink>>) {
     let Some(earlier) = SINK.swap(sink) else { return };
-    // In a forked child the threads that were inside the parent's callback do not exist, and nobody
-    // would lower the count.
+    // The count of the parent is not waited for in a forked child: the threads that were inside its
+    // callback do not exist there, so nothing would decrement it.
     while earlier.pid == std::process::id() && earlier.running.load(Ordering::SeqCst) > 0 {
         std::thread::yield_now();
     }
@@ -194,7 +195,7 @@ fn number_of(level: &Level) -> i32 {
     }
 }
 
-/// Counts a callback that runs, to its end and beyond a panic.
+/// Counts a running callback. The count is decremented on drop, also after a panic.
 struct Running<'a>(&'a Sink);
 
 impl<'a> Running<'a> {
@@ -210,12 +211,12 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Sends the events of this crate, and of no other, to the sink.
+/// Sends only the events of this crate to the sink.
 struct ToSink;
 
 impl Subscriber for ToSink {
-    /// Without this, tracing would ask once for each place that logs and remember the answer for
-    /// ever, whoever listens later.
+    /// Never returns `Interest::always`: tracing calls this once for each call site and caches the
+    /// result, but the sink and its level may change later.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if is_ours(metadata) { Interest::sometimes() } else { Interest::never() }
     }
@@ -227,11 +228,11 @@ impl Subscriber for ToSink {
     fn event(&self, event: &Event<'_>) {
         let Some(sink) = SINK.load_full() else { return };
         let _running = Running::begin(&sink);
-        // Looked at after the count was raised: `replace` either sees the count or this sees that
+        // Read after the count was incremented: either `replace` sees the count, or this sees that
         // the sink was replaced.
         let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
         if current && *event.metadata().level() <= sink.max_level {
-            sink.target.take(*event.metadata().level(), &line_of(event));
+            sink.target.write(*event.metadata().level(), &line_of(event));
         }
     }
 

@@ -20,19 +20,19 @@ pub struct tokenwell_token {
 }
 
 /// Transfers the token to C as one pointer, which costs only a reference count.
-pub(super) fn hand_over(token: Token) -> *mut tokenwell_token {
+pub(super) fn into_raw(token: Token) -> *mut tokenwell_token {
     Arc::into_raw(token.into_shared()).cast_mut().cast()
 }
 
 /// Borrows the token of a pointer that C owns.
 ///
 /// # Safety
-/// `token` must be NULL or come from `hand_over` and not be freed while the result is used.
+/// `token` must be NULL or come from `into_raw` and not be freed while the result is used.
 pub(super) unsafe fn borrow(token: *const tokenwell_token) -> Option<ManuallyDrop<Token>> {
     if token.is_null() {
         return None;
     }
-    // SAFETY: `hand_over` made the pointer from an Arc that C still holds; ManuallyDrop leaves its
+    // SAFETY: `into_raw` created the pointer from an Arc that C still owns; ManuallyDrop leaves its
     // count as it is.
     Some(ManuallyDrop::new(Token::from_shared(unsafe { Arc::from_raw(token.cast()) })))
 }
@@ -53,8 +53,8 @@ pub unsafe extern "C" fn tokenwell_token_value(token: *const tokenwell_token, le
     // SAFETY: the caller promises NULL or a live token, and NULL or a writable length.
     unsafe {
         let token = borrow(token);
-        let skipped = token.as_ref().map_or(0, |token| token.authorization().len() - token.value().len());
-        lend_without_nul(token.as_ref().map(|token| &token.authorization_with_nul()[skipped..]), len)
+        let scheme_len = token.as_ref().map_or(0, |token| token.authorization().len() - token.value().len());
+        borrow_string(token.as_ref().map(|token| &token.authorization_with_nul()[scheme_len..]), len)
     }
 }
 
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn tokenwell_token_value(token: *const tokenwell_token, le
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_token_authorization(token: *const tokenwell_token, len: *mut usize) -> *const c_char {
     // SAFETY: the caller promises NULL or a live token, and NULL or a writable length.
-    unsafe { lend_without_nul(borrow(token).as_ref().map(|token| token.authorization_with_nul()), len) }
+    unsafe { borrow_string(borrow(token).as_ref().map(|token| token.authorization_with_nul()), len) }
 }
 
 /// Returns the scope that the server granted (RFC 6749 section 5.1).
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn tokenwell_token_authorization(token: *const tokenwell_t
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_token_scope(token: *const tokenwell_token, len: *mut usize) -> *const c_char {
     // SAFETY: the caller promises NULL or a live token, and NULL or a writable length.
-    unsafe { lend_without_nul(borrow(token).as_ref().and_then(|token| token.scope_with_nul()), len) }
+    unsafe { borrow_string(borrow(token).as_ref().and_then(|token| token.scope_with_nul()), len) }
 }
 
 /// Returns when the token expires, by the wall clock.
@@ -137,14 +137,15 @@ pub unsafe extern "C" fn tokenwell_token_free(token: *mut tokenwell_token) {
     }
 }
 
-/// A text that ends with a NUL as a pointer, and its length before the NUL where that is wanted.
+/// Returns `string`, which ends with a NUL, as a pointer that borrows from it. Writes its length
+/// without the NUL to `len` if that is not NULL.
 ///
 /// # Safety
 /// `len` must be NULL or writable.
-unsafe fn lend_without_nul(text: Option<&str>, len: *mut usize) -> *const c_char {
+unsafe fn borrow_string(string: Option<&str>, len: *mut usize) -> *const c_char {
     if !len.is_null() {
         // SAFETY: upheld by the caller of this function.
-        unsafe { len.write(text.map_or(0, |text| text.len() - 1)) };
+        unsafe { len.write(string.map_or(0, |string| string.len() - 1)) };
     }
-    text.map_or(ptr::null(), |text| text.as_ptr().cast())
+    string.map_or(ptr::null(), |string| string.as_ptr().cast())
 }
