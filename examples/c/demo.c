@@ -1,9 +1,11 @@
 /*
- * The C caller of the demo: one token, one Admin API call with it, 10,000 more headers, one line of JSON.
+ * The C caller of the demo: gets one token, makes one Admin API call with it, reads 10,000 more
+ * headers and prints one line of JSON.
  *
  *   cc demo.c loopback_http.c $(pkg-config --cflags --libs tokenwell) -o demo
  *
- * Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, as `tokenwell emulator` prints them.
+ * Reads MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, as
+ * `tokenwell emulator` prints them.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "loopback_http.h"
@@ -25,7 +27,7 @@ int main(void)
 {
     const char *base = getenv("MONGODB_ATLAS_BASE_URL");
     if (!base) {
-        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and put the line that it prints into the environment\n");
+        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and set the variables that it prints\n");
         return 1;
     }
 
@@ -72,7 +74,10 @@ static tokenwell_client *client_from_environment(tokenwell_error **error)
     return client;
 }
 
-/* GET {base}/api/atlas/v2/orgs with the token; the HTTP status, or 0 with the reason on standard error. */
+/*
+ * Sends GET {base}/api/atlas/v2/orgs with the token. Returns the HTTP status, or 0 after printing
+ * the error.
+ */
 static int api_status(const char *base, const tokenwell_token *token)
 {
     static const char form[] = "Authorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n";

@@ -1,9 +1,10 @@
 /*
- * The shortest honest program: draw a token and say how long it lives.
+ * The shortest complete program: gets a token and prints when it expires.
  *
  *   cc hello_token.c $(pkg-config --cflags --libs tokenwell) -o hello_token
  *
- * The credential comes from the environment: MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET.
+ * The credential comes from the environment: MONGODB_ATLAS_CLIENT_ID and
+ * MONGODB_ATLAS_CLIENT_SECRET.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,10 +21,10 @@ int main(void)
         tokenwell_config_use_environment(config, &error) == TOKENWELL_STATUS_OK &&
         tokenwell_client_new(config, &client, &error) == TOKENWELL_STATUS_OK &&
         tokenwell_client_token(client, 0, 0, 0, &token, &error) == TOKENWELL_STATUS_OK) {
-        /* The value itself is a secret: hand it to your HTTP library, not to the terminal. */
+        /* The value is a secret: pass it to your HTTP library, and do not print it. */
         size_t length = 0;
         tokenwell_token_value(token, &length);
-        printf("a token of %zu characters, good until %" PRId64 " (seconds since 1970)\n", length,
+        printf("a token of %zu characters, valid until %" PRId64 " (seconds since 1970)\n", length,
                tokenwell_token_expires_at_ms(token) / 1000);
     } else {
         fprintf(stderr, "%s: %s\n%s\n", tokenwell_error_name(error), tokenwell_error_message(error, NULL),

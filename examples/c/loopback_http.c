@@ -21,7 +21,7 @@ int loopback_http(const char *method, const char *base, const char *path, const 
     int fd = connect_to(base, host, sizeof host, problem);
     if (fd < 0) return -1;
 
-    /* HTTP/1.0: the server then closes after its answer and never cuts it into chunks. */
+    /* HTTP/1.0: the server closes the connection after its reply and never sends it in chunks. */
     static const char form[] = "%s %s HTTP/1.0\r\nHost: %s\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s";
     size_t body_length = body ? strlen(body) : 0;
     int length = snprintf(NULL, 0, form, method, path, host, headers, body_length, body ? body : "");
@@ -37,7 +37,7 @@ int loopback_http(const char *method, const char *base, const char *path, const 
     char *head_end = answer ? strstr(answer, "\r\n\r\n") : NULL;
     if (!head_end || sscanf(answer, "HTTP/1.%*d %d", &reply->status) != 1) {
         free(answer);
-        *problem = "the server closed the connection without a complete HTTP answer";
+        *problem = "the server closed the connection before a complete HTTP reply";
         return -1;
     }
     memmove(answer, head_end + 4, strlen(head_end + 4) + 1);
@@ -72,14 +72,14 @@ static int connect_to(const char *base, char *host, size_t host_size, const char
         if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         if (fd < 0 || connect(fd, address, address_length) != 0) {
             if (fd >= 0) close(fd);
-            *problem = "cannot connect: is the emulator running, and is its base URL the one in the environment?";
+            *problem = "cannot connect: check that the emulator is running and that the environment has its base URL";
             return -1;
         }
         snprintf(host, host_size, "%s:%lu", allowed[i].name, port);
         return fd;
     }
-    *problem = "refused: this program speaks plain http to a loopback address with a port only (http://127.0.0.1:PORT), as the "
-               "emulator's base URL is; use an HTTP library with TLS for anything else";
+    *problem = "refused: this program only supports plain http to a loopback address with a port (http://127.0.0.1:PORT), like the "
+               "base URL of the emulator; use an HTTP library with TLS for other URLs";
     return -1;
 }
 

@@ -1,6 +1,7 @@
 /*
- * A token may die before its time: somebody revoked it, or the server forgot it. The resource then answers 401. The cure is
- * always the same: invalidate that very token, draw another one, and try once more. Once: a second 401 is an answer.
+ * A token may become invalid before it expires, for example because it was revoked. The resource
+ * server then answers 401. The remedy is always the same: invalidate this token, get another one,
+ * and retry once. A second 401 is the result.
  *
  *   cc refresh_after_401.c loopback_http.c $(pkg-config --cflags --libs tokenwell) -o refresh_after_401
  */
@@ -23,7 +24,7 @@ int main(void)
     int status = 0, failed = 1;
 
     if (!base) {
-        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and put the line that it prints into the environment\n");
+        fprintf(stderr, "MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and set the variables that it prints\n");
         return 1;
     }
     if (tokenwell_config_new(&config, &error) == TOKENWELL_STATUS_OK &&
@@ -43,7 +44,7 @@ int main(void)
     return failed || status != 200;
 }
 
-/* One call to the API, and one more with a fresh token when the first is answered with 401. */
+/* Calls the API, and calls it once more with a new token if the first reply is 401. */
 static int list_organizations(const tokenwell_client *client, const char *base, int *status, tokenwell_error **error)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
@@ -52,7 +53,8 @@ static int list_organizations(const tokenwell_client *client, const char *base, 
 
         int failed = get_once(base, token, status);
         if (!failed && *status == 401 && attempt == 0) {
-            /* Names the token that was refused: when another thread has replaced it meanwhile, the new one stays. */
+            /* Pass the token that was rejected: if another thread has already replaced it, the new
+             * token is kept. */
             size_t length = 0;
             const char *value = tokenwell_token_value(token, &length);
             failed = tokenwell_client_invalidate(client, value, length, error) != TOKENWELL_STATUS_OK;
