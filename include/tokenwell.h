@@ -21,8 +21,8 @@
 ///
 /// Every function that can fail has a last parameter `tokenwell_error **error`, which may be NULL.
 /// On failure it receives an error that says what happened and what to do. On success it is not
-/// changed. A previous value is overwritten and not freed: free an error before the same variable
-/// is used for another call, otherwise it leaks. There is no per-thread "last error".
+/// changed. A previous value is overwritten and not released: release an error before the same
+/// variable is used for another call, otherwise it leaks. There is no per-thread "last error".
 ///
 /// ## Strings
 ///
@@ -305,12 +305,13 @@ void tokenwell_error_free(tokenwell_error *error);
 /// Creates an empty config: no setting is set.
 ///
 /// @param out Receives the config; release it with `tokenwell_config_free`. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
 /// @pre `out` and `error` must be writable.
-tokenwell_status tokenwell_config_new(tokenwell_config **out, tokenwell_error **error);
+tokenwell_status tokenwell_config_new(tokenwell_config **out,
+                                      tokenwell_error **error);
 
 /// Sets one setting.
 ///
@@ -341,8 +342,8 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out, tokenwell_error **
 /// @param name_len The length of `name` in bytes, without a terminating NUL.
 /// @param value The value, always as a string. Must not be NULL.
 /// @param value_len The length of `value` in bytes, without a terminating NUL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL. The
-///   message names the setting and never contains a secret.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+///   The message names the setting and never contains a secret.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the name is unknown, or the value cannot be used.
 /// - TOKENWELL_STATUS_REFUSED: the value is a URL to which a secret must not be sent.
@@ -365,7 +366,7 @@ tokenwell_status tokenwell_config_set(tokenwell_config *config,
 /// client is created, not by this call.
 ///
 /// @param config The config. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -454,7 +455,7 @@ void tokenwell_token_free(tokenwell_token *token);
 ///
 /// @param config The settings. Remains owned by the caller. Must not be NULL.
 /// @param out Receives the client; release it with `tokenwell_client_free`. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_NOT_CONFIGURED: the client id or secret is missing, or settings contradict
 ///   each other.
@@ -481,12 +482,12 @@ tokenwell_status tokenwell_client_new(const tokenwell_config *config,
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
 /// @param flags 0 or TOKENWELL_FORCE_REFRESH.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the server's tokens are not valid for `min_ttl_ms`.
-/// - The status of the refresh error, see above.
+/// - The status of the refresh error (see above).
 ///
 /// @since 0.1
 ///
@@ -510,7 +511,7 @@ tokenwell_status tokenwell_client_token(const tokenwell_client *client,
 /// @param client The client. Must not be NULL.
 /// @param value The string of the rejected token. Must not be NULL.
 /// @param value_len The length of `value` in bytes, without a terminating NUL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -528,7 +529,7 @@ tokenwell_status tokenwell_client_invalidate(const tokenwell_client *client,
 ///
 /// @param client The client. Must not be NULL.
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
@@ -548,7 +549,7 @@ tokenwell_status tokenwell_client_revoke(const tokenwell_client *client,
 /// @param out Receives the counters. Must not be NULL.
 /// @param out_size `sizeof(tokenwell_stats)` in the caller's build. At most this many bytes are
 ///   written. Members that this version does not know are set to zero.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -600,7 +601,7 @@ uint64_t tokenwell_client_fresh_for_ms(const tokenwell_client *client,
 ///
 /// @param client The client. Must not be NULL.
 /// @param ms By how many milliseconds to advance the clock.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the client uses the system's clock.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
@@ -618,12 +619,13 @@ tokenwell_status tokenwell_client_advance_clock(const tokenwell_client *client,
 /// `tokenwell_client_free`. The token remains valid at the server and for other clients.
 ///
 /// @param client The client. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
 /// @pre `client` must be a client that was not freed. `error` must be writable.
-tokenwell_status tokenwell_client_close(const tokenwell_client *client, tokenwell_error **error);
+tokenwell_status tokenwell_client_close(const tokenwell_client *client,
+                                        tokenwell_error **error);
 
 /// Closes a client and releases its memory.
 ///
@@ -650,7 +652,7 @@ void tokenwell_client_free(tokenwell_client *client);
 /// @param callback The callback. NULL means that nothing is logged from now on.
 /// @param user_data Passed to the callback. May be NULL.
 /// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///

@@ -35,7 +35,7 @@ pub struct tokenwell_client(Client);
 ///
 /// @param config The settings. Remains owned by the caller. Must not be NULL.
 /// @param out Receives the client; release it with `tokenwell_client_free`. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_NOT_CONFIGURED: the client id or secret is missing, or settings contradict
 ///   each other.
@@ -76,12 +76,12 @@ pub unsafe extern "C" fn tokenwell_client_new(
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
 /// @param flags 0 or TOKENWELL_FORCE_REFRESH.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the server's tokens are not valid for `min_ttl_ms`.
-/// - The status of the refresh error, see above.
+/// - The status of the refresh error (see above).
 ///
 /// @since 0.1
 ///
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn tokenwell_client_token(
 /// @param client The client. Must not be NULL.
 /// @param value The string of the rejected token. Must not be NULL.
 /// @param value_len The length of `value` in bytes, without a terminating NUL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
 ///
 /// @param client The client. Must not be NULL.
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn tokenwell_client_revoke(
 /// @param out Receives the counters. Must not be NULL.
 /// @param out_size `sizeof(tokenwell_stats)` in the caller's build. At most this many bytes are
 ///   written. Members that this version does not know are set to zero.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -268,7 +268,7 @@ pub unsafe extern "C" fn tokenwell_client_fresh_for_ms(client: *const tokenwell_
 ///
 /// @param client The client. Must not be NULL.
 /// @param ms By how many milliseconds to advance the clock.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the client uses the system's clock.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
@@ -295,7 +295,7 @@ pub unsafe extern "C" fn tokenwell_client_advance_clock(
 /// `tokenwell_client_free`. The token remains valid at the server and for other clients.
 ///
 /// @param client The client. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///

@@ -26,7 +26,7 @@ impl tokenwell_config {
 /// Creates an empty config: no setting is set.
 ///
 /// @param out Receives the config; release it with `tokenwell_config_free`. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -71,8 +71,8 @@ pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, e
 /// @param name_len The length of `name` in bytes, without a terminating NUL.
 /// @param value The value, always as a string. Must not be NULL.
 /// @param value_len The length of `value` in bytes, without a terminating NUL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL. The
-///   message names the setting and never contains a secret.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+///   The message names the setting and never contains a secret.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the name is unknown, or the value cannot be used.
 /// - TOKENWELL_STATUS_REFUSED: the value is a URL to which a secret must not be sent.
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn tokenwell_config_set(
 /// client is created, not by this call.
 ///
 /// @param config The config. Must not be NULL.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///

@@ -40,7 +40,7 @@ pub type tokenwell_log_callback =
 /// @param callback The callback. NULL means that nothing is logged from now on.
 /// @param user_data Passed to the callback. May be NULL.
 /// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
-/// @param error Receives an error on failure; free it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
