@@ -1,5 +1,6 @@
 #!/bin/sh
-# Copies dist/ to where the system looks: install.sh DIST DESTINATION PREFIX VERSION
+# Copies dist/ to the directories that the system searches: install.sh DIST DESTINATION PREFIX
+# VERSION
 set -eu
 dist=$1 destination=$2 prefix=$3 version=$4
 here=$(dirname "$0")

@@ -3,7 +3,8 @@
  *
  *   cc hello_token.c $(pkg-config --cflags --libs tokenwell) -o hello_token
  *
- * The credential comes from the environment: MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET.
+ * The credential comes from the environment: MONGODB_ATLAS_CLIENT_ID and
+ * MONGODB_ATLAS_CLIENT_SECRET.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,34 +2,41 @@
 
 use std::fmt;
 
-/// The stable outcome numbers shared by every language and by the command's exit code. Numbers are never reused.
+/// The status of a call.
+///
+/// The numbers are stable and the same in every language. The exit code of the `tokenwell` command
+/// is derived from them. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum Status {
     /// The call succeeded.
     Ok = 0,
-    /// An argument or setting of this call is wrong.
+    /// An argument or setting of this call is invalid.
     InvalidArgument = 1,
     /// There is no usable credential, or settings contradict each other.
     NotConfigured = 2,
-    /// The authorization server rejected the client: `invalid_client`, `unauthorized_client`, `invalid_scope` …
+    /// The authorization server rejected the client, for example with `invalid_client`,
+    /// `unauthorized_client` or `invalid_scope`.
     CredentialRejected = 3,
-    /// The account already has as many live tokens as Atlas allows (100).
+    /// The account already has as many valid access tokens as Atlas allows (100).
     TokenLimit = 4,
-    /// The authorization server asked to be left alone for a while.
+    /// The authorization server requires a pause before the next token request.
     RateLimited = 5,
     /// The server could not be reached, or the connection broke.
     Network = 6,
-    /// The TLS handshake failed: unknown authority, wrong name, expired certificate …
+    /// The TLS handshake failed, for example because of an unknown certificate authority, a wrong
+    /// host name or an expired certificate.
     Tls = 7,
-    /// The caller's own time was over. A refresh in progress may still finish for others.
+    /// The deadline of this call was exceeded. A refresh in progress may still finish for other
+    /// callers.
     Deadline = 8,
-    /// The server answered with a 5xx status.
+    /// The server answered with an HTTP 5xx status.
     Server = 9,
     /// The server's reply is not a token response.
     Protocol = 10,
-    /// Not done for safety's sake: a redirect, plain http off loopback, an unsafe file …
+    /// tokenwell refused to continue for safety, for example because of a redirect, plain http to a
+    /// host that is not loopback, or an unsafe file.
     Refused = 11,
     /// The client was closed.
     Closed = 12,

@@ -1,35 +1,53 @@
-//! `tokenwell_client`: the handle that hands out tokens, for C.
+//! `tokenwell_client`: obtains and caches access tokens, for C.
 
 use super::boundary::{boundary, bytes, destination, object};
-use super::config::{built, tokenwell_config};
+use super::config::{build, tokenwell_config};
 use super::error::tokenwell_error;
 use super::log;
 use super::stats::tokenwell_stats;
-use super::token::{borrow, hand_over, tokenwell_token};
+use super::token::{borrow, into_raw, tokenwell_token};
 use crate::client::{Client, TokenOptions};
 use crate::error::{Error, Status};
 use std::ffi::c_char;
 use std::time::Duration;
 
-/// A flag of `tokenwell_client_token`: another token than the current one. Does not skip a cooldown.
+/// A flag of `tokenwell_client_token`: return another token than the current one.
+///
+/// It does not skip a cooldown: the time after a failed refresh during which the remembered error
+/// is returned and no token request is sent.
 pub const TOKENWELL_FORCE_REFRESH: u32 = 1;
 
-/// Hands out the live access token of one service account.
+/// A client: obtains and caches the access token of one service account.
 ///
-/// Made by `tokenwell_client_new`, owned by the caller, ended with `tokenwell_client_free`. Every function that takes a const client may be
-/// called from any number of threads at once. Between refreshes it holds no thread and no socket. After fork the child may go on using it: it
-/// keeps the live token and fetches the next one for itself; exec and exit need no preparation.
+/// It is created by `tokenwell_client_new`, owned by the caller, and released with
+/// `tokenwell_client_free`. The token that it caches is its current token.
+///
+/// Threads: any number of threads may concurrently call the functions that take a const client.
+/// Between refreshes a client uses no thread and no socket.
+/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
+/// next one itself. exec and exit need no preparation.
 pub struct tokenwell_client(Client);
 
-/// Makes a client from settings. Opens no connection: the first get does.
+/// Creates a client.
 ///
-/// `config` must not be NULL and stays the caller's. `out` must not be NULL; on success it receives a client that the caller ends with `tokenwell_client_free`.
-/// `error` may be NULL; on failure it receives an error that the caller ends with `tokenwell_error_free`. Errors: NOT_CONFIGURED where id or secret are
-/// missing or settings contradict each other, INVALID_ARGUMENT and REFUSED as for `tokenwell_config_set`, INVALID_ARGUMENT also for a wrong TOKENWELL_LOG
-/// (see `tokenwell_log_set`). Since 0.1.
+/// It reads configuration files. It opens no connection: the first call of `tokenwell_client_token`
+/// does.
+///
+/// @param config The settings. Remains owned by the caller. Must not be NULL.
+/// @param out Receives the client; release it with `tokenwell_client_free`. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: the client id or secret is missing, or settings contradict
+///   each other.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_config_set`, or TOKENWELL_LOG is invalid
+///   (see `tokenwell_log_set`).
+/// - TOKENWELL_STATUS_REFUSED: as for `tokenwell_config_set`.
+///
+/// @since 0.1
 ///
 /// # Safety
-/// `config` must be NULL or live, and no other thread may be setting it; `out` and `error` must be NULL or writable.
+/// `config` must be a config that was not freed. No other thread may be setting it. `out` and
+/// `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_new(
     config: *const tokenwell_config,
@@ -38,24 +56,37 @@ pub unsafe extern "C" fn tokenwell_client_new(
 ) -> Status {
     boundary(error, || {
         let out = destination("out", out)?;
-        log::heed_the_environment()?;
-        // SAFETY: the caller promises NULL or a live config that nobody sets.
-        let client = Client::new(unsafe { built(config) }?)?;
+        log::apply_log_environment()?;
+        // SAFETY: the caller promises NULL or a live config that no thread is setting.
+        let client = Client::new(unsafe { build(config) }?)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
         unsafe { out.write(Box::into_raw(Box::new(tokenwell_client(client)))) };
         Ok(())
     })
 }
 
-/// A live token: at once where one is at hand, else after a refresh that all callers share.
+/// Returns a valid token: immediately if one is cached, otherwise after a refresh.
 ///
-/// Waits only for a refresh, and no longer than its deadline. `client` and `out` must not be NULL. `min_ttl_ms`: for how many milliseconds more the token must live; 0 is the default floor (the lesser of 60 s and a tenth of its
-/// lifetime). `deadline_ms`: how long this call may wait; 0 is the configured timeout. `flags`: 0 or TOKENWELL_FORCE_REFRESH. On success `out` receives a
-/// token that the caller ends with `tokenwell_token_free`. `error` as for `tokenwell_client_new`. Errors: whatever kept the refresh from bringing a token, while none
-/// that lives for as long as was asked is at hand; DEADLINE; CLOSED; INVALID_ARGUMENT where the server's tokens do not live that long. Since 0.1.
+/// All callers share one refresh. The call blocks only for a refresh, and no longer than the
+/// deadline. Returns the refresh error if no cached token satisfies `min_ttl_ms`.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the default
+///   minimum: the lesser of 60 s and a tenth of the token's lifetime.
+/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
+/// @param flags 0 or TOKENWELL_FORCE_REFRESH.
+/// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the server's tokens are not valid for `min_ttl_ms`.
+/// - The status of the refresh error (see above).
+///
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; `out` and `error` must be NULL or writable.
+/// `client` must be a client that was not freed. `out` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_token(
     client: *const tokenwell_client,
@@ -77,21 +108,30 @@ pub unsafe extern "C" fn tokenwell_client_token(
         let options = if deadline_ms == 0 { options } else { options.deadline(Duration::from_millis(deadline_ms)) };
         let token = client.0.token(&options)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
-        unsafe { out.write(hand_over(token)) };
+        unsafe { out.write(into_raw(token)) };
         Ok(())
     })
 }
 
-/// After a 401 at the resource: drops the token whose text is `value`, if it is still the current one. Another token stays.
+/// Drops the current token after a resource server rejected it with HTTP status 401.
 ///
-/// In this process it is dropped at once. Where processes share tokens in files it is then taken out of those, which waits: for up to a second while
-/// another process is at work on the same token, and for a few seconds where the file system does not answer. An event loop calls this on another thread.
+/// A current token other than `value` is kept.
 ///
-/// `client` and `value` must not be NULL; `value_len` counts bytes without a terminating NUL. `error` as for `tokenwell_client_new`.
-/// Errors: CLOSED, INVALID_ARGUMENT. Since 0.1.
+/// In this process the token is dropped immediately. If processes share tokens in files, the token
+/// is then removed from those files. This blocks for up to a second while another process works on
+/// the same token, and for a few seconds if the file system does not answer. If the calling thread
+/// runs an event loop, call this function on another thread.
+///
+/// @param client The client. Must not be NULL.
+/// @param value The string of the rejected token. Must not be NULL.
+/// @param value_len The length of `value` in bytes, without a terminating NUL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; `value` must be readable for `value_len` bytes; `error` must be NULL or writable.
+/// `client` must be a client that was not freed. `value` must be readable for `value_len`
+/// bytes. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_invalidate(
     client: *const tokenwell_client,
@@ -100,24 +140,34 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
     error: *mut *mut tokenwell_error,
 ) -> Status {
     boundary(error, || {
-        // SAFETY: the caller promises NULL or a live client, and a text that is readable for its length.
+        // SAFETY: the caller promises NULL or a live client, and a string that is readable for its
+        // length.
         let (client, value) = unsafe { (object("client", client)?, bytes("value", value, value_len)?) };
         let value = std::str::from_utf8(value).map_err(|_| {
-            Error::invalid("value", "is not UTF-8, so it is no token of this client", "Pass the text of the token that was turned down.")
+            Error::invalid("value", "is not UTF-8, so it is not a token of this client", "Pass the string of the token that was rejected.")
         })?;
         client.0.invalidate(value).map(drop)
     })
 }
 
-/// Asks the server to end the current token (RFC 7009) and drops it whatever the answer. Without a token there is nothing to do.
+/// Revokes the current token at the server (RFC 7009) and drops it, whatever the server answers.
 ///
-/// Waits for the answer, and no longer than its deadline. The token is dropped before anything is waited for.
+/// Without a current token, the call does nothing. The token is dropped first; then the call blocks
+/// until the server answers, and no longer than the deadline.
 ///
-/// `client` must not be NULL. `deadline_ms`: how long this call may wait; 0 is the configured timeout. `error` as for `tokenwell_client_new`. Errors: what the
-/// server or the network answered, and then the token must be assumed alive there until it expires; DEADLINE; CLOSED. Since 0.1.
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - The status of an error of the server or the network. Assume then that the server accepts the
+///   token until it expires.
+///
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; `error` must be NULL or writable.
+/// `client` must be a client that was not freed. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_revoke(
     client: *const tokenwell_client,
@@ -131,13 +181,19 @@ pub unsafe extern "C" fn tokenwell_client_revoke(
     })
 }
 
-/// What the client has done so far.
+/// Reads the counters of a client.
 ///
-/// `client` and `out` must not be NULL. `out_size` is `sizeof(tokenwell_stats)` as the caller knows it: at most that many bytes are written, and what
-/// this version does not know is set to zero. `error` as for `tokenwell_client_new`. Errors: INVALID_ARGUMENT. Since 0.1.
+/// @param client The client. Must not be NULL.
+/// @param out Receives the counters. Must not be NULL.
+/// @param out_size `sizeof(tokenwell_stats)` in the caller's build. At most this many bytes are
+///   written. Members that this version does not know are set to zero.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; `out` must be writable for `out_size` bytes; `error` must be NULL or writable.
+/// `client` must be a client that was not freed. `out` must be writable for `out_size` bytes.
+/// `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_stats(
     client: *const tokenwell_client,
@@ -151,7 +207,8 @@ pub unsafe extern "C" fn tokenwell_client_stats(
         let out: *mut u8 = destination("out", out)?.cast();
         let stats = tokenwell_stats::from(client.0.stats());
         let known = size_of::<tokenwell_stats>().min(out_size);
-        // SAFETY: the caller promises that `out_size` bytes are writable; `stats` is plain numbers without padding.
+        // SAFETY: the caller promises that `out_size` bytes are writable; `stats` is plain numbers
+        // without padding.
         unsafe {
             out.write_bytes(0, out_size);
             out.copy_from_nonoverlapping((&raw const stats).cast(), known);
@@ -160,28 +217,46 @@ pub unsafe extern "C" fn tokenwell_client_stats(
     })
 }
 
-/// A counter that changes whenever the current token does: when another takes its place, and when it is invalidated, revoked or closed.
+/// Returns the generation counter of a client.
 ///
-/// With it and `tokenwell_client_fresh_for_ms` a caller may keep a token's text and skip the call. `client` may be NULL, which gives NULL. The counter is an atomic
-/// 64-bit integer in the client's memory: never write it, do not read it after `tokenwell_client_free`, and read it in one piece with acquire ordering:
-/// `__atomic_load_n(generation, __ATOMIC_ACQUIRE)` with GCC and Clang, `ReadAcquire64((const volatile LONG64 *)generation)` with MSVC, and with nothing but C11
-/// `atomic_load_explicit((const _Atomic uint64_t *)generation, memory_order_acquire)`. Since 0.1.
+/// The counter changes whenever the current token changes: when it is replaced, invalidated or
+/// revoked, and when the client is closed.
+///
+/// While the counter equals `tokenwell_token_generation` and the time of
+/// `tokenwell_client_fresh_for_ms` has not passed, a caller may use its own copy of the token's
+/// string instead of calling `tokenwell_client_token`.
+///
+/// The counter is an atomic 64-bit integer in the memory of the client. Never write it. Do not read
+/// it after `tokenwell_client_free`. Read it with a single load with acquire ordering:
+/// - GCC and Clang: `__atomic_load_n(generation, __ATOMIC_ACQUIRE)`
+/// - MSVC: `ReadAcquire64((const volatile LONG64 *)generation)`
+/// - C11: `atomic_load_explicit((const _Atomic uint64_t *)generation, memory_order_acquire)`
+///
+/// @param client The client. May be NULL.
+/// @return The address of the counter. NULL if `client` is NULL.
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live.
+/// `client` must be a client that was not freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_generation(client: *const tokenwell_client) -> *const u64 {
     // SAFETY: the caller promises NULL or a live client.
     unsafe { client.as_ref() }.map_or(std::ptr::null(), |client| std::ptr::from_ref(client.0.generation()).cast())
 }
 
-/// For how many milliseconds from now a copy of `token` may be handed out without asking again, as long as the client's generation is the token's.
-/// 0: always ask; under a manual clock it is always 0, and for a token that is no longer the current one.
+/// Returns how long a copy of a token may be used without calling `tokenwell_client_token` again.
 ///
-/// `client` and `token` may be NULL, which gives 0. Since 0.1.
+/// The result applies only while the client's generation equals the generation of the token.
+///
+/// @param client The client. May be NULL.
+/// @param token The token. May be NULL.
+/// @return The time in milliseconds from now. 0 means: call `tokenwell_client_token` every time. It
+///   is 0 if `token` is no longer the current token, if the client uses a manual clock, and if
+///   `client` or `token` is NULL.
+/// @since 0.1
 ///
 /// # Safety
-/// `client` and `token` must be NULL or live.
+/// `client` must be a client that was not freed. `token` must be a token that was not freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_fresh_for_ms(client: *const tokenwell_client, token: *const tokenwell_token) -> u64 {
     // SAFETY: the caller promises NULL or a live client and token.
@@ -189,12 +264,19 @@ pub unsafe extern "C" fn tokenwell_client_fresh_for_ms(client: *const tokenwell_
     u64::try_from(client.0.fresh_for(&token).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Moves the clock of a client that was configured with manual_clock_ms. For tests.
+/// Advances the clock of a client that was configured with `manual_clock_ms`. For tests.
 ///
-/// `client` must not be NULL. `error` as for `tokenwell_client_new`. Errors: INVALID_ARGUMENT where the client runs on the system's clock; CLOSED. Since 0.1.
+/// @param client The client. Must not be NULL.
+/// @param ms By how many milliseconds to advance the clock.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the client uses the system's clock.
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+///
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; `error` must be NULL or writable.
+/// `client` must be a client that was not freed. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_advance_clock(
     client: *const tokenwell_client,
@@ -207,13 +289,18 @@ pub unsafe extern "C" fn tokenwell_client_advance_clock(
     })
 }
 
-/// Ends the client for all who use it: later calls and callers that wait get CLOSED. May be called from any thread, any number of times; the memory
-/// stays until `tokenwell_client_free`. The token stays valid at the server and for others.
+/// Closes a client for all its users: later and waiting calls return TOKENWELL_STATUS_CLOSED.
 ///
-/// `client` must not be NULL. `error` as for `tokenwell_client_new`. Errors: INVALID_ARGUMENT. Since 0.1.
+/// It may be called from any thread, any number of times. The memory is not released until
+/// `tokenwell_client_free`. The token remains valid at the server and for other clients.
+///
+/// @param client The client. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; `error` must be NULL or writable.
+/// `client` must be a client that was not freed. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_close(client: *const tokenwell_client, error: *mut *mut tokenwell_error) -> Status {
     boundary(error, || {
@@ -223,18 +310,25 @@ pub unsafe extern "C" fn tokenwell_client_close(client: *const tokenwell_client,
     })
 }
 
-/// Closes a client and gives its memory back. `client` may be NULL: then nothing happens. Tokens and errors that came from it stay. Since 0.1.
+/// Closes a client and releases its memory.
+///
+/// Tokens and errors that came from it remain valid.
+///
+/// @param client The client. If it is NULL, nothing happens.
+/// @since 0.1
 ///
 /// # Safety
-/// `client` must be NULL or live; no other call on it may be running or follow.
+/// `client` must be a client that was not freed. No other call on it may be running or follow.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
     if client.is_null() {
         return;
     }
-    // A close wakes whoever waits: more than a drop, so a panic is stopped here too. There is nobody to tell of it.
+    // Closing wakes waiting callers, so it does more than a drop, and a panic must be stopped here
+    // too. There is no one to report it to.
     boundary(std::ptr::null_mut(), || {
-        // SAFETY: the caller promises a live client, which came from `Box::into_raw` in `tokenwell_client_new`.
+        // SAFETY: the caller promises a live client, which came from `Box::into_raw` in
+        // `tokenwell_client_new`.
         let client = unsafe { Box::from_raw(client) };
         client.0.close();
         Ok(())

@@ -1,4 +1,4 @@
-//! `tokenwell_config`: settings on their way to a client, for C.
+//! `tokenwell_config`: the settings of clients, for C.
 
 use super::boundary::{boundary, bytes, destination, object};
 use super::error::tokenwell_error;
@@ -6,10 +6,15 @@ use crate::config::{Config, ConfigBuilder};
 use crate::error::{Error, Status};
 use std::ffi::c_char;
 
-/// Settings for clients that are to be made.
+/// The settings that a client is created from.
 ///
-/// Made by `tokenwell_config_new`, owned by the caller, ended with `tokenwell_config_free`, which also wipes the secret. One thread
-/// at a time may set; any number may make clients from it while none sets. Clients keep nothing of it. After fork both processes have their own copy.
+/// It is created by `tokenwell_config_new`, owned by the caller, and released with
+/// `tokenwell_config_free`, which also wipes the secret. A client does not refer to the config that
+/// it was created from.
+///
+/// Threads: only one thread at a time may set a setting. While no thread does, any number of
+/// threads may create clients from it.
+/// Fork: parent and child each have their own copy.
 pub struct tokenwell_config(ConfigBuilder);
 
 impl tokenwell_config {
@@ -18,13 +23,15 @@ impl tokenwell_config {
     }
 }
 
-/// Makes an empty set of settings.
+/// Creates an empty config: no setting is set.
 ///
-/// `out` must not be NULL; on success it receives an object that the caller ends with `tokenwell_config_free`. `error` may be NULL; on failure it
-/// receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. Since 0.1.
+/// @param out Receives the config; release it with `tokenwell_config_free`. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
 ///
 /// # Safety
-/// `out` and `error` must be NULL or writable.
+/// `out` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, error: *mut *mut tokenwell_error) -> Status {
     boundary(error, || {
@@ -35,19 +42,46 @@ pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, e
     })
 }
 
-/// Sets one setting by its name; the value is text. A later value replaces an earlier one; after an error the earlier one stands.
+/// Sets one setting.
 ///
-/// The names: client_id, client_secret, client_secret_file, base_url, token_url, revocation_url, auth_method (client_secret_basic_raw,
-/// client_secret_basic or client_secret_post), scope, audience, resource, timeout_ms (1 to 600000: the time of one refresh and
-/// the default deadline of a caller), ca_file (PEM), profile (of a file; only where the environment is read), cache (on or off), cache_dir,
-/// cache_unsafe (on or off), manual_clock_ms (milliseconds since the Unix epoch; for tests).
+/// A later value replaces an earlier one. After an error the earlier value is still in effect. The
+/// strings are copied. A secret is kept in memory that is wiped.
 ///
-/// `config`, `name` and `value` must not be NULL. `name_len` and `value_len` count bytes without a terminating NUL. Both texts are copied; a secret is kept
-/// in memory that is wiped. `error` as for `tokenwell_config_new`. Errors: INVALID_ARGUMENT for an unknown name or a value that cannot be used, REFUSED for a
-/// URL that a secret must not be sent to. The message names the setting and never shows a secret. Since 0.1.
+/// The settings:
+/// - `client_id`
+/// - `client_secret`
+/// - `client_secret_file`
+/// - `base_url`
+/// - `token_url`
+/// - `revocation_url`
+/// - `auth_method`: `client_secret_basic_raw`, `client_secret_basic` or `client_secret_post`.
+/// - `scope`
+/// - `audience`
+/// - `resource`
+/// - `timeout_ms`: 1 to 600000. The timeout of one refresh and the default deadline of a call.
+/// - `ca_file`: a PEM file.
+/// - `profile`: a profile of a configuration file. Requires `tokenwell_config_use_environment`.
+/// - `cache`: `on` or `off`.
+/// - `cache_dir`
+/// - `cache_unsafe`: `on` or `off`.
+/// - `manual_clock_ms`: milliseconds since the Unix epoch. For tests.
+///
+/// @param config The config. Must not be NULL.
+/// @param name The name of the setting. Must not be NULL.
+/// @param name_len The length of `name` in bytes, without a terminating NUL.
+/// @param value The value, always as a string. Must not be NULL.
+/// @param value_len The length of `value` in bytes, without a terminating NUL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+///   The message names the setting and never contains a secret.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the name is unknown, or the value cannot be used.
+/// - TOKENWELL_STATUS_REFUSED: the value is a URL to which a secret must not be sent.
+///
+/// @since 0.1
 ///
 /// # Safety
-/// `config` must be NULL or live, and no other thread may be using it; the texts must be readable for their lengths; `error` must be NULL or writable.
+/// `config` must be a config that was not freed. No other thread may be using it. `name` and
+/// `value` must be readable for their lengths. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_config_set(
     config: *mut tokenwell_config,
@@ -59,22 +93,29 @@ pub unsafe extern "C" fn tokenwell_config_set(
 ) -> Status {
     boundary(error, || {
         let config = destination("config", config)?;
-        // SAFETY: the caller promises readable texts of these lengths.
+        // SAFETY: the caller promises that both strings are readable for their lengths.
         let (name, value) = unsafe { (bytes("name", name, name_len)?, bytes("value", value, value_len)?) };
         let name = std::str::from_utf8(name)
-            .map_err(|_| Error::invalid("name", "is not UTF-8", "Setting names are plain ASCII words: tokenwell.h lists them."))?;
+            .map_err(|_| Error::invalid("name", "is not UTF-8", "Use a setting name from tokenwell.h. All names are ASCII."))?;
         // SAFETY: the caller promises a live config that no other thread uses.
         unsafe { &mut *config }.0.set(name, value)
     })
 }
 
-/// Lets what is not set come from the environment (TOKENWELL_*, then MONGODB_ATLAS_*, then MCLI_*), and below it from a profile in
-/// tokenwell/config.toml or of the Atlas CLI. They are read when a client is made.
+/// Uses the environment and a profile for all settings that were not set.
 ///
-/// `config` must not be NULL. `error` as for `tokenwell_config_new`. Errors: INVALID_ARGUMENT. Since 0.1.
+/// The sources are searched in this order: the variables `TOKENWELL_*`, `MONGODB_ATLAS_*`,
+/// `MCLI_*`, then a profile in tokenwell/config.toml or of the Atlas CLI. They are read when a
+/// client is created, not by this call.
+///
+/// @param config The config. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
 ///
 /// # Safety
-/// `config` must be NULL or live, and no other thread may be using it; `error` must be NULL or writable.
+/// `config` must be a config that was not freed. No other thread may be using it. `error` must
+/// be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_config_use_environment(config: *mut tokenwell_config, error: *mut *mut tokenwell_error) -> Status {
     boundary(error, || {
@@ -85,23 +126,29 @@ pub unsafe extern "C" fn tokenwell_config_use_environment(config: *mut tokenwell
     })
 }
 
-/// Ends a set of settings and wipes its secret. `config` may be NULL: then nothing happens. Clients that were made from it go on. Since 0.1.
+/// Releases a config and wipes its secret.
+///
+/// Clients that were created from it continue to work.
+///
+/// @param config The config. If it is NULL, nothing happens.
+/// @since 0.1
 ///
 /// # Safety
-/// `config` must be NULL or live, and no other thread may be using it.
+/// `config` must be a config that was not freed. No other thread may be using it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_config_free(config: *mut tokenwell_config) {
     if !config.is_null() {
-        // SAFETY: the caller promises a live config, which came from `Box::into_raw` in `tokenwell_config_new`.
+        // SAFETY: the caller promises a live config, which came from `Box::into_raw` in
+        // `tokenwell_config_new`.
         drop(unsafe { Box::from_raw(config) });
     }
 }
 
-/// The configuration that `config` describes.
+/// Builds the configuration from `config`.
 ///
 /// # Safety
 /// `config` must be NULL or live, and no other thread may be setting it.
-pub(super) unsafe fn built(config: *const tokenwell_config) -> Result<Config, Error> {
+pub(super) unsafe fn build(config: *const tokenwell_config) -> Result<Config, Error> {
     // SAFETY: upheld by the caller of this function.
     unsafe { object("config", config) }?.build()
 }

@@ -1,4 +1,4 @@
-//! Log lines to a callback, for C; or to standard error, where the variable TOKENWELL_LOG asks for them.
+//! Sends log lines to a callback, for C, or to standard error if TOKENWELL_LOG is set.
 
 use super::boundary::boundary;
 use super::error::tokenwell_error;
@@ -13,23 +13,40 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Receives one log line: `level` is 1 for errors, 2 for warnings, 3 for information, 4 for details; `message` is UTF-8 of `message_len` bytes with a
-/// NUL behind them, valid during the call. It may be called from any thread, from several at once, and must not call into tokenwell.
+/// A callback that receives one log line.
+///
+/// It may be called from any thread, and from several threads concurrently. It must not call any
+/// function of tokenwell.
+///
+/// @param user_data The pointer that was passed to `tokenwell_log_set`.
+/// @param level 1 for errors, 2 for warnings, 3 for information, 4 for details.
+/// @param message The line: a NUL-terminated UTF-8 string, valid only during the call.
+/// @param message_len The length of `message` in bytes, without the NUL.
 pub type tokenwell_log_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char, message_len: usize)>;
 
-/// Sends log lines to `callback`, in place of an earlier one. No line ever holds a secret or a token.
+/// Sends log lines to a callback, which replaces an earlier callback.
 ///
-/// `callback` may be NULL: then nothing is logged from now on. When this returns the earlier callback is not running and will not be called again, so its
-/// `user_data`, which may be NULL, may be freed. `max_level`: the most detailed level that is wanted, 1 to 4. `error` may be NULL; on failure
-/// it receives an error that the caller ends with `tokenwell_error_free`. Errors: INVALID_ARGUMENT. For the whole process; may be called from any thread, but not
-/// from inside a callback. Since 0.1.
+/// No line contains a secret or a token.
 ///
-/// A program that never calls this can be made to show its log by who runs it: with TOKENWELL_LOG set to error, warning, info or debug in the environment the first
-/// client that is made sends lines of that level to standard error.
+/// It applies to the whole process. It may be called from any thread, but not from inside a
+/// callback. It blocks while the earlier callback is running. When it returns, the earlier callback
+/// is not running and is not called again, so its `user_data` may be freed.
+///
+/// If a program never calls this function, its log can be enabled with the environment variable
+/// TOKENWELL_LOG: `error`, `warning`, `info` or `debug`. The first client that is created then
+/// sends lines of that level and of the more severe levels to standard error.
+///
+/// @param callback The callback. NULL means that nothing is logged from now on.
+/// @param user_data Passed to the callback. May be NULL.
+/// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
 ///
 /// # Safety
-/// `callback` must be callable with `user_data` from any thread until it is replaced; `error` must be NULL or writable.
+/// `callback` must be callable with `user_data` from any thread until it is replaced. `error`
+/// must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_log_set(
     callback: tokenwell_log_callback,
@@ -39,43 +56,44 @@ pub unsafe extern "C" fn tokenwell_log_set(
 ) -> Status {
     boundary(error, || {
         let Some(callback) = callback else {
-            SETTLED_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
+            SET_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
             replace(None);
             return Ok(());
         };
         let max_level = level_of(max_level)?;
         subscribe()?;
-        SETTLED_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
+        SET_BY_THE_PROGRAM.store(true, Ordering::SeqCst);
         replace(Some(Arc::new(Sink::new(Target::Callback { callback, user_data }, max_level))));
         Ok(())
     })
 }
 
-/// Whether the program has said where the log goes, or that there is to be none.
-static SETTLED_BY_THE_PROGRAM: AtomicBool = AtomicBool::new(false);
+/// Whether the program called `tokenwell_log_set`, with a callback or with NULL.
+static SET_BY_THE_PROGRAM: AtomicBool = AtomicBool::new(false);
 
 const VARIABLE: &str = "TOKENWELL_LOG";
 const LEVELS: [(&str, Level); 4] = [("error", Level::ERROR), ("warning", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
 
-/// Lines on standard error where the environment asks for them, unless the program says, before or meanwhile, what is to become of the log.
-pub(super) fn heed_the_environment() -> Result<(), Error> {
-    let settled = || SETTLED_BY_THE_PROGRAM.load(Ordering::SeqCst);
-    if settled() || SINK.load().is_some() {
+/// Sends log lines to standard error if TOKENWELL_LOG is set. A program that calls
+/// `tokenwell_log_set`, before this or concurrently, takes precedence.
+pub(super) fn apply_log_environment() -> Result<(), Error> {
+    let set_by_the_program = || SET_BY_THE_PROGRAM.load(Ordering::SeqCst);
+    if set_by_the_program() || SINK.load().is_some() {
         return Ok(());
     }
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(()) };
     let Some((_, level)) = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)) else {
-        let hint = "Set it to one of these words, or leave it out: warning shows what the library works around.";
-        return Err(Error::invalid(VARIABLE, "is none of error, warning, info and debug", hint));
+        let hint = "Set it to one of these values, or unset it. warning logs the problems that the library works around.";
+        return Err(Error::invalid(VARIABLE, "is not one of error, warning, info, debug", hint));
     };
     if subscribe().is_err() {
-        // The program takes the events itself.
+        // The program has its own tracing subscriber.
         return Ok(());
     }
-    let ours = Some(Arc::new(Sink::new(Target::StandardError, level)));
-    SINK.compare_and_swap(&None::<Arc<Sink>>, ours.clone());
-    if settled() {
-        SINK.compare_and_swap(&ours, None);
+    let sink = Some(Arc::new(Sink::new(Target::StandardError, level)));
+    SINK.compare_and_swap(&None::<Arc<Sink>>, sink.clone());
+    if set_by_the_program() {
+        SINK.compare_and_swap(&sink, None);
     }
     Ok(())
 }
@@ -85,7 +103,7 @@ fn subscribe() -> Result<(), Error> {
     SUBSCRIBED
         .get_or_try_init(|| tracing::subscriber::set_global_default(ToSink))
         .map(|_| ())
-        .map_err(|_| Error::internal("the library's log is already taken"))
+        .map_err(|_| Error::internal("the program already has a global tracing subscriber"))
 }
 
 static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
@@ -111,12 +129,13 @@ enum Target {
 }
 
 impl Target {
-    fn take(&self, level: Level, line: &str) {
+    fn write(&self, level: Level, line: &str) {
         match self {
             Self::Callback { callback, user_data } => {
-                let text = line.replace('\0', "\\u{0}") + "\0";
-                // SAFETY: `tokenwell_log_set` demands a callback that is callable until it is replaced, and it has not been.
-                unsafe { callback(*user_data, number_of(&level), text.as_ptr().cast(), text.len() - 1) };
+                let message = line.replace('\0', "\\u{0}") + "\0";
+                // SAFETY: `tokenwell_log_set` requires a callback that is callable until it is
+                // replaced, and it was not replaced.
+                unsafe { callback(*user_data, number_of(&level), message.as_ptr().cast(), message.len() - 1) };
             }
             Self::StandardError => {
                 const LONGEST_LINE: usize = 4096;
@@ -127,7 +146,8 @@ impl Target {
     }
 }
 
-/// Past std's handle, which has a lock that a fork could leave locked. A log that cannot be written is no reason to fail.
+/// Bypasses the handle of std, because it has a lock that a fork could leave locked. A failure to
+/// write is ignored: it must not fail the caller.
 #[cfg(unix)]
 fn write_to_standard_error(line: &str) {
     let _ = nix::unistd::write(std::io::stderr(), line.as_bytes());
@@ -140,14 +160,17 @@ fn write_to_standard_error(line: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-// SAFETY: `tokenwell_log_set` demands of its caller that the callback may be called with `user_data` from any thread.
+// SAFETY: `tokenwell_log_set` requires that the callback may be called with `user_data` from any
+// thread.
 unsafe impl Send for Sink {}
 // SAFETY: as above; the other members are plain data and an atomic.
 unsafe impl Sync for Sink {}
 
+/// Sets the sink and waits until no callback of the earlier sink is running.
 fn replace(sink: Option<Arc<Sink>>) {
     let Some(earlier) = SINK.swap(sink) else { return };
-    // In a forked child the threads that were inside the parent's callback do not exist, and nobody would lower the count.
+    // The count of the parent is not waited for in a forked child: the threads that were inside its
+    // callback do not exist there, so nothing would decrement it.
     while earlier.pid == std::process::id() && earlier.running.load(Ordering::SeqCst) > 0 {
         std::thread::yield_now();
     }
@@ -172,7 +195,7 @@ fn number_of(level: &Level) -> i32 {
     }
 }
 
-/// Counts a callback that runs, to its end and beyond a panic.
+/// Counts a running callback. The count is decremented on drop, also after a panic.
 struct Running<'a>(&'a Sink);
 
 impl<'a> Running<'a> {
@@ -188,11 +211,12 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Sends the events of this crate, and of no other, to the sink.
+/// Sends only the events of this crate to the sink.
 struct ToSink;
 
 impl Subscriber for ToSink {
-    /// Without this, tracing would ask once for each place that logs and remember the answer for ever, whoever listens later.
+    /// Never returns `Interest::always`: tracing calls this once for each call site and caches the
+    /// result, but the sink and its level may change later.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if is_library_event(metadata) { Interest::sometimes() } else { Interest::never() }
     }
@@ -204,10 +228,11 @@ impl Subscriber for ToSink {
     fn event(&self, event: &Event<'_>) {
         let Some(sink) = SINK.load_full() else { return };
         let _running = Running::begin(&sink);
-        // Looked at after the count was raised: `replace` either sees the count or this sees that the sink was replaced.
+        // Read after the count was incremented: either `replace` sees the count, or this sees that
+        // the sink was replaced.
         let current = SINK.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &sink));
         if current && *event.metadata().level() <= sink.max_level {
-            sink.target.take(*event.metadata().level(), &format_event(event));
+            sink.target.write(*event.metadata().level(), &format_event(event));
         }
     }
 

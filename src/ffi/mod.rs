@@ -1,10 +1,16 @@
-//! The C ABI: `include/tokenwell.h` is generated from this folder. The only unsafe code of the library.
+//! The C ABI: `include/tokenwell.h` is generated from this directory. The only unsafe code of the
+//! library.
 //!
-//! May depend on: the public crate API, and of `Token` how it is held as one pointer. Nothing depends on it. Start reading at `boundary`, then `client`.
+//! May depend on: the public crate API, and the representation of `Token` as one pointer. Nothing
+//! depends on it. Start reading at `boundary`, then `client`.
 //!
-//! A function here checks its pointers, converts, makes one call into the safe API and converts back; it decides nothing. Whatever can fail, or runs
-//! more than a few lines, goes through `boundary`, which stops panics. Accessors, which read a field, and the other `_free` functions, which drop texts, have
-//! nothing in them that panics and do without.
+//! A function here checks its pointers, converts its arguments, makes one call into the safe API
+//! and converts the result; it makes no decisions. A function that can fail, or is longer than a
+//! few lines, goes through `boundary`, which stops panics. Accessors only read a field, and the
+//! other `_free` functions only drop strings: they cannot panic and do not use `boundary`.
+//!
+//! The doc comments are the header: Doxygen commands describe parameters and results, and a `#
+//! Safety` section becomes `@pre`. Such a section applies to pointers that are not NULL.
 #![allow(unsafe_code, non_camel_case_types)]
 
 mod boundary;

@@ -1,7 +1,8 @@
-//! Whether the command was started without a standard output. No part of the library: `src/bin/tokenwell` alone includes it.
+//! Detects whether the command was started without a standard output. Not part of the library: only
+//! `src/bin/tokenwell` includes it.
 //!
-//! Rust's runtime opens /dev/null in the place of a closed standard output before `main` begins, so an answer would be lost without an error.
-//! Only the C runtime's constructors come before that.
+//! Rust's runtime replaces a closed standard output with /dev/null before `main` starts, so output
+//! would be lost without an error. Only the constructors of the C runtime run before that.
 
 #![allow(unsafe_code)]
 
@@ -9,25 +10,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether standard output was closed when the process began. Always `false` where there is no way to tell.
+/// Returns whether standard output was closed when the process started. Always `false` on platforms
+/// where this cannot be detected.
 pub(crate) fn was_closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
 
 #[cfg(unix)]
-extern "C" fn look() {
+extern "C" fn check_standard_output() {
     use nix::libc::{F_GETFD, STDOUT_FILENO, fcntl};
 
-    // SAFETY: F_GETFD takes no pointer and changes nothing, whether or not the number names an open file.
+    // SAFETY: F_GETFD takes no pointer and changes nothing, even if the descriptor is not open.
     if unsafe { fcntl(STDOUT_FILENO, F_GETFD) } == -1 {
         CLOSED.store(true, Ordering::Relaxed);
     }
 }
 
-// SAFETY: the section holds pointers to C functions that are called once, before `main`, on the only thread there is. `look` needs nothing of Rust's
-// runtime: it makes one system call and stores to an atomic.
+// SAFETY: the section contains pointers to C functions that are called once, before `main`, on the
+// only thread. `check_standard_output` does not use Rust's runtime: it makes one system call and
+// stores to an atomic.
 #[cfg(unix)]
 #[used]
 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
 #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
-static LOOK: extern "C" fn() = look;
+static CHECK_STANDARD_OUTPUT: extern "C" fn() = check_standard_output;

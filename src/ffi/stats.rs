@@ -1,26 +1,29 @@
-//! `tokenwell_stats`: counts, for C.
+//! `tokenwell_stats`: the counters of a client, for C.
 
 use crate::cache::Stats;
 
-/// What a client has done since it was made. Later versions may add members at the end: the size that is passed along says which ones the caller knows.
+/// The counters of a client, since it was created.
+///
+/// A "get" is one call of `tokenwell_client_token`. Later versions may add members at the end: the
+/// `out_size` of `tokenwell_client_stats` says which members the caller knows.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct tokenwell_stats {
-    /// Gets answered from memory.
+    /// Gets that returned a token from memory.
     pub hits: u64,
     /// Gets that waited for a refresh.
     pub waits: u64,
-    /// Refreshes begun.
+    /// Refreshes that were started.
     pub refreshes: u64,
-    /// Token requests that brought a token.
+    /// Token requests that returned a token.
     pub mints: u64,
-    /// Refreshes that ended in an error.
+    /// Refreshes that failed.
     pub mint_failures: u64,
-    /// Gets answered with a live token after a failed refresh.
+    /// Gets that returned a valid token after a failed refresh.
     pub stale_served: u64,
-    /// Gets answered with a remembered error.
+    /// Gets that returned the remembered error during a cooldown (see `TOKENWELL_FORCE_REFRESH`).
     pub cooldown_answers: u64,
-    /// Calls of tokenwell_client_invalidate that dropped a token.
+    /// Calls of `tokenwell_client_invalidate` that dropped a token.
     pub invalidations: u64,
 }
 

@@ -1,12 +1,12 @@
 /*
- * What a compiled program has fixed in its code: numbers, sizes, offsets, signatures. Compiles or does not; there is nothing to run.
- * Written so that C99, C11, C++11 and C++17 all take it.
+ * Checks what a compiled program depends on: numbers, sizes, offsets and signatures. The test is
+ * that this file compiles. It is valid C99, C11, C++11 and C++17.
  */
 #include <tokenwell.h>
 
 #include <stddef.h>
 
-/* C99 has no static assertion: an array of size -1 is what it has. */
+/* C99 has no static assertion, so an array of size -1 is used. */
 #define FIXED(name, condition) typedef char fixed_##name[(condition) ? 1 : -1]
 
 FIXED(abi_version, TOKENWELL_ABI_VERSION == 1);
@@ -38,7 +38,10 @@ FIXED(stats_stale_served, offsetof(tokenwell_stats, stale_served) == 40);
 FIXED(stats_cooldown_answers, offsetof(tokenwell_stats, cooldown_answers) == 48);
 FIXED(stats_invalidations, offsetof(tokenwell_stats, invalidations) == 56);
 
-/* A pointer of another type does not take the function's address without a diagnostic, which -Werror makes an error. */
+/*
+ * A wrong signature is an error: a pointer of another type to the function causes a diagnostic, and
+ * -Werror is set.
+ */
 extern tokenwell_status (*const fixed_config_new)(tokenwell_config **, tokenwell_error **);
 tokenwell_status (*const fixed_config_new)(tokenwell_config **, tokenwell_error **) = tokenwell_config_new;
 extern tokenwell_status (*const fixed_config_set)(tokenwell_config *, const char *, size_t, const char *, size_t, tokenwell_error **);

@@ -1,13 +1,13 @@
 #!/bin/sh
-# What the shared library shows to the linker: `abi_symbols.sh LIBRARY HEADER`.
-# Prints one line a check, as the test programs do, and exits with 1 when one fails.
+# Checks the symbols and flags of the shared library: `abi_symbols.sh LIBRARY HEADER`.
+# Prints one line for each check, as the test programs do, and exits with 1 if one fails.
 set -u
 
 library=$1
 header=$2
 failed=0
 
-say() { # say NAME FAULT: an empty fault is good news
+say() { # say NAME FAULT: the check passes if FAULT is empty
     if [ -z "$2" ]; then
         echo "ok $1"
     else
@@ -18,7 +18,7 @@ say() { # say NAME FAULT: an empty fault is good news
 }
 
 exported=$(nm -D --defined-only "$library" | awk '{ print $NF }' | sort -u)
-# A declaration is a name with the prefix before an opening bracket; what stands in comments is none.
+# A declaration is a name with the prefix before an opening parenthesis, outside comments.
 declared=$(sed -e 's://.*$::' "$header" | tr '\n' ' ' | sed -e 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' |
     grep -oE 'tokenwell_[a-z0-9_]+[[:space:]]*\(' | tr -d ' (' | sort -u)
 dynamic=$(readelf -dW "$library")

@@ -1,9 +1,10 @@
 /*
- * No memory: a program's allocations fail, one after another, while it makes a client, gets a token and replaces it in the shared cache. The promise
- * (docs/architecture.md, "The ABI") is a status or a clean abort, and a cache that serves whoever comes next.
+ * Allocation failure: the allocations of a program fail, one after another, while it creates a
+ * client, gets a token and replaces it in the shared cache. The promise (docs/architecture.md, "The
+ * ABI") is a status or a clean abort, and a cache that other processes can still use.
  *
- * The loop finds out by itself how many allocations there are. It fails some of them, spread evenly: ALLOCATION_ROUNDS (200) in each of four series, 0 for
- * every single one; ALLOCATION_SEED (1) chooses others.
+ * The loop counts the allocations and fails an evenly spread part of them: ALLOCATION_ROUNDS (200)
+ * in each of four series, or all of them if it is 0. ALLOCATION_SEED (1) selects other allocations.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -23,7 +24,7 @@
 
 enum {
     HANGS_AFTER_MS = 120000,
-    /* The endings of a child. A signal counts as 1000 + its number; anything else is none. */
+    /* The outcomes of a child. A signal is 1000 + its number. Any other value is a failure. */
     WITH_A_TOKEN = 0,
     NOTHING_FAILED = 10,
     BROKEN_PROMISE = 50,
@@ -67,7 +68,7 @@ static tokenwell_status configured(tokenwell_config *config, tokenwell_error **e
     return status;
 }
 
-/* Outputs are written on success only, and a failure has its error. */
+/* Checks that an output is written on success only, and an error on failure only. */
 static void promised_outcome(tokenwell_status status, const void *output, const tokenwell_error *error)
 {
     PROMISED((status == TOKENWELL_STATUS_OK) == (output != NULL));
@@ -75,7 +76,7 @@ static void promised_outcome(tokenwell_status status, const void *output, const 
     PROMISED(!error || (tokenwell_error_status(error) == status && strlen(tokenwell_error_message(error, NULL)) > 0));
 }
 
-/* One get, whose token is as it should be. */
+/* One get; checks its token. */
 static tokenwell_status got(const tokenwell_client *client, uint32_t flags, tokenwell_error **error)
 {
     tokenwell_token *token = NULL;
@@ -86,7 +87,9 @@ static tokenwell_status got(const tokenwell_client *client, uint32_t flags, toke
     return status;
 }
 
-/* A mistake and its error, a client, a token from the server, and another one in its place. */
+/*
+ * Causes an error, creates a client, gets a token from the server and replaces it by another one.
+ */
 static int child_runs_out_of_memory(void)
 {
     unsigned long first = number_from("ALLOCATION_FIRST", ULONG_MAX), last = number_from("ALLOCATION_LAST", 0);
@@ -124,7 +127,10 @@ static int child_runs_out_of_memory(void)
     return taken < first ? NOTHING_FAILED : WITH_A_TOKEN;
 }
 
-/* What the verdict must see: memory that is taken for granted, and an abort for another reason. */
+/*
+ * Two faults that the parent must detect: a program that does not check for allocation failure,
+ * and an abort for another reason.
+ */
 static int child_takes_memory_for_granted(void)
 {
     PROMISED(fail_allocations);
@@ -160,7 +166,7 @@ static int ending_of(pid_t child)
     return HUNG;
 }
 
-/* The child's ending; what it had to say is in the scene's file. */
+/* Runs a child and returns its outcome. Its output is in the file `said` of the scene. */
 static int run_child_with(const scene *here, const char *child_name, unsigned long first, unsigned long last)
 {
     pid_t child = fork();
@@ -171,7 +177,7 @@ static int run_child_with(const scene *here, const char *child_name, unsigned lo
         dup2(said, 1);
         dup2(said, 2);
         setrlimit(RLIMIT_CORE, &none);
-        /* The search for names would take far longer than all the rest. */
+        /* Resolving the symbol names would take far longer than the rest. */
         unsetenv("RUST_BACKTRACE");
         snprintf(number, sizeof number, "%lu", first);
         setenv("ALLOCATION_FIRST", number, 1);
@@ -187,7 +193,10 @@ static int run_child_with(const scene *here, const char *child_name, unsigned lo
     return ending_of(child);
 }
 
-/* A damaged heap or a panic that got out would abort as well: this one says that memory was short. */
+/*
+ * A corrupted heap or an escaped panic also aborts. Only an abort on allocation failure prints this
+ * message.
+ */
 static bool aborted_for_lack_of_memory(const scene *here)
 {
     char line[400];
@@ -227,7 +236,7 @@ static void another_cache(scene *here)
     snprintf(here->cache, sizeof here->cache, "%s/cache-%u", here->folder, ++here->caches);
 }
 
-/* What the next process would get; to be freed with free(). */
+/* Returns the token that the next process gets. Release it with free(). */
 static char *token_of_the_next_caller(const scene *here)
 {
     tokenwell_config *config = NULL;
@@ -246,8 +255,11 @@ static char *token_of_the_next_caller(const scene *here)
     return value;
 }
 
-/* The next caller has a token, and leaves it to the one after. */
-static bool cache_is_sound(const scene *here)
+/*
+ * Checks that the next caller gets a token and that the caller after it gets the same one from the
+ * cache.
+ */
+static bool cache_is_usable(const scene *here)
 {
     char *next = token_of_the_next_caller(here), *after = token_of_the_next_caller(here);
     bool sound = next[0] != '\0' && CHECK_TEXT(next, after);
@@ -256,7 +268,10 @@ static bool cache_is_sound(const scene *here)
     return sound;
 }
 
-/* Fails the allocations one by one, or each with all that follow, until there is none left to fail. */
+/*
+ * Fails the allocations one by one, or each with all that follow, until no allocation is left to
+ * fail.
+ */
 static void fail_in_turn(scene *here, bool all_that_follow)
 {
     unsigned long rounds = number_from("ALLOCATION_ROUNDS", 200), seed = number_from("ALLOCATION_SEED", 1);
@@ -269,18 +284,18 @@ static void fail_in_turn(scene *here, bool all_that_follow)
     for (int ending = WITH_A_TOKEN; ending != NOTHING_FAILED; number += step) {
         another_cache(here);
         ending = run_child_with(here, "runs_out_of_memory", number, all_that_follow ? ULONG_MAX : number);
-        bool sound = CHECK(is_promised(here, ending)) & cache_is_sound(here);
+        bool sound = CHECK(is_promised(here, ending)) & cache_is_usable(here);
         if (!sound) {
-            printf("  allocation %lu of about %lu%s: the child ended with %d\n", number, count, all_that_follow ? " and all that follow" : "", ending);
+            printf("  allocation %lu of about %lu%s: the outcome of the child is %d\n", number, count, all_that_follow ? " and all that follow" : "", ending);
             show(here);
         }
         tokens += ending == WITH_A_TOKEN;
         statuses += ending > WITH_A_STATUS && ending < KILLED;
         aborts += ending == KILLED + SIGABRT;
-        /* Threads make the count differ a little from run to run, but not by that much. */
+        /* Threads change the count a little from run to run, but not by this much. */
         if (!CHECK(ending == NOTHING_FAILED || number < 2 * count)) break;
     }
-    printf("  %s, %s: one in %lu of about %lu allocations: %u aborts, %u statuses, %u tokens all the same\n", here->at.ca_file[0] ? "TLS" : "plain",
+    printf("  %s, %s: one in %lu of about %lu allocations: %u aborts, %u statuses, %u tokens in spite of it\n", here->at.ca_file[0] ? "TLS" : "plain",
            all_that_follow ? "each with all that follow" : "each alone", step, count, aborts, statuses, tokens);
     CHECK(aborts > 0);
 }
@@ -306,7 +321,7 @@ static void end_scene(scene *here)
     nftw(here->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static void an_allocation_that_fails_ends_in_a_status_or_an_abort_and_leaves_a_sound_cache(void)
+static void a_failed_allocation_returns_a_status_or_aborts_and_leaves_the_cache_usable(void)
 {
     scene here = begin_scene(false);
 
@@ -316,7 +331,7 @@ static void an_allocation_that_fails_ends_in_a_status_or_an_abort_and_leaves_a_s
     end_scene(&here);
 }
 
-static void an_allocation_that_fails_in_tls_ends_in_a_status_or_an_abort_and_leaves_a_sound_cache(void)
+static void a_failed_allocation_in_tls_returns_a_status_or_aborts_and_leaves_the_cache_usable(void)
 {
     scene here = begin_scene(true);
 
@@ -326,11 +341,11 @@ static void an_allocation_that_fails_in_tls_ends_in_a_status_or_an_abort_and_lea
     end_scene(&here);
 }
 
-static void a_crash_for_lack_of_memory_and_an_abort_for_another_reason_are_seen(void)
+static void a_crash_and_an_abort_for_another_reason_are_detected(void)
 {
     scene here = begin_scene(false);
 
-    int crash = run_child_with(&here, "takes_memory_for_granted", 1, 1);
+    int crash = run_child_with(&here, "ignores_allocation_failure", 1, 1);
     CHECK_INT(KILLED + SIGSEGV, crash);
     CHECK(!is_promised(&here, crash));
     int other = run_child_with(&here, "aborts_for_another_reason", 1, 1);
@@ -343,16 +358,16 @@ static void a_crash_for_lack_of_memory_and_an_abort_for_another_reason_are_seen(
 int allocation_child(const char *name)
 {
     if (strcmp(name, "runs_out_of_memory") == 0) return child_runs_out_of_memory();
-    if (strcmp(name, "takes_memory_for_granted") == 0) return child_takes_memory_for_granted();
+    if (strcmp(name, "ignores_allocation_failure") == 0) return child_takes_memory_for_granted();
     if (strcmp(name, "aborts_for_another_reason") == 0) return child_aborts_for_another_reason();
     return -1;
 }
 
-#define EXECS "it starts this program anew, outside valgrind"
+#define EXECS "it starts this program again, outside valgrind"
 
 const test allocation_tests[] = {
-    NATIVE_TEST(an_allocation_that_fails_ends_in_a_status_or_an_abort_and_leaves_a_sound_cache, EXECS),
-    NATIVE_TEST(an_allocation_that_fails_in_tls_ends_in_a_status_or_an_abort_and_leaves_a_sound_cache, EXECS),
-    NATIVE_TEST(a_crash_for_lack_of_memory_and_an_abort_for_another_reason_are_seen, EXECS),
+    NATIVE_TEST(a_failed_allocation_returns_a_status_or_aborts_and_leaves_the_cache_usable, EXECS),
+    NATIVE_TEST(a_failed_allocation_in_tls_returns_a_status_or_aborts_and_leaves_the_cache_usable, EXECS),
+    NATIVE_TEST(a_crash_and_an_abort_for_another_reason_are_detected, EXECS),
     END_OF_TESTS,
 };

@@ -1,4 +1,4 @@
-/* What every function does with NULL, with wrong numbers, and with its outputs. */
+/* How each function handles NULL, invalid numbers and its outputs. */
 #include "check.h"
 
 #include <stdio.h>
@@ -7,11 +7,11 @@
 
 #define INVALID TOKENWELL_STATUS_INVALID_ARGUMENT
 
-/* An address that no call may hand out: what an untouched output still holds. */
+/* The address that marks an output that was not written. No call returns it. */
 static char untouched;
 #define UNTOUCHED ((void *)&untouched)
 
-static void the_version_is_the_header_s(void)
+static void the_abi_version_matches_the_header(void)
 {
     unsigned major, minor;
     char patch;
@@ -75,7 +75,7 @@ static void null_in_a_client_call_is_named(void)
     tokenwell_config_free(config);
 }
 
-static void an_accessor_given_null_answers_with_nothing(void)
+static void an_accessor_returns_a_default_for_null(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token = get(client);
@@ -232,7 +232,7 @@ static void an_unknown_setting_is_named(void)
     tokenwell_config_free(config);
 }
 
-static void more_time_than_a_token_has_is_a_clear_error(void)
+static void a_min_ttl_beyond_the_lifetime_is_rejected(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token = NULL;
@@ -244,7 +244,7 @@ static void more_time_than_a_token_has_is_a_clear_error(void)
     tokenwell_client_free(client);
 }
 
-static void the_largest_deadline_is_a_deadline(void)
+static void the_largest_deadline_is_accepted(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token = NULL;
@@ -257,7 +257,7 @@ static void the_largest_deadline_is_a_deadline(void)
     tokenwell_client_free(client);
 }
 
-static void a_length_no_object_can_have_is_refused(void)
+static void a_length_beyond_the_address_space_is_rejected(void)
 {
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
@@ -281,7 +281,7 @@ static void only_a_manual_clock_can_be_advanced(void)
     tokenwell_client_free(client);
 }
 
-static void without_a_credential_the_error_says_where_it_looked(void)
+static void without_a_credential_the_error_names_the_missing_setting(void)
 {
     tokenwell_config *config = NULL;
     tokenwell_client *client = NULL;
@@ -295,7 +295,7 @@ static void without_a_credential_the_error_says_where_it_looked(void)
     tokenwell_config_free(config);
 }
 
-static void after_an_error_the_earlier_setting_stands(void)
+static void after_an_error_the_earlier_setting_is_in_effect(void)
 {
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
     tokenwell_client *client = NULL;
@@ -310,7 +310,7 @@ static void after_an_error_the_earlier_setting_stands(void)
     tokenwell_config_free(config);
 }
 
-static void the_environment_fills_what_is_not_set(void)
+static void the_environment_provides_the_settings_that_are_not_set(void)
 {
     tokenwell_config *config = NULL;
     tokenwell_client *client = NULL;
@@ -327,22 +327,22 @@ static void the_environment_fills_what_is_not_set(void)
 }
 
 const test argument_tests[] = {
-    TEST(the_version_is_the_header_s),
+    TEST(the_abi_version_matches_the_header),
     TEST(every_status_has_its_name),
     TEST(null_in_a_config_call_is_named),
     TEST(null_in_a_client_call_is_named),
-    TEST(an_accessor_given_null_answers_with_nothing),
+    TEST(an_accessor_returns_a_default_for_null),
     TEST(freeing_null_does_nothing),
     TEST(outputs_are_written_on_success_only),
     TEST(the_error_may_be_null_everywhere),
     TEST(an_unknown_flag_is_refused),
     TEST(an_unknown_setting_is_named),
-    TEST(more_time_than_a_token_has_is_a_clear_error),
-    TEST(the_largest_deadline_is_a_deadline),
-    TEST(a_length_no_object_can_have_is_refused),
+    TEST(a_min_ttl_beyond_the_lifetime_is_rejected),
+    TEST(the_largest_deadline_is_accepted),
+    TEST(a_length_beyond_the_address_space_is_rejected),
     TEST(only_a_manual_clock_can_be_advanced),
-    TEST(without_a_credential_the_error_says_where_it_looked),
-    TEST(after_an_error_the_earlier_setting_stands),
-    TEST(the_environment_fills_what_is_not_set),
+    TEST(without_a_credential_the_error_names_the_missing_setting),
+    TEST(after_an_error_the_earlier_setting_is_in_effect),
+    TEST(the_environment_provides_the_settings_that_are_not_set),
     END_OF_TESTS,
 };

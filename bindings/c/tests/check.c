@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static atomic_uint failures; /* of the test that runs */
+static atomic_uint failures; /* of the running test */
 
 static void *must(void *memory);
 static void give_up(const char *what, tokenwell_error *error);
@@ -26,15 +26,15 @@ int main(int count, char **arguments)
                                        inherited_tests, allocation_tests};
     const char *only = count == 2 ? arguments[1] : NULL;
     bool valgrind = getenv("UNDER_VALGRIND") != NULL;
-    unsigned passed = 0, failed = 0, left_out = 0;
+    unsigned passed = 0, failed = 0, skipped = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         for (const test *each = files[i]; each->name; each++) {
             if (only && strcmp(only, each->name) != 0) continue;
             if (valgrind && each->not_under_valgrind) {
-                printf("left out %s: %s\n", each->name, each->not_under_valgrind);
-                left_out++;
+                printf("skipped %s: %s\n", each->name, each->not_under_valgrind);
+                skipped++;
                 continue;
             }
             atomic_store(&failures, 0);
@@ -46,7 +46,7 @@ int main(int count, char **arguments)
             if (good) passed++; else failed++;
         }
     }
-    if (left_out) printf("%u left out under valgrind, each for the reason given above; they run natively\n", left_out);
+    if (skipped) printf("%u tests skipped under valgrind, each for the reason printed above; they run natively\n", skipped);
     printf("c: %u passed, %u failed\n", passed, failed);
     return failed || passed == 0;
 }
@@ -103,7 +103,7 @@ bool check_has(const char *needle, const char *text, bool wanted, const char *fi
     bool good = text && (strstr(text, needle) != NULL) == wanted;
     if (!good) {
         char expected[256];
-        snprintf(expected, sizeof expected, "a text %s \"%s\"", wanted ? "with" : "without", needle);
+        snprintf(expected, sizeof expected, "a string %s \"%s\"", wanted ? "with" : "without", needle);
         report(file, line, what, expected, text ? text : "NULL");
     }
     return good;
@@ -162,11 +162,11 @@ tokenwell_config *emulator_config(which_clock clock)
         set(config, "base_url", need_environment("MONGODB_ATLAS_BASE_URL"), &error) != TOKENWELL_STATUS_OK ||
         set(config, "client_id", need_environment("MONGODB_ATLAS_CLIENT_ID"), &error) != TOKENWELL_STATUS_OK ||
         set(config, "client_secret", need_environment("MONGODB_ATLAS_CLIENT_SECRET"), &error) != TOKENWELL_STATUS_OK) {
-        give_up("no configuration for the emulator", error);
+        give_up("cannot create a config for the emulator", error);
     }
     if (clock == MANUAL_CLOCK) {
         snprintf(now, sizeof now, "%" PRIu64, emulator_now_ms());
-        if (set(config, "manual_clock_ms", now, &error) != TOKENWELL_STATUS_OK) give_up("no manual clock", error);
+        if (set(config, "manual_clock_ms", now, &error) != TOKENWELL_STATUS_OK) give_up("cannot set the manual clock", error);
     }
     return config;
 }
@@ -176,7 +176,7 @@ tokenwell_client *emulator_client(which_clock clock)
     tokenwell_config *config = emulator_config(clock);
     tokenwell_client *client = NULL;
     tokenwell_error *error = NULL;
-    if (tokenwell_client_new(config, &client, &error) != TOKENWELL_STATUS_OK) give_up("no client for the emulator", error);
+    if (tokenwell_client_new(config, &client, &error) != TOKENWELL_STATUS_OK) give_up("cannot create a client for the emulator", error);
     tokenwell_config_free(config);
     return client;
 }
@@ -225,7 +225,7 @@ void wait_for_refreshes(const tokenwell_client *client, uint64_t ended)
         tokenwell_stats stats = stats_of(client);
         if (stats.mints + stats.mint_failures >= ended) return;
     }
-    CHECK(!"the refreshes ended within a minute");
+    CHECK(!"the refreshes finished within a minute");
 }
 
 /* ---- the emulator's control API ---- */
@@ -276,7 +276,7 @@ bool emulator_wait_for(const char *counter, uint64_t at_least)
     return false;
 }
 
-/* Without the control API no test means anything, so every failure here ends the program. */
+/* No test is meaningful without the control API, so every failure here exits the program. */
 static char *control(const char *method, const char *path, const char *body)
 {
     loopback_reply reply;
@@ -293,7 +293,7 @@ static char *control(const char *method, const char *path, const char *body)
     return reply.body;
 }
 
-/* ---- odds and ends ---- */
+/* ---- utilities ---- */
 
 uint64_t now_ms(void)
 {

@@ -1,6 +1,6 @@
 /*
- * The checks and the few helpers that all test files share.
- * A check that fails prints file:line, what was expected and what came, counts, and lets the test go on.
+ * The checks and helpers that all test files share. A failed check prints file:line, the expected
+ * value and the actual value, is counted, and does not stop the test.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -17,14 +17,17 @@
 #define CHECK_TEXT(expected, got) check_text((expected), (got), __FILE__, __LINE__, #got)
 #define CHECK_HAS(needle, text) check_has((needle), (text), true, __FILE__, __LINE__, #text)
 #define CHECK_LACKS(needle, text) check_has((needle), (text), false, __FILE__, __LINE__, #text)
-/* The call succeeded; otherwise its error is shown. Frees *error and sets it to NULL. */
+/* Checks that the call succeeded; otherwise prints its error. Frees *error and sets it to NULL. */
 #define CHECK_OK(call, error) check_ok((call), (error), __FILE__, __LINE__, #call)
-/* The call failed with this status, and its error agrees. Frees *error and sets it to NULL. */
+/*
+ * Checks that the call failed with this status and that its error has the same status. Frees *error
+ * and sets it to NULL.
+ */
 #define CHECK_FAILS(expected, call, error) check_fails((expected), (call), (error), NULL, __FILE__, __LINE__, #call)
 /* As CHECK_FAILS, and the message contains `word`: the name of the wrong parameter or setting. */
 #define CHECK_FAILS_NAMING(expected, word, call, error) check_fails((expected), (call), (error), (word), __FILE__, __LINE__, #call)
 
-/* In a child process: ends it, and names the line, when something is not so. */
+/* In a child process: if the condition is false, prints the line and exits. */
 #define DEMAND(condition) demand((condition), __FILE__, __LINE__, #condition)
 
 void demand(bool condition, const char *file, int line, const char *what);
@@ -37,7 +40,7 @@ bool check_ok(tokenwell_status status, tokenwell_error **error, const char *file
 bool check_fails(tokenwell_status expected, tokenwell_status status, tokenwell_error **error, const char *word, const char *file, int line,
                  const char *what);
 
-/* One test. `not_under_valgrind` is NULL, or says why valgrind would distort what is tested. */
+/* One test. `not_under_valgrind` is NULL, or the reason why valgrind would distort the result. */
 typedef struct {
     const char *name;
     void (*run)(void);
@@ -48,13 +51,19 @@ typedef struct {
 #define NATIVE_TEST(function, reason) {#function, function, reason}
 #define END_OF_TESTS {NULL, NULL, NULL}
 
-/* One file of tests, ended by END_OF_TESTS. */
+/* The tests of each file, terminated by END_OF_TESTS. */
 extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], fork_tests[],
     inherited_tests[], allocation_tests[];
 
-/* A part of process.c that must run in a process of its own: `test_tokenwell --child NAME`. Returns the exit code. */
+/*
+ * Runs a part of process.c that needs a separate process: `test_tokenwell --child NAME`. Returns
+ * the exit code.
+ */
 int run_child(const char *name);
-/* The same for fork_rounds.c, inherited.c and allocations.c; -1 when there is none of this name. */
+/*
+ * The same for fork_rounds.c, inherited.c and allocations.c. Returns -1 if there is no part with
+ * this name.
+ */
 int fork_child(const char *name);
 int inherited_child(const char *name);
 int allocation_child(const char *name);
@@ -63,18 +72,18 @@ int allocation_child(const char *name);
 
 typedef enum { SYSTEM_CLOCK, MANUAL_CLOCK } which_clock;
 
-/* A configuration for the emulator; ends the program when even that fails. */
+/* Creates a config for the emulator. Exits the program on failure. */
 tokenwell_config *emulator_config(which_clock clock);
 tokenwell_client *emulator_client(which_clock clock);
 /* Sets one setting from a C string. */
 tokenwell_status set(tokenwell_config *config, const char *name, const char *value, tokenwell_error **error);
-/* One get with everything left at its default; NULL (and a failed check) when it fails. */
+/* One get with default arguments. On failure a check fails and NULL is returned. */
 tokenwell_token *get(const tokenwell_client *client);
-/* As get(), but only the value, to be freed with free(). */
+/* As get(), but returns only the value. Release it with free(). */
 char *get_value(const tokenwell_client *client);
 tokenwell_stats stats_of(const tokenwell_client *client);
 uint64_t generation_of(const tokenwell_client *client);
-/* Waits until a background refresh has ended, well or badly: `ended` refreshes in all. */
+/* Waits until `ended` refreshes in total have succeeded or failed. */
 void wait_for_refreshes(const tokenwell_client *client, uint64_t ended);
 
 /* ---- the emulator's control API ---- */
@@ -84,10 +93,10 @@ uint64_t emulator_counter(const char *name);
 uint64_t emulator_now_ms(void);
 /* `faults` is the JSON of docs/emulator.md. */
 void emulator_faults(const char *faults);
-/* Waits until the emulator has counted so many; false when that does not happen for a minute. */
+/* Waits until the counter has reached `at_least`. Returns false after one minute. */
 bool emulator_wait_for(const char *counter, uint64_t at_least);
 
-/* ---- odds and ends ---- */
+/* ---- utilities ---- */
 
 uint64_t now_ms(void);
 void pause_ms(unsigned ms);

@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 /*
- * In TLS two parts of an answer are held back, so that a token takes up to twice the longest delay. A forked child may have to wait for three tokens in a
- * row: one that its parent is getting and turns down at once, and two of its own when it turns down the first. They shall fit into a second.
+ * In TLS two parts of a reply are delayed, so a token takes up to twice the longest delay. A forked
+ * child may have to wait for three tokens in a row: one that its parent obtains and immediately
+ * invalidates, and two that it obtains itself if it invalidates the first. All three must take less
+ * than a second.
  */
 enum { CONNECTIONS = 128, SHORTEST_DELAY_MS = 50, LONGEST_DELAY_MS = 120 };
 
@@ -26,16 +28,16 @@ static void relay(int listener, unsigned short port, bool tls, int lifeline);
 
 static void give_up(const char *what)
 {
-    fprintf(stderr, "no emulator for this test: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "cannot start an emulator for this test: %s: %s\n", what, strerror(errno));
     exit(2);
 }
 
-/* The first line of the emulator, word by word: only what is asked for is taken. */
+/* Reads one assignment from the first line that the emulator prints. */
 static void take_assignment(const char *line, const char *name, char *value, size_t size)
 {
     const char *found = strstr(line, name);
     if (!found) {
-        fprintf(stderr, "the emulator's line has no %s: %s\n", name, line);
+        fprintf(stderr, "the emulator printed no %s: %s\n", name, line);
         exit(2);
     }
     found += strlen(name);
@@ -101,7 +103,8 @@ emulators start_emulators(bool tls, const char *directory)
     snprintf(running.slow, sizeof running.slow, "%s://127.0.0.1:%u", tls ? "https" : "http", port);
     running.relay = fork();
     if (running.relay == 0) {
-        /* Other emulators end when what is inherited here is closed. */
+        /* Close the inherited descriptors: another emulator exits only when its descriptors are
+         * closed. */
         for (int each = 3; each < 1024; each++) {
             if (each != listener && each != lifeline[0]) close(each);
         }
@@ -127,8 +130,8 @@ void stop_emulators(emulators *running)
 
 typedef struct {
     int client, server;
-    unsigned hold; /* the part of the server's answer that is held back: in TLS also one of the handshake */
-    uint64_t until; /* 0: not held yet */
+    unsigned hold; /* the index of the part of the reply that is delayed: in TLS it may be part of the handshake */
+    uint64_t until; /* 0: not delayed yet */
     unsigned parts;
 } connection;
 
@@ -152,7 +155,7 @@ static bool passed_on(int from, int to)
     return length > 0 && all_written(to, bytes, length);
 }
 
-/* Whether the connection goes on. */
+/* Returns whether the connection is still open. */
 static bool relayed(connection *each, short client, short server)
 {
     if (client && !passed_on(each->client, each->server)) return false;

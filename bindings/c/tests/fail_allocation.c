@@ -1,6 +1,7 @@
 /*
- * Loaded into a program before all else (LD_PRELOAD): counts its allocations from a moment that the program chooses, and turns the ones down that
- * it names. tests/allocations.c uses it; fail_allocation.h says how.
+ * Loaded into a program with LD_PRELOAD: counts its allocations from a moment that the program
+ * chooses, and fails those that it selects. tests/allocations.c uses it; fail_allocation.h
+ * documents it.
  */
 #define _GNU_SOURCE
 #include "fail_allocation.h"
@@ -41,7 +42,10 @@ static void *no_memory(void)
     return NULL;
 }
 
-/* What was there before this library: looked up at the first allocation of the process, when it has one thread. */
+/*
+ * The functions that this library replaces: looked up at the first allocation of the process, when
+ * it has one thread.
+ */
 static struct {
     void *(*malloc)(size_t);
     void *(*calloc)(size_t, size_t);
@@ -54,7 +58,10 @@ static struct {
     real.name = (__typeof__(real.name))dlsym(RTLD_NEXT, #name);        \
     if (!real.name) abort()
 
-/* Whether there is somebody to ask. An older dlsym allocates, and so comes back here before it has answered: it makes do without that memory. */
+/*
+ * Returns whether the real functions are known. An older dlsym allocates and so calls this again
+ * before it returns; it can do without that memory.
+ */
 static bool ready(void)
 {
     static bool asking;

@@ -1,9 +1,12 @@
 /*
- * Many forks at many moments: whatever the parent is doing, its child ends with a token or a status, and soon.
+ * Many forks at many moments: whatever the parent is doing, its child gets a token or a status, and
+ * soon.
  *
- * Rounds run in families: a fresh process forks a few times, so that a share of the forks meets everything that is set up once in a process
- * half set up. FORK_ROUNDS (400), FORK_SEED (1), FORK_FAMILIES (4, at the same time) and FORK_HANG_MS (30000) choose another run. With FORK_LATE_MS no
- * child may take longer than that: for a machine with nothing else to do, which is why the suite does without it.
+ * Rounds run in families: a fresh process forks a few times. So some of the forks happen while
+ * state that a process sets up once is only partly set up. FORK_ROUNDS (400), FORK_SEED (1),
+ * FORK_FAMILIES (4, run concurrently) and FORK_HANG_MS (30000) change the run. With FORK_LATE_MS,
+ * no child may take longer than this. The test suite does not set it, because it requires an idle
+ * machine.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -28,7 +31,7 @@ enum {
     ROUNDS_OF_A_FAMILY = 5,
     HANGS_AFTER_MS = 30000,
     FAMILY_HANGS_AFTER_MS = 300000,
-    /* The endings of a child; anything else is none. */
+    /* The outcomes of a child. Any other value is a failure. */
     WITH_A_TOKEN = 0,
     DONE = 0,
     BROKEN = 50,
@@ -41,7 +44,7 @@ typedef enum { GET, AUTHORIZATION, FORCE, INVALIDATE_AND_GET, FREE, EXEC_COMMAND
 static const char *const moment_names[] = {"before", "during", "after"};
 static const char *const action_names[] = {"get", "authorization", "force", "invalidate+get", "free", "exec the command", "exec and get", "exit(3)", "_exit(4)"};
 
-/* One round, as the seed has it. */
+/* One round, derived from the seed. */
 typedef struct {
     moment when;
     action what;
@@ -95,9 +98,10 @@ static tokenwell_client *make_client(const plan *round, unsigned number)
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
     tokenwell_client *client = NULL;
     char cache[500];
-    /* One directory for each round: a "before" shall find no token of the round before. */
+    /* Each round has its own directory: a "before" must not find a token of an earlier round. */
     snprintf(cache, sizeof cache, "%s/cache-%d-%u", directory, (int)getpid(), number);
-    /* A child that hangs shall be seen to hang, and not be rescued by its deadline. */
+    /* The timeout is longer than the default FORK_HANG_MS, so that a hang is detected and not ended
+     * by the deadline. */
     bool good = set(config, "base_url", need_environment(round->slow ? "FORK_SLOW_URL" : "FORK_FAST_URL"), NULL) == TOKENWELL_STATUS_OK &&
                 set(config, "timeout_ms", "60000", NULL) == TOKENWELL_STATUS_OK &&
                 set(config, "cache", round->store ? "on" : "off", NULL) == TOKENWELL_STATUS_OK &&
@@ -106,7 +110,7 @@ static tokenwell_client *make_client(const plan *round, unsigned number)
                 tokenwell_client_new(config, &client, NULL) == TOKENWELL_STATUS_OK;
     tokenwell_config_free(config);
     if (!good) {
-        fprintf(stderr, "no client for a round\n");
+        fprintf(stderr, "cannot create a client for a round\n");
         exit(2);
     }
     setenv("TOKENWELL_CACHE", round->store ? "on" : "off", 1);
@@ -116,7 +120,7 @@ static tokenwell_client *make_client(const plan *round, unsigned number)
     return client;
 }
 
-/* How a get ended, as an exit code. */
+/* Returns the outcome of a get as an exit code. */
 static int ending_of(tokenwell_status status, tokenwell_token *token, bool header)
 {
     if (status == TOKENWELL_STATUS_OK) {
@@ -147,7 +151,7 @@ static int invalidate_and_get(const tokenwell_client *client)
     return status == TOKENWELL_STATUS_OK ? get_of(client, 0, false) : BROKEN;
 }
 
-/* Slow, so that forks meet threads inside it. */
+/* Slow, so that forks happen while threads are inside it. */
 static void take_line(void *nothing, int32_t level, const char *line, size_t length)
 {
     (void)nothing, (void)level, (void)line, (void)length;
@@ -156,7 +160,7 @@ static void take_line(void *nothing, int32_t level, const char *line, size_t len
 
 static int child_of_round(tokenwell_client *client, action what)
 {
-    /* Waits for callbacks that run, but not for those of threads that stayed with the parent. */
+    /* Waits for running callbacks, but not for those of threads that exist only in the parent. */
     if (logging && tokenwell_log_set(NULL, NULL, 0, NULL) != TOKENWELL_STATUS_OK) return BROKEN;
     switch (what) {
     case GET: return get_of(client, 0, false);
@@ -193,8 +197,9 @@ static void *refresh_once(void *flags)
 }
 
 /*
- * With pauses that leave the slot's file lock free for part of the time: a process that gets new tokens without end keeps others from the lock until
- * their patience ends, forked or not.
+ * Pauses leave the slot's file lock free for part of the time: a process that requests new tokens
+ * continuously would keep other processes from the lock until their timeout, whether or not they
+ * are forked.
  */
 static void *use_until_stopped(void *number)
 {
@@ -208,7 +213,7 @@ static void *use_until_stopped(void *number)
     return NULL;
 }
 
-/* What the system knows of a process that hangs. */
+/* Prints what the system knows about a process that hangs. */
 static void show_process(pid_t process)
 {
     char path[128], line[256];
@@ -229,7 +234,10 @@ static void show_process(pid_t process)
     if (system("command -v gdb >/dev/null") == 0 && system(line) != 0) fprintf(stderr, "gdb could not attach\n");
 }
 
-/* The child's exit code, 1000 + the signal that ended it, or 2000: it hung and was killed. */
+/*
+ * Returns the child's exit code, 1000 + the signal that killed it, or 2000 if it hung and was
+ * killed.
+ */
 static int watched(pid_t child, uint64_t started, uint64_t patience)
 {
     int status = 0;
@@ -272,7 +280,7 @@ static void run_round(const plan *round, uint64_t seed, unsigned number)
     int code = watched(child, started, from_environment("FORK_HANG_MS", HANGS_AFTER_MS));
     uint64_t took = now_ms() - started;
 
-    /* The fork has not disturbed the parent either. */
+    /* The fork did not affect the parent either. */
     if (get_of(client, 0, false) == BROKEN) atomic_fetch_add(&broken_gets, 1);
     atomic_store(&stop, true);
     if (round->when == DURING) pthread_join(refresh, NULL);
@@ -287,7 +295,10 @@ static void run_round(const plan *round, uint64_t seed, unsigned number)
     if (write(1, line, (size_t)length) != length) abort();
 }
 
-/* "fork_family" in the environment of run_families(); "get_after_exec" in that of make_client(). */
+/*
+ * Runs "fork_family" in the environment of run_families(), and "get_after_exec" in that of
+ * make_client().
+ */
 int fork_child(const char *name)
 {
     if (strcmp(name, "get_after_exec") == 0) {
@@ -375,11 +386,12 @@ static void count_results(FILE *results, unsigned rounds)
         took[ended++] = ms;
     }
     qsort(took, ended, sizeof *took, by_number);
-    printf("  %u forks: %u hung, %u ended with a status, %u took more than %u ms; median %" PRIu64 " ms, longest %" PRIu64 " ms\n  longest: %s", ended, hangs,
+    printf("  %u forks: %u hung, %u returned a status, %u took more than %u ms; median %" PRIu64 " ms, longest %" PRIu64 " ms\n  longest: %s", ended, hangs,
            statuses, late, late_after, took[ended / 2], most, longest);
     CHECK_UINT(0, hangs);
     CHECK_UINT(rounds, ended);
-    /* A status is a defined ending, but the emulator is well and there is time: nothing excuses one here. */
+    /* A status is a defined outcome, but here the emulator works and there is enough time, so every
+     * status is a failure. */
     CHECK_UINT(0, statuses);
     if (getenv("FORK_LATE_MS")) CHECK_UINT(0, late);
     free(took);
@@ -419,7 +431,7 @@ static void i30_whenever_a_process_forks_its_child_ends_with_an_answer(void)
                 CHECK_INT(0, status);
                 families[i] = 0;
             } else if (now_ms() - begun[i] > FAMILY_HANGS_AFTER_MS) {
-                CHECK(!"the parent of a round ends");
+                CHECK(!"the parent of a round exits");
                 show_process(families[i]);
                 kill(families[i], SIGKILL);
                 waitpid(families[i], &status, 0);
@@ -436,7 +448,7 @@ static void i30_whenever_a_process_forks_its_child_ends_with_an_answer(void)
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-#define FORKS "valgrind would follow the children and report memory that they leave to their end on purpose"
+#define FORKS "valgrind would follow the children and report memory that they do not free on purpose"
 
 const test fork_tests[] = {
     NATIVE_TEST(i30_whenever_a_process_forks_its_child_ends_with_an_answer, FORKS),

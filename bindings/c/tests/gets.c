@@ -1,4 +1,4 @@
-/* What a get brings, what it costs, and who waits for whom. */
+/* What a get returns, how many requests it causes, and which calls wait. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -12,10 +12,10 @@ enum { HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000 };
 
 #define SLOW_MINT(ms) "[{\"path\":\"/api/oauth/token\",\"times\":1,\"delay_ms\":" #ms ",\"then_serve\":true}]"
 
-/* One thread that gets once, after everybody is at the barrier. */
+/* A thread that makes one get after all threads have reached the barrier. */
 typedef struct {
     pthread_t thread;
-    pthread_barrier_t *barrier; /* NULL: do not wait */
+    pthread_barrier_t *barrier; /* may be NULL: then it does not wait */
     const tokenwell_client *client;
     uint64_t deadline_ms;
     tokenwell_status status;
@@ -83,14 +83,14 @@ static void ten_thousand_gets_across_three_expiries_cost_four_requests(void)
     tokenwell_client_free(client);
 }
 
-static void a_token_ends_an_hour_after_it_was_asked_for(void)
+static void a_token_expires_an_hour_after_its_request(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     uint64_t now = emulator_now_ms();
 
     tokenwell_token *token = get(client);
 
-    /* The manual clock was set to the emulator's time a moment before this test read it. */
+    /* The manual clock was set to the emulator's time shortly before this test read that time. */
     int64_t lifetime = tokenwell_token_expires_at_ms(token) - (int64_t)now;
     CHECK(lifetime <= HOUR_MS && lifetime > HOUR_MS - MINUTE_MS);
     tokenwell_token_free(token);
@@ -111,7 +111,7 @@ static void the_generation_changes_when_and_only_when_the_token_does(void)
     CHECK_UINT(after, tokenwell_token_generation(token));
     CHECK(tokenwell_client_generation(client) == counter);
 
-    /* Gets, a wrong invalidate, figures and time: nothing changes. */
+    /* Gets, an invalidate of another token, stats and time do not change it. */
     before = after;
     for (int i = 0; i < 100; i++) tokenwell_token_free(get(client));
     CHECK_OK(tokenwell_client_invalidate(client, "another", 7, &error), &error);
@@ -119,7 +119,7 @@ static void the_generation_changes_when_and_only_when_the_token_does(void)
     CHECK_OK(tokenwell_client_advance_clock(client, 2 * HOUR_MS, &error), &error);
     CHECK_UINT(before, generation_of(client));
 
-    /* A refresh that fails: nothing changes. */
+    /* A failed refresh does not change it. */
     emulator_faults("[{\"path\":\"/api/oauth/token\",\"times\":1,\"status\":403,\"body\":{\"error\":\"access_denied\","
                     "\"error_description\":\"access token limit reached\"}}]");
     tokenwell_token *none = NULL;
@@ -134,7 +134,7 @@ static void the_generation_changes_when_and_only_when_the_token_does(void)
     CHECK(after != before);
     CHECK_UINT(after, tokenwell_token_generation(token));
 
-    /* One asked for by force. */
+    /* A forced refresh. */
     before = after;
     tokenwell_token *forced = NULL;
     CHECK_OK(tokenwell_client_token(client, 0, 0, TOKENWELL_FORCE_REFRESH, &forced, &error), &error);
@@ -142,7 +142,7 @@ static void the_generation_changes_when_and_only_when_the_token_does(void)
     CHECK(after != before);
     CHECK_UINT(after, tokenwell_token_generation(forced));
 
-    /* Invalidate: the old value changes nothing, the current one does. */
+    /* Invalidate changes it with the current value, not with the old one. */
     before = after;
     const char *old = tokenwell_token_value(token, NULL), *current = tokenwell_token_value(forced, NULL);
     CHECK(old && current && strcmp(old, current) != 0);
@@ -182,7 +182,7 @@ static void a_kept_copy_is_fresh_under_the_system_clock_only(void)
     tokenwell_client_free(system);
 }
 
-static void nobody_waits_for_a_refresh_while_the_token_lives(void)
+static void no_call_waits_for_a_refresh_while_the_token_is_valid(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     tokenwell_error *error = NULL;
@@ -226,7 +226,7 @@ static void a_caller_that_gives_up_does_not_spoil_the_refresh_for_others(void)
     tokenwell_client_free(client);
 }
 
-static void a_deadline_of_one_caller_is_not_another_s(void)
+static void the_deadline_of_one_caller_does_not_affect_another(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     caller patient = {.client = client, .deadline_ms = 60000}, hurried = {.client = client, .deadline_ms = 50};
@@ -239,7 +239,8 @@ static void a_deadline_of_one_caller_is_not_another_s(void)
     pthread_join(patient.thread, NULL);
 
     CHECK_INT(TOKENWELL_STATUS_OK, patient.status);
-    /* On a machine busy enough the token may have come before the hurried caller asked. */
+    /* On a busy machine the token may have arrived before the caller with the short deadline
+     * started. */
     CHECK(hurried.status == TOKENWELL_STATUS_DEADLINE || hurried.token != NULL);
     CHECK_UINT(1, emulator_counter("token_requests"));
     tokenwell_token_free(hurried.token);
@@ -247,7 +248,7 @@ static void a_deadline_of_one_caller_is_not_another_s(void)
     tokenwell_client_free(client);
 }
 
-static void a_token_with_enough_left_is_found_or_made(void)
+static void min_ttl_is_satisfied_from_the_cache_or_by_a_refresh(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     tokenwell_token *token = NULL;
@@ -267,13 +268,13 @@ static void a_token_with_enough_left_is_found_or_made(void)
     tokenwell_client_free(client);
 }
 
-static void after_a_401_one_invalidate_brings_one_new_token(void)
+static void after_a_401_ten_invalidates_cause_one_token_request(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_error *error = NULL;
     char *refused = get_value(client);
 
-    /* Ten threads see the same 401; the second to the tenth change nothing. */
+    /* Ten threads see the same 401. The second to the tenth invalidate have no effect. */
     CHECK_OK(tokenwell_client_invalidate(client, refused, strlen(refused), &error), &error);
     char *fresh = get_value(client);
     for (int i = 0; i < 9; i++) CHECK_OK(tokenwell_client_invalidate(client, refused, strlen(refused), &error), &error);
@@ -288,7 +289,7 @@ static void after_a_401_one_invalidate_brings_one_new_token(void)
     tokenwell_client_free(client);
 }
 
-static void revoke_ends_the_token_at_the_server(void)
+static void revoke_revokes_the_token_at_the_server(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_error *error = NULL;
@@ -305,7 +306,7 @@ static void revoke_ends_the_token_at_the_server(void)
     tokenwell_client_free(client);
 }
 
-static void an_error_carries_what_the_server_said(void)
+static void an_error_contains_what_the_server_answered(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token = NULL;
@@ -337,7 +338,7 @@ static void an_unreachable_server_has_no_http_status(void)
     tokenwell_client *client = NULL;
     tokenwell_token *token = NULL;
     tokenwell_error *error = NULL;
-    /* Port 1 of loopback: nobody listens there. */
+    /* No program listens on port 1 of loopback. */
     CHECK_OK(set(config, "base_url", "http://127.0.0.1:1", &error), &error);
     CHECK_OK(set(config, "timeout_ms", "2000", &error), &error);
     CHECK_OK(tokenwell_client_new(config, &client, &error), &error);
@@ -351,7 +352,7 @@ static void an_unreachable_server_has_no_http_status(void)
     tokenwell_config_free(config);
 }
 
-/* ---- many threads on one client, everything at once ---- */
+/* ---- many threads on one client, all calls concurrently ---- */
 
 static const tokenwell_client *shared;
 static atomic_bool stop;
@@ -402,16 +403,16 @@ static void readers_and_writers_share_one_client(void)
 const test get_tests[] = {
     TEST(one_hundred_cold_threads_cost_one_request),
     TEST(ten_thousand_gets_across_three_expiries_cost_four_requests),
-    TEST(a_token_ends_an_hour_after_it_was_asked_for),
+    TEST(a_token_expires_an_hour_after_its_request),
     TEST(the_generation_changes_when_and_only_when_the_token_does),
     TEST(a_kept_copy_is_fresh_under_the_system_clock_only),
-    NATIVE_TEST(nobody_waits_for_a_refresh_while_the_token_lives, "it measures time, and valgrind makes everything many times slower"),
+    NATIVE_TEST(no_call_waits_for_a_refresh_while_the_token_is_valid, "it measures time, and valgrind makes everything many times slower"),
     TEST(a_caller_that_gives_up_does_not_spoil_the_refresh_for_others),
-    TEST(a_deadline_of_one_caller_is_not_another_s),
-    TEST(a_token_with_enough_left_is_found_or_made),
-    TEST(after_a_401_one_invalidate_brings_one_new_token),
-    TEST(revoke_ends_the_token_at_the_server),
-    TEST(an_error_carries_what_the_server_said),
+    TEST(the_deadline_of_one_caller_does_not_affect_another),
+    TEST(min_ttl_is_satisfied_from_the_cache_or_by_a_refresh),
+    TEST(after_a_401_ten_invalidates_cause_one_token_request),
+    TEST(revoke_revokes_the_token_at_the_server),
+    TEST(an_error_contains_what_the_server_answered),
     TEST(an_unreachable_server_has_no_http_status),
     TEST(readers_and_writers_share_one_client),
     END_OF_TESTS,

@@ -1,6 +1,6 @@
 /*
- * What a process owns beside memory: descriptors, threads and the file lock. What a refresh leaves of them, what a daemon may do to them, and
- * what becomes of a lock that is held when a process forks.
+ * Descriptors, threads and the file lock: what a refresh leaves open, what a daemon may close, and
+ * what happens to a lock that is held when a process forks.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -23,7 +23,10 @@
 
 enum { PATIENCE_MS = 60000 };
 
-/* Waits for a child; its exit code, 1000 + the signal that ended it, or 2000 when it hung and was killed. */
+/*
+ * Waits for a child. Returns its exit code, 1000 + the signal that killed it, or 2000 if it hung
+ * and was killed.
+ */
 static int code_of(pid_t child)
 {
     int status = 0;
@@ -53,7 +56,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-/* A client of the emulator that the environment of the child names. */
+/* Creates a client of the emulator that the environment of the child names. */
 static tokenwell_client *make_client(bool store, const char *timeout_ms)
 {
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
@@ -82,7 +85,7 @@ static void demand_token(const tokenwell_client *client, uint64_t deadline_ms, u
 
 /* ---- descriptors and threads ---- */
 
-/* All descriptors with what they are open on, in one text. */
+/* Returns all descriptors and their targets as one string. */
 static char *descriptors(void)
 {
     static char texts[4][8192];
@@ -101,7 +104,7 @@ static char *descriptors(void)
     return text;
 }
 
-/* A refresh has answered before its thread has ended. */
+/* A refresh returns its result before its thread has exited. */
 static void wait_for_the_threads_end(void)
 {
     for (uint64_t started = now_ms(); threads_of_this_process() > 1; pause_ms(1)) DEMAND(now_ms() - started < PATIENCE_MS);
@@ -126,7 +129,7 @@ static int child_leaves_nothing_open(bool store)
     return 0;
 }
 
-/* As daemons do: fork twice, close whatever is open, and open what is their own. */
+/* As daemons do: fork twice, close all descriptors, and open new ones. */
 static int child_daemon(bool store)
 {
     tokenwell_client *client = make_client(store, "60000");
@@ -159,7 +162,7 @@ static int child_daemon(bool store)
     }
     DEMAND(code_of(first) == 0);
 
-    /* And without a fork, in a process that made its descriptors its own after the first refresh. */
+    /* Also without a fork, in a process that replaced its descriptors after the first refresh. */
     wait_for_the_threads_end();
     for (int each = 3; each < 1024; each++) close(each);
     int pair[2];
@@ -203,7 +206,10 @@ static void i30_a_daemon_that_closed_every_descriptor_still_gets_tokens(void)
 
 /* ---- the lock ---- */
 
-/* Whether somebody holds the lock of the one slot in the cache; -1 without a lock file. */
+/*
+ * Returns whether a process holds the lock of the only slot in the cache. Returns -1 if there is no
+ * lock file.
+ */
 static int lock_is_held(void)
 {
     char path[600];
@@ -238,8 +244,9 @@ static void *get_token(void *nothing)
 }
 
 /*
- * Refreshes in a thread and forks while that holds the lock. The child stays until the lifeline closes, with all that it inherited; its end of a second
- * pipe, inherited too, tells that it lives. With "killed" the parent ends in the middle of the refresh, else after it.
+ * Refreshes in a thread and forks while that thread holds the lock. The child runs until the
+ * lifeline closes, with all descriptors that it inherited. An inherited end of a second pipe shows
+ * that it is running. With "killed" the parent exits during the refresh, otherwise after it.
  */
 static int child_forks_under_the_lock(bool killed)
 {
@@ -277,7 +284,7 @@ typedef struct {
     int lifeline[2], alive[2];
 } lock_scene;
 
-/* Runs the forking parent to its end; its child lives on. */
+/* Runs the forking parent until it exits. Its child continues to run. */
 static lock_scene forked_under_the_lock(const char *name)
 {
     lock_scene scene;
@@ -325,7 +332,10 @@ static void i30_a_lock_held_at_a_fork_ends_with_the_refresh_and_not_with_the_chi
     end_scene(&scene);
 }
 
-/* docs/token-cache.md, "Writing and locking": the one case in which a child's copy matters, and costs others their patience only. */
+/*
+ * docs/token-cache.md, "Writing and locking": the only case in which the copy of a child has an
+ * effect. It only delays other processes.
+ */
 static void i30_a_holder_that_dies_leaves_the_lock_to_its_child_and_nobody_waits_for_ever(void)
 {
     lock_scene scene = forked_under_the_lock("dies_under_the_lock");
@@ -354,7 +364,7 @@ int inherited_child(const char *name)
     return -1;
 }
 
-#define EXECS "it starts this program anew, outside valgrind"
+#define EXECS "it starts this program again, outside valgrind"
 
 const test inherited_tests[] = {
     NATIVE_TEST(i30_a_client_leaves_no_descriptor_and_no_thread, EXECS),

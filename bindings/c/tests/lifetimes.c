@@ -1,4 +1,4 @@
-/* Close, free, and what outlives what. */
+/* Close, free, and which objects remain valid after others are freed. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -17,7 +17,7 @@ static void closing_twice_is_closing_once(void)
     tokenwell_client_free(client);
 }
 
-static void a_closed_client_hands_out_nothing(void)
+static void a_closed_client_returns_no_token(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     tokenwell_error *error = NULL;
@@ -37,7 +37,7 @@ static void a_closed_client_hands_out_nothing(void)
     tokenwell_client_free(client);
 }
 
-static void a_closed_client_can_still_be_looked_at(void)
+static void a_closed_client_can_still_be_read(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_error *error = NULL;
@@ -66,7 +66,7 @@ static void *wait_for_token(void *data)
     return NULL;
 }
 
-static void close_wakes_everybody_who_waits(void)
+static void close_wakes_all_waiting_calls(void)
 {
     enum { WAITERS = 16 };
     waiter waiters[WAITERS];
@@ -95,7 +95,7 @@ static void close_wakes_everybody_who_waits(void)
     tokenwell_client_free(client);
 }
 
-static void close_may_meet_close_and_get(void)
+static void close_may_run_concurrently_with_close_and_get(void)
 {
     enum { WAITERS = 8, ROUNDS = 10 };
 
@@ -120,7 +120,7 @@ static void close_may_meet_close_and_get(void)
     }
 }
 
-/* ---- what outlives what ---- */
+/* ---- objects that remain valid after others are freed ---- */
 
 static void a_token_outlives_its_client(void)
 {
@@ -172,7 +172,7 @@ static void an_error_outlives_its_client(void)
     tokenwell_error_free(error);
 }
 
-static void a_configuration_stays_the_caller_s(void)
+static void a_config_remains_owned_by_the_caller(void)
 {
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
     tokenwell_client *first = NULL, *second = NULL;
@@ -183,7 +183,7 @@ static void a_configuration_stays_the_caller_s(void)
     CHECK_OK(tokenwell_client_new(config, &second, &error), &error);
     tokenwell_config_free(config);
 
-    /* The first client knows nothing of what was set afterwards. */
+    /* The first client is not affected by settings that were set later. */
     tokenwell_token *token = get(first), *none = NULL;
     CHECK_FAILS(TOKENWELL_STATUS_CREDENTIAL_REJECTED, tokenwell_client_token(second, 0, 0, 0, &none, &error), &error);
     tokenwell_token_free(token);
@@ -221,7 +221,8 @@ static void a_client_may_be_freed_while_its_refresh_runs(void)
     uint64_t started = now_ms();
     tokenwell_client_free(client);
 
-    /* Freeing does not wait for the server; the refresh ends by itself, and valgrind sees whether it touches what was freed. */
+    /* Freeing does not wait for the server. The refresh finishes on its own; valgrind detects an
+     * access to freed memory. */
     CHECK(now_ms() - started < 15000);
     pause_ms(1500);
     client = emulator_client(SYSTEM_CLOCK);
@@ -231,14 +232,14 @@ static void a_client_may_be_freed_while_its_refresh_runs(void)
 
 const test lifetime_tests[] = {
     TEST(closing_twice_is_closing_once),
-    TEST(a_closed_client_hands_out_nothing),
-    TEST(a_closed_client_can_still_be_looked_at),
-    TEST(close_wakes_everybody_who_waits),
-    TEST(close_may_meet_close_and_get),
+    TEST(a_closed_client_returns_no_token),
+    TEST(a_closed_client_can_still_be_read),
+    TEST(close_wakes_all_waiting_calls),
+    TEST(close_may_run_concurrently_with_close_and_get),
     TEST(a_token_outlives_its_client),
     TEST(a_token_is_intact_after_the_client_has_dropped_it),
     TEST(an_error_outlives_its_client),
-    TEST(a_configuration_stays_the_caller_s),
+    TEST(a_config_remains_owned_by_the_caller),
     TEST(a_token_may_be_freed_by_another_thread),
     TEST(a_client_may_be_freed_while_its_refresh_runs),
     END_OF_TESTS,

@@ -1,4 +1,4 @@
-/* Where the system gives this process no more threads. */
+/* The system refuses to create threads for this process. */
 #define _GNU_SOURCE
 #include "check.h"
 
@@ -14,7 +14,7 @@ enum { MINUTE_MS = 60 * 1000 };
 static atomic_bool none_left;
 static atomic_uint refused;
 
-/* Stands before the C library's own, for this program and for the library under test. */
+/* Overrides the function of the C library, for this program and for the library under test. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
 {
     if (atomic_load(&none_left)) {
@@ -24,12 +24,12 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     void *found = dlsym(RTLD_NEXT, "pthread_create");
     if (!found) abort();
-    /* ISO C has no conversion from one kind of pointer to the other. */
+    /* ISO C has no conversion from an object pointer to a function pointer. */
     memcpy(&create, &found, sizeof create);
     return create(thread, attributes, start, argument);
 }
 
-static void a_get_that_can_have_no_thread_does_the_work_itself(void)
+static void a_get_refreshes_inline_if_no_thread_can_be_created(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     atomic_store(&refused, 0);
@@ -45,7 +45,7 @@ static void a_get_that_can_have_no_thread_does_the_work_itself(void)
     tokenwell_client_free(client);
 }
 
-static void a_due_token_is_handed_out_at_once_and_refreshed_when_there_is_a_thread_again(void)
+static void a_due_token_is_returned_immediately_and_refreshed_once_threads_can_be_created(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     tokenwell_error *error = NULL;
@@ -71,7 +71,7 @@ static void a_due_token_is_handed_out_at_once_and_refreshed_when_there_is_a_thre
 }
 
 const test no_thread_tests[] = {
-    TEST(a_get_that_can_have_no_thread_does_the_work_itself),
-    TEST(a_due_token_is_handed_out_at_once_and_refreshed_when_there_is_a_thread_again),
+    TEST(a_get_refreshes_inline_if_no_thread_can_be_created),
+    TEST(a_due_token_is_returned_immediately_and_refreshed_once_threads_can_be_created),
     END_OF_TESTS,
 };

@@ -1,4 +1,4 @@
-/* Signals, exit, unloading and fork: what a library owes the process it lives in. */
+/* Signals, exit, unloading and fork: how the library behaves in its process. */
 #define _POSIX_C_SOURCE 200809L
 #define _DEFAULT_SOURCE
 #include "check.h"
@@ -18,8 +18,11 @@
 
 static int exit_code_of(pid_t child);
 
-/* Runs a part of this file in a fresh process of its own; the exit code, or 1000 + the signal that ended it. */
-static int in_a_process_of_its_own(const char *name)
+/*
+ * Runs a part of this file in a fresh process. Returns the exit code, or 1000 + the signal that
+ * killed it.
+ */
+static int in_a_fresh_process(const char *name)
 {
     pid_t child = fork();
     if (child == 0) {
@@ -29,7 +32,10 @@ static int in_a_process_of_its_own(const char *name)
     return exit_code_of(child);
 }
 
-/* Waits for two minutes at most: a child that hangs is a failure, not a test run without end. */
+/*
+ * Waits for at most two minutes, so that a child that hangs is a failure and does not block the
+ * test run.
+ */
 static int exit_code_of(pid_t child)
 {
     int status = 0;
@@ -64,7 +70,10 @@ static void handle(int number)
     sigaction(number, &action, NULL);
 }
 
-/* A signal for the process, finds no thread that takes it while main holds it off: it stays pending. */
+/*
+ * While the main thread blocks a signal for the process, no other thread receives it: it remains
+ * pending.
+ */
 static int child_refresh_takes_no_signal(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
@@ -97,10 +106,13 @@ static int child_refresh_takes_no_signal(void)
 static void the_refresh_thread_takes_no_signal(void)
 {
     emulator_faults(SLOW_MINT(3000));
-    CHECK_INT(0, in_a_process_of_its_own("refresh_takes_no_signal"));
+    CHECK_INT(0, in_a_fresh_process("refresh_takes_no_signal"));
 }
 
-/* Timers fire all the time while gets wait and refreshes run; the gets are not disturbed, nor are the handlers moved. */
+/*
+ * Timers fire while gets wait and refreshes run. The gets succeed, and the handlers run only on the
+ * main thread.
+ */
 static int child_timers(void)
 {
     struct itimerval every = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
@@ -125,7 +137,7 @@ static int child_timers(void)
 static void timer_signals_disturb_nothing(void)
 {
     emulator_faults("[{\"path\":\"/api/oauth/token\",\"delay_ms\":20,\"then_serve\":true}]");
-    CHECK_INT(0, in_a_process_of_its_own("timers"));
+    CHECK_INT(0, in_a_fresh_process("timers"));
     CHECK_UINT(20, emulator_counter("token_requests"));
 }
 
@@ -143,7 +155,7 @@ static int child_thread_free(void)
 
 static void between_refreshes_there_is_no_thread(void)
 {
-    CHECK_INT(0, in_a_process_of_its_own("thread_free"));
+    CHECK_INT(0, in_a_fresh_process("thread_free"));
 }
 
 /* ---- exit ---- */
@@ -186,19 +198,19 @@ static void exit_during_a_refresh_is_safe(void)
 {
     emulator_faults(SLOW_MINT(3000));
     uint64_t started = now_ms();
-    CHECK_INT(7, in_a_process_of_its_own("exit_during_refresh"));
+    CHECK_INT(7, in_a_fresh_process("exit_during_refresh"));
     CHECK(now_ms() - started < 60000);
 }
 
 static void exit_while_others_wait_is_safe(void)
 {
     emulator_faults(SLOW_MINT(3000));
-    CHECK_INT(7, in_a_process_of_its_own("exit_while_others_wait"));
+    CHECK_INT(7, in_a_fresh_process("exit_while_others_wait"));
 }
 
 static void exit_as_a_refresh_ends_is_safe(void)
 {
-    for (int i = 0; i < 20; i++) CHECK_INT(7, in_a_process_of_its_own("exit_as_a_refresh_ends"));
+    for (int i = 0; i < 20; i++) CHECK_INT(7, in_a_fresh_process("exit_as_a_refresh_ends"));
 }
 
 /* ---- unloading ---- */
@@ -264,7 +276,7 @@ static void i30_parent_and_child_each_refresh_for_themselves(void)
         DEMAND(tokenwell_client_token(client, 0, 0, 0, &token, NULL) == TOKENWELL_STATUS_OK);
         DEMAND(strcmp(value, tokenwell_token_value(token, NULL)) != 0);
 
-        /* And a grandchild too. */
+        /* Also a grandchild. */
         pid_t grandchild = fork();
         if (grandchild == 0) {
             tokenwell_token *forced = NULL;
@@ -325,7 +337,7 @@ static void *get_until_stopped(void *data)
     return NULL;
 }
 
-/* Whatever lock another thread holds at the moment of the fork, the child is not stuck on it. */
+/* The child is not blocked by a lock that another thread holds at the moment of the fork. */
 static void i30_fork_while_threads_get_and_invalidate(void)
 {
     enum { THREADS = 4, FORKS = 20 };
@@ -374,7 +386,7 @@ int run_child(const char *name)
 }
 
 #define SCHEDULES "valgrind runs one thread at a time and delivers signals itself"
-#define EXECS "it starts this program anew, outside valgrind"
+#define EXECS "it starts this program again, outside valgrind"
 #define FORKS "valgrind would follow the child and report memory that the child leaves to its end on purpose"
 
 const test process_tests[] = {

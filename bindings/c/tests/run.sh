@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs everything there is to run in C, natively and under valgrind, and counts.
-#   run.sh DIST BUILD     DIST as `make library` stages it; BUILD as the Makefile beside it fills it.
-# With ONLY in the environment, that one test of the test program, natively.
-# Only what begins with "ok " or "FAIL " is counted, one line a test.
+# Runs all C tests, natively and under valgrind, and counts the results.
+#   run.sh DIST BUILD     DIST is created by `make library`, BUILD by ../Makefile.
+# ONLY=NAME in the environment runs only this test of the test program, natively.
+# Each line that begins with "ok " or "FAIL " counts as one test.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,17 +21,17 @@ results=$work/results
 trap 'exec 9>&-; [ -n "${emulator_pid:-}" ] && wait "$emulator_pid"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# No profile, cache or proxy of the person at this machine has a say here.
+# The profile, cache and proxy of the user must not affect the tests.
 for name in $(env | sed -n 's/^\(TOKENWELL_[A-Z_]*\|MONGODB_ATLAS_[A-Z_]*\|MCLI_[A-Z_]*\|[a-zA-Z]*_[pP][rR][oO][xX][yY]\)=.*/\1/p'); do unset "$name"; done
 export HOME="$work/home" XDG_CONFIG_HOME="$work/home/.config" XDG_CACHE_HOME="$work/home/.cache"
 mkdir -p "$XDG_CONFIG_HOME" "$XDG_CACHE_HOME"
-# What one test leaves in a shared cache would be another's token.
+# Otherwise a test would get a token that another test left in the shared cache.
 export TOKENWELL_CACHE=off
 export LD_LIBRARY_PATH="$dist/lib"
 export TOKENWELL_BIN="$emulator"
 export UNLOAD_PROGRAM="$build/unload" UNLOAD_LIBRARY="$library" FAIL_ALLOCATION="$build/fail_allocation.so"
 
-report() { # report NAME COMMAND...: one test that is a command; its output is shown when it fails
+report() { # report NAME COMMAND...: runs a command as one test; shows its output if it fails
     name=$1
     shift
     if "$@" >"$work/output" 2>&1 9>&-; then
@@ -42,7 +42,8 @@ report() { # report NAME COMMAND...: one test that is a command; its output is s
     fi | tee -a "$results"
 }
 
-# A program that prints its own lines. When it ends badly without a FAIL of its own (a crash, a finding of valgrind), that is one.
+# Runs a program that prints its own result lines. If it fails without printing FAIL (a crash, an
+# error found by valgrind), that is reported as one failure.
 run() { # run NAME COMMAND...
     name=$1
     shift
@@ -84,7 +85,7 @@ if [ -n "${ONLY:-}" ]; then
     finish
 fi
 
-# ---- the header and the library, by themselves ----
+# ---- the header and the library, without an emulator ----
 
 for standard in c99 c11; do
     report "the_header_is_clean_$standard" "$cc" -std=$standard -Wall -Wextra -Werror -pedantic -I"$dist/include" -c "$here/abi_layout.c" -o "$work/layout.o"
@@ -94,13 +95,13 @@ for standard in c++11 c++17; do
 done
 run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h"
 
-# ---- the programs, against an emulator of their own ----
+# ---- the programs, against an emulator ----
 
 start_emulator
 
-hello_by_pkg_config() { # hello_by_pkg_config TREE: compiled and run as a user would
+hello_by_pkg_config() { # hello_by_pkg_config TREE: compiles and runs hello_token as a user does
     flags=$(PKG_CONFIG_PATH="$1/lib/pkgconfig" pkg-config --cflags --libs tokenwell) || return 1
-    # The flags are words: splitting them is what they are made for.
+    # The flags must be split into words.
     # shellcheck disable=SC2086
     "$cc" "$examples/hello_token.c" $flags -o "$work/hello" && LD_LIBRARY_PATH="$1/lib" "$work/hello" | grep 'a token of [1-9]'
 }
@@ -125,7 +126,7 @@ the_demo_refuses_a_foreign_host() {
 retry_after_401() { "$build/refresh_after_401" | grep -x 'GET /api/atlas/v2/orgs: 200'; }
 shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok\nok')" ]; }
 
-# What the checks themselves are worth: each must turn red for a planted fault.
+# Checks of the checks: each must fail for a planted fault.
 a_planted_leak_is_found() {
     cat >"$work/leak.c" <<'END'
 #include <tokenwell.h>
@@ -144,15 +145,15 @@ a_planted_symbol_is_found() {
     grep -x '  planted' "$work/found" && grep -x '  exported, not declared: tokenwell_planted' "$work/found" &&
         grep -x '  declared, not exported: tokenwell_version' "$work/found" && grep NODELETE "$work/found"
 }
-a_run_of_no_test_is_red() { ! "$build/test_tokenwell" no_test_has_this_name; }
+a_run_without_tests_fails() { ! "$build/test_tokenwell" no_test_has_this_name; }
 
 report a_planted_leak_is_found a_planted_leak_is_found
 report a_planted_symbol_is_found a_planted_symbol_is_found
-report a_run_of_no_test_is_red a_run_of_no_test_is_red
-report pkg_config_is_all_that_hello_needs hello_by_pkg_config "$dist"
+report a_run_without_tests_fails a_run_without_tests_fails
+report hello_needs_only_pkg_config hello_by_pkg_config "$dist"
 report a_moved_tree_still_works hello_from_a_moved_tree
 report the_versions_of_library_and_pkg_config_agree the_versions_agree
-report hello_says_what_is_missing hello_without_a_credential
+report hello_reports_a_missing_credential hello_without_a_credential
 report the_demo_prints_its_line the_demo_prints_its_line
 report i5_the_demo_refuses_a_foreign_host the_demo_refuses_a_foreign_host
 report the_retry_example_gets_its_answer retry_after_401

@@ -1,6 +1,6 @@
 /*
- * The C shim of the shared test vectors: one request a line in, one answer a line out.
- * The protocol is described in tests/vectors/README.md; nothing here decides anything but how to say it in C.
+ * The C shim of the shared test vectors: reads one request per line and writes one answer per line.
+ * tests/vectors/README.md describes the protocol. The shim only translates it to C calls.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
@@ -10,11 +10,11 @@
 #include <string.h>
 #include <tokenwell.h>
 
-/* Bytes with a length, as a text field carries them. */
+/* The bytes of a string field and their length. */
 typedef struct { char *bytes; size_t length; } text;
 typedef struct setting { text name, value; struct setting *next; } setting;
 
-/* What one get brought. Exactly one of the two is set. */
+/* The result of one get. Exactly one of the two is set. */
 typedef struct { tokenwell_token *token; tokenwell_error *error; } outcome;
 
 static setting *settings;
@@ -61,7 +61,7 @@ int main(void)
         } else if (strcmp(verb, "client") == 0 && count == 2) {
             do_client(strcmp(fields[1], "1") == 0);
         } else if (!client) {
-            broken("a call before there is a client, or an unknown request");
+            broken("a call before a client exists, or an unknown request");
         } else if (strcmp(verb, "token") == 0 && count == 4) {
             do_token(fields + 1, 0);
         } else if (strcmp(verb, "authorization") == 0) {
@@ -160,7 +160,7 @@ static void do_together(char **fields)
 
     for (size_t i = 0; i < count; i++) {
         callers[i] = (caller){.barrier = &barrier, .min_ttl_ms = number(fields[1]), .deadline_ms = number(fields[2]), .flags = flags};
-        if (pthread_create(&callers[i].thread, &small_stack, call_at_the_barrier, &callers[i]) != 0) broken("no more threads to be had");
+        if (pthread_create(&callers[i].thread, &small_stack, call_at_the_barrier, &callers[i]) != 0) broken("cannot create a thread");
     }
     for (size_t i = 0; i < count; i++) {
         pthread_join(callers[i].thread, NULL);
@@ -283,7 +283,7 @@ static void answer_error(tokenwell_error *error)
     tokenwell_error_free(error);
 }
 
-/* A number field; what is not given is the C API's 0. */
+/* A number field. A missing field is 0, as in the C API. */
 static uint64_t number(const char *field)
 {
     return strcmp(field, "-") == 0 ? 0 : strtoull(field, NULL, 10);
@@ -299,11 +299,11 @@ static int nibble(char digit)
 static text read_text(const char *field)
 {
     size_t digits = strlen(field);
-    if (field[0] != 'x' || digits % 2 != 1) broken("a text field must be x and pairs of hexadecimal digits");
+    if (field[0] != 'x' || digits % 2 != 1) broken("a string field must be x and pairs of hexadecimal digits");
     text read = {must(malloc(digits / 2 + 1)), digits / 2};
     for (size_t i = 0; i < read.length; i++) {
         int high = nibble(field[1 + 2 * i]), low = nibble(field[2 + 2 * i]);
-        if (high < 0 || low < 0) broken("a text field must be x and pairs of hexadecimal digits");
+        if (high < 0 || low < 0) broken("a string field must be x and pairs of hexadecimal digits");
         read.bytes[i] = (char)(high * 16 + low);
     }
     read.bytes[read.length] = '\0';

@@ -1,4 +1,4 @@
-/* What text may go in: every setting is given every kind of text that a caller can get wrong. */
+/* Invalid strings: each kind of invalid string is passed for each setting. */
 #include "check.h"
 
 #include <stdio.h>
@@ -9,7 +9,10 @@ static const char *const settings[] = {"client_id", "client_secret", "client_sec
                                        "scope",     "audience",      "resource",           "timeout_ms", "ca_file",   "manual_clock_ms"};
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
-/* Sets one setting on a working configuration and makes a client of it; the status of whichever failed first. */
+/*
+ * Sets one setting of a valid config and creates a client from it. Returns the status of the first
+ * failure.
+ */
 static tokenwell_status try_setting(const char *name, const char *value, size_t length, tokenwell_client **client, tokenwell_error **error)
 {
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
@@ -19,7 +22,10 @@ static tokenwell_status try_setting(const char *name, const char *value, size_t 
     return status;
 }
 
-/* The text is refused for every setting, by an error that names the setting, and before a byte is sent. */
+/*
+ * Checks that the string is rejected for every setting, with an error that names the setting,
+ * before a byte is sent.
+ */
 static void refused_everywhere(const char *value, size_t length)
 {
     for (size_t i = 0; i < SETTINGS; i++) {
@@ -52,14 +58,17 @@ static void a_control_character_is_refused_in_every_setting(void)
     refused_everywhere("ab\177", 3);
 }
 
-static void text_that_is_not_utf_8_is_refused_in_every_setting(void)
+static void a_string_that_is_not_utf_8_is_refused_in_every_setting(void)
 {
     refused_everywhere("\xff\xfe", 2);
     refused_everywhere("ab\xc3", 3);
     refused_everywhere("\xed\xa0\x80", 3);
 }
 
-/* An accepted client must also answer, with a token or with an error; a crash or a hang is what this looks for. */
+/*
+ * Checks that the value causes no crash and no hang: if it is accepted, a get must return a token
+ * or an error.
+ */
 static void survives(const char *name, const char *value, size_t length)
 {
     tokenwell_client *client = NULL;
@@ -76,7 +85,7 @@ static void survives(const char *name, const char *value, size_t length)
         CHECK(client == NULL);
     }
     if (status != TOKENWELL_STATUS_OK && CHECK(error != NULL)) {
-        /* A message is for people: it does not repeat a megabyte. */
+        /* A message does not repeat a megabyte of input. */
         CHECK(strlen(tokenwell_error_message(error, NULL)) < 4096);
     }
     tokenwell_token_free(token);
@@ -84,7 +93,7 @@ static void survives(const char *name, const char *value, size_t length)
     tokenwell_error_free(error);
 }
 
-static void a_megabyte_in_any_setting_is_an_answer_not_a_crash(void)
+static void a_megabyte_in_any_setting_does_not_crash(void)
 {
     size_t length = 1024 * 1024;
     char *value = malloc(length);
@@ -96,12 +105,12 @@ static void a_megabyte_in_any_setting_is_an_answer_not_a_crash(void)
     free(value);
 }
 
-static void an_empty_text_in_any_setting_is_an_answer_not_a_crash(void)
+static void an_empty_string_in_any_setting_does_not_crash(void)
 {
     for (size_t i = 0; i < SETTINGS; i++) survives(settings[i], "", 0);
 }
 
-static void a_name_may_be_as_wrong_as_a_value(void)
+static void a_malformed_setting_name_is_rejected(void)
 {
     tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
     tokenwell_error *error = NULL;
@@ -114,7 +123,7 @@ static void a_name_may_be_as_wrong_as_a_value(void)
     tokenwell_config_free(config);
 }
 
-static void a_length_is_obeyed_and_no_terminator_needed(void)
+static void a_string_needs_no_terminator(void)
 {
     char *value = malloc(6);
     tokenwell_client *client = NULL;
@@ -122,7 +131,8 @@ static void a_length_is_obeyed_and_no_terminator_needed(void)
     if (!CHECK(value != NULL)) return;
     memcpy(value, "30000x", 6);
 
-    /* All six bytes are not a number, and valgrind sees a read of the seventh; the first five are one. */
+    /* All six bytes are not a number, but the first five are. valgrind detects a read of a seventh
+     * byte. */
     CHECK_FAILS_NAMING(TOKENWELL_STATUS_INVALID_ARGUMENT, "timeout_ms", try_setting("timeout_ms", value, 6, &client, &error), &error);
     CHECK_OK(try_setting("timeout_ms", value, 5, &client, &error), &error);
 
@@ -143,7 +153,7 @@ static void i21_a_refused_secret_is_not_repeated(void)
     tokenwell_error_free(error);
 }
 
-static void a_token_s_texts_agree_with_their_lengths(void)
+static void the_strings_of_a_token_match_their_lengths(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token = get(client);
@@ -160,7 +170,7 @@ static void a_token_s_texts_agree_with_their_lengths(void)
     tokenwell_client_free(client);
 }
 
-static void the_scope_is_the_server_s_or_null(void)
+static void the_scope_comes_from_the_server_or_is_null(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token;
@@ -215,14 +225,14 @@ static void a_token_may_be_one_byte_or_a_third_of_a_megabyte(void)
 const test string_tests[] = {
     TEST(a_nul_is_refused_in_every_setting),
     TEST(a_control_character_is_refused_in_every_setting),
-    TEST(text_that_is_not_utf_8_is_refused_in_every_setting),
-    TEST(a_megabyte_in_any_setting_is_an_answer_not_a_crash),
-    TEST(an_empty_text_in_any_setting_is_an_answer_not_a_crash),
-    TEST(a_name_may_be_as_wrong_as_a_value),
-    TEST(a_length_is_obeyed_and_no_terminator_needed),
+    TEST(a_string_that_is_not_utf_8_is_refused_in_every_setting),
+    TEST(a_megabyte_in_any_setting_does_not_crash),
+    TEST(an_empty_string_in_any_setting_does_not_crash),
+    TEST(a_malformed_setting_name_is_rejected),
+    TEST(a_string_needs_no_terminator),
     TEST(i21_a_refused_secret_is_not_repeated),
-    TEST(a_token_s_texts_agree_with_their_lengths),
-    TEST(the_scope_is_the_server_s_or_null),
+    TEST(the_strings_of_a_token_match_their_lengths),
+    TEST(the_scope_comes_from_the_server_or_is_null),
     TEST(a_token_may_be_one_byte_or_a_third_of_a_megabyte),
     END_OF_TESTS,
 };

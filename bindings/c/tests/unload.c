@@ -1,6 +1,7 @@
 /*
- * Loads the library by hand, uses it, unloads it, and does so again; the last time a refresh still runs.
- * `unload LIBRARY`; not linked with tokenwell. Exits with 0, or with 3 after saying what went wrong.
+ * Loads the library with dlopen, uses it and unloads it, several times. The last time a refresh is
+ * still running.
+ * `unload LIBRARY`; not linked with tokenwell. Exits with 0, or prints the failed condition and exits with 3.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <dlfcn.h>
@@ -18,7 +19,10 @@
         }                                                                          \
     } while (0)
 
-/* dlsym hands out an object pointer; ISO C has no cast from that to a function pointer, POSIX has this one. */
+/*
+ * dlsym returns an object pointer. ISO C has no cast from it to a function pointer; POSIX defines
+ * this one.
+ */
 #define FIND(library, name)                                       \
     do {                                                          \
         *(void **)&name = dlsym(library, "tokenwell_" #name);     \
@@ -31,10 +35,11 @@ int main(int count, char **arguments)
 {
     DEMAND(count == 2);
     for (int round = 0; round < 3; round++) use(arguments[1], 0);
-    /* One millisecond: the call gives up long before the server can have answered, or just gets the token; both must be safe. */
+    /* With one millisecond the call times out before the server answers, or just gets the token.
+     * Both must be safe. */
     use(arguments[1], 1);
 
-    /* -z nodelete: whatever thread is still in there keeps its code. */
+    /* -z nodelete: the code remains mapped for a thread that still runs it. */
     struct timespec pause = {.tv_sec = 0, .tv_nsec = 300000000};
     nanosleep(&pause, NULL);
     DEMAND(dlopen(arguments[1], RTLD_NOW | RTLD_NOLOAD) != NULL);

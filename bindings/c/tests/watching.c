@@ -1,4 +1,4 @@
-/* Figures and log messages. */
+/* Stats and log messages. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -10,9 +10,9 @@
 
 enum { HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000 };
 
-/* ---- figures ---- */
+/* ---- stats ---- */
 
-static void the_figures_count_what_happened(void)
+static void the_stats_count_each_event(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     tokenwell_error *error = NULL;
@@ -22,7 +22,7 @@ static void the_figures_count_what_happened(void)
     CHECK_UINT(0, stats.hits + stats.waits + stats.refreshes + stats.mints + stats.mint_failures + stats.stale_served + stats.cooldown_answers +
                       stats.invalidations);
 
-    /* One mint that its caller waits for, and three gets from memory. */
+    /* One get that waits for a token request, and three gets from memory. */
     char *value = get_value(client);
     for (int i = 0; i < 3; i++) tokenwell_token_free(get(client));
     stats = stats_of(client);
@@ -31,12 +31,12 @@ static void the_figures_count_what_happened(void)
     CHECK_UINT(1, stats.refreshes);
     CHECK_UINT(1, stats.mints);
 
-    /* One invalidate that drops and one that does not. */
+    /* One invalidate that drops the token and one that does not. */
     CHECK_OK(tokenwell_client_invalidate(client, value, strlen(value), &error), &error);
     CHECK_OK(tokenwell_client_invalidate(client, value, strlen(value), &error), &error);
     CHECK_UINT(1, stats_of(client).invalidations);
 
-    /* One failure, and one answer from its memory. */
+    /* One failed refresh, and one get that returns the remembered error. */
     emulator_faults("[{\"path\":\"/api/oauth/token\",\"status\":401,\"body\":{\"error\":\"invalid_client\"}}]");
     CHECK_FAILS(TOKENWELL_STATUS_CREDENTIAL_REJECTED, tokenwell_client_token(client, 0, 0, 0, &none, &error), &error);
     CHECK_FAILS(TOKENWELL_STATUS_CREDENTIAL_REJECTED, tokenwell_client_token(client, 0, 0, 0, &none, &error), &error);
@@ -49,7 +49,7 @@ static void the_figures_count_what_happened(void)
     tokenwell_client_free(client);
 }
 
-static void an_older_program_gets_the_figures_it_knows(void)
+static void an_older_program_gets_the_members_it_knows(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token_free(get(client));
@@ -64,7 +64,7 @@ static void an_older_program_gets_the_figures_it_knows(void)
 
         tokenwell_status status = tokenwell_client_stats(client, (tokenwell_stats *)(void *)room, sizes[i], &error);
 
-        /* Whatever it answers to a size that no version had: never a byte beyond it. */
+        /* For a size that no version had, at most that many bytes are written. */
         CHECK(memcmp(room + sizes[i], beyond, sizeof room - sizes[i]) == 0);
         if (sizes[i] % 8 == 0) {
             uint64_t hits;
@@ -77,7 +77,7 @@ static void an_older_program_gets_the_figures_it_knows(void)
     tokenwell_client_free(client);
 }
 
-static void a_newer_program_gets_zero_for_what_is_not_known(void)
+static void a_newer_program_gets_zero_for_unknown_members(void)
 {
     struct { tokenwell_stats known; uint64_t newer[4]; uint64_t beyond; } room;
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
@@ -96,10 +96,10 @@ static void a_newer_program_gets_zero_for_what_is_not_known(void)
 /* ---- the log ---- */
 
 typedef struct {
-    atomic_uint of_level[5]; /* messages by level; [0] counts levels that do not exist */
-    atomic_uint not_text;    /* empty, or with a control character inside */
-    atomic_uint canaries;    /* messages that hold the client secret */
-    atomic_bool off;         /* log_set(NULL) has returned */
+    atomic_uint of_level[5]; /* messages by level; [0] counts unknown levels */
+    atomic_uint not_text;    /* messages that are empty or contain a control character */
+    atomic_uint canaries;    /* messages that contain the client secret */
+    atomic_bool off;         /* set after log_set(NULL) has returned */
     atomic_uint after_off;
 } log_book;
 
@@ -123,7 +123,9 @@ static unsigned all_of(log_book *book)
     return sum;
 }
 
-/* A get, a failed refresh behind a live token (which warns), and a revocation. */
+/*
+ * A get, a failed background refresh with a valid token (which logs a warning), and a revocation.
+ */
 static void make_noise(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
@@ -139,7 +141,7 @@ static void make_noise(void)
     tokenwell_client_free(client);
 }
 
-static void i21_each_level_brings_what_it_promises_and_no_secret(void)
+static void i21_each_level_logs_its_lines_and_no_secret(void)
 {
     unsigned before = 0;
 
@@ -193,7 +195,7 @@ static void *force_until_stopped(void *data)
     return NULL;
 }
 
-static void nothing_is_logged_after_the_log_was_switched_off(void)
+static void nothing_is_logged_after_the_callback_was_removed(void)
 {
     enum { THREADS = 4, ROUNDS = 20 };
     static log_book books[ROUNDS];
@@ -201,7 +203,8 @@ static void nothing_is_logged_after_the_log_was_switched_off(void)
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     noisy = client;
     atomic_store(&stop, false);
-    /* A server that always answers with a short-lived token of its own, so that the cap of 100 is never met. */
+    /* The server always returns a new short-lived token, so the limit of 100 tokens is never
+     * reached. */
     emulator_faults("[{\"path\":\"/api/oauth/token\",\"status\":200,\"body\":{\"access_token\":\"t\",\"token_type\":\"Bearer\",\"expires_in\":3600}}]");
     for (int i = 0; i < THREADS; i++) {
         if (pthread_create(&threads[i], NULL, force_until_stopped, NULL) != 0) abort();
@@ -222,7 +225,7 @@ static void nothing_is_logged_after_the_log_was_switched_off(void)
     tokenwell_client_free(client);
 }
 
-static void a_level_that_does_not_exist_is_refused(void)
+static void an_unknown_level_is_rejected(void)
 {
     static log_book book;
     tokenwell_error *error = NULL;
@@ -236,12 +239,12 @@ static void a_level_that_does_not_exist_is_refused(void)
 }
 
 const test watching_tests[] = {
-    TEST(the_figures_count_what_happened),
-    TEST(an_older_program_gets_the_figures_it_knows),
-    TEST(a_newer_program_gets_zero_for_what_is_not_known),
-    TEST(i21_each_level_brings_what_it_promises_and_no_secret),
+    TEST(the_stats_count_each_event),
+    TEST(an_older_program_gets_the_members_it_knows),
+    TEST(a_newer_program_gets_zero_for_unknown_members),
+    TEST(i21_each_level_logs_its_lines_and_no_secret),
     TEST(a_replaced_callback_is_not_called_again),
-    TEST(nothing_is_logged_after_the_log_was_switched_off),
-    TEST(a_level_that_does_not_exist_is_refused),
+    TEST(nothing_is_logged_after_the_callback_was_removed),
+    TEST(an_unknown_level_is_rejected),
     END_OF_TESTS,
 };
