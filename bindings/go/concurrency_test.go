@@ -125,7 +125,7 @@ func TestATokenThatIsDueIsReturnedWhileItsRefreshIsSlow(t *testing.T) {
 	if during.Value() != first.Value() {
 		t.Error("the caller waited for the refresh")
 	}
-	eventually(t, "the refresh behind the caller brings a new token", func() bool { return mustToken(t, client).Value() != first.Value() })
+	eventually(t, "the background refresh returns a new token", func() bool { return mustToken(t, client).Value() != first.Value() })
 	if counted := atlas.counters(); counted.TokenRequests != 2 {
 		t.Errorf("%d token requests", counted.TokenRequests)
 	}
@@ -232,7 +232,7 @@ func TestCallersThatGiveUpLeakNoGoroutine(t *testing.T) {
 	giveUp()
 	gaveUp.Wait()
 
-	eventually(t, "the calls in the library end", func() bool {
+	eventually(t, "the calls in the library return", func() bool {
 		stacks := make([]byte, 1<<20)
 		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "tokenwell/bindings/go.run[")
 	})
@@ -316,7 +316,7 @@ func TestCallsThatRaceWithCloseReturnATokenOrErrClosed(t *testing.T) {
 			}
 		}()
 	}
-	eventually(t, "the callers are at work", func() bool { return calls.Load() > 100 })
+	eventually(t, "the callers have made calls", func() bool { return calls.Load() > 100 })
 	if err := client.Close(); err != nil {
 		t.Error(err)
 	}
@@ -382,7 +382,7 @@ func TestACallKeepsItsClientAliveAfterItsCallerGaveUp(t *testing.T) {
 		}
 	}()
 
-	eventually(t, "the client is freed once its last call has ended", func() bool {
+	eventually(t, "the client is freed once its last call has returned", func() bool {
 		runtime.GC()
 		return collected.Load() == 1
 	})

@@ -60,7 +60,7 @@ func (e *emulator) client(more ...tokenwell.Option) *tokenwell.Client {
 	return client
 }
 
-// stoppedClock stops the emulator's clock and returns a client whose clock stands at the same
+// stoppedClock stops the emulator's clock and returns a client with a manual clock at the same
 // time.
 func (e *emulator) stoppedClock(more ...tokenwell.Option) *tokenwell.Client {
 	e.t.Helper()

@@ -42,7 +42,7 @@ const (
 	CodeInternal Code = 13
 )
 
-// These errors match, with [errors.Is], every [Error] of the same [Code].
+// These are the targets for [errors.Is]: each matches every [Error] with its [Code].
 var (
 	ErrInvalidArgument    error = sentinel(CodeInvalidArgument)
 	ErrNotConfigured      error = sentinel(CodeNotConfigured)
@@ -146,7 +146,8 @@ func contextError(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case err == context.DeadlineExceeded:
-		return newError(CodeDeadline, "deadline exceeded: the context expired before the call completed", "Allow more time, or try again: the refresh continues in the background.")
+		return newError(CodeDeadline, "deadline exceeded: the context expired before the call completed",
+			"Allow more time, or try again: a refresh in progress continues in the background.")
 	case context.Cause(ctx) != err:
 		return fmt.Errorf("tokenwell: context done while waiting: %w: %w", err, context.Cause(ctx))
 	default:

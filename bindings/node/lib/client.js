@@ -36,8 +36,8 @@ class Client {
   #gets = new SharedCalls(() => this.generation, (request, deadline) => this.#fetch(request, deadline));
 
   /**
-   * @param {object} options The settings, by their names in camelCase: clientId, clientSecret, baseUrl, timeoutMs …
-   *   `settings` accepts any setting by its name in the library.
+   * @param {object} [options] The settings, by their names in camelCase: clientId, clientSecret,
+   *   baseUrl, timeoutMs … `settings` accepts any setting by its name in the library.
    * @throws {TokenwellError} A setting is unknown or invalid.
    * @throws {LibraryError} No usable library was found.
    */

@@ -106,7 +106,7 @@ function notWellFormed(name) {
 function deadlineExceeded(deadlineMs) {
   return errorFor(8, `no result after ${deadlineMs} ms: deadline exceeded`, {
     code: 'DEADLINE',
-    hint: 'Allow more time, or try again: the call continues in the background.',
+    hint: 'Allow more time, or try again: a refresh in progress continues in the background.',
   });
 }
 

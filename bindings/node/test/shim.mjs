@@ -112,7 +112,7 @@ function stringOrBytes(field) {
 }
 
 function encoded(value) {
-  return `x${Buffer.from(text).toString('hex')}`;
+  return `x${Buffer.from(value).toString('hex')}`;
 }
 
 /** Converts `client_id` to `clientId`, so that the test cases use the names that callers use. */

@@ -15,9 +15,9 @@ test('i21_no_way_of_printing_a_token_or_a_client_shows_a_secret', async (t) => {
     String(each),
   ]);
 
-  for (const text of printed) {
-    assert.ok(!text.includes(token.value), text);
-    assert.ok(!text.includes(emulator.options.clientSecret), text);
+  for (const output of printed) {
+    assert.ok(!output.includes(token.value), output);
+    assert.ok(!output.includes(emulator.options.clientSecret), output);
   }
   assert.equal(`${token}`, `[Token redacted, expires ${token.expiresAt.toISOString()}]`);
   assert.equal(JSON.stringify({ token }), `{"token":"${token}"}`);
