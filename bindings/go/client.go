@@ -67,8 +67,8 @@ func (c *Client) Token(ctx context.Context, options ...GetOption) (*Token, error
 	return c.get(ctx, options)
 }
 
-// Authorization is like [Client.Token] but returns the value of the Authorization header: "Bearer
-// …".
+// Authorization is like [Client.Token] but returns the value of the Authorization header,
+// "Bearer …".
 func (c *Client) Authorization(ctx context.Context, options ...GetOption) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", contextError(ctx)

@@ -87,7 +87,7 @@ class Client:
             The client.
 
         Raises:
-            As for the constructor.
+            LibraryError, TokenwellError, TypeError, ValueError: As for the constructor.
         """
         client = cls.__new__(cls)
         client._open(options, from_environment=True)
@@ -125,7 +125,7 @@ class Client:
     async def token_async(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
     ) -> Token:
-        """Does what `token` does, without blocking the event loop.
+        """Returns what `token` returns, without blocking the event loop.
 
         Cancelling the task does not cancel the token request, which other tasks may be waiting for.
         """
@@ -156,7 +156,7 @@ class Client:
     async def authorization_async(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
     ) -> str:
-        """Does what `authorization` does, without blocking the event loop; see `token_async`."""
+        """Returns what `authorization` returns, without blocking the event loop; see `token_async`."""
         token = await self.token_async(min_ttl=min_ttl, timeout=timeout, force_refresh=force_refresh)
         return token.authorization
 
@@ -180,7 +180,7 @@ class Client:
         self._check(self._library.client_invalidate(self._handle, value, len(value), byref(error)), error)
 
     async def invalidate_async(self, token: Union[Token, str]) -> None:
-        """Does what `invalidate` does, without blocking the event loop."""
+        """Drops a token like `invalidate`, without blocking the event loop."""
         from ._waiting import run_in_thread
 
         await run_in_thread(self.invalidate, token)
@@ -204,7 +204,7 @@ class Client:
         self._check(self._library.client_revoke(self._handle, deadline(timeout), byref(error)), error)
 
     async def revoke_async(self, timeout: Optional[Seconds] = None) -> None:
-        """Does what `revoke` does, without blocking the event loop.
+        """Revokes the token like `revoke`, without blocking the event loop.
 
         Cancelling the task does not cancel the request.
         """
