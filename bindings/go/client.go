@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// Client holds the tokens of one account. Any number of goroutines may use it at once, also while it is being closed.
+// Client returns access tokens for one account. All methods can be called concurrently, including
+// [Client.Close].
 //
-// A client that is no longer used is freed by the garbage collector, closed or not.
+// The garbage collector frees a client that is no longer reachable, whether it is closed or not.
 type Client struct {
 	handle     *handle
 	generation *uint64
-	kept       atomic.Pointer[kept]
+	localCopy  atomic.Pointer[localCopy]
 	calls      chan struct{}
 }
 
-// New makes a client. It sends nothing.
+// New creates a client. It sends no request.
 func New(options ...Option) (*Client, error) {
 	if err := checkLibrary(); err != nil {
 		return nil, err
@@ -35,96 +36,105 @@ func New(options ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	made, err := newHandle(from)
+	created, err := newHandle(from)
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{handle: made, generation: made.generation(), calls: make(chan struct{}, callsAtOnce)}
-	// Runs when nothing can reach the client any more, so no call can be running: each call keeps its client alive.
-	runtime.AddCleanup(client, (*handle).free, made)
+	client := &Client{handle: created, generation: created.generation(), calls: make(chan struct{}, maxConcurrentCalls)}
+	// The cleanup runs when the client is unreachable. No call is running then, because each call
+	// keeps its client reachable.
+	runtime.AddCleanup(client, (*handle).free, created)
 	return client, nil
 }
 
-// NewFromEnv is [New] with [FromEnvironment]; options go before the environment.
+// NewFromEnv is [New] with [FromEnvironment]. Options override the environment.
 func NewFromEnv(options ...Option) (*Client, error) {
 	return New(append([]Option{FromEnvironment()}, options...)...)
 }
 
-// Token returns a live token, a new one if there is none.
+// Token returns a valid token. It sends a token request only if no cached token is fresh.
+//
+// A deadline of ctx limits the call. Without one, the timeout setting applies.
 func (c *Client) Token(ctx context.Context, options ...GetOption) (*Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(ctx)
 	}
 	if len(options) == 0 {
-		if kept := c.fromMemory(); kept != nil {
-			return kept.token, nil
+		if copied := c.fromMemory(); copied != nil {
+			return copied.token, nil
 		}
 	}
-	return c.ask(ctx, options)
+	return c.get(ctx, options)
 }
 
-// Authorization returns the value for the Authorization header: "Bearer …".
+// Authorization is like [Client.Token] but returns the value of the Authorization header,
+// "Bearer …".
 func (c *Client) Authorization(ctx context.Context, options ...GetOption) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", contextError(ctx)
 	}
 	if len(options) == 0 {
-		if kept := c.fromMemory(); kept != nil {
-			return kept.authorization, nil
+		if copied := c.fromMemory(); copied != nil {
+			return copied.authorization, nil
 		}
 	}
-	token, err := c.ask(ctx, options)
+	token, err := c.get(ctx, options)
 	if err != nil {
 		return "", err
 	}
 	return token.Authorization(), nil
 }
 
-// Invalidate drops this very token, after a server has answered it with 401. If the client already has another one, nothing happens.
+// Invalidate drops a token that a server rejected with 401. It does nothing if token is no longer
+// the current token.
 //
-// It is dropped here at once; while another process writes to the shared cache the call waits for it, for a second or so. If the context ends
-// meanwhile the rest goes on.
+// The client stops returning the token immediately. If another process is writing to the shared
+// cache, the call waits for it for about a second. If ctx is done before that, the call returns,
+// and the update of the shared cache continues in the background.
 func (c *Client) Invalidate(ctx context.Context, token *Token) error {
 	if token == nil {
-		return invalidArgument("token is nil", "Give the token that was refused.")
+		return invalidArgument("token is nil", "Pass the token that the server rejected.")
 	}
 	return c.InvalidateValue(ctx, token.Value())
 }
 
-// InvalidateValue is [Client.Invalidate] for a caller that has only the token's text.
+// InvalidateValue is like [Client.Invalidate] but takes the value of the token.
 func (c *Client) InvalidateValue(ctx context.Context, value string) error {
-	_, err := within(ctx, c, func(uint64) (struct{}, error) { return struct{}{}, c.handle.invalidate(value) })
+	_, err := callWithContext(ctx, c, func(uint64) (struct{}, error) { return struct{}{}, c.handle.invalidate(value) })
 	return err
 }
 
-// Revoke tells the server to forget the current token, and drops it here whatever the server answers.
+// Revoke revokes the current token at the server. The client drops the token even if the server
+// returns an error.
 func (c *Client) Revoke(ctx context.Context) error {
-	_, err := within(ctx, c, func(deadlineMS uint64) (struct{}, error) { return struct{}{}, c.handle.revoke(deadlineMS) })
+	_, err := callWithContext(ctx, c, func(deadlineMS uint64) (struct{}, error) { return struct{}{}, c.handle.revoke(deadlineMS) })
 	return err
 }
 
-// Stats are counts since the client was made. Gets that were answered from Go's own memory are not among the hits.
+// Stats contains counts since the client was created. Gets that are answered from the local copy of
+// the token are not counted.
 type Stats struct {
 	Hits            uint64 // gets answered from the library's memory
 	Waits           uint64 // gets that waited for a refresh
-	Refreshes       uint64 // refreshes begun
-	Mints           uint64 // token requests that brought a token
-	MintFailures    uint64 // refreshes that ended in an error
-	StaleServed     uint64 // gets answered with a live token after a failed refresh
+	Refreshes       uint64 // refreshes started
+	Mints           uint64 // token requests that returned a token
+	MintFailures    uint64 // refreshes that failed
+	StaleServed     uint64 // gets answered with a valid token after a failed refresh
 	CooldownAnswers uint64 // gets answered with a remembered error
 	Invalidations   uint64 // invalidations that dropped a token
 }
 
-// Stats returns the client's figures.
+// Stats returns the counts of the client.
 func (c *Client) Stats() (Stats, error) {
-	if err := c.made(); err != nil {
+	if err := c.checkInitialized(); err != nil {
 		return Stats{}, err
 	}
 	defer runtime.KeepAlive(c)
 	return c.handle.stats()
 }
 
-// Generation is a number that changes whenever the current token does, also on [Client.Invalidate], [Client.Revoke] and [Client.Close].
+// Generation returns a number that changes whenever the current token changes, including by
+// [Client.Invalidate], [Client.Revoke] and [Client.Close].
 func (c *Client) Generation() uint64 {
 	if c.generation == nil {
 		return 0
@@ -133,9 +143,9 @@ func (c *Client) Generation() uint64 {
 	return atomic.LoadUint64(c.generation)
 }
 
-// AdvanceClock moves the clock of a client made with [WithManualClock].
+// AdvanceClock advances the clock of a client that was created with [WithManualClock].
 func (c *Client) AdvanceClock(by time.Duration) error {
-	if err := c.made(); err != nil {
+	if err := c.checkInitialized(); err != nil {
 		return err
 	}
 	ms, err := milliseconds("the advance", by)
@@ -146,26 +156,28 @@ func (c *Client) AdvanceClock(by time.Duration) error {
 	return c.handle.advanceClock(ms)
 }
 
-// Close ends the client: later calls, and calls that wait now, get [ErrClosed]. It may be called any number of times, from any goroutine.
+// Close closes the client: waiting and later calls return [ErrClosed]. It can be called more than
+// once.
 func (c *Client) Close() error {
-	if err := c.made(); err != nil {
+	if err := c.checkInitialized(); err != nil {
 		return err
 	}
 	defer runtime.KeepAlive(c)
 	err := c.handle.close()
-	c.kept.Store(nil)
+	c.localCopy.Store(nil)
 	return err
 }
 
-// String names the type: a client shows nothing of what it holds.
+// String returns the name of the type and no secret.
 func (c *Client) String() string { return "tokenwell.Client" }
 
-// GoString is String.
+// GoString returns the same as String.
 func (c *Client) GoString() string { return c.String() }
 
-// kept is a token that may be handed out again without asking the library, for as long as the generation stands and neither clock says that its time
-// is over. A token that is fresh for no time at all is asked for each time.
-type kept struct {
+// localCopy is a token that can be returned without a call of the library while the generation is
+// unchanged and the token is fresh by both clocks. If fresh is zero, the library is called every
+// time.
+type localCopy struct {
 	token         *Token
 	authorization string
 	generation    uint64
@@ -174,49 +186,50 @@ type kept struct {
 	fresh         time.Duration
 }
 
-func newKept(token *Token, at time.Time, fresh time.Duration) *kept {
-	return &kept{token: token, authorization: token.Authorization(), generation: token.Generation(), at: at, wall: at.UnixNano(), fresh: fresh}
+func newLocalCopy(token *Token, at time.Time, fresh time.Duration) *localCopy {
+	return &localCopy{token: token, authorization: token.Authorization(), generation: token.Generation(), at: at, wall: at.UnixNano(), fresh: fresh}
 }
 
-// fromMemory is nil when the library has to be asked.
-func (c *Client) fromMemory() *kept {
-	kept := c.kept.Load()
-	if kept == nil || kept.generation != atomic.LoadUint64(c.generation) {
+// fromMemory returns nil if the library has to be called.
+func (c *Client) fromMemory() *localCopy {
+	copied := c.localCopy.Load()
+	if copied == nil || copied.generation != atomic.LoadUint64(c.generation) {
 		return nil
 	}
 	runtime.KeepAlive(c)
-	// One reading of the time has both clocks: Sub takes the monotonic one, UnixNano the wall clock.
+	// time.Now reads both clocks: Sub uses the monotonic clock, UnixNano the wall clock.
 	now := time.Now()
-	if !kept.isFresh(now.Sub(kept.at), time.Duration(now.UnixNano()-kept.wall)) {
+	if !copied.isFresh(now.Sub(copied.at), time.Duration(now.UnixNano()-copied.wall)) {
 		return nil
 	}
-	return kept
+	return copied
 }
 
-// isFresh takes the time since the token was kept by the monotonic and by the wall clock. A wall clock that was set back says nothing, so it ends the copy.
-func (k *kept) isFresh(monotonic, wall time.Duration) bool {
-	return monotonic < k.fresh && wall >= 0 && wall < k.fresh
+// isFresh reports whether the copy can be used, given its age by each clock. A negative age means
+// that the wall clock was set back. The copy is then not used, because its real age is unknown.
+func (l *localCopy) isFresh(monotonic, wall time.Duration) bool {
+	return monotonic < l.fresh && wall >= 0 && wall < l.fresh
 }
 
-func (c *Client) ask(ctx context.Context, options []GetOption) (*Token, error) {
-	asked, err := newGet(options)
+func (c *Client) get(ctx context.Context, options []GetOption) (*Token, error) {
+	request, err := newGet(options)
 	if err != nil {
 		return nil, err
 	}
-	return within(ctx, c, func(deadlineMS uint64) (*Token, error) {
-		kept, err := c.handle.token(asked, deadlineMS, c.kept.Load())
+	return callWithContext(ctx, c, func(deadlineMS uint64) (*Token, error) {
+		copied, err := c.handle.token(request, deadlineMS, c.localCopy.Load())
 		if err != nil {
 			return nil, err
 		}
-		c.kept.Store(kept)
-		return kept.token, nil
+		c.localCopy.Store(copied)
+		return copied.token, nil
 	})
 }
 
-// made tells the zero Client from one that New made.
-func (c *Client) made() error {
+// checkInitialized returns an error for a zero or nil Client, which New did not create.
+func (c *Client) checkInitialized() error {
 	if c == nil || c.handle == nil {
-		return invalidArgument("the client was not made by New", "Make clients with tokenwell.New or tokenwell.NewFromEnv.")
+		return invalidArgument("the client was not created by New", "Create clients with tokenwell.New or tokenwell.NewFromEnv.")
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
 
-func TestATokenIsHandedOutWithItsHeaderAndItsEnd(t *testing.T) {
+func TestATokenHasItsHeaderAndItsExpiry(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -21,17 +21,17 @@ func TestATokenIsHandedOutWithItsHeaderAndItsEnd(t *testing.T) {
 	header, err := client.Authorization(context.Background())
 
 	if err != nil || token.Value() == "" || header != "Bearer "+token.Value() || token.Authorization() != header {
-		t.Errorf("the header does not carry the token, or: %v", err)
+		t.Errorf("the header does not contain the token, or: %v", err)
 	}
 	if left := token.ExpiresAt().Sub(before); left < 55*time.Minute || left > 61*time.Minute {
-		t.Errorf("the token ends after %v, expected about an hour", left)
+		t.Errorf("the token expires after %v, expected about an hour", left)
 	}
 	if token.Generation() != client.Generation() {
 		t.Errorf("generation of the token %d, of the client %d", token.Generation(), client.Generation())
 	}
 }
 
-func TestAFreshTokenIsAnsweredFromGosMemory(t *testing.T) {
+func TestAFreshTokenIsReturnedFromTheLocalCopy(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -40,12 +40,12 @@ func TestAFreshTokenIsAnsweredFromGosMemory(t *testing.T) {
 
 	for range 1000 {
 		if mustToken(t, client) != first {
-			t.Fatal("another token was handed out")
+			t.Fatal("another token was returned")
 		}
 	}
 
 	if after := mustStats(t, client); after != before {
-		t.Errorf("the library was asked: %+v, then %+v", before, after)
+		t.Errorf("the library was called: %+v, then %+v", before, after)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestTheFastPathDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func TestAnInvalidatedTokenIsNotHandedOutAgain(t *testing.T) {
+func TestAnInvalidatedTokenIsNotReturnedAgain(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -76,13 +76,13 @@ func TestAnInvalidatedTokenIsNotHandedOutAgain(t *testing.T) {
 	second := mustToken(t, client)
 
 	if second.Value() == first.Value() {
-		t.Error("the invalidated token came again")
+		t.Error("the invalidated token was returned again")
 	}
 	if client.Generation() == generation {
 		t.Error("the generation did not change")
 	}
 	if figures := mustStats(t, client); figures.Invalidations != 1 || figures.Mints != 2 {
-		t.Errorf("figures %+v", figures)
+		t.Errorf("stats %+v", figures)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestInvalidatingATokenThatIsNotCurrentDropsNothing(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsForAnInvalidationLongerThanTheContextLives(t *testing.T) {
+func TestAnInvalidationReturnsWhenTheContextIsDone(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -117,7 +117,7 @@ func TestNobodyWaitsForAnInvalidationLongerThanTheContextLives(t *testing.T) {
 	}
 }
 
-func TestForceRefreshBringsANewTokenForEverybody(t *testing.T) {
+func TestForceRefreshReplacesTheCurrentToken(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -130,10 +130,10 @@ func TestForceRefreshBringsANewTokenForEverybody(t *testing.T) {
 	}
 }
 
-func TestMinTTLIsAsked(t *testing.T) {
+func TestMinTTLIsRequired(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
-	client := atlas.standingClock()
+	client := atlas.stoppedClock()
 	first := mustToken(t, client)
 	atlas.advance(client, 30*time.Minute)
 
@@ -141,14 +141,14 @@ func TestMinTTLIsAsked(t *testing.T) {
 	longer := mustToken(t, client, tokenwell.MinTTL(45*time.Minute))
 
 	if enough.Value() != first.Value() {
-		t.Error("a token that lives long enough was replaced")
+		t.Error("a token that is valid for long enough was replaced")
 	}
 	if longer.Value() == first.Value() {
-		t.Error("a token that lives too short was handed out")
+		t.Error("a token that expires too soon was returned")
 	}
 }
 
-func TestRevokeFreesTheTokenAtTheServer(t *testing.T) {
+func TestRevokeRevokesTheTokenAtTheServer(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -162,14 +162,14 @@ func TestRevokeFreesTheTokenAtTheServer(t *testing.T) {
 		t.Errorf("counters %+v", counted)
 	}
 	if mustToken(t, client).Value() == first.Value() {
-		t.Error("the revoked token came again")
+		t.Error("the revoked token was returned again")
 	}
 }
 
-func TestAnErrorCarriesEverythingTheLibraryKnows(t *testing.T) {
+func TestAnErrorHasAllFieldsOfTheLibrarysError(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
-	client := atlas.standingClock()
+	client := atlas.stoppedClock()
 	atlas.faults(map[string]any{"path": "/api/oauth/token", "status": 429, "headers": map[string]string{"Retry-After": "30"}, "body": "slow down"})
 
 	_, err := client.Token(context.Background())
@@ -230,7 +230,7 @@ func TestAnUnknownSettingIsRejectedByItsName(t *testing.T) {
 func TestNegativeDurationsAreRejectedByTheirName(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
-	client := atlas.standingClock()
+	client := atlas.stoppedClock()
 
 	_, timeout := tokenwell.New(tokenwell.WithTimeout(-1))
 	_, minTTL := client.Token(context.Background(), tokenwell.MinTTL(-time.Second))
@@ -246,7 +246,7 @@ func TestNegativeDurationsAreRejectedByTheirName(t *testing.T) {
 	}
 }
 
-func TestAskingForLongerThanATokenLivesIsAnError(t *testing.T) {
+func TestAMinTTLLongerThanATokensLifetimeIsAnError(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -258,7 +258,7 @@ func TestAskingForLongerThanATokenLivesIsAnError(t *testing.T) {
 	}
 }
 
-func TestTextIsPassedDownUnaltered(t *testing.T) {
+func TestStringsArePassedUnchanged(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"a\x00b", "a\nb", ""} {
 		_, err := tokenwell.New(tokenwell.WithClientID(id), tokenwell.WithClientSecret("s"))
@@ -282,7 +282,7 @@ func TestOptionsReachTheServer(t *testing.T) {
 	}
 	defer client.Close()
 
-	// Atlas takes Basic only, so this request may well fail; what was sent is what counts.
+	// Atlas accepts Basic only, so this request may fail. The test checks only what was sent.
 	_, _ = client.Token(context.Background())
 
 	body := atlas.lastTokenRequest().Body
@@ -293,7 +293,7 @@ func TestOptionsReachTheServer(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentGivesWhatNoOptionGives(t *testing.T) {
+func TestTheEnvironmentSetsWhatNoOptionSets(t *testing.T) {
 	atlas := startEmulator(t)
 	t.Setenv("MONGODB_ATLAS_BASE_URL", atlas.base)
 	t.Setenv("MONGODB_ATLAS_CLIENT_ID", atlas.id)
@@ -309,11 +309,11 @@ func TestTheEnvironmentGivesWhatNoOptionGives(t *testing.T) {
 		t.Error("no token")
 	}
 	if _, err := tokenwell.New(); !errors.Is(err, tokenwell.ErrNotConfigured) {
-		t.Errorf("New read the environment unasked: %v", err)
+		t.Errorf("New read the environment: %v", err)
 	}
 }
 
-func TestTheZeroClientSaysHowToMakeOne(t *testing.T) {
+func TestTheErrorOfTheZeroClientNamesNew(t *testing.T) {
 	t.Parallel()
 	var client tokenwell.Client
 
@@ -326,11 +326,11 @@ func TestTheZeroClientSaysHowToMakeOne(t *testing.T) {
 		}
 	}
 	if client.Generation() != 0 {
-		t.Error("a generation out of nothing")
+		t.Error("the zero client has a generation")
 	}
 }
 
-func TestATokenThatMayNotBeKeptIsNotHandedOutTwice(t *testing.T) {
+func TestATokenThatMayNotBeCachedIsNotReturnedTwice(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -339,6 +339,6 @@ func TestATokenThatMayNotBeKeptIsNotHandedOutTwice(t *testing.T) {
 	first, second := mustToken(t, client), mustToken(t, client)
 
 	if first.Value() == second.Value() {
-		t.Error("the token was kept")
+		t.Error("the token was cached")
 	}
 }

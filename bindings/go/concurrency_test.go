@@ -14,8 +14,8 @@ import (
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
 
-// atOnce runs count goroutines that all begin together and returns when the last has ended.
-func atOnce(count int, do func()) {
+// inParallel runs count goroutines that all start at the same time, and waits for all of them.
+func inParallel(count int, do func()) {
 	var finished sync.WaitGroup
 	begin := make(chan struct{})
 	for range count {
@@ -30,7 +30,7 @@ func atOnce(count int, do func()) {
 	finished.Wait()
 }
 
-// distinct counts what many gets brought.
+// distinct collects the results of many gets.
 type distinct struct {
 	mutex  sync.Mutex
 	values map[string]int
@@ -50,7 +50,7 @@ func (d *distinct) add(token *tokenwell.Token, err error) {
 	d.values[token.Value()]++
 }
 
-func TestAHundredColdGoroutinesCostOneTokenRequest(t *testing.T) {
+func TestAHundredGoroutinesOnANewClientSendOneTokenRequest(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -59,7 +59,7 @@ func TestAHundredColdGoroutinesCostOneTokenRequest(t *testing.T) {
 	defer cancel()
 
 	var got distinct
-	atOnce(100, func() { got.add(client.Token(ctx)) })
+	inParallel(100, func() { got.add(client.Token(ctx)) })
 
 	if len(got.errors) != 0 || len(got.values) != 1 {
 		t.Errorf("%d errors %v, %d distinct tokens", len(got.errors), got.errors, len(got.values))
@@ -69,7 +69,7 @@ func TestAHundredColdGoroutinesCostOneTokenRequest(t *testing.T) {
 	}
 }
 
-func TestAThousandWaitingGoroutinesCostABoundedNumberOfThreads(t *testing.T) {
+func TestAThousandWaitingGoroutinesUseALimitedNumberOfThreads(t *testing.T) {
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
 	atlas.slowToken(500 * time.Millisecond)
@@ -77,7 +77,7 @@ func TestAThousandWaitingGoroutinesCostABoundedNumberOfThreads(t *testing.T) {
 	before := threads.Count()
 
 	var got distinct
-	atOnce(1000, func() { got.add(client.Token(context.Background())) })
+	inParallel(1000, func() { got.add(client.Token(context.Background())) })
 
 	if len(got.errors) != 0 || len(got.values) != 1 || atlas.counters().TokenRequests != 1 {
 		t.Errorf("%d errors %v, %d distinct tokens, %+v", len(got.errors), got.errors, len(got.values), atlas.counters())
@@ -87,17 +87,17 @@ func TestAThousandWaitingGoroutinesCostABoundedNumberOfThreads(t *testing.T) {
 	}
 }
 
-func TestTenThousandGetsAcrossThreeExpiriesCostFourTokenRequests(t *testing.T) {
+func TestTenThousandGetsAcrossThreeExpiriesSendFourTokenRequests(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
-	client := atlas.standingClock(tokenwell.WithTimeout(time.Minute))
+	client := atlas.stoppedClock(tokenwell.WithTimeout(time.Minute))
 
 	var got distinct
 	for life := range 4 {
 		if life > 0 {
 			atlas.advance(client, time.Hour)
 		}
-		atOnce(10, func() {
+		inParallel(10, func() {
 			for range 250 {
 				got.add(client.Token(context.Background()))
 			}
@@ -112,10 +112,10 @@ func TestTenThousandGetsAcrossThreeExpiriesCostFourTokenRequests(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsDueIsHandedOutWhileItsRefreshIsSlow(t *testing.T) {
+func TestATokenThatIsDueIsReturnedWhileItsRefreshIsSlow(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
-	client := atlas.standingClock(tokenwell.WithTimeout(time.Minute))
+	client := atlas.stoppedClock(tokenwell.WithTimeout(time.Minute))
 	first := mustToken(t, client)
 	atlas.advance(client, 55*time.Minute)
 	atlas.slowToken(time.Second)
@@ -125,13 +125,13 @@ func TestATokenThatIsDueIsHandedOutWhileItsRefreshIsSlow(t *testing.T) {
 	if during.Value() != first.Value() {
 		t.Error("the caller waited for the refresh")
 	}
-	eventually(t, "the refresh behind the caller brings a new token", func() bool { return mustToken(t, client).Value() != first.Value() })
+	eventually(t, "the background refresh returns a new token", func() bool { return mustToken(t, client).Value() != first.Value() })
 	if counted := atlas.counters(); counted.TokenRequests != 2 {
 		t.Errorf("%d token requests", counted.TokenRequests)
 	}
 }
 
-func TestACallerThatGivesUpDoesNotSpoilTheFlight(t *testing.T) {
+func TestACallerThatGivesUpDoesNotCancelTheTokenRequest(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
@@ -142,7 +142,7 @@ func TestACallerThatGivesUpDoesNotSpoilTheFlight(t *testing.T) {
 		_, err := client.Token(ctx)
 		gaveUp <- err
 	}()
-	eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+	eventually(t, "the refresh starts", func() bool { return mustStats(t, client).Refreshes == 1 })
 
 	giveUp()
 	err := <-gaveUp
@@ -152,11 +152,11 @@ func TestACallerThatGivesUpDoesNotSpoilTheFlight(t *testing.T) {
 		t.Errorf("the caller that gave up: %v", err)
 	}
 	if token.Value() == "" || atlas.counters().TokenRequests != 1 {
-		t.Errorf("the flight was spoilt: %+v", atlas.counters())
+		t.Errorf("the token request was affected: %+v", atlas.counters())
 	}
 }
 
-func TestACancellationTellsItsCause(t *testing.T) {
+func TestACancellationWrapsItsCause(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -171,7 +171,7 @@ func TestACancellationTellsItsCause(t *testing.T) {
 	}
 }
 
-func TestAContextThatIsDoneAsksNothing(t *testing.T) {
+func TestAContextThatIsDoneSendsNothing(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -195,7 +195,7 @@ func TestAContextThatIsDoneAsksNothing(t *testing.T) {
 	}
 }
 
-func TestADeadlineThatPassesMatchesBothNames(t *testing.T) {
+func TestAnExceededDeadlineMatchesBothErrors(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
@@ -214,7 +214,7 @@ func TestADeadlineThatPassesMatchesBothNames(t *testing.T) {
 	}
 }
 
-func TestCallersThatGiveUpLeaveNoGoroutineBehind(t *testing.T) {
+func TestCallersThatGiveUpLeakNoGoroutine(t *testing.T) {
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
 	atlas.slowToken(500 * time.Millisecond)
@@ -227,18 +227,18 @@ func TestCallersThatGiveUpLeaveNoGoroutineBehind(t *testing.T) {
 			_, _ = client.Token(ctx)
 		}()
 	}
-	eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+	eventually(t, "the refresh starts", func() bool { return mustStats(t, client).Refreshes == 1 })
 
 	giveUp()
 	gaveUp.Wait()
 
-	eventually(t, "the calls in the library end", func() bool {
+	eventually(t, "the calls in the library return", func() bool {
 		stacks := make([]byte, 1<<20)
 		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "tokenwell/bindings/go.run[")
 	})
 }
 
-func TestAClosedClientAnswersEveryCallWithClosed(t *testing.T) {
+func TestEveryCallOfAClosedClientReturnsErrClosed(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -257,29 +257,29 @@ func TestAClosedClientAnswersEveryCallWithClosed(t *testing.T) {
 		}
 	}
 	if token.Value() == "" {
-		t.Error("a token does not outlive its client")
+		t.Error("the token is not usable after its client is closed")
 	}
 }
 
-func TestWaitingCallersGetClosedWhenTheClientIsClosed(t *testing.T) {
+func TestWaitingCallersGetErrClosedWhenTheClientIsClosed(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
-	// Longer than the test may take: whoever gets an answer got it from Close.
+	// Longer than the test may take, so every call that returns was ended by Close.
 	atlas.slowToken(10 * time.Minute)
 	var closed atomic.Int32
 	done := make(chan struct{})
 	go func() {
-		atOnce(20, func() {
+		inParallel(20, func() {
 			if _, err := client.Token(context.Background()); errors.Is(err, tokenwell.ErrClosed) {
 				closed.Add(1)
 			}
 		})
 		close(done)
 	}()
-	eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+	eventually(t, "the refresh starts", func() bool { return mustStats(t, client).Refreshes == 1 })
 
-	atOnce(10, func() {
+	inParallel(10, func() {
 		if err := client.Close(); err != nil {
 			t.Error(err)
 		}
@@ -291,7 +291,7 @@ func TestWaitingCallersGetClosedWhenTheClientIsClosed(t *testing.T) {
 	}
 }
 
-func TestCallsThatRaceWithCloseGetATokenOrClosed(t *testing.T) {
+func TestCallsThatRaceWithCloseReturnATokenOrErrClosed(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -316,7 +316,7 @@ func TestCallsThatRaceWithCloseGetATokenOrClosed(t *testing.T) {
 			}
 		}()
 	}
-	eventually(t, "the callers are at work", func() bool { return calls.Load() > 100 })
+	eventually(t, "the callers have made calls", func() bool { return calls.Load() > 100 })
 	if err := client.Close(); err != nil {
 		t.Error(err)
 	}
@@ -324,14 +324,14 @@ func TestCallsThatRaceWithCloseGetATokenOrClosed(t *testing.T) {
 	finished.Wait()
 }
 
-func TestClientsThatAreDroppedAreFreed(t *testing.T) {
+func TestUnreachableClientsAreFreed(t *testing.T) {
 	atlas := startEmulator(t)
 	atlas.post("/_emulator/settings", map[string]any{"rate_limit": nil})
 	const count = 60
 	var collected atomic.Int32
 	var failed atomic.Int32
 
-	atOnce(6, func() {
+	inParallel(6, func() {
 		for i := range count / 6 {
 			client, err := tokenwell.New(atlas.account(tokenwell.WithTimeout(time.Minute))...)
 			if err != nil {
@@ -339,7 +339,7 @@ func TestClientsThatAreDroppedAreFreed(t *testing.T) {
 				return
 			}
 			runtime.AddCleanup(client, func(n *atomic.Int32) { n.Add(1) }, &collected)
-			// From here on only the call keeps the client alive.
+			// From here on, only the call keeps the client reachable.
 			if _, err := client.Token(context.Background()); err != nil {
 				failed.Add(1)
 			}
@@ -375,14 +375,14 @@ func TestACallKeepsItsClientAliveAfterItsCallerGaveUp(t *testing.T) {
 			_, err := client.Token(ctx)
 			gaveUp <- err
 		}()
-		eventually(t, "the flight begins", func() bool { return mustStats(t, client).Refreshes == 1 })
+		eventually(t, "the refresh starts", func() bool { return mustStats(t, client).Refreshes == 1 })
 		giveUp()
 		if err := <-gaveUp; err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	}()
 
-	eventually(t, "the client is freed once its last call has ended", func() bool {
+	eventually(t, "the client is freed once its last call has returned", func() bool {
 		runtime.GC()
 		return collected.Load() == 1
 	})

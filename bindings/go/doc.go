@@ -1,7 +1,9 @@
-// Package tokenwell hands out OAuth 2.0 bearer tokens, MongoDB Atlas Service Accounts' first of all.
+// Package tokenwell provides OAuth 2.0 bearer tokens for MongoDB Atlas Service Accounts and for
+// clients of other authorization servers.
 //
-// One [Client] belongs to one account; any number of goroutines may use it. It keeps the current token, renews it before
-// it ends and lets everybody who waits share one token request:
+// A [Client] belongs to one account and can be used by any number of goroutines. It caches the
+// current token, refreshes it before it expires, and sends one token request for all callers that
+// wait:
 //
 //	client, err := tokenwell.NewFromEnv()
 //	if err != nil {
@@ -10,28 +12,31 @@
 //	defer client.Close()
 //	header, err := client.Authorization(ctx)
 //
-// The work is done by the tokenwell library, which this package links with cgo. Here live types, lifetimes, contexts,
-// an http.RoundTripper and the kept string: while the library's current token stands and is fresh, a get without
-// options is answered from Go's own memory, without a lock, an allocation or a call into C. [Client.Stats] does not
-// see those gets.
+// The package links the tokenwell library with cgo. The package itself contains types, object
+// lifetimes, contexts, an http.RoundTripper and a local copy of the current token. While that token
+// is current and fresh, a get without options returns the local copy without a lock, an allocation
+// or a call into C. [Client.Stats] does not count these gets.
 //
 // # Waiting and contexts
 //
-// A context's deadline becomes the call's deadline; without one the configured timeout counts. A caller that gives up
-// gets an error that wraps the context's, and never spoils the request that others wait for.
+// The deadline of a context becomes the deadline of the call. Without one, the timeout setting
+// applies. If the context is done first, the call returns an error that wraps the context's error.
+// The token request continues for other callers.
 //
-// A call into C occupies an operating system thread while it waits. Only gets that cannot be answered from memory wait:
-// before the first token, after an invalidation, or once a token has died. At most 256 goroutines of a client wait inside
-// the library at once, so that a burst costs at most that many threads; the others queue in Go, where waiting costs no
-// thread, and give up with their contexts all the same. Time in that queue counts against a context's deadline, but not
-// against the configured timeout, which begins with the call.
+// A call into C occupies an operating system thread while it waits. A get waits only before the
+// first token, after an invalidation, or after the token has expired. At most 256 goroutines of a
+// client wait inside the library at the same time, so a burst uses at most 256 threads. Other
+// goroutines queue in Go, where waiting uses no thread, and return when their context is done. Time
+// in the queue counts against the deadline of a context, but not against the timeout setting, which
+// starts with the call.
 //
 // # Secrets
 //
-// A [Token] prints as [redacted] in every form: fmt, JSON and slog. Reading it is explicit: [Token.Value] and
-// [Token.Authorization]. Go's garbage collector copies and frees memory as it likes, so the Go copy of a token cannot be
-// wiped.
+// Every string form of a [Token] is [redacted], including those of fmt, JSON and slog. Only
+// [Token.Value] and [Token.Authorization] return the secret. The Go copy of a token cannot be wiped
+// from memory, because the garbage collector may have copied it.
 //
-// Start reading at [New]; options.go has the settings, errors.go the errors, transport.go the http.RoundTripper, and
-// library.go every call into C; waiting.go is how callers wait for one.
+// Start reading at [New]. The settings are in options.go, the errors in errors.go, the
+// http.RoundTripper in transport.go, the calls into C in library.go and the waiting of callers in
+// waiting.go.
 package tokenwell

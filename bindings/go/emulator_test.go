@@ -19,12 +19,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(showLibraryError) != "" {
 		reportLibraryError()
 	}
-	// What one test leaves in a shared cache would be another's token.
+	// Tests must not share tokens through the cache.
 	os.Setenv("TOKENWELL_CACHE", "off")
 	os.Exit(m.Run())
 }
 
-// emulator is Atlas in a box, in a process of its own that ends with its test.
+// emulator is the Atlas emulator, in a separate process that exits when its test ends.
 type emulator struct {
 	t       *testing.T
 	base    string
@@ -45,7 +45,7 @@ func startEmulator(t *testing.T) *emulator {
 	}
 }
 
-// account are the options for a client of this emulator.
+// account returns the options for a client of this emulator.
 func (e *emulator) account(more ...tokenwell.Option) []tokenwell.Option {
 	return append([]tokenwell.Option{tokenwell.WithBaseURL(e.base), tokenwell.WithClientID(e.id), tokenwell.WithClientSecret(e.secret)}, more...)
 }
@@ -60,8 +60,9 @@ func (e *emulator) client(more ...tokenwell.Option) *tokenwell.Client {
 	return client
 }
 
-// standingClock stops the emulator's clock and returns a client whose clock stands at the same time.
-func (e *emulator) standingClock(more ...tokenwell.Option) *tokenwell.Client {
+// stoppedClock stops the emulator's clock and returns a client with a manual clock at the same
+// time.
+func (e *emulator) stoppedClock(more ...tokenwell.Option) *tokenwell.Client {
 	e.t.Helper()
 	var clock struct {
 		Now int64 `json:"now_ms"`
@@ -71,7 +72,7 @@ func (e *emulator) standingClock(more ...tokenwell.Option) *tokenwell.Client {
 	return e.client(append([]tokenwell.Option{tokenwell.WithManualClock(time.UnixMilli(clock.Now))}, more...)...)
 }
 
-// advance moves both clocks.
+// advance advances both clocks.
 func (e *emulator) advance(client *tokenwell.Client, by time.Duration) {
 	e.t.Helper()
 	e.post("/_emulator/clock", map[string]any{"advance_ms": by.Milliseconds()})
@@ -88,7 +89,7 @@ func (e *emulator) faults(faults ...map[string]any) {
 	e.post("/_emulator/faults", faults)
 }
 
-// slowToken lets the next token requests take this long.
+// slowToken delays the replies to the next token requests.
 func (e *emulator) slowToken(delay time.Duration) {
 	e.t.Helper()
 	e.faults(map[string]any{"path": "/api/oauth/token", "delay_ms": delay.Milliseconds(), "then_serve": true})
@@ -167,7 +168,8 @@ func mustStats(t *testing.T, client *tokenwell.Client) tokenwell.Stats {
 	return figures
 }
 
-// eventually waits for something that is sure to come, on a machine that may be busy.
+// eventually waits for an event that normally happens soon. It waits long enough for a busy
+// machine.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {

@@ -3,42 +3,46 @@ package tokenwell
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
-// Code is the stable number of an outcome, the same in every language. Numbers are never reused.
+// Code is the stable number of a kind of error, the same in every language. Numbers are never
+// reused.
 type Code int32
 
 const (
-	// CodeInvalidArgument: the call or setting is wrong.
+	// CodeInvalidArgument means that an argument or a setting is invalid.
 	CodeInvalidArgument Code = 1
-	// CodeNotConfigured: there is no usable credential, or settings contradict each other.
+	// CodeNotConfigured means that there is no usable credential, or that settings contradict each
+	// other.
 	CodeNotConfigured Code = 2
-	// CodeCredentialRejected: the server rejected the client; asking again cannot help.
+	// CodeCredentialRejected means that the server rejected the client credentials. A retry cannot
+	// succeed.
 	CodeCredentialRejected Code = 3
-	// CodeTokenLimit: the account has as many live tokens as Atlas allows.
+	// CodeTokenLimit means that the account has the maximum number of valid tokens.
 	CodeTokenLimit Code = 4
-	// CodeRateLimited: the server wants to be left alone for a while.
+	// CodeRateLimited means that the server limits token requests. Retry after Error.RetryAfter.
 	CodeRateLimited Code = 5
-	// CodeNetwork: the server could not be reached, or the connection broke.
+	// CodeNetwork means that the server could not be reached, or that the connection was lost.
 	CodeNetwork Code = 6
-	// CodeTLS: the TLS handshake failed.
+	// CodeTLS means that the TLS handshake failed.
 	CodeTLS Code = 7
-	// CodeDeadline: the caller's own time is over.
+	// CodeDeadline means that the deadline of the call was exceeded.
 	CodeDeadline Code = 8
-	// CodeServer: the server answered with a 5xx status.
+	// CodeServer means that the server replied with a 5xx status.
 	CodeServer Code = 9
-	// CodeProtocol: the server's reply is not a token response.
+	// CodeProtocol means that the server's reply is not a token response.
 	CodeProtocol Code = 10
-	// CodeRefused: not done for safety's sake.
+	// CodeRefused means that the operation is unsafe and was refused.
 	CodeRefused Code = 11
-	// CodeClosed: the client was closed.
+	// CodeClosed means that the client is closed.
 	CodeClosed Code = 12
-	// CodeInternal: a bug in tokenwell.
+	// CodeInternal means that there is a bug in tokenwell.
 	CodeInternal Code = 13
 )
 
-// What errors.Is compares an error with, one for each [Code].
+// These are the targets for [errors.Is]: each matches every [Error] with its [Code].
 var (
 	ErrInvalidArgument    error = sentinel(CodeInvalidArgument)
 	ErrNotConfigured      error = sentinel(CodeNotConfigured)
@@ -55,33 +59,36 @@ var (
 	ErrInternal           error = sentinel(CodeInternal)
 )
 
-// Error is what every failing call returns, but for a context's cancellation and an unusable library ([LibraryError]).
+// Error is the error of a failed call. Two failures have other types: a canceled context, and an
+// unusable library ([LibraryError]).
 type Error struct {
 	// Code is the stable number.
 	Code Code
-	// Name is the stable name: RATE_LIMITED.
+	// Name is the stable name, for example RATE_LIMITED.
 	Name string
-	// Message says what happened, to what.
+	// Message says what happened, and to what.
 	Message string
-	// Hint says what to do about it.
+	// Hint says what to do about it, in full sentences. It may be empty.
 	Hint string
-	// HTTPStatus is the status of the server's reply, 0 if there was none.
+	// HTTPStatus is the HTTP status of the server's reply, or 0 if there was no reply.
 	HTTPStatus int
-	// RetryAfter says for how long it is useless to ask again, where RetryAfterKnown.
+	// RetryAfter is the time before a new attempt can succeed. It is only set if RetryAfterKnown is
+	// true.
 	RetryAfter      time.Duration
 	RetryAfterKnown bool
 }
 
-// Error shows the message and the hint.
+// Error returns the name, the message and, in parentheses, the hint.
 func (e *Error) Error() string {
-	text := "tokenwell: " + e.Name + ": " + e.Message
-	if e.Hint != "" {
-		text += " (" + e.Hint + ")"
+	prefix := "tokenwell: " + e.Name + ": "
+	if e.Hint == "" {
+		return prefix + e.Message
 	}
-	return text
+	return prefix + strings.TrimSuffix(e.Message, ".") + " (" + e.Hint + ")"
 }
 
-// Is makes errors.Is match the sentinel of the error's code, and [context.DeadlineExceeded] where the caller's time was over.
+// Is reports whether target is the sentinel of the error's code. An error with [CodeDeadline] also
+// matches [context.DeadlineExceeded].
 func (e *Error) Is(target error) bool {
 	if code, ok := target.(sentinel); ok {
 		return Code(code) == e.Code
@@ -89,35 +96,37 @@ func (e *Error) Is(target error) bool {
 	return e.Code == CodeDeadline && target == context.DeadlineExceeded
 }
 
-// Timeout tells whether the caller's time was over, in the words of [net.Error].
+// Timeout reports whether the deadline of the call was exceeded. It is the method of [net.Error].
 func (e *Error) Timeout() bool { return e.Code == CodeDeadline }
 
-// String is the stable name: RATE_LIMITED.
+// String returns the stable name, for example RATE_LIMITED.
 func (c Code) String() string { return statusName(c) }
 
 type sentinel Code
 
 func (s sentinel) Error() string { return "tokenwell: " + Code(s).String() }
 
-// LibraryError tells that the library that the program was started with cannot serve this package.
+// LibraryError reports that the loaded library is not compatible with this package.
 type LibraryError struct {
-	// WantABI is the interface that this package speaks, FoundABI the library's.
+	// WantABI is the ABI version that this package requires. FoundABI is the version of the
+	// library.
 	WantABI, FoundABI uint32
-	// LibraryVersion is the loaded library's own version.
+	// LibraryVersion is the version of the loaded library.
 	LibraryVersion string
-	// LoadedFrom is the file that the system's loader took, empty where the system does not tell.
+	// LoadedFrom is the path of the loaded library, or empty if it is unknown.
 	LoadedFrom string
 }
 
+// Error describes the two versions and how the loader finds the library.
 func (e *LibraryError) Error() string {
 	from := e.LoadedFrom
 	if from == "" {
-		from = "a file that the system does not name"
+		from = "an unknown path"
 	}
-	return fmt.Sprintf("tokenwell: the program loaded libtokenwell %s from %s, which has ABI version %d, but this package speaks version %d "+
-		"(the program was linked through pkg-config's tokenwell.pc; at its start the loader looked in LD_LIBRARY_PATH, the program's own "+
-		"run path and the system's directories, and took the first libtokenwell it found: put one with ABI version %d first, or build "+
-		"the program again with the package that belongs to the library)",
+	return fmt.Sprintf("tokenwell: libtokenwell %s, loaded from %s, has ABI version %d, but this package requires ABI version %d "+
+		"(The dynamic loader uses the first libtokenwell that it finds in LD_LIBRARY_PATH, the program's run path and the system's "+
+		"library directories. Make it find a library with ABI version %d, or rebuild the program with the Go package that matches "+
+		"the library. The build finds the library through tokenwell.pc and pkg-config.)",
 		e.LibraryVersion, from, e.FoundABI, e.WantABI, e.WantABI)
 }
 
@@ -129,17 +138,19 @@ func invalidArgument(message, hint string) *Error {
 	return newError(CodeInvalidArgument, message, hint)
 }
 
-// contextError is nil while the context is alive. A passed deadline looks like the library's own DEADLINE, a cancellation wraps the context's error
-// and, where there is one, its cause.
+// contextError returns nil if the context is not done. An exceeded deadline becomes the same error
+// as the library's own CodeDeadline. A cancellation becomes an error that wraps the context's error
+// and its cause, if it has one.
 func contextError(ctx context.Context) error {
 	switch err := ctx.Err(); {
 	case err == nil:
 		return nil
 	case err == context.DeadlineExceeded:
-		return newError(CodeDeadline, "the context's deadline passed before there was an answer", "Allow more time, or try again: the refresh may still finish for the next caller.")
+		return newError(CodeDeadline, "deadline exceeded: the context expired before the call completed",
+			"Allow more time, or try again: a refresh in progress continues in the background.")
 	case context.Cause(ctx) != err:
-		return fmt.Errorf("tokenwell: gave up waiting: %w: %w", err, context.Cause(ctx))
+		return fmt.Errorf("tokenwell: context done while waiting: %w: %w", err, context.Cause(ctx))
 	default:
-		return fmt.Errorf("tokenwell: gave up waiting: %w", err)
+		return fmt.Errorf("tokenwell: context done while waiting: %w", err)
 	}
 }

@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-func TestI33AKeptTokenEndsByEitherClock(t *testing.T) {
+func TestI33ALocalCopyExpiresByEitherClock(t *testing.T) {
 	t.Parallel()
 	const hour = time.Hour
-	k := &kept{fresh: hour}
+	l := &localCopy{fresh: hour}
 	for _, c := range []struct {
 		name            string
 		monotonic, wall time.Duration
 		fresh           bool
 	}{
-		{"at once", 0, 0, true},
-		{"just before its time", hour - 1, hour - 1, true},
-		{"over by the monotonic clock", hour, 1, false},
-		{"over by the wall clock: the machine slept", 1, hour, false},
+		{"immediately", 0, 0, true},
+		{"just before its expiry", hour - 1, hour - 1, true},
+		{"expired by the monotonic clock", hour, 1, false},
+		{"expired by the wall clock: the machine was suspended", 1, hour, false},
 		{"wall clock set back", time.Minute, -time.Second, false},
 		{"wall clock far ahead", 1, math.MaxInt64, false},
 	} {
-		if k.isFresh(c.monotonic, c.wall) != c.fresh {
+		if l.isFresh(c.monotonic, c.wall) != c.fresh {
 			t.Errorf("%s: expected fresh to be %v", c.name, c.fresh)
 		}
 	}
 }
 
-func TestATokenThatIsFreshForNoTimeIsNeverAnsweredFromMemory(t *testing.T) {
+func TestATokenWithoutFreshTimeIsNeverReturnedFromTheLocalCopy(t *testing.T) {
 	t.Parallel()
-	if (&kept{}).isFresh(0, 0) {
-		t.Error("the library was not asked")
+	if (&localCopy{}).isFresh(0, 0) {
+		t.Error("the library was not called")
 	}
 }
 
@@ -47,19 +47,19 @@ func TestMillisecondsRoundUpAndSaturate(t *testing.T) {
 		}
 	}
 	if saturated(math.MaxUint64) != math.MaxInt64 || saturated(1500) != 1500*time.Millisecond {
-		t.Error("a long time became a short one")
+		t.Error("a long duration became a short one")
 	}
 }
 
-func TestACallerInTheQueueGivesUpWithItsContext(t *testing.T) {
+func TestACallerInTheQueueReturnsWhenItsContextIsDone(t *testing.T) {
 	t.Parallel()
-	// Nothing listens at this address, and nothing is to ask it.
+	// Nothing listens at this address, and nothing should connect to it.
 	client, err := New(WithBaseURL("http://127.0.0.1:9"), WithClientID("id"), WithClientSecret("secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	for range callsAtOnce {
+	for range maxConcurrentCalls {
 		client.calls <- struct{}{}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
@@ -70,7 +70,7 @@ func TestACallerInTheQueueGivesUpWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrDeadline) {
 		t.Errorf("%v", err)
 	}
-	if figures, err := client.Stats(); err != nil || figures.Refreshes != 0 {
-		t.Errorf("the library was asked: %+v, %v", figures, err)
+	if counts, err := client.Stats(); err != nil || counts.Refreshes != 0 {
+		t.Errorf("the library was called: %+v, %v", counts, err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
 
-// showLibraryError makes the test program only say what New says about the library it was started with.
+// showLibraryError makes the test program only print the error of New for the loaded library.
 const showLibraryError = "TOKENWELL_TEST_SHOW_LIBRARY_ERROR"
 
 func reportLibraryError() {
@@ -24,7 +24,7 @@ func reportLibraryError() {
 	os.Exit(0)
 }
 
-// Every symbol that this package links with, so that the other library loads.
+// All symbols that this package links with, so that the dynamic loader accepts the other library.
 const otherLibrary = `
 #include <stdint.h>
 uint32_t tokenwell_abi_version(void) { return 2; }
@@ -37,7 +37,7 @@ OTHER(token_value) OTHER(token_authorization) OTHER(token_scope) OTHER(token_exp
 OTHER(error_status) OTHER(error_name) OTHER(error_message) OTHER(error_hint) OTHER(error_http_status) OTHER(error_retry_after_ms) OTHER(error_free)
 `
 
-func TestALibraryOfAnotherABIIsRefusedAndNamed(t *testing.T) {
+func TestALibraryWithAnotherABIVersionIsRejectedAndNamed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	source, library := filepath.Join(folder, "other.c"), filepath.Join(folder, "libtokenwell.so.0")
@@ -64,14 +64,14 @@ func TestALibraryOfAnotherABIIsRefusedAndNamed(t *testing.T) {
 	if !strings.HasPrefix(said, "true true\n") {
 		t.Errorf("not a LibraryError both times: %s", said)
 	}
-	for _, part := range []string{"9.9.9", library, "ABI version 2", "speaks version 1", "LD_LIBRARY_PATH", "tokenwell.pc"} {
+	for _, part := range []string{"9.9.9", library, "ABI version 2", "requires ABI version 1", "LD_LIBRARY_PATH", "tokenwell.pc"} {
 		if !strings.Contains(said, part) {
 			t.Errorf("the message lacks %q: %s", part, said)
 		}
 	}
 }
 
-func TestTheLoadedLibraryTellsItsVersion(t *testing.T) {
+func TestLibraryVersionIsTheVersionOfTheLibrary(t *testing.T) {
 	t.Parallel()
 	if version := tokenwell.LibraryVersion(); strings.Count(version, ".") != 2 {
 		t.Errorf("version %q", version)

@@ -5,52 +5,56 @@ import (
 	"time"
 )
 
-// An Option configures [New]. What the library does not accept it rejects by name when the client is made.
+// An Option sets a setting of a new client. [New] returns an error that names a setting that the
+// library does not accept.
 type Option func(*configuration) error
 
-// AuthMethod is how a client proves who it is at the token endpoint.
+// AuthMethod is how the client authenticates to the token endpoint.
 type AuthMethod string
 
 const (
-	// ClientSecretBasic is HTTP Basic with id and secret form-urlencoded first, as RFC 6749 says.
+	// ClientSecretBasic is HTTP Basic with the form-urlencoded client id and secret, as in RFC
+	// 6749.
 	ClientSecretBasic AuthMethod = "client_secret_basic"
-	// ClientSecretBasicRaw is HTTP Basic with the raw id and secret, as MongoDB Atlas wants it.
+	// ClientSecretBasicRaw is HTTP Basic with the raw client id and secret, as MongoDB Atlas
+	// requires.
 	ClientSecretBasicRaw AuthMethod = "client_secret_basic_raw"
-	// ClientSecretPost sends id and secret in the request's body.
+	// ClientSecretPost sends the client id and secret in the request body.
 	ClientSecretPost AuthMethod = "client_secret_post"
 )
 
-// WithClientID names the account.
+// WithClientID sets the client id.
 func WithClientID(id string) Option { return WithSetting("client_id", id) }
 
-// WithClientSecret gives the account's secret.
+// WithClientSecret sets the client secret.
 func WithClientSecret(secret string) Option { return WithSetting("client_secret", secret) }
 
-// WithClientSecretFile names a file that holds the account's secret, read anew for every token request.
+// WithClientSecretFile sets the path of a file that contains the client secret. The file is read
+// for every token request.
 func WithClientSecretFile(path string) Option { return WithSetting("client_secret_file", path) }
 
-// WithBaseURL names the Atlas server, https://cloud.mongodb.com if it is not given.
+// WithBaseURL sets the URL of the Atlas server. The default is https://cloud.mongodb.com.
 func WithBaseURL(url string) Option { return WithSetting("base_url", url) }
 
-// WithTokenURL names the token endpoint of any OAuth 2.0 server, instead of Atlas'.
+// WithTokenURL sets the token endpoint of an authorization server other than Atlas.
 func WithTokenURL(url string) Option { return WithSetting("token_url", url) }
 
-// WithRevocationURL names the revocation endpoint that belongs to [WithTokenURL].
+// WithRevocationURL sets the revocation endpoint that belongs to [WithTokenURL].
 func WithRevocationURL(url string) Option { return WithSetting("revocation_url", url) }
 
-// WithAuthMethod chooses how the client proves who it is.
+// WithAuthMethod sets how the client authenticates to the token endpoint.
 func WithAuthMethod(method AuthMethod) Option { return WithSetting("auth_method", string(method)) }
 
-// WithScope asks for a scope: names separated by single spaces.
+// WithScope sets the scope to request: names separated by single spaces.
 func WithScope(scope string) Option { return WithSetting("scope", scope) }
 
-// WithAudience asks for an audience, for servers that want one.
+// WithAudience sets the audience to request, for servers that require one.
 func WithAudience(audience string) Option { return WithSetting("audience", audience) }
 
-// WithResource asks for a token for one resource (RFC 8707).
+// WithResource sets the resource to request a token for (RFC 8707).
 func WithResource(resource string) Option { return WithSetting("resource", resource) }
 
-// WithTimeout bounds one refresh, and a caller whose context has no deadline.
+// WithTimeout sets the time limit of a refresh, and of a call whose context has no deadline.
 func WithTimeout(timeout time.Duration) Option {
 	return func(to *configuration) error {
 		ms, err := milliseconds("timeout", timeout)
@@ -61,42 +65,47 @@ func WithTimeout(timeout time.Duration) Option {
 	}
 }
 
-// WithCAFile names a PEM file of authorities to trust.
+// WithCAFile sets the path of a PEM file of certificate authorities to trust.
 func WithCAFile(path string) Option { return WithSetting("ca_file", path) }
 
-// WithProfile names the profile to use.
+// WithProfile sets the name of the profile.
 func WithProfile(name string) Option { return WithSetting("profile", name) }
 
-// WithCache says whether processes share tokens in files. They do unless told otherwise.
+// WithCache sets whether processes share tokens through the shared cache. The default is true.
 func WithCache(shared bool) Option { return WithSetting("cache", strconv.FormatBool(shared)) }
 
-// WithCacheDir names the folder for shared tokens, by an absolute path.
+// WithCacheDir sets the absolute path of the directory of the shared cache.
 func WithCacheDir(path string) Option { return WithSetting("cache_dir", path) }
 
-// WithCacheUnsafe says whether a folder for shared tokens that others may open is used all the same. It is not unless told otherwise.
+// WithCacheUnsafe sets whether to use a cache directory that other users can access. The default is
+// false.
 func WithCacheUnsafe(unsafe bool) Option {
 	return WithSetting("cache_unsafe", strconv.FormatBool(unsafe))
 }
 
-// WithManualClock is for tests: the client's clock stands at start and moves only by [Client.AdvanceClock].
+// WithManualClock sets the client's clock to start; only [Client.AdvanceClock] advances it. It is
+// for tests.
 func WithManualClock(start time.Time) Option {
 	return WithSetting("manual_clock_ms", strconv.FormatInt(start.UnixMilli(), 10))
 }
 
-// WithSetting gives any setting of the library by its name, with its value as text: also one that is newer than this package.
+// WithSetting sets any setting by its name in the library. The setting may be newer than this
+// package.
 func WithSetting(name, value string) Option {
 	return func(to *configuration) error { return to.set(name, value) }
 }
 
-// FromEnvironment takes what no option gives from the environment: TOKENWELL_*, MONGODB_ATLAS_* and MCLI_* variables, in this order.
+// FromEnvironment reads the settings that no option sets from the environment: from TOKENWELL_*,
+// MONGODB_ATLAS_* and MCLI_* variables, in this order of precedence.
 func FromEnvironment() Option {
 	return func(to *configuration) error { return to.useEnvironment() }
 }
 
-// A GetOption asks something special of one [Client.Token] or [Client.Authorization].
+// A GetOption is an option of one call of [Client.Token] or [Client.Authorization].
 type GetOption func(*get) error
 
-// MinTTL asks for a token that lives for at least this long from now. Zero stands for the library's default.
+// MinTTL requires a token that is valid for at least ttl. Zero means the library's default, one
+// minute.
 func MinTTL(ttl time.Duration) GetOption {
 	return func(get *get) (err error) {
 		get.minTTL, err = milliseconds("min_ttl", ttl)
@@ -104,7 +113,8 @@ func MinTTL(ttl time.Duration) GetOption {
 	}
 }
 
-// ForceRefresh asks for a new token although the current one is good. It does not override a server's wish to be left alone.
+// ForceRefresh requests a new token even if the current one is fresh. It does not override a rate
+// limit of the server.
 func ForceRefresh() GetOption {
 	return func(get *get) error {
 		get.forceRefresh = true
@@ -112,34 +122,36 @@ func ForceRefresh() GetOption {
 	}
 }
 
-// get is what one call asks for.
+// get contains the options of one call.
 type get struct {
 	minTTL       uint64
 	forceRefresh bool
 }
 
 func newGet(options []GetOption) (get, error) {
-	var asked get
+	var request get
 	for _, option := range options {
 		if option == nil {
 			continue
 		}
-		if err := option(&asked); err != nil {
+		if err := option(&request); err != nil {
 			return get{}, err
 		}
 	}
-	return asked, nil
+	return request, nil
 }
 
-// milliseconds checks a duration that the caller named.
+// milliseconds converts a duration from the caller. It rejects negative durations with an error
+// that starts with name.
 func milliseconds(name string, duration time.Duration) (uint64, error) {
 	if duration < 0 {
-		return 0, invalidArgument(name+" is negative: "+duration.String(), "Give a duration of zero or more.")
+		return 0, invalidArgument(name+" is negative: "+duration.String(), "Pass a duration of zero or more.")
 	}
 	return ceilMilliseconds(duration), nil
 }
 
-// ceilMilliseconds rounds up, so that a positive duration never becomes the library's zero, which means "not given". What is negative is none.
+// ceilMilliseconds rounds up, so that a positive duration never becomes zero, which the library
+// treats as not set. Negative durations become zero.
 func ceilMilliseconds(duration time.Duration) uint64 {
 	if duration <= 0 {
 		return 0

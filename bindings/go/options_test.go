@@ -13,7 +13,7 @@ import (
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
 
-func TestEverySettingOfTheLibraryHasAnOptionAndNoneIsMadeUp(t *testing.T) {
+func TestTheOptionsAreExactlyTheSettingsOfTheLibrary(t *testing.T) {
 	t.Parallel()
 	_, err := tokenwell.New(tokenwell.WithSetting("no_such_setting", "x"))
 	var problem *tokenwell.Error
@@ -35,7 +35,7 @@ func TestEverySettingOfTheLibraryHasAnOptionAndNoneIsMadeUp(t *testing.T) {
 	}
 }
 
-// namesInOptions are the settings' names that the With… functions of options.go pass on.
+// namesInOptions returns the names of the settings that the With functions of options.go set.
 func namesInOptions(t *testing.T) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "options.go", nil, 0)
@@ -78,11 +78,11 @@ func TestTheCacheIsSwitchedByABool(t *testing.T) {
 	alone := mustToken(t, atlas.client(append(shared, tokenwell.WithCache(false))...))
 
 	if second.Value() != first.Value() || alone.Value() == first.Value() {
-		t.Error("a client with the cache has a token of its own, or one without it has not")
+		t.Error("clients with the cache do not share a token, or a client without it shares one")
 	}
 }
 
-func TestAMistypedSettingIsAnsweredWithTheRightOne(t *testing.T) {
+func TestAMisspeltSettingIsAnsweredWithASuggestion(t *testing.T) {
 	t.Parallel()
 	_, err := tokenwell.New(tokenwell.WithSetting("clientID", "x"))
 

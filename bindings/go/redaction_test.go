@@ -96,7 +96,8 @@ func TestTheZeroTokenIsEmptyAndPrints(t *testing.T) {
 	}
 }
 
-// leaks looks for the secret as text, in hexadecimal and as a list of bytes.
+// leaks reports whether shown contains the secret as a string, in hexadecimal or as a list of
+// bytes.
 func leaks(shown, secret string) bool {
 	bytes := fmt.Sprint([]byte(secret))
 	for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprintf("% x", secret), strings.Trim(bytes, "[]")} {

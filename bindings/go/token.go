@@ -9,12 +9,14 @@ import (
 
 const redacted = "[redacted]"
 
-// Token is an access token. It never changes and outlives its client.
+// Token is an immutable access token. It remains usable after its client is closed.
 //
-// It prints redacted in every form; its text is read by [Token.Value] and [Token.Authorization]. Compare values, not tokens.
+// Every string form of a token is redacted. Only [Token.Value] and [Token.Authorization] return the
+// secret. To compare tokens, compare their values.
 type Token struct {
-	// Behind a function, because nothing that prints by reflection looks into one: a Token in someone's unexported field,
-	// where fmt may not call Format, and in a debugging dump still shows no secret.
+	// A function, because code that prints by reflection does not inspect closures. So a Token does
+	// not show its secret in an unexported field, where fmt cannot call Format, or in a debugging
+	// dump.
 	reveal func() *content
 }
 
@@ -26,44 +28,45 @@ type content struct {
 	generation    uint64
 }
 
-// Value is the token's text, as the server issued it. Opaque: do not parse it.
+// Value returns the access token as the server issued it. It is opaque: do not parse it.
 func (t Token) Value() string { return t.read().value }
 
-// Authorization is the value for the Authorization header: "Bearer …".
+// Authorization returns the value of the Authorization header: "Bearer …".
 func (t Token) Authorization() string { return t.read().authorization }
 
-// ExpiresAt is when the token ends, by the wall clock.
+// ExpiresAt returns the time at which the token expires, by the wall clock.
 func (t Token) ExpiresAt() time.Time { return t.read().expiresAt }
 
-// Scope is what the server granted, empty where it did not say.
+// Scope returns the scope in the server's reply, or an empty string if the reply had no scope.
 func (t Token) Scope() string { return t.read().scope }
 
-// Generation is the number of the client's generation that this token began; see [Client.Generation].
+// Generation returns the client's generation when this token became current; see
+// [Client.Generation].
 func (t Token) Generation() uint64 { return t.read().generation }
 
-// String shows everything but the token.
+// String returns the scope and the expiry; the value is redacted.
 func (t Token) String() string {
 	return fmt.Sprintf("tokenwell.Token{value: %s, scope: %q, expires: %s}", redacted, t.Scope(), t.ExpiresAt().UTC().Format(time.RFC3339))
 }
 
-// GoString is String.
+// GoString returns the same as String.
 func (t Token) GoString() string { return t.String() }
 
-// Format writes String whatever the verb.
+// Format writes the result of String for every verb.
 func (t Token) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, t.String()) }
 
-// MarshalJSON writes "[redacted]".
+// MarshalJSON returns "[redacted]".
 func (t Token) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// MarshalText writes [redacted].
+// MarshalText returns [redacted].
 func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// LogValue shows everything but the token.
+// LogValue returns the scope and the expiry; the value is redacted.
 func (t Token) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("value", redacted), slog.String("scope", t.Scope()), slog.Time("expires_at", t.ExpiresAt()))
 }
 
-// read makes the zero Token an empty one instead of a crash.
+// read returns empty content for the zero Token.
 func (t Token) read() *content {
 	if t.reveal == nil {
 		return &content{}

@@ -10,14 +10,19 @@ import (
 	"time"
 )
 
-// RoundTripper returns a transport that adds the Authorization header to requests for one origin, and to no others: the scheme, host and port of
-// origin ("https://cloud.mongodb.com") must be exactly the request's. Requests for other places, a redirect's among them, pass through as they are.
+// RoundTripper returns a transport that adds the Authorization header to requests for one origin
+// only: the scheme, host and port of the request must be those of origin, such as
+// "https://cloud.mongodb.com". Other requests, including those that follow a redirect to another
+// origin, are sent unchanged.
 //
-// A request that is answered with 401 is sent once more with a new token, if its body can be had again (no body, or GetBody set). A token that was
-// refused as soon as it was new is not replaced again for a minute: a server that refuses every token must not cost one for each request.
+// If the server replies with 401, the transport invalidates the token and sends the request once
+// more with a new one. The request must have no body, or a GetBody function. If the server also
+// rejects the new token, the transport does not replace that token for a minute, so that a server
+// that rejects every token does not cause a token request for each request.
 //
-// base does the sending, [http.DefaultTransport] if it is nil. The origin must be what [WithBaseURL] takes: https, or http on this machine; with any other
-// every request fails.
+// The requests are sent through base, or [http.DefaultTransport] if base is nil. The origin must be
+// a URL that [WithBaseURL] accepts: https, or http to this machine. With any other origin, every
+// request returns an error.
 func (c *Client) RoundTripper(base http.RoundTripper, origin string) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -29,18 +34,18 @@ func (c *Client) RoundTripper(base http.RoundTripper, origin string) http.RoundT
 type transport struct {
 	client   *Client
 	base     http.RoundTripper
-	pinned   place
+	pinned   origin
 	unusable error
-	inVain   atomic.Pointer[refusal]
+	rejected atomic.Pointer[rejection]
 }
 
-// refusal remembers a token that was refused although it was new.
-type refusal struct {
+// rejection records that the server rejected a new token.
+type rejection struct {
 	generation uint64
 	at         time.Time
 }
 
-const refusalHolds = time.Minute
+const rejectionLifetime = time.Minute
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -58,20 +63,20 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	response, err := t.send(request, request.Body, token)
-	if err != nil || response.StatusCode != http.StatusUnauthorized || t.wasInVain(token) {
+	if err != nil || response.StatusCode != http.StatusUnauthorized || t.wasRejected(token) {
 		return response, err
 	}
 
 	if err := t.client.Invalidate(request.Context(), token); err != nil {
 		return response, nil
 	}
-	body, replayable := bodyAgain(request)
+	body, replayable := rewoundBody(request)
 	if !replayable {
 		return response, nil
 	}
 	fresh, err := t.client.Token(request.Context())
 	if err != nil {
-		// The server's 401 is an answer; why there is no new token the next request will say.
+		// The caller gets the server's reply. The next request returns the error, if it persists.
 		if body != nil {
 			_ = body.Close()
 		}
@@ -80,19 +85,20 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	discard(response)
 	response, err = t.send(request, body, fresh)
 	if err == nil && response.StatusCode == http.StatusUnauthorized {
-		t.inVain.Store(&refusal{generation: fresh.Generation(), at: time.Now()})
+		t.rejected.Store(&rejection{generation: fresh.Generation(), at: time.Now()})
 	}
 	return response, err
 }
 
-// CloseIdleConnections lets http.Client.CloseIdleConnections reach the base.
+// CloseIdleConnections is called by http.Client.CloseIdleConnections and calls the base transport.
 func (t *transport) CloseIdleConnections() {
 	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
 	}
 }
 
-// send works on a copy: a RoundTripper may not change its request, and the caller's must not come to hold the token.
+// send sends a copy: a RoundTripper may not modify its request, and the caller's request must not
+// contain the token.
 func (t *transport) send(request *http.Request, body io.ReadCloser, token *Token) (*http.Response, error) {
 	copied := request.Clone(request.Context())
 	copied.Body = body
@@ -102,85 +108,89 @@ func (t *transport) send(request *http.Request, body io.ReadCloser, token *Token
 	copied.Header.Set("Authorization", token.Authorization())
 	response, err := t.base.RoundTrip(copied)
 	if response != nil {
-		// Programs log response.Request.
+		// Programs log response.Request, so it must not contain the token.
 		response.Request = request
 	}
 	return response, err
 }
 
-func (t *transport) wasInVain(token *Token) bool {
-	last := t.inVain.Load()
-	return last != nil && last.generation == token.Generation() && time.Since(last.at) < refusalHolds
+func (t *transport) wasRejected(token *Token) bool {
+	last := t.rejected.Load()
+	return last != nil && last.generation == token.Generation() && time.Since(last.at) < rejectionLifetime
 }
 
-// place is a scheme, a lower-case host and a port that is always named.
-type place struct{ scheme, host, port string }
+// origin is a scheme, a lower-case host and an explicit port.
+type origin struct{ scheme, host, port string }
 
-// parseOrigin takes what the library would take as a base URL: it is the library that knows where a secret may be sent.
-func parseOrigin(origin string) (place, error) {
-	const hint = `Give it as "https://cloud.mongodb.com".`
-	if err := checkBaseURL(origin); err != nil {
+// parseOrigin accepts what the library accepts as a base URL: the library decides where a secret
+// may be sent.
+func parseOrigin(value string) (origin, error) {
+	const hint = `Pass an origin such as "https://cloud.mongodb.com".`
+	if err := checkBaseURL(value); err != nil {
 		var problem *Error
 		if errors.As(err, &problem) {
-			err = newError(problem.Code, "the origin cannot be used: "+strings.Replace(problem.Message, "base_url: ", "", 1), hint)
+			err = newError(problem.Code, "invalid origin: "+strings.Replace(problem.Message, "base_url: ", "", 1), hint)
 		}
-		return place{}, err
+		return origin{}, err
 	}
-	parsed, err := url.Parse(origin)
+	parsed, err := url.Parse(value)
 	if err == nil {
-		if pinned, ok := placeOf(parsed.Scheme, parsed.Host); ok {
+		if pinned, ok := originOf(parsed.Scheme, parsed.Host); ok {
 			return pinned, nil
 		}
 	}
-	// The parser's error repeats what it was given, so it is not shown.
-	return place{}, invalidArgument("the origin is not read by net/url as it is by the library", hint)
+	// The parser's error contains the URL, which may contain a secret, so it is not shown.
+	return origin{}, invalidArgument("invalid origin: net/url does not parse it in the same way as the library", hint)
 }
 
-// isTargetOf compares what net/http will connect to. Whatever is unusual is not the pinned place.
-func (p place) isTargetOf(request *http.Request) bool {
-	target := request.URL
-	if target == nil || target.User != nil || target.Opaque != "" {
+// isTargetOf reports whether net/http would send the request to this origin. It returns false for
+// every unusual request.
+func (o origin) isTargetOf(request *http.Request) bool {
+	address := request.URL
+	if address == nil || address.User != nil || address.Opaque != "" {
 		return false
 	}
-	asked, ok := placeOf(target.Scheme, target.Host)
-	if !ok || asked != p {
+	destination, ok := originOf(address.Scheme, address.Host)
+	if !ok || destination != o {
 		return false
 	}
 	if request.Host == "" {
 		return true
 	}
-	// The Host header may name another site on the same server.
-	named, ok := placeOf(target.Scheme, request.Host)
-	return ok && named == p
+	// The Host header may select another site on the same server.
+	named, ok := originOf(address.Scheme, request.Host)
+	return ok && named == o
 }
 
-func placeOf(scheme, authority string) (place, bool) {
+func originOf(scheme, authority string) (origin, bool) {
 	for i := range len(authority) {
-		// Only what a host name or an address and a port are made of: no blank, no control, no '@', '%', '\' or letter beyond ASCII.
+		// Only the characters of a host name, an IP address and a port: no whitespace, no control
+		// characters, no '@', '%' or '\', and no characters outside ASCII.
 		if c := authority[i]; !isAlphanumeric(c) && !strings.ContainsRune("-._:[]", rune(c)) {
-			return place{}, false
+			return origin{}, false
 		}
 	}
 	parsed := url.URL{Host: authority}
-	made := place{scheme: scheme, host: strings.ToLower(parsed.Hostname()), port: parsed.Port()}
-	if made.port == "" {
-		made.port = map[string]string{"https": "443", "http": "80"}[scheme]
+	result := origin{scheme: scheme, host: strings.ToLower(parsed.Hostname()), port: parsed.Port()}
+	if result.port == "" {
+		result.port = map[string]string{"https": "443", "http": "80"}[scheme]
 	}
-	// Whatever Hostname and Port left out would be compared by nobody. Brackets belong to IPv6 addresses alone.
-	name := parsed.Hostname()
-	bare := name
-	if strings.Contains(name, ":") {
-		bare = "[" + name + "]"
+	// Reject an authority with parts that Hostname and Port drop, because those would not be
+	// compared. Brackets are valid only around an IPv6 address.
+	hostname := parsed.Hostname()
+	host := hostname
+	if strings.Contains(hostname, ":") {
+		host = "[" + hostname + "]"
 	}
-	whole := authority == bare || (parsed.Port() != "" && authority == bare+":"+parsed.Port())
-	return made, made.host != "" && made.port != "" && (scheme == "https" || scheme == "http") && whole
+	whole := authority == host || (parsed.Port() != "" && authority == host+":"+parsed.Port())
+	return result, result.host != "" && result.port != "" && (scheme == "https" || scheme == "http") && whole
 }
 
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-func bodyAgain(request *http.Request) (io.ReadCloser, bool) {
+func rewoundBody(request *http.Request) (io.ReadCloser, bool) {
 	if request.Body == nil || request.Body == http.NoBody {
 		return request.Body, true
 	}
@@ -191,7 +201,7 @@ func bodyAgain(request *http.Request) (io.ReadCloser, bool) {
 	return body, err == nil
 }
 
-// discard reads a short rest, so that the connection can be used again.
+// discard reads a short rest of the body, so that the connection can be reused.
 func discard(response *http.Response) {
 	_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
 	_ = response.Body.Close()

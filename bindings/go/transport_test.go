@@ -19,7 +19,7 @@ import (
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
 
-// recorder is a base transport that sends nothing and notes what it was given.
+// recorder is a base transport that records requests and sends nothing.
 type recorder struct{ seen []*http.Request }
 
 func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -27,7 +27,7 @@ func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: request}, nil
 }
 
-// resource is a server that answers each request as told and notes it.
+// resource is a resource server that records requests and replies with the configured status.
 type resource struct {
 	*httptest.Server
 	mutex   sync.Mutex
@@ -69,7 +69,7 @@ func TestI5TheTokenGoesToThePinnedOriginOnly(t *testing.T) {
 		"https://cloud%2Emongodb.com/", "https://cloud.mongodb.com%2eevil.example/", "https://%63loud.mongodb.com/", "//cloud.mongodb.com/", "ftp://cloud.mongodb.com/", "wss://cloud.mongodb.com/",
 		"cloud.mongodb.com", "https:cloud.mongodb.com", "https:///cloud.mongodb.com", "https://",
 	}
-	// What no parser makes, a program may.
+	// URLs that a program can build but url.Parse never returns.
 	byHand := []*url.URL{
 		{Scheme: "https", Host: "cloud.mongodb.com\\evil.example"}, {Scheme: "https", Host: "evil.example\\cloud.mongodb.com"}, {Scheme: "https", Host: "cloud.mongodb.com\t"},
 		{Scheme: "https", Host: "cloud.mongodb.com\n.evil.example"}, {Scheme: "https", Host: "cloud.mongodb.com\r"}, {Scheme: "https", Host: "cloud.mongodb.com\x00.evil.example"},
@@ -80,7 +80,7 @@ func TestI5TheTokenGoesToThePinnedOriginOnly(t *testing.T) {
 		{Scheme: "https", Host: "cloud.mongodb.com\u212a"}, {Scheme: "https", Host: "cloud.mongodb.com:４４３"}, {},
 	}
 	for _, raw := range lookAlikes {
-		// What url.Parse rejects never becomes a request.
+		// A URL that url.Parse rejects never becomes a request.
 		if parsed, err := url.Parse(raw); err == nil {
 			byHand = append(byHand, parsed)
 		}
@@ -104,11 +104,12 @@ func TestI5TheTokenGoesToThePinnedOriginOnly(t *testing.T) {
 		t.Errorf("%d of %d requests were passed on", len(base.seen), len(byHand))
 	}
 	if atlas.counters().Connections != 0 {
-		t.Error("a token was drawn for them")
+		t.Error("a token was requested for them")
 	}
 }
 
-// lookAlikes is the library's own table: what it makes of a base URL, an origin or the name of a status.
+// lookAlikes returns the library's test table: base URLs, each with the resulting origin or status
+// name.
 func lookAlikes(t *testing.T) map[string]string {
 	t.Helper()
 	table, err := os.ReadFile(filepath.Join("..", "..", "src", "config", "look_alikes.json"))
@@ -169,7 +170,7 @@ func TestI5ARequestGetsTheTokenWhereTheLibraryReadsThePinnedOrigin(t *testing.T)
 	for target, read := range lookAlikes(t) {
 		parsed, err := url.Parse(target)
 		if err != nil {
-			continue // What url.Parse rejects never becomes a request.
+			continue // A URL that url.Parse rejects never becomes a request.
 		}
 		base := &recorder{}
 
@@ -177,7 +178,8 @@ func TestI5ARequestGetsTheTokenWhereTheLibraryReadsThePinnedOrigin(t *testing.T)
 			t.Fatal(err)
 		}
 
-		// A path and a fragment are a request's own business, so what the library turns down for those alone is left out here.
+		// A request may have a path and a fragment, so URLs that the library rejects only for those
+		// are skipped.
 		plain := parsed.Scheme == "https" && strings.EqualFold(parsed.Host, "cloud.mongodb.com") && parsed.User == nil && parsed.Opaque == ""
 		if got := base.seen[0].Header.Get("Authorization") != ""; got != (read == pinned || plain) {
 			t.Errorf("%q, which the library reads as %s, got the token: %v", target, read, got)
@@ -202,7 +204,7 @@ func TestI5TheHostHeaderMayNotNameAnotherSite(t *testing.T) {
 	}
 }
 
-func TestTheSameOriginWrittenOtherwiseGetsTheToken(t *testing.T) {
+func TestOtherSpellingsOfTheSameOriginGetTheToken(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -229,7 +231,7 @@ func TestTheSameOriginWrittenOtherwiseGetsTheToken(t *testing.T) {
 			t.Errorf("%s did not get the token of %s", target, origin)
 		}
 		if request.Header.Get("Authorization") != "" || response.Request.Header.Get("Authorization") != "" {
-			t.Error("the token is in the caller's own request")
+			t.Error("the token is in the caller's request")
 		}
 	}
 }
@@ -275,7 +277,7 @@ func TestI6AnUnusableOriginFailsEveryRequestAndSendsNothing(t *testing.T) {
 	}
 }
 
-func TestI7ARedirectElsewhereDoesNotTakeTheTokenAlong(t *testing.T) {
+func TestI7ARedirectToAnotherOriginIsSentWithoutTheToken(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -330,7 +332,7 @@ func TestARequestIsSentAgainWithANewTokenAfter401(t *testing.T) {
 	}
 }
 
-func TestABodyThatCannotBeHadAgainIsNotSentAgain(t *testing.T) {
+func TestABodyThatCannotBeReadAgainIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client()
@@ -354,11 +356,11 @@ func TestABodyThatCannotBeHadAgainIsNotSentAgain(t *testing.T) {
 		t.Errorf("%s %q after %d requests", response.Status, answer, len(server.headers))
 	}
 	if mustToken(t, client).Value() == first.Value() {
-		t.Error("the refused token stayed")
+		t.Error("the rejected token was not dropped")
 	}
 }
 
-func TestAServerThatRefusesEveryTokenDoesNotCostOneForEachRequest(t *testing.T) {
+func TestAServerThatRejectsEveryTokenDoesNotCauseATokenRequestEachTime(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	server := startResource(t, func(string, int) int { return http.StatusUnauthorized })
@@ -399,7 +401,7 @@ func TestWithoutATokenNothingIsSentAndTheBodyIsClosed(t *testing.T) {
 	}
 }
 
-func TestTheApiIsReachedThroughTheTransport(t *testing.T) {
+func TestTheAPIAcceptsTheTransport(t *testing.T) {
 	t.Parallel()
 	atlas := startEmulator(t)
 	program := http.Client{Transport: atlas.client().RoundTripper(nil, atlas.base)}

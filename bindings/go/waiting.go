@@ -7,16 +7,19 @@ import (
 	"time"
 )
 
-// callsAtOnce bounds the threads that a client's waiting callers occupy. The Go runtime ends a program that has 10,000 threads.
-const callsAtOnce = 256
+// maxConcurrentCalls limits the threads that the waiting calls of one client occupy. The Go runtime
+// aborts a program that has 10,000 threads.
+const maxConcurrentCalls = 256
 
-// afterDeadline is how long a caller whose deadline passed still waits for the library, which has the same deadline and says in its own words what the time was spent on.
-const afterDeadline = 100 * time.Millisecond
+// deadlineGrace is how long a call waits for the library after the deadline of its context. The
+// library has the same deadline, and its error says what the time was spent on.
+const deadlineGrace = 100 * time.Millisecond
 
-// within makes one call that may wait, for no longer than the context lives. A call that nobody waits for any more ends by itself, and what it brings is dropped with it.
-func within[T any](ctx context.Context, c *Client, call func(deadlineMS uint64) (T, error)) (T, error) {
+// callWithContext makes a call that may block, and returns when the context is done. A call that is
+// abandoned in this way continues in the background, and its result is discarded.
+func callWithContext[T any](ctx context.Context, c *Client, call func(deadlineMS uint64) (T, error)) (T, error) {
 	var none T
-	if err := c.made(); err != nil {
+	if err := c.checkInitialized(); err != nil {
 		return none, err
 	}
 	if ctx.Err() != nil {
@@ -49,19 +52,19 @@ func within[T any](ctx context.Context, c *Client, call func(deadlineMS uint64) 
 		select {
 		case got := <-answered:
 			return got.value, got.err
-		case <-time.After(afterDeadline):
+		case <-time.After(deadlineGrace):
 		}
 	}
 	return none, contextError(ctx)
 }
 
-// run makes the call on this goroutine and gives its place back.
+// run makes the call on this goroutine and then releases its slot in c.calls.
 func run[T any](ctx context.Context, c *Client, call func(deadlineMS uint64) (T, error)) (T, error) {
 	defer runtime.KeepAlive(c)
 	defer func() { <-c.calls }()
 	var deadlineMS uint64
 	if deadline, ok := ctx.Deadline(); ok {
-		// Zero would mean "the configured timeout".
+		// Zero would mean the timeout setting.
 		deadlineMS = max(1, ceilMilliseconds(time.Until(deadline)))
 	}
 	return call(deadlineMS)

@@ -1,9 +1,14 @@
-/** The settings of the tokenwell library by their names in camelCase: `clientId` is the library's `client_id`. */
+/**
+ * The settings of the tokenwell library, by their names in camelCase: `clientId` is the library's
+ * `client_id`.
+ */
 export interface ClientOptions {
   clientId?: string | undefined;
-  /** Bytes where the secret is not text. */
+  /** The client secret. Use bytes if it is not a valid string. */
   clientSecret?: string | Uint8Array | undefined;
-  /** Path of a file that holds the secret, read anew for every token request. */
+  /**
+   * The path of a file that contains the client secret. The file is read for every token request.
+   */
   clientSecretFile?: string | undefined;
   baseUrl?: string | undefined;
   tokenUrl?: string | undefined;
@@ -12,48 +17,54 @@ export interface ClientOptions {
   scope?: string | undefined;
   audience?: string | undefined;
   resource?: string | undefined;
-  /** For how long a call waits that names no deadline of its own. */
+  /** The time limit of calls that have no `deadlineMs`, in milliseconds. */
   timeoutMs?: number | bigint | undefined;
   caFile?: string | undefined;
   profile?: string | undefined;
-  /** Whether processes share tokens in files. They do unless told otherwise. */
+  /** Whether processes share tokens through the shared cache. The default is true. */
   cache?: boolean | undefined;
   cacheDir?: string | undefined;
-  /** Whether a folder for shared tokens that others may open is used all the same. */
+  /** Whether to use a cache directory that other users can access. The default is false. */
   cacheUnsafe?: boolean | undefined;
-  /** For tests: the client's clock starts here and only advanceClock() moves it. */
+  /**
+   * The start of a clock that only advanceClock() moves, in milliseconds since the Unix epoch. For
+   * tests.
+   */
   manualClockMs?: number | bigint | undefined;
-  /** Any setting of the library by its own name, as text: also one that is newer than this package. */
+  /** Any setting by its name in the library, as a string. It may be newer than this package. */
   settings?: Record<string, string> | undefined;
 }
 
 export interface RevokeOptions {
-  /** For how long this caller waits, in milliseconds. */
+  /** The deadline of this call, in milliseconds. */
   deadlineMs?: number | bigint;
-  /** An aborted caller is rejected at once with the signal's reason; the call goes on for others. */
+  /**
+   * If it is aborted, the promise is rejected immediately with its reason. The call continues for
+   * other callers.
+   */
   signal?: AbortSignal;
 }
 
 export interface GetOptions extends RevokeOptions {
-  /** How long the token must still live, in milliseconds. */
+  /** The minimum remaining validity of the token, in milliseconds. */
   minTtlMs?: number | bigint;
-  /** Ask for a new token even though one is fresh. */
+  /** Request a new token even if the current one is fresh. */
   forceRefresh?: boolean;
 }
 
-/** Counts since the client was made. What the kept string answered is not among them. */
+/** Counts since the client was created. Gets answered from the local copy are not counted. */
 export interface Stats {
   /** Gets answered from the library's memory. */
   hits: number;
   /** Gets that waited for a refresh. */
   waits: number;
-  /** Refreshes begun. */
+  /** Refreshes started. */
   refreshes: number;
-  /** Token requests that brought a token. */
+  /** Token requests that returned a token. */
   mints: number;
-  /** Refreshes that ended in an error. */
+  /** Refreshes that failed. */
   mintFailures: number;
-  /** Gets answered with a live token after a failed refresh. */
+  /** Gets answered with a valid token after a failed refresh. */
   staleServed: number;
   /** Gets answered with a remembered error. */
   cooldownAnswers: number;
@@ -61,100 +72,137 @@ export interface Stats {
   invalidations: number;
 }
 
-/** Hands out access tokens: from memory while one is fresh, else from the authorization server, once for all who ask. */
+/**
+ * Returns access tokens, and sends a token request only if no cached token is fresh. One request
+ * serves all callers.
+ */
 export class Client {
-  /** @throws {TokenwellError} for a setting that is wrong; {LibraryError} where there is no usable library. */
+  /**
+   * @param options The settings.
+   * @throws {TokenwellError} A setting is unknown or invalid.
+   * @throws {LibraryError} No usable library was found.
+   */
   constructor(options?: ClientOptions);
-  /** What `options` does not say comes from TOKENWELL_*, MONGODB_ATLAS_* and MCLI_* variables. */
+  /**
+   * Creates a client that reads the settings that `options` does not contain from the environment:
+   * from TOKENWELL_*, MONGODB_ATLAS_* and MCLI_* variables, in this order of precedence.
+   */
   static fromEnv(options?: ClientOptions): Client;
 
+  /**
+   * Resolves to a valid token.
+   *
+   * @throws {TokenwellError} No token can be returned.
+   */
   token(options?: GetOptions): Promise<Token>;
-  /** The value of the Authorization header: `Bearer …`. */
+  /**
+   * Resolves to the value of the Authorization header, `Bearer …`. The options and errors are those
+   * of token().
+   */
   authorization(options?: GetOptions): Promise<string>;
-  /** The same if it can be had without waiting, else undefined: for hot paths that cannot afford a promise. */
+  /**
+   * Returns the header value if it is available without waiting, otherwise undefined. It creates no
+   * promise.
+   */
   authorizationIfFresh(): string | undefined;
 
   /**
-   * After a 401: drops this token, if it still is the current one, so that a get that follows brings another. While another
-   * process writes to the shared cache this waits for it, for a second or so.
+   * Drops a token that a server rejected with 401, if it is still the current token. The next get
+   * returns another one. If another process is writing to the shared cache, the call waits for it
+   * for about a second.
+   *
+   * @param token The rejected token, or its value.
    */
   invalidate(token: Token | string): Promise<void>;
-  /** Revokes the current token at the server. */
+  /** Revokes the current token at the server, and drops it here. */
   revoke(options?: RevokeOptions): Promise<void>;
+  /** Returns the counts since the client was created. */
   stats(): Stats;
-  /** Changes whenever the current token does. */
+  /** A number that changes whenever the current token changes. */
   readonly generation: number;
-  /** Moves the clock of a client that was made with manualClockMs. */
+  /** Advances the clock of a client that was created with manualClockMs. */
   advanceClock(ms: number | bigint): void;
 
-  /** Ends the client, any number of times. Calls that wait, and later ones, fail with ClosedError. */
+  /**
+   * Closes the client: waiting and later calls fail with ClosedError. Can be called more than once.
+   */
   close(): void;
   [Symbol.dispose](): void;
 }
 
-/** One access token. Printing it in any way shows that it is there and when it ends, never what it is. */
+/**
+ * An immutable access token. Its string forms show when it expires; only `value` and
+ * `authorization` return the secret.
+ */
 export class Token {
   private constructor();
+  /** The access token. A secret. */
   readonly value: string;
   /** The value of the Authorization header: `Bearer …`. */
   readonly authorization: string;
+  /** The time at which the token expires. */
   readonly expiresAt: Date;
-  /** The scope the server named, or null. */
+  /** The scope in the server's reply, or null if the reply had no scope. */
   readonly scope: string | null;
-  /** The client's `generation` that this token began: the two differ as soon as this is no longer the current one. */
+  /**
+   * The client's `generation` when this token became current. The two differ once it is no longer
+   * current.
+   */
   readonly generation: number;
   toString(): string;
   toJSON(): string;
 }
 
-/** What went wrong, to what, and what to do about it. `name` is the class, `code` the name every language shares. */
+/** The base class of the errors that the library reports. `name` is the name of the class. */
 export class TokenwellError extends Error {
   protected constructor();
-  /** The name that every language shares: `RATE_LIMITED` … */
+  /** The stable name that all languages share, for example `RATE_LIMITED`. */
   readonly code: string;
-  /** Its number. */
+  /** The stable number of `code`. */
   readonly status: number;
-  /** What to do about it. */
+  /** What to do about it, in full sentences. May be empty. */
   readonly hint: string;
-  /** The HTTP status of the server's reply, or null. */
+  /** The HTTP status of the server's reply, or null if there was no reply. */
   readonly httpStatus: number | null;
-  /** For how long it is useless to ask again, in milliseconds, or null where that is not known. */
+  /** The time before a new attempt can succeed, in milliseconds, or null if unknown. */
   readonly retryAfterMs: number | null;
 }
 
-/** An argument or setting is wrong. */
+/** An argument or setting is invalid. */
 export class InvalidArgumentError extends TokenwellError {}
-/** There is no usable credential, or settings contradict each other. */
+/** No usable credential was found, or settings contradict each other. */
 export class NotConfiguredError extends TokenwellError {}
-/** The authorization server rejected the client: trying again cannot help. */
+/** The authorization server rejected the client credentials; a retry cannot succeed. */
 export class CredentialRejectedError extends TokenwellError {}
-/** The account has as many live tokens as the server allows. */
+/** The account has the maximum number of valid tokens. */
 export class TokenLimitError extends TokenwellError {}
-/** The authorization server asked to be left alone for a while: see retryAfterMs. */
+/** The authorization server limits token requests; retry after `retryAfterMs`. */
 export class RateLimitedError extends TokenwellError {}
-/** The server could not be reached, or the connection broke. */
+/** The server could not be reached, or the connection was lost. */
 export class NetworkError extends TokenwellError {}
 /** The TLS handshake failed. */
 export class TlsError extends TokenwellError {}
-/** The caller's own time was over. The refresh may still finish for others. */
+/** The deadline of the call was exceeded. A refresh in progress continues for other callers. */
 export class DeadlineError extends TokenwellError {}
-/** The server answered with a 5xx status. */
+/** The server replied with a 5xx status. */
 export class ServerError extends TokenwellError {}
 /** The server's reply is not a token response. */
 export class ProtocolError extends TokenwellError {}
-/** Not done for safety's sake: a redirect, plain http off loopback, an unsafe file … */
+/** The operation was refused as unsafe: a redirect, plain http to another host, an unsafe file … */
 export class RefusedError extends TokenwellError {}
-/** The client was closed. */
+/** The client is closed. */
 export class ClosedError extends TokenwellError {}
-/** A bug in tokenwell. */
+/** A bug in tokenwell. Please report it. */
 export class InternalError extends TokenwellError {}
 
 /** No usable shared library was found. */
 export class LibraryError extends Error {
   private constructor();
+  /** Each location that was tried, and what was found there. */
   readonly places: ReadonlyArray<{ place: string; found: string }>;
+  /** What to do about it. */
   readonly hint: string;
 }
 
-/** The version of the shared library. */
+/** Returns the version of the shared library. */
 export function libraryVersion(): string;

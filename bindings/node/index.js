@@ -1,10 +1,11 @@
 'use strict';
 
-// The package's front door: a client hands out access tokens, an error says what went wrong and what to do about it.
-// Everything here is types, lifetimes, the kept string and waiting; the rest is the shared library's. Start at lib/client.js.
+// The entry point of the package. It contains types, object lifetimes, a local copy of the token
+// and the waiting of callers; everything else is done by the shared library. Start reading at
+// lib/client.js.
 
 const { Client } = require('./lib/client.js');
-const { check, notText, timeOver, ...classes } = require('./lib/errors.js');
+const { check, notWellFormed, deadlineExceeded, ...classes } = require('./lib/errors.js');
 const { LibraryError, libraryVersion } = require('./lib/library.js');
 const { Token } = require('./lib/token.js');
 

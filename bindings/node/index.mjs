@@ -1,4 +1,4 @@
-// The same implementation as index.js, by name: one copy whichever way it is loaded.
+// Re-exports index.js by name, so that both module systems share one copy of the implementation.
 import tokenwell from './index.js';
 
 export const {

@@ -1,5 +1,5 @@
-// Package bench compares a get of a kept token with golang.org/x/oauth2, in one run on one machine.
-// It is a module of its own, so that the wrapper has no dependencies.
+// Package bench compares a get from the local copy with golang.org/x/oauth2, in one run on one
+// machine. It is a separate module, so that the wrapper has no dependencies.
 package bench
 
 import (
@@ -14,7 +14,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A tokenwell client is an oauth2.TokenSource with these lines, as docs show them; that they compile is the test.
+// The README shows these lines, which make a client an oauth2.TokenSource. The test is that they
+// compile.
 type source struct{ client *tokenwell.Client }
 
 var _ oauth2.TokenSource = source{}
@@ -27,7 +28,8 @@ func (s source) Token() (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: token.Value(), TokenType: "Bearer", Expiry: token.ExpiresAt()}, nil
 }
 
-// BenchmarkRatio takes both in turns and reports the best chunk of each, which a busy machine disturbs least.
+// BenchmarkRatio alternates between both and reports the best chunk of each, which a busy machine
+// affects least.
 func BenchmarkRatio(b *testing.B) {
 	client, ctx, peer := warm(b), context.Background(), reuse()
 	const chunk = 2000
@@ -92,7 +94,7 @@ func BenchmarkAuthorizationInParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkTokenAcrossTheABI is what a get costs when the library is asked: MinTTL goes by the kept string.
+// BenchmarkTokenAcrossTheABI measures a get that calls the library: MinTTL bypasses the local copy.
 func BenchmarkTokenAcrossTheABI(b *testing.B) {
 	client, ctx := warm(b), context.Background()
 	b.ReportAllocs()
@@ -130,7 +132,7 @@ func reuse() oauth2.TokenSource {
 	return oauth2.ReuseTokenSource(token, nil)
 }
 
-// warm is a client of an emulator that has drawn its token.
+// warm returns a client of an emulator that already has a token.
 func warm(b *testing.B) *tokenwell.Client {
 	b.Helper()
 	account := emulator.Start(b, filepath.Join("..", "..", ".."))

@@ -1,5 +1,6 @@
-// What a get of a fresh token costs, beside openid-client's bare check of an expiry (which keeps no token for anybody,
-// watches one clock only and shares nothing). Both are asked in turns within one run; the medians and their ratio are printed.
+// Compares a get of a fresh token with openid-client's check of an expiry, which stores no token,
+// uses one clock only and shares nothing. Both are measured alternately in one run; the medians and
+// their ratio are printed.
 //
 // Run as `node bench/gets.mjs`; it starts the emulator itself.
 import * as openid from 'openid-client';
@@ -53,7 +54,7 @@ async function timeAwaited(get) {
 }
 
 async function fetchWithOpenidClient() {
-  // The server takes the raw pair only, which none of openid-client's own methods sends.
+  // The server accepts only the raw client id and secret, which no method of openid-client sends.
   const basicRaw = (_server, _client, _body, headers) => headers.set('authorization', `Basic ${btoa(`${clientId}:${clientSecret}`)}`);
   const server = { issuer: baseUrl, token_endpoint: `${baseUrl}/api/oauth/token` };
   const config = new openid.Configuration(server, clientId, undefined, basicRaw);

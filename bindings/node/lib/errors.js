@@ -1,8 +1,10 @@
 'use strict';
 
 /**
- * What went wrong, to what, and what to do about it: one class per status of the shared library, all of them TokenwellError.
- * As everywhere in Node `name` is the class and `code` a name: the one that every language shares. Its number is `status`.
+ * The base class of the errors that the library reports, with one subclass for each status.
+ *
+ * As in Node, `name` is the name of the class and `code` is a string: the stable name that all
+ * languages share. `status` is its number.
  */
 class TokenwellError extends Error {
   constructor(message, { code, status, hint = '', httpStatus = null, retryAfterMs = null }) {
@@ -51,7 +53,14 @@ const CLASS_BY_STATUS = [
   InternalError,
 ];
 
-/** Turns the library's error into one of ours and frees it. */
+/**
+ * Converts an error of the library and frees it.
+ *
+ * @param library The loaded library.
+ * @param status The status that the call returned.
+ * @param pointer The library's error, or null.
+ * @returns {TokenwellError}
+ */
 function takeError(library, status, pointer) {
   if (pointer === null) {
     const code = library.status_name(status);
@@ -70,24 +79,34 @@ function takeError(library, status, pointer) {
   return error;
 }
 
-/** Throws unless the call went well. `slot` is the one-element array that received the call's error. */
+/**
+ * Throws if the status is not zero.
+ *
+ * @param library The loaded library.
+ * @param status The status that the call returned.
+ * @param slot The array of one element that received the call's error.
+ * @throws {TokenwellError}
+ */
 function check(library, status, slot) {
   if (status !== 0) throw takeError(library, status, slot[0]);
 }
 
-/** For the one thing only JavaScript can get wrong: text that has no UTF-8 form. */
-function notText(name) {
-  return errorFor(1, `${name}: not well-formed text (it holds a lone surrogate)`, {
+/** Returns the error for a string with a lone surrogate, which cannot be encoded in UTF-8. */
+function notWellFormed(name) {
+  return errorFor(1, `${name}: the string is not well-formed (it contains a lone surrogate)`, {
     code: 'INVALID_ARGUMENT',
-    hint: 'Check where the text was cut, or pass bytes as a Uint8Array.',
+    hint: 'Check where the string was cut, or pass the bytes as a Uint8Array.',
   });
 }
 
-/** For a caller whose time is over while the call it waits for goes on for others. */
-function timeOver(deadlineMs) {
-  return errorFor(8, `no token within ${deadlineMs} ms: the call's deadline is over`, {
+/**
+ * Returns the error for a caller whose deadline was exceeded while a shared call continues for
+ * others.
+ */
+function deadlineExceeded(deadlineMs) {
+  return errorFor(8, `no result after ${deadlineMs} ms: deadline exceeded`, {
     code: 'DEADLINE',
-    hint: 'Allow more time, or try again: the refresh may still finish for the next caller.',
+    hint: 'Allow more time, or try again: a refresh in progress continues in the background.',
   });
 }
 
@@ -98,8 +117,8 @@ function errorFor(status, message, fields) {
 
 module.exports = {
   check,
-  notText,
-  timeOver,
+  notWellFormed,
+  deadlineExceeded,
   TokenwellError,
   InvalidArgumentError,
   NotConfiguredError,

@@ -1,14 +1,15 @@
 'use strict';
 
-// Finds the shared library, checks that it is the one this wrapper was written for, and declares its functions.
+// Finds the shared library, checks its ABI version and declares its functions.
 
 const path = require('node:path');
 const koffi = require('koffi');
 
 const ABI_VERSION = 1;
 
-// As in tokenwell.h. Opaque types are `void *`: koffi's named types are global to the process, and two copies of this
-// package may live in one. Text goes in as bytes and comes out as a copy.
+// As in tokenwell.h. Opaque types are `void *`, because koffi's named types are global to the
+// process, and a process may contain two copies of this package. Strings are passed in as bytes and
+// returned as copies.
 const PROTOTYPES = [
   'const char *tokenwell_version()',
   'const char *tokenwell_status_name(int32_t status)',
@@ -45,10 +46,13 @@ const PROTOTYPES = [
   'void tokenwell_error_free(void *error)',
 ];
 
-/** No usable shared library was found. `places` tells where it was looked for and what was found there. */
+/**
+ * No usable shared library was found. `places` lists each location that was tried and what was
+ * `found` there.
+ */
 class LibraryError extends Error {
   constructor(places, hint) {
-    super(['no usable tokenwell library was found:', ...places.map(({ place, found }) => `  ${place}: ${found}`), hint].join('\n'));
+    super(['no usable tokenwell library was found; tried:', ...places.map(({ place, found }) => `  ${place}: ${found}`), hint].join('\n'));
     this.places = places;
     this.hint = hint;
   }
@@ -60,24 +64,34 @@ class LibraryError extends Error {
 
 let loaded;
 
-/** The library's functions by their names without `tokenwell_`. Loaded at the first call, so that an import never fails. */
+/**
+ * Returns the functions of the library by their names without `tokenwell_`. The first call loads
+ * it, so that an import never fails.
+ *
+ * @throws {LibraryError} No usable library was found.
+ */
 function load() {
   loaded ??= find();
   return loaded;
 }
 
-/** The version of the shared library. */
+/**
+ * Returns the version of the shared library.
+ *
+ * @returns {string}
+ * @throws {LibraryError} No usable library was found.
+ */
 function libraryVersion() {
   return load().version();
 }
 
 function find() {
-  const named = process.env.TOKENWELL_LIBRARY;
-  const candidates = named
-    ? [{ place: `TOKENWELL_LIBRARY=${named}`, file: path.resolve(named) }]
+  const configured = process.env.TOKENWELL_LIBRARY;
+  const candidates = configured
+    ? [{ place: `TOKENWELL_LIBRARY=${configured}`, file: path.resolve(configured) }]
     : [
         { place: path.join(__dirname, '..', '_lib', fileName()), file: path.join(__dirname, '..', '_lib', fileName()) },
-        { place: `the system's loader, ${fileName()}`, file: fileName() },
+        { place: `the dynamic loader, ${fileName()}`, file: fileName() },
       ];
 
   const places = [];
@@ -88,25 +102,25 @@ function find() {
       places.push({ place, found: error.message });
     }
   }
-  throw new LibraryError(places, named ? NAMED_HINT : HINT);
+  throw new LibraryError(places, configured ? NAMED_HINT : HINT);
 }
 
-const HINT = 'Install the tokenwell library, or name its file in TOKENWELL_LIBRARY. In a source tree: make library.';
-const NAMED_HINT = 'While TOKENWELL_LIBRARY is set no other place is tried: name a usable file there, or unset it.';
+const HINT = 'Install the tokenwell library, or set TOKENWELL_LIBRARY to its path. In a source tree, run `make library`.';
+const NAMED_HINT = 'Set TOKENWELL_LIBRARY to the path of a usable library, or unset it: while it is set, no other location is tried.';
 
 function open(file) {
   const library = koffi.load(file);
-  const abi = foundIn(library, 'uint32_t tokenwell_abi_version()')();
-  if (abi !== ABI_VERSION) throw new Error(`has ABI version ${abi}, this package needs ${ABI_VERSION}`);
+  const abi = declare(library, 'uint32_t tokenwell_abi_version()')();
+  if (abi !== ABI_VERSION) throw new Error(`has ABI version ${abi}, but this package requires ${ABI_VERSION}`);
 
-  return Object.fromEntries(PROTOTYPES.map((prototype) => [shortName(prototype), foundIn(library, prototype)]));
+  return Object.fromEntries(PROTOTYPES.map((prototype) => [shortName(prototype), declare(library, prototype)]));
 }
 
-function foundIn(library, prototype) {
+function declare(library, prototype) {
   try {
     return library.func(prototype);
   } catch (error) {
-    throw new Error(`is not a tokenwell library: it lacks tokenwell_${shortName(prototype)}`, { cause: error });
+    throw new Error(`is not a compatible tokenwell library: it does not export tokenwell_${shortName(prototype)}`, { cause: error });
   }
 }
 

@@ -1,47 +1,65 @@
 'use strict';
 
-// What a client may be given, on its way into the shared library: names, texts, durations.
+// Converts the options of a client for the shared library: names, strings, durations.
 //
-// Texts become bytes with one NUL behind them that their length does not count: so even the empty text has an address.
+// A string becomes bytes followed by one NUL that is not part of its length, so that the empty
+// string has an address too.
 
-const { notText } = require('./errors.js');
+const { notWellFormed } = require('./errors.js');
 
 const UINT64_MAX = 2n ** 64n - 1n;
 
-/** `clientId` -> `client_id`. Mechanical, so that a new setting of the library needs no new wrapper. */
+/**
+ * Converts `clientId` to `client_id`. There is no list of names, so a new setting needs no change
+ * here.
+ */
 function settingName(option) {
   return option.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** A setting's value as bytes. Text must be well formed: UTF-8 has no form for a lone surrogate. */
+/**
+ * Converts the value of a setting to bytes.
+ *
+ * @throws {InvalidArgumentError} A string contains a lone surrogate.
+ * @throws {RangeError} A number is negative or not finite.
+ * @throws {TypeError} The value has another type.
+ */
 function settingBytes(option, value) {
   switch (typeof value) {
     case 'string':
-      return textBytes(option, value);
+      return stringBytes(option, value);
     case 'number':
-      return textBytes(option, Number.isInteger(value) ? String(wholeNumber(option, value)) : String(notNegative(option, value)));
+      return stringBytes(option, Number.isInteger(value) ? String(wholeNumber(option, value)) : String(notNegative(option, value)));
     case 'bigint':
-      return textBytes(option, String(wholeNumber(option, value)));
+      return stringBytes(option, String(wholeNumber(option, value)));
     case 'boolean':
-      return textBytes(option, String(value));
+      return stringBytes(option, String(value));
     default:
       if (value instanceof Uint8Array) return Buffer.concat([value, Buffer.alloc(1)]);
       throw new TypeError(`${option} must be a string, a number, a boolean or a Uint8Array`);
   }
 }
 
-function textBytes(name, text) {
-  if (!text.isWellFormed()) throw notText(name);
-  return Buffer.from(`${text}\0`, 'utf8');
+function stringBytes(name, string) {
+  if (!string.isWellFormed()) throw notWellFormed(name);
+  return Buffer.from(`${string}\0`, 'utf8');
 }
 
-/** A duration in milliseconds as the library takes it: rounded up, and cut at what 64 bits can hold. */
+/**
+ * Converts a duration in milliseconds: rounded up, and at most 2^64 - 1.
+ *
+ * @throws {RangeError} The duration is negative or not finite.
+ * @throws {TypeError} The duration is not a number or a bigint.
+ */
 function milliseconds(name, value) {
   if (typeof value !== 'number' && typeof value !== 'bigint') throw new TypeError(`${name} must be a number of milliseconds`);
   return wholeNumber(name, value);
 }
 
-/** A caller's deadline in milliseconds, at least 1, because 0 means something else to the library. */
+/**
+ * Converts a caller's deadline in milliseconds to at least 1, because the library treats 0 as not
+ * set.
+ */
 function deadlineOf(deadlineMs) {
   if (deadlineMs === undefined) return undefined;
   return Math.min(Math.max(1, Number(milliseconds('deadlineMs', deadlineMs))), Number.MAX_SAFE_INTEGER);
@@ -55,9 +73,9 @@ function wholeNumber(name, value) {
 
 function notNegative(name, value) {
   if (value < 0 || (typeof value === 'number' && !Number.isFinite(value))) {
-    throw new RangeError(`${name} must be a finite number that is not negative, not ${value}`);
+    throw new RangeError(`${name} must be finite and not negative, not ${value}`);
   }
   return value;
 }
 
-module.exports = { deadlineOf, milliseconds, settingBytes, settingName, textBytes };
+module.exports = { deadlineOf, milliseconds, settingBytes, settingName, stringBytes };

@@ -3,8 +3,8 @@
 const { inspect } = require('node:util');
 
 /**
- * One access token. Printing it in any way shows that it is there and when it ends, never what it is; the text is read
- * explicitly, from `value` or `authorization`.
+ * An immutable access token. Its string forms show when it expires; only `value` and
+ * `authorization` return the secret.
  */
 class Token {
   #value;
@@ -21,7 +21,7 @@ class Token {
     this.#generation = generation;
   }
 
-  /** The access token itself. */
+  /** The access token. A secret. */
   get value() {
     return this.#value;
   }
@@ -31,17 +31,20 @@ class Token {
     return this.#authorization;
   }
 
-  /** A new Date each time, because a Date can be changed. */
+  /** The time at which the token expires. A new Date each time, because a Date is mutable. */
   get expiresAt() {
     return new Date(this.#expiresAtMs);
   }
 
-  /** The scope the server named, or null. */
+  /** The scope in the server's reply, or null if the reply had no scope. */
   get scope() {
     return this.#scope;
   }
 
-  /** The client's `generation` that this token began: the two differ as soon as this is no longer the current one. */
+  /**
+   * The client's `generation` when this token became current. The two differ once it is no longer
+   * current.
+   */
   get generation() {
     return this.#generation;
   }
@@ -59,7 +62,7 @@ class Token {
   }
 }
 
-/** Copies what the library's token holds; the pointer stays the caller's. */
+/** Copies the library's token. The caller must still free `pointer`. */
 function readToken(library, pointer) {
   return new Token(
     library.token_value(pointer, null),

@@ -1,41 +1,46 @@
 'use strict';
 
-// Which calls of the shared library may wait on Node's worker threads, who shares one, and how a caller stops waiting for it.
+// Limits the calls that wait on libuv's worker threads, lets callers share a call, and lets a
+// caller stop waiting.
 //
-// Node has few worker threads (UV_THREADPOOL_SIZE, 4 by default) and needs them for files and name look-ups too. A call
-// that waits for the authorization server holds one of them, so one thread is always left to the rest of the program;
-// further calls queue here.
+// libuv has few worker threads (UV_THREADPOOL_SIZE, 4 by default), and Node also uses them for
+// files and DNS lookups. A call that waits for the authorization server occupies one. So one thread
+// is always left for the rest of the program, and further calls queue here.
 
-const { DeadlineError, timeOver } = require('./errors.js');
+const { DeadlineError, deadlineExceeded } = require('./errors.js');
 
-const THREADS = Number.parseInt(process.env.UV_THREADPOOL_SIZE ?? '', 10) || 4;
-const LIMIT = Math.max(1, THREADS - 1);
-// About twelve days; setTimeout takes no more than twice that.
+const WORKER_THREADS = Number.parseInt(process.env.UV_THREADPOOL_SIZE ?? '', 10) || 4;
+const MAX_RUNNING = Math.max(1, WORKER_THREADS - 1);
+// About twelve days. The limit of setTimeout is about twice as long.
 const LONGEST_TIMER_MS = 2 ** 30;
 
-// The library watches a call's deadline itself and knows best why a call failed: its word gets this much time to arrive.
+// The library enforces the deadline too, and its error gives the reason. This is the time that its
+// error has to arrive.
 const GRACE_MS = 20;
 
 const running = new Set();
 const queue = [];
 
 /**
- * Runs `start(done)` when a worker thread is free for it. `close` is what ends the call early, should the process exit
- * meanwhile. Resolves to what `done(error, result)` was given.
+ * Runs `start(done)` when a worker thread is free.
+ *
+ * @param start Starts the call, which calls `done(error, result)` when it completes.
+ * @param close Makes the call return early if the process exits.
+ * @returns {Promise} Settles with the arguments of `done`.
  */
 function whenThreadIsFree(start, close) {
   return new Promise((resolve, reject) => {
     const call = { start, close, resolve, reject };
-    if (running.size < LIMIT) begin(call);
+    if (running.size < MAX_RUNNING) startCall(call);
     else queue.push(call);
   });
 }
 
-function begin(call) {
+function startCall(call) {
   running.add(call);
   const done = (error, result) => {
     running.delete(call);
-    if (queue.length > 0) begin(queue.shift());
+    if (queue.length > 0) startCall(queue.shift());
     if (error) call.reject(error);
     else call.resolve(result);
   };
@@ -46,23 +51,29 @@ function begin(call) {
   }
 }
 
-// Node joins its worker threads when the process exits. Closing the clients that are waited for lets them end at once;
-// without it process.exit() would wait for the authorization server.
+// Node joins its worker threads when the process exits. Closing the clients makes their calls
+// return immediately; otherwise process.exit() would wait for the authorization server.
 process.on('exit', () => {
   for (const call of running) call.close();
 });
 
 /**
- * The promise's outcome, or the caller's own end if that comes first: `remainingMs` over (Infinity: no limit) or `signal`
- * aborted. What the promise stands for goes on for others.
+ * Waits for the promise until the caller's deadline or abort. The underlying call is not
+ * affected.
+ *
+ * @param promise The shared call.
+ * @param remainingMs The caller's remaining time, or Infinity.
+ * @param limitMs The caller's deadline, for the error message.
+ * @param signal The caller's AbortSignal, or undefined.
+ * @throws {DeadlineError} The deadline was exceeded.
  */
 function waitFor(promise, { remainingMs, limitMs, signal }) {
   if (remainingMs > LONGEST_TIMER_MS && signal === undefined) return promise;
 
   return new Promise((resolve, reject) => {
     let timer;
-    const onAbort = () => leave(reject, signal.reason);
-    const leave = (settle, outcome) => {
+    const onAbort = () => settleWith(reject, signal.reason);
+    const settleWith = (settle, outcome) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       settle(outcome);
@@ -70,83 +81,95 @@ function waitFor(promise, { remainingMs, limitMs, signal }) {
 
     signal?.addEventListener('abort', onAbort);
     if (remainingMs <= LONGEST_TIMER_MS) {
-      timer = setTimeout(() => leave(reject, timeOver(limitMs)), remainingMs + GRACE_MS);
+      timer = setTimeout(() => settleWith(reject, deadlineExceeded(limitMs)), remainingMs + GRACE_MS);
     }
     promise.then(
-      (value) => leave(resolve, value),
-      (error) => leave(reject, error),
+      (value) => settleWith(resolve, value),
+      (error) => settleWith(reject, error),
     );
     if (signal?.aborted) onAbort();
   });
 }
 
-/** What is left of a call's time when it starts, as the library takes it: 0 stands for the client's timeout. */
-function remainingDeadline(budgetMs, begunAt) {
+/**
+ * Returns the time that remains for a call when it starts, in milliseconds. 0 means the client's
+ * timeout setting.
+ */
+function remainingDeadline(budgetMs, startedAt) {
   if (budgetMs === undefined) return 0;
-  return Math.max(1, Math.ceil(budgetMs - (performance.now() - begunAt)));
+  return Math.max(1, Math.ceil(budgetMs - (performance.now() - startedAt)));
 }
 
 /**
- * Callers that ask for the same thing share one call of the library, because a call that waits holds a worker thread.
- * A shared call ends by the time of the caller that began it; those who came later have time left and go on together.
+ * Lets callers with the same arguments share one call of the library, because a waiting call
+ * occupies a worker thread. A shared call has the deadline of the caller that started it. Callers
+ * that joined later and have time left then share another call.
  */
 class SharedCalls {
   #generation;
   #fetch;
-  // The calls that wait in the library, by what they ask for.
-  #flights = new Map();
+  // The running calls, by their arguments.
+  #calls = new Map();
 
-  /** `generation()` changes whenever the token does. `fetch(request, deadline)` resolves to a token. */
+  /**
+   * @param generation Returns a number that changes whenever the current token changes.
+   * @param fetch `fetch(request, deadline)` resolves to a token.
+   */
   constructor(generation, fetch) {
     this.#generation = generation;
     this.#fetch = fetch;
   }
 
-  /** Resolves to what was asked for, for a caller who waits `request.limitMs` at most (undefined: as the client is configured). */
+  /**
+   * Resolves to the token. The caller waits for at most `request.limitMs`; undefined means the
+   * timeout setting.
+   */
   async join(request, signal) {
-    const begunAt = performance.now();
+    const startedAt = performance.now();
     let successor;
     for (;;) {
-      const flight = this.#flightFor(request, successor);
-      const remainingMs = (request.limitMs ?? Infinity) - (performance.now() - begunAt);
+      const call = this.#callFor(request, successor);
+      const remainingMs = (request.limitMs ?? Infinity) - (performance.now() - startedAt);
       try {
-        return await waitFor(flight.outcome, { remainingMs, limitMs: request.limitMs, signal });
+        return await waitFor(call.outcome, { remainingMs, limitMs: request.limitMs, signal });
       } catch (error) {
         if (!(error instanceof DeadlineError)) throw error;
-        const verdict = flight.verdict ?? error;
-        // Where the caller left the time to the client's settings, the first call has just shown how long that is.
-        const nominalMs = flight.nominalMs ?? performance.now() - flight.begunAt;
-        const leftMs = begunAt + nominalMs - performance.now();
-        if (leftMs < 1) throw verdict;
-        successor = { nominalMs, budgetMs: leftMs, verdict };
+        const firstError = call.firstError ?? error;
+        // If the caller set no deadline, the duration of the first call shows how long the timeout
+        // setting is.
+        const nominalMs = call.nominalMs ?? performance.now() - call.startedAt;
+        const leftMs = startedAt + nominalMs - performance.now();
+        if (leftMs < 1) throw firstError;
+        successor = { nominalMs, budgetMs: leftMs, firstError };
       }
     }
   }
 
-  #flightFor(request, successor) {
+  #callFor(request, successor) {
     const key = `${request.minTtl} ${request.flags} ${request.limitMs}`;
-    const current = this.#flights.get(key);
-    // A change of the token since that call began (an invalidate, say) may make its answer the wrong one.
+    const current = this.#calls.get(key);
+    // If the token has changed since that call started (by invalidate, for example), its result may
+    // be outdated.
     if (current !== undefined && current.generation === this.#generation()) return current;
 
-    const flight = this.#begin(request, successor);
-    this.#flights.set(key, flight);
+    const call = this.#start(request, successor);
+    this.#calls.set(key, call);
     const forget = () => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      if (this.#calls.get(key) === call) this.#calls.delete(key);
     };
-    flight.outcome.then(forget, forget);
-    return flight;
+    call.outcome.then(forget, forget);
+    return call;
   }
 
-  #begin(request, successor) {
-    const begunAt = performance.now();
+  #start(request, successor) {
+    const startedAt = performance.now();
     const budgetMs = successor?.budgetMs ?? request.limitMs;
     return {
-      outcome: this.#fetch(request, () => remainingDeadline(budgetMs, begunAt)),
-      begunAt,
+      outcome: this.#fetch(request, () => remainingDeadline(budgetMs, startedAt)),
+      startedAt,
       generation: this.#generation(),
       nominalMs: successor?.nominalMs ?? request.limitMs,
-      verdict: successor?.verdict,
+      firstError: successor?.firstError,
     };
   }
 }

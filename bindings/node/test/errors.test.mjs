@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { inspect } from 'node:util';
+import errorHelpers from '../lib/errors.js';
 import { startEmulator, tokenwell } from './support.mjs';
 
 const { Client, TokenwellError } = tokenwell;
+const { deadlineExceeded, notWellFormed } = errorHelpers;
 
-test('an_error_carries_code_status_hint_http_status_and_the_time_to_wait', async (t) => {
+test('an_error_has_code_status_hint_http_status_and_the_time_to_retry_after', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.faults([
     { path: '/api/oauth/token', status: 429, headers: { 'Retry-After': '30' }, body: { error: 'rate_limited', error_description: 'slow down' } },
@@ -25,7 +27,7 @@ test('an_error_carries_code_status_hint_http_status_and_the_time_to_wait', async
   assert.match(inspect(error), /RateLimitedError: .*hint:/s);
 });
 
-test('a_rejected_secret_is_named_so_and_never_shown', async (t) => {
+test('a_rejected_secret_is_never_shown', async (t) => {
   const emulator = await startEmulator(t);
   const clientSecret = 'mdb_sa_sk_canary_that_no_message_may_hold_1234567890';
   const client = new Client({ ...emulator.options, clientSecret });
@@ -55,7 +57,7 @@ test('a_setting_the_library_does_not_know_is_rejected_by_the_library', () => {
   });
 });
 
-test('a_misspelt_setting_is_answered_with_the_right_one', () => {
+test('a_misspelt_setting_is_answered_with_a_suggestion', () => {
   assert.throws(() => new Client({ clientID: 'a' }), (error) => error instanceof tokenwell.InvalidArgumentError && /Did you mean client_id/.test(error.hint));
 });
 
@@ -68,7 +70,7 @@ test('a_setting_can_be_given_by_its_name_in_the_library', async (t) => {
   assert.match((await client.token()).authorization, /^Bearer ./);
 });
 
-test('text_that_has_no_utf8_form_is_rejected_and_not_changed_silently', async (t) => {
+test('a_string_with_a_lone_surrogate_is_rejected', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
 
@@ -81,7 +83,7 @@ test('text_that_has_no_utf8_form_is_rejected_and_not_changed_silently', async (t
   await assert.rejects(client.invalidate('\udc00'), tokenwell.InvalidArgumentError);
 });
 
-test('a_secret_may_be_bytes_and_bytes_that_are_no_text_are_the_library_s_to_reject', async (t) => {
+test('a_secret_may_be_bytes_and_the_library_rejects_invalid_utf8', async (t) => {
   const emulator = await startEmulator(t);
 
   const client = new Client({ ...emulator.options, clientSecret: new TextEncoder().encode(emulator.options.clientSecret) });
@@ -90,7 +92,7 @@ test('a_secret_may_be_bytes_and_bytes_that_are_no_text_are_the_library_s_to_reje
   assert.throws(() => new Client({ ...emulator.options, clientSecret: Uint8Array.of(0x61, 0xff) }), tokenwell.InvalidArgumentError);
 });
 
-test('nul_in_a_setting_reaches_the_library_and_is_rejected_there', async (t) => {
+test('the_library_rejects_a_nul_in_a_setting', async (t) => {
   const emulator = await startEmulator(t);
 
   assert.throws(() => new Client({ ...emulator.options, clientId: 'a\0b' }), tokenwell.InvalidArgumentError);
@@ -111,7 +113,7 @@ test('durations_that_are_negative_or_not_finite_are_range_errors_that_name_the_a
   await assert.rejects(client.token({ timeoutMs: 5 }), { name: 'TypeError', message: /timeoutMs.*deadlineMs/ });
 });
 
-test('a_duration_too_large_for_the_library_is_cut_and_not_wrapped', async (t) => {
+test('a_duration_too_large_for_the_library_is_limited_and_not_wrapped', async (t) => {
   const emulator = await startEmulator(t);
   const client = await emulator.manualClient();
 
@@ -119,4 +121,24 @@ test('a_duration_too_large_for_the_library_is_cut_and_not_wrapped', async (t) =>
 
   assert.match(token.value, /./);
   await assert.rejects(client.token({ minTtlMs: 2n ** 70n }), tokenwell.InvalidArgumentError);
+});
+
+test('n15_the_string_form_of_an_error_is_punctuated', async () => {
+  const wrong = /\.\.|\.;|\.,|\. \(|undefined|null|\[object/;
+  for (const options of [{}, { colour: 'blue' }, { clientId: 'a\0' }, { baseUrl: 'http://atlas.example' }, { clientId: '\ud83d' }]) {
+    const error = await (async () => new Client(options).token())().catch((error) => error);
+
+    assert.ok(error instanceof tokenwell.TokenwellError);
+    assert.equal(String(error), `${error.constructor.name}: ${error.message}`);
+    assert.match(error.message, /[^.]$/, 'a message has no final period');
+    assert.match(error.hint, /\.$/, 'a hint has a final period');
+    assert.doesNotMatch(`${error.message}. ${error.hint}`, wrong);
+  }
+});
+
+test('n15_messages_and_hints_of_this_package_join_to_sentences', () => {
+  for (const error of [deadlineExceeded(5), notWellFormed('clientId')]) {
+    assert.match(error.message, /[^.]$/);
+    assert.match(error.hint, /^[A-Z].*\.$/);
+  }
 });

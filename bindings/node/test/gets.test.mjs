@@ -10,7 +10,7 @@ const { Client } = tokenwell;
 const HOUR_MS = 3_600_000;
 
 for (const count of [100, 1000]) {
-  test(`${count}_cold_promises_cost_one_token_request`, async (t) => {
+  test(`${count}_promises_on_a_new_client_send_one_token_request`, async (t) => {
     const emulator = await startEmulator(t);
     const client = new Client(emulator.options);
     await emulator.slow(200);
@@ -22,7 +22,7 @@ for (const count of [100, 1000]) {
   });
 }
 
-test('cold_callers_with_different_wishes_still_cost_one_token_request', async (t) => {
+test('callers_with_different_options_still_send_one_token_request', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   await emulator.slow(200);
@@ -33,7 +33,7 @@ test('cold_callers_with_different_wishes_still_cost_one_token_request', async (t
   assert.equal((await emulator.counters()).token_requests, 1);
 });
 
-test('ten_thousand_gets_across_three_expiries_cost_four_token_requests', async (t) => {
+test('ten_thousand_gets_across_three_expiries_send_four_token_requests', async (t) => {
   const emulator = await startEmulator(t);
   const client = await emulator.manualClient();
   const values = new Set();
@@ -50,7 +50,7 @@ test('ten_thousand_gets_across_three_expiries_cost_four_token_requests', async (
   assert.equal((await emulator.counters()).token_requests, 4);
 });
 
-test('a_live_token_past_its_refresh_time_is_handed_out_while_the_refresh_runs', async (t) => {
+test('a_valid_token_is_returned_while_its_refresh_runs', async (t) => {
   const emulator = await startEmulator(t);
   const client = await emulator.manualClient();
   const first = await client.token();
@@ -65,7 +65,7 @@ test('a_live_token_past_its_refresh_time_is_handed_out_while_the_refresh_runs', 
   client.close();
 });
 
-test('the_event_loop_and_the_other_worker_threads_stay_free_during_a_slow_mint', async (t) => {
+test('the_event_loop_and_a_worker_thread_remain_free_during_a_slow_token_request', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   await emulator.slow(3000);
@@ -73,7 +73,7 @@ test('the_event_loop_and_the_other_worker_threads_stay_free_during_a_slow_mint',
   const interval = setInterval(() => (ticks += 1), 5);
   t.after(() => clearInterval(interval));
 
-  // Many that differ, so that they could fill every worker thread.
+  // Many different calls, which could otherwise occupy every worker thread.
   let minted = false;
   const gets = Promise.all(Array.from({ length: 20 }, (_, i) => client.token({ minTtlMs: i * 1000 }))).then(() => (minted = true));
   await readFile(new URL(import.meta.url));
@@ -84,7 +84,7 @@ test('the_event_loop_and_the_other_worker_threads_stay_free_during_a_slow_mint',
   assert.ok(ticks >= 10, `${ticks} ticks`);
 });
 
-test('an_aborted_caller_is_rejected_at_once_and_does_not_spoil_the_mint_for_others', async (t) => {
+test('an_aborted_caller_is_rejected_immediately_and_the_token_request_continues', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   await emulator.slow(1000);
@@ -103,7 +103,7 @@ test('an_aborted_caller_is_rejected_at_once_and_does_not_spoil_the_mint_for_othe
   await assert.rejects(client.token({ signal: AbortSignal.abort() }), { name: 'AbortError' });
 });
 
-test('a_caller_with_little_time_gets_its_own_deadline_and_the_mint_goes_on', async (t) => {
+test('a_caller_with_a_short_deadline_times_out_and_the_token_request_continues', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   await emulator.slow(3000);
@@ -130,7 +130,7 @@ test('a_caller_that_joins_late_does_not_share_the_deadline_of_the_first', async 
   assert.match((await late).value, /./);
 });
 
-test('a_kept_token_is_answered_without_a_call_and_at_once', async (t) => {
+test('the_local_copy_is_returned_without_a_call', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   assert.equal(client.authorizationIfFresh(), undefined);
@@ -144,7 +144,7 @@ test('a_kept_token_is_answered_without_a_call_and_at_once', async (t) => {
   assert.deepEqual(client.stats(), before);
 });
 
-test('a_kept_token_is_not_given_to_those_who_ask_for_more', async (t) => {
+test('the_local_copy_is_not_returned_to_a_get_with_options', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   const first = await client.token();
@@ -156,7 +156,7 @@ test('a_kept_token_is_not_given_to_those_who_ask_for_more', async (t) => {
   await assert.rejects(client.token({ minTtlMs: 24 * HOUR_MS }), tokenwell.InvalidArgumentError);
 });
 
-test('i33_a_kept_token_is_dropped_when_the_wall_clock_steps_back_or_far_ahead', async (t) => {
+test('i33_the_local_copy_is_dropped_when_the_wall_clock_steps_back_or_far_ahead', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   await client.token();
@@ -174,7 +174,7 @@ test('i33_a_kept_token_is_dropped_when_the_wall_clock_steps_back_or_far_ahead', 
   assert.notEqual(client.authorizationIfFresh(), undefined);
 });
 
-test('i33_a_kept_token_is_dropped_in_time_when_the_wall_clock_stands_still', async (t) => {
+test('i33_the_local_copy_is_dropped_in_time_when_the_wall_clock_is_stopped', async (t) => {
   const emulator = await startEmulator(t, ['--token-lifetime', '5']);
   const client = new Client(emulator.options);
   await client.token();
@@ -185,11 +185,11 @@ test('i33_a_kept_token_is_dropped_in_time_when_the_wall_clock_stands_still', asy
   Date.now = () => frozen;
   await until(() => client.authorizationIfFresh() === undefined);
 
-  // The loop's end is the proof: by the wall clock it would never come.
+  // The test passes if the loop ends: by the wall clock alone it never would.
   assert.equal(Date.now(), frozen);
 });
 
-test('invalidate_drops_the_very_token_and_no_other', async (t) => {
+test('invalidate_drops_that_token_and_no_other', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   const first = await client.token();
@@ -206,7 +206,7 @@ test('invalidate_drops_the_very_token_and_no_other', async (t) => {
   await assert.rejects(client.invalidate(undefined), TypeError);
 });
 
-test('invalidate_does_not_hold_up_the_event_loop', async (t) => {
+test('invalidate_does_not_block_the_event_loop', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   const first = await client.token();
@@ -215,7 +215,7 @@ test('invalidate_does_not_hold_up_the_event_loop', async (t) => {
   const call = client.invalidate(first).then(() => (over = true));
   for (let turn = 0; turn < 100; turn += 1) await null;
 
-  assert.equal(over, false, 'what a worker thread does ends in a later turn of the loop');
+  assert.equal(over, false, 'a call on a worker thread completes in a later turn of the event loop');
   await call;
   assert.equal(client.stats().invalidations, 1);
 });
@@ -232,7 +232,7 @@ test('the_cache_is_switched_by_a_boolean', async (t) => {
   assert.notEqual(alone, first);
 });
 
-test('a_get_after_an_invalidate_does_not_join_a_call_from_before', async (t) => {
+test('a_get_after_an_invalidate_does_not_join_an_earlier_call', async (t) => {
   const emulator = await startEmulator(t);
   const client = await emulator.manualClient();
   const first = await client.token();
@@ -245,7 +245,7 @@ test('a_get_after_an_invalidate_does_not_join_a_call_from_before', async (t) => 
   await before;
 });
 
-test('revoke_ends_the_token_at_the_server', async (t) => {
+test('revoke_revokes_the_token_at_the_server', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   const first = await client.token();

@@ -5,7 +5,7 @@ import { PACKAGE, runProgram, startEmulator, tokenwell, until } from './support.
 
 const { Client, ClosedError } = tokenwell;
 
-test('every_use_after_close_is_a_closed_error_and_closing_twice_is_none', async (t) => {
+test('every_call_after_close_is_a_closed_error_except_close', async (t) => {
   const emulator = await startEmulator(t);
   const client = await emulator.manualClient();
   const token = await client.token();
@@ -22,7 +22,7 @@ test('every_use_after_close_is_a_closed_error_and_closing_twice_is_none', async 
   assert.match(token.value, /./);
 });
 
-test('a_close_ends_the_callers_that_wait', async (t) => {
+test('close_wakes_the_callers_that_wait', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
   await emulator.slow(60_000);
@@ -45,7 +45,7 @@ test('using_closes_the_client_at_the_end_of_its_block', async (t) => {
   await assert.rejects(client.token(), ClosedError);
 });
 
-test('a_client_from_the_environment_needs_no_options_and_options_win', async (t) => {
+test('a_client_from_the_environment_needs_no_options_and_options_override_it', async (t) => {
   const emulator = await startEmulator(t);
   const body = `
     (async () => {
@@ -59,7 +59,7 @@ test('a_client_from_the_environment_needs_no_options_and_options_win', async (t)
   assert.equal(stdout.trim(), 'true CREDENTIAL_REJECTED', stderr);
 });
 
-test('process_exit_in_the_middle_of_a_mint_ends_the_process_at_once_and_cleanly', async (t) => {
+test('process_exit_during_a_token_request_exits_immediately_and_cleanly', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.slow(60_000);
   const body = `
@@ -75,7 +75,7 @@ test('process_exit_in_the_middle_of_a_mint_ends_the_process_at_once_and_cleanly'
   assert.ok(performance.now() - begun < 40_000);
 });
 
-test('a_process_with_nothing_else_to_do_waits_for_the_token_it_asked_for', async (t) => {
+test('a_process_does_not_exit_while_a_get_is_pending', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.slow(500);
 
@@ -85,7 +85,7 @@ test('a_process_with_nothing_else_to_do_waits_for_the_token_it_asked_for', async
   assert.equal(stdout.trim(), 'true');
 });
 
-test('a_kept_token_does_not_keep_the_process_alive', async (t) => {
+test('the_local_copy_does_not_keep_the_process_alive', async (t) => {
   const emulator = await startEmulator(t);
 
   const { code, signal } = await runProgram('new tokenwell.Client(options).token();', { options: emulator.options });
@@ -93,7 +93,7 @@ test('a_kept_token_does_not_keep_the_process_alive', async (t) => {
   assert.deepEqual({ code, signal }, { code: 0, signal: null });
 });
 
-test('a_failed_mint_that_all_callers_have_left_raises_no_unhandled_rejection', async (t) => {
+test('a_failed_call_that_all_callers_have_left_causes_no_unhandled_rejection', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.faults([{ path: '/api/oauth/token', delay_ms: 3000, status: 401, body: { error: 'invalid_client' } }]);
   const body = `
@@ -113,7 +113,7 @@ test('a_failed_mint_that_all_callers_have_left_raises_no_unhandled_rejection', a
   assert.equal(stdout.trim(), 'TimeoutError DeadlineError');
 });
 
-test('clients_that_nobody_holds_are_freed_without_harm_to_calls_in_flight', async (t) => {
+test('unreachable_clients_are_freed_but_not_during_a_call', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.settings({ rate_limit: null });
   const body = `
@@ -134,7 +134,7 @@ test('clients_that_nobody_holds_are_freed_without_harm_to_calls_in_flight', asyn
   assert.equal(stdout.trim(), 'true collected');
 });
 
-test('worker_threads_use_clients_of_their_own_and_one_s_end_does_not_disturb_the_others', async (t) => {
+test('each_worker_has_its_own_client_and_its_exit_does_not_affect_the_others', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.settings({ rate_limit: null });
   const body = `
@@ -166,7 +166,7 @@ test('worker_threads_use_clients_of_their_own_and_one_s_end_does_not_disturb_the
   );
 });
 
-test('a_worker_may_be_terminated_in_the_middle_of_a_mint', async (t) => {
+test('a_worker_can_be_terminated_during_a_token_request', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.slow(3000);
   const body = `

@@ -11,14 +11,14 @@ const PRINT_LOAD_ERROR = `
   try { new tokenwell.Client(); console.log('loaded'); }
   catch (error) { console.log(JSON.stringify({ name: error.name, message: error.message, places: error.places, hint: error.hint })); }`;
 
-test('an_import_alone_loads_no_library', async () => {
+test('an_import_does_not_load_the_library', async () => {
   const { code, stdout } = await runProgram('console.log(typeof tokenwell.Client)', { env: { TOKENWELL_LIBRARY: '/nowhere/lib.so' } });
 
   assert.equal(code, 0);
   assert.equal(stdout.trim(), 'function');
 });
 
-test('a_wrong_TOKENWELL_LIBRARY_is_named_and_no_other_place_is_tried', async () => {
+test('a_wrong_TOKENWELL_LIBRARY_is_named_and_no_other_location_is_tried', async () => {
   const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: '/nowhere/libtokenwell.so.0' } });
 
   const error = JSON.parse(stdout);
@@ -28,7 +28,7 @@ test('a_wrong_TOKENWELL_LIBRARY_is_named_and_no_other_place_is_tried', async () 
   assert.match(error.hint, /TOKENWELL_LIBRARY/);
 });
 
-test('a_file_that_is_no_library_is_refused', async (t) => {
+test('a_file_that_is_not_a_library_is_rejected', async (t) => {
   const file = path.join(await temporaryDirectory(t), 'notes.txt');
   await writeFile(file, 'no library\n');
 
@@ -37,23 +37,23 @@ test('a_file_that_is_no_library_is_refused', async (t) => {
   assert.match(JSON.parse(stdout).message, /notes\.txt/);
 });
 
-test('a_library_with_another_abi_is_refused_with_both_numbers', async (t) => {
+test('a_library_with_another_abi_version_is_rejected_with_both_versions', async (t) => {
   const file = await compiled(t, '#include <stdint.h>\nuint32_t tokenwell_abi_version(void) { return 999; }\n');
 
   const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: file } });
 
-  assert.match(JSON.parse(stdout).message, /has ABI version 999, this package needs 1/);
+  assert.match(JSON.parse(stdout).message, /has ABI version 999, but this package requires 1/);
 });
 
-test('a_library_of_something_else_is_refused', async (t) => {
+test('an_unrelated_library_is_rejected', async (t) => {
   const file = await compiled(t, 'int other(void) { return 1; }\n');
 
   const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: file } });
 
-  assert.match(JSON.parse(stdout).message, /is not a tokenwell library: it lacks tokenwell_abi_version/);
+  assert.match(JSON.parse(stdout).message, /is not a compatible tokenwell library: it does not export tokenwell_abi_version/);
 });
 
-test('without_TOKENWELL_LIBRARY_the_package_and_the_system_are_searched_and_both_are_named', async (t) => {
+test('without_TOKENWELL_LIBRARY_the_package_and_the_loader_are_tried_and_named', async (t) => {
   const copy = await copyOfPackage(t);
   const { LD_LIBRARY_PATH, TOKENWELL_LIBRARY, ...env } = process.env;
   const broken = path.join(copy, '_lib', path.basename(fileName()));
@@ -65,11 +65,11 @@ test('without_TOKENWELL_LIBRARY_the_package_and_the_system_are_searched_and_both
   const error = JSON.parse(stdout);
   assert.equal(error.places.length, 2);
   assert.equal(error.places[0].place, broken);
-  assert.match(error.places[1].place, /system's loader/);
+  assert.match(error.places[1].place, /dynamic loader/);
   assert.match(error.hint, /TOKENWELL_LIBRARY/);
 });
 
-test('the_library_beside_the_package_is_found', async (t) => {
+test('the_library_inside_the_package_is_found', async (t) => {
   const copy = await copyOfPackage(t);
   const { TOKENWELL_LIBRARY, ...env } = process.env;
   await mkdir(path.join(copy, '_lib'));
@@ -80,7 +80,7 @@ test('the_library_beside_the_package_is_found', async (t) => {
   assert.equal(stdout.trim(), tokenwell.libraryVersion());
 });
 
-test('both_module_systems_give_one_implementation', async () => {
+test('both_module_systems_share_one_implementation', async () => {
   const program = `
     import * as viaImport from 'tokenwell';
     import { createRequire } from 'node:module';
@@ -109,7 +109,7 @@ async function compiled(t, source) {
   return path.join(directory, 'fake.so');
 }
 
-/** The package without a library of its own, as it would be installed. */
+/** Copies the package as it is installed, without a bundled library. */
 async function copyOfPackage(t) {
   const copy = path.join(await temporaryDirectory(t), 'tokenwell');
   await mkdir(copy);

@@ -1,4 +1,4 @@
-// The Node shim of the shared test vectors; tests/vectors/README.md has its protocol.
+// The Node shim for the shared test vectors; tests/vectors/README.md describes its protocol.
 // Run as `node bindings/node/test/shim.mjs`.
 import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
@@ -11,7 +11,7 @@ const { Client, TokenwellError, libraryVersion } = await import('../index.mjs');
 const requests = {
   hello: () => `ok node ${libraryVersion()}`,
   set: (name, value) => {
-    settings.push([optionName(text(name)), textOrBytes(value)]);
+    settings.push([optionName(string(name)), stringOrBytes(value)]);
     return 'ok';
   },
   client: (fromEnvironment) => {
@@ -23,9 +23,9 @@ const requests = {
   },
   token: async (...options) => {
     const token = await client.token(getOptions(...options));
-    return `ok ${shown(token.value)} ${token.expiresAt.getTime()}`;
+    return `ok ${encoded(token.value)} ${token.expiresAt.getTime()}`;
   },
-  authorization: async () => `ok ${shown(await client.authorization())}`,
+  authorization: async () => `ok ${encoded(await client.authorization())}`,
   together: async (count, ...options) => {
     const started = Array.from({ length: Number(count) }, () => client.token(getOptions(...options)));
     return many(await Promise.allSettled(started));
@@ -36,7 +36,7 @@ const requests = {
     return many(outcomes);
   },
   invalidate: async (value) => {
-    await client.invalidate(text(value));
+    await client.invalidate(string(value));
     return 'ok';
   },
   revoke: async (deadline) => {
@@ -71,10 +71,10 @@ async function answer(request, fields) {
   try {
     return await requests[request](...fields);
   } catch (error) {
-    if (error instanceof Unimplemented) return `unimplemented ${shown(error.message)}`;
+    if (error instanceof Unimplemented) return `unimplemented ${encoded(error.message)}`;
     if (!(error instanceof TokenwellError)) throw error;
     const { code, status, httpStatus, retryAfterMs, message, hint } = error;
-    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${shown(message)} ${shown(hint)}`;
+    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${encoded(message)} ${encoded(hint)}`;
   }
 }
 
@@ -91,13 +91,13 @@ function many(outcomes) {
   const errors = outcomes.filter((each) => each.status === 'rejected').map((each) => each.reason);
   const stray = errors.find((error) => !(error instanceof TokenwellError));
   if (stray !== undefined) throw stray;
-  const firstValue = values.length > 0 ? shown(values[0]) : '-';
+  const firstValue = values.length > 0 ? encoded(values[0]) : '-';
   return `many ${values.length} ${new Set(values).size} ${firstValue} ${errors.length} ${errors[0]?.code ?? '-'}`;
 }
 
-function text(field) {
+function string(field) {
   const value = bytes(field);
-  if (!isUtf8(value)) throw new Unimplemented('a name or a token is a string, and a string is never invalid UTF-8');
+  if (!isUtf8(value)) throw new Unimplemented('names and tokens are strings here, and a string is never invalid UTF-8');
   return value.toString();
 }
 
@@ -105,17 +105,17 @@ function bytes(field) {
   return Buffer.from(field.slice(1), 'hex');
 }
 
-/** Text where it is text; what is not UTF-8 goes in as bytes. */
-function textOrBytes(field) {
+/** Returns a string, or bytes if the field is not valid UTF-8. */
+function stringOrBytes(field) {
   const value = bytes(field);
   return isUtf8(value) ? value.toString() : value;
 }
 
-function shown(text) {
-  return `x${Buffer.from(text).toString('hex')}`;
+function encoded(value) {
+  return `x${Buffer.from(value).toString('hex')}`;
 }
 
-/** `client_id` -> `clientId`, so that the cases go through the names a caller writes. */
+/** Converts `client_id` to `clientId`, so that the test cases use the names that callers use. */
 function optionName(setting) {
   return setting.replace(/(?<=[a-z])_([a-z])/g, (_, letter) => letter.toUpperCase());
 }

@@ -1,4 +1,4 @@
-// What the tests share: the emulator, a client on it, and programs of their own process.
+// Helpers for the tests: the emulator, clients of it, and programs in separate processes.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -17,18 +17,18 @@ for (const file of [LIBRARY, COMMAND]) {
 
 process.env.TOKENWELL_LIBRARY = LIBRARY;
 
-// Nothing of the machine's own configuration or of another run's tokens may reach a test.
+// Tests must not see the configuration of the machine or the tokens of another run.
 for (const name of Object.keys(process.env)) {
   if (/^(MONGODB_ATLAS_|MCLI_)/.test(name) || (name.startsWith('TOKENWELL_') && !['TOKENWELL_LIBRARY', 'TOKENWELL_BIN'].includes(name))) delete process.env[name];
 }
 const home = mkdtempSync(path.join(os.tmpdir(), 'tokenwell-node-home-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
-// What one test leaves in a shared cache would be another's token.
+// Tests must not share tokens through the cache.
 Object.assign(process.env, { TOKENWELL_CACHE: 'off', HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') });
 
 export const tokenwell = await import('../index.mjs');
 
-/** Atlas in a box for one test. */
+/** Starts the Atlas emulator for one test. */
 export async function startEmulator(t, flags = []) {
   const child = spawn(COMMAND, ['emulator', '--until-stdin-closes', ...flags], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', resolve));
@@ -40,7 +40,7 @@ export async function startEmulator(t, flags = []) {
   const [line] = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line'),
     ended.then((code) => {
-      throw new Error(`the emulator ended with code ${code} before it listened`);
+      throw new Error(`the emulator exited with code ${code} before it listened`);
     }),
   ]);
   const environment = Object.fromEntries(line.split(' ').map((assignment) => assignment.split(/=(.*)/s, 2)));
@@ -51,9 +51,9 @@ export async function startEmulator(t, flags = []) {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
-    const text = await reply.text();
-    if (!reply.ok) throw new Error(`the emulator answered ${what} with ${reply.status}: ${text}`);
-    return text === '' ? undefined : JSON.parse(text);
+    const content = await reply.text();
+    if (!reply.ok) throw new Error(`the emulator answered ${what} with ${reply.status}: ${content}`);
+    return content === '' ? undefined : JSON.parse(content);
   };
 
   const options = {
@@ -70,14 +70,17 @@ export async function startEmulator(t, flags = []) {
     settings: (values) => control('POST', 'settings', values),
     now: async () => (await control('GET', 'clock')).now_ms,
     advance: (ms) => control('POST', 'clock', { advance_ms: ms }),
-    /** Token requests are answered that much later. */
+    /** Delays the replies to token requests. */
     slow: (delayMs) => control('POST', 'faults', [{ path: '/api/oauth/token', delay_ms: delayMs, then_serve: true }]),
-    /** A client whose clock stands at the emulator's. */
+    /** Creates a client with a manual clock at the emulator's time. */
     manualClient: async (more = {}) => new tokenwell.Client({ ...options, manualClockMs: (await control('GET', 'clock')).now_ms, ...more }),
   };
 }
 
-/** Runs a program in a process of its own; `tokenwell` and `options` are there for it. Resolves to its end. */
+/**
+ * Runs a program, which can use `tokenwell` and `options`, in a separate process. Resolves to its
+ * result.
+ */
 export function runProgram(body, { options = {}, env = {}, nodeFlags = [] } = {}) {
   const program = `
     const tokenwell = require(${JSON.stringify(PACKAGE)});
@@ -92,7 +95,9 @@ export function runProgram(body, { options = {}, env = {}, nodeFlags = [] } = {}
   });
 }
 
-/** Resolves when `condition` does not resolve to false; a test that waits in vain fails by the runner's own timeout. */
+/**
+ * Resolves when `condition` no longer resolves to false. The test runner's timeout limits the wait.
+ */
 export async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -15,16 +15,16 @@ test('i21_no_way_of_printing_a_token_or_a_client_shows_a_secret', async (t) => {
     String(each),
   ]);
 
-  for (const text of printed) {
-    assert.ok(!text.includes(token.value), text);
-    assert.ok(!text.includes(emulator.options.clientSecret), text);
+  for (const output of printed) {
+    assert.ok(!output.includes(token.value), output);
+    assert.ok(!output.includes(emulator.options.clientSecret), output);
   }
   assert.equal(`${token}`, `[Token redacted, expires ${token.expiresAt.toISOString()}]`);
   assert.equal(JSON.stringify({ token }), `{"token":"${token}"}`);
   assert.equal(inspect(token), String(token));
 });
 
-test('a_token_tells_its_text_its_header_its_end_and_its_scope', async (t) => {
+test('a_token_has_its_value_header_expiry_and_scope', async (t) => {
   const emulator = await startEmulator(t);
   const client = await emulator.manualClient();
   const now = await emulator.now();
@@ -38,7 +38,7 @@ test('a_token_tells_its_text_its_header_its_end_and_its_scope', async (t) => {
   assert.equal(token.generation, client.generation);
 });
 
-test('changing_the_date_a_token_gave_does_not_change_the_token', async (t) => {
+test('changing_the_returned_date_does_not_change_the_token', async (t) => {
   const emulator = await startEmulator(t);
   const token = await new tokenwell.Client(emulator.options).token();
   const before = token.expiresAt.getTime();

@@ -10,7 +10,7 @@ import { PACKAGE, tokenwell } from './support.mjs';
 
 const TYPES = fileURLToPath(new URL('types', import.meta.url));
 
-test('the_types_allow_what_works_and_refuse_what_does_not', async () => {
+test('the_types_accept_valid_programs_and_reject_invalid_ones', async () => {
   const compiler = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
 
   const output = await new Promise((resolve) => {
@@ -20,7 +20,7 @@ test('the_types_allow_what_works_and_refuse_what_does_not', async () => {
   assert.equal(output, '');
 });
 
-test('every_setting_of_the_library_has_an_option_and_none_is_made_up', () => {
+test('the_options_are_exactly_the_settings_of_the_library', () => {
   const { hint } = caught(() => new tokenwell.Client({ settings: { no_such_setting: 'x' } }));
   const [, listed] = /The settings are ([^.]+)\./.exec(hint);
 

@@ -1,6 +1,6 @@
-"""What `authorization()` costs beside calls of other libraries that yield a header or a credential from memory, in one run.
+"""Compares `authorization()` with calls of other libraries that return a header or a credential from memory, in one run.
 
-The peers hold a token that is good for an hour, put there by hand: none of them asks a server here.
+The other libraries are given a token that is valid for an hour, so none of them sends a request.
 """
 
 import datetime
@@ -53,7 +53,7 @@ def main():
         "botocore get_frozen_credentials": botocore_credentials(),
     }
     samples = {name: [] for name in calls}
-    # In turns, so that a machine that slows down slows all of them down.
+    # Alternating, so that a slow phase of the machine affects all of them.
     for _ in range(ROUNDS):
         for name, get in calls.items():
             begun = time.perf_counter_ns()

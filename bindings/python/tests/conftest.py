@@ -1,4 +1,4 @@
-"""What the tests share: an emulator for each test, clients of it, and an environment that is empty of settings."""
+"""Fixtures: an emulator for each test, clients of it, and an environment without settings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("TOKENWELL_BIN", str(REPOSITORY / "dist" / "bin" / "tokenwell"))
 LIBRARY = os.environ.setdefault("TOKENWELL_LIBRARY", str(REPOSITORY / "dist" / "lib" / "libtokenwell.so.0"))
 
-# What one test leaves in a shared cache would be another's token.
+# Tests must not share tokens through the cache.
 os.environ["TOKENWELL_CACHE"] = "off"
 
 PATIENCE = 60.0
-"""Seconds after which something that should happen soon is taken not to happen, on a machine however busy."""
+"""Seconds to wait for an event that normally happens soon. Long enough for a busy machine."""
 
 for needed in (BINARY, LIBRARY):
     if not os.path.isfile(needed):
@@ -31,7 +31,7 @@ import tokenwell  # noqa: E402
 
 
 class Emulator:
-    """Atlas in a box, in a process of its own; docs/emulator.md has its control requests."""
+    """The Atlas emulator, in a separate process; docs/emulator.md describes its control requests."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -52,8 +52,8 @@ class Emulator:
             headers={"Content-Type": "application/json"},
         )
         with self.opener.open(request, timeout=PATIENCE) as reply:
-            text = reply.read()
-        return json.loads(text) if text else None
+            body = reply.read()
+        return json.loads(body) if body else None
 
     def counters(self) -> Dict[str, int]:
         return dict(self.control("counters"))
@@ -75,7 +75,7 @@ class Emulator:
         self.control("clock", {"advance_ms": milliseconds})
 
     def settings(self) -> Dict[str, str]:
-        """The settings of a client of this emulator."""
+        """Returns the settings of a client of this emulator."""
         return {"base_url": self.base_url, "client_id": self.client_id, "client_secret": self.client_secret}
 
     def stop(self) -> None:
@@ -92,10 +92,10 @@ class Emulator:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Waits until the condition holds; fails when it never does."""
+    """Waits until the condition is true; fails after `PATIENCE` seconds."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"never came about: {what}"
+        assert time.monotonic() < end, f"did not happen: {what}"
         time.sleep(0.01)
 
 
@@ -124,7 +124,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def make(emulator: Emulator) -> Iterator[Callable[..., tokenwell.Client]]:
-    """Makes clients of the emulator, which are closed at the test's end."""
+    """Creates clients of the emulator, and closes them after the test."""
     clients: List[tokenwell.Client] = []
 
     def make(**settings: Any) -> tokenwell.Client:

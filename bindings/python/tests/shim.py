@@ -1,4 +1,4 @@
-"""The Python shim of the shared test vectors; tests/vectors/README.md has its protocol.
+"""The Python shim for the shared test vectors; tests/vectors/README.md describes its protocol.
 
 Run as `python3 bindings/python/tests/shim.py`.
 """
@@ -20,13 +20,14 @@ import tokenwell  # noqa: E402
 Outcome = Union[str, tokenwell.TokenwellError]
 
 
-def text(field: str) -> str:
-    # What is not UTF-8 becomes surrogates, as in os.environ; the package turns them back into the same bytes.
+def decoded(field: str) -> str:
+    # Invalid UTF-8 becomes surrogates, as in os.environ; the package turns them back into the same
+    # bytes.
     return bytes.fromhex(field[1:]).decode("utf-8", "surrogateescape")
 
 
-def shown(words: str) -> str:
-    return "x" + words.encode("utf-8", "surrogateescape").hex()
+def encoded(value: str) -> str:
+    return "x" + value.encode("utf-8", "surrogateescape").hex()
 
 
 def seconds(field: str) -> Optional[float]:
@@ -55,7 +56,7 @@ class Shim:
         return f"ok python {tokenwell.library_version()}"
 
     def do_set(self, name: str, value: str) -> str:
-        self.settings[text(name)] = text(value)
+        self.settings[decoded(name)] = decoded(value)
         return "ok"
 
     def do_client(self, from_environment: str) -> str:
@@ -67,10 +68,10 @@ class Shim:
 
     def do_token(self, min_ttl: str, deadline: str, force: str) -> str:
         token = self.client.token(min_ttl=seconds(min_ttl), timeout=seconds(deadline), force_refresh=force == "1")
-        return f"ok {shown(token.value)} {token.expires_at_ms}"
+        return f"ok {encoded(token.value)} {token.expires_at_ms}"
 
     def do_authorization(self) -> str:
-        return f"ok {shown(self.client.authorization())}"
+        return f"ok {encoded(self.client.authorization())}"
 
     def do_together(self, count: str, min_ttl: str, deadline: str, force: str) -> str:
         outcomes: List[Outcome] = []
@@ -91,7 +92,7 @@ class Shim:
         return many([self.get("-", "-", "0") for _ in range(int(count))])
 
     def do_invalidate(self, value: str) -> str:
-        self.client.invalidate(text(value))
+        self.client.invalidate(decoded(value))
         return "ok"
 
     def do_revoke(self, deadline: str) -> str:
@@ -122,7 +123,7 @@ class Shim:
 def many(outcomes: List[Outcome]) -> str:
     values = [outcome for outcome in outcomes if isinstance(outcome, str)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, tokenwell.TokenwellError)]
-    first_value = shown(values[0]) if values else "-"
+    first_value = encoded(values[0]) if values else "-"
     first_name = errors[0].name if errors else "-"
     return f"many {len(values)} {len(set(values))} {first_value} {len(errors)} {first_name}"
 
@@ -130,7 +131,7 @@ def many(outcomes: List[Outcome]) -> str:
 def failed(error: tokenwell.TokenwellError) -> str:
     http_status = "-" if error.http_status is None else error.http_status
     retry_after = "-" if error.retry_after is None else round(error.retry_after * 1000)
-    return f"error {error.code} {error.name} {http_status} {retry_after} {shown(error.message)} {shown(error.hint)}"
+    return f"error {error.code} {error.name} {http_status} {retry_after} {encoded(error.message)} {encoded(error.hint)}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Tasks: the event loop goes on, whatever the server does."""
+"""Tasks: the event loop is never blocked, whatever the server does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conftest import PATIENCE, Emulator
 
 
 async def requested(emulator: Emulator) -> None:
-    """Waits for the first token request to be under way."""
+    """Waits until the first token request has been sent."""
     loop = asyncio.get_running_loop()
     end = loop.time() + PATIENCE
     while await loop.run_in_executor(None, lambda: emulator.token_requests) == 0:
@@ -22,7 +22,7 @@ async def requested(emulator: Emulator) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_task_gets_what_a_thread_gets(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_a_task_gets_the_same_token_as_a_thread(emulator: Emulator, client: tokenwell.Client) -> None:
     async def main() -> None:
         token = await client.token_async()
 
@@ -34,7 +34,7 @@ def test_a_task_gets_what_a_thread_gets(emulator: Emulator, client: tokenwell.Cl
     assert emulator.token_requests == 2
 
 
-def test_a_hundred_tasks_on_a_cold_client_ask_once(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_a_hundred_tasks_on_a_new_client_send_one_token_request(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(0.2)
 
     async def main() -> List[str]:
@@ -44,7 +44,7 @@ def test_a_hundred_tasks_on_a_cold_client_ask_once(emulator: Emulator, client: t
     assert emulator.token_requests == 1
 
 
-def test_the_kept_string_answers_a_task_without_giving_way(client: tokenwell.Client) -> None:
+def test_the_local_copy_is_returned_to_a_task_without_suspending_it(client: tokenwell.Client) -> None:
     token = client.token()
     coroutine = client.authorization_async()
 
@@ -54,7 +54,7 @@ def test_the_kept_string_answers_a_task_without_giving_way(client: tokenwell.Cli
     assert answered.value.value == token.authorization
 
 
-def test_the_loop_goes_on_while_a_token_is_fetched(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_the_event_loop_runs_while_a_token_is_requested(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(1)
 
     async def main() -> int:
@@ -85,7 +85,7 @@ def test_waiting_tasks_share_a_thread_and_leave_the_executor_free(emulator: Emul
     asyncio.run(main())
 
 
-def test_cancelling_a_task_leaves_the_fetch_to_the_others(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_cancelling_a_task_does_not_cancel_the_token_request(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(3)
 
     async def main() -> None:
@@ -101,7 +101,7 @@ def test_cancelling_a_task_leaves_the_fetch_to_the_others(emulator: Emulator, cl
     assert emulator.token_requests == 1
 
 
-def test_a_fetch_all_of_whose_tasks_were_cancelled_still_serves_the_next(
+def test_a_token_request_continues_after_all_its_tasks_were_cancelled(
     emulator: Emulator, client: tokenwell.Client
 ) -> None:
     emulator.slow(3)
@@ -134,10 +134,10 @@ def test_every_task_raises_its_own_error(
         assert {error.http_status for error in errors} == {401}  # type: ignore[union-attr]
 
     asyncio.run(main())
-    assert not caplog.records, "asyncio reports an error that nobody looked at"
+    assert not caplog.records, "asyncio reports an exception that was never retrieved"
 
 
-def test_a_task_that_joins_late_has_its_own_time(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_a_task_that_joins_late_has_its_own_deadline(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(PATIENCE)
 
     async def get() -> float:
@@ -156,7 +156,7 @@ def test_a_task_that_joins_late_has_its_own_time(emulator: Emulator, client: tok
     assert late < PATIENCE / 2
 
 
-def test_a_task_that_asks_after_an_invalidation_is_not_given_the_dropped_token(
+def test_a_task_never_receives_a_token_that_was_invalidated_before_its_call(
     emulator: Emulator, client: tokenwell.Client
 ) -> None:
     async def main() -> None:
@@ -196,7 +196,7 @@ def test_a_task_invalidates_and_revokes_on_another_thread(emulator: Emulator) ->
     assert emulator.counters()["revoke_requests"] == 1
 
 
-def test_close_lets_every_waiting_task_go(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_close_wakes_every_waiting_task(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(2 * PATIENCE)
 
     async def main() -> None:

@@ -1,11 +1,11 @@
-"""Every error carries what the library knows about it."""
+"""Errors: their fields, their string form and pickling."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 import socket
-from typing import Callable
+from typing import Callable, Dict, Type
 
 import pytest
 
@@ -15,7 +15,7 @@ from conftest import Emulator
 Make = Callable[..., tokenwell.Client]
 
 
-def test_a_rate_limit_tells_when_to_ask_again(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_a_rate_limit_error_has_the_time_to_retry_after(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.faults({"status": 429, "headers": {"Retry-After": "30"}, "body": {"error": "rate_limited"}})
 
     with pytest.raises(tokenwell.RateLimitedError) as caught:
@@ -39,9 +39,9 @@ def test_a_rejected_credential_names_the_server_and_no_secret(emulator: Emulator
     assert "not-the-secret" not in repr(error) + str(error)
 
 
-def test_a_server_that_is_not_there_is_a_connection_error(make: Make) -> None:
+def test_an_unreachable_server_is_a_connection_error(make: Make) -> None:
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes it, and connecting is refused
+        unused.bind(("127.0.0.1", 0))  # bound but not listening: no other program can use the port, and connections are refused
         client = make(base_url=f"http://127.0.0.1:{unused.getsockname()[1]}", timeout=1)
 
         with pytest.raises(tokenwell.NetworkError) as caught:
@@ -68,21 +68,21 @@ def test_plain_http_to_another_host_is_refused(make: Make) -> None:
     assert caught.value.code in (1, 11) and "https" in str(caught.value)
 
 
-def test_no_credential_at_all_is_not_configured() -> None:
+def test_a_missing_credential_is_not_configured() -> None:
     with pytest.raises(tokenwell.NotConfiguredError) as caught:
         tokenwell.Client.from_env().token()
 
     assert "MONGODB_ATLAS_CLIENT_ID" in str(caught.value)
 
 
-def test_an_unknown_setting_is_the_librarys_to_reject() -> None:
+def test_an_unknown_setting_is_rejected_by_the_library() -> None:
     with pytest.raises(tokenwell.InvalidArgumentError, match="colour") as caught:
         tokenwell.Client(colour="blue")
 
     assert isinstance(caught.value, ValueError) and caught.value.code == 1
 
 
-def test_every_class_has_a_code_and_name_of_its_own() -> None:
+def test_each_class_has_a_distinct_code_and_name() -> None:
     kinds = tokenwell.TokenwellError.__subclasses__()
 
     assert sorted(kind.code for kind in kinds) == list(range(1, 14))
@@ -92,10 +92,41 @@ def test_every_class_has_a_code_and_name_of_its_own() -> None:
 @pytest.mark.parametrize("kind", tokenwell.TokenwellError.__subclasses__(), ids=lambda kind: kind.name)
 @pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy], ids=["pickle", "copy"])
 def test_an_error_survives_pickling(kind: type, again: Callable[[BaseException], BaseException]) -> None:
-    error = kind("it broke", "mend it", 503, 1.5)
+    error = kind("it broke", "fix it", 503, 1.5)
 
     result = again(error)
 
-    assert type(result) is kind and str(result) == "it broke. mend it"
+    assert type(result) is kind and str(result) == "it broke. fix it"
     fields = ("code", "name", "message", "hint", "http_status", "retry_after")
-    assert [getattr(result, field) for field in fields] == [kind.code, kind.name, "it broke", "mend it", 503, 1.5]
+    assert [getattr(result, field) for field in fields] == [kind.code, kind.name, "it broke", "fix it", 503, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("message", "hint", "expected"),
+    [
+        ("no credential was provided", "Check the setting.", "no credential was provided. Check the setting."),
+        ("no credential was provided.", "Check the setting.", "no credential was provided. Check the setting."),
+        ("is the server up?", "Check the setting.", "is the server up? Check the setting."),
+        ("no credential was provided", "", "no credential was provided"),
+        ("no credential was provided.", "", "no credential was provided."),
+    ],
+)
+@pytest.mark.parametrize("kind", tokenwell.TokenwellError.__subclasses__(), ids=lambda kind: kind.name)
+def test_n15_the_string_form_joins_message_and_hint_with_one_period(
+    kind: Type[tokenwell.TokenwellError], message: str, hint: str, expected: str
+) -> None:
+    error = kind(message, hint)
+
+    assert str(error) == expected
+    assert repr(error) == f"{kind.__name__}({expected!r})"
+
+
+@pytest.mark.parametrize("options", [{}, {"colour": "blue"}, {"base_url": "http://atlas.example"}, {"client_id": "a\0"}])
+def test_n15_the_string_form_of_a_library_error_is_punctuated(options: Dict[str, str]) -> None:
+    with pytest.raises(tokenwell.TokenwellError) as caught:
+        tokenwell.Client(**options).token()  # type: ignore[arg-type]
+
+    shown = str(caught.value)
+    assert caught.value.hint and shown.endswith(".")
+    for wrong in ("..", ".;", ".,", "?.", "{", "}", "None"):
+        assert wrong not in shown

@@ -1,7 +1,8 @@
-"""Forks at every moment of a refresh, and the servers that live by forking: pools, preforked workers, event loops.
+"""Forks at every moment of a refresh, and servers that rely on fork: pools, preforked workers, event loops.
 
-FORK_ROUNDS (60) and FORK_SEED (1) choose another run of the rounds. With FORK_LATE_MS no child of them may take longer than that: for a machine with
-nothing else to do, which is why the suite does without it.
+FORK_ROUNDS (default 60) and FORK_SEED (default 1) change the rounds. If FORK_LATE_MS is set, a
+child that takes longer fails the test. This is only reliable on an idle machine, so the suite does
+not set it.
 """
 
 from __future__ import annotations
@@ -30,25 +31,31 @@ ROUNDS = int(os.environ.get("FORK_ROUNDS", "60"))
 SEED = int(os.environ.get("FORK_SEED", "1"))
 LATE_AFTER = float(os.environ.get("FORK_LATE_MS", "1000")) / 1000
 HANGS_AFTER = PATIENCE / 2
-"""Seconds. The clients of this file have more, so that a child that hangs is not rescued by its deadline."""
+"""Seconds.
+
+The timeouts of the clients are longer, so that a deadline does not hide a child that hangs.
+"""
 
 MOMENTS = ("before", "during", "after")
 
 
 class Child:
-    """A forked child that sends back what a call returns. One that hangs shows its stacks and is a failure."""
+    """A forked child that sends back the result of a call.
+
+    A child that hangs prints its stacks and fails the test.
+    """
 
     def __init__(self, call: Callable[[], Any]) -> None:
         reader, writer = os.pipe()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside threads
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of Python warn about a fork while other threads run
             self.began = time.monotonic()
             self.pid = os.fork()
         if self.pid == 0:
             os.close(reader)
             code = 1
             try:
-                # sys.stderr is pytest's, which has no descriptor of its own.
+                # pytest replaces sys.stderr by an object that has no file descriptor.
                 faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=2)
                 answer = json.dumps(call())
                 code = 0
@@ -62,7 +69,7 @@ class Child:
         self.reader = reader
 
     def status(self) -> int:
-        """How it ended, as waitpid says it."""
+        """Waits for the exit of the child and returns the status from waitpid."""
         while True:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.took = time.monotonic() - self.began
@@ -71,21 +78,21 @@ class Child:
             if self.took > 2 * HANGS_AFTER:
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
-                pytest.fail("a forked child hung, and could not even show where")
+                pytest.fail("a forked child hung and did not print its stacks")
             time.sleep(0.001)
 
     def answer(self) -> Any:
-        """What the call returned."""
+        """Returns the result of the call."""
         status = self.status()
         with os.fdopen(self.reader, "rb") as reader:
-            text = reader.read().decode()
-        assert status == 0, f"the child ended with {status}: {text}"
-        return json.loads(text)
+            output = reader.read().decode()
+        assert status == 0, f"the child exited with status {status}: {output}"
+        return json.loads(output)
 
 
 @pytest.fixture
-def tireless(emulator: Emulator) -> Emulator:
-    """An emulator without limits."""
+def unlimited(emulator: Emulator) -> Emulator:
+    """An emulator without rate limit and, in effect, without token limit."""
     emulator.control("settings", {"rate_limit": None, "token_cap": 10_000_000})
     return emulator
 
@@ -107,7 +114,7 @@ def close(client: tokenwell.Client) -> str:
     try:
         return client.token().value
     except tokenwell.ClosedError:
-        return "it said that it is closed"
+        return "the client is closed, as expected"
 
 
 def exec_the_command(client: tokenwell.Client) -> str:
@@ -127,7 +134,10 @@ ACTIONS: Dict[str, Callable[[tokenwell.Client], str]] = {
 
 
 def use(client: tokenwell.Client, turn: int, pause: float, stop: threading.Event) -> None:
-    """What a thread of a busy parent does. With pauses: a process that gets new tokens without end keeps others from the cache's lock."""
+    """Runs in the threads of a busy parent.
+
+    It pauses, because constant refreshes would starve others of the cache's lock.
+    """
     uses = (lambda: client.authorization(), lambda: client.invalidate(client.token()), lambda: client.token(force_refresh=True))
     while not stop.is_set():
         uses[turn % 3]()
@@ -135,12 +145,12 @@ def use(client: tokenwell.Client, turn: int, pause: float, stop: threading.Event
         stop.wait(pause * (1 + turn * 7 % 10))
 
 
-def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
-    tireless: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+def test_i30_a_child_forked_at_any_moment_completes_its_call(
+    unlimited: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(SEED)
     took: List[float] = []
-    for name, value in tireless.environment.items():
+    for name, value in unlimited.environment.items():
         monkeypatch.setenv(name, value)
 
     for number in range(ROUNDS):
@@ -149,7 +159,7 @@ def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
         said = f"seed {SEED} round {number}: {moment} a refresh of {slow} s, cache {store}, {busy} threads more, the child: {action}"
         monkeypatch.setenv("TOKENWELL_CACHE", store)
         monkeypatch.setenv("TOKENWELL_CACHE_DIR", str(tmp_path / f"cache-{number}"))
-        tireless.faults(*([{"delay_ms": round(slow * 1000), "then_serve": True}] if slow else []))
+        unlimited.faults(*([{"delay_ms": round(slow * 1000), "then_serve": True}] if slow else []))
         client = tokenwell.Client.from_env(timeout=10 * PATIENCE)
         stop = threading.Event()
         threads = [threading.Thread(target=use, args=(client, turn, slow + 0.001, stop)) for turn in range(busy)]
@@ -164,7 +174,7 @@ def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
             time.sleep(chance.random() * (slow or 0.005))
         child = Child(lambda: ACTIONS[action](client))
         status = child.status()
-        # The fork has not disturbed the parent either.
+        # The fork has not affected the parent either.
         assert client.token().value
         stop.set()
         for thread in threads:
@@ -173,12 +183,12 @@ def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
         client.close()
 
         with os.fdopen(child.reader, "rb") as reader:
-            text = reader.read().decode()
-        assert status == 0, f"{said}: it ended with {status}: {text}"
+            output = reader.read().decode()
+        assert status == 0, f"{said}: it exited with status {status}: {output}"
         if action == "exec":
-            assert text == ""
+            assert output == ""
         else:
-            assert len(json.loads(text)) > 20, f"{said}: {text}"
+            assert len(json.loads(output)) > 20, f"{said}: {output}"
         took.append(child.took)
 
     late = sum(seconds > LATE_AFTER for seconds in took)
@@ -191,23 +201,23 @@ def test_i30_whenever_a_process_forks_its_child_ends_with_an_answer(
 # ---- pools and preforked workers ----
 
 inherited: Optional[tokenwell.Client] = None
-"""The client of a forking parent, as its workers find it."""
+"""The client of the parent, inherited by its forked workers."""
 
 
-def draw(_: int) -> str:
+def get_token(_: int) -> str:
     assert inherited is not None
     return inherited.token().value
 
 
 def pool_of_eight(draws: int) -> List[str]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of Python warn about a fork while other threads run
         with multiprocessing.get_context("fork").Pool(8) as pool:
-            return pool.map_async(draw, range(draws), chunksize=1).get(2 * PATIENCE)
+            return pool.map_async(get_token, range(draws), chunksize=1).get(2 * PATIENCE)
 
 
-def test_i30_a_pool_of_forked_workers_goes_on_with_the_token(
-    tireless: Emulator, client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch
+def test_i30_a_pool_of_forked_workers_uses_the_parents_token(
+    unlimited: Emulator, client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = client.token()
     monkeypatch.setattr(sys.modules[__name__], "inherited", client)
@@ -215,26 +225,26 @@ def test_i30_a_pool_of_forked_workers_goes_on_with_the_token(
     values = pool_of_eight(64)
 
     assert values == [token.value] * 64
-    assert tireless.token_requests == 1
+    assert unlimited.token_requests == 1
 
 
 def test_i30_a_pool_that_was_forked_before_the_first_token_shares_one(
-    tireless: Emulator, make: Callable[..., tokenwell.Client], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+    unlimited: Emulator, make: Callable[..., tokenwell.Client], monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     client = make(cache=True, cache_dir=tmp_path / "cache", timeout=10 * PATIENCE)
     monkeypatch.setattr(sys.modules[__name__], "inherited", client)
-    tireless.slow(0.2)
+    unlimited.slow(0.2)
 
     values = pool_of_eight(64)
 
     assert len(set(values)) == 1 and values[0] == client.token().value
-    assert tireless.token_requests == 1
+    assert unlimited.token_requests == 1
 
 
 def test_i30_preforked_workers_share_one_token_across_an_expiry(
-    tireless: Emulator, make: Callable[..., tokenwell.Client], tmp_path: pathlib.Path
+    unlimited: Emulator, make: Callable[..., tokenwell.Client], tmp_path: pathlib.Path
 ) -> None:
-    now = tireless.now_ms() / 1000
+    now = unlimited.now_ms() / 1000
     client = make(manual_clock=now, cache=True, cache_dir=tmp_path / "cache", timeout=10 * PATIENCE)
     first = client.token().value
     gate, opener = os.pipe()
@@ -243,55 +253,55 @@ def test_i30_preforked_workers_share_one_token_across_an_expiry(
         os.close(opener)
         before = client.token().value
         client.advance_clock(61 * 60)
-        os.read(gate, 1)  # until the master opens the gate for all
+        os.read(gate, 1)  # until the parent closes the other end, for all workers together
         return [before, client.token().value, client.token().value]
 
     workers = [Child(work) for _ in range(8)]
     os.close(gate)
-    tireless.advance(61 * 60 * 1000)
-    tireless.slow(0.2)
+    unlimited.advance(61 * 60 * 1000)
+    unlimited.slow(0.2)
     os.close(opener)
     answers = [worker.answer() for worker in workers]
 
     second = answers[0][1]
     assert second != first and answers == [[first, second, second]] * 8
-    assert tireless.token_requests == 2
-    # The master, which slept through it, finds what its workers got.
+    assert unlimited.token_requests == 2
+    # The parent, which did not refresh, finds the token of its workers in the cache.
     client.advance_clock(61 * 60)
-    assert client.token().value == second and tireless.token_requests == 2
+    assert client.token().value == second and unlimited.token_requests == 2
 
 
 # ---- event loops ----
 
 
-def test_i30_a_child_waits_in_a_loop_of_its_own_for_what_its_parent_s_loop_was_waiting(
-    tireless: Emulator, make: Callable[..., tokenwell.Client]
+def test_i30_a_child_waits_in_its_own_event_loop_if_its_parents_request_is_pending(
+    unlimited: Emulator, make: Callable[..., tokenwell.Client]
 ) -> None:
     client = make(timeout=10 * PATIENCE)
-    tireless.slow(2 * PATIENCE, times=1)
+    unlimited.slow(2 * PATIENCE, times=1)
 
     async def give_up() -> None:
         task = asyncio.ensure_future(client.token_async())
-        while tireless.token_requests == 0:
+        while unlimited.token_requests == 0:
             await asyncio.sleep(0.01)
         task.cancel()
 
     asyncio.run(give_up())
     answer = Child(lambda: [asyncio.run(client.token_async()).value, asyncio.run(client.token_async(force_refresh=True)).value]).answer()
 
-    assert len(set(answer)) == 2 and tireless.token_requests == 3
+    assert len(set(answer)) == 2 and unlimited.token_requests == 3
 
 
-def test_i30_a_child_that_goes_on_with_its_parent_s_loop_is_not_left_waiting(
-    tireless: Emulator, make: Callable[..., tokenwell.Client]
+def test_i30_a_child_that_uses_its_parents_event_loop_does_not_hang(
+    unlimited: Emulator, make: Callable[..., tokenwell.Client]
 ) -> None:
     client = make(timeout=10 * PATIENCE)
-    tireless.slow(2 * PATIENCE, times=1)
+    unlimited.slow(2 * PATIENCE, times=1)
     loop = asyncio.new_event_loop()
 
     async def give_up() -> None:
         task = asyncio.ensure_future(client.token_async())
-        while tireless.token_requests == 0:
+        while unlimited.token_requests == 0:
             await asyncio.sleep(0.01)
         task.cancel()
 
@@ -303,17 +313,17 @@ def test_i30_a_child_that_goes_on_with_its_parent_s_loop_is_not_left_waiting(
         until(lambda: not any(thread.name == "tokenwell-wait" for thread in threading.enumerate()), "the end of the parent's wait")
         loop.close()
 
-    assert value and tireless.token_requests == 2
+    assert value and unlimited.token_requests == 2
 
 
-def test_i30_a_program_forks_inside_its_event_loop(tireless: Emulator, client: tokenwell.Client) -> None:
+def test_i30_a_program_forks_inside_its_event_loop(unlimited: Emulator, client: tokenwell.Client) -> None:
     async def parent() -> List[Any]:
         first = (await client.token_async()).value
-        # In the child there is no running loop any more: it starts its own.
+        # No event loop is running in the child, so it starts one.
         child = Child(lambda: asyncio.run(client.token_async(force_refresh=True)).value)
         answer = await asyncio.get_running_loop().run_in_executor(None, child.answer)
         return [first, answer, (await client.token_async()).value]
 
     first, of_the_child, still = asyncio.run(parent())
 
-    assert first == still != of_the_child and tireless.token_requests == 2
+    assert first == still != of_the_child and unlimited.token_requests == 2

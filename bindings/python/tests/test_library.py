@@ -1,4 +1,4 @@
-"""Loading the shared library, and what is said when that fails."""
+"""Loading the shared library, and the error if that fails."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from conftest import BINARY, LIBRARY
 
 
 def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    # From the root, because with -c the working directory is a place that packages are imported from.
+    # In the root directory, because with -c packages are also imported from the working directory.
     return subprocess.run(
         [sys.executable, "-c", program], cwd="/", env={**os.environ, **environment}, capture_output=True, text=True
     )
 
 
 def failure(library: object) -> str:
-    """What a program prints that catches the failure to load this library."""
+    """Returns the message of the LibraryError that loading this library raises."""
     program = (
         "import tokenwell\n"
         "try:\n    tokenwell.Client(client_id='a', client_secret='b')\n"
@@ -40,7 +40,7 @@ def compiled(tmp_path: pathlib.Path, source: str) -> pathlib.Path:
     return library
 
 
-def test_the_library_tells_its_version() -> None:
+def test_library_version_is_the_version_of_the_package() -> None:
     version = subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
 
     assert tokenwell.library_version() == version == tokenwell.__version__
@@ -52,7 +52,7 @@ def test_importing_the_package_does_not_need_the_library() -> None:
     assert (done.returncode, done.stdout) == (0, "Client\n"), done.stderr
 
 
-def test_importing_the_package_does_not_import_what_is_slow_to_import() -> None:
+def test_importing_the_package_does_not_import_slow_modules() -> None:
     slow = {"typing", "asyncio", "threading", "datetime", "dataclasses", "logging", "re"}
     done = run(f"import sys; before = set(sys.modules); import tokenwell; print((set(sys.modules) - before) & {slow})")
 
@@ -63,39 +63,39 @@ def test_a_path_where_nothing_is_fails_and_nothing_else_is_tried(tmp_path: pathl
     said = failure(tmp_path / "missing.so")
 
     assert f"{tmp_path / 'missing.so'}: no such file" in said
-    assert "named by TOKENWELL_LIBRARY" in said and "_lib" not in said.split("Looked at:")[1].split("\nSet ")[0]
+    assert "named by TOKENWELL_LIBRARY" in said and "_lib" not in said.split("; tried:")[1].split("\nSet ")[0]
 
 
-def test_a_relative_path_names_a_file_and_not_a_library_of_the_system() -> None:
+def test_a_relative_path_names_a_file_and_not_a_system_library() -> None:
     assert "\n  /libc.so.6: no such file" in failure("libc.so.6")
 
 
-def test_a_file_that_is_no_library_fails_with_its_path(tmp_path: pathlib.Path) -> None:
+def test_a_file_that_is_not_a_library_fails_with_its_path(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "notes.so"
-    file.write_text("no library at all, whatever its name says")
+    file.write_text("not a library")
 
     assert f"{file}: " in failure(file)
 
 
-def test_a_library_that_is_another_fails_with_what_it_lacks(tmp_path: pathlib.Path) -> None:
-    library = compiled(tmp_path, "int nothing_of_ours(void) { return 1; }")
+def test_an_unrelated_library_fails_with_the_function_that_is_missing(tmp_path: pathlib.Path) -> None:
+    library = compiled(tmp_path, "int unrelated(void) { return 1; }")
 
-    assert f"{library}: not the tokenwell library: it has no tokenwell_abi_version" in failure(library)
+    assert f"{library}: not a tokenwell library: it does not export tokenwell_abi_version" in failure(library)
 
 
 def test_a_library_of_another_abi_version_fails_with_both_versions(tmp_path: pathlib.Path) -> None:
     library = compiled(tmp_path, "unsigned tokenwell_abi_version(void) { return 77; }")
 
-    assert f"{library}: ABI version 77, but this package needs 1" in failure(library)
+    assert f"{library}: has ABI version 77, but this package requires 1" in failure(library)
 
 
-def test_a_library_that_lacks_a_function_fails_with_its_name(tmp_path: pathlib.Path) -> None:
+def test_a_missing_function_is_named(tmp_path: pathlib.Path) -> None:
     library = compiled(tmp_path, "unsigned tokenwell_abi_version(void) { return 1; }")
 
-    assert "it has no tokenwell_version" in failure(library)
+    assert "it does not export tokenwell_version" in failure(library)
 
 
-def test_the_error_lists_every_place(tmp_path: pathlib.Path) -> None:
+def test_the_error_lists_every_path(tmp_path: pathlib.Path) -> None:
     package = tmp_path / "site" / "tokenwell"
     shutil.copytree(pathlib.Path(tokenwell.__file__).parent, package, ignore=shutil.ignore_patterns("_lib", "__pycache__"))
 
@@ -106,15 +106,15 @@ def test_the_error_lists_every_place(tmp_path: pathlib.Path) -> None:
         PYTHONPATH=str(package.parent),
     )
 
-    if "Looked at" in done.stdout:
+    if "; tried:" in done.stdout:
         assert f"{package}/_lib/libtokenwell.so.0: no such file" in done.stdout
         assert "\n  libtokenwell.so.0: " in done.stdout
         assert "TOKENWELL_LIBRARY" in done.stdout and "make library" in done.stdout
     else:
-        pytest.fail(f"a library was found where none should be: {done.stdout}{done.stderr}")
+        pytest.fail(f"an unexpected library was found: {done.stdout}{done.stderr}")
 
 
-def test_a_library_beside_the_package_is_found(tmp_path: pathlib.Path) -> None:
+def test_a_library_inside_the_package_is_found(tmp_path: pathlib.Path) -> None:
     package = tmp_path / "site" / "tokenwell"
     shutil.copytree(pathlib.Path(tokenwell.__file__).parent, package, ignore=shutil.ignore_patterns("_lib", "__pycache__"))
     (package / "_lib").mkdir()

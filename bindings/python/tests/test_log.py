@@ -1,4 +1,4 @@
-"""What the library warns of, for who runs a program: TOKENWELL_LOG sends it to standard error."""
+"""The library's log: TOKENWELL_LOG sends it to standard error."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ DRAW = "import tokenwell\nclient = tokenwell.Client.from_env()\nclient.token()\n
 
 
 @pytest.fixture
-def foreign(emulator: Emulator, tmp_path: pathlib.Path) -> Dict[str, str]:
-    """An environment in which the cache's folder is open to everybody, so that it is not used."""
-    folder = tmp_path / "open"
-    folder.mkdir()
-    folder.chmod(0o777)
-    return {**os.environ, **emulator.environment, "TOKENWELL_CACHE": "on", "TOKENWELL_CACHE_DIR": str(folder)}
+def unsafe_cache(emulator: Emulator, tmp_path: pathlib.Path) -> Dict[str, str]:
+    """An environment whose cache directory is accessible to all users, so that it is not used."""
+    directory = tmp_path / "open"
+    directory.mkdir()
+    directory.chmod(0o777)
+    return {**os.environ, **emulator.environment, "TOKENWELL_CACHE": "on", "TOKENWELL_CACHE_DIR": str(directory)}
 
 
-def run(text: str, environment: Dict[str, str], **more: str) -> subprocess.CompletedProcess[str]:
+def run(program: str, environment: Dict[str, str], **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", text],
+        [sys.executable, "-c", program],
         env={**environment, **more},
         capture_output=True,
         text=True,
@@ -35,37 +35,37 @@ def run(text: str, environment: Dict[str, str], **more: str) -> subprocess.Compl
 
 
 @pytest.mark.parametrize("level", ["warning", "INFO", "debug"])
-def test_a_warning_goes_to_standard_error_where_it_is_asked_for(foreign: Dict[str, str], level: str) -> None:
-    done = run(DRAW, foreign, TOKENWELL_LOG=level)
+def test_a_warning_is_written_to_standard_error_if_the_level_includes_it(unsafe_cache: Dict[str, str], level: str) -> None:
+    done = run(DRAW, unsafe_cache, TOKENWELL_LOG=level)
 
     lines = done.stderr.splitlines()
     assert done.returncode == 0, done.stderr
-    assert [line for line in lines if line.startswith("tokenwell: warning: ") and foreign["TOKENWELL_CACHE_DIR"] in line]
+    assert [line for line in lines if line.startswith("tokenwell: warning: ") and unsafe_cache["TOKENWELL_CACHE_DIR"] in line]
     assert all(line.startswith("tokenwell: ") for line in lines)
 
 
 @pytest.mark.parametrize("level", ["", "error"])
-def test_a_warning_is_not_shown_unasked(foreign: Dict[str, str], level: str) -> None:
-    done = run(DRAW, foreign, TOKENWELL_LOG=level)
+def test_a_warning_is_not_shown_at_other_levels(unsafe_cache: Dict[str, str], level: str) -> None:
+    done = run(DRAW, unsafe_cache, TOKENWELL_LOG=level)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_level_that_there_is_not_is_named(foreign: Dict[str, str]) -> None:
-    done = run(DRAW, foreign, TOKENWELL_LOG="loud")
+def test_an_unknown_level_is_named(unsafe_cache: Dict[str, str]) -> None:
+    done = run(DRAW, unsafe_cache, TOKENWELL_LOG="loud")
 
     assert done.returncode == 1 and "TOKENWELL_LOG" in done.stderr and "warning" in done.stderr
 
 
-def test_a_program_that_has_said_where_its_log_goes_is_not_overruled(foreign: Dict[str, str]) -> None:
+def test_the_environment_does_not_override_a_log_set_by_the_program(unsafe_cache: Dict[str, str]) -> None:
     off = "import ctypes, os\nctypes.CDLL(os.environ['TOKENWELL_LIBRARY']).tokenwell_log_set(None, None, 0, None)\n"
 
-    done = run(off + DRAW, foreign, TOKENWELL_LOG="debug")
+    done = run(off + DRAW, unsafe_cache, TOKENWELL_LOG="debug")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_i30_a_forked_child_logs_and_ends_as_its_parent_does(emulator: Emulator, foreign: Dict[str, str]) -> None:
+def test_i30_a_forked_child_logs_and_exits_as_its_parent_does(emulator: Emulator, unsafe_cache: Dict[str, str]) -> None:
     emulator.control("settings", {"rate_limit": None})
     forks = (
         "import os, sys, threading, tokenwell\n"
@@ -83,13 +83,13 @@ def test_i30_a_forked_child_logs_and_ends_as_its_parent_does(emulator: Emulator,
         "sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))\n"
     )
 
-    done = run(forks, foreign, TOKENWELL_LOG="debug")
+    done = run(forks, unsafe_cache, TOKENWELL_LOG="debug")
 
     assert done.returncode == 0, done.stderr
     assert "tokenwell: debug: " in done.stderr
 
 
-def test_i21_no_log_shows_a_secret_or_a_token(emulator: Emulator, foreign: Dict[str, str]) -> None:
-    done = run(DRAW + "print(client.token().value)\n", foreign, TOKENWELL_LOG="debug")
+def test_i21_no_log_shows_a_secret_or_a_token(emulator: Emulator, unsafe_cache: Dict[str, str]) -> None:
+    done = run(DRAW + "print(client.token().value)\n", unsafe_cache, TOKENWELL_LOG="debug")
 
     assert done.stderr and emulator.client_secret not in done.stderr and done.stdout.strip() not in done.stderr

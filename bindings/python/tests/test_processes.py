@@ -1,4 +1,4 @@
-"""Forks, spawned processes, subinterpreters and the end of a program."""
+"""Forks, spawned processes, subinterpreters and the exit of a program."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from conftest import PATIENCE, Emulator, until
 
 
 def in_child(call: Callable[[], Any]) -> Any:
-    """What the call returns in a forked child."""
+    """Returns the result of the call in a forked child."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of any fork beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of Python warn about a fork while other threads run
         child = os.fork()
     if child == 0:
         code = 1
@@ -36,17 +36,17 @@ def in_child(call: Callable[[], Any]) -> Any:
     os.close(writer)
     try:
         with os.fdopen(reader, "rb") as answer:
-            text = answer.read()
+            output = answer.read()
     finally:
         _, status = os.waitpid(child, 0)
-    assert status == 0, f"the child ended with {status}: {text!r}"
-    return json.loads(text)
+    assert status == 0, f"the child exited with status {status}: {output!r}"
+    return json.loads(output)
 
 
-def program(emulator: Emulator, text: str) -> subprocess.CompletedProcess[str]:
+def program(emulator: Emulator, source: str) -> subprocess.CompletedProcess[str]:
     """Runs a program that finds the emulator in its environment."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", text],
+        [sys.executable, "-W", "error", "-c", source],
         env={**os.environ, **emulator.environment},
         capture_output=True,
         text=True,
@@ -54,7 +54,7 @@ def program(emulator: Emulator, text: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_i30_a_forked_child_goes_on_with_the_token(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_i30_a_forked_child_uses_the_parents_token(emulator: Emulator, client: tokenwell.Client) -> None:
     token = client.token()
 
     values = in_child(lambda: [client.authorization(), client.token().authorization, client.token(min_ttl=90).authorization])
@@ -63,7 +63,7 @@ def test_i30_a_forked_child_goes_on_with_the_token(emulator: Emulator, client: t
     assert emulator.token_requests == 1 and client.token().value == token.value
 
 
-def test_i30_a_forked_child_fetches_for_itself_what_its_parent_was_fetching(
+def test_i30_a_forked_child_sends_its_own_request_if_its_parents_is_pending(
     emulator: Emulator, client: tokenwell.Client
 ) -> None:
     emulator.slow(2 * PATIENCE, times=1)
@@ -97,22 +97,22 @@ def test_i30_a_forked_child_can_wait_in_an_event_loop(emulator: Emulator, client
     assert isinstance(value, str) and value != first.value and not value.startswith("failed")
 
 
-def draw(settings: Dict[str, str]) -> str:
+def get_token(settings: Dict[str, str]) -> str:
     with tokenwell.Client(**settings) as client:
         return client.token().value
 
 
-def test_a_spawned_process_draws_a_token_and_its_errors_come_home(emulator: Emulator) -> None:
+def test_a_spawned_process_gets_a_token_and_its_errors_reach_the_parent(emulator: Emulator) -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(draw, (emulator.settings(),))
+        assert pool.apply(get_token, (emulator.settings(),))
         emulator.faults({"status": 429, "headers": {"Retry-After": "30"}, "body": {"error": "rate_limited"}})
         with pytest.raises(tokenwell.RateLimitedError) as caught:
-            pool.apply(draw, (emulator.settings(),))
+            pool.apply(get_token, (emulator.settings(),))
 
     assert caught.value.http_status == 429 and caught.value.retry_after is not None and caught.value.hint
 
 
-def test_a_subinterpreter_draws_a_token(emulator: Emulator) -> None:
+def test_a_subinterpreter_gets_a_token(emulator: Emulator) -> None:
     done = program(
         emulator,
         "try:\n"
@@ -132,13 +132,13 @@ def test_a_subinterpreter_draws_a_token(emulator: Emulator) -> None:
     assert (done.returncode, done.stdout) == (0, "Bearer  True\nBearer \n"), done.stderr
 
 
-def test_a_program_ends_with_a_client_left_open(emulator: Emulator) -> None:
+def test_a_program_exits_with_an_open_client(emulator: Emulator) -> None:
     done = program(emulator, "import tokenwell; client = tokenwell.Client.from_env(); client.token(); loop = [client]; loop.append(loop)")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_program_ends_while_a_thread_waits(emulator: Emulator) -> None:
+def test_a_program_exits_while_a_thread_waits(emulator: Emulator) -> None:
     emulator.slow(2 * PATIENCE)
     began = time.monotonic()
 
@@ -154,7 +154,7 @@ def test_a_program_ends_while_a_thread_waits(emulator: Emulator) -> None:
     assert time.monotonic() - began < PATIENCE
 
 
-def test_a_program_ends_while_a_task_has_given_up_waiting(emulator: Emulator) -> None:
+def test_a_program_exits_after_a_task_timed_out(emulator: Emulator) -> None:
     emulator.slow(2 * PATIENCE)
 
     done = program(

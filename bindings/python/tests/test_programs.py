@@ -1,4 +1,4 @@
-"""The shim and the examples, run as they are run."""
+"""The shim and the examples, run as programs."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_the_shim_answers_each_request_with_a_line(emulator: Emulator) -> None:
     assert answers[12].startswith("error 12 CLOSED - - x") and answers[13] == "ok"
 
 
-def test_the_hello_example_runs_and_shows_no_token(emulator: Emulator) -> None:
+def test_the_hello_example_runs_and_does_not_show_the_token(emulator: Emulator) -> None:
     assert run(REPOSITORY / "examples/python/hello_token.py", emulator).startswith("token valid until 20")
 
 
-def test_the_demo_prints_its_figures_in_one_line_of_json(emulator: Emulator) -> None:
+def test_the_demo_prints_one_line_of_json(emulator: Emulator) -> None:
     printed = run(REPOSITORY / "examples/python/demo.py", emulator)
 
     figures = json.loads(printed)

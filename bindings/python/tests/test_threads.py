@@ -1,4 +1,4 @@
-"""Many threads, one client."""
+"""Many threads that share one client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conftest import PATIENCE, Emulator, until
 
 
 def in_threads(count: int, call: Callable[[], Any]) -> List[threading.Thread]:
-    """Starts the threads, all of which begin their call together."""
+    """Starts threads that all make the call at the same time."""
     barrier = threading.Barrier(count)
 
     def run() -> None:
@@ -28,10 +28,10 @@ def join(threads: List[threading.Thread]) -> None:
     end = time.monotonic() + PATIENCE
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
-    assert not [thread for thread in threads if thread.is_alive()], "threads that never came back"
+    assert not [thread for thread in threads if thread.is_alive()], "threads that did not finish"
 
 
-def test_a_hundred_threads_on_a_cold_client_ask_once(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_a_hundred_threads_on_a_new_client_send_one_token_request(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(0.2)
     values: List[str] = []
 
@@ -41,7 +41,7 @@ def test_a_hundred_threads_on_a_cold_client_ask_once(emulator: Emulator, client:
     assert emulator.token_requests == 1
 
 
-def test_close_lets_every_waiting_thread_go(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_close_wakes_every_waiting_thread(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(2 * PATIENCE)
     outcomes: List[str] = []
 
@@ -59,7 +59,7 @@ def test_close_lets_every_waiting_thread_go(emulator: Emulator, client: tokenwel
     assert outcomes == ["CLOSED"] * 16
 
 
-def test_dropping_the_client_under_a_running_call_frees_nothing_too_early(emulator: Emulator) -> None:
+def test_a_client_is_not_freed_during_a_call(emulator: Emulator) -> None:
     emulator.slow(0.5)
     held = [tokenwell.Client(**emulator.settings())]
     values: List[str] = []
@@ -71,7 +71,7 @@ def test_dropping_the_client_under_a_running_call_frees_nothing_too_early(emulat
     assert len(values) == 8 and len(set(values)) == 1
 
 
-def test_a_thread_that_gives_up_does_not_spoil_the_fetch(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_a_thread_that_times_out_does_not_cancel_the_token_request(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(3)
     outcomes: List[str] = []
 
@@ -93,14 +93,14 @@ def test_a_thread_that_gives_up_does_not_spoil_the_fetch(emulator: Emulator, cli
     assert emulator.token_requests == 1
 
 
-def test_invalidating_while_others_draw_never_brings_the_dropped_token_back(
+def test_an_invalidated_token_is_never_returned_again_while_others_get_tokens(
     emulator: Emulator, client: tokenwell.Client
 ) -> None:
     emulator.control("settings", {"rate_limit": None})
     stop = threading.Event()
     errors: List[BaseException] = []
 
-    def draw() -> None:
+    def get_until_stopped() -> None:
         while not stop.is_set():
             try:
                 client.authorization()
@@ -108,7 +108,7 @@ def test_invalidating_while_others_draw_never_brings_the_dropped_token_back(
                 errors.append(error)
                 return
 
-    threads = in_threads(4, draw)
+    threads = in_threads(4, get_until_stopped)
     for _ in range(20):
         token = client.token()
         client.invalidate(token)

@@ -1,4 +1,4 @@
-"""The token: what it tells, and what it keeps to itself."""
+"""The token: its fields, and what its string forms redact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tokenwell
 from conftest import Emulator
 
 
-def test_a_token_tells_its_text_its_header_and_its_end(client: tokenwell.Client) -> None:
+def test_a_token_has_its_value_its_header_and_its_expiry(client: tokenwell.Client) -> None:
     before = datetime.datetime.now(datetime.timezone.utc)
 
     token = client.token()
@@ -27,7 +27,7 @@ def test_a_token_tells_its_text_its_header_and_its_end(client: tokenwell.Client)
     assert token.expires_at.timestamp() * 1000 == pytest.approx(token.expires_at_ms)
 
 
-def test_a_token_opens_the_api(emulator: Emulator, client: tokenwell.Client) -> None:
+def test_the_api_accepts_a_token(emulator: Emulator, client: tokenwell.Client) -> None:
     import urllib.request
 
     request = urllib.request.Request(
@@ -48,14 +48,14 @@ def test_i21_nothing_that_prints_a_token_shows_it(client: tokenwell.Client) -> N
     except ValueError:
         shown.append(traceback.format_exc())
 
-    assert not [text for text in shown if token.value in text]
+    assert not [each for each in shown if token.value in each]
     assert "redacted" in repr(token) and token.expires_at.isoformat() in repr(token)
 
 
-def test_i21_a_token_does_not_travel_unnoticed(client: tokenwell.Client) -> None:
+def test_i21_a_token_cannot_be_serialized(client: tokenwell.Client) -> None:
     token = client.token()
 
-    with pytest.raises(TypeError, match="token.value on purpose"):
+    with pytest.raises(TypeError, match="token.value explicitly"):
         pickle.dumps(token)
     with pytest.raises(TypeError):
         json.dumps(token)

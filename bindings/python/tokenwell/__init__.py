@@ -1,13 +1,16 @@
-"""One shared cache of OAuth 2.0 bearer tokens, for MongoDB Atlas Service Accounts and other authorization servers.
+"""OAuth 2.0 bearer tokens for MongoDB Atlas Service Accounts and other authorization servers.
 
     import tokenwell
 
     with tokenwell.Client.from_env() as client:
         headers = {"Authorization": client.authorization()}
 
-This package holds types, lifetimes, one kept string and the way of tasks to a thread; all else happens in the tokenwell
-library, which it loads when the first client is made. Start reading at client.py; _options.py is what goes into it,
-token.py and errors.py what comes out, _waiting.py how tasks wait and _library.py the way to the shared library.
+This package contains types, object lifetimes, a local copy of the token and the threads that tasks
+wait on. Everything else is done by the tokenwell library, which is loaded when the first client is
+created.
+
+Start reading at client.py. The options are in _options.py, the results in token.py and errors.py,
+the waiting of tasks in _waiting.py and the shared library in _library.py.
 """
 
 from .client import Client, Stats
@@ -56,7 +59,13 @@ __all__ = [
 
 
 def library_version() -> str:
-    """The version of the shared library in use: ``"0.1.0"``. Loads it; raises LibraryError when that fails."""
+    """Returns the version of the shared library, for example ``"0.1.0"``.
+
+    Loads the library if necessary.
+
+    Raises:
+        LibraryError: The shared library cannot be loaded.
+    """
     from ._library import load
 
     return load().version()

@@ -1,8 +1,9 @@
-"""How tasks wait for the library without holding up their event loop.
+"""Lets tasks wait for the library without blocking their event loop.
 
-The library's calls block, so a thread of our own makes them: never one of the loop's default executor, which a hundred
-waiting tasks would use up. Tasks that ask for the same at the same time share one such thread; the library would let
-only one of them fetch in any case. Imported by the first call that has to wait.
+Calls of the library block, so a separate thread makes them. The event loop's default executor is
+not used, because a hundred waiting tasks would occupy all its threads. Tasks that make the same
+call at the same time share one thread: the library would send only one token request for them in
+any case. The first call that has to wait imports this module.
 """
 
 from __future__ import annotations
@@ -16,42 +17,43 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from .errors import DeadlineError, TokenwellError
 from .token import Token
 
-# What the work returned or raised. Always a result of its future: nobody may be left to look at it, and asyncio reports
-# exceptions that nobody looked at.
+# The return value or exception of the work. Exceptions are also stored as the result of the future,
+# because every task may have been cancelled, and asyncio reports exceptions that are never
+# retrieved.
 Outcome = Any
-# The process (a forked child finds its parent's calls here, and none of the threads that make them), the loop, the token's
-# generation when it was asked for (so that nobody is given what was invalidated before), and the call's min_ttl, deadline
-# and flags.
+# The process (a forked child inherits its parent's calls, but not the threads that make them), the
+# event loop, the generation when the call started (so that no task receives a token that was
+# invalidated before it asked), and the call's min_ttl, deadline and flags.
 Key = Tuple[int, asyncio.AbstractEventLoop, int, int, int, int]
-# When a call that tasks share began, and what comes of it.
+# The start time and the outcome of a call that tasks share.
 Call = Tuple[float, "asyncio.Future[Outcome]"]
 
 
-async def apart(work: Callable[..., None], *arguments: Any) -> None:
-    """Has a thread do the work, and waits for it. A cancelled task leaves the work to the thread."""
+async def run_in_thread(work: Callable[..., None], *arguments: Any) -> None:
+    """Runs `work` on a thread and waits for it. Cancelling the task does not stop the work."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Outcome] = loop.create_future()
-    _begin(loop, done, work, arguments)
+    _start_thread(loop, done, work, arguments)
     outcome = await asyncio.shield(done)
     if outcome is not None:
         raise outcome
 
 
-async def wait(
+async def wait_for_token(
     calls: Dict[Key, Call], generation: int, fetch: Callable[[int, int, int], Token], min_ttl: int, deadline: int, flags: int
 ) -> Token:
-    """Has a thread call `fetch`, or waits for one that does, and hands on its result."""
+    """Calls `fetch` on a thread, or joins a running call with the same arguments; returns its token."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started = loop.time()
     key = (os.getpid(), loop, generation, min_ttl, deadline, flags)
     late: Optional[Tuple[DeadlineError, float]] = None
     while True:
         call = calls.get(key)
         joined = call is not None
         if call is None:
-            call = _share(calls, key, fetch)
-        call_began, shared = call
-        # The future is shielded: a cancelled task leaves the call to the others.
+            call = _start_shared_call(calls, key, fetch)
+        call_started, shared = call
+        # The future is shielded, so that cancelling this task does not cancel the call for others.
         if late is None:
             outcome = await asyncio.shield(shared)
         else:
@@ -62,15 +64,16 @@ async def wait(
         if isinstance(outcome, Token):
             return outcome
         if joined and late is None and isinstance(outcome, DeadlineError):
-            # The time that is over is that of the task that made the call. This one came later and has some left.
-            late = copy.copy(outcome), began + loop.time() - call_began
+            # The deadline of the task that started the call was exceeded. This task joined later
+            # and has time left.
+            late = copy.copy(outcome), started + loop.time() - call_started
             continue
         # Every task raises its own copy, with its own traceback.
         raise copy.copy(outcome) if isinstance(outcome, TokenwellError) else outcome
 
 
-def _share(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], Token]) -> Call:
-    """Begins a call that others may join until its outcome is there."""
+def _start_shared_call(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], Token]) -> Call:
+    """Starts a call that other tasks can join until it completes."""
     _, loop, _, min_ttl, deadline, flags = key
 
     def work() -> Token:
@@ -81,17 +84,17 @@ def _share(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], To
 
     call = calls[key] = loop.time(), loop.create_future()
     try:
-        _begin(loop, call[1], work, ())
+        _start_thread(loop, call[1], work, ())
     except BaseException:
         del calls[key]
         raise
     return call
 
 
-def _begin(
+def _start_thread(
     loop: asyncio.AbstractEventLoop, done: asyncio.Future[Outcome], work: Callable[..., Any], arguments: Tuple[Any, ...]
 ) -> None:
-    """Starts a thread that does the work and tells the loop what came of it."""
+    """Starts a thread that runs `work` and passes the outcome to the event loop."""
 
     def run() -> None:
         outcome: Outcome
@@ -102,11 +105,12 @@ def _begin(
         try:
             loop.call_soon_threadsafe(finish, outcome)
         except RuntimeError:
-            pass  # the loop was closed meanwhile: nobody waits any more
+            pass  # the loop has been closed, so no task is waiting
 
     def finish(outcome: Outcome) -> None:
         if not done.done():
             done.set_result(outcome)
 
-    # A daemon: the end of the program does not wait for a call nobody waits for.
+    # A daemon thread, so that the program's exit does not wait for a call whose result nobody
+    # needs.
     Thread(target=run, name="tokenwell-wait", daemon=True).start()

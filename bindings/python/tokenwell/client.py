@@ -1,4 +1,4 @@
-"""The client: the handle a program holds to draw tokens from."""
+"""The client, which returns tokens."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ._options import deadline, milliseconds, settings, utf8
 from .errors import from_library
 from .token import Token
 
-TYPE_CHECKING = False  # typing itself would cost more than all the rest of this package's import
+TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Dict, NoReturn, Optional, Tuple, Type, TypeVar, Union
 
-    from typing_extensions import Unpack  # for the type checker alone, which brings it along
+    from typing_extensions import Unpack  # only for the type checker, which includes it
 
     from ._library import Library
     from ._options import Options, Seconds
@@ -26,19 +26,49 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """Draws access tokens, fetching one only when none is fresh. Make one and share it: any thread may use it, at any time.
+    """Returns access tokens, and sends a token request only if no cached token is fresh.
 
-    Options have the library's names, and the library checks them; what is None is not given. `client_id`, `client_secret` or
-    `client_secret_file`, `base_url`; for another server than Atlas `token_url`, `revocation_url`, `auth_method`, `scope`,
-    `audience`, `resource`; `timeout` (seconds or a timedelta), `ca_file`, `profile`; `cache`, `cache_dir`, `cache_unsafe`;
-    `manual_clock` for tests. `settings` takes any setting by its name in the library, as text.
+    Create one client and share it: all methods can be called from any thread at any time.
 
-    After a fork the child may go on with the client: a token is kept, whatever the parent was fetching is not.
+    After a fork, the child process can use the client: it has the parent's token, but not the
+    parent's pending token request.
+
+    Args:
+        client_id: The client id.
+        client_secret: The client secret.
+        client_secret_file: The path of a file that contains the client secret, instead of
+            `client_secret`.
+        base_url: The URL of the Atlas server.
+        token_url: The token endpoint of an authorization server other than Atlas.
+        revocation_url: The revocation endpoint that belongs to `token_url`.
+        auth_method: How the client authenticates to the token endpoint.
+        scope: The scope to request.
+        audience: The audience to request.
+        resource: The resource to request a token for (RFC 8707).
+        timeout: The time limit of calls that have no `timeout` argument, in seconds or as a
+            timedelta.
+        ca_file: The path of a PEM file of certificate authorities to trust.
+        profile: The name of the profile.
+        cache: Whether processes share tokens through the shared cache. The default is True.
+        cache_dir: The absolute path of the directory of the shared cache.
+        cache_unsafe: Whether to use a cache directory that other users can access. The default is
+            False.
+        manual_clock: The start of a clock that only `advance_clock` moves. For tests.
+        settings: Any setting by its name in the library, as a string.
+
+    An option that is None is not set. docs/configuration.md describes the settings; the library
+    validates them.
+
+    Raises:
+        InvalidArgumentError: A setting is unknown or invalid.
+        LibraryError: The shared library cannot be loaded.
+        TypeError: An option has the wrong type.
+        ValueError: A duration is negative or not finite.
     """
 
-    __slots__ = ("__weakref__", "_calls", "_generation", "_handle", "_kept", "_library")
+    __slots__ = ("__weakref__", "_calls", "_generation", "_handle", "_local_copy", "_library")
 
-    _kept: Optional[_Kept]
+    _local_copy: Optional[_LocalCopy]
     _calls: Dict[Key, Call]
 
     def __init__(self, /, **options: Unpack[Options]) -> None:
@@ -46,7 +76,19 @@ class Client:
 
     @classmethod
     def from_env(cls: Type[Self], /, **options: Unpack[Options]) -> Self:
-        """A client whose settings come from the environment (TOKENWELL_*, MONGODB_ATLAS_*, MCLI_*) where not given here."""
+        """Creates a client that reads the settings that are not given here from the environment.
+
+        The variables are TOKENWELL_*, MONGODB_ATLAS_* and MCLI_*, in this order of precedence.
+
+        Args:
+            options: As for the constructor.
+
+        Returns:
+            The client.
+
+        Raises:
+            LibraryError, TokenwellError, TypeError, ValueError: As for the constructor.
+        """
         client = cls.__new__(cls)
         client._open(options, from_environment=True)
         return client
@@ -54,98 +96,158 @@ class Client:
     def token(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
     ) -> Token:
-        """A token that lives for at least `min_ttl` more (default: the library's floor of a minute).
+        """Returns a token that is valid for at least `min_ttl`.
 
-        Waits no longer than `timeout`, and only when a token has to be fetched. `force_refresh` asks for a new one even
-        so. Both times are seconds or a timedelta, and are rounded up to a whole millisecond, of which `timeout` is one
-        at least.
+        The call blocks only if a new token has to be requested. Durations are seconds or a
+        timedelta, and are rounded up to whole milliseconds.
+
+        Args:
+            min_ttl: The minimum remaining validity. The default is the library's minimum of one
+                minute.
+            timeout: The time limit of the call, at least 1 ms. The default is the client's
+                `timeout` setting.
+            force_refresh: Request a new token even if the cached one is fresh.
+
+        Returns:
+            The token.
+
+        Raises:
+            TokenwellError: No token can be returned; the subclass gives the reason.
+            TypeError: A duration has the wrong type.
+            ValueError: A duration is negative or not finite.
         """
         if min_ttl is None and not force_refresh:
-            kept = self._kept_token()
-            if kept is not None:
-                return kept
-        return self._fetch(*_asked(min_ttl, timeout, force_refresh))
+            copy = self._fresh_local_token()
+            if copy is not None:
+                return copy
+        return self._fetch(*_get_arguments(min_ttl, timeout, force_refresh))
 
     async def token_async(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
     ) -> Token:
-        """As `token`, for asyncio: the event loop is never held up, and a cancelled task does not end the fetch."""
-        if min_ttl is None and not force_refresh:
-            kept = self._kept_token()
-            if kept is not None:
-                return kept
-        from ._waiting import wait
+        """Returns what `token` returns, without blocking the event loop.
 
-        return await wait(self._calls, self.generation, self._fetch, *_asked(min_ttl, timeout, force_refresh))
+        Cancelling the task does not cancel the token request, which other tasks may be waiting for.
+        """
+        if min_ttl is None and not force_refresh:
+            copy = self._fresh_local_token()
+            if copy is not None:
+                return copy
+        from ._waiting import wait_for_token
+
+        return await wait_for_token(self._calls, self.generation, self._fetch, *_get_arguments(min_ttl, timeout, force_refresh))
 
     def authorization(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
     ) -> str:
-        """The value of the ``Authorization`` header: ``"Bearer …"``. Its arguments are those of `token`."""
-        kept = self._kept
-        if kept is not None and min_ttl is None and not force_refresh:
-            # As in _kept_token, but the call saved here is a tenth of the whole: this is the line that runs per request.
-            authorization, generation, since, until, until_monotonic, _ = kept
+        """Returns the value of the ``Authorization`` header, ``"Bearer …"``.
+
+        The arguments and errors are those of `token`.
+        """
+        copy = self._local_copy
+        if copy is not None and min_ttl is None and not force_refresh:
+            # A copy of _fresh_local_token, because the call would cost a tenth of this method,
+            # which runs on every request.
+            authorization, generation, since, until, until_monotonic, _ = copy
             if self._generation.value == generation and since <= time() < until and monotonic() < until_monotonic:
                 return authorization
-        return self._fetch(*_asked(min_ttl, timeout, force_refresh)).authorization
+        return self._fetch(*_get_arguments(min_ttl, timeout, force_refresh)).authorization
 
     async def authorization_async(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
     ) -> str:
-        """As `authorization`, for asyncio; see `token_async`."""
+        """Returns what `authorization` returns, without blocking the event loop; see `token_async`."""
         token = await self.token_async(min_ttl=min_ttl, timeout=timeout, force_refresh=force_refresh)
         return token.authorization
 
     def invalidate(self, token: Union[Token, str]) -> None:
-        """Tells that the server answered 401 to this token (or token text). Does nothing when another is held by now.
+        """Drops a token that a server rejected with 401, if it is still the current token.
 
-        Dropped here at once; while another process writes to the shared cache it waits for it, for a second or so.
+        This client stops returning the token immediately. If another process is writing to the
+        shared cache, the call waits for it for about a second.
+
+        Args:
+            token: The rejected token, or its value.
+
+        Raises:
+            ClosedError: The client is closed.
+            TypeError: `token` is neither a Token nor a string.
         """
         if not isinstance(token, (Token, str)):
-            raise TypeError(f"token: must be a Token or its text (str), not {type(token).__name__}")
+            raise TypeError(f"token: must be a Token or its value (str), not {type(token).__name__}")
         value = utf8(token.value if isinstance(token, Token) else token)
         error = c_void_p()
         self._check(self._library.client_invalidate(self._handle, value, len(value), byref(error)), error)
 
     async def invalidate_async(self, token: Union[Token, str]) -> None:
-        """As `invalidate`, for asyncio: the event loop is never held up."""
-        from ._waiting import apart
+        """Drops a token like `invalidate`, without blocking the event loop."""
+        from ._waiting import run_in_thread
 
-        await apart(self.invalidate, token)
+        await run_in_thread(self.invalidate, token)
 
     def revoke(self, timeout: Optional[Seconds] = None) -> None:
-        """Gives the token back to the server, which frees one of an Atlas account's 100. Only where nobody shares it."""
+        """Revokes the current token at the server, and drops it here.
+
+        In Atlas, this frees one of the account's 100 tokens. Call it only if no other process uses
+        the same token.
+
+        Args:
+            timeout: The time limit of the call, in seconds or as a timedelta. The default is the
+                client's setting.
+
+        Raises:
+            TokenwellError: The token could not be revoked.
+            TypeError: `timeout` has the wrong type.
+            ValueError: `timeout` is negative or not finite.
+        """
         error = c_void_p()
         self._check(self._library.client_revoke(self._handle, deadline(timeout), byref(error)), error)
 
     async def revoke_async(self, timeout: Optional[Seconds] = None) -> None:
-        """As `revoke`, for asyncio: the event loop is never held up, and a cancelled task does not end the call."""
-        from ._waiting import apart
+        """Revokes the token like `revoke`, without blocking the event loop.
 
-        await apart(self.revoke, timeout)
+        Cancelling the task does not cancel the request.
+        """
+        from ._waiting import run_in_thread
+
+        await run_in_thread(self.revoke, timeout)
 
     def stats(self) -> Stats:
-        """What the library has done for this client so far. Calls answered by the string kept here are not counted."""
+        """Returns the counts since the client was created.
+
+        Calls that are answered from the client's local copy of the token are not counted.
+        """
         error = c_void_p()
-        status, figures = self._library.statistics(self._handle, error)
+        status, counts = self._library.statistics(self._handle, error)
         self._check(status, error)
-        return Stats(*(getattr(figures, name) for name in Stats._fields))
+        return Stats(*(getattr(counts, name) for name in Stats._fields))
 
     @property
     def generation(self) -> int:
-        """A number that changes whenever the current token does."""
+        """A number that changes whenever the current token changes."""
         generation: int = self._generation.value
         return generation
 
     def advance_clock(self, by: Seconds) -> None:
-        """Moves the clock of a client that was made with `manual_clock`, by seconds or a timedelta. For tests."""
+        """Advances the clock of a client that was created with `manual_clock`. For tests.
+
+        Args:
+            by: The duration, in seconds or as a timedelta.
+
+        Raises:
+            InvalidArgumentError: The client has no manual clock.
+            TypeError: `by` has the wrong type.
+            ValueError: `by` is negative or not finite.
+        """
         error = c_void_p()
         self._check(self._library.client_advance_clock(self._handle, milliseconds("by", by), byref(error)), error)
 
     def close(self) -> None:
-        """Ends the client: later calls and those that wait raise ClosedError. May be repeated, from any thread."""
-        self._kept = None
+        """Closes the client: waiting and later calls raise ClosedError.
+
+        Can be called more than once, from any thread.
+        """
+        self._local_copy = None
         error = c_void_p()
         self._check(self._library.client_close(self._handle, byref(error)), error)
 
@@ -166,21 +268,21 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        # Crash reporters also print a client whose making has failed.
-        state = f"generation={self.generation}" if hasattr(self, "_generation") else "not made"
+        # Crash reporters also print a client whose constructor failed.
+        state = f"generation={self.generation}" if hasattr(self, "_generation") else "not initialized"
         return f"<tokenwell.{type(self).__name__} {state}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a tokenwell.Client cannot be pickled or copied: let the other process make its own")
+        raise TypeError("a tokenwell.Client cannot be pickled or copied; create one in the other process")
 
     def _open(self, options: Options, from_environment: bool) -> None:
-        given = settings(options)
+        converted = settings(options)
         library = self._library = load()
         error = c_void_p()
         config = c_void_p()
         self._check(library.config_new(byref(config), byref(error)), error)
         try:
-            for name, value in given.items():
+            for name, value in converted.items():
                 key = utf8(name)
                 self._check(library.config_set(config, key, len(key), value, len(value), byref(error)), error)
             if from_environment:
@@ -190,9 +292,10 @@ class Client:
         finally:
             library.config_free(config)
         self._handle = _Handle(client, library)
-        # A load of a whole aligned word, which no writer can tear. What hangs on it came from the library by a call.
+        # One load of an aligned word, which cannot be torn. No barrier is needed: what depends on
+        # the value was returned by a call of the library.
         self._generation = c_uint64.from_address(library.client_generation(self._handle))
-        self._kept = None
+        self._local_copy = None
         self._calls = {}
 
     def _fetch(self, min_ttl: int, deadline: int, flags: int) -> Token:
@@ -202,27 +305,28 @@ class Client:
         self._check(status, error)
         try:
             generation = library.token_generation(out)
-            kept = self._kept
-            if kept is not None and kept[1] == generation:
-                return kept[5]  # the very token, copied before
-            value = library.text(library.token_value, out)
-            authorization = library.text(library.token_authorization, out)
-            scope = library.text(library.token_scope, out)
+            copy = self._local_copy
+            if copy is not None and copy[1] == generation:
+                return copy[5]  # the same token, copied by an earlier call
+            value = library.copy_string(library.token_value, out)
+            authorization = library.copy_string(library.token_authorization, out)
+            scope = library.copy_string(library.token_scope, out)
             token = Token(value or "", authorization or "", library.token_expires_at_ms(out), scope, generation)
-            # The clocks are read before the question, so that the time it takes shortens what is kept.
+            # The clocks are read before the call, so that its duration shortens the time for which
+            # the copy is used.
             wall, steady = time(), monotonic()
             fresh_for = library.client_fresh_for_ms(self._handle, out) / 1000
         finally:
             library.token_free(out)
         if fresh_for > 0:
-            self._kept = (token.authorization, generation, wall, wall + fresh_for, steady + fresh_for, token)
+            self._local_copy = (token.authorization, generation, wall, wall + fresh_for, steady + fresh_for, token)
         return token
 
-    def _kept_token(self) -> Optional[Token]:
-        """The kept token, while it is the current one and both clocks agree that it is fresh."""
-        kept = self._kept
-        if kept is not None:
-            _, generation, since, until, until_monotonic, token = kept
+    def _fresh_local_token(self) -> Optional[Token]:
+        """Returns the local copy of the token if it is the current one and fresh by both clocks."""
+        copy = self._local_copy
+        if copy is not None:
+            _, generation, since, until, until_monotonic, token = copy
             if self._generation.value == generation and since <= time() < until and monotonic() < until_monotonic:
                 return token
         return None
@@ -235,22 +339,25 @@ class Client:
 class Stats(
     namedtuple("Stats", "hits waits refreshes mints mint_failures stale_served cooldown_answers invalidations")
 ):
-    """What the library has done for a client since it was made."""
+    """The counts of a client since it was created."""
 
     __slots__ = ()
 
     hits: int
-    """Gets answered from the library's memory; those answered by the kept string never reach it."""
+    """Gets answered from the library's memory.
+
+    Gets answered from the local copy are not counted.
+    """
     waits: int
-    """Gets that waited for a refresh. Tasks that shared one wait count once."""
+    """Gets that waited for a refresh. Tasks that share one wait count once."""
     refreshes: int
-    """Refreshes begun."""
+    """Refreshes started."""
     mints: int
-    """Token requests that brought a token."""
+    """Token requests that returned a token."""
     mint_failures: int
-    """Refreshes that ended in an error."""
+    """Refreshes that failed."""
     stale_served: int
-    """Gets answered with a live token after a failed refresh."""
+    """Gets answered with a valid token after a failed refresh."""
     cooldown_answers: int
     """Gets answered with a remembered error."""
     invalidations: int
@@ -258,16 +365,18 @@ class Stats(
 
 
 class _Handle:
-    """Owns the library's client, and frees it with the last reference to it.
+    """Owns the library's client, and frees it when the last reference is dropped.
 
-    Every call passes this object itself, so one that is running holds it too: no client is freed under a call.
+    Every call passes this object itself and so holds a reference: a client is never freed during a
+    call.
     """
 
     __slots__ = ("_as_parameter_", "_free")
 
     def __init__(self, client: c_void_p, library: Library) -> None:
         self._as_parameter_ = client
-        # Held here, because at the end of the program a module's names may be gone before this is.
+        # A reference of this object's own, because module globals may be cleared before it at
+        # interpreter exit.
         self._free = library.client_free
 
     def __del__(self) -> None:
@@ -275,12 +384,13 @@ class _Handle:
 
 
 if TYPE_CHECKING:
-    # authorization, generation, wall clock from and until, monotonic clock until, token
-    _Kept = Tuple[str, int, float, float, float, Token]
+    # The authorization, the generation, the wall clock's start and end, the monotonic clock's end,
+    # the token.
+    _LocalCopy = Tuple[str, int, float, float, float, Token]
 
 
-def _asked(min_ttl: Optional[Seconds], timeout: Optional[Seconds], force_refresh: bool) -> Tuple[int, int, int]:
-    """The arguments of a get as the library takes them."""
+def _get_arguments(min_ttl: Optional[Seconds], timeout: Optional[Seconds], force_refresh: bool) -> Tuple[int, int, int]:
+    """Converts the arguments of a get for the library."""
     return (
         0 if min_ttl is None else milliseconds("min_ttl", min_ttl),
         deadline(timeout),

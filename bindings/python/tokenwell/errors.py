@@ -1,8 +1,8 @@
-"""Every way a call can fail: one class for each of the library's statuses."""
+"""The exceptions that this package raises: one class for each status of the library."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # typing itself would cost more than all the rest of this package's import
+TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Optional, Tuple, Type
 
@@ -10,23 +10,29 @@ if TYPE_CHECKING:
 
 
 class TokenwellError(Exception):
-    """What went wrong, to what, and what to do about it. Never holds a secret or a token.
+    """Base class of the errors that the library reports. Instances can be pickled.
 
-    Catch this class for all of them, or one of its subclasses. They can be pickled.
+    No field ever contains a secret or a token.
+
+    Args:
+        message: What happened, and to what.
+        hint: What to do about it, in full sentences. Empty if there is nothing to suggest.
+        http_status: The HTTP status of the server's reply, or None.
+        retry_after: The number of seconds before a new attempt can succeed, or None.
     """
 
     code: int = 13
-    """The library's stable number of this kind of error: 5."""
+    """The stable number of this kind of error, for example 5."""
     name: str = "INTERNAL"
-    """The library's stable name of this kind of error: ``"RATE_LIMITED"``."""
+    """The stable name of this kind of error, for example ``"RATE_LIMITED"``."""
     message: str
-    """What happened, to what."""
+    """What happened, and to what."""
     hint: str
-    """What to do about it."""
+    """What to do about it. Empty if there is nothing to suggest."""
     http_status: Optional[int]
-    """The HTTP status of the server's reply; None when there was none."""
+    """The HTTP status of the server's reply; None if there was no reply."""
     retry_after: Optional[float]
-    """For how many seconds it is useless to ask again; None when that is not known."""
+    """The number of seconds before a new attempt can succeed; None if unknown."""
 
     def __init__(
         self, message: str, hint: str = "", http_status: Optional[int] = None, retry_after: Optional[float] = None
@@ -38,60 +44,66 @@ class TokenwellError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        return f"{self.message}. {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        separator = " " if self.message.endswith((".", "!", "?")) else ". "
+        return f"{self.message}{separator}{self.hint}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> Tuple[Callable[..., TokenwellError], Tuple[Any, ...], Dict[str, Any]]:
-        # OSError, a base of two of the classes below, has a way of its own that would lose the fields.
+        # The __reduce__ of OSError, a base of two of the classes below, would lose the fields.
         return type(self), (self.message, self.hint, self.http_status, self.retry_after), self.__dict__
 
 
 class InvalidArgumentError(TokenwellError, ValueError):
-    """An argument or setting is wrong; the message names it."""
+    """An argument or setting is invalid; the message names it."""
 
     code, name = 1, "INVALID_ARGUMENT"
 
 
 class NotConfiguredError(TokenwellError):
-    """There is no usable credential, or settings contradict each other; the message names where it was looked for."""
+    """No usable credential was found, or settings contradict each other.
+
+    The message lists the sources that were checked.
+    """
 
     code, name = 2, "NOT_CONFIGURED"
 
 
 class CredentialRejectedError(TokenwellError):
-    """The authorization server rejected the client; trying again cannot help."""
+    """The authorization server rejected the client credentials; a retry cannot succeed."""
 
     code, name = 3, "CREDENTIAL_REJECTED"
 
 
 class TokenLimitError(TokenwellError):
-    """The service account already has as many live tokens as Atlas allows (100)."""
+    """The service account already has the maximum number of valid tokens (100 in Atlas)."""
 
     code, name = 4, "TOKEN_LIMIT"
 
 
 class RateLimitedError(TokenwellError):
-    """The authorization server asked to be left alone until `retry_after` is over."""
+    """The authorization server limits token requests; retry after `retry_after` seconds."""
 
     code, name = 5, "RATE_LIMITED"
 
 
 class NetworkError(TokenwellError, ConnectionError):
-    """The server could not be reached, or the connection broke."""
+    """The server could not be reached, or the connection was lost."""
 
     code, name = 6, "NETWORK"
 
 
 class TlsError(TokenwellError):
-    """The TLS handshake failed: unknown authority, wrong name, expired certificate."""
+    """The TLS handshake failed, for example because the certificate is expired or not trusted."""
 
     code, name = 7, "TLS"
 
 
 class DeadlineError(TokenwellError, TimeoutError):
-    """The call's own time was over. A refresh in progress may still finish for others."""
+    """The deadline of the call was exceeded. A refresh in progress continues for other callers."""
 
     code, name = 8, "DEADLINE"
 
@@ -109,25 +121,25 @@ class ProtocolError(TokenwellError):
 
 
 class RefusedError(TokenwellError):
-    """Not done for safety's sake: a redirect, plain http off loopback, an unsafe file."""
+    """The operation was refused as unsafe: a redirect, plain http to another host, an unsafe file."""
 
     code, name = 11, "REFUSED"
 
 
 class ClosedError(TokenwellError):
-    """The client was closed."""
+    """The client is closed."""
 
     code, name = 12, "CLOSED"
 
 
 class InternalError(TokenwellError):
-    """A bug in tokenwell; please report it."""
+    """A bug in tokenwell. Please report it."""
 
     code, name = 13, "INTERNAL"
 
 
 class LibraryError(ImportError):
-    """The shared library cannot be loaded; the message lists every place that was looked at and what was there."""
+    """The shared library cannot be loaded; the message lists each path tried and the reason."""
 
 
 _CLASSES: Dict[int, Type[TokenwellError]] = {
@@ -151,14 +163,23 @@ _CLASSES: Dict[int, Type[TokenwellError]] = {
 
 
 def from_library(library: Library, status: int, error: Any) -> TokenwellError:
-    """Turns a failed call's status and its ``tokenwell_error``, which this frees, into an exception to raise."""
+    """Creates the exception for a failed call, and frees the call's ``tokenwell_error``.
+
+    Args:
+        library: The library that reported the error.
+        status: The status that the call returned.
+        error: The ``tokenwell_error`` of the call; may be NULL.
+
+    Returns:
+        The exception, for the caller to raise.
+    """
     name = library.status_name(status).decode()
     if not error:
         message, hint, http_status, retry_after_ms = f"the call failed with status {name}", "", 0, -1
     else:
         try:
-            message = library.text(library.error_message, error) or ""
-            hint = library.text(library.error_hint, error) or ""
+            message = library.copy_string(library.error_message, error) or ""
+            hint = library.copy_string(library.error_hint, error) or ""
             http_status = library.error_http_status(error)
             retry_after_ms = library.error_retry_after_ms(error)
         finally:
@@ -166,6 +187,6 @@ def from_library(library: Library, status: int, error: Any) -> TokenwellError:
     raised = _CLASSES.get(status, TokenwellError)(
         message, hint, http_status or None, None if retry_after_ms < 0 else retry_after_ms / 1000
     )
-    if raised.code != status:  # a status of a newer library
+    if raised.code != status:  # a status that only a newer library has
         raised.code, raised.name = status, name
     return raised

@@ -1,17 +1,18 @@
-"""The token: what a client hands out."""
+"""The token that a client returns."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # typing itself would cost more than all the rest of this package's import
+TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import NoReturn, Optional
 
 
 class Token:
-    """An access token. It never changes, may be used from any thread and outlives its client.
+    """An immutable access token.
 
-    Printing it shows no secret; the text is read on purpose, by `value` or `authorization`.
+    It can be used from any thread, and after its client is closed. The string forms (`str`, `repr`)
+    redact the secret. Only `value` and `authorization` return it.
     """
 
     __slots__ = ("_authorization", "_expires_at_ms", "_generation", "_scope", "_value")
@@ -27,7 +28,10 @@ class Token:
 
     @property
     def value(self) -> str:
-        """The token's text. A secret: whoever holds it acts as the service account until it expires."""
+        """The access token.
+
+        A secret: it grants the rights of the service account until it expires.
+        """
         return self._value
 
     @property
@@ -37,24 +41,27 @@ class Token:
 
     @property
     def expires_at(self) -> datetime:
-        """When the token ends, in UTC."""
+        """The time at which the token expires, in UTC."""
         from datetime import datetime, timedelta, timezone
 
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=self._expires_at_ms)
 
     @property
     def expires_at_ms(self) -> int:
-        """When the token ends, in milliseconds since the Unix epoch."""
+        """The time at which the token expires, in milliseconds since the Unix epoch."""
         return self._expires_at_ms
 
     @property
     def scope(self) -> Optional[str]:
-        """The scope the server named in its reply; None when it named none."""
+        """The scope in the server's reply; None if the reply had no scope."""
         return self._scope
 
     @property
     def generation(self) -> int:
-        """The client's `generation` that this token began: the two differ as soon as this is no longer the current one."""
+        """The client's `generation` when this token became current.
+
+        The two numbers differ once this is no longer the client's current token.
+        """
         return self._generation
 
     def __repr__(self) -> str:
@@ -68,6 +75,6 @@ class Token:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a tokenwell.Token cannot be pickled, so that a secret does not end in a file or queue unnoticed: "
-            "let the other process make its own Client, or send token.value on purpose"
+            "a tokenwell.Token cannot be pickled, because a secret could leak into a file or a queue; "
+            "create a Client in the other process, or send token.value explicitly"
         )

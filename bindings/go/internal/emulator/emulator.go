@@ -1,4 +1,4 @@
-// Package emulator starts Atlas in a box for this module's tests and benchmarks.
+// Package emulator starts the Atlas emulator for the tests and benchmarks of this module.
 package emulator
 
 import (
@@ -12,11 +12,12 @@ import (
 	"testing"
 )
 
-// Account is where an emulator listens and whom it serves.
+// Account is the URL of an emulator and a client that it accepts.
 type Account struct{ BaseURL, ClientID, ClientSecret string }
 
-// Start runs an emulator in a process of its own that ends with its test. The command is the one that TOKENWELL_BIN names, or that of
-// `make library`; root is the way from the test's folder to the repository.
+// Start runs an emulator in a process of its own that ends with its test. The command is the one
+// that TOKENWELL_BIN names, or that of `make library`; root is the way from the test's folder to
+// the repository.
 func Start(t testing.TB, root string) Account {
 	t.Helper()
 	program := os.Getenv("TOKENWELL_BIN")
@@ -24,8 +25,8 @@ func Start(t testing.TB, root string) Account {
 		program = filepath.Join(root, "dist", "bin", "tokenwell")
 	}
 	command := exec.Command(program, "emulator", "--until-stdin-closes")
-	var complaints bytes.Buffer
-	command.Stderr = &complaints
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -44,16 +45,16 @@ func Start(t testing.TB, root string) Account {
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the emulator printed no first line: %v; it said %q", err, complaints.String())
+		t.Fatalf("the emulator did not print its first line: %v; standard error: %q", err, stderr.String())
 	}
-	given := make(map[string]string)
+	environment := make(map[string]string)
 	for _, assignment := range strings.Fields(line) {
 		name, value, _ := strings.Cut(assignment, "=")
-		given[name] = value
+		environment[name] = value
 	}
-	account := Account{given["MONGODB_ATLAS_BASE_URL"], given["MONGODB_ATLAS_CLIENT_ID"], given["MONGODB_ATLAS_CLIENT_SECRET"]}
+	account := Account{environment["MONGODB_ATLAS_BASE_URL"], environment["MONGODB_ATLAS_CLIENT_ID"], environment["MONGODB_ATLAS_CLIENT_SECRET"]}
 	if account.BaseURL == "" || account.ClientID == "" || account.ClientSecret == "" {
-		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(given))
+		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(environment))
 	}
 	return account
 }

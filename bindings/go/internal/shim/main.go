@@ -1,5 +1,5 @@
-// Command shim speaks the protocol of tests/vectors/README.md: one request a line in, one answer a line out.
-// It calls the package's public API and nothing else.
+// Command shim implements the protocol of tests/vectors/README.md: it reads one request a line and
+// writes one answer a line. It calls only the public API of the package.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 	in := bufio.NewReaderSize(os.Stdin, 64<<10)
 	var shim shim
 	for {
-		// No bufio.Scanner: a setting may be a megabyte long.
+		// Not bufio.Scanner, which limits the length of a line: a setting may be a megabyte long.
 		line, err := in.ReadString('\n')
 		if err != nil {
 			os.Exit(0)
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// shim is what lives from one request to the next.
+// shim is the state between requests.
 type shim struct {
 	settings []tokenwell.Option
 	client   *tokenwell.Client
@@ -46,7 +46,7 @@ func (s *shim) answer(request string, given arguments) string {
 	case "hello":
 		return "ok go " + tokenwell.LibraryVersion()
 	case "set":
-		s.settings = append(s.settings, tokenwell.WithSetting(given.text(0), given.text(1)))
+		s.settings = append(s.settings, tokenwell.WithSetting(given.string(0), given.string(1)))
 		return "ok"
 	case "client":
 		return s.makeClient(given[0] == "1")
@@ -66,13 +66,13 @@ func (s *shim) answer(request string, given arguments) string {
 		if err != nil {
 			return failure(err)
 		}
-		return "ok " + text(token.Value()) + " " + strconv.FormatInt(token.ExpiresAt().UnixMilli(), 10)
+		return "ok " + encoded(token.Value()) + " " + strconv.FormatInt(token.ExpiresAt().UnixMilli(), 10)
 	case "authorization":
 		authorization, err := client.Authorization(context.Background())
 		if err != nil {
 			return failure(err)
 		}
-		return "ok " + text(authorization)
+		return "ok " + encoded(authorization)
 	case "together":
 		count := given.number(0)
 		return together(client, int(count), given[1:].get())
@@ -83,7 +83,7 @@ func (s *shim) answer(request string, given arguments) string {
 		}
 		return outcomes.String()
 	case "invalidate":
-		return done(client.InvalidateValue(context.Background(), given.text(0)))
+		return done(client.InvalidateValue(context.Background(), given.string(0)))
 	case "revoke":
 		ctx, cancel := given.deadline(0)
 		defer cancel()
@@ -95,7 +95,7 @@ func (s *shim) answer(request string, given arguments) string {
 	case "close":
 		return done(client.Close())
 	}
-	return "unimplemented " + text("this shim does not know the request "+request)
+	return "unimplemented " + encoded("this shim does not know the request "+request)
 }
 
 func (s *shim) makeClient(fromEnvironment bool) string {
@@ -118,7 +118,7 @@ func (s *shim) dropClient() {
 	}
 }
 
-// together makes count gets, each on a goroutine of its own, and lets none begin before all are there.
+// together makes count gets on as many goroutines, which all start at the same time.
 func together(client *tokenwell.Client, count int, get get) string {
 	var ready, finished sync.WaitGroup
 	var outcomes outcomes
@@ -140,15 +140,15 @@ func together(client *tokenwell.Client, count int, get get) string {
 }
 
 func stats(client *tokenwell.Client) string {
-	figures, err := client.Stats()
+	counts, err := client.Stats()
 	if err != nil {
 		return failure(err)
 	}
 	return fmt.Sprintf("stats hits=%d waits=%d refreshes=%d mints=%d mint_failures=%d stale_served=%d cooldown_answers=%d invalidations=%d",
-		figures.Hits, figures.Waits, figures.Refreshes, figures.Mints, figures.MintFailures, figures.StaleServed, figures.CooldownAnswers, figures.Invalidations)
+		counts.Hits, counts.Waits, counts.Refreshes, counts.Mints, counts.MintFailures, counts.StaleServed, counts.CooldownAnswers, counts.Invalidations)
 }
 
-// get is what one token request asks for.
+// get contains the arguments of one get.
 type get struct {
 	options  []tokenwell.GetOption
 	deadline func() (context.Context, context.CancelFunc)
@@ -163,7 +163,7 @@ func (g get) token(client *tokenwell.Client) (*tokenwell.Token, error) {
 	return client.Token(ctx, g.options...)
 }
 
-// outcomes counts what many gets brought.
+// outcomes counts the results of many gets.
 type outcomes struct {
 	mutex         sync.Mutex
 	succeeded     int
@@ -194,7 +194,7 @@ func (o *outcomes) add(token *tokenwell.Token, err error) {
 func (o *outcomes) String() string {
 	value, name := "-", "-"
 	if o.succeeded > 0 {
-		value = text(o.firstValue)
+		value = encoded(o.firstValue)
 	}
 	if o.failed > 0 {
 		name = o.firstFailedAs
@@ -218,10 +218,10 @@ func failure(err error) string {
 	if problem.RetryAfterKnown {
 		retryAfter = strconv.FormatInt(problem.RetryAfter.Milliseconds(), 10)
 	}
-	return fmt.Sprintf("error %d %s %s %s %s %s", problem.Code, problem.Name, httpStatus, retryAfter, text(problem.Message), text(problem.Hint))
+	return fmt.Sprintf("error %d %s %s %s %s %s", problem.Code, problem.Name, httpStatus, retryAfter, encoded(problem.Message), encoded(problem.Hint))
 }
 
-// described finds the package's own error; any other is a failure of the package, shown as a bug.
+// described returns the package's own error. Any other error is a bug in the package.
 func described(err error) *tokenwell.Error {
 	var problem *tokenwell.Error
 	if errors.As(err, &problem) {
@@ -230,13 +230,13 @@ func described(err error) *tokenwell.Error {
 	return &tokenwell.Error{Code: tokenwell.CodeInternal, Name: tokenwell.CodeInternal.String(), Message: err.Error()}
 }
 
-// arguments are the words after the request's name.
+// arguments are the fields after the name of the request.
 type arguments []string
 
-func (a arguments) text(i int) string {
+func (a arguments) string(i int) string {
 	decoded, err := hex.DecodeString(strings.TrimPrefix(a[i], "x"))
 	if err != nil {
-		fail("not a text: " + a[i])
+		fail("not a string: " + a[i])
 	}
 	return string(decoded)
 }
@@ -249,7 +249,7 @@ func (a arguments) number(i int) uint64 {
 	return number
 }
 
-// milliseconds is the longest duration where the number is greater than that.
+// milliseconds returns the longest duration if the number is greater than that.
 func (a arguments) milliseconds(i int) time.Duration {
 	return time.Duration(min(a.number(i), math.MaxInt64/uint64(time.Millisecond))) * time.Millisecond
 }
@@ -262,19 +262,19 @@ func (a arguments) deadline(i int) (context.Context, context.CancelFunc) {
 }
 
 func (a arguments) get() get {
-	asked := get{deadline: func() (context.Context, context.CancelFunc) { return a.deadline(1) }}
+	request := get{deadline: func() (context.Context, context.CancelFunc) { return a.deadline(1) }}
 	if a[0] != "-" {
-		asked.options = append(asked.options, tokenwell.MinTTL(a.milliseconds(0)))
+		request.options = append(request.options, tokenwell.MinTTL(a.milliseconds(0)))
 	}
 	if a[2] == "1" {
-		asked.options = append(asked.options, tokenwell.ForceRefresh())
+		request.options = append(request.options, tokenwell.ForceRefresh())
 	}
-	return asked
+	return request
 }
 
-func text(value string) string { return "x" + hex.EncodeToString([]byte(value)) }
+func encoded(value string) string { return "x" + hex.EncodeToString([]byte(value)) }
 
-// fail ends a shim that was spoken to wrongly: the runner sees the closed pipe and this line.
+// fail exits after a protocol error. The runner sees the closed pipe and this line.
 func fail(problem string) {
 	fmt.Fprintln(os.Stderr, "shim: "+problem)
 	os.Exit(2)

@@ -1,4 +1,4 @@
-// Compiled, never run: what a caller may write, and what the types refuse.
+// Compiled, never run: valid calls, and calls that the types reject.
 import { Client, LibraryError, RateLimitedError, Token, TokenwellError, libraryVersion } from 'tokenwell';
 
 const client: Client = new Client({
@@ -45,19 +45,19 @@ try {
 client.token({ minTtlMs: '60s' });
 // @ts-expect-error: no such option
 client.token({ timeoutMs: 1 });
-// @ts-expect-error: no such method of authentication
+// @ts-expect-error: no such authentication method
 new Client({ authMethod: 'digest' });
 // @ts-expect-error: a setting is not a list
 new Client({ scope: ['a', 'b'] });
-// @ts-expect-error: a misspelt name, which an index signature would let pass
+// @ts-expect-error: a misspelt name, which an index signature would accept
 new Client({ clientID: 'mdb_sa_id_0123456789abcdef01234567' });
-// @ts-expect-error: a switch is a boolean
+// @ts-expect-error: cache is a boolean
 new Client({ cache: 'off' });
-// @ts-expect-error: tokens come from a client
-new Token('text');
+// @ts-expect-error: only a client creates tokens
+new Token('value');
 // @ts-expect-error: a token cannot be changed
 token.value = 'another';
-// @ts-expect-error: a peek may find nothing
+// @ts-expect-error: the result may be undefined
 const sure: string = client.authorizationIfFresh();
 
 console.log(fromEnvironment, expiresAt, scope, header, peek, mints, sure, libraryVersion());
