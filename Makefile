@@ -16,31 +16,32 @@ FORKS ?= 10000
 RACES ?= 100000
 export DIST CARGO PYTHON GO NODE NPM CC CXX
 
-# How a shared library is named, and what its linker is told: the one place where the platforms differ.
+# What the released command is built with, and what the tests and the documentation of this repository are built with.
+COMMAND_FEATURES := cli,emulator
+FEATURES := cli,emulator,capi
+
+# How a shared library is named. How it is linked says packaging/library.sh.
 ifeq ($(shell uname -s),Darwin)
   LIBRARY := libtokenwell.0.dylib
   LINK_NAME := libtokenwell.dylib
-  BUILT := libtokenwell.dylib
-  LINK_ARGS := -C link-arg=-Wl,-install_name,@rpath/$(LIBRARY)
 else
   LIBRARY := libtokenwell.so.0
   LINK_NAME := libtokenwell.so
-  BUILT := libtokenwell.so
-  # nodelete: a thread of a refresh may still be running when a program unloads the library.
-  LINK_ARGS := -C link-arg=-Wl,-soname,$(LIBRARY) -C link-arg=-Wl,-z,nodelete
 endif
+export LIBRARY TARGET FEATURES
 
-.PHONY: help demo test storm forks races library header bench lint install clean
+.PHONY: help demo test test-more storm forks races library header bench lint install clean
 help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
-	@echo "make storm     64 processes of all languages ask at once, ROUNDS times (now $(ROUNDS))"
+	@echo "make test-more run what takes longer or needs more tools; SUITES=\"storm shellcheck\" chooses, SHORT=1 shortens"
+	@echo "make storm     64 processes of all languages ask at the same time, ROUNDS times (now $(ROUNDS))"
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
-	@echo "make races     RACES times (now $(RACES)) somebody swaps a file of the cache for a link while it is in use"
+	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
 	@echo "make library   build the library, the command and the wrappers into dist/"
 	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
 	@echo "make bench     measure, beside the peers"
-	@echo "make header    write include/tokenwell.h anew from src/ffi"
+	@echo "make header    generate include/tokenwell.h from src/ffi"
 	@echo "make lint      formatting, clippy, documentation"
 	@echo "make clean     remove what was built"
 
@@ -50,7 +51,10 @@ demo: tools-demo library
 	@$(PYTHON) examples/demo.py
 
 test: tools-test library
-	@sh tests/suites.sh
+	@sh tests/tiers/test.sh
+
+test-more: tools-test library
+	@sh tests/tiers/more.sh $(SUITES)
 
 storm: tools-demo library
 	@sh tests/storm/run.sh --rounds $(ROUNDS)
@@ -59,7 +63,7 @@ forks: tools-demo library
 	@sh tests/forks.sh $(FORKS)
 
 races: tools-library
-	@if RACE_ROUNDS=$(RACES) $(CARGO) test --quiet --locked --test file_store -- i11_; then \
+	@if RACE_ROUNDS=$(RACES) $(CARGO) test --quiet --locked --features $(FEATURES) --test file_store -- i11_; then \
 		echo "races: PASSED: $(RACES) rounds of each"; \
 	else \
 		echo "races: FAILED: see the lines above" >&2; exit 1; \
@@ -67,25 +71,27 @@ races: tools-library
 
 library: tools-library
 	@echo "building the library and the command (the first time takes a minute or two) ..."
-	@$(CARGO) build --quiet --locked --release --bin tokenwell
-	@$(CARGO) rustc --quiet --locked --release --no-default-features --features capi --lib --crate-type cdylib -- $(LINK_ARGS)
-	@sh tests/stage.sh "$(TARGET)/release" "$(BUILT)" "$(LIBRARY)" "$(LINK_NAME)" "$(VERSION)"
+	@. packaging/trimmed_paths.sh && $(CARGO) build --quiet --locked --release --no-default-features --features $(COMMAND_FEATURES) --bin tokenwell
+	@sh packaging/library.sh "$(TARGET)/release/c"
+	@sh packaging/stage.sh "$(TARGET)/release" "$(LIBRARY)" "$(LINK_NAME)" "$(VERSION)"
 
 header:
-	@TOKENWELL_WRITE_HEADER=1 $(CARGO) test --quiet --locked --features capi --test header
+	@TOKENWELL_WRITE_HEADER=1 $(CARGO) test --quiet --locked --features $(FEATURES) --test header
 
 bench: tools-test library
 	@sh benches/run.sh
 
 lint: tools-library
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets --features capi,keyring -- -D warnings
-	$(CARGO) clippy --locked --test storm --features capi -- -D warnings
-	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features capi
+	$(CARGO) clippy --locked --all-targets --features $(FEATURES),keyring -- -D warnings
+	$(CARGO) clippy --locked --test storm --features $(FEATURES) -- -D warnings
+	$(CARGO) clippy --locked --lib -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features $(FEATURES)
+	$(CARGO) test --quiet --locked --features $(FEATURES) --test prose
+	@sh tests/foreign_targets.sh
 
 install: library
-	@sh bindings/c/install.sh "$(DIST)" "$(DESTDIR)$(PREFIX)" "$(PREFIX)" "$(VERSION)"
+	@sh bindings/c/install.sh "$(DIST)" "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
 
 clean:
 	$(CARGO) clean

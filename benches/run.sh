@@ -13,7 +13,7 @@ uname -srm
 sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | sort | uniq -c
 
 echo "== Rust and C"
-"$CARGO" bench --locked --quiet --features capi --bench get -- --noplot 2>&1 | grep -E 'get|time:' || true
+"$CARGO" bench --locked --quiet --features "$FEATURES" --bench get -- --noplot 2>&1 | grep -E 'get|time:' || true
 
 . "$DIST/env"
 "$DIST/bin/tokenwell" emulator --no-rate-limit >"$work/emulator.env" &

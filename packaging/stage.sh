@@ -1,8 +1,8 @@
 #!/bin/sh
-# Creates dist/ from the output of cargo. Users install from this tree, and all tests use it.
-#   stage.sh BUILD_DIRECTORY BUILT_NAME LIBRARY LINK_NAME VERSION
+# Creates dist/ from what `make library` built. Users install from this tree, and all tests use it.
+#   stage.sh BUILD_DIRECTORY LIBRARY LINK_NAME VERSION     the library and its archive are in BUILD_DIRECTORY/c
 set -eu
-build=$1 built=$2 library=$3 link_name=$4 version=$5
+build=$1 library=$2 link_name=$3 version=$4
 cd "$(dirname "$0")/.."
 
 # Replace files instead of overwriting them, because a running program may have them open.
@@ -13,11 +13,14 @@ put() {
 }
 
 put "$build/tokenwell" "$DIST/bin/tokenwell"
-put "$build/$built" "$DIST/lib/$library"
+put "$build/c/$library" "$DIST/lib/$library"
+put "$build/c/libtokenwell.a" "$DIST/lib/libtokenwell.a"
 ln -sf "$library" "$DIST/lib/$link_name"
 put include/tokenwell.h "$DIST/include/tokenwell.h"
 mkdir -p "$DIST/lib/pkgconfig"
-sed -e "s|@PREFIX@|\${pcfiledir}/../..|" -e "s|@VERSION@|$version|" bindings/c/tokenwell.pc.in >"$DIST/lib/pkgconfig/tokenwell.pc"
+# Linked statically, libgcc_eh takes the place of libgcc_s, so that the same line also serves `cc -static`.
+static_libs=$(sed 's/-lgcc_s/-lgcc_eh/' "$build/libtokenwell.libs")
+sed -e "s|@VERSION@|$version|" -e "s|@STATIC_LIBS@|$static_libs|" bindings/c/tokenwell.pc.in >"$DIST/lib/pkgconfig/tokenwell.pc"
 
 # Python: the package with its library, for PYTHONPATH or pip.
 rm -rf "$DIST/python"

@@ -8,3 +8,4 @@ export LD_LIBRARY_PATH="$DIST/lib"
 export TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
 # Tests must not use the user's cache. A test that needs a cache sets one itself.
 export TOKENWELL_CACHE=off
+export FEATURES="${FEATURES:-cli,emulator,capi}"

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Checks the symbols and flags of the shared library: `abi_symbols.sh LIBRARY HEADER`.
+# Checks the symbols and flags of the shared library: `abi_symbols.sh LIBRARY HEADER [PATH...]`.
+# No PATH, a directory of the machine that built the library, may be named in it.
 # Prints one line for each check, as the test programs do, and exits with 1 if one fails.
 set -u
 
 library=$1
 header=$2
+shift 2
 failed=0
 
 say() { # say NAME FAULT: the check passes if FAULT is empty
@@ -17,7 +19,9 @@ say() { # say NAME FAULT: the check passes if FAULT is empty
     fi
 }
 
-exported=$(nm -D --defined-only "$library" | awk '{ print $NF }' | sort -u)
+# The names of the version nodes are absolute symbols.
+symbols=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $NF }' | sort -u)
+exported=$(printf '%s\n' "$symbols" | sed 's/@.*//')
 # A declaration is a name with the prefix before an opening parenthesis, outside comments.
 declared=$(sed -e 's://.*$::' "$header" | tr '\n' ' ' | sed -e 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' |
     grep -oE 'tokenwell_[a-z0-9_]+[[:space:]]*\(' | tr -d ' (' | sort -u)
@@ -29,6 +33,10 @@ say every_declared_function_is_exported "$(printf '%s\n' "$declared" | while rea
 done)"
 say every_exported_function_is_declared "$(printf '%s\n' "$exported" | while read -r name; do
     printf '%s\n' "$declared" | grep -qx "$name" || echo "exported, not declared: $name"
+done)"
+say every_symbol_has_a_version "$(printf '%s\n' "$symbols" | grep -v '@@TOKENWELL_[0-9]*$')"
+say no_directory_of_the_build_machine_is_named "$(for path in "$@"; do
+    if grep -qaF "$path" "$library"; then echo "$path"; fi
 done)"
 say there_is_something_to_compare "$([ "$(printf '%s\n' "$declared" | wc -l)" -ge 30 ] || echo "fewer than 30 functions were found in $header")"
 say the_soname_is_libtokenwell_so_0 "$(printf '%s\n' "$dynamic" | grep -q 'SONAME.*\[libtokenwell\.so\.0\]' || printf '%s\n' "$dynamic" | grep SONAME || echo 'there is no SONAME')"

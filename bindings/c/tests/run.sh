@@ -23,6 +23,7 @@ trap 'exit 130' INT TERM
 
 # The profile, cache and proxy of the user must not affect the tests.
 for name in $(env | sed -n 's/^\(TOKENWELL_[A-Z_]*\|MONGODB_ATLAS_[A-Z_]*\|MCLI_[A-Z_]*\|[a-zA-Z]*_[pP][rR][oO][xX][yY]\)=.*/\1/p'); do unset "$name"; done
+user_home=${HOME:-/root}
 export HOME="$work/home" XDG_CONFIG_HOME="$work/home/.config" XDG_CACHE_HOME="$work/home/.cache"
 mkdir -p "$XDG_CONFIG_HOME" "$XDG_CACHE_HOME"
 # Otherwise a test would get a token that another test left in the shared cache.
@@ -93,7 +94,20 @@ done
 for standard in c++11 c++17; do
     report "the_header_is_clean_$standard" "$cxx" -x c++ -std=$standard -Wall -Wextra -Werror -pedantic -I"$dist/include" -c "$here/abi_layout.c" -o "$work/layout.o"
 done
-run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h"
+root=$(cd "$here/../../.." && pwd)
+run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h" "$root/" "${CARGO_HOME:-$user_home/.cargo}/" registry/src
+only_our_symbols_are_global_in_the_archive() {
+    ! nm -g --defined-only "$dist/lib/libtokenwell.a" | awk 'NF == 3 { print $3 }' | grep -v -e '^tokenwell_' -e '^DW\.ref\.tokenwell_eh_personality$'
+}
+nothing_names_a_directory_of_the_build_machine() {
+    for file in "$dist/lib/libtokenwell.a" "$dist/bin/tokenwell"; do
+        for path in "$root/" "${CARGO_HOME:-$user_home/.cargo}/" registry/src; do
+            if grep -qaF "$path" "$file"; then echo "$file names $path" && return 1; fi
+        done
+    done
+}
+report only_our_symbols_are_global_in_the_archive only_our_symbols_are_global_in_the_archive
+report nothing_names_a_directory_of_the_build_machine nothing_names_a_directory_of_the_build_machine
 
 # ---- the programs, against an emulator ----
 
@@ -104,6 +118,15 @@ hello_by_pkg_config() { # hello_by_pkg_config TREE: compiles and runs hello_toke
     # The flags must be split into words.
     # shellcheck disable=SC2086
     "$cc" "$examples/hello_token.c" $flags -o "$work/hello" && LD_LIBRARY_PATH="$1/lib" "$work/hello" | grep 'a token of [1-9]'
+}
+hello_from_the_archive() { # fully static too: the C library then warns of its name lookups, which need its shared parts
+    libraries=$(PKG_CONFIG_PATH="$dist/lib/pkgconfig" pkg-config --static --libs-only-l tokenwell) || return 1
+    libraries=$(printf ' %s ' "$libraries" | sed 's| -ltokenwell | |')
+    for mode in "" -static; do
+        # shellcheck disable=SC2086
+        "$cc" $mode "$examples/hello_token.c" -I"$dist/include" "$dist/lib/libtokenwell.a" $libraries -o "$work/hello" || return 1
+        env -u LD_LIBRARY_PATH "$work/hello" | grep 'a token of [1-9]' || return 1
+    done
 }
 hello_from_a_moved_tree() {
     mkdir -p "$work/moved" && cp -R "$dist/include" "$dist/lib" "$work/moved/" && hello_by_pkg_config "$work/moved" &&
@@ -139,10 +162,11 @@ END
     [ $? -eq 99 ]
 }
 a_planted_symbol_is_found() {
-    echo 'int planted(void) { return 1; } int tokenwell_planted(void) { return 1; }' >"$work/planted.c"
+    echo "int planted(void) { return 1; } int tokenwell_planted(void) { return 1; } const char *built_in = \"$work/source.c\";" >"$work/planted.c"
     "$cc" -shared -fPIC "$work/planted.c" -o "$work/planted.so" || return 1
-    sh "$here/abi_symbols.sh" "$work/planted.so" "$dist/include/tokenwell.h" >"$work/found" && return 1
-    grep -x '  planted' "$work/found" && grep -x '  exported, not declared: tokenwell_planted' "$work/found" &&
+    sh "$here/abi_symbols.sh" "$work/planted.so" "$dist/include/tokenwell.h" "$work/" >"$work/found" && return 1
+    grep -x '  planted' "$work/found" && grep -A3 'FAIL every_symbol_has_a_version' "$work/found" | grep -x '  tokenwell_planted' &&
+        grep -x "  $work/" "$work/found" && grep -x '  exported, not declared: tokenwell_planted' "$work/found" &&
         grep -x '  declared, not exported: tokenwell_version' "$work/found" && grep NODELETE "$work/found"
 }
 a_run_without_tests_fails() { ! "$build/test_tokenwell" no_test_has_this_name; }
@@ -151,6 +175,7 @@ report a_planted_leak_is_found a_planted_leak_is_found
 report a_planted_symbol_is_found a_planted_symbol_is_found
 report a_run_without_tests_fails a_run_without_tests_fails
 report hello_needs_only_pkg_config hello_by_pkg_config "$dist"
+report the_static_archive_links hello_from_the_archive
 report a_moved_tree_still_works hello_from_a_moved_tree
 report the_versions_of_library_and_pkg_config_agree the_versions_agree
 report hello_reports_a_missing_credential hello_without_a_credential

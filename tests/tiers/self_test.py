@@ -1,0 +1,79 @@
+"""Tests of the test tiers themselves: a missing tool is counted as skipped and never as passed, a failure is seen, and skipped tests are counted.
+
+    python3 tests/tiers/self_test.py
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+passed, failed = 0, 0
+
+def check(name, condition, output):
+    global passed, failed
+    if condition:
+        passed += 1
+        print(f"ok {name}")
+    else:
+        failed += 1
+        print(f"FAILED {name}", *output.splitlines(), sep="\n  ")
+
+def path_without(tool, directory):
+    """A PATH with every command of the present one except `tool`."""
+    for place in os.environ["PATH"].split(os.pathsep):
+        for command in pathlib.Path(place).glob("*") if os.path.isdir(place) else []:
+            link = directory / command.name
+            if command.name != tool and not link.is_symlink() and os.access(command, os.X_OK):
+                link.symlink_to(command)
+    return str(directory)
+
+def run(command, **variables):
+    environment = {**os.environ, **variables}
+    environment.pop("SUITE_TABLE", None)
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout
+
+def suites(script):
+    """Runs a few lines of shell that use tests/tiers/suite.sh."""
+    return run(["sh", "-c", f". tests/tiers/suite.sh\n{script}\nclose test"])
+
+def closing(output):
+    return output.splitlines()[-1]
+
+with tempfile.TemporaryDirectory() as directory:
+    code, output = run(["sh", "tests/tiers/more.sh", "doxygen"], PATH=path_without("doxygen", pathlib.Path(directory)))
+check("a_missing_tool_is_skipped_and_not_passed", closing(output) == "0 passed, 0 failed, 1 skipped" and code == 0, output)
+check("a_missing_tool_is_named_with_the_reason", "skipped doxygen: doxygen is missing: it reads the documentation in include/tokenwell.h" in output, output)
+check("a_skipped_suite_is_marked_in_the_table", any(line.split()[-1:] == ["skipped"] and "doxygen" in line for line in output.splitlines()), output)
+
+code, output = run(["sh", "tests/tiers/more.sh", "no_such_suite"])
+check("an_unknown_suite_fails", code == 1 and "there is no suite no_such_suite" in output, output)
+
+code, output = suites('suite good count_plain echo "good: 3 passed, 0 failed"\nsuite bad count_plain false')
+check("a_failed_suite_fails_the_run", code == 1 and closing(output) == "3 passed, 1 failed, 0 skipped", output)
+
+code, output = suites("suite empty count_plain true")
+check("a_suite_without_a_test_fails", code == 1 and "empty: no test ran" in output, output)
+
+code, output = suites('suite a count_plain echo "a: 1 passed, 0 failed"')
+row = next((line.split() for line in output.splitlines() if line.startswith("a ") and line.endswith(" ok") and "..." not in line), [])
+check("the_table_has_passed_skipped_and_seconds", row[:3] == ["a", "1", "0"] and row[3:4] != [] and row[3].isdigit(), output)
+
+RUNNERS = {
+    "count_cargo": ("test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.1s", "5 passed, 0 failed, 2 skipped"),
+    "count_plain": ("vectors: 7 passed, 0 failed, 4 skipped (1.0 s)", "7 passed, 0 failed, 4 skipped"),
+    "count_pytest": ("240 passed, 3 skipped in 12.3s", "240 passed, 0 failed, 3 skipped"),
+}
+for count, (line, expected) in RUNNERS.items():
+    code, output = suites(f'suite it {count} echo "{line}"')
+    check(f"{count}_counts_what_was_skipped", code == 0 and closing(output) == expected, output)
+
+for count, lines in {"count_go": "--- PASS: TestA (0.0s)\n    --- PASS: TestB\n--- SKIP: TestC (0.0s)", "count_node": "ℹ pass 2\nℹ fail 0\nℹ skipped 1"}.items():
+    code, output = suites(f"lines() {{ cat <<'END'\n{lines}\nEND\n}}\nsuite it {count} lines")
+    check(f"{count}_counts_what_was_skipped", code == 0 and closing(output) == "2 passed, 0 failed, 1 skipped", output)
+
+print(f"tiers: {passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
