@@ -119,6 +119,13 @@ enum tokenwell_status
   TOKENWELL_STATUS_CLOSED = 12,
   /// A bug in tokenwell.
   TOKENWELL_STATUS_INTERNAL = 13,
+  /// The result is not available yet: the operation was started and continues. Never an error.
+  TOKENWELL_STATUS_PENDING = 14,
+  /// No usable token is cached, and the caller did not allow a token request.
+  TOKENWELL_STATUS_NOT_CACHED = 15,
+  /// A file or standard output cannot be written. Only the command and its writer of profiles
+  /// return it.
+  TOKENWELL_STATUS_CANNOT_WRITE = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

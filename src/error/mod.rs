@@ -7,9 +7,11 @@
 //! May depend on: nothing. Start reading at [`Error`]; `status` defines the numbers, `printable`
 //! escapes strings from servers and files.
 
+mod exit_code;
 mod printable;
 mod status;
 
+pub use exit_code::ExitCode;
 pub use printable::{printable, printable_path};
 pub use status::Status;
 
@@ -175,6 +177,15 @@ pub enum Error {
         http_status: Option<u16>,
     },
 
+    /// A file cannot be written.
+    #[error("{problem}")]
+    CannotWrite {
+        /// The file, and what the system reported.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+
     /// The client was closed.
     #[error("the client is closed")]
     Closed,
@@ -214,6 +225,7 @@ impl Error {
             Self::Server { .. } => Status::Server,
             Self::Protocol { .. } => Status::Protocol,
             Self::Refused { .. } => Status::Refused,
+            Self::CannotWrite { .. } => Status::CannotWrite,
             Self::Closed => Status::Closed,
             Self::Internal { .. } => Status::Internal,
             Self::Cooldown { original, .. } => original.status(),
@@ -227,7 +239,8 @@ impl Error {
             Self::InvalidArgument { hint, .. }
             | Self::NotConfigured { hint, .. }
             | Self::NoCredential { hint, .. }
-            | Self::Refused { hint, .. } => hint.clone(),
+            | Self::Refused { hint, .. }
+            | Self::CannotWrite { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
             Self::CredentialRejected { code, .. } if code == "invalid_client" => format!(
                 "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \

@@ -1,5 +1,7 @@
-//! The numbers of the outcomes, and what else is fixed for each: its name and its exit code.
+//! The statuses of a call: number, name, exit code and meaning of each, in one table.
 
+use super::ExitCode;
+use std::ffi::CStr;
 use std::fmt;
 
 /// The status of a call.
@@ -42,28 +44,56 @@ pub enum Status {
     Closed = 12,
     /// A bug in tokenwell.
     Internal = 13,
+    /// The result is not available yet: the operation was started and continues. Never an error.
+    Pending = 14,
+    /// No usable token is cached, and the caller did not allow a token request.
+    NotCached = 15,
+    /// A file or standard output cannot be written. Only the command and its writer of profiles
+    /// return it.
+    CannotWrite = 16,
 }
 
+/// What is fixed for each status, in the order of the numbers. README.md has the same table.
+#[rustfmt::skip]
+const TABLE: [(Status, &CStr, ExitCode, &str); 17] = [
+    (Status::Ok, c"OK", ExitCode::Success, "the call succeeded"),
+    (Status::InvalidArgument, c"INVALID_ARGUMENT", ExitCode::Usage, "an argument, a flag or a setting is invalid"),
+    (Status::NotConfigured, c"NOT_CONFIGURED", ExitCode::NotConfigured, "no usable credential, or settings that contradict each other; the message names the sources that were searched"),
+    (Status::CredentialRejected, c"CREDENTIAL_REJECTED", ExitCode::Rejected, "the server rejected the client; a retry does not help"),
+    (Status::TokenLimit, c"TOKEN_LIMIT", ExitCode::Limit, "the service account has 100 valid tokens already"),
+    (Status::RateLimited, c"RATE_LIMITED", ExitCode::Limit, "too many token requests"),
+    (Status::Network, c"NETWORK", ExitCode::Server, "the DNS lookup or the connection failed"),
+    (Status::Tls, c"TLS", ExitCode::Tls, "no trusted TLS connection: unknown authority, wrong name, expired certificate"),
+    (Status::Deadline, c"DEADLINE", ExitCode::Deadline, "the caller's deadline was exceeded; the refresh may still complete for other callers"),
+    (Status::Server, c"SERVER", ExitCode::Server, "the server answered with a 5xx status"),
+    (Status::Protocol, c"PROTOCOL", ExitCode::Server, "the response is not a valid token response"),
+    (Status::Refused, c"REFUSED", ExitCode::Refused, "not done because it is unsafe: a redirect, plain http to another host, a file that other users can change"),
+    (Status::Closed, c"CLOSED", ExitCode::Internal, "the client was closed"),
+    (Status::Internal, c"INTERNAL", ExitCode::Internal, "a bug in tokenwell; please report it"),
+    (Status::Pending, c"PENDING", ExitCode::Success, "the operation was started and continues; never an error"),
+    (Status::NotCached, c"NOT_CACHED", ExitCode::NotCached, "no usable token is cached, and the caller did not allow a token request"),
+    (Status::CannotWrite, c"CANNOT_WRITE", ExitCode::CannotWrite, "a file or standard output cannot be written; only the command returns it"),
+];
+
 impl Status {
+    /// Every status, in the order of the numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(status, ..)| *status)
+    }
+
     /// The stable name: `RATE_LIMITED`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::InvalidArgument => "INVALID_ARGUMENT",
-            Self::NotConfigured => "NOT_CONFIGURED",
-            Self::CredentialRejected => "CREDENTIAL_REJECTED",
-            Self::TokenLimit => "TOKEN_LIMIT",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Network => "NETWORK",
-            Self::Tls => "TLS",
-            Self::Deadline => "DEADLINE",
-            Self::Server => "SERVER",
-            Self::Protocol => "PROTOCOL",
-            Self::Refused => "REFUSED",
-            Self::Closed => "CLOSED",
-            Self::Internal => "INTERNAL",
+        match self.c_name().to_str() {
+            Ok(name) => name,
+            // Not reached: the names are ASCII.
+            Err(_) => "",
         }
+    }
+
+    /// The stable name, NUL-terminated for C.
+    pub(crate) const fn c_name(self) -> &'static CStr {
+        TABLE[self as usize].1
     }
 
     /// The stable number, as the C ABI returns it.
@@ -74,41 +104,20 @@ impl Status {
 
     /// The status with this number, if there is one.
     #[must_use]
-    pub const fn from_code(code: i32) -> Option<Self> {
-        Some(match code {
-            0 => Self::Ok,
-            1 => Self::InvalidArgument,
-            2 => Self::NotConfigured,
-            3 => Self::CredentialRejected,
-            4 => Self::TokenLimit,
-            5 => Self::RateLimited,
-            6 => Self::Network,
-            7 => Self::Tls,
-            8 => Self::Deadline,
-            9 => Self::Server,
-            10 => Self::Protocol,
-            11 => Self::Refused,
-            12 => Self::Closed,
-            13 => Self::Internal,
-            _ => return None,
-        })
+    pub fn from_code(code: i32) -> Option<Self> {
+        TABLE.get(usize::try_from(code).ok()?).map(|(status, ..)| *status)
     }
 
-    /// The exit code of the `tokenwell` command for this outcome.
+    /// The exit code of the `tokenwell` command for this status.
     #[must_use]
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::InvalidArgument => 2,
-            Self::NotConfigured => 3,
-            Self::CredentialRejected => 4,
-            Self::Network | Self::Server | Self::Protocol => 5,
-            Self::TokenLimit | Self::RateLimited => 6,
-            Self::Tls => 7,
-            Self::Refused => 8,
-            Self::Deadline => 9,
-            Self::Closed | Self::Internal => 1,
-        }
+    pub const fn exit_code(self) -> ExitCode {
+        TABLE[self as usize].2
+    }
+
+    /// What the status means, in one sentence without a final period.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        TABLE[self as usize].3
     }
 }
 
@@ -123,11 +132,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_number_maps_back_to_itself() {
-        for code in 0..=13 {
-            assert_eq!(Status::from_code(code).map(Status::code), Some(code));
+    fn every_status_is_in_the_row_of_its_number() {
+        for (row, status) in Status::all().enumerate() {
+            assert_eq!(usize::try_from(status.code()), Ok(row), "{status}");
+            assert_eq!(Status::from_code(status.code()), Some(status));
         }
-        assert_eq!(Status::from_code(14), None);
+        assert_eq!(Status::from_code(17), None);
         assert_eq!(Status::from_code(-1), None);
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_variants() {
+        for status in Status::all() {
+            assert_eq!(status.name().replace('_', "").to_lowercase(), format!("{status:?}").to_lowercase());
+        }
     }
 }

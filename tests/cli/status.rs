@@ -50,7 +50,7 @@ fn the_authorities_in_use_are_named() {
         json(&command.assert().success())["authorities"].as_str().unwrap().to_owned()
     };
 
-    assert_eq!(authorities(None), "the system's");
+    assert_eq!(authorities(None), "the system's certificate store");
     assert!(authorities(Some("/somewhere/ca.pem")).starts_with("/somewhere/ca.pem"));
 }
 

@@ -186,7 +186,7 @@ fn help_has_a_summary_examples_and_the_exit_codes() {
     let output = Check::new(TOKENWELL).arg("--help").timeout(TIMEOUT).assert().success().get_output().clone();
 
     let help = String::from_utf8(output.stdout).unwrap();
-    for part in ["access token", "emulator", "Examples:", "Exit codes:", "  0  done", "  9  "] {
+    for part in ["access token", "emulator", "Examples:", "Exit codes:", "  0  success", "  9  "] {
         assert!(help.contains(part), "{part} in {help}");
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The status names in the order of their codes. They are repeated here so that a changed code
 /// fails a case.
-pub const STATUS_NAMES: [&str; 14] = [
+pub const STATUS_NAMES: [&str; 17] = [
     "OK",
     "INVALID_ARGUMENT",
     "NOT_CONFIGURED",
@@ -22,6 +22,9 @@ pub const STATUS_NAMES: [&str; 14] = [
     "REFUSED",
     "CLOSED",
     "INTERNAL",
+    "PENDING",
+    "NOT_CACHED",
+    "CANNOT_WRITE",
 ];
 
 /// The counters of `stats` in the order of the C header.

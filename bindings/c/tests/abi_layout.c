@@ -26,6 +26,9 @@ FIXED(protocol, TOKENWELL_STATUS_PROTOCOL == 10);
 FIXED(refused, TOKENWELL_STATUS_REFUSED == 11);
 FIXED(closed, TOKENWELL_STATUS_CLOSED == 12);
 FIXED(internal, TOKENWELL_STATUS_INTERNAL == 13);
+FIXED(pending, TOKENWELL_STATUS_PENDING == 14);
+FIXED(not_cached, TOKENWELL_STATUS_NOT_CACHED == 15);
+FIXED(cannot_write, TOKENWELL_STATUS_CANNOT_WRITE == 16);
 FIXED(status_size, sizeof(tokenwell_status) == 4);
 
 FIXED(stats_size, sizeof(tokenwell_stats) == 8 * 8);

@@ -23,10 +23,11 @@ static void the_abi_version_matches_the_header(void)
 static void every_status_has_its_name(void)
 {
     static const char *const names[] = {"OK", "INVALID_ARGUMENT", "NOT_CONFIGURED", "CREDENTIAL_REJECTED", "TOKEN_LIMIT", "RATE_LIMITED", "NETWORK",
-                                        "TLS", "DEADLINE", "SERVER", "PROTOCOL", "REFUSED", "CLOSED", "INTERNAL"};
+                                        "TLS", "DEADLINE", "SERVER", "PROTOCOL", "REFUSED", "CLOSED", "INTERNAL", "PENDING", "NOT_CACHED",
+                                        "CANNOT_WRITE"};
 
-    for (int32_t i = 0; i < 14; i++) CHECK_TEXT(names[i], tokenwell_status_name(i));
-    CHECK_TEXT("UNKNOWN", tokenwell_status_name(14));
+    for (int32_t i = 0; i < 17; i++) CHECK_TEXT(names[i], tokenwell_status_name(i));
+    CHECK_TEXT("UNKNOWN", tokenwell_status_name(17));
     CHECK_TEXT("UNKNOWN", tokenwell_status_name(-1));
     CHECK_TEXT("UNKNOWN", tokenwell_status_name(INT32_MAX));
     CHECK_TEXT("UNKNOWN", tokenwell_status_name(INT32_MIN));

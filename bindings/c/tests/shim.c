@@ -279,6 +279,9 @@ static void answer_error(tokenwell_error *error)
     write_text(message, message_length);
     putchar(' ');
     write_text(hint, hint_length);
+    putchar(' ');
+    /* C has no string form of its own: the message is the one that programs print. */
+    write_text(message, message_length);
     putchar('\n');
     tokenwell_error_free(error);
 }

@@ -125,12 +125,13 @@ fn error_for_status(status: u16) -> Option<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokenwell::error::ExitCode;
 
     #[test]
     fn the_exit_code_depends_on_the_http_status() {
         let code = |status| match error_for_status(status) {
-            None => 0,
-            Some(Failure::Own { exit_code, .. }) => exit_code,
+            None => ExitCode::Success.number(),
+            Some(Failure::Own { exit_code, .. }) => exit_code.number(),
             Some(other) => panic!("{other:?}"),
         };
 

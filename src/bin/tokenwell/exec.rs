@@ -9,15 +9,11 @@ use std::io;
 use std::process::Command;
 use tokenwell::Status;
 use tokenwell::config::settings;
-use tokenwell::error::printable;
+use tokenwell::error::{ExitCode, printable};
 
 /// The maximum nesting of `tokenwell exec`, for helpers that are configured to call themselves.
 const MAX_DEPTH: u32 = 4;
 const DEPTH: &str = "TOKENWELL_EXEC_DEPTH";
-
-/// The exit codes of a shell for a command that does not exist and for one that cannot be executed.
-const NOT_FOUND: u8 = 127;
-const NOT_EXECUTABLE: u8 = 126;
 
 /// Run a command with the token in its environment
 ///
@@ -119,12 +115,12 @@ fn not_started(program: &OsString, error: &io::Error) -> Failure {
     let shown = printable(&program.to_string_lossy(), 200);
     match error.kind() {
         io::ErrorKind::NotFound => Failure::Own {
-            exit_code: NOT_FOUND,
+            exit_code: ExitCode::NoSuchCommand,
             problem: format!("command `{shown}` not found"),
             hint: "Check its name and PATH. For pipes and shell built-ins use `sh -c '…'`.".to_owned(),
         },
         _ => Failure::Own {
-            exit_code: NOT_EXECUTABLE,
+            exit_code: ExitCode::CannotStart,
             problem: format!("cannot start `{shown}`: {error}"),
             hint: "Check that it is a program for this machine and that this user may execute it.".to_owned(),
         },
@@ -155,7 +151,7 @@ mod tests {
         assert_eq!(next_depth(None).unwrap(), 1);
         assert_eq!(next("3").unwrap(), 4);
         for own in ["4", "5", "-1", "", "many"] {
-            assert!(matches!(next(own), Err(Failure::Own { exit_code: 8, .. })), "{own:?}");
+            assert!(matches!(next(own), Err(Failure::Own { exit_code: ExitCode::Refused, .. })), "{own:?}");
         }
     }
 }

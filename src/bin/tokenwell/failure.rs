@@ -1,10 +1,9 @@
 //! The errors of the commands.
 
 use std::io;
-use std::process::ExitCode;
 use std::time::Duration;
 use tokenwell::Client;
-use tokenwell::error::{Error, Status, printable};
+use tokenwell::error::{Error, ExitCode, Status, printable};
 
 /// How long a command waits after exceeding its deadline for the token that it requested.
 const LATE_TOKEN_WAIT: Duration = Duration::from_secs(2);
@@ -17,9 +16,9 @@ pub(crate) enum Failure {
     /// The deadline was exceeded; the token request of the client may still be in progress.
     Late { error: Error, client: Client },
     /// The command's own error, with its exit code.
-    Own { exit_code: u8, problem: String, hint: String },
+    Own { exit_code: ExitCode, problem: String, hint: String },
     /// The output already describes the failure.
-    Reported { exit_code: u8 },
+    Reported { exit_code: ExitCode },
     /// Standard output cannot be written: the pipe is closed or the disk is full.
     Output(io::Error),
 }
@@ -31,9 +30,9 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Library(error) | Self::Late { error, .. } => ExitCode::from(error.status().exit_code()),
-            Self::Own { exit_code, .. } | Self::Reported { exit_code } => ExitCode::from(*exit_code),
-            Self::Output(_) => ExitCode::FAILURE,
+            Self::Library(error) | Self::Late { error, .. } => error.status().exit_code(),
+            Self::Own { exit_code, .. } | Self::Reported { exit_code } => *exit_code,
+            Self::Output(_) => Status::CannotWrite.exit_code(),
         }
     }
 

@@ -39,7 +39,7 @@ use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
+use tokenwell::error::ExitCode;
 
 /// Get and cache OAuth 2.0 access tokens for MongoDB Atlas Service Accounts
 ///
@@ -47,7 +47,7 @@ use std::process::ExitCode;
 /// the token for all processes of this user and refreshes it before it expires, so that a hundred
 /// processes send one token request an hour instead of a hundred.
 #[derive(Parser)]
-#[command(name = "tokenwell", version, after_long_help = AFTER_HELP, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "tokenwell", version, after_long_help = after_help(), subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,7 +57,7 @@ struct Cli {
     verbose: u8,
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   Print a token; the credential is in MONGODB_ATLAS_CLIENT_ID and
   MONGODB_ATLAS_CLIENT_SECRET
@@ -73,19 +73,14 @@ Examples:
     rm -f emulator.env
     tokenwell emulator > emulator.env &
     until [ -s emulator.env ]; do sleep 0.1; done
-    set -a; . ./emulator.env; set +a
+    set -a; . ./emulator.env; set +a";
 
-Exit codes:
-  0  success
-  1  output cannot be written, the client was closed, or a bug in tokenwell
-  2  invalid argument, flag or setting
-  3  no usable credential, or conflicting settings
-  4  the server rejected the client; a retry does not help
-  5  network, server or protocol error
-  6  too many valid tokens, or too many requests
-  7  TLS handshake failed
-  8  refused for safety
-  9  deadline exceeded: no token within the timeout";
+/// The examples, and the exit codes of the commands that exist.
+fn after_help() -> String {
+    let codes = ExitCode::all().filter(|code| !code.is_planned());
+    let lines = codes.map(|code| format!("\n{:>5}  {}", code.number(), code.meaning()));
+    format!("{EXAMPLES}\n\nExit codes:{}", lines.collect::<String>())
+}
 
 /// Defines the command enum and its dispatch from one line per command. A command has the name of
 /// its module.
@@ -171,7 +166,7 @@ commands! {
     Man => man,
 }
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     harden::process();
     let done = match Cli::try_parse() {
         Ok(cli) => {
@@ -183,14 +178,14 @@ fn main() -> ExitCode {
         Err(wrong) => wrong.exit(),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::Success.into(),
         Err(failure) => {
             if let Some(message) = failure.message() {
                 // A failed write cannot be reported; the exit code still shows the failure.
                 let _ = writeln!(io::stderr(), "{message}");
             }
             failure.wait_for_late_token();
-            failure.exit_code()
+            failure.exit_code().into()
         }
     }
 }

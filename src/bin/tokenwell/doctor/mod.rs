@@ -10,6 +10,7 @@ mod report;
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
+use tokenwell::error::ExitCode;
 
 /// Check each step to a token and to the Admin API, and report fixes
 ///
@@ -45,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let report = links::check_all(&args.settings, args.mint);
     output::line(&if args.json { report.as_json() } else { report.as_text() })?;
     match report.exit_code() {
-        0 => Ok(()),
+        ExitCode::Success => Ok(()),
         exit_code => Err(Failure::Reported { exit_code }),
     }
 }

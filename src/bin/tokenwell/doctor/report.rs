@@ -1,7 +1,7 @@
 //! The results of the checks, as a table and as JSON.
 
 use crate::failure::{Failure, NO_CREDENTIAL};
-use tokenwell::error::{Error, printable};
+use tokenwell::error::{Error, ExitCode, printable};
 
 /// The maximum length of a shown string. Paths are long, and the end of a message matters.
 const MAX_LENGTH: usize = 2000;
@@ -38,7 +38,7 @@ struct Check {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     checks: Vec<Check>,
-    exit_code: u8,
+    exit_code: Option<ExitCode>,
 }
 
 impl Report {
@@ -54,10 +54,8 @@ impl Report {
         self.add(name, Level::Skip, found, None);
     }
 
-    pub(super) fn fail(&mut self, name: &'static str, exit_code: u8, found: impl Into<String>, advice: impl Into<String>) {
-        if self.exit_code == 0 {
-            self.exit_code = exit_code;
-        }
+    pub(super) fn fail(&mut self, name: &'static str, exit_code: ExitCode, found: impl Into<String>, advice: impl Into<String>) {
+        self.exit_code.get_or_insert(exit_code);
         self.add(name, Level::Fail, found, Some(advice.into()));
     }
 
@@ -76,13 +74,13 @@ impl Report {
             Failure::Library(error) | Failure::Late { error, .. } => self.error(name, error),
             Failure::Own { exit_code, problem, hint } => self.fail(name, *exit_code, problem, hint),
             Failure::Reported { exit_code } => self.fail(name, *exit_code, "failed", ""),
-            Failure::Output(error) => self.fail(name, 1, error.to_string(), ""),
+            Failure::Output(error) => self.fail(name, failure.exit_code(), error.to_string(), ""),
         }
     }
 
-    /// The exit code of the first failure, or 0.
-    pub(super) fn exit_code(&self) -> u8 {
-        self.exit_code
+    /// The exit code of the first failure, or success.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        self.exit_code.unwrap_or(ExitCode::Success)
     }
 
     pub(super) fn as_json(&self) -> String {
@@ -94,7 +92,8 @@ impl Report {
             }
             object
         };
-        serde_json::json!({ "checks": self.checks.iter().map(check).collect::<Vec<_>>(), "exit_code": self.exit_code }).to_string()
+        serde_json::json!({ "checks": self.checks.iter().map(check).collect::<Vec<_>>(), "exit_code": self.exit_code().number() })
+            .to_string()
     }
 
     pub(super) fn as_text(&self) -> String {
@@ -122,12 +121,12 @@ mod tests {
         let mut report = Report::default();
         report.ok("one", "good");
         report.warn("two", "slow", "check it");
-        assert_eq!(report.exit_code(), 0);
+        assert_eq!(report.exit_code(), ExitCode::Success);
 
-        report.fail("three", 7, "broken", "fix it");
-        report.fail("four", 5, "broken too", "fix it");
+        report.fail("three", ExitCode::Tls, "broken", "fix it");
+        report.fail("four", ExitCode::Server, "broken too", "fix it");
 
-        assert_eq!(report.exit_code(), 7);
+        assert_eq!(report.exit_code(), ExitCode::Tls);
     }
 
     #[test]
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn the_advice_is_on_the_next_line() {
         let mut report = Report::default();
-        report.fail("connect", 5, "refused\u{1b}", "open the port");
+        report.fail("connect", ExitCode::Server, "refused\u{1b}", "open the port");
 
         assert_eq!(report.as_text(), "fail  connect         refused\\u{1b}\n                      open the port");
     }

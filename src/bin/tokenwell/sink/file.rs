@@ -53,7 +53,7 @@ impl SinkFile {
             // This fails if the file was not created, and then there is nothing to remove.
             let _ = fs::remove_file(&temporary);
             Failure::new(
-                Status::InvalidArgument,
+                Status::CannotWrite,
                 format!("cannot write `{}`: {error}", printable_path(&self.path)),
                 "Pass a file in an existing, writable directory with free space.",
             )
@@ -68,7 +68,7 @@ impl SinkFile {
         }
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(
-                Status::InvalidArgument,
+                Status::CannotWrite,
                 format!("cannot remove `{}`: {error}", printable_path(&self.path)),
                 "Remove the file: it contains a token.",
             )),

@@ -1,6 +1,6 @@
 //! Edits the configuration file and keeps comments and other profiles unchanged.
 
-use super::files::{cannot_write, reject_link};
+use super::files::reject_link;
 use crate::config::profiles::file::ProfileFile;
 use crate::error::{Error, printable_path};
 use std::io::ErrorKind;
@@ -13,7 +13,12 @@ pub(super) fn read(path: &Path) -> Result<DocumentMut, Error> {
     let file = match ProfileFile::read(path)? {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DocumentMut::new()),
-        Err(error) => return Err(cannot_write(path, &error, "Check the path, and that this user may read the file.")),
+        Err(error) => {
+            return Err(Error::NotConfigured {
+                problem: format!("cannot read {}: {error}", printable_path(path)),
+                hint: "Check the path, and that this user may read the file.".to_owned(),
+            });
+        }
     };
     // The rules of reading also apply here. Report violations before anything is changed.
     file.contents("")?;

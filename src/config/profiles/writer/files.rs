@@ -124,5 +124,5 @@ impl Lock {
 }
 
 pub(super) fn cannot_write(path: &Path, error: &io::Error, hint: &str) -> Error {
-    Error::NotConfigured { problem: format!("cannot write {}: {error}", printable_path(path)), hint: hint.to_owned() }
+    Error::CannotWrite { problem: format!("cannot write {}: {error}", printable_path(path)), hint: hint.to_owned() }
 }

@@ -1,0 +1,140 @@
+//! The exit codes of the `tokenwell` command, of commands that exist and of commands that are
+//! planned, in one table.
+
+/// An exit code of the `tokenwell` command.
+///
+/// Numbers are stable and are never reused. `docs/cli.md` has the same table, and `tokenwell --help`
+/// prints the codes of the commands that exist. Helpers for other programs (git, docker …) exit as
+/// the protocol of that program requires, with 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum ExitCode {
+    /// The command did what it was called for.
+    Success = 0,
+    /// A bug, or a client that was closed.
+    Internal = 1,
+    /// The call of the command is wrong.
+    Usage = 2,
+    /// No usable credential.
+    NotConfigured = 3,
+    /// The server rejected the client.
+    Rejected = 4,
+    /// The network or the server failed.
+    Server = 5,
+    /// A limit of the server is reached.
+    Limit = 6,
+    /// No trusted TLS connection.
+    Tls = 7,
+    /// Refused for safety.
+    Refused = 8,
+    /// The deadline was exceeded.
+    Deadline = 9,
+    /// A file or standard output cannot be written.
+    CannotWrite = 10,
+    /// No usable token is cached.
+    NotCached = 11,
+    /// A check found something to report.
+    Findings = 12,
+    /// A rotation is not due.
+    NotDue = 13,
+    /// A secret was rotated, but a target was not updated.
+    TargetFailed = 14,
+    /// A rotation was interrupted.
+    HalfRotated = 15,
+    /// Another host rotates the same secret.
+    RotatedElsewhere = 16,
+    /// The command of `exec` cannot be started.
+    CannotStart = 126,
+    /// The command of `exec` does not exist.
+    NoSuchCommand = 127,
+}
+
+/// Whether a command that returns the code exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Now,
+    Planned,
+}
+
+#[rustfmt::skip]
+const TABLE: [(ExitCode, Use, &str); 19] = [
+    (ExitCode::Success, Use::Now, "success"),
+    (ExitCode::Internal, Use::Now, "the client was closed, or a bug in tokenwell"),
+    (ExitCode::Usage, Use::Now, "invalid argument, flag or setting"),
+    (ExitCode::NotConfigured, Use::Now, "no usable credential, or conflicting settings"),
+    (ExitCode::Rejected, Use::Now, "the server rejected the client; a retry does not help"),
+    (ExitCode::Server, Use::Now, "network, server or protocol error"),
+    (ExitCode::Limit, Use::Now, "too many valid tokens, or too many requests"),
+    (ExitCode::Tls, Use::Now, "TLS handshake failed"),
+    (ExitCode::Refused, Use::Now, "refused for safety"),
+    (ExitCode::Deadline, Use::Now, "deadline exceeded: no token within the timeout"),
+    (ExitCode::CannotWrite, Use::Now, "a file or standard output cannot be written"),
+    (ExitCode::NotCached, Use::Planned, "no usable token is cached, and no request was allowed"),
+    (ExitCode::Findings, Use::Planned, "the check is complete and found something to report"),
+    (ExitCode::NotDue, Use::Planned, "rotation: nothing to do"),
+    (ExitCode::TargetFailed, Use::Planned, "rotation: done, but a target was not updated"),
+    (ExitCode::HalfRotated, Use::Planned, "rotation: half done; run it again to complete it"),
+    (ExitCode::RotatedElsewhere, Use::Planned, "rotation: another host is rotating this secret"),
+    (ExitCode::CannotStart, Use::Now, "exec: the command cannot be started"),
+    (ExitCode::NoSuchCommand, Use::Now, "exec: the command does not exist"),
+];
+
+impl ExitCode {
+    /// Every exit code, in ascending order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(code, ..)| *code)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Whether only commands that are planned return it.
+    #[must_use]
+    pub fn is_planned(self) -> bool {
+        self.row().1 == Use::Planned
+    }
+
+    /// What the code means, in one sentence without a final period.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> &'static (Self, Use, &'static str) {
+        // A test checks that every code has a row.
+        TABLE.iter().find(|(code, ..)| *code == self).unwrap_or(&TABLE[1])
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn the_table_is_in_ascending_order_without_a_gap_below_the_codes_of_a_shell() {
+        let numbers: Vec<u8> = ExitCode::all().map(ExitCode::number).collect();
+
+        let expected: Vec<u8> = (0..=16).chain(126..=127).collect();
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn every_status_has_an_exit_code_of_the_table_and_only_a_missing_token_a_planned_one() {
+        for status in Status::all() {
+            let code = status.exit_code();
+            assert!(ExitCode::all().any(|each| each == code), "{status}");
+            assert_eq!(code.is_planned(), status == Status::NotCached, "{status}");
+        }
+    }
+}
