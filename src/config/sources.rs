@@ -298,7 +298,9 @@ fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing
 }
 
 fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
-    let mut checked_sources: Vec<_> = sources.iter().map(Source::summary).collect();
+    // An environment that is not read has no variables of a credential; a line below says so.
+    let has_variables = |source: &&Source| !matches!(source.origin, Origin::Variables) || source.credential_locations().next().is_some();
+    let mut checked_sources: Vec<_> = sources.iter().filter(has_variables).map(Source::summary).collect();
     if !context.token_variables.is_empty() {
         let variables = context.token_variables.join(", ");
         checked_sources.push(format!("{variables}: a static access token, not used because it cannot be refreshed"));
@@ -320,7 +322,7 @@ fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
         let variables = context.api_key_variables.join(", ");
         hint = format!("A programmatic API key ({variables}) cannot be used to request tokens. Create a service account in Atlas. {hint}");
     }
-    Error::NoCredential { checked_sources: checked_sources, hint }
+    Error::NoCredential { checked_sources, hint }
 }
 
 /// Returns the name of the option for `key`, whether it is set or not.

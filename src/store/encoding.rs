@@ -376,9 +376,9 @@ mod tests {
     fn rewritten(record: &Record) -> serde_json::Value {
         let bytes = encode(record, 0).expect("it fits");
         let length = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
-        let text = std::str::from_utf8(&bytes[4..4 + length]).unwrap();
-        assert!(text.contains("123456789012345678901234567890"), "{text}");
-        serde_json::from_str(text).unwrap()
+        let json = std::str::from_utf8(&bytes[4..4 + length]).unwrap();
+        assert!(json.contains("123456789012345678901234567890"), "{json}");
+        serde_json::from_str(json).unwrap()
     }
 
     fn new_token() -> StoredToken {
@@ -390,15 +390,15 @@ mod tests {
     fn members_of_a_later_version_are_kept_byte_for_byte() {
         let record = decode(&bytes(LATER, "canary")).expect("a record");
 
-        let json = rewritten(&record);
+        let rewritten = rewritten(&record);
 
         assert_eq!(record.unknown.names().collect::<Vec<_>>(), ["auth_method", "last_mint_ms"]);
-        assert_eq!(json["cooldown"]["refusal"]["phase"], 4);
+        assert_eq!(rewritten["cooldown"]["refusal"]["phase"], 4);
         let bytes = encode(&record, 0).unwrap();
         let again = decode(&bytes).expect("a record");
         assert_eq!(*encode(&again, 0).unwrap(), *bytes);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        assert!(text.contains(r#""issuer":{"a":[1.10,  2]}"#) && text.contains(r#""auth_method":null"#), "{text}");
+        let json = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(json.contains(r#""issuer":{"a":[1.10,  2]}"#) && json.contains(r#""auth_method":null"#), "{json}");
     }
 
     #[test]

@@ -57,11 +57,6 @@ impl Words {
         Ok(words)
     }
 
-    /// How many phrases the list has.
-    pub fn len(&self) -> usize {
-        self.retired.values().map(Vec::len).sum()
-    }
-
     /// The retired phrases in a piece of prose, in order.
     pub fn in_prose(&self, prose: &str) -> Vec<Finding> {
         let tokens = tokens(prose);

@@ -31,6 +31,8 @@ pub struct ShimError {
     pub retry_after_ms: Option<u64>,
     pub message: String,
     pub hint: String,
+    /// The string that the language makes of the error.
+    pub formatted: String,
 }
 
 pub fn hex(bytes: &[u8]) -> String {
@@ -74,7 +76,7 @@ pub fn parse(line: &str) -> Result<Answer, String> {
             first_status: optional(first_status, status_name)?,
         })),
         ("stats", counters) => counters_in_order(counters).map(Answer::Stats),
-        ("error", [code, name, http_status, retry_after_ms, message, hint]) => {
+        ("error", [code, name, http_status, retry_after_ms, message, hint, formatted]) => {
             let name = status_name(name)?;
             let code = usize::try_from(integer(code)?).unwrap_or(usize::MAX);
             if STATUS_NAMES.get(code) != Some(&name.as_str()) {
@@ -86,6 +88,7 @@ pub fn parse(line: &str) -> Result<Answer, String> {
                 retry_after_ms: optional(retry_after_ms, integer)?,
                 message: decode(message)?,
                 hint: decode(hint)?,
+                formatted: decode(formatted)?,
             }))
         }
         ("unimplemented", [reason]) => decode(reason).map(Answer::Unimplemented),

@@ -3,10 +3,13 @@
 use crate::case::{Case, Clocks, DoneExpect, ErrorExpect, GetExpect, Literal, ManyExpect, STAT_NAMES, Sent, StatsExpect, Step, Traffic};
 use crate::process::{Shim, ShimCommand};
 use crate::protocol::{self, Answer, ShimError};
+use crate::sentences::{Part, faults};
+use crate::words::Words;
 use crate::world::World;
 use base64::Engine as _;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -35,6 +38,8 @@ pub struct Tally {
     pub passed: usize,
     pub failed: usize,
     pub skipped: usize,
+    /// The names of the errors that were seen, and checked as prose.
+    pub errors: BTreeSet<String>,
 }
 
 impl Tally {
@@ -56,6 +61,7 @@ pub fn run(
     mut report: impl FnMut(&Case, &Outcome),
 ) -> Result<Tally, String> {
     let mut tally = Tally::default();
+    let prose = Prose { words: Words::of_this_project(), seen: RefCell::default() };
     let mut shared: Option<Running> = None;
     for case in cases {
         // A case with an environment gets a separate process.
@@ -68,7 +74,7 @@ pub fn run(
                 Running::start(command, &environment, directory)?
             }
         };
-        let mut outcome = run_case(case, &mut running, world);
+        let mut outcome = run_case(case, &mut running, world, &prose);
         let usable = matches!(outcome, Outcome::Passed);
         if let Outcome::Failed(failure) = &mut outcome {
             failure.stderr = Some(running.shim.kill_and_read_stderr());
@@ -90,7 +96,14 @@ pub fn run(
     if let Some(running) = shared {
         running.shim.quit().map_err(|problem| format!("{}: {problem}", command.name))?;
     }
+    tally.errors = prose.seen.into_inner();
     Ok(tally)
+}
+
+/// The rules of prose for errors, and which errors they were applied to.
+struct Prose {
+    words: Words,
+    seen: RefCell<BTreeSet<String>>,
 }
 
 struct Running {
@@ -129,9 +142,9 @@ fn mismatch<T>(expected: impl Into<String>, got: impl Into<String>) -> Result<T,
     Err(Stop::Failed { expected: expected.into(), got: got.into() })
 }
 
-fn run_case(case: &Case, running: &mut Running, world: &World) -> Outcome {
+fn run_case(case: &Case, running: &mut Running, world: &World, prose: &Prose) -> Outcome {
     let language = running.language.clone();
-    let mut runner = CaseRunner { case, shim: &mut running.shim, world, tokens: BTreeMap::new(), secrets: Vec::new(), now_ms: 0 };
+    let mut runner = CaseRunner { case, shim: &mut running.shim, world, prose, tokens: BTreeMap::new(), secrets: Vec::new(), now_ms: 0 };
     let mut location = "the start".to_owned();
     let result = runner.all(&mut location);
     match result {
@@ -159,6 +172,7 @@ struct CaseRunner<'a> {
     case: &'a Case,
     shim: &'a mut Shim,
     world: &'a World,
+    prose: &'a Prose,
     tokens: BTreeMap<String, String>,
     /// The values that no message may contain.
     secrets: Vec<String>,
@@ -495,7 +509,33 @@ impl CaseRunner<'_> {
                 return mismatch(format!("{} with a {part} without a secret or token", error.name), "one that contains it");
             }
         }
+        let theirs = self.strings_of_the_case();
+        let theirs: Vec<&str> = theirs.iter().map(String::as_str).collect();
+        for (part, line) in [(Part::Message, &error.message), (Part::Hint, &error.hint), (Part::Formatted, &error.formatted)] {
+            let faults = faults(&self.prose.words, part, line, &theirs);
+            if !faults.is_empty() {
+                return mismatch(
+                    format!("{} with a {part:?} that reads as prose", error.name),
+                    format!("{line:?}, which has {}", faults.join(", ")),
+                );
+            }
+        }
+        self.prose.seen.borrow_mut().insert(error.name.clone());
         Ok(())
+    }
+
+    /// What the case itself puts into messages: settings, and the words of its server. The longest first.
+    fn strings_of_the_case(&self) -> Vec<String> {
+        let mut strings = Vec::new();
+        for value in [&self.case.server.settings, &self.case.server.faults].into_iter().flatten() {
+            string_leaves(value, &mut strings);
+        }
+        strings.extend(self.case.environment.iter().flatten().map(|(_, value)| value.clone()));
+        let settings = self.case.config.values().flatten().map(|literal| String::from_utf8_lossy(&self.bytes(literal)).into_owned());
+        strings.extend(settings.collect::<Vec<_>>());
+        let mut strings: Vec<_> = strings.iter().map(|template| self.world.fill(template)).filter(|text| text.contains(' ')).collect();
+        strings.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        strings
     }
 
     fn bytes(&self, literal: &Literal) -> Vec<u8> {
@@ -512,6 +552,15 @@ impl CaseRunner<'_> {
             _ => u128::from(self.now_ms),
         };
         i64::try_from(now).unwrap_or(i64::MAX)
+    }
+}
+
+fn string_leaves(value: &Value, strings: &mut Vec<String>) {
+    match value {
+        Value::String(text) => strings.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| string_leaves(value, strings)),
+        Value::Object(members) => members.values().for_each(|value| string_leaves(value, strings)),
+        _ => {}
     }
 }
 

@@ -151,13 +151,14 @@ fn done(result: Result<(), Error>) -> String {
 fn failed(error: &Error) -> String {
     let optional = |number: Option<u128>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     format!(
-        "error {} {} {} {} {} {}",
+        "error {} {} {} {} {} {} {}",
         error.status().code(),
         error.status().name(),
         optional(error.http_status().map(u128::from)),
         optional(error.retry_after().map(|after| after.as_millis())),
         encode(error.to_string().as_bytes()),
-        encode(error.hint().as_bytes())
+        encode(error.hint().as_bytes()),
+        encode(error.to_string().as_bytes())
     )
 }
 

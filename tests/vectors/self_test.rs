@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// A defect of a shim, the location at which the runner must report it, and a part of the message.
-const DEFECTS: [(&str, &str, &str); 20] = [
+const DEFECTS: [(&str, &str, &str); 21] = [
     ("another_token", "step 2", "a token that was not returned before"),
     ("empty_token", "step 1", "an empty string"),
     ("no_expiry", "step 1", "success with a value"),
@@ -25,6 +25,7 @@ const DEFECTS: [(&str, &str, &str); 20] = [
     ("wrong_error", "step 6", "INTERNAL"),
     ("wrong_number", "step 6", "do not match"),
     ("no_hint", "step 6", "an empty string"),
+    ("no_sentence", "step 6", "the punctuation"),
     ("leak", "step 6", "one that contains it"),
     ("exits", "step 3", "the shim closed its output"),
     ("hangs", "step 3", "no answer within"),
@@ -194,11 +195,16 @@ pub fn serve(defect: &str) -> ExitCode {
             ("client", "connects_to_another_server") => send_request(&addresses[1]),
             ("token", _) if closed => match defect {
                 "token_after_close" => format!("ok {token} {}", now_ms + 3_600_000),
-                "wrong_error" => format!("error 13 INTERNAL - - {} {}", encode(b"closed"), encode(b"hint")),
-                "wrong_number" => format!("error 11 CLOSED - - {} {}", encode(b"closed"), encode(b"hint")),
-                "no_hint" => format!("error 12 CLOSED - - {} x", encode(b"closed")),
-                "leak" => format!("error 12 CLOSED - - {} {}", encode(b"no more the-token"), encode(b"hint")),
-                _ => format!("error 12 CLOSED - - {} {}", encode(b"closed"), encode(b"hint")),
+                "wrong_error" => format!("error 13 INTERNAL - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                "wrong_number" => format!("error 11 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                "no_hint" => format!("error 12 CLOSED - - {} x x", encode(b"closed")),
+                "no_sentence" => {
+                    format!("error 12 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed.. A hint."))
+                }
+                "leak" => {
+                    format!("error 12 CLOSED - - {} {} {}", encode(b"no more the-token"), encode(b"A hint."), encode(b"no more the-token"))
+                }
+                _ => format!("error 12 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
             },
             ("token", _) => {
                 tokens += 1;

@@ -74,7 +74,7 @@ async function answer(request, fields) {
     if (error instanceof Unimplemented) return `unimplemented ${encoded(error.message)}`;
     if (!(error instanceof TokenwellError)) throw error;
     const { code, status, httpStatus, retryAfterMs, message, hint } = error;
-    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${encoded(message)} ${encoded(hint)}`;
+    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${encoded(message)} ${encoded(hint)} ${encoded(String(error))}`;
   }
 }
 

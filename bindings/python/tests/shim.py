@@ -131,7 +131,7 @@ def many(outcomes: List[Outcome]) -> str:
 def failed(error: tokenwell.TokenwellError) -> str:
     http_status = "-" if error.http_status is None else error.http_status
     retry_after = "-" if error.retry_after is None else round(error.retry_after * 1000)
-    return f"error {error.code} {error.name} {http_status} {retry_after} {encoded(error.message)} {encoded(error.hint)}"
+    return f"error {error.code} {error.name} {http_status} {retry_after} {encoded(error.message)} {encoded(error.hint)} {encoded(str(error))}"
 
 
 def main() -> None:

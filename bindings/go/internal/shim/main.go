@@ -218,7 +218,7 @@ func failure(err error) string {
 	if problem.RetryAfterKnown {
 		retryAfter = strconv.FormatInt(problem.RetryAfter.Milliseconds(), 10)
 	}
-	return fmt.Sprintf("error %d %s %s %s %s %s", problem.Code, problem.Name, httpStatus, retryAfter, encoded(problem.Message), encoded(problem.Hint))
+	return fmt.Sprintf("error %d %s %s %s %s %s %s", problem.Code, problem.Name, httpStatus, retryAfter, encoded(problem.Message), encoded(problem.Hint), encoded(err.Error()))
 }
 
 // described returns the package's own error. Any other error is a bug in the package.

@@ -1,0 +1,114 @@
+//! Whether an error reads as prose: the words of the list, punctuation, lists that are empty, placeholders that were not filled.
+
+use crate::words::Words;
+
+/// What of an error is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What happened. It may end with the server's own words, as they are.
+    Message,
+    /// What to do: sentences.
+    Hint,
+    /// The string that a language makes of both.
+    Formatted,
+}
+
+/// Marks that no sentence has: two that were joined, a list without an entry, a space before a mark.
+const JOINTS: [&str; 22] = [
+    "..", "?.", "!.", ".;", ".,", ":.", ";.", ",.", ",,", ";;", "::", ": :", "; ;", ": ;", ":;", " ;", " ,", " .", " :", "()", "( )", "  ",
+];
+
+/// What a formatter leaves where a value is missing.
+const PLACEHOLDERS: [&str; 11] = ["{}", "{:", "%s", "%d", "%v", "%!", "undefined", "[object", "<nil>", "NaN", "Some("];
+
+/// What is wrong with `text`, one finding each. `allowed`: strings of the test itself that are in it, such as a server's description.
+pub fn faults(words: &Words, part: Part, text: &str, allowed: &[&str]) -> Vec<String> {
+    let own = allowed.iter().filter(|theirs| !theirs.is_empty()).fold(text.to_owned(), |text, theirs| text.replace(theirs, "…"));
+    let mut faults: Vec<String> =
+        words.in_prose(&own).into_iter().map(|found| format!("the word {:?}: write {:?}", found.phrase, found.replacement)).collect();
+    let own = without_code(&own);
+    let readable = without_addresses(&own);
+    faults.extend(JOINTS.iter().filter(|joint| readable.contains(**joint)).map(|joint| format!("the punctuation {joint:?}")));
+    faults.extend(PLACEHOLDERS.iter().filter(|left| own.contains(**left)).map(|left| format!("the placeholder {left:?}")));
+    if own.trim() != own || own.is_empty() {
+        faults.push("white space around it, or nothing".to_owned());
+    }
+    if let Some(number) = long_fraction(&own) {
+        faults.push(format!("the number {number} is not rounded"));
+    }
+    match part {
+        Part::Hint if !own.ends_with(['.', '?', '`', '…', ')']) => faults.push("a hint that does not end as a sentence".to_owned()),
+        Part::Message if own.ends_with([':', ';', ',', ' ']) => faults.push("a message that ends with an open list".to_owned()),
+        _ => {}
+    }
+    faults
+}
+
+/// What is between backquotes is to be typed as it is.
+fn without_code(text: &str) -> String {
+    text.split('`').enumerate().map(|(index, part)| if index % 2 == 0 { part } else { "`CODE`" }).collect()
+}
+
+/// Addresses and paths have marks of their own.
+fn without_addresses(text: &str) -> String {
+    let is_address = |word: &str| word.contains("://") || word.contains("::") || word.contains('/') || word.starts_with('.');
+    let marks_of = |word: &str| word[word.trim_end_matches(['.', ',', ';', ':', '!', '?']).len()..].to_owned();
+    text.split(' ')
+        .map(|word| if is_address(word) { format!("ADDRESS{}", marks_of(word)) } else { word.to_owned() })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A number with more than three decimals.
+fn long_fraction(text: &str) -> Option<String> {
+    text.split(|character: char| !character.is_ascii_digit() && character != '.').find_map(|number| {
+        let (whole, fraction) = number.split_once('.')?;
+        (!whole.is_empty() && fraction.len() > 3 && !fraction.contains('.')).then(|| number.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(part: Part, text: &str) -> bool {
+        !faults(&Words::of_this_project(), part, text, &[]).is_empty()
+    }
+
+    #[test]
+    fn n15_joined_sentences_and_empty_lists_are_found() {
+        for text in [
+            "Invalid credentials provided.. Check the secret.",
+            "checked: environment variables ; the environment was not read",
+            "checked: ",
+            "the setting  is wrong",
+            "the file {} is missing",
+            "the file undefined is missing",
+            "no response within 2.999985755 s",
+            "the token that lives at once",
+        ] {
+            assert!(found(Part::Message, text), "{text}");
+        }
+        assert!(found(Part::Hint, "Check the file"));
+    }
+
+    #[test]
+    fn good_sentences_pass() {
+        for text in [
+            "cannot connect to https://127.0.0.1:80: connection refused",
+            "the client secret file /a/b.txt (set by TOKENWELL_CLIENT_SECRET_FILE) is writable by other users",
+            "no token after 1500 ms: deadline exceeded",
+            "no response within 2.5 s from [::1]:8080, in ../x/y",
+        ] {
+            assert_eq!(faults(&Words::of_this_project(), Part::Message, text, &[]), Vec::<String>::new(), "{text}");
+        }
+        assert!(!found(Part::Hint, "Check the file. Is the emulator running?"));
+    }
+
+    #[test]
+    fn the_words_of_a_server_are_its_own() {
+        let text = "https://server rejected the client: a text.. of theirs";
+
+        assert_eq!(faults(&Words::of_this_project(), Part::Message, text, &["a text.. of theirs"]), Vec::<String>::new());
+    }
+}
