@@ -20,8 +20,9 @@ put() {
 }
 
 . packaging/trimmed_paths.sh
+# rustc notes on standard error where it wrote the list of libraries: that is of interest only if it fails.
 "$CARGO" rustc --quiet --locked --release --no-default-features --features capi --lib --crate-type staticlib -- \
-    --print "native-static-libs=$built/libtokenwell.libs"
+    --print "native-static-libs=$built/libtokenwell.libs" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 
 if [ "$(uname -s)" = Darwin ]; then
     put "$built/libtokenwell.a" "$output/libtokenwell.a"

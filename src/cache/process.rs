@@ -4,7 +4,7 @@ use super::cooldown::Cooldown;
 use super::flight::SingleFlight;
 use super::refresh_request::RefreshOutcome;
 use crate::error::Error;
-use crate::platform;
+use crate::platform::{self, ProcessId};
 use crate::secret::Secret;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ const MAX_REJECTED_TOKENS: usize = 8;
 /// The interval at which a rejected credential is compared with the configured one.
 const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Everything that contains a lock, with the id of the process that created it.
+/// Everything that contains a lock, with the process that created it.
 ///
 /// After a fork the child must not use a lock that another thread of its parent may have held. It
 /// replaces this state with a new one and never drops the old one. The current token is plain data
 /// and is kept.
 #[derive(Debug)]
 pub(super) struct ProcessState {
-    pub(super) pid: u32,
+    pub(super) process: ProcessId,
     pub(super) refresh: SingleFlight<Result<RefreshOutcome, Error>>,
     pub(super) revocation: SingleFlight<Result<(), Error>>,
     memory: Mutex<Memory>,
@@ -41,7 +41,7 @@ pub(super) struct Memory {
 
 impl ProcessState {
     pub(super) fn new() -> Self {
-        Self { pid: std::process::id(), refresh: SingleFlight::new(), revocation: SingleFlight::new(), memory: Mutex::default() }
+        Self { process: ProcessId::current(), refresh: SingleFlight::new(), revocation: SingleFlight::new(), memory: Mutex::default() }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -10,6 +10,7 @@ use crate::clock::{Clock, Moment};
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::Grant;
+use crate::platform::ProcessId;
 use crate::store::Store;
 use crate::token::Token;
 use arc_swap::ArcSwap;
@@ -344,7 +345,7 @@ impl Slot {
     pub(super) fn process(&self) -> Arc<ProcessState> {
         loop {
             let state = self.process.load_full();
-            if state.pid == std::process::id() {
+            if state.process == ProcessId::current() {
                 return state;
             }
             self.process.compare_and_swap(&state, Arc::new(ProcessState::new()));
@@ -371,7 +372,7 @@ fn cannot_create_thread() -> Error {
 impl Drop for Slot {
     fn drop(&mut self) {
         let state = self.process.load_full();
-        if state.pid != std::process::id() {
+        if state.process != ProcessId::current() {
             std::mem::forget(state);
         }
     }

@@ -4,6 +4,7 @@ use super::boundary::boundary;
 use super::error::tokenwell_error;
 use crate::error::{Error, Status, printable};
 use crate::logging::{format_event, is_library_event};
+use crate::platform::ProcessId;
 use arc_swap::ArcSwapOption;
 use once_cell::sync::OnceCell;
 use std::ffi::{c_char, c_void};
@@ -112,13 +113,13 @@ static SINK: ArcSwapOption<Sink> = ArcSwapOption::const_empty();
 struct Sink {
     target: Target,
     max_level: Level,
-    pid: u32,
+    process: ProcessId,
     running: AtomicUsize,
 }
 
 impl Sink {
     fn new(target: Target, max_level: Level) -> Self {
-        Self { target, max_level, pid: std::process::id(), running: AtomicUsize::new(0) }
+        Self { target, max_level, process: ProcessId::current(), running: AtomicUsize::new(0) }
     }
 }
 
@@ -171,7 +172,7 @@ fn replace(sink: Option<Arc<Sink>>) {
     let Some(earlier) = SINK.swap(sink) else { return };
     // The count of the parent is not waited for in a forked child: the threads that were inside its
     // callback do not exist there, so nothing would decrement it.
-    while earlier.pid == std::process::id() && earlier.running.load(Ordering::SeqCst) > 0 {
+    while earlier.process == ProcessId::current() && earlier.running.load(Ordering::SeqCst) > 0 {
         std::thread::yield_now();
     }
 }

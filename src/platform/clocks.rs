@@ -22,13 +22,22 @@ fn milliseconds(seconds: i64, nanoseconds: i64) -> u64 {
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn now() -> Moment {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Moment { wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis), monotonic_ms: monotonic_ms() }
+}
+
+#[cfg(windows)]
+fn monotonic_ms() -> u64 {
+    super::windows::sys::milliseconds_since_start()
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn monotonic_ms() -> u64 {
     use std::sync::OnceLock;
-    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+    use std::time::Instant;
 
     static START: OnceLock<Instant> = OnceLock::new();
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    Moment {
-        wall_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
-        monotonic_ms: millis(START.get_or_init(Instant::now).elapsed()),
-    }
+    u64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
 }

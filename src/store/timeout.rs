@@ -1,9 +1,11 @@
 //! A wrapper that makes calls to a store that does not respond fail in time.
 
 use super::{Record, SlotKey, Store, StoreError, StoreLock};
-use crate::platform;
+use crate::platform::{self, ProcessId};
+use arc_swap::ArcSwap;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -17,10 +19,21 @@ const LIMIT: Duration = Duration::from_secs(2);
 pub(crate) struct TimeoutStore {
     inner: Arc<dyn Store>,
     limit: Duration,
-    stuck_calls: Arc<AtomicUsize>,
-    /// The process whose calls are counted: a forked child has none of the threads that would
-    /// decrement the count.
-    pid: AtomicU32,
+    calls: ArcSwap<Calls>,
+}
+
+/// The calls of one process. A forked child counts its own: it has none of the threads that would
+/// decrement the count of its parent.
+#[derive(Debug)]
+struct Calls {
+    process: ProcessId,
+    stuck: AtomicUsize,
+}
+
+impl Calls {
+    fn new() -> Self {
+        Self { process: ProcessId::current(), stuck: AtomicUsize::new(0) }
+    }
 }
 
 /// The state of one call. The caller and the thread agree on it with one atomic exchange.
@@ -32,7 +45,18 @@ impl TimeoutStore {
     /// Wraps `inner`. `budget` is the timeout of a whole refresh; a stuck store must leave enough
     /// of it for the token request.
     pub(crate) fn new(inner: Arc<dyn Store>, budget: Duration) -> Self {
-        Self { inner, limit: LIMIT.min(budget / 4), stuck_calls: Arc::default(), pid: AtomicU32::new(std::process::id()) }
+        Self { inner, limit: LIMIT.min(budget / 4), calls: ArcSwap::from_pointee(Calls::new()) }
+    }
+
+    /// Returns the calls of this process.
+    fn calls(&self) -> Arc<Calls> {
+        loop {
+            let calls = self.calls.load_full();
+            if calls.process == ProcessId::current() {
+                return calls;
+            }
+            self.calls.compare_and_swap(&calls, Arc::new(Calls::new()));
+        }
     }
 
     fn run<T: Send + 'static>(
@@ -40,22 +64,20 @@ impl TimeoutStore {
         limit: Duration,
         call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if self.pid.swap(std::process::id(), Ordering::SeqCst) != std::process::id() {
-            self.stuck_calls.store(0, Ordering::SeqCst);
-        }
-        if self.stuck_calls.load(Ordering::SeqCst) > 0 {
+        let calls = self.calls();
+        if calls.stuck.load(Ordering::SeqCst) > 0 {
             return Err(no_response(limit));
         }
         // Capacity one, so that the thread can always send its result and exit, even if no caller
         // waits for it.
         let (sender, result) = sync_channel(1);
         let state = Arc::new(AtomicU8::new(RUNNING));
-        let (inner, stuck_calls, thread_state) = (Arc::clone(&self.inner), Arc::clone(&self.stuck_calls), Arc::clone(&state));
+        let (inner, calls_in_thread, thread_state) = (Arc::clone(&self.inner), Arc::clone(&calls), Arc::clone(&state));
         let thread = std::thread::Builder::new().name("tokenwell-store".to_owned());
         platform::spawn_without_signals(thread, move || {
             let outcome = call(&*inner);
             if thread_state.swap(RETURNED, Ordering::SeqCst) == ABANDONED {
-                stuck_calls.fetch_sub(1, Ordering::SeqCst);
+                calls_in_thread.stuck.fetch_sub(1, Ordering::SeqCst);
             }
             // Fails if no caller waits for the result; a lock in it is released as it is dropped.
             let _ = sender.send(outcome);
@@ -66,9 +88,9 @@ impl TimeoutStore {
             Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("the operation panicked")),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        self.stuck_calls.fetch_add(1, Ordering::SeqCst);
+        calls.stuck.fetch_add(1, Ordering::SeqCst);
         if state.compare_exchange(RUNNING, ABANDONED, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            self.stuck_calls.fetch_sub(1, Ordering::SeqCst);
+            calls.stuck.fetch_sub(1, Ordering::SeqCst);
         }
         Err(no_response(limit))
     }
@@ -151,8 +173,7 @@ mod tests {
         let mut store = TimeoutStore {
             inner: Arc::clone(&stuck) as Arc<_>,
             limit: Duration::from_millis(20),
-            stuck_calls: Arc::default(),
-            pid: AtomicU32::new(std::process::id()),
+            calls: ArcSwap::from_pointee(Calls::new()),
         };
         let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
 
@@ -165,7 +186,7 @@ mod tests {
         *stuck.released.0.lock().unwrap() = true;
         stuck.released.1.notify_all();
         let started = Instant::now();
-        while store.stuck_calls.load(Ordering::SeqCst) > 0 {
+        while store.calls().stuck.load(Ordering::SeqCst) > 0 {
             assert!(started.elapsed() < LONG_ENOUGH, "the released call still counts as stuck");
             std::thread::yield_now();
         }

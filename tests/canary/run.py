@@ -94,7 +94,7 @@ class Suite:
             done = subprocess.run(command, env=environment, input=stdin.encode(), stdout=subprocess.PIPE, stderr=errors, cwd=self.path("here"), timeout=120)
         (self.answers if answer else self.outputs)[f"standard output of {name}"] = done.stdout
         told = pathlib.Path(self.path("errors", name)).read_bytes()
-        self.check(name, done.returncode == code if code is not None else done.returncode in range(10), f"exit code {done.returncode}, expected {code}: {self.shown(told)}")
+        self.check(name, done.returncode == code if code is not None else done.returncode in range(11), f"exit code {done.returncode}, expected {code}: {self.shown(told)}")
         return done.stdout
 
     @staticmethod

@@ -369,3 +369,14 @@ fn i21_login_and_logout_show_no_secret_at_the_highest_verbosity() {
     assert!(!seen.contains(DEFAULT_CLIENT_SECRET) && !seen.contains(token.trim_end()), "{seen}");
     assert!(seen.contains(text(&secret)), "{seen}");
 }
+
+#[test]
+fn n42_a_profile_that_cannot_be_written_has_the_exit_code_of_any_output_that_cannot() {
+    let scene = Scene::new();
+    let file = scene.write("a-file", "");
+
+    let mut command = login(&scene, &["--no-verify"]);
+    let assert = command.env("XDG_CONFIG_HOME", file.join("below")).write_stdin("secret").assert().code(10).stdout("");
+
+    assert!(stderr(&assert).contains("cannot write ") && stderr(&assert).contains("a-file"), "{}", stderr(&assert));
+}

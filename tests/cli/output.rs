@@ -16,7 +16,7 @@ fn i31_a_full_disk_is_a_failure_without_a_panic() {
         let output = scene.plain(crate::support::TOKENWELL).args(*arguments).stdout(full).output().unwrap();
 
         let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+        assert_eq!(output.status.code(), Some(10), "{arguments:?}: {message}");
         assert!(message.contains("standard output") && !message.contains("panic"), "{arguments:?}: {message}");
     }
 }
@@ -31,7 +31,7 @@ fn i31_a_reader_that_is_gone_is_a_failure_without_a_panic() {
         let output = scene.plain(crate::support::TOKENWELL).args(*arguments).stdout(writer).output().unwrap();
 
         let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+        assert_eq!(output.status.code(), Some(10), "{arguments:?}: {message}");
         assert!(message.contains("standard output") && !message.contains("panic"), "{arguments:?}: {message}");
     }
 }
@@ -46,7 +46,7 @@ fn i31_a_closed_standard_output_is_a_failure_and_a_discarded_one_is_none() {
     };
 
     let closed = run(">&-");
-    assert_eq!(closed.status.code(), Some(1), "{closed:?}");
+    assert_eq!(closed.status.code(), Some(10), "{closed:?}");
     assert!(String::from_utf8(closed.stderr).unwrap().contains("standard output"));
 
     for discarded in [">/dev/null", "1<>/dev/null", "<&- >/dev/null 2>&-"] {

@@ -140,10 +140,10 @@ fn i10_what_is_no_regular_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_missing_directory_is_an_invalid_argument() {
+fn n42_a_missing_directory_cannot_be_written_to() {
     let scene = Scene::new();
 
-    let assert = scene.tokenwell(["sink", text(&scene.path("missing/token"))]).assert().code(2);
+    let assert = scene.tokenwell(["sink", text(&scene.path("missing/token"))]).assert().code(10);
 
     assert!(stderr(&assert).contains("missing/token"), "{}", stderr(&assert));
 }

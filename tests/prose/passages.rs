@@ -39,9 +39,20 @@ impl Syntax {
         if self == Self::Prose {
             return vec![Passage { line: 1, text: source.to_owned() }];
         }
-        let mut reader = Reader { syntax: self, source, at: 0, line: 1, passages: Vec::new() };
+        let mut reader = Reader::new(self, source);
         reader.read();
         reader.passages
+    }
+
+    /// The rest: the source with blanks in place of its comments and strings.
+    pub fn code(self, source: &str) -> String {
+        let mut reader = Reader::new(self, source);
+        reader.read();
+        let mut code = source.as_bytes().to_vec();
+        for (begin, end) in reader.prose {
+            code[begin..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+        }
+        String::from_utf8_lossy(&code).into_owned()
     }
 }
 
@@ -51,9 +62,15 @@ struct Reader<'a> {
     at: usize,
     line: usize,
     passages: Vec<Passage>,
+    /// Where comments and strings begin and end, in bytes.
+    prose: Vec<(usize, usize)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(syntax: Syntax, source: &'a str) -> Self {
+        Self { syntax, source, at: 0, line: 1, passages: Vec::new(), prose: Vec::new() }
+    }
+
     fn read(&mut self) {
         while let Some(character) = self.rest().chars().next() {
             match (self.syntax, character) {
@@ -93,7 +110,7 @@ impl Reader<'_> {
 
     /// The rest of this line and the line comments that follow directly below.
     fn line_comment(&mut self, mark: &str) {
-        let begun_at = self.line;
+        let (begun_at, begin) = (self.line, self.at);
         let mut text = String::new();
         loop {
             let length = self.rest().find('\n').map_or(self.rest().len(), |end| end + 1);
@@ -106,6 +123,7 @@ impl Reader<'_> {
             }
             self.skip(indent);
         }
+        self.prose.push((begin, self.at));
         self.passages.push(Passage { line: begun_at, text });
     }
 
@@ -114,11 +132,12 @@ impl Reader<'_> {
         let (begun_at, begin) = (self.line, (self.at + opening).min(self.source.len()));
         let length = self.source[begin..].find(end).unwrap_or(self.source.len() - begin);
         self.passages.push(Passage { line: begun_at, text: self.source[begin..begin + length].to_owned() });
+        self.prose.push((self.at, (begin + length + end.len()).min(self.source.len())));
         self.skip(opening + length + end.len());
     }
 
     fn quoted(&mut self, quote: char, keep: bool) {
-        let begun_at = self.line;
+        let (begun_at, begin) = (self.line, self.at);
         let mut text = String::new();
         let mut escaped = false;
         self.skip(1);
@@ -138,6 +157,7 @@ impl Reader<'_> {
                 }
             }
         }
+        self.prose.push((begin, self.at));
         if keep {
             self.passages.push(Passage { line: begun_at, text });
         }
@@ -177,6 +197,17 @@ mod tests {
 
         let expected = [(1, "One\n two."), (4, "raw \"it"), (4, "a  \n   b"), (5, "c")];
         assert_eq!(texts(Syntax::Rust, source), expected.map(|(line, text)| (line, text.to_owned())));
+    }
+
+    #[test]
+    fn code_is_what_is_neither_comment_nor_string() {
+        let source = "unsafe { f(\"unsafe\") } // unsafe\n/* unsafe */ let x = r\"unsafe\"; unsafe_name(); // é\nunsafe";
+
+        let code = Syntax::Rust.code(source);
+
+        let lines: Vec<_> = code.lines().map(|line| line.matches("unsafe").count()).collect();
+        assert_eq!(lines, [1, 1, 1]);
+        assert!(code.lines().nth(1).unwrap().contains("unsafe_name"));
     }
 
     #[test]

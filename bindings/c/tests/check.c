@@ -33,7 +33,7 @@ int main(int count, char **arguments)
         for (const test *each = files[i]; each->name; each++) {
             if (only && strcmp(only, each->name) != 0) continue;
             if (valgrind && each->not_under_valgrind) {
-                printf("skipped %s: %s\n", each->name, each->not_under_valgrind);
+                printf("not under valgrind: %s: %s\n", each->name, each->not_under_valgrind);
                 skipped++;
                 continue;
             }

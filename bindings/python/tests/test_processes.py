@@ -166,3 +166,50 @@ def test_a_program_exits_after_a_task_timed_out(emulator: Emulator) -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "gave up\n", "")
+
+
+# Pid 1 of a container, with a refresh in progress, forks into a new pid namespace: the child is pid 1 too.
+PID_1_FORKS_A_PID_1 = """
+import ctypes, os, sys, threading, time, urllib.request, json
+import tokenwell
+
+assert os.getpid() == 1
+client = tokenwell.Client.from_env()
+threading.Thread(target=client.token, daemon=True).start()
+base = os.environ["MONGODB_ATLAS_BASE_URL"]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+while json.load(opener.open(base + "/_emulator/counters"))["token_requests"] == 0:
+    time.sleep(0.01)
+CLONE_NEWPID = 0x20000000
+assert ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWPID) == 0, ctypes.get_errno()
+child = os.fork()
+if child == 0:
+    assert os.getpid() == 1
+    try:
+        print(client.token(timeout=20).value[:2], flush=True)
+        os._exit(0)
+    except BaseException as error:
+        print(repr(error), flush=True)
+        os._exit(1)
+os.waitpid(child, 0)
+os._exit(0)
+"""
+
+
+def test_r17_a_child_with_the_pid_of_its_parent_does_not_join_its_refresh(emulator: Emulator) -> None:
+    namespace = ["unshare", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*namespace, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this user may not create pid namespaces")
+    # The parent's request takes longer than the child's deadline; the child's own is served immediately.
+    emulator.faults({"delay_ms": 40_000, "then_serve": True, "times": 1})
+
+    done = subprocess.run(
+        [*namespace, sys.executable, "-c", PID_1_FORKS_A_PID_1],
+        env={**os.environ, **emulator.environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+    assert (done.stdout.strip(), done.returncode) == ("ey", 0), done.stderr
+    assert emulator.token_requests == 2

@@ -14,7 +14,7 @@
 use super::super::{StoreError, StoreLock};
 use super::directory::StoreDirectory;
 use crate::error::printable_path;
-use crate::platform;
+use crate::platform::{self, ProcessId};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, max_wait
         let file = store_directory.open_or_create_file(name)?;
         match file.try_lock() {
             Ok(()) => {
-                let held = HeldLock { file, owner: std::process::id() };
+                let held = HeldLock { file, owner: ProcessId::current() };
                 if held.is_current_file(directory, allow_unsafe, name)? {
                     return Ok(Some(held));
                 }
@@ -59,7 +59,7 @@ pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, max_wait
 #[derive(Debug)]
 pub(super) struct HeldLock {
     file: File,
-    owner: u32,
+    owner: ProcessId,
 }
 
 impl HeldLock {
@@ -77,7 +77,7 @@ impl StoreLock for HeldLock {}
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        if self.owner == std::process::id() {
+        if self.owner == ProcessId::current() {
             // Closing the file releases the lock too, unless a forked child has a copy of it.
             let _ = self.file.unlock();
         }

@@ -1,11 +1,11 @@
-//! A directory that is accessed by its path, for systems other than Unix. There, access lists
-//! protect a user's cache directory from other users.
+//! A directory that is accessed by its path. Access lists protect a user's cache directory from other
+//! users.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Attributes, Kind};
+use crate::platform::{Attributes, Kind};
 
 /// A directory. Owners, modes and link counts are not known here, so they always pass the checks.
 #[derive(Debug)]

@@ -1,14 +1,9 @@
 //! An open directory whose files are accessed by name, and the attributes of files and directories.
 
-#[cfg(not(unix))]
-mod elsewhere;
 #[cfg(unix)]
-mod unix;
-
-#[cfg(not(unix))]
-pub(crate) use elsewhere::{Directory, attributes};
-#[cfg(unix)]
-pub(crate) use unix::{Directory, attributes};
+pub(crate) use super::unix::directory::{Directory, attributes};
+#[cfg(windows)]
+pub(crate) use super::windows::directory::{Directory, attributes};
 
 use std::time::SystemTime;
 

@@ -1,0 +1,43 @@
+#!/bin/sh
+# The lowest versions that are promised (tests/lowest.py finds where): the crate is checked with that Rust, and the suites of Python, Go and Node run on theirs.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/more/need.sh
+promise() { sed -n "$2" "$1" | head -n 1; }
+rust=$(promise Cargo.toml 's/^rust-version = "\(.*\)"/\1/p')
+python=$(promise bindings/python/pyproject.toml 's/^requires-python = ">=\(.*\)"/\1/p')
+go=$(promise bindings/go/go.mod 's/^go \([0-9.]*\)$/\1/p')
+node=$(promise bindings/node/package.json 's/.*"node": ">=\([0-9.]*\)".*/\1/p')
+
+with_rust() { CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/lowest" cargo "+$rust" check --quiet --locked --all-targets --features "$FEATURES,keyring"; }
+if rustup run "$rust" rustc --version >/dev/null 2>&1 || rustup toolchain install "$rust" --profile minimal >/dev/null 2>&1; then
+    check "the crate compiles with Rust $rust" with_rust
+else
+    skip "Rust $rust is missing; install it with \`rustup toolchain install $rust\`"
+fi
+
+interpreter=$(command -v "python$python" || find "$HOME/.pyenv/versions" -path "*/$python.*/bin/python3" 2>/dev/null | head -n 1)
+with_python() {
+    export VENV="$work/venv"
+    PYTHON="$interpreter" sh tests/python_venv.sh && (cd bindings/python && "$VENV/bin/python" -m pytest -q)
+}
+# The name may be that of a version manager, which has no such version.
+if [ -n "$interpreter" ] && "$interpreter" -c 'import ensurepip' 2>/dev/null; then
+    check "the Python suite passes with $("$interpreter" --version)" with_python
+else
+    skip "Python $python is missing; install python$python"
+fi
+
+with_go() { (cd bindings/go && GOTOOLCHAIN="go$go" "$GO" test -race -count=1 ./...); }
+if GOTOOLCHAIN="go$go" "$GO" version >/dev/null 2>&1; then
+    check "the Go suite passes with Go $go" with_go
+else
+    skip "Go $go is missing, and the Go command cannot download it"
+fi
+
+with_node() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error && PATH="$work/node/node_modules/node/bin:$PATH" NODE=node npm test); }
+if "$NPM" install --silent --prefix "$work/node" "node@${node}.0" >/dev/null 2>&1 && "$work/node/node_modules/node/bin/node" --version >/dev/null 2>&1; then
+    check "the Node suite passes with Node.js $("$work/node/node_modules/node/bin/node" --version)" with_node
+else
+    skip "Node.js $node is missing, and npm cannot install it"
+fi
+finish lowest_versions
