@@ -41,12 +41,17 @@ func TestALibraryWithAnotherABIVersionIsRejectedAndNamed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	source, library := filepath.Join(folder, "other.c"), filepath.Join(folder, "libtokenwell.so.0")
-	arguments := []string{"-shared", "-fPIC", "-Wl,-soname,libtokenwell.so.0"}
+	// The symbols have the version of the real library: without it the loader stops the program.
+	versions := filepath.Join(folder, "other.map")
+	arguments := []string{"-shared", "-fPIC", "-Wl,-soname,libtokenwell.so.0", "-Wl,--version-script=" + versions}
 	if runtime.GOOS == "darwin" {
 		library = filepath.Join(folder, "libtokenwell.0.dylib")
 		arguments = []string{"-dynamiclib"}
 	}
 	if err := os.WriteFile(source, []byte(otherLibrary), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(versions, []byte("TOKENWELL_0 { global: tokenwell_*; local: *; };\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if output, err := exec.Command("cc", append(arguments, "-o", library, source)...).CombinedOutput(); err != nil {
