@@ -5,7 +5,8 @@ for name in $(env | sed -n 's/^\(\(TOKENWELL\|MONGODB_ATLAS\|MCLI\)_[A-Z_]*\)=.*
 export TOKENWELL_BIN="$DIST/bin/tokenwell"
 export PKG_CONFIG_PATH="$DIST/lib/pkgconfig"
 export LD_LIBRARY_PATH="$DIST/lib"
-export TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
+TOKENWELL_LIBRARY="$DIST/lib/$(cd "$DIST/lib" && ls libtokenwell.so.0 libtokenwell.0.dylib 2>/dev/null | head -n 1)"
+export TOKENWELL_LIBRARY
 # Tests must not use the user's cache. A test that needs a cache sets one itself.
 export TOKENWELL_CACHE=off
 export FEATURES="${FEATURES:-cli,emulator,capi}"

@@ -2,7 +2,7 @@
 # The crate compiles for the targets on which it is not tested, without a warning of rustc or clippy. Called by `make lint`.
 # Nothing is linked, so no C compiler for a target is needed: `true` stands in for the one that would compile ring's C files.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 : "${CARGO:=cargo}" "${FEATURES:=cli,emulator,capi}"
 passed=0 failed=0 skipped=0
 for target in x86_64-pc-windows-gnu aarch64-unknown-linux-musl aarch64-apple-darwin; do

@@ -6,7 +6,7 @@ set -u
 case ${1:-} in
     '' | ? | 0* | *[!0-9]*) echo "forks: FAILED: invalid number of rounds '${1:-}': it must be at least 10 (make forks FORKS=10000)" >&2; exit 2 ;;
 esac
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 . tests/environment.sh
 export FORK_LATE_MS="${FORK_LATE_MS:-1000}"

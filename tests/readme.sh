@@ -2,7 +2,7 @@
 # Runs the "hello token" commands of each language in the README, in an empty directory and without
 # any other setup.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 work=$(mktemp -d)
 emulator=
 trap '[ -z "$emulator" ] || kill "$emulator" 2>/dev/null; rm -rf "$work"' EXIT

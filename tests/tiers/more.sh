@@ -5,7 +5,7 @@
 #   more.sh [SUITE...]   only these suites, by the names of the files in tests/more
 #   SHORT=1              a short form of each suite, for CI
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 . tests/environment.sh
 . tests/tiers/suite.sh
 export XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"

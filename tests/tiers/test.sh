@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every suite of every language, one after another; then how many tests ran in each and for how long. Called by `make test`.
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 root=$(pwd)
 . tests/environment.sh
 . tests/tiers/suite.sh
