@@ -70,7 +70,11 @@ pub fn i10_a_broken_store_costs_nobody_the_token(storm: &mut Storm) {
     processes.iter_mut().for_each(|process| process.client(&scene.account()));
     all_get_a_token(&mut processes);
     let mut command = scene.command(&["token"]);
-    assert_one_warning("no home", command.env_remove("HOME").env_remove("TOKENWELL_CACHE_DIR"), "neither XDG_CACHE_HOME nor HOME names an absolute path");
+    assert_one_warning(
+        "no home",
+        command.env_remove("HOME").env_remove("TOKENWELL_CACHE_DIR"),
+        "neither XDG_CACHE_HOME nor HOME names an absolute path",
+    );
     assert_eq!(scene.token_requests(), processes.len() as u64 + 1);
 }
 
