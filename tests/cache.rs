@@ -4,11 +4,14 @@
 
 mod support;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use support::{HOUR, bench, minted, unavailable};
-use tokenwell::grant::GrantedLifetime;
-use tokenwell::{Error, Status, TokenOptions};
+use support::{FakeServer, FixedCredentials, HOUR, START_MS, bench, client_of, minted, rejected, unavailable};
+use tokenwell::clock::ManualClock;
+use tokenwell::grant::{Credential, Credentials, GrantedLifetime};
+use tokenwell::store::NoStore;
+use tokenwell::{Client, Error, Status, TokenOptions};
 
 fn any() -> TokenOptions {
     TokenOptions::default()
@@ -232,7 +235,7 @@ fn revoking_without_a_token_sends_no_request() {
 }
 
 #[test]
-fn a_closed_client_hands_out_nothing() {
+fn a_closed_client_returns_nothing() {
     let bench = bench();
     let token = bench.client.token(&any()).unwrap();
 
@@ -303,4 +306,41 @@ fn a_token_is_dropped_by_revoke_even_when_the_secret_cannot_be_read() {
 
     assert_eq!(error.status(), Status::NotConfigured);
     assert_eq!(client.token(&any()).unwrap_err().status(), Status::NotConfigured, "the token was dropped");
+}
+
+/// Credentials that were rotated, and whose second check closes the client, as another thread may at that moment.
+#[derive(Debug, Default)]
+struct ClosingCredentials {
+    client: Arc<OnceLock<Client>>,
+    checks: Arc<AtomicUsize>,
+}
+
+impl Credentials for ClosingCredentials {
+    fn current(&self) -> Result<Credential, Error> {
+        FixedCredentials.current()
+    }
+
+    fn reload(&self, rejected: &Credential) -> Result<Option<Credential>, Error> {
+        if self.checks.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Ok(None);
+        }
+        self.client.get().unwrap().close();
+        Ok(Some(rejected.clone()))
+    }
+}
+
+#[test]
+fn a_call_during_which_the_client_is_closed_sends_no_request() {
+    let (clock, server) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new());
+    let credentials = ClosingCredentials::default();
+    let (closed, checks) = (Arc::clone(&credentials.client), Arc::clone(&credentials.checks));
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(credentials));
+    closed.set(client.clone()).unwrap();
+    server.then_fail(rejected());
+    client.token(&any()).unwrap_err();
+
+    let error = client.token(&any()).unwrap_err();
+
+    assert_eq!((error.status(), checks.load(Ordering::SeqCst)), (Status::Closed, 2));
+    assert_eq!(server.requests(), 1);
 }

@@ -255,6 +255,11 @@ impl Slot {
     }
 
     fn answer_without_refresh(&self, process: &ProcessState, request: &RefreshRequest) -> Option<Result<Token, Error>> {
+        // Checked under the lock of the flight: `close` abandons the pending flight after it sets
+        // the flag, so a caller that finds no pending flight must not start one any more.
+        if let Err(closed) = self.refuse_if_closed() {
+            return Some(Err(closed));
+        }
         let now = self.parts.clock.now();
         if let Some(token) = self.current.token() {
             if request.is_satisfied_by(&token, now) {
