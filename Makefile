@@ -35,14 +35,14 @@ help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
 	@echo "make test-more run what takes longer or needs more tools; SUITES=\"storm shellcheck\" chooses, SHORT=1 shortens"
-	@echo "make storm     64 processes of all languages ask at the same time, ROUNDS times (now $(ROUNDS))"
+	@echo "make storm     64 processes of all languages get a token at the same time, ROUNDS times (now $(ROUNDS))"
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
 	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
 	@echo "make library   build the library, the command and the wrappers into dist/"
 	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
-	@echo "make bench     measure, beside the peers"
+	@echo "make bench     measure tokenwell and comparable libraries"
 	@echo "make header    generate include/tokenwell.h from src/ffi"
-	@echo "make lint      formatting, clippy, documentation"
+	@echo "make lint      check formatting, clippy, documentation and prose, and three other targets"
 	@echo "make clean     remove what was built"
 
 demo: tools-demo library
@@ -104,6 +104,9 @@ need = @command -v $(firstword $(1)) >/dev/null 2>&1 || { echo "tokenwell: $(fir
 tools-library:
 	$(call need,$(CARGO),it builds the library; install Rust 1.89 or newer from your distribution or with rustup)
 	$(call need,$(CC),Rust links with it; install gcc or clang)
+ifneq ($(shell uname -s),Darwin)
+	$(call need,objcopy,the static library is made with it; install binutils)
+endif
 tools-demo: tools-library
 	$(call need,$(PYTHON),it runs the demo and one of its callers; install Python 3.9 or newer)
 	$(call need,$(GO),one of the callers is a Go program; install Go 1.24 or newer)

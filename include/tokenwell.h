@@ -120,11 +120,12 @@ enum tokenwell_status
   /// A bug in tokenwell.
   TOKENWELL_STATUS_INTERNAL = 13,
   /// The result is not available yet: the operation was started and continues. Never an error.
+  /// Planned: no function returns it yet.
   TOKENWELL_STATUS_PENDING = 14,
-  /// No usable token is cached, and the caller did not allow a token request.
+  /// No usable token is cached, and the caller did not allow a token request. Planned: no function
+  /// returns it yet.
   TOKENWELL_STATUS_NOT_CACHED = 15,
-  /// A file or standard output cannot be written. Only the command and its writer of profiles
-  /// return it.
+  /// A file or standard output cannot be written. Returned only by the `tokenwell` command.
   TOKENWELL_STATUS_CANNOT_WRITE = 16,
 };
 #ifndef __cplusplus
@@ -199,7 +200,7 @@ typedef struct {
   uint64_t stale_served;
   /// Gets that returned the remembered error during a cooldown (see `TOKENWELL_FORCE_REFRESH`).
   uint64_t cooldown_answers;
-  /// Calls of `tokenwell_client_invalidate` that dropped a token.
+  /// Calls of `tokenwell_client_invalidate` and `tokenwell_client_revoke` that dropped a token.
   uint64_t invalidations;
 } tokenwell_stats;
 

@@ -5,7 +5,8 @@
 #
 # The shared library is linked here and not by rustc: rustc passes the linker a version script of its own, and the linker then ignores ours without a word.
 set -eu
-output=$1
+mkdir -p "$1"
+output=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 : "${CARGO:=cargo}" "${CC:=cc}" "${TARGET:=$PWD/target}" "${LIBRARY:=libtokenwell.so.0}"
 built=$TARGET/release
@@ -47,6 +48,6 @@ put "$work/libtokenwell.a" "$output/libtokenwell.a"
 # nodelete: a refresh may still run on its thread when a program unloads the library.
 # shellcheck disable=SC2046,SC2086
 "$CC" -shared -o "$work/$LIBRARY" -Wl,--whole-archive "$output/libtokenwell.a" -Wl,--no-whole-archive \
-    -Wl,--version-script=packaging/tokenwell.map -Wl,-soname,"$LIBRARY" -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,defs \
+    -Wl,--version-script=packaging/tokenwell.map -Wl,--no-undefined-version -Wl,-soname,"$LIBRARY" -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,defs \
     -Wl,--gc-sections -Wl,--as-needed $(cat "$built/libtokenwell.libs") ${LDFLAGS:-}
 put "$work/$LIBRARY" "$output/$LIBRARY"

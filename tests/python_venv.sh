@@ -1,9 +1,13 @@
 #!/bin/sh
-# Creates the virtual environment for the Python tests, VENV or dist/venv, so that the system's
-# Python is not changed.
+# Creates the virtual environment for the Python tests, so that the system's Python is not changed:
+# `python_venv.sh [DIRECTORY]`, by default dist/venv.
 set -eu
-venv=${VENV:-$DIST/venv}
+venv=${1:-$DIST/venv}
 "$venv/bin/python" -c 'import pytest, mypy' 2>/dev/null && exit
+if [ -e "$venv" ] && [ ! -f "$venv/pyvenv.cfg" ]; then
+    echo "$venv exists and is not a virtual environment" >&2
+    exit 1
+fi
 rm -rf "$venv"
 "$PYTHON" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.10,<3'

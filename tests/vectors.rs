@@ -2,11 +2,11 @@
 //! `tests/vectors/README.md`).
 //!
 //! ```text
-//! cargo test --test vectors                                         the runner's own tests, then Rust
-//! cargo test --test vectors -- --shim 'python=python3 shim.py'      another language; repeatable
-//! cargo test --test vectors -- --case redirect                      only cases with this name part
-//! cargo test --test vectors -- --slow                               longer timeouts, for valgrind
-//! cargo test --test vectors -- --self-test                          only the runner's own tests
+//! cargo test --features cli,emulator,capi --test vectors                                         the runner's own tests, then Rust
+//! cargo test --features cli,emulator,capi --test vectors -- --shim 'python=python3 shim.py'      another language; repeatable
+//! cargo test --features cli,emulator,capi --test vectors -- --case redirect                      only cases with this name part
+//! cargo test --features cli,emulator,capi --test vectors -- --slow                               longer timeouts, for valgrind
+//! cargo test --features cli,emulator,capi --test vectors -- --self-test                          only the runner's own tests
 //! ```
 //!
 //! Start reading at `run::run`. `case` reads the files, `process` and `protocol` communicate with a

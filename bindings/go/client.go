@@ -121,7 +121,7 @@ type Stats struct {
 	MintFailures    uint64 // refreshes that failed
 	StaleServed     uint64 // gets answered with a valid token after a failed refresh
 	CooldownAnswers uint64 // gets answered with a remembered error
-	Invalidations   uint64 // invalidations that dropped a token
+	Invalidations   uint64 // calls of Invalidate and Revoke that dropped a token
 }
 
 // Stats returns the counts of the client.

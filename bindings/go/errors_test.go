@@ -27,7 +27,7 @@ func TestN15TheStringFormOfALibraryErrorIsPunctuated(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string][]tokenwell.Option{
 		"no settings":      nil,
-		"unknown setting":  {tokenwell.WithSetting("colour", "blue")},
+		"unknown setting":  {tokenwell.WithSetting("color", "blue")},
 		"invalid setting":  {tokenwell.WithClientID("a\x00")},
 		"refused setting":  {tokenwell.WithBaseURL("http://atlas.example")},
 		"negative timeout": {tokenwell.WithTimeout(-1)},

@@ -104,8 +104,8 @@ func FromEnvironment() Option {
 // A GetOption is an option of one call of [Client.Token] or [Client.Authorization].
 type GetOption func(*get) error
 
-// MinTTL requires a token that is valid for at least ttl. Zero means the library's default, one
-// minute.
+// MinTTL requires a token that is valid for at least ttl. Zero means the library's default, the
+// lesser of one minute and a tenth of the token's lifetime.
 func MinTTL(ttl time.Duration) GetOption {
 	return func(get *get) (err error) {
 		get.minTTL, err = milliseconds("min_ttl", ttl)
@@ -113,8 +113,8 @@ func MinTTL(ttl time.Duration) GetOption {
 	}
 }
 
-// ForceRefresh requests a new token even if the current one is fresh. It does not override a rate
-// limit of the server.
+// ForceRefresh requests a new token even if the current one is fresh. It does not skip a cooldown:
+// while a refusal is remembered, that error is returned and no request is sent.
 func ForceRefresh() GetOption {
 	return func(get *get) error {
 		get.forceRefresh = true

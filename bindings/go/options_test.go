@@ -82,7 +82,7 @@ func TestTheCacheIsSwitchedByABool(t *testing.T) {
 	}
 }
 
-func TestAMisspeltSettingIsAnsweredWithASuggestion(t *testing.T) {
+func TestAMisspelledSettingIsAnsweredWithASuggestion(t *testing.T) {
 	t.Parallel()
 	_, err := tokenwell.New(tokenwell.WithSetting("clientID", "x"))
 

@@ -68,7 +68,7 @@ export interface Stats {
   staleServed: number;
   /** Gets answered with a remembered error. */
   cooldownAnswers: number;
-  /** Calls of invalidate() that dropped a token. */
+  /** Calls of invalidate() and revoke() that dropped a token. */
   invalidations: number;
 }
 

@@ -33,8 +33,9 @@ const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
 
 /// The result of the wait for the lock.
 enum LockWait {
-    /// Send a token request: with the lock, or without it if it could not be acquired.
-    Proceed(Option<Box<dyn StoreLock>>),
+    /// Send a token request: with the lock, or without it if it could not be acquired. The record
+    /// is the last one that was read.
+    Proceed(Option<Box<dyn StoreLock>>, Record),
     /// Use the result that another process stored.
     Answered(Result<RefreshOutcome, Error>),
 }
@@ -67,17 +68,19 @@ impl Slot {
                 record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::UpTo(KnownToken::of_stored(token, self.now())));
         }
 
-        let _lock = match self.wait_for_lock_or_answer(&key, &request, credential, self.lock_timeout(max_wait)) {
-            LockWait::Proceed(lock) => lock,
+        let (_lock, record) = match self.wait_for_lock_or_answer(&key, &request, credential, self.lock_timeout(max_wait)) {
+            LockWait::Proceed(lock, record) => (lock, record),
             LockWait::Answered(answer) => return answer,
         };
-        self.mint(&key, credential, self.request_timeout(started))
+        self.mint(&key, credential, self.request_timeout(started), record)
     }
 
-    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration) -> Result<RefreshOutcome, Error> {
+    /// Sends a token request. `record` is what the store had before: the new token replaces its token,
+    /// and members of a later version are kept.
+    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, record: Record) -> Result<RefreshOutcome, Error> {
         let sent = self.now();
         match self.parts.grant.mint(credential, budget) {
-            Ok(minted) => self.accept_minted(key, minted, sent, credential),
+            Ok(minted) => self.accept_minted(key, minted, sent, credential, record),
             Err(error) => Err(self.remember_failure(key, credential, error)),
         }
     }
@@ -95,7 +98,7 @@ impl Slot {
         match self.answer_from_record(&record, &RefreshRequest::not_due(), credential, Origin::StoredDuringRefresh) {
             Some(Ok(refreshed)) => refreshed,
             Some(Err(_)) => outcome,
-            None => self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4)).unwrap_or(outcome),
+            None => self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4), record).unwrap_or(outcome),
         }
     }
 
@@ -174,7 +177,14 @@ impl Slot {
         Some(token)
     }
 
-    fn accept_minted(&self, key: &SlotKey, minted: Minted, sent: Moment, credential: &Credential) -> Result<RefreshOutcome, Error> {
+    fn accept_minted(
+        &self,
+        key: &SlotKey,
+        minted: Minted,
+        sent: Moment,
+        credential: &Credential,
+        record: Record,
+    ) -> Result<RefreshOutcome, Error> {
         self.counts.mints.add_one();
         let (life, origin, shared) = match minted.lifetime {
             GrantedLifetime::Stated(life) => (life, Origin::Minted, true),
@@ -195,7 +205,7 @@ impl Slot {
                 refresh_at_ms: lifetime.refresh_at.wall_ms,
                 unknown: UnknownMembers::default(),
             };
-            if self.ok_or_warn(self.parts.store.save(key, &self.load_record(key).unwrap_or_default().with_new_token(token))).is_some() {
+            if self.ok_or_warn(self.parts.store.save(key, &record.with_new_token(token))).is_some() {
                 self.process().forget_warnings();
             }
         }
@@ -302,13 +312,13 @@ impl Slot {
             // A slow store exceeds the time that it was given.
             left = (left - wait).min(max_wait.saturating_sub(started.elapsed()));
             match locked {
-                Some(Some(lock)) => return LockWait::Proceed(Some(lock)),
+                Some(Some(lock)) => return LockWait::Proceed(Some(lock), record),
                 Some(None) if !left.is_zero() => {}
                 Some(None) => {
                     self.process().warn(format!("{}; continuing without the lock", self.lock_held_message(max_wait)));
-                    return LockWait::Proceed(None);
+                    return LockWait::Proceed(None, record);
                 }
-                None => return LockWait::Proceed(None),
+                None => return LockWait::Proceed(None, record),
             }
         }
     }

@@ -234,7 +234,7 @@ impl ConfigBuilder {
         if let Some(error) = self.rejected.values().next() {
             return Err(error.clone());
         }
-        self.assembled().map_err(|error| self.with_misspelt_variables(error))
+        self.assembled().map_err(|error| self.with_misspelled_variables(error))
     }
 
     fn assembled(&self) -> Result<Config, Error> {
@@ -253,8 +253,8 @@ impl ConfigBuilder {
         resolve(&sources, &context, user_cache_dir)
     }
 
-    /// If something is not set, the most likely reason is a misspelt variable.
-    fn with_misspelt_variables(&self, mut error: Error) -> Error {
+    /// If something is not set, the most likely reason is a misspelled variable.
+    fn with_misspelled_variables(&self, mut error: Error) -> Error {
         match &mut error {
             Error::NoCredential { checked_sources, .. } => {
                 checked_sources.extend(self.environment.unknown_variables().iter().map(ToString::to_string))

@@ -1,4 +1,4 @@
-//! Suggestions for misspelt names, and the rule for names that may be shown.
+//! Suggestions for misspelled names, and the rule for names that may be shown.
 
 /// Returns the candidate closest to `written`, if one is close enough: `client_id` for `clientId`.
 pub(super) fn nearest(written: &str, candidates: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(nearest("CLIENT_ID"), Some("client_id"));
         assert_eq!(nearest("timeout"), Some("timeout_ms"));
         assert_eq!(nearest("resuorce"), Some("resource"));
-        assert_eq!(nearest("colour"), None);
+        assert_eq!(nearest("color"), None);
         assert_eq!(nearest(""), None);
     }
 }

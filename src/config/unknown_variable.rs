@@ -14,7 +14,7 @@ const OUR_PREFIX: &str = "TOKENWELL_";
 const OTHER_VARIABLES: [&str; 6] =
     [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_LOG", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
 
-/// A variable with our prefix that nothing reads, most likely a misspelt one.
+/// A variable with our prefix that nothing reads, most likely a misspelled one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
     name: String,

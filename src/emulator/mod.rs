@@ -2,7 +2,7 @@
 //!
 //! May depend on: only `error` from this library. Start reading at [`Emulator`], then
 //! `connection.rs` (how a connection is served) and `world.rs` (the emulator's state).
-//! docs/emulator.md specifies the behaviour.
+//! docs/emulator.md specifies the behavior.
 //!
 //! ```
 //! use tokenwell::emulator::{Emulator, EmulatorOptions};

@@ -10,11 +10,11 @@
 #[repr(u8)]
 #[non_exhaustive]
 pub enum ExitCode {
-    /// The command did what it was called for.
+    /// The command succeeded.
     Success = 0,
     /// A bug, or a client that was closed.
     Internal = 1,
-    /// The call of the command is wrong.
+    /// Invalid command-line usage.
     Usage = 2,
     /// No usable credential.
     NotConfigured = 3,

@@ -45,11 +45,12 @@ pub enum Status {
     /// A bug in tokenwell.
     Internal = 13,
     /// The result is not available yet: the operation was started and continues. Never an error.
+    /// Planned: no function returns it yet.
     Pending = 14,
-    /// No usable token is cached, and the caller did not allow a token request.
+    /// No usable token is cached, and the caller did not allow a token request. Planned: no function
+    /// returns it yet.
     NotCached = 15,
-    /// A file or standard output cannot be written. Only the command and its writer of profiles
-    /// return it.
+    /// A file or standard output cannot be written. Returned only by the `tokenwell` command.
     CannotWrite = 16,
 }
 
@@ -70,8 +71,8 @@ const TABLE: [(Status, &CStr, ExitCode, &str); 17] = [
     (Status::Refused, c"REFUSED", ExitCode::Refused, "not done because it is unsafe: a redirect, plain http to another host, a file that other users can change"),
     (Status::Closed, c"CLOSED", ExitCode::Internal, "the client was closed"),
     (Status::Internal, c"INTERNAL", ExitCode::Internal, "a bug in tokenwell; please report it"),
-    (Status::Pending, c"PENDING", ExitCode::Success, "the operation was started and continues; never an error"),
-    (Status::NotCached, c"NOT_CACHED", ExitCode::NotCached, "no usable token is cached, and the caller did not allow a token request"),
+    (Status::Pending, c"PENDING", ExitCode::Success, "planned: the operation was started and continues; never an error"),
+    (Status::NotCached, c"NOT_CACHED", ExitCode::NotCached, "planned: no usable token is cached, and the caller did not allow a token request"),
     (Status::CannotWrite, c"CANNOT_WRITE", ExitCode::CannotWrite, "a file or standard output cannot be written; only the command returns it"),
 ];
 

@@ -1,8 +1,8 @@
-//! The C ABI: `include/tokenwell.h` is generated from this directory. The only unsafe code of the
-//! library.
+//! The C ABI: `include/tokenwell.h` is generated from this directory. Unsafe code is allowed here and in
+//! `platform/*/sys.rs`.
 //!
-//! May depend on: the public crate API, and the representation of `Token` as one pointer. Nothing
-//! depends on it. Start reading at `boundary`, then `client`.
+//! May depend on: the public crate API, the representation of `Token` as one pointer, and platform
+//! (for `ProcessId`). Nothing depends on it. Start reading at `boundary`, then `client`.
 //!
 //! A function here checks its pointers, converts its arguments, makes one call into the safe API
 //! and converts the result; it makes no decisions. A function that can fail, or is longer than a

@@ -23,7 +23,7 @@ pub struct tokenwell_stats {
     pub stale_served: u64,
     /// Gets that returned the remembered error during a cooldown (see `TOKENWELL_FORCE_REFRESH`).
     pub cooldown_answers: u64,
-    /// Calls of `tokenwell_client_invalidate` that dropped a token.
+    /// Calls of `tokenwell_client_invalidate` and `tokenwell_client_revoke` that dropped a token.
     pub invalidations: u64,
 }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread::Builder;
 use tokio::sync::oneshot;
 
-/// The system's resolver. It blocks for an unbounded time and cannot be cancelled, so each lookup
+/// The system's resolver. It blocks for an unbounded time and cannot be canceled, so each lookup
 /// runs on its own thread. A request that times out does not wait for that thread. If the thread
 /// cannot be created, the lookup runs on the caller's thread.
 #[derive(Debug)]

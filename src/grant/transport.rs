@@ -101,7 +101,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Opens a transport, calls `work` with it and closes it. Requests still in progress are
-    /// cancelled without waiting for them.
+    /// canceled without waiting for them.
     pub(crate) fn with<T>(route: &Route, budget: Duration, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let transport = Self::open(route, budget)?;
         let outcome = work(&transport);

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn ssl_cert_file_and_ssl_cert_dir_are_honoured() {
+    fn ssl_cert_file_and_ssl_cert_dir_are_honored() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("one.pem");
         std::fs::write(&file, authority().pem()).unwrap();

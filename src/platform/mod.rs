@@ -10,8 +10,8 @@
 //! - `exposure` checks which files other users can access.
 //! - `directory` is an open directory that cannot be replaced by another one.
 //! - `process` identifies this process among its forks.
-//! - `unix` and `windows` have what differs so much that it has files of its own, and with `sys` one
-//!   of the two places for unsafe code.
+//! - `unix` and `windows` contain the parts that differ completely. Unsafe code is allowed in their
+//!   `sys` files.
 
 mod clocks;
 mod directory;

@@ -4,9 +4,11 @@
 //! length of the description, 4 bytes, big-endian | description, JSON | token, to the end
 //! ```
 //!
-//! The token follows the JSON instead of being part of it, so that no buffer of a JSON parser ever holds it.
+//! The token follows the JSON instead of being part of it, so that no buffer of a JSON parser ever
+//! holds it.
 //!
-//! Members that this version does not know are kept when a record is written again (`docs/token-cache.md`): old and new versions share one cache.
+//! Members that this version does not know are kept when a record is written again, because old and
+//! new versions share one cache (`docs/token-cache.md`).
 
 use super::{Record, StoredCooldown, StoredToken, UnknownMembers};
 use crate::error::Error;
@@ -18,12 +20,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// The bytes of `record`, after `ahead` zero bytes for the caller to fill. `None` if its description is longer than a record may be.
+/// Encodes `record`, after `ahead` zero bytes for the caller to fill. Returns `None` if its
+/// description is longer than a record may be.
 pub(super) fn encode(record: &Record, ahead: usize) -> Option<Zeroizing<Vec<u8>>> {
     let description = serde_json::to_vec(&Description::of(record)?).ok()?;
     let length = u32::try_from(description.len()).ok()?;
     let token = record.token.as_ref().map_or("", |token| token.value.expose());
-    // Allocated at its final size: a buffer that grows would leave copies of the token in freed memory.
+    // Allocated at its final size: a buffer that grows would leave copies of the token in freed
+    // memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(ahead + size_of::<u32>() + description.len() + token.len()));
     bytes.resize(ahead, 0);
     bytes.extend_from_slice(&length.to_be_bytes());
@@ -32,7 +36,7 @@ pub(super) fn encode(record: &Record, ahead: usize) -> Option<Zeroizing<Vec<u8>>
     Some(bytes)
 }
 
-/// The record that `bytes` encode; `None` if they do not encode one.
+/// Decodes a record. Returns `None` if `bytes` do not encode one.
 pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let (length, rest) = bytes.split_first_chunk()?;
     let (description, token) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
@@ -64,7 +68,8 @@ struct Description {
     unknown: Members,
 }
 
-/// The members of a JSON object as they are written: `serde(flatten)` alone would parse and reformat the values of those that are only carried along.
+/// The members of a JSON object as they were written. `serde(flatten)` on its own would parse and
+/// reformat the values that are only carried along.
 type Members = BTreeMap<String, Box<RawValue>>;
 
 #[derive(Serialize)]
@@ -121,13 +126,14 @@ impl<'de> Deserialize<'de> for Cooldown {
     }
 }
 
-/// Takes a member that this version knows out of `members`; a missing one counts as `null`.
+/// Removes a known member from `members` and parses it. A missing member counts as `null`.
 fn take<T: DeserializeOwned, E: serde::de::Error>(members: &mut Members, name: &'static str) -> Result<T, E> {
     let value = members.remove(name);
     serde_json::from_str(value.as_ref().map_or("null", |value| value.get())).map_err(E::custom)
 }
 
-/// The errors that are shared, in a representation separate from [`Error`], which may change without changing the file format.
+/// The errors that are shared. The representation is separate from [`Error`], which may change
+/// without changing the file format.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Refusal {

@@ -20,7 +20,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// This record after a token request that returned `token`: no refusal is in effect any longer.
+    /// Returns the record after a token request that returned `token`: no refusal is in effect any
+    /// more.
     ///
     /// Members that only a later version knows are kept, except those of the earlier token.
     #[must_use]
@@ -28,20 +29,21 @@ impl Record {
         Self { token: Some(token), cooldown: None, unknown_cooldown: None, ..self }
     }
 
-    /// This record after a refusal: a live token in it stays usable.
+    /// Returns the record after a refusal. A valid token in it remains usable.
     #[must_use]
     pub fn with_cooldown(self, cooldown: StoredCooldown) -> Self {
         Self { cooldown: Some(cooldown), unknown_cooldown: None, ..self }
     }
 
-    /// This record without its token, which a server has rejected or revoked.
+    /// Returns the record without its token, which was rejected or revoked.
     #[must_use]
     pub fn without_token(self) -> Self {
         Self { token: None, ..self }
     }
 }
 
-/// A token as it is shared: with wall-clock times only, because the monotonic clock has no meaning after a reboot.
+/// A token as it is shared: with wall-clock times only, because the monotonic clock has no meaning
+/// after a reboot.
 #[derive(Clone, Debug)]
 pub struct StoredToken {
     /// The access token.
@@ -58,7 +60,8 @@ pub struct StoredToken {
     pub unknown: UnknownMembers,
 }
 
-/// A refusal by the server that is in effect for every process: no token request may be sent until it ends.
+/// A refusal by the server that is in effect for every process: no token request may be sent until it
+/// ends.
 #[derive(Clone, Debug)]
 pub struct StoredCooldown {
     /// The error that the server's answer became; never itself a [`Error::Cooldown`].
@@ -73,9 +76,11 @@ pub struct StoredCooldown {
     pub unknown: UnknownMembers,
 }
 
-/// Members of a JSON object that this version does not know, kept byte for byte, so that old and new versions can share one cache.
+/// Members of a JSON object that this version does not know. They are kept byte for byte, so that old
+/// and new versions can share one cache.
 ///
-/// They are never secret: a later version keeps secrets where this one keeps the token, outside the JSON.
+/// They are never secret: a later version stores secrets outside the JSON, as this one stores the
+/// token.
 #[derive(Clone, Default)]
 pub struct UnknownMembers(pub(super) BTreeMap<String, Box<RawValue>>);
 

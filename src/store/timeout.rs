@@ -194,4 +194,17 @@ mod tests {
         assert!(store.save(&key, &Record::default()).is_ok());
         assert_eq!(stuck.calls.load(Ordering::SeqCst), 2, "the save has reached the store");
     }
+
+    #[test]
+    fn r29_calls_that_are_stuck_in_the_parent_do_not_count_in_a_forked_child() {
+        let stuck = Arc::new(StuckStore::default());
+        let store = TimeoutStore::new(stuck, LONG_ENOUGH);
+        let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
+        // What a child finds: the calls of another process.
+        let parent = Calls { process: ProcessId::other_than_current(), stuck: AtomicUsize::new(1) };
+        store.calls.store(Arc::new(parent));
+
+        assert!(store.save(&key, &Record::default()).is_ok());
+        assert_eq!(store.calls().stuck.load(Ordering::SeqCst), 0);
+    }
 }

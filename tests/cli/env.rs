@@ -101,7 +101,7 @@ fn a_missing_file_of_the_runner_is_an_error_with_its_path() {
     let scene = Scene::new();
     let file = scene.path("missing.env");
 
-    let message = stderr(&scene.tokenwell(["env", "--shell", "github"]).env("GITHUB_ENV", &file).assert().code(2));
+    let message = stderr(&scene.tokenwell(["env", "--shell", "github"]).env("GITHUB_ENV", &file).assert().code(10));
 
     assert!(message.contains("GITHUB_ENV") && message.contains(text(&file)), "{message}");
 }

@@ -161,7 +161,6 @@ fn wrong_flags_exit_with_code_2_and_a_hint() {
         (&["--ca-file", "a"], "--tls"),
         (&["--rate-limit", "1/1", "--no-rate-limit"], "cannot be used with"),
         (&["--port", "70000"], "70000"),
-        (&["--tls", "--ca-file", "/nonexistent/ca.pem"], "/nonexistent/ca.pem"),
     ] {
         let output = Check::new(TOKENWELL).arg("emulator").args(flags).timeout(TIMEOUT).assert().code(2).get_output().clone();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -221,4 +220,23 @@ fn a_missing_command_is_a_usage_error_with_the_help() {
     let output = Check::new(TOKENWELL).timeout(TIMEOUT).assert().code(2).get_output().clone();
 
     assert!(String::from_utf8(output.stderr).unwrap().contains("Usage:"));
+}
+
+#[test]
+fn n42_an_output_that_cannot_be_written_has_the_same_exit_code_everywhere() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let full = std::process::Command::new(TOKENWELL).arg("emulator").stdout(full).output().unwrap();
+    let missing = Check::new(TOKENWELL).args(["emulator", "--tls", "--ca-file", "/nonexistent/ca.pem"]).timeout(TIMEOUT).assert().code(10);
+
+    assert_eq!(full.status.code(), Some(10), "{full:?}");
+    assert!(String::from_utf8(full.stderr).unwrap().contains("cannot write to standard output"));
+    assert!(String::from_utf8(missing.get_output().stderr.clone()).unwrap().contains("/nonexistent/ca.pem"));
+}
+
+#[cfg(unix)]
+#[test]
+fn n10_without_a_standard_output_it_does_not_run() {
+    let closed = Check::new("sh").args(["-c", "exec \"$0\" emulator >&-", TOKENWELL]).timeout(TIMEOUT).assert().code(10);
+
+    assert!(String::from_utf8(closed.get_output().stderr.clone()).unwrap().contains("standard output"));
 }

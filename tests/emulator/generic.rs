@@ -1,4 +1,4 @@
-//! The generic endpoints: the behaviour of an RFC-compliant authorization server that Atlas does not
+//! The generic endpoints: the behavior of an RFC-compliant authorization server that Atlas does not
 //! have.
 
 use crate::client::{FORM, Reply, api, basic, emulator, request_token, send};

@@ -6,6 +6,8 @@ promise() { sed -n "$2" "$1" | head -n 1; }
 rust=$(promise Cargo.toml 's/^rust-version = "\(.*\)"/\1/p')
 python=$(promise bindings/python/pyproject.toml 's/^requires-python = ">=\(.*\)"/\1/p')
 go=$(promise bindings/go/go.mod 's/^go \([0-9.]*\)$/\1/p')
+# A toolchain of Go is named with all three numbers.
+case $go in *.*.*) ;; *) go=$go.0 ;; esac
 node=$(promise bindings/node/package.json 's/.*"node": ">=\([0-9.]*\)".*/\1/p')
 
 with_rust() { CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/lowest" cargo "+$rust" check --quiet --locked --all-targets --features "$FEATURES,keyring"; }
@@ -17,8 +19,7 @@ fi
 
 interpreter=$(command -v "python$python" || find "$HOME/.pyenv/versions" -path "*/$python.*/bin/python3" 2>/dev/null | head -n 1)
 with_python() {
-    export VENV="$work/venv"
-    PYTHON="$interpreter" sh tests/python_venv.sh && (cd bindings/python && "$VENV/bin/python" -m pytest -q)
+    PYTHON="$interpreter" sh tests/python_venv.sh "$work/venv" && (cd bindings/python && "$work/venv/bin/python" -m pytest -q)
 }
 # The name may be that of a version manager, which has no such version.
 if [ -n "$interpreter" ] && "$interpreter" -c 'import ensurepip' 2>/dev/null; then

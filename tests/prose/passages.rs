@@ -79,9 +79,9 @@ impl<'a> Reader<'a> {
                 (Syntax::Python, _) => self.skip(character.len_utf8()),
                 (_, '/') if self.rest().starts_with("//") => self.line_comment("//"),
                 (_, '/') if self.rest().starts_with("/*") => self.until("*/", 2),
-                (Syntax::Rust, 'r') if self.raw_string_hashes().is_some() => {
-                    let hashes = self.raw_string_hashes().unwrap_or_default();
-                    self.until(&format!("\"{}", "#".repeat(hashes)), hashes + 2);
+                (Syntax::Rust, 'b' | 'c' | 'r') if self.raw_string().is_some() => {
+                    let (prefix, hashes) = self.raw_string().unwrap_or_default();
+                    self.until(&format!("\"{}", "#".repeat(hashes)), prefix + hashes + 1);
                 }
                 (Syntax::Rust, '\'') => self.rust_quote(),
                 (Syntax::C | Syntax::Go, '\'') => self.quoted('\'', false),
@@ -175,10 +175,14 @@ impl<'a> Reader<'a> {
         if character { self.quoted('\'', false) } else { self.skip(1) }
     }
 
-    fn raw_string_hashes(&self) -> Option<usize> {
-        let behind = self.rest().strip_prefix('r')?;
-        let hashes = behind.len() - behind.trim_start_matches('#').len();
-        behind[hashes..].starts_with('"').then_some(hashes)
+    /// The lengths of the prefix and of the hashes of a raw string: `r`, `br` or `cr`.
+    fn raw_string(&self) -> Option<(usize, usize)> {
+        let prefix = ["r", "br", "cr"].into_iter().find(|prefix| {
+            let behind = self.rest().strip_prefix(prefix);
+            behind.is_some_and(|behind| behind.trim_start_matches('#').starts_with('"'))
+        })?;
+        let behind = &self.rest()[prefix.len()..];
+        Some((prefix.len(), behind.len() - behind.trim_start_matches('#').len()))
     }
 }
 
@@ -208,6 +212,14 @@ mod tests {
         let lines: Vec<_> = code.lines().map(|line| line.matches("unsafe").count()).collect();
         assert_eq!(lines, [1, 1, 1]);
         assert!(code.lines().nth(1).unwrap().contains("unsafe_name"));
+    }
+
+    #[test]
+    fn raw_strings_of_bytes_and_of_c_are_strings() {
+        let source = "f(br#\"a \" b\"#, cr\"c\", r\"d\"); unsafe {}";
+
+        assert_eq!(texts(Syntax::Rust, source).into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["a \" b", "c", "d"]);
+        assert!(Syntax::Rust.code(source).contains("unsafe {}"));
     }
 
     #[test]

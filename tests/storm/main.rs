@@ -2,11 +2,11 @@
 //! cache and one server.
 //!
 //! ```text
-//! cargo test --test storm                                       only Rust processes
-//! cargo test --test storm -- --shim 'python=python3 shim.py'    also another language; repeatable
-//! cargo test --test storm -- --rounds 100                       more rounds of the random tests
-//! cargo test --test storm -- --seed 7                           other processes and times to kill
-//! cargo test --test storm -- --only killed                      only tests with this name part
+//! cargo test --features cli,emulator,capi --test storm                                       only Rust processes
+//! cargo test --features cli,emulator,capi --test storm -- --shim 'python=python3 shim.py'    also another language; repeatable
+//! cargo test --features cli,emulator,capi --test storm -- --rounds 100                       more rounds of the random tests
+//! cargo test --features cli,emulator,capi --test storm -- --seed 7                           other processes and times to kill
+//! cargo test --features cli,emulator,capi --test storm -- --only killed                      only tests with this name part
 //! ```
 //!
 //! The shims are those of `tests/vectors/README.md`. Start reading at `cold_start`. `crowd` manages

@@ -31,7 +31,7 @@ def path_without(tool, directory):
     return str(directory)
 
 def run(command, **variables):
-    environment = {**os.environ, **variables}
+    environment = {"DIST": str(ROOT / "dist"), **os.environ, **variables}
     environment.pop("SUITE_TABLE", None)
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout
@@ -64,7 +64,7 @@ check("the_table_has_passed_skipped_and_seconds", row[:3] == ["a", "1", "0"] and
 
 RUNNERS = {
     "count_cargo": ("test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.1s", "5 passed, 0 failed, 2 skipped"),
-    "count_plain": ("vectors: 7 passed, 0 failed, 4 skipped (1.0 s)", "7 passed, 0 failed, 4 skipped"),
+    "count_plain": ("older_version: 7 passed, 0 failed, 4 skipped (1.0 s)", "7 passed, 0 failed, 4 skipped"),
     "count_pytest": ("240 passed, 3 skipped in 12.3s", "240 passed, 0 failed, 3 skipped"),
 }
 for count, (line, expected) in RUNNERS.items():

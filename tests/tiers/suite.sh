@@ -62,7 +62,7 @@ close() {
 
 # The filters: how each runner says what passed and what was skipped.
 count_cargo() { sed -n 's/^test result: .* \([0-9]*\) passed; [0-9]* failed; \([0-9]*\) ignored;.*/\1 \2/p' | sum; }
-count_plain() { sed -n 's/^[A-Za-z]*:\{0,1\} *\([0-9][0-9]*\) passed, [0-9]* failed\(, \([0-9][0-9]*\) skipped\)\{0,1\}.*/\1 0\3/p' | sum; }
+count_plain() { sed -n 's/^[A-Za-z_]*:\{0,1\} *\([0-9][0-9]*\) passed, [0-9]* failed\(, \([0-9][0-9]*\) skipped\)\{0,1\}.*/\1 0\3/p' | sum; }
 count_pytest() {
     tail -n 1 | awk '{ for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) p += $(i - 1); if ($i ~ /^skipped/) s += $(i - 1) } } END { print p + 0, s + 0 }'
 }

@@ -35,7 +35,7 @@ pub const STAT_NAMES: [&str; 8] =
 #[serde(deny_unknown_fields)]
 pub struct Case {
     pub name: String,
-    /// The rule that requires this behaviour.
+    /// The rule that requires this behavior.
     pub why: String,
     #[serde(default)]
     pub config: BTreeMap<String, Option<Literal>>,
@@ -308,7 +308,7 @@ pub fn check(cases: &[Case]) -> Result<(), String> {
             return refuse("another case has this name");
         }
         if case.name.is_empty() || !case.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
-            return refuse("a name must consist of lower-case tokens, digits and underscores");
+            return refuse("a name must consist of lower-case letters, digits and underscores");
         }
         if case.why.trim().is_empty() {
             return refuse("`why` is empty");

@@ -122,7 +122,7 @@ pub fn run() -> Result<bool, String> {
     );
     let two_letters = CASE.replacen("\"token\": \"A\", ", "\"token\": \"B\", ", 1);
     check(
-        "one token for two tokens",
+        "one token for two letters",
         run_with_defect("correct", &two_letters, &world).and_then(|outcome| expect_failure(outcome, "step 2", "token A")),
     );
     for (defect, reason) in

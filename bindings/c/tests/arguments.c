@@ -225,9 +225,9 @@ static void an_unknown_setting_is_named(void)
     tokenwell_client *client = NULL;
     tokenwell_error *error = NULL;
 
-    tokenwell_status status = set(config, "colour", "blue", &error);
+    tokenwell_status status = set(config, "color", "blue", &error);
     if (status == TOKENWELL_STATUS_OK) status = tokenwell_client_new(config, &client, &error);
-    CHECK_FAILS_NAMING(INVALID, "colour", status, &error);
+    CHECK_FAILS_NAMING(INVALID, "color", status, &error);
 
     tokenwell_client_free(client);
     tokenwell_config_free(config);

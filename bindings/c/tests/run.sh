@@ -96,11 +96,22 @@ for standard in c++11 c++17; do
 done
 root=$(cd "$here/../../.." && pwd)
 run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h" "$root/" "${CARGO_HOME:-$user_home/.cargo}/" registry/src
+only_our_symbols_are_global_in() { # only_our_symbols_are_global_in ARCHIVE
+    nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }' >"$work/global"
+    [ "$(grep -c '^tokenwell_' "$work/global")" -ge 30 ] || { echo "fewer than 30 functions in $1"; return 1; }
+    ! grep -v -e '^tokenwell_' -e '^DW\.ref\.tokenwell_eh_personality$' "$work/global"
+}
 only_our_symbols_are_global_in_the_archive() {
-    ! nm -g --defined-only "$dist/lib/libtokenwell.a" | awk 'NF == 3 { print $3 }' | grep -v -e '^tokenwell_' -e '^DW\.ref\.tokenwell_eh_personality$'
+    only_our_symbols_are_global_in "$dist/lib/libtokenwell.a" || return 1
+    # The check itself: a foreign symbol is found.
+    echo 'int planted(void) { return 1; }' >"$work/foreign.c"
+    cp "$dist/lib/libtokenwell.a" "$work/planted.a" && chmod u+w "$work/planted.a" &&
+        "$cc" -c "$work/foreign.c" -o "$work/foreign.o" && ar r "$work/planted.a" "$work/foreign.o" || return 1
+    ! only_our_symbols_are_global_in "$work/planted.a"
 }
 nothing_names_a_directory_of_the_build_machine() {
     for file in "$dist/lib/libtokenwell.a" "$dist/bin/tokenwell"; do
+        [ -s "$file" ] || { echo "$file is missing"; return 1; }
         for path in "$root/" "${CARGO_HOME:-$user_home/.cargo}/" registry/src; do
             if grep -qaF "$path" "$file"; then echo "$file names $path" && return 1; fi
         done

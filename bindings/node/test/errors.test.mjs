@@ -57,7 +57,7 @@ test('a_setting_the_library_does_not_know_is_rejected_by_the_library', () => {
   });
 });
 
-test('a_misspelt_setting_is_answered_with_a_suggestion', () => {
+test('a_misspelled_setting_is_answered_with_a_suggestion', () => {
   assert.throws(() => new Client({ clientID: 'a' }), (error) => error instanceof tokenwell.InvalidArgumentError && /Did you mean client_id/.test(error.hint));
 });
 
@@ -125,7 +125,7 @@ test('a_duration_too_large_for_the_library_is_limited_and_not_wrapped', async (t
 
 test('n15_the_string_form_of_an_error_is_punctuated', async () => {
   const wrong = /\.\.|\.;|\.,|\. \(|undefined|null|\[object/;
-  for (const options of [{}, { colour: 'blue' }, { clientId: 'a\0' }, { baseUrl: 'http://atlas.example' }, { clientId: '\ud83d' }]) {
+  for (const options of [{}, { color: 'blue' }, { clientId: 'a\0' }, { baseUrl: 'http://atlas.example' }, { clientId: '\ud83d' }]) {
     const error = await (async () => new Client(options).token())().catch((error) => error);
 
     assert.ok(error instanceof tokenwell.TokenwellError);

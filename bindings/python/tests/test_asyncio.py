@@ -101,7 +101,7 @@ def test_cancelling_a_task_does_not_cancel_the_token_request(emulator: Emulator,
     assert emulator.token_requests == 1
 
 
-def test_a_token_request_continues_after_all_its_tasks_were_cancelled(
+def test_a_token_request_continues_after_all_its_tasks_were_canceled(
     emulator: Emulator, client: tokenwell.Client
 ) -> None:
     emulator.slow(3)

@@ -73,7 +73,7 @@ def test_the_options_are_exactly_the_settings_of_the_library() -> None:
         assert re.search(rf"^ +{name}: ", str(tokenwell.Client.__doc__), re.MULTILINE), "the class documents its options"
 
 
-def test_a_misspelt_setting_is_answered_with_a_suggestion() -> None:
+def test_a_misspelled_setting_is_answered_with_a_suggestion() -> None:
     with pytest.raises(tokenwell.InvalidArgumentError, match="Did you mean client_id"):
         tokenwell.Client(clientID="x")  # type: ignore[call-arg]
 
@@ -108,7 +108,7 @@ def test_a_manual_clock_begins_at_a_time_or_at_seconds(make: Make) -> None:
         ({"client_id": 7}, "client_id: must be a string"),
         ({"client_secret": b"secret"}, "client_secret: must be a string"),
         ({"timeout_ms": 5000}, "timeout_ms: must be a string"),
-        ({"colour": True}, "colour: must be a string"),
+        ({"color": True}, "color: must be a string"),
         ({"timeout": "5"}, "timeout: must be a number of seconds"),
         ({"timeout": True}, "timeout: must be a number of seconds"),
         ({"ca_file": pathlib.PurePath}, "ca_file: must be a string"),

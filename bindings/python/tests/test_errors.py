@@ -76,8 +76,8 @@ def test_a_missing_credential_is_not_configured() -> None:
 
 
 def test_an_unknown_setting_is_rejected_by_the_library() -> None:
-    with pytest.raises(tokenwell.InvalidArgumentError, match="colour") as caught:
-        tokenwell.Client(colour="blue")
+    with pytest.raises(tokenwell.InvalidArgumentError, match="color") as caught:
+        tokenwell.Client(color="blue")
 
     assert isinstance(caught.value, ValueError) and caught.value.code == 1
 
@@ -121,7 +121,7 @@ def test_n15_the_string_form_joins_message_and_hint_with_one_period(
     assert repr(error) == f"{kind.__name__}({expected!r})"
 
 
-@pytest.mark.parametrize("options", [{}, {"colour": "blue"}, {"base_url": "http://atlas.example"}, {"client_id": "a\0"}])
+@pytest.mark.parametrize("options", [{}, {"color": "blue"}, {"base_url": "http://atlas.example"}, {"client_id": "a\0"}])
 def test_n15_the_string_form_of_a_library_error_is_punctuated(options: Dict[str, str]) -> None:
     with pytest.raises(tokenwell.TokenwellError) as caught:
         tokenwell.Client(**options).token()  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from .errors import DeadlineError, TokenwellError
 from .token import Token
 
 # The return value or exception of the work. Exceptions are also stored as the result of the future,
-# because every task may have been cancelled, and asyncio reports exceptions that are never
+# because every task may have been canceled, and asyncio reports exceptions that are never
 # retrieved.
 Outcome = Any
 # The process (a forked child inherits its parent's calls, but not the threads that make them), the

@@ -102,8 +102,8 @@ class Client:
         timedelta, and are rounded up to whole milliseconds.
 
         Args:
-            min_ttl: The minimum remaining validity. The default is the library's minimum of one
-                minute.
+            min_ttl: The minimum remaining validity. The default is the lesser of one minute and a
+                tenth of the token's lifetime.
             timeout: The time limit of the call, at least 1 ms. The default is the client's
                 `timeout` setting.
             force_refresh: Request a new token even if the cached one is fresh.

@@ -1,12 +1,14 @@
 //! `tokenwell emulator`: runs the Atlas emulator until a signal stops it.
 
+use crate::failure::Failure;
+use crate::output;
 use crate::stop::Stop;
 use clap::ValueEnum;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use tokenwell::emulator::{Certificate, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID, Emulator, EmulatorOptions, RateLimit};
-use tokenwell::error::Error;
+use tokenwell::error::{Error, Status, printable_path};
 
 /// Run a local emulator of Atlas on 127.0.0.1
 ///
@@ -68,7 +70,7 @@ enum Tls {
     Expired,
 }
 
-pub fn run(args: Args) -> Result<(), Error> {
+pub fn run(args: Args) -> Result<(), Failure> {
     let options = EmulatorOptions {
         port: args.port,
         certificate: args.tls.map(|tls| match tls {
@@ -87,7 +89,11 @@ pub fn run(args: Args) -> Result<(), Error> {
     })?;
     if let (Some(file), Some(pem)) = (&args.ca_file, emulator.ca_pem()) {
         std::fs::write(file, pem).map_err(|error| {
-            wrong("--ca-file", format!("cannot write {}: {error}", file.display()), "Name a file in a writable directory.")
+            Failure::new(
+                Status::CannotWrite,
+                format!("cannot write {} (--ca-file): {error}", printable_path(file)),
+                "Name a file in a writable directory.",
+            )
         })?;
     }
     // Before the line is printed: a reader of the line may send a signal.
@@ -98,9 +104,7 @@ pub fn run(args: Args) -> Result<(), Error> {
             "The system has no free thread or file descriptor. Raise its limits.",
         )
     })?;
-    writeln!(io::stdout(), "{}", assignments(&emulator, args.ca_file.as_deref())).and_then(|()| io::stdout().flush()).map_err(|error| {
-        wrong("standard output", error, "Keep standard output open: the emulator prints its address and credential to it.")
-    })?;
+    output::line(&assignments(&emulator, args.ca_file.as_deref()))?;
     stop.wait();
     Ok(())
 }

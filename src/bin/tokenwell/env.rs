@@ -138,7 +138,7 @@ fn append(path: &Path, assignment: &str) -> Result<(), Failure> {
     })();
     written.map_err(|error| {
         Failure::new(
-            Status::InvalidArgument,
+            Status::CannotWrite,
             format!("cannot write to the file {} (GITHUB_ENV): {error}", path.display()),
             "In a step of GitHub Actions, do not change GITHUB_ENV: the runner sets it. Elsewhere, unset it to print the assignment.",
         )

@@ -70,8 +70,8 @@ impl Failure {
 /// The problem in an error that lists the checked sources of a credential.
 pub(crate) const NO_CREDENTIAL: &str = "there is no client id and secret";
 
-const LATE: &str = "Allow more time. The token request may be in progress: a token that arrives within 2 s is cached for the next command, and a later \
-                    token is lost.";
+const LATE: &str = "Allow more time. The token request may be in progress: a token that arrives within 2 s is cached for the next command (if the cache is \
+                    on), and a later token is lost.";
 
 /// The hint for an exceeded deadline. The library's hint assumes that the process continues to run,
 /// except if a lock caused the delay.

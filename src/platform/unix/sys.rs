@@ -9,8 +9,8 @@
 /// The handler runs between fork and the program's own code. It may only make calls that are
 /// async-signal-safe (POSIX `fork`): no allocation, no lock.
 pub(in crate::platform) fn run_in_forked_children(handler: extern "C" fn()) -> bool {
-    // SAFETY: the call stores the pointers. `handler` is a function of this library, which is never
-    // unloaded while it may be called: the shared library is linked with -z nodelete, and the C
-    // library removes the handlers of a library that it unloads.
+    // SAFETY: the call stores the pointer of a function of this library, which must stay loaded. On
+    // Linux the shared library is linked with -z nodelete. On macOS a library with thread-local
+    // storage, which this one has, is never unloaded. A static library is part of the program.
     unsafe { nix::libc::pthread_atfork(None, None, Some(handler)) == 0 }
 }

@@ -49,7 +49,7 @@ client.token({ timeoutMs: 1 });
 new Client({ authMethod: 'digest' });
 // @ts-expect-error: a setting is not a list
 new Client({ scope: ['a', 'b'] });
-// @ts-expect-error: a misspelt name, which an index signature would accept
+// @ts-expect-error: a misspelled name, which an index signature would accept
 new Client({ clientID: 'mdb_sa_id_0123456789abcdef01234567' });
 // @ts-expect-error: cache is a boolean
 new Client({ cache: 'off' });

@@ -190,7 +190,8 @@ impl ConfigFile {
 /// - [`Error::InvalidArgument`] for an invalid name or value, a secret that is too long for a
 ///   keyring, or a file that is not valid TOML.
 /// - [`Error::Refused`] for a link, for a file or directory that another user owns or can write to.
-/// - [`Error::NotConfigured`] if the file or the keyring cannot be written.
+/// - [`Error::CannotWrite`] if the file cannot be written.
+/// - [`Error::NotConfigured`] if the keyring cannot be written.
 ///
 /// After an error the configuration file is unchanged, with one exception: if the old secret was in
 /// the keyring and the new one is for another id or server, the profile may have no account.
@@ -245,8 +246,8 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
 /// Removes the profile `name`, and its secret if that is in a file of ours or in the keyring.
 ///
 /// # Errors
-/// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing ones) or
-/// if the file cannot be written; otherwise as [`store_profile`].
+/// [`Error::NotConfigured`] if the profile does not exist (the message lists the existing ones);
+/// otherwise as [`store_profile`].
 pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
     profile_name("profile", name)?;
     let directory = parent_directory(&file.path);
