@@ -1,6 +1,6 @@
 #!/bin/sh
 # The crate compiles for the targets on which it is not tested, without a warning of rustc or clippy. Called by `make lint`.
-# Nothing is linked, so no C compiler for a target is needed: `true` stands in for the one that would compile ring's C files.
+# Nothing is linked, so no C compiler for a target is needed: `true` replaces the one that would compile the C files of ring.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 : "${CARGO:=cargo}" "${FEATURES:=cli,emulator,capi}"

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: [&str; 5] =
     ["src/ffi/", "src/platform/unix/sys.rs", "src/platform/windows/sys.rs", "tests/file_store/child.rs", "benches/get.rs"];
 
-/// The word as it stands in code: a block, a function, an attribute, or the attribute that allows it.
+/// The words in code: of a block, a function or an attribute, and of the attribute that allows them.
 const WORDS: [&str; 2] = ["unsafe", "unsafe_code"];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -35,7 +35,7 @@ impl Scene {
         command
     }
 
-    /// Like [`Scene::tokenwell`], but for any program and as a plain process.
+    /// Like [`Scene::tokenwell`], for any program and as a plain process.
     pub fn plain(&self, program: &str) -> std::process::Command {
         let mut command = std::process::Command::new(program);
         command.env_clear().current_dir(self.home.path());

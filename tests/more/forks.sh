@@ -3,5 +3,5 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/more/need.sh
 if [ -n "${SHORT:-}" ]; then forks=1000 late=10000; else forks=${FORKS:-10000} late=1000; fi
-check "$forks forks, each child ended with an answer within $late ms" env FORK_LATE_MS="$late" sh tests/forks.sh "$forks"
+check "$forks forks, every child returns an answer within $late ms" env FORK_LATE_MS="$late" sh tests/forks.sh "$forks"
 finish forks

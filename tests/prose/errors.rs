@@ -1,4 +1,4 @@
-//! Every error of the library, formatted: its message, its hint and both together read as prose.
+//! Formats every error of the library and checks its message, its hint and both together.
 
 use crate::sentences::{Part, faults};
 use crate::words::Words;
@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 use tokenwell::Error;
 
-/// What a server may say of itself; nobody checks its style.
+/// A description by a server. Its style is not checked.
 const THEIRS: &str = "Invalid credentials provided.. (a text of theirs)";
 
-/// Each variant, with and without what may be missing.
+/// Every variant, with and without its optional parts.
 fn examples() -> Vec<(&'static str, Error)> {
     let server = || "https://cloud.mongodb.com".to_owned();
     let mut all = Vec::new();
@@ -82,7 +82,7 @@ fn examples() -> Vec<(&'static str, Error)> {
     all
 }
 
-/// The variants that the source declares, so that a new one is not forgotten here.
+/// The variants that the source declares: a new one must have an example.
 fn declared() -> Vec<String> {
     let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/error/mod.rs")).unwrap();
     let body = source.split("pub enum Error {\n").nth(1).unwrap().split("\n}\n").next().unwrap();

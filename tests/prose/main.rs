@@ -1,7 +1,10 @@
-//! Whether this project's prose keeps to its list of words, and whether its messages read as sentences.
+//! Checks the prose of this project: the words, and the punctuation of messages.
 //!
-//! `words.txt` is the list, `words` searches for it, `passages` says what of a source file is prose, `files` which files are read. `errors` formats
-//! every error, `help` runs the command, `sentences` checks what they print; the runner of the test vectors uses it for every language.
+//! - `words.txt` is the list of retired words. `words` searches a string for them.
+//! - `passages` finds the comments and strings of a source file. `files` selects the files.
+//! - `sentences` checks a message or a hint. `errors` applies it to every error of the library, and the
+//!   runner of the test vectors to the errors of every language.
+//! - `help` checks the help of every command.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod errors;

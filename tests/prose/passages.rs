@@ -1,4 +1,4 @@
-//! What of a source file is prose: its comments and its strings.
+//! Finds the comments and the strings of a source file.
 
 /// A comment, several line comments in a row, or a string.
 #[derive(Debug, PartialEq, Eq)]
@@ -6,6 +6,13 @@ pub struct Passage {
     /// The line it begins in, counted from 1.
     pub line: usize,
     pub text: String,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Comment,
+    String,
 }
 
 /// How a language marks comments and strings.
@@ -16,12 +23,12 @@ pub enum Syntax {
     Go,
     JavaScript,
     Python,
-    /// All of it is prose: pages, and scripts, which are nearly so.
+    /// Pages and scripts: the whole file is checked.
     Prose,
 }
 
 impl Syntax {
-    /// By a file's name; `None` for what holds no prose.
+    /// Returns the syntax of a file, by its name. Returns `None` for a file without prose.
     pub fn of(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next().unwrap_or(path);
         Some(match name.rsplit_once('.').map_or(name, |(_, ending)| ending) {
@@ -37,14 +44,14 @@ impl Syntax {
 
     pub fn passages(self, source: &str) -> Vec<Passage> {
         if self == Self::Prose {
-            return vec![Passage { line: 1, text: source.to_owned() }];
+            return vec![Passage { line: 1, text: source.to_owned(), kind: Kind::Comment }];
         }
         let mut reader = Reader::new(self, source);
         reader.read();
         reader.passages
     }
 
-    /// The rest: the source with blanks in place of its comments and strings.
+    /// Returns the source with blanks instead of its comments and strings.
     pub fn code(self, source: &str) -> String {
         let mut reader = Reader::new(self, source);
         reader.read();
@@ -78,15 +85,15 @@ impl<'a> Reader<'a> {
                 (Syntax::Python, '"' | '\'') => self.python_string(character),
                 (Syntax::Python, _) => self.skip(character.len_utf8()),
                 (_, '/') if self.rest().starts_with("//") => self.line_comment("//"),
-                (_, '/') if self.rest().starts_with("/*") => self.until("*/", 2),
+                (_, '/') if self.rest().starts_with("/*") => self.until("*/", 2, Kind::Comment),
                 (Syntax::Rust, 'b' | 'c' | 'r') if self.raw_string().is_some() => {
                     let (prefix, hashes) = self.raw_string().unwrap_or_default();
-                    self.until(&format!("\"{}", "#".repeat(hashes)), prefix + hashes + 1);
+                    self.until(&format!("\"{}", "#".repeat(hashes)), prefix + hashes + 1, Kind::String);
                 }
                 (Syntax::Rust, '\'') => self.rust_quote(),
                 (Syntax::C | Syntax::Go, '\'') => self.quoted('\'', false),
                 (Syntax::JavaScript, '\'') => self.quoted('\'', true),
-                (Syntax::JavaScript | Syntax::Go, '`') => self.until("`", 1),
+                (Syntax::JavaScript | Syntax::Go, '`') => self.until("`", 1, Kind::String),
                 (_, '"') => self.quoted('"', true),
                 // A name is passed over whole, so that the r at the end of one begins no raw string.
                 (_, character) if character.is_alphanumeric() || character == '_' => {
@@ -124,14 +131,14 @@ impl<'a> Reader<'a> {
             self.skip(indent);
         }
         self.prose.push((begin, self.at));
-        self.passages.push(Passage { line: begun_at, text });
+        self.passages.push(Passage { line: begun_at, text, kind: Kind::Comment });
     }
 
     /// From behind `opening` bytes to the next `end`.
-    fn until(&mut self, end: &str, opening: usize) {
+    fn until(&mut self, end: &str, opening: usize, kind: Kind) {
         let (begun_at, begin) = (self.line, (self.at + opening).min(self.source.len()));
         let length = self.source[begin..].find(end).unwrap_or(self.source.len() - begin);
-        self.passages.push(Passage { line: begun_at, text: self.source[begin..begin + length].to_owned() });
+        self.passages.push(Passage { line: begun_at, text: self.source[begin..begin + length].to_owned(), kind });
         self.prose.push((self.at, (begin + length + end.len()).min(self.source.len())));
         self.skip(opening + length + end.len());
     }
@@ -159,13 +166,13 @@ impl<'a> Reader<'a> {
         }
         self.prose.push((begin, self.at));
         if keep {
-            self.passages.push(Passage { line: begun_at, text });
+            self.passages.push(Passage { line: begun_at, text, kind: Kind::String });
         }
     }
 
     fn python_string(&mut self, quote: char) {
         let triple = quote.to_string().repeat(3);
-        if self.rest().starts_with(&triple) { self.until(&triple, 3) } else { self.quoted(quote, true) }
+        if self.rest().starts_with(&triple) { self.until(&triple, 3, Kind::String) } else { self.quoted(quote, true) }
     }
 
     /// A character or a lifetime.

@@ -1,27 +1,27 @@
-//! Whether an error reads as prose: the words of the list, punctuation, lists that are empty, placeholders that were not filled.
+//! Checks whether an error reads as prose: retired words, punctuation, empty lists, placeholders.
 
 use crate::words::Words;
 
-/// What of an error is checked.
+/// A part of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// What happened. It may end with the server's own words, as they are.
+    /// What happened. It may end with a description by the server, which is not checked.
     Message,
     /// What to do: sentences.
     Hint,
-    /// The string that a language makes of both.
+    /// Both, as a language formats them.
     Formatted,
 }
 
-/// Marks that no sentence has: two that were joined, a list without an entry, a space before a mark.
+/// Punctuation that no sentence has: of joined sentences, of an empty list, or after a space.
 const JOINTS: [&str; 22] = [
     "..", "?.", "!.", ".;", ".,", ":.", ";.", ",.", ",,", ";;", "::", ": :", "; ;", ": ;", ":;", " ;", " ,", " .", " :", "()", "( )", "  ",
 ];
 
-/// What a formatter leaves where a value is missing.
+/// The output of a formatter if a value is missing.
 const PLACEHOLDERS: [&str; 11] = ["{}", "{:", "%s", "%d", "%v", "%!", "undefined", "[object", "<nil>", "NaN", "Some("];
 
-/// What is wrong with `text`, one finding each. `allowed`: strings of the test itself that are in it, such as a server's description.
+/// Returns the faults of `text`. `allowed` are parts that are not checked, such as a server's description.
 pub fn faults(words: &Words, part: Part, text: &str, allowed: &[&str]) -> Vec<String> {
     let own = allowed.iter().filter(|theirs| !theirs.is_empty()).fold(text.to_owned(), |text, theirs| text.replace(theirs, "…"));
     let mut faults: Vec<String> =
@@ -44,12 +44,12 @@ pub fn faults(words: &Words, part: Part, text: &str, allowed: &[&str]) -> Vec<St
     faults
 }
 
-/// What is between backquotes is to be typed as it is.
+/// Removes code, which is in backquotes.
 fn without_code(text: &str) -> String {
     text.split('`').enumerate().map(|(index, part)| if index % 2 == 0 { part } else { "`CODE`" }).collect()
 }
 
-/// Addresses and paths have marks of their own.
+/// Replaces addresses and paths: they contain punctuation.
 fn without_addresses(text: &str) -> String {
     let is_address = |word: &str| word.contains("://") || word.contains("::") || word.contains('/') || word.starts_with('.');
     let marks_of = |word: &str| word[word.trim_end_matches(['.', ',', ';', ':', '!', '?']).len()..].to_owned();

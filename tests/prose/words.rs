@@ -1,4 +1,4 @@
-//! The list of words that this project no longer uses (`words.txt`), and the search for them.
+//! The list of retired words (`words.txt`) and the search for them.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +105,8 @@ fn begins(tokens: &[Token], phrase: &[String]) -> bool {
         && phrase.iter().zip(tokens).enumerate().all(|(index, (word, token))| *word == token.word && (index == 0 || token.follows))
 }
 
-/// The words of a piece of prose. What is inside backquotes is code, and so is what has an underscore, a digit or a slash in it: no word.
+/// Splits prose into words. Code is skipped: it is in backquotes, or has an underscore, a digit or a
+/// slash.
 fn tokens(prose: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let (mut line, mut follows) = (1, true);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks the symbols and flags of the shared library: `abi_symbols.sh LIBRARY HEADER [PATH...]`.
-# No PATH, a directory of the machine that built the library, may be named in it.
+# PATH is a directory of the build machine; the library must not contain it.
 # Prints one line for each check, as the test programs do, and exits with 1 if one fails.
 set -u
 
