@@ -17,12 +17,15 @@ else
     skip "Rust $rust is missing; install it with \`rustup toolchain install $rust\`"
 fi
 
-interpreter=$(command -v "python$python" || find "$HOME/.pyenv/versions" -path "*/$python.*/bin/python3" 2>/dev/null | head -n 1)
+# The name may be that of a version manager that has no such version: try each candidate.
+interpreter=
+for candidate in "python$python" "$HOME/.pyenv/versions/$python".*/bin/python3; do
+    if "$candidate" -c 'import ensurepip' 2>/dev/null; then interpreter=$candidate && break; fi
+done
 with_python() {
     PYTHON="$interpreter" sh tests/python_venv.sh "$work/venv" && (cd bindings/python && "$work/venv/bin/python" -m pytest -q)
 }
-# The name may be that of a version manager, which has no such version.
-if [ -n "$interpreter" ] && "$interpreter" -c 'import ensurepip' 2>/dev/null; then
+if [ -n "$interpreter" ]; then
     check "the Python suite passes with $("$interpreter" --version)" with_python
 else
     skip "Python $python is missing; install python$python"

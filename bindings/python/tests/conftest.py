@@ -102,7 +102,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("TOKENWELL_", "MONGODB_ATLAS_", "MCLI_")) and name != "TOKENWELL_LIBRARY":
+        if name.startswith(("TOKENWELL_", "MONGODB_ATLAS_", "MCLI_")) and name not in ("TOKENWELL_LIBRARY", "TOKENWELL_BIN"):
             monkeypatch.delenv(name)
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
