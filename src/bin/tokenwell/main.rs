@@ -170,7 +170,7 @@ fn main() -> std::process::ExitCode {
     harden::process();
     let done = match Cli::try_parse() {
         Ok(cli) => {
-            log::start(cli.verbose);
+            log::start(cli.verbose, matches!(cli.command, Command::Doctor(_)));
             run(cli.command)
         }
         // clap itself does not report that help or version cannot be written.
