@@ -299,6 +299,11 @@ fn i22_a_secret_is_no_argument() {
     for flag in ["--client-secret", "--secret", "--token", "--password"] {
         scene.tokenwell(["token", flag, "canary"]).assert().code(2).stdout("");
     }
+    for (command, flag) in [("token", "--client-secret=canary"), ("exec", "--client-secret"), ("login", "--client-secret")] {
+        let message = stderr(&scene.tokenwell([command, flag]).assert().code(2).stdout(""));
+        assert!(message.contains("there is no flag for the secret") && message.contains("--client-secret-stdin"), "{message}");
+        assert!(!message.contains("canary"), "{message}");
+    }
 }
 
 #[test]

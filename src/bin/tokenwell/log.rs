@@ -8,7 +8,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Starts logging: warnings and errors by default, debug messages with one `-v`, all messages with
-/// two.
+/// two. The library currently has no messages below the debug level. `reports_cache`: whether the
+/// command shows warnings about the cache in its result.
 ///
 /// An event contains no secret and no token: their types cannot be printed.
 pub(crate) fn start(verbosity: u8, reports_cache: bool) {
@@ -24,7 +25,6 @@ pub(crate) fn start(verbosity: u8, reports_cache: bool) {
 struct StandardErrorLog {
     max_level: Level,
     verbose: bool,
-    /// Whether the command shows warnings about the cache in its result.
     reports_cache: bool,
 }
 

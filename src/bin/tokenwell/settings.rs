@@ -19,7 +19,8 @@ const LONGEST: u64 = 2 * 1024 * 1024;
 #[command(next_help_heading = "Account")]
 pub(crate) struct Account {
     /// Base URL of Atlas [default: https://cloud.mongodb.com] [env: TOKENWELL_BASE_URL,
-    /// MONGODB_ATLAS_BASE_URL]
+    /// MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_OPS_MANAGER_URL, MCLI_BASE_URL,
+    /// MCLI_OPS_MANAGER_URL]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
 
@@ -98,7 +99,7 @@ pub(crate) struct Settings {
     client_secret_stdin: bool,
 
     /// Profile of `tokenwell login` or of the Atlas CLI, with its account and settings [env:
-    /// TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE]
+    /// TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE, MCLI_PROFILE]
     #[arg(long, value_name = "NAME", conflicts_with = "client_id", help_heading = "Account")]
     profile: Option<String>,
 

@@ -11,7 +11,8 @@ pub(crate) struct TokenFlags {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     min_ttl: Option<Duration>,
 
-    /// Maximum time to wait for the token, for example 5s
+    /// Maximum time to wait for the token, for example 5s [default: 30s] [env: TOKENWELL_TIMEOUT_MS,
+    /// in milliseconds]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 
