@@ -34,7 +34,7 @@ const CALL_DEADLINE: Duration = Duration::from_millis(250);
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The file to write; a link or other non-regular file is refused
+    /// The file to write; a symbolic link or other non-regular file is refused
     file: PathBuf,
 
     /// Mode of the file: 0600, 0640, 0644, 0400, 0440 or 0444
