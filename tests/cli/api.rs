@@ -46,9 +46,13 @@ fn data_is_read_from_the_argument_a_file_and_standard_input() {
 fn data_that_is_not_json_or_cannot_be_read_is_not_sent() {
     let scene = Scene::new();
 
-    for data in ["{", "@missing.json", "@", ""] {
+    let long = "x".repeat(100);
+    for data in ["{", "@missing.json", "@", "", "x", &long] {
         let assert = scene.tokenwell(["api", "POST", "/api/atlas/v2/orgs", "--data", data]).assert().code(2).stdout("");
-        assert!(stderr(&assert).contains("--data"), "{data}: {}", stderr(&assert));
+        let message = stderr(&assert);
+        assert!(message.contains("--data") && !message.contains(&"x".repeat(61)), "{data}: {message}");
+        let advice = message.contains("`x` is not JSON (line 1, column 1)") && message.contains("write --data @x.");
+        assert!(data != "x" || advice, "{message}");
     }
     assert_eq!(scene.emulator.counters().api_requests, 0);
 }
@@ -86,6 +90,17 @@ fn an_error_response_is_printed_and_sets_the_exit_code() {
         assert_eq!(serde_json::from_str::<serde_json::Value>(&stdout(&assert)).unwrap()["error"], status);
         assert!(stderr(&assert).contains(&format!("HTTP status {status}")), "{}", stderr(&assert));
     }
+}
+
+#[test]
+fn a_429_shows_the_seconds_of_retry_after() {
+    let scene = Scene::new();
+    let fault = json!({"path": "/api/atlas/v2/orgs", "status": 429, "headers": {"Retry-After": "17"}, "body": {"error": 429}});
+    scene.emulator.set_faults(json!([fault])).unwrap();
+
+    let message = stderr(&scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().code(6));
+
+    assert!(message.contains("HTTP status 429 (Too Many Requests)") && message.contains("Try again in 17 s."), "{message}");
 }
 
 #[test]
@@ -173,7 +188,7 @@ fn a_final_newline_is_added_on_a_terminal_only() {
     let shown = on_a_terminal(&scene, &["api", "GET", "/api/atlas/v2/orgs"]);
     let piped = stdout(&scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().code(4));
 
-    assert!(shown.starts_with(&format!("{body}\r\ntokenwell: the Admin API answered with HTTP status 403")), "{shown}");
+    assert!(shown.starts_with(&format!("{body}\r\ntokenwell: GET /api/atlas/v2/orgs: HTTP status 403 (Forbidden)\r\n")), "{shown}");
     assert_eq!(piped, body);
 }
 

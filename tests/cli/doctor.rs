@@ -133,6 +133,17 @@ fn the_advice_for_a_403_names_the_access_list_and_the_roles() {
 }
 
 #[test]
+fn the_advice_for_a_401_is_about_the_token() {
+    let scene = Scene::new();
+    scene.emulator.set_faults(value!([{"path": "/api/atlas/v2/orgs", "status": 401, "body": {"error": 401}}])).unwrap();
+
+    let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(4));
+
+    let advice = advice(&report, "Admin API");
+    assert!(advice.contains("did not accept this token") && advice.contains("--mint") && !advice.contains("roles"), "{advice}");
+}
+
+#[test]
 fn the_exit_code_is_that_of_the_first_failure() {
     let scene = Scene::new();
     scene.emulator.set_faults(value!([{"path": "/api/oauth/token", "status": 429, "body": {"error": "rate_limited"}}])).unwrap();
@@ -256,9 +267,11 @@ fn a_cache_that_is_refused_is_a_warning_with_the_reason() {
     std::fs::create_dir(&directory).unwrap();
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o777)).unwrap();
 
-    let report = json(&scene.tokenwell(["doctor", "--json", "--cache-dir", text(&directory)]).assert().success());
+    let report = json(&scene.tokenwell(["doctor", "--json", "--cache-dir", text(&directory)]).assert().success().stderr(""));
 
     assert_eq!(levels(&report)[2], "cache:warn");
+    let expected = "Set TOKENWELL_CACHE_DIR to a directory that you own, or unset it. Until then, each process requests its own token.";
+    assert_eq!(advice(&report, "cache"), expected);
     assert!(report.to_string().contains("mode 0777"), "{report}");
 }
 

@@ -26,6 +26,28 @@ fn every_commands_help_shows_an_example_of_itself() {
 }
 
 #[test]
+fn n5_the_help_of_login_names_only_variables_that_it_reads() {
+    let scene = Scene::new();
+
+    let help = stdout(&scene.tokenwell(["login", "--help"]).assert().success());
+
+    assert!(help.contains("TOKENWELL_BASE_URL") && !help.contains("CLIENT_ID") && !help.contains("CLIENT_SECRET"), "{help}");
+}
+
+#[test]
+fn duration_errors_say_what_to_write() {
+    let scene = Scene::new();
+
+    for value in ["abc", "5", "1x", "99999999999999999999h"] {
+        for flag in ["--min-ttl", "--timeout"] {
+            let message = stderr(&scene.tokenwell(["token", flag, value]).assert().code(2).stdout(""));
+            let expected = format!("`{value}` is not a duration: write a number and a unit, for example 500ms, 90s, 10m or 1h");
+            assert!(message.contains(&expected), "{message}");
+        }
+    }
+}
+
+#[test]
 fn help_needs_no_configuration_and_sends_nothing() {
     let scene = Scene::new();
     let mut command = scene.tokenwell(["--help"]);

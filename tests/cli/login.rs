@@ -289,7 +289,7 @@ fn logout_can_end_the_token_at_the_server() {
 
     let message = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().success());
 
-    assert!(message.contains("revoked"), "{message}");
+    assert!(message.contains("revoked the cached token of profile default"), "{message}");
     assert_eq!(scene.emulator.counters().live_tokens, 0);
 }
 

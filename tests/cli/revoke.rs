@@ -36,8 +36,11 @@ fn a_failed_revocation_is_reported_and_drops_the_cached_token() {
     let first = token(&scene);
     scene.emulator.set_faults(json!([{"path": "/api/oauth/revoke", "status": 503, "body": {"error": "server_error"}}])).unwrap();
 
-    scene.tokenwell(["revoke"]).assert().code(5).stdout("");
+    let message = stderr(&scene.tokenwell(["revoke"]).assert().code(5).stdout(""));
 
+    let failure = "the token was dropped from the cache, but its revocation failed: http://";
+    assert!(message.contains(failure) && message.contains("503"), "{message}");
+    assert!(message.contains("stays valid at the server until it expires (20") && message.contains("second revoke"), "{message}");
     assert_eq!(scene.emulator.counters().live_tokens, 1);
     assert_ne!(token(&scene), first);
 }
@@ -63,12 +66,21 @@ fn invalidate_of_a_replaced_token_keeps_the_newer_one() {
 
     let assert = scene.tokenwell(["invalidate", "--token-stdin"]).write_stdin(old).assert().success();
 
-    assert!(stderr(&assert).contains("no such token"), "{}", stderr(&assert));
+    assert!(stderr(&assert).contains("is not the cached one; nothing was dropped"), "{}", stderr(&assert));
     assert_eq!(token(&scene), new);
 
     scene.tokenwell(["invalidate", "--token-stdin"]).write_stdin(format!("{new}\n")).assert().success();
     let newest = token(&scene);
     assert!(is_token(&newest) && newest != new);
+}
+
+#[test]
+fn invalidate_without_a_cached_token_says_so() {
+    let scene = Scene::new();
+
+    let message = stderr(&scene.tokenwell(["invalidate"]).assert().success());
+
+    assert!(message.contains("no token in the cache; nothing was dropped"), "{message}");
 }
 
 #[test]

@@ -145,7 +145,8 @@ fn n42_a_missing_directory_cannot_be_written_to() {
 
     let assert = scene.tokenwell(["sink", text(&scene.path("missing/token"))]).assert().code(10);
 
-    assert!(stderr(&assert).contains("missing/token"), "{}", stderr(&assert));
+    let message = stderr(&assert);
+    assert!(message.contains("missing/token") && message.contains("Create the directory "), "{message}");
 }
 
 #[test]
@@ -183,7 +184,8 @@ fn it_survives_failures_keeps_the_file_and_goes_on() {
     sink.signal(Signal::SIGINT);
     assert!(sink.end().success());
     let log = sink.log();
-    assert!(log.contains("the next attempt is in"), "{log}");
+    let failure = format!("cannot update {}, which keeps the old token; the next attempt is in", text(&file));
+    assert!(log.contains(&failure) && !log.contains("next attempt:"), "{log}");
     assert!(!log.contains(&first) && !log.contains(&second), "{log}");
 }
 
@@ -312,7 +314,8 @@ fn a_server_that_is_late_is_waited_for() {
     let file = scene.path("token");
     scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
     let mut sink = Sink::start(&scene, &[text(&file)]);
-    until("a failed refresh", || sink.log().contains("the next attempt is in").then_some(()));
+    let failure = format!("cannot write {}, which does not exist yet; the next attempt is in", text(&file));
+    until("a failed refresh", || sink.log().contains(&failure).then_some(()));
 
     scene.emulator.set_faults(json!([])).unwrap();
 

@@ -1,6 +1,6 @@
 //! `status`: shows the configuration and the cache, and sends no request.
 
-use crate::support::{Scene, json, stdout};
+use crate::support::{Scene, json, stdout, text};
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
 #[test]
@@ -16,6 +16,20 @@ fn it_shows_the_account_and_the_server_and_sends_nothing() {
     }
     assert!(!answer.contains(DEFAULT_CLIENT_SECRET), "{answer}");
     assert_eq!(scene.emulator.counters().connections, 0);
+}
+
+#[test]
+fn the_file_of_the_secret_is_shown_with_the_profile_that_names_it() {
+    let scene = Scene::new();
+    let profiles = scene.write_profile(&format!("[default]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret_file = 'mine'\n"));
+    let file = scene.private("config/tokenwell/mine", DEFAULT_CLIENT_SECRET);
+    let mut command = scene.tokenwell(["status"]);
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+
+    let answer = stdout(&command.assert().success());
+
+    let expected = format!("{} (client_secret_file in profile default in {})", text(&file), text(&profiles));
+    assert!(answer.contains(&expected), "{answer}");
 }
 
 #[test]

@@ -236,7 +236,7 @@ fn the_hint_about_a_late_token_is_correct_for_a_process_that_exits() {
 
     let message = stderr(&scene.tokenwell(["token", "--timeout", "100ms"]).assert().code(9).stdout(""));
 
-    assert!(message.contains("Allow more time") && message.contains("is lost"), "{message}");
+    assert!(message.contains("Use a longer --timeout.") && message.contains("within 2 s"), "{message}");
     assert!(!message.contains("may still finish for the next caller"), "{message}");
 }
 
@@ -298,6 +298,11 @@ fn i22_a_secret_is_no_argument() {
 
     for flag in ["--client-secret", "--secret", "--token", "--password"] {
         scene.tokenwell(["token", flag, "canary"]).assert().code(2).stdout("");
+    }
+    for (command, flag) in [("token", "--client-secret=canary"), ("exec", "--client-secret"), ("login", "--client-secret")] {
+        let message = stderr(&scene.tokenwell([command, flag]).assert().code(2).stdout(""));
+        assert!(message.contains("there is no flag for the secret") && message.contains("--client-secret-stdin"), "{message}");
+        assert!(!message.contains("canary"), "{message}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use std::io::Read as _;
 use tokenwell::Status;
 use tokenwell::admin::{AdminApi, Call, DEFAULT_VERSION, Reply};
-use tokenwell::error::printable;
+use tokenwell::error::{ExitCode, printable};
 
 /// The largest request body that is sent.
 const LARGEST_BODY: u64 = 16 * 1024 * 1024;
@@ -67,14 +67,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         output::line(&head(&reply))?;
     }
     output::document(&reply.body)?;
-    error_for_status(reply.status).map_or(Ok(()), Err)
+    error_for_status(&args, &reply).map_or(Ok(()), Err)
 }
 
 fn read_body(data: &str) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(
             Status::InvalidArgument,
-            format!("--data: cannot read `{}`: {error}", printable(data, 200)),
+            format!("--data: cannot read `{}`: {error}", printable(data, 60)),
             "Pass JSON, @ and the name of a readable file, or - for standard input.",
         )
     };
@@ -93,10 +93,15 @@ fn read_body(data: &str) -> Result<Vec<u8>, Failure> {
     if body.len() as u64 > LARGEST_BODY {
         return Err(wrong(format!("--data: the body is larger than {} MiB", LARGEST_BODY / (1024 * 1024))));
     }
-    match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
-        Ok(_) => Ok(body),
-        Err(error) => Err(wrong(format!("--data: the body is not JSON: {error}"))),
-    }
+    let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&body) else { return Ok(body) };
+    let shown = if data == "-" { "standard input".to_owned() } else { format!("`{}`", printable(data, 60)) };
+    let problem = format!("--data: {shown} is not JSON (line {}, column {})", error.line(), error.column());
+    let hint = if data == "-" || data.is_empty() || data.starts_with(['@', '{', '[', '"']) {
+        "The Admin API accepts JSON bodies only. Correct the body.".to_owned()
+    } else {
+        format!("To send the content of a file, write --data @{}.", if data.len() > 60 { "FILE".to_owned() } else { printable(data, 60) })
+    };
+    Err(Failure::new(Status::InvalidArgument, problem, hint))
 }
 
 fn head(reply: &Reply) -> String {
@@ -104,8 +109,24 @@ fn head(reply: &Reply) -> String {
     format!("HTTP {}\n{}", reply.status, headers.collect::<String>())
 }
 
-fn error_for_status(status: u16) -> Option<Failure> {
-    let (exit_code, hint) = match status {
+fn error_for_status(args: &Args, reply: &Reply) -> Option<Failure> {
+    let (exit_code, hint) = advice(reply.status)?;
+    let reason = reqwest::StatusCode::from_u16(reply.status).ok().and_then(|status| status.canonical_reason());
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let request = format!("{} {}", args.method.to_ascii_uppercase(), printable(&args.path, 200));
+    let hint = retry_after(reply).map_or(hint.to_owned(), |seconds| format!("Send fewer requests. Try again in {seconds} s."));
+    Some(Failure::Own { exit_code, problem: format!("{request}: HTTP status {}{reason}", reply.status), hint })
+}
+
+/// The seconds of Retry-After in a 429.
+fn retry_after(reply: &Reply) -> Option<u64> {
+    let mut headers = reply.headers.iter().filter(|(name, _)| reply.status == 429 && name.eq_ignore_ascii_case("retry-after"));
+    headers.next()?.1.parse().ok()
+}
+
+/// The exit code and the hint for an HTTP status that is an error.
+fn advice(status: u16) -> Option<(ExitCode, &'static str)> {
+    Some(match status {
         200..=299 => return None,
         401 => (
             Status::CredentialRejected.exit_code(),
@@ -118,22 +139,16 @@ fn error_for_status(status: u16) -> Option<Failure> {
         429 => (Status::RateLimited.exit_code(), "Send fewer requests. --include shows Retry-After and the limits."),
         500..=599 => (Status::Server.exit_code(), "This is a server error. Try again later."),
         _ => (Status::Server.exit_code(), "Read the response body on standard output: it describes the error."),
-    };
-    Some(Failure::Own { exit_code, problem: format!("the Admin API answered with HTTP status {status}"), hint: hint.to_owned() })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokenwell::error::ExitCode;
 
     #[test]
     fn the_exit_code_depends_on_the_http_status() {
-        let code = |status| match error_for_status(status) {
-            None => ExitCode::Success.number(),
-            Some(Failure::Own { exit_code, .. }) => exit_code.number(),
-            Some(other) => panic!("{other:?}"),
-        };
+        let code = |status| advice(status).map_or(ExitCode::Success, |(exit_code, _)| exit_code).number();
 
         let codes: Vec<_> = [200, 204, 400, 401, 403, 404, 409, 429, 500, 503].into_iter().map(code).collect();
         assert_eq!(codes, [0, 0, 5, 4, 4, 5, 5, 6, 5, 5]);

@@ -24,12 +24,12 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
 
-    /// Serve TLS with a certificate of a test authority; wrong-name and expired are for negative
-    /// tests
+    /// Serve TLS with a certificate of a test authority; requires --ca-file. For negative tests:
+    /// --tls=wrong-name, --tls=expired
     #[arg(long, value_name = "CERTIFICATE", num_args = 0..=1, require_equals = true, default_missing_value = "loopback", requires = "ca_file")]
     tls: Option<Tls>,
 
-    /// Write the certificate of the test authority (PEM) to this file
+    /// Write the certificate of the test authority (PEM) to this file; requires --tls
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca_file: Option<PathBuf>,
 

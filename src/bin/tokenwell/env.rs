@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 /// The variable from which the Terraform provider and MongoDB's tools read a token.
 pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 
-/// Print an assignment of MONGODB_ATLAS_ACCESS_TOKEN
+/// Print a shell line that sets MONGODB_ATLAS_ACCESS_TOKEN
 ///
 /// Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
 /// only.

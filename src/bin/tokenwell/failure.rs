@@ -36,25 +36,32 @@ impl Failure {
         }
     }
 
-    /// The message for standard error: what happened and what to do.
+    /// The message for standard error: what happened, what to do, and when the next attempt is
+    /// possible.
     pub(crate) fn message(&self) -> Option<String> {
+        Some(self.explanation()? + &self.next_attempt())
+    }
+
+    fn next_attempt(&self) -> String {
+        let Self::Library(error) = self else { return String::new() };
+        let secret = if error.status() == Status::CredentialRejected { " with this secret, immediately with another secret" } else { "" };
+        let next_attempt = |left: Duration| format!("\n  next attempt: in {} s{secret}", left.as_secs_f64().ceil());
+        error.retry_after().map(next_attempt).unwrap_or_default()
+    }
+
+    /// What happened and what to do.
+    pub(crate) fn explanation(&self) -> Option<String> {
         match self {
             // One line for each source: a single line is hard to read.
             Self::Library(error) if !error.checked_sources().is_empty() => {
                 let sources: String = error.checked_sources().iter().map(|source| format!("\n    {}", printable(source, 2000))).collect();
                 Some(format!("tokenwell: {NO_CREDENTIAL}; checked:{sources}\n  hint: {}", error.hint()))
             }
-            Self::Library(error) => {
-                let secret =
-                    if error.status() == Status::CredentialRejected { " with this secret, immediately with another secret" } else { "" };
-                let next_attempt = |left: Duration| format!("\n  next attempt: in {} s{secret}", left.as_secs_f64().ceil());
-                let next_attempt = error.retry_after().map(next_attempt).unwrap_or_default();
-                Some(format_message(&error.to_string(), &error.hint()) + &next_attempt)
-            }
+            Self::Library(error) => Some(format_message(&error.to_string(), &error.hint())),
             Self::Late { error, .. } => Some(format_message(&error.to_string(), &late_hint(error))),
             Self::Own { problem, hint, .. } => Some(format_message(problem, hint)),
             Self::Reported { .. } => None,
-            Self::Output(error) => Some(format!("tokenwell: cannot write to standard output: {error}")),
+            Self::Output(error) => Some(format_message(&format!("cannot write to standard output: {error}"), output_hint(error.kind()))),
         }
     }
 
@@ -70,8 +77,7 @@ impl Failure {
 /// The problem in an error that lists the checked sources of a credential.
 pub(crate) const NO_CREDENTIAL: &str = "there is no client id and secret";
 
-const LATE: &str = "Allow more time. The token request may be in progress: a token that arrives within 2 s is cached for the next command (if the cache is \
-                    on), and a later token is lost.";
+const LATE: &str = "Use a longer --timeout. If the token arrives within 2 s, the next command finds it in the cache.";
 
 /// The hint for an exceeded deadline. The library's hint assumes that the process continues to run,
 /// except if a lock caused the delay.
@@ -79,6 +85,16 @@ fn late_hint(error: &Error) -> String {
     match error {
         Error::Deadline { blocked_by, .. } if !blocked_by.is_empty() => error.hint(),
         _ => LATE.to_owned(),
+    }
+}
+
+/// What to do if standard output cannot be written.
+fn output_hint(problem: io::ErrorKind) -> &'static str {
+    match problem {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Free space on the device, or redirect to another file.",
+        io::ErrorKind::BrokenPipe => "The program that reads the output has exited.",
+        io::ErrorKind::NotConnected => "Open standard output.",
+        _ => "Redirect standard output to another file.",
     }
 }
 

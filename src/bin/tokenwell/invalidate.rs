@@ -30,6 +30,7 @@ Examples:
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let cached = session.cached_token()?;
+    let is_cached = cached.is_some();
     let dropped = if args.token_stdin {
         let token = line_from_standard_input("the token", "Pipe the token: printf %s \"$token\" | tokenwell invalidate --token-stdin")?;
         session.client.invalidate(&token)?
@@ -41,6 +42,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let (true, Some(token)) = (dropped, cached) {
         session.ensure_not_cached(&token)?;
     }
-    output::message(if dropped { "dropped the token from the cache" } else { "no such token in the cache" });
+    output::message(match (dropped, args.token_stdin && is_cached) {
+        (true, _) => "dropped the token from the cache",
+        (false, true) => "the token on standard input is not the cached one; nothing was dropped",
+        (false, false) => "no token in the cache; nothing was dropped",
+    });
     Ok(())
 }

@@ -8,28 +8,35 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Starts logging: warnings and errors by default, debug messages with one `-v`, all messages with
-/// two.
+/// two. The library currently has no messages below the debug level. `reports_cache`: whether the
+/// command shows warnings about the cache in its result.
 ///
 /// An event contains no secret and no token: their types cannot be printed.
-pub(crate) fn start(verbosity: u8) {
+pub(crate) fn start(verbosity: u8, reports_cache: bool) {
     let max_level = match verbosity {
         0 => Level::WARN,
         1 => Level::DEBUG,
         _ => Level::TRACE,
     };
     // This cannot fail: no other subscriber is set this early in the process.
-    let _ = tracing::subscriber::set_global_default(StandardErrorLog { max_level, verbose: verbosity > 0 });
+    let _ = tracing::subscriber::set_global_default(StandardErrorLog { max_level, verbose: verbosity > 0, reports_cache });
 }
 
 struct StandardErrorLog {
     max_level: Level,
     verbose: bool,
+    reports_cache: bool,
 }
 
 impl Subscriber for StandardErrorLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // The command reports a failed request itself, as its error.
-        let duplicate = !self.verbose && metadata.target() == "tokenwell::refusal";
+        // The command reports a failed request as its error, and `doctor` reports a cache that
+        // cannot be used in its table.
+        let duplicate = match metadata.target() {
+            "tokenwell::refusal" => !self.verbose,
+            "tokenwell::client" | "tokenwell::cache::process" => !self.verbose && self.reports_cache,
+            _ => false,
+        };
         is_library_event(metadata) && !duplicate && *metadata.level() <= self.max_level
     }
 

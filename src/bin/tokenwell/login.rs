@@ -37,6 +37,10 @@ pub(crate) struct Args {
     #[arg(long)]
     no_verify: bool,
 
+    /// Client id of the service account; without it, tokenwell prompts for it
+    #[arg(long, value_name = "ID", help_heading = "Account")]
+    client_id: Option<String>,
+
     #[command(flatten)]
     account: Account,
 }
@@ -59,7 +63,7 @@ const EMPTY_STDIN_HINT: &str = "Redirect the secret: tokenwell login --client-id
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let file = ConfigFile::for_current_user()?;
-    let client_id = match &args.account.client_id {
+    let client_id = match &args.client_id {
         Some(id) => id.clone(),
         None => prompt_for_id()?,
     };
@@ -87,10 +91,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 fn prompt_for_id() -> Result<String, Failure> {
     let cannot = |problem: String| {
-        Failure::new(Status::NotConfigured, problem, "Pass the client id: tokenwell login --client-id ID. A prompt requires a terminal.")
+        Failure::new(
+            Status::NotConfigured,
+            problem,
+            "Pass the client id: tokenwell login --client-id ID --client-secret-stdin < secret.txt. A prompt requires a terminal.",
+        )
     };
     if !io::stdin().is_terminal() {
-        return Err(cannot("no client id, and standard input is not a terminal".to_owned()));
+        return Err(cannot("--client-id is missing, and standard input is not a terminal".to_owned()));
     }
     let mut line = String::new();
     // If the prompt cannot be written, the read fails too.

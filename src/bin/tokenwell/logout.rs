@@ -52,10 +52,19 @@ fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
         Err(_) if !args.revoke => return Ok(()),
         Err(failure) => return Err(failure),
     };
-    let Some(token) = session.cached_state()?.token else { return Ok(()) };
+    let cached = session.cached_state()?;
+    let Some(token) = cached.token else {
+        if args.revoke {
+            let problem = cached
+                .store_problem
+                .map_or("no token in the cache".to_owned(), |problem| format!("cannot read the token cache: {problem}"));
+            output::message(&format!("{problem}; nothing was revoked"));
+        }
+        return Ok(());
+    };
     if args.revoke {
-        session.client.revoke(None)?;
-        output::message("revoked its cached token");
+        session.revoke(&token)?;
+        output::message(&format!("revoked the cached token of profile {}", args.profile));
     } else {
         session.client.invalidate(token.value())?;
     }

@@ -34,11 +34,12 @@ mod stop;
 mod token;
 mod wanted;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use tokenwell::Status;
 use tokenwell::error::ExitCode;
 
 /// Get and cache OAuth 2.0 access tokens for MongoDB Atlas Service Accounts
@@ -52,7 +53,8 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Log to standard error; repeat it (-vv) to log every detail
+    /// Log each response and each use of the token cache to standard error; -vv currently logs the
+    /// same
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }
@@ -170,11 +172,12 @@ fn main() -> std::process::ExitCode {
     harden::process();
     let done = match Cli::try_parse() {
         Ok(cli) => {
-            log::start(cli.verbose);
+            log::start(cli.verbose, matches!(cli.command, Command::Doctor(_)));
             run(cli.command)
         }
         // clap itself does not report that help or version cannot be written.
         Err(answer) if !answer.use_stderr() => output::bytes(answer.to_string().as_bytes()),
+        Err(wrong) if is_secret_flag(&wrong) => Err(no_secret_flag()),
         Err(wrong) => wrong.exit(),
     };
     match done {
@@ -188,6 +191,22 @@ fn main() -> std::process::ExitCode {
             failure.exit_code().into()
         }
     }
+}
+
+/// Whether the user passed the secret as an argument. clap would suggest --client-secret-file, whose
+/// value is not a secret.
+fn is_secret_flag(error: &clap::Error) -> bool {
+    let flag = ContextValue::String("--client-secret".to_owned());
+    error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::InvalidArg) == Some(&flag)
+}
+
+fn no_secret_flag() -> Failure {
+    let hint = if only_command().is_some_and(|command| command == "login") {
+        "Use --client-secret-stdin, or leave it out to get a prompt."
+    } else {
+        "Set TOKENWELL_CLIENT_SECRET, or use --client-secret-stdin or --client-secret-file FILE."
+    };
+    Failure::new(Status::InvalidArgument, "there is no flag for the secret, because other users can read command lines", hint)
 }
 
 #[cfg(test)]
@@ -225,6 +244,18 @@ mod tests {
 
         assert!(values > 50, "the scan saw only {values} flags with a value");
         assert_eq!(secrets, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_help_of_a_flag_names_all_variables_of_its_setting() {
+        let mut command = Cli::command();
+        let token = command.find_subcommand_mut("token").map(|token| token.render_long_help().to_string()).unwrap_or_default();
+        let flags = tokenwell::config::settings().filter(|setting| token.contains(&format!("--{} <", setting.name().replace('_', "-"))));
+
+        let variables: Vec<_> = flags.flat_map(|setting| setting.variables()).collect();
+
+        assert!(variables.len() > 15, "{variables:?}");
+        assert!(variables.iter().all(|variable| token.contains(variable)), "{token}");
     }
 
     #[test]

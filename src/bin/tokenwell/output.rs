@@ -23,7 +23,7 @@ pub(crate) fn document(answer: &[u8]) -> Result<(), Failure> {
 
 fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
     if standard_output::was_closed() {
-        return Err(Failure::Output(io::Error::new(io::ErrorKind::BrokenPipe, "it is closed")));
+        return Err(Failure::Output(io::Error::new(io::ErrorKind::NotConnected, "it is closed")));
     }
     let mut out = io::stdout().lock();
     parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush()).map_err(Failure::Output)

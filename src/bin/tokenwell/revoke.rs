@@ -27,7 +27,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         output::message("no token in the cache; nothing was revoked");
         return Ok(());
     };
-    session.client.revoke(None)?;
+    session.revoke(&token)?;
     session.ensure_not_cached(&token)?;
     output::message("revoked the cached token");
     Ok(())

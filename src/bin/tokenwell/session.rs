@@ -1,6 +1,7 @@
 //! The configured client of one command.
 
 use crate::failure::Failure;
+use crate::form::expiry;
 use tokenwell::error::Error;
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 
@@ -34,6 +35,23 @@ impl Session {
             Some(problem) if cached.token.is_none() => Err(unreadable_cache(&cached.store, &problem)),
             _ => Ok(cached.token),
         }
+    }
+
+    /// Revokes the cached `token`. An error says that the token was dropped regardless.
+    pub(crate) fn revoke(&self, token: &Token) -> Result<(), Failure> {
+        let Err(error) = self.client.revoke(None) else { return Ok(()) };
+        if self.ensure_not_cached(token).is_err() {
+            return Err(error.into());
+        }
+        let problem = match &error {
+            Error::Deadline { waited, .. } => format!("no response within {} s", waited.as_secs()),
+            error => error.to_string(),
+        };
+        Err(Failure::Own {
+            exit_code: error.status().exit_code(),
+            problem: format!("the token was dropped from the cache, but its revocation failed: {problem}"),
+            hint: format!("The token stays valid at the server until it expires ({}). A second revoke has no effect.", expiry(token)),
+        })
     }
 
     /// Returns an error if another process would still get `token`. It checks with a new client, as

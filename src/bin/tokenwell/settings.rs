@@ -14,21 +14,13 @@ use zeroize::Zeroizing;
 /// The maximum length of a secret or token on standard input. Longer input is an error.
 const LONGEST: u64 = 2 * 1024 * 1024;
 
-/// The account and its server, without the secret.
+/// The server of the account and how to request a token from it.
 #[derive(Args)]
 #[command(next_help_heading = "Account")]
 pub(crate) struct Account {
-    /// Client id of the service account [env: TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID,
-    /// MCLI_CLIENT_ID]
-    ///
-    /// No flag takes the secret itself, because all users of the host can read command lines. Set
-    /// TOKENWELL_CLIENT_SECRET or MONGODB_ATLAS_CLIENT_SECRET, or use a file, a profile or standard
-    /// input.
-    #[arg(long, value_name = "ID")]
-    pub(crate) client_id: Option<String>,
-
     /// Base URL of Atlas [default: https://cloud.mongodb.com] [env: TOKENWELL_BASE_URL,
-    /// MONGODB_ATLAS_BASE_URL]
+    /// MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_OPS_MANAGER_URL, MCLI_BASE_URL,
+    /// MCLI_OPS_MANAGER_URL]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
 
@@ -66,7 +58,6 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn apply(&self, builder: &mut ConfigBuilder) -> Result<(), Failure> {
         let values = [
-            ("client_id", &self.client_id),
             ("base_url", &self.base_url),
             ("token_url", &self.token_url),
             ("revocation_url", &self.revocation_url),
@@ -86,6 +77,15 @@ impl Account {
 
 #[derive(Args)]
 pub(crate) struct Settings {
+    /// Client id of the service account [env: TOKENWELL_CLIENT_ID, MONGODB_ATLAS_CLIENT_ID,
+    /// MCLI_CLIENT_ID]
+    ///
+    /// No flag takes the secret itself, because all users of the host can read command lines. Set
+    /// TOKENWELL_CLIENT_SECRET or MONGODB_ATLAS_CLIENT_SECRET, or use a file, a profile or standard
+    /// input.
+    #[arg(long, value_name = "ID", help_heading = "Account")]
+    client_id: Option<String>,
+
     #[command(flatten)]
     account: Account,
 
@@ -99,7 +99,7 @@ pub(crate) struct Settings {
     client_secret_stdin: bool,
 
     /// Profile of `tokenwell login` or of the Atlas CLI, with its account and settings [env:
-    /// TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE]
+    /// TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE, MCLI_PROFILE]
     #[arg(long, value_name = "NAME", conflicts_with = "client_id", help_heading = "Account")]
     profile: Option<String>,
 
@@ -120,6 +120,9 @@ impl Settings {
     pub(crate) fn config(&self) -> Result<Config, Failure> {
         let mut builder = builder();
         builder.use_environment();
+        if let Some(client_id) = &self.client_id {
+            builder.set("client_id", client_id.as_bytes())?;
+        }
         self.account.apply(&mut builder)?;
         if let Some(profile) = &self.profile {
             builder.set("profile", profile.as_bytes())?;

@@ -7,12 +7,12 @@ use crate::session::Session;
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-use tokenwell::CachedState;
 use tokenwell::config::unknown_variables;
-use tokenwell::error::{Error, printable};
+use tokenwell::error::{Error, printable, printable_path};
 use tokenwell::grant::ServerRoute;
+use tokenwell::{CachedState, Config};
 
-/// Show the account, its server and the cached token, without a request
+/// Show the settings and when the cached token expires; sends no request
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -89,7 +89,7 @@ fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState) -> Stri
     let mut rows = vec![
         ("client id", config.client_id_to_show()),
         ("  from", source("client_id")),
-        ("  secret from", source(secret)),
+        ("  secret from", secret_source(config, source(secret))),
         ("  server from", source(server)),
         ("token endpoint", config.token_endpoint().as_str().to_owned()),
         ("revocation", endpoint(config.revocation_endpoint())),
@@ -108,6 +108,15 @@ fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState) -> Stri
     ]);
     rows.extend(unknown_variables().iter().map(|unknown| ("warning", unknown.to_string())));
     rows.iter().map(|(name, value)| format!("{name:<18} {value}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The source of the secret: the file that contains it, if there is one, and what names the file.
+fn secret_source(config: &Config, source: String) -> String {
+    let named_by = if source.starts_with("profile ") { "client_secret_file in " } else { "" };
+    match config.client_secret_file() {
+        Some(file) => format!("{} ({named_by}{source})", printable_path(file)),
+        None => source,
+    }
 }
 
 fn validity(token: &tokenwell::Token) -> String {

@@ -8,11 +8,12 @@ use tokenwell::TokenOptions;
 #[command(next_help_heading = "Token")]
 pub(crate) struct TokenFlags {
     /// Minimum remaining validity of the token, for example 90s or 10m
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     min_ttl: Option<Duration>,
 
-    /// Maximum time to wait for the token, for example 5s
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    /// Maximum time to wait for the token, for example 5s [default: 30s] [env: TOKENWELL_TIMEOUT_MS,
+    /// in milliseconds]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 
     /// Get a new token instead of the cached one
@@ -31,4 +32,9 @@ impl TokenFlags {
         }
         options
     }
+}
+
+fn duration(value: &str) -> Result<Duration, String> {
+    humantime::parse_duration(value)
+        .map_err(|_| format!("`{value}` is not a duration: write a number and a unit, for example 500ms, 90s, 10m or 1h"))
 }

@@ -6,14 +6,14 @@ use crate::form::expiry;
 use crate::session::Session;
 use crate::settings::Settings;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 use tokenwell::admin::{AdminApi, Call};
 use tokenwell::config::{ExposedFile, unknown_variables};
 use tokenwell::error::printable;
 use tokenwell::grant::{ProbeReply, ServerRoute};
-use tokenwell::store::Store as _;
+use tokenwell::store::{Store as _, StoreError};
 use tokenwell::{Status, TokenOptions};
 
 /// The timeout of each check.
@@ -85,19 +85,25 @@ fn files(report: &mut Report, session: &Session) {
 /// Whether processes can share tokens. Tokens are available without the cache, so a problem is only
 /// a warning.
 fn cache(report: &mut Report, session: &Session) {
+    const UNTIL_THEN: &str = "Until then, each process requests its own token.";
     const WITHOUT_CACHE: &str = "Without the cache each process requests its own token, and Atlas allows 100 valid tokens per account.";
     if !session.config.cache() {
         return report.skip("cache", format!("off. {WITHOUT_CACHE}"));
     }
-    let found = store_of(&session.config).map_err(|error| format!("{error}. {}", error.hint())).and_then(|store| {
-        let location = store.location();
-        let check = move || store.check_writable().and_then(|()| store.locks_held_for(LOCK_TIME_LIMIT));
-        let locks = with_timeout("cache", check).map_err(|late| format!("{location}: {late}"))?.map_err(|error| error.to_string())?;
-        Ok((locks, location))
-    });
+    let is_set = session.config.provenance().iter().any(|from| from.setting() == "cache_dir");
+    let unset = if is_set { ", or unset it" } else { "" };
+    let advice = format!("Set TOKENWELL_CACHE_DIR to a directory that you own{unset}. {UNTIL_THEN}");
+    let found =
+        store_of(&session.config).map_err(|error| (error.to_string(), format!("{} {UNTIL_THEN}", error.hint()))).and_then(|store| {
+            let location = store.location();
+            let check = move || store.check_writable().and_then(|()| store.locks_held_for(LOCK_TIME_LIMIT));
+            let locks = with_timeout("cache", check)
+                .unwrap_or_else(|late| Err(StoreError { problem: format!("{location}: {late}"), source: None }));
+            locks.map(|locks| (locks, location)).map_err(|error| (error.to_string(), advice))
+        });
     match found {
-        Err(problem) => report.warn("cache", format!("the token cache is not used: {problem}"), WITHOUT_CACHE),
-        Ok((locks, location)) if locks.is_empty() => report.ok("cache", format!("{location} is writable, and no process holds a lock")),
+        Err((problem, advice)) => report.warn("cache", format!("the token cache is not used: {problem}"), advice),
+        Ok((locks, location)) if locks.is_empty() => report.ok("cache", format!("{location} is writable and not locked by another process")),
         Ok((locks, _)) => report.warn(
             "cache",
             format!("another process has held {} for {} s or longer", locks.join(", "), LOCK_TIME_LIMIT.as_secs()),
@@ -123,7 +129,14 @@ fn connection(report: &mut Report, session: &Session) -> bool {
     let addresses = match resolve(&host, port) {
         Ok(addresses) => {
             let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-            report.ok("name", format!("{peer} {host} resolves to {}", shown.join(", ")));
+            report.ok(
+                "name",
+                if host.parse::<IpAddr>().is_ok() {
+                    format!("{host} is an address: no DNS lookup")
+                } else {
+                    format!("{peer} {host} resolves to {}", shown.join(", "))
+                },
+            );
             addresses
         }
         Err(problem) => {
@@ -232,6 +245,8 @@ fn clock(report: &mut Report, reply: ProbeReply) {
             format!("this machine's clock is {} s {direction} the server's", skew.as_secs()),
             "Set the clock or use NTP: certificates and log timestamps depend on it.",
         );
+    } else if skew.as_secs() == 0 {
+        report.ok("clock", "agrees with the server's clock");
     } else {
         report.ok("clock", format!("differs from the server's by {} s", skew.as_secs()));
     }
@@ -266,13 +281,20 @@ fn admin_api(report: &mut Report, session: &Session) {
     let found = format!("GET /api/atlas/v2/orgs: HTTP {}{}", reply.status, server_message(&reply.body));
     match reply.status {
         200..=299 => report.ok(NAME, found),
-        401 | 403 => report.fail(
+        401 => report.fail(
+            NAME,
+            Status::CredentialRejected.exit_code(),
+            found,
+            "The server did not accept this token. Run `tokenwell doctor --mint`. If it still fails, check that the service account belongs to this \
+             server.",
+        ),
+        403 => report.fail(
             NAME,
             Status::CredentialRejected.exit_code(),
             found,
             "The token is valid. Check the roles of the service account and its IP access list, which applies to API calls but not to token requests.",
         ),
-        429 => report.fail(NAME, Status::RateLimited.exit_code(), found, "Other clients use up the rate limit of the Admin API. Wait a minute."),
+        429 => report.fail(NAME, Status::RateLimited.exit_code(), found, "Too many requests with this account. Wait a minute."),
         _ => report.fail(NAME, Status::Server.exit_code(), found, "Try again later. See https://status.mongodb.com for known outages."),
     }
 }

@@ -12,7 +12,7 @@ use crate::output;
 use crate::settings::Settings;
 use tokenwell::error::ExitCode;
 
-/// Check each step to a token and to the Admin API, and report fixes
+/// Check each step from the settings to an Admin API call, and say how to fix failures
 ///
 /// It sends a token request only if the cache has no valid token, so it can be run often. The exit
 /// code is that of the first failure, as listed in `tokenwell --help`.
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Request a new token even if the cache has a valid one
+    /// Request a new token instead of using the cached one
     #[arg(long)]
     mint: bool,
 

@@ -52,12 +52,24 @@ impl SinkFile {
         written.map(|file| self.written = Some(file)).map_err(|error| {
             // This fails if the file was not created, and then there is nothing to remove.
             let _ = fs::remove_file(&temporary);
-            Failure::new(
-                Status::CannotWrite,
-                format!("cannot write `{}`: {error}", printable_path(&self.path)),
-                "Pass a file in an existing, writable directory with free space.",
-            )
+            let other = "pass a file in an existing, writable directory with free space.";
+            let hint = if error.kind() == io::ErrorKind::NotFound {
+                format!("Create the directory {}, or {other}", printable_path(&self.directory))
+            } else {
+                other.replacen('p', "P", 1)
+            };
+            Failure::new(Status::CannotWrite, format!("cannot write `{}`: {error}", printable_path(&self.path)), hint)
         })
+    }
+
+    /// What a failure means for the file.
+    pub(super) fn not_replaced(&self) -> String {
+        let path = printable_path(&self.path);
+        if fs::symlink_metadata(&self.path).is_ok() {
+            format!("cannot update {path}, which keeps the old token")
+        } else {
+            format!("cannot write {path}, which does not exist yet")
+        }
     }
 
     /// Removes the file if it is the one that was written last. A file of another program is kept.
@@ -81,7 +93,7 @@ impl SinkFile {
     fn require_regular_file(&self) -> Result<(), Failure> {
         let kind = match fs::symlink_metadata(&self.path) {
             Ok(found) if found.is_file() => return Ok(()),
-            Ok(found) if found.is_symlink() => "a link",
+            Ok(found) if found.is_symlink() => "a symbolic link",
             Ok(found) if found.is_dir() => "a directory",
             Ok(_) => "not a regular file",
             Err(_) => return Ok(()),

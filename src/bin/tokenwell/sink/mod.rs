@@ -34,7 +34,7 @@ const CALL_DEADLINE: Duration = Duration::from_millis(250);
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The file to write; a link or other non-regular file is refused
+    /// The file to write; a symbolic link or other non-regular file is refused
     file: PathBuf,
 
     /// Mode of the file: 0600, 0640, 0644, 0400, 0440 or 0444
@@ -121,12 +121,12 @@ fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop
                 }
                 // At the start this is a wrong argument. Later the disk may be full temporarily.
                 Err(failure) if written.is_none() => return Err(failure),
-                Err(failure) => report_failure(&failure, pace.after_failure(None)),
+                Err(failure) => report_failure(file, &failure, pace.after_failure(None)),
             },
             Err(error) if written.is_none() && !is_transient(&error) => return Err(error.into()),
             Err(error) => {
                 let pause = pace.after_failure(error.retry_after());
-                report_failure(&error.into(), pause)
+                report_failure(file, &error.into(), pause)
             }
         };
         if stopped_within(session, written.as_ref(), pause, stop) {
@@ -167,9 +167,9 @@ fn left(token: &Token) -> Duration {
     token.expires_at().duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-fn report_failure(failure: &Failure, pause: Duration) -> Duration {
-    if let Some(message) = failure.message() {
-        output::message(&format!("cannot replace the token; the file is unchanged, the next attempt is in {} s:", pause.as_secs()));
+fn report_failure(file: &SinkFile, failure: &Failure, pause: Duration) -> Duration {
+    if let Some(message) = failure.explanation() {
+        output::message(&format!("{}; the next attempt is in {} s:", file.not_replaced(), pause.as_secs()));
         // A failed write cannot be reported.
         let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("{message}\n"));
     }
