@@ -210,7 +210,7 @@ fn without_token_url(config: &Config) -> String {
         Some(variable) => format!("Unset {variable}"),
         None => format!("Remove token_url ({source})"),
     };
-    format!("{removal}, and use a service account of Atlas. base_url selects another Atlas server than cloud.mongodb.com.")
+    format!("{removal}, and use a service account of Atlas. For an Atlas server other than cloud.mongodb.com, set base_url.")
 }
 
 /// The URL of `path` on the server of `base`. The parsed URL is checked, because a string that

@@ -263,9 +263,12 @@ impl ConfigBuilder {
                 }
             }
             Error::NotConfigured { problem, hint } => {
-                for unknown in self.environment.unknown_variables().iter().filter(|unknown| unknown.nearest().is_some()) {
+                for unknown in self.environment.unknown_variables() {
+                    let Some(nearest) = unknown.nearest() else { continue };
+                    let is_missing = problem.contains(nearest);
                     problem.push_str(&format!("; {unknown}"));
-                    *hint = unknown.rename_hint() + hint;
+                    // A value that is missing only because of the name needs no other remedy.
+                    *hint = if is_missing { unknown.rename_hint().trim_end().to_owned() } else { unknown.rename_hint() + hint };
                 }
             }
             _ => {}

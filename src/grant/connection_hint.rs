@@ -94,7 +94,7 @@ fn removal(source: &str) -> String {
     match (source.strip_prefix(VARIABLE), source.strip_prefix(OPTION)) {
         (Some(variable), _) => format!("unset {variable}"),
         (None, Some(option)) => format!("leave out {option}"),
-        (None, None) => format!("remove the URL from {source}"),
+        (None, None) => "remove the URL there".to_owned(),
     }
 }
 
