@@ -12,7 +12,7 @@ pub(crate) struct ConnectionHint {
     source: Option<String>,
     on_loopback: bool,
     host: String,
-    /// The proxy that connections go through: its origin, and the environment variable that sets it.
+    /// The proxy that connections go through: its origin, and the variable that sets it.
     proxy: Option<(String, &'static str)>,
 }
 
