@@ -72,7 +72,7 @@
 /// It changes when the meaning of a function or struct changes. Additions do not change it.
 #define TOKENWELL_ABI_VERSION 1
 
-/// A flag of `tokenwell_client_token`: return another token than the current one.
+/// A flag of `tokenwell_client_token`: return a token other than the current one.
 ///
 /// It does not skip a cooldown: the time after a failed refresh during which the remembered error
 /// is returned and no token request is sent.
@@ -143,6 +143,9 @@ typedef int32_t tokenwell_status;
 /// It is created by `tokenwell_client_new`, owned by the caller, and released with
 /// `tokenwell_client_free`. The token that it caches is its current token.
 ///
+/// A refresh gets a new current token: it reads the token cache that processes share and, if that
+/// has no usable token, sends a token request.
+///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
 /// Between refreshes a client uses no thread and no socket.
 /// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
@@ -194,9 +197,9 @@ typedef struct {
   uint64_t refreshes;
   /// Token requests that returned a token.
   uint64_t mints;
-  /// Refreshes that failed.
+  /// Refreshes that failed, except with a remembered error (see `cooldown_answers`).
   uint64_t mint_failures;
-  /// Gets that returned a valid token after a failed refresh.
+  /// Gets that returned the current token, which is still valid, because a refresh failed.
   uint64_t stale_served;
   /// Gets that returned the remembered error during a cooldown (see `TOKENWELL_FORCE_REFRESH`).
   uint64_t cooldown_answers;
@@ -293,7 +296,7 @@ const char *tokenwell_error_hint(const tokenwell_error *error, size_t *len);
 /// @pre `error` must be an error that was not freed.
 int32_t tokenwell_error_http_status(const tokenwell_error *error);
 
-/// Returns for how long another attempt is useless.
+/// Returns how long to wait before the next attempt.
 ///
 /// @param error The error. May be NULL.
 /// @return The time in milliseconds. -1 if it is not known or `error` is NULL.
@@ -324,7 +327,7 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out,
 /// Sets one setting.
 ///
 /// A later value replaces an earlier one. After an error the earlier value is still in effect. The
-/// strings are copied. A secret is kept in memory that is wiped.
+/// strings are copied. The memory of a secret is wiped when it is released.
 ///
 /// The settings:
 /// - `client_id`
@@ -440,7 +443,7 @@ int64_t tokenwell_token_expires_at_ms(const tokenwell_token *token);
 /// See `tokenwell_client_generation`.
 ///
 /// @param token The token. May be NULL.
-/// @return The generation. 0 if `token` is NULL. UINT64_MAX if the token never was the client's
+/// @return The generation. 0 if `token` is NULL. UINT64_MAX if the token was never the client's
 ///   current one because the server's reply does not allow it to be cached.
 /// @since 0.1
 ///
@@ -486,7 +489,7 @@ tokenwell_status tokenwell_client_new(const tokenwell_config *config,
 ///
 /// @param client The client. Must not be NULL.
 /// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the default
-///   minimum: the lesser of 60 s and a tenth of the token's lifetime.
+///   minimum: the smaller of 60 s and a tenth of the token's lifetime.
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
 /// @param flags 0 or TOKENWELL_FORCE_REFRESH.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
@@ -494,7 +497,8 @@ tokenwell_status tokenwell_client_new(const tokenwell_config *config,
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
-/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the server's tokens are not valid for `min_ttl_ms`.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: `min_ttl_ms` is not shorter than the lifetime of the
+///   server's tokens.
 /// - The status of the refresh error (see above).
 ///
 /// @since 0.1

@@ -5,7 +5,7 @@
 
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
-use crate::error::Error;
+use crate::error::{Error, printable};
 use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, run_outside_runtime, secret_bytes};
 use crate::token::Token;
 use reqwest::Method;
@@ -86,13 +86,24 @@ impl Call {
 
     fn request(&self, base: &Endpoint, token: &Token) -> Result<Request, Error> {
         let method = Method::from_bytes(self.method.as_bytes()).ok().filter(|_| self.method.bytes().all(|byte| byte.is_ascii_uppercase()));
-        let method = method
-            .ok_or_else(|| Error::invalid("method", "is not an HTTP method", "Use GET, POST, PATCH, PUT or DELETE in capital letters."))?;
+        let method = method.ok_or_else(|| {
+            Error::invalid(
+                "method",
+                format!("`{}` is not an HTTP method", printable(&self.method, 40)),
+                "Use GET, POST, PATCH, PUT or DELETE in capital letters.",
+            )
+        })?;
         let media_type = format!("application/vnd.atlas.{}+json", self.version);
         let media_type = HeaderValue::from_str(&media_type)
             .ok()
             .filter(|_| self.version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
-            .ok_or_else(|| Error::invalid("version", "is not a date", "Use the date in the API's media type, such as 2024-08-05."))?;
+            .ok_or_else(|| {
+                Error::invalid(
+                    "version",
+                    format!("`{}` is not a date", printable(&self.version, 40)),
+                    "Use the date in the API's media type, such as 2024-08-05.",
+                )
+            })?;
         let wiped = secret_bytes(Zeroizing::new(token.authorization().as_bytes().to_vec()));
         let mut authorization =
             HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a validated token was not accepted as a header value"))?;
@@ -137,8 +148,8 @@ impl AdminApi {
     /// configured proxy or CA file cannot be used.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let base = config.api_base.as_ref().ok_or_else(|| Error::NotConfigured {
-            problem: "cannot call the Admin API: token_url is set, but base_url is not".to_owned(),
-            hint: "Set base_url (TOKENWELL_BASE_URL, MONGODB_ATLAS_BASE_URL) to the URL of Atlas.".to_owned(),
+            problem: "cannot call the Admin API: token_url selects a server that is not Atlas".to_owned(),
+            hint: without_token_url(config),
         })?;
         let route = Route::resolve(base, config, &|name| std::env::var_os(name))?;
         Ok(Self { route, timeout: config.timeout })
@@ -193,23 +204,37 @@ impl AdminApi {
     }
 }
 
+fn without_token_url(config: &Config) -> String {
+    let source = config.server_named_by(config.token_endpoint()).unwrap_or("option token_url");
+    let removal = match source.strip_prefix("environment variable ") {
+        Some(variable) => format!("Unset {variable}"),
+        None => format!("Remove token_url ({source})"),
+    };
+    format!("{removal}, and use a service account of Atlas. For an Atlas server other than cloud.mongodb.com, set base_url.")
+}
+
 /// The URL of `path` on the server of `base`. The parsed URL is checked, because a string that
 /// looks like a path can contain another host (`//host`, `\host`).
 fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
     const HINT: &str = "Use a path and query without a host, such as /api/atlas/v2/orgs. The host comes from the base URL.";
-    if !path.starts_with('/')
-        || path.chars().any(|character| character.is_control() || character == ' ' || character == '\\' || character == '#')
-    {
-        return Err(Error::invalid(
-            "path",
-            "must begin with a slash and must not contain spaces, backslashes, control characters or #",
-            HINT,
-        ));
+    let invalid = |problem: String| Error::invalid("path", format!("`{}` {problem}", printable(path, 200)), HINT);
+    if !path.starts_with('/') {
+        return Err(invalid("does not begin with a slash".to_owned()));
     }
-    let url = base.url().join(path).map_err(|error| Error::invalid("path", format!("is not a valid path: {error}"), HINT))?;
+    let forbidden = path.chars().find_map(|character| match character {
+        ' ' => Some("a space"),
+        '\\' => Some("a backslash"),
+        '#' => Some("a `#`"),
+        other if other.is_control() => Some("a control character"),
+        _ => None,
+    });
+    if let Some(forbidden) = forbidden {
+        return Err(invalid(format!("contains {forbidden}")));
+    }
+    let url = base.url().join(path).map_err(|error| invalid(format!("is not a valid path: {error}")))?;
     if url.origin() != base.url().origin() || !url.username().is_empty() || url.password().is_some() {
         return Err(Error::Refused {
-            problem: "the path leads to a server other than the base URL, and the token is not sent there".to_owned(),
+            problem: format!("the path `{}` leads to a server other than the base URL; the token is not sent there", printable(path, 200)),
             hint: HINT.to_owned(),
             http_status: None,
         });

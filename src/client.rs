@@ -27,7 +27,7 @@ pub struct TokenOptions {
 
 impl TokenOptions {
     /// Sets the minimum remaining lifetime of the token. It has no effect below the default
-    /// minimum, which is the lesser of 60 s and a tenth of the token's lifetime.
+    /// minimum, which is the smaller of 60 s and a tenth of the token's lifetime.
     #[must_use]
     pub fn min_ttl(mut self, min_ttl: Duration) -> Self {
         self.min_ttl = min_ttl;
@@ -234,7 +234,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
     match config.resolved_cache_dir() {
         Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe)),
         Err(error) => {
-            tracing::warn!("this process does not share tokens with other processes: {error}. {}", error.hint());
+            tracing::warn!("the token cache is not used: {error}. {}", error.hint());
             Arc::new(NoStore)
         }
     }

@@ -328,8 +328,14 @@ impl Slot {
     }
 
     pub(super) fn ok_or_warn<T>(&self, result: Result<T, StoreError>) -> Option<T> {
-        result
-            .map_err(|error| self.process().warn(format!("cannot use the token cache at {}: {}", self.parts.store.location(), error)))
-            .ok()
+        let warning = |error: StoreError| {
+            let (location, problem) = (self.parts.store.location(), error.to_string());
+            // A problem of the directory itself begins with its path.
+            match problem.strip_prefix(&location).and_then(|rest| rest.strip_prefix(' ')) {
+                Some(rest) => format!("the token cache {location} is not used: it {rest}"),
+                None => format!("the token cache {location} is not used: {problem}"),
+            }
+        };
+        result.map_err(|error| self.process().warn(warning(error))).ok()
     }
 }

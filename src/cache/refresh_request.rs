@@ -140,10 +140,10 @@ pub(super) fn min_ttl_exceeds_lifetime(min_ttl: Duration, total: Duration) -> Er
     Error::invalid(
         "min_ttl",
         format!(
-            "a remaining lifetime of {} s was requested, but the tokens of this server are valid for {} s",
+            "{} s was requested, but no token of this server can be valid for that long: its tokens have a lifetime of {} s",
             min_ttl.as_secs(),
             total.as_secs()
         ),
-        "Request less than the lifetime of a token, and leave time for the token request itself.",
+        "Request less than the lifetime, and leave time for the token request itself.",
     )
 }

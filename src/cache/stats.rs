@@ -15,9 +15,9 @@ pub struct Stats {
     pub refreshes: u64,
     /// Token requests that returned a token.
     pub mints: u64,
-    /// Refreshes that failed.
+    /// Refreshes that failed, except with a remembered error (see `cooldown_answers`).
     pub mint_failures: u64,
-    /// Gets answered with a valid token after a failed refresh.
+    /// Gets answered with the current token, which is still valid, because a refresh failed.
     pub stale_served: u64,
     /// Gets answered with a remembered error.
     pub cooldown_answers: u64,

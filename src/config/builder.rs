@@ -256,12 +256,19 @@ impl ConfigBuilder {
     /// If something is not set, the most likely reason is a misspelled variable.
     fn with_misspelled_variables(&self, mut error: Error) -> Error {
         match &mut error {
-            Error::NoCredential { checked_sources, .. } => {
-                checked_sources.extend(self.environment.unknown_variables().iter().map(ToString::to_string))
+            Error::NoCredential { checked_sources, hint } => {
+                for unknown in self.environment.unknown_variables() {
+                    checked_sources.push(unknown.to_string());
+                    *hint = unknown.rename_hint() + hint;
+                }
             }
-            Error::NotConfigured { problem, .. } => {
-                for unknown in self.environment.unknown_variables().iter().filter(|unknown| unknown.nearest().is_some()) {
+            Error::NotConfigured { problem, hint } => {
+                for unknown in self.environment.unknown_variables() {
+                    let Some(nearest) = unknown.nearest() else { continue };
+                    let is_missing = problem.contains(nearest);
                     problem.push_str(&format!("; {unknown}"));
+                    // A value that is missing only because of the name needs no other remedy.
+                    *hint = if is_missing { unknown.rename_hint().trim_end().to_owned() } else { unknown.rename_hint() + hint };
                 }
             }
             _ => {}

@@ -5,7 +5,7 @@ use super::bounded::read_bounded;
 use super::rules::SECRET_LIMIT;
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
-use crate::error::{Error, printable, printable_path};
+use crate::error::{Error, os_reason, printable, printable_path};
 use crate::platform;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,14 @@ pub(crate) fn client_id_to_show(client_id: &str) -> String {
     printable(client_id, 200)
 }
 
+/// Returns the client id for a sentence. It is enclosed in backquotes unless it is clear where it
+/// ends.
+pub(crate) fn client_id_in_sentence(client_id: &str) -> String {
+    let shown = client_id_to_show(client_id);
+    let is_clear = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    if client_id.contains(SECRET_PREFIX) || client_id.chars().all(is_clear) { shown } else { format!("`{shown}`") }
+}
+
 /// Returns advice on a rejected credential, if its characters suggest a mistake.
 pub(crate) fn advice_on(credential: &Credential) -> Option<&'static str> {
     let (id, secret) = (credential.client_id.as_str(), credential.client_secret.expose());
@@ -110,7 +118,7 @@ pub(super) fn format_hint(client_id: Option<&str>, client_secret: Option<&str>) 
     let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_PREFIX));
     let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
     if id_is_a_secret && secret_is_an_id {
-        return Some("The client id and the client secret look swapped. Exchange them.");
+        return Some("The client id and the client secret look swapped. Swap the two values.");
     }
     if id_is_a_secret {
         return Some("The value of the client id looks like a client secret (mdb_sa_sk_…).");
@@ -145,32 +153,37 @@ fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
     let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
     let unusable = |problem: &str, hint: &str| unusable_file(path, location, problem, hint);
     if bytes.is_empty() {
-        return Err(unusable("it is empty", "Write the client secret to it. To replace the file, rename a complete file over it."));
+        let shown = printable_path(path);
+        let hint = format!("Write the client secret to it. To replace it safely, write a new file and rename it to {shown}.");
+        return Err(unusable("is empty", &hint));
     }
     if bytes.len() > SECRET_LIMIT {
-        return Err(unusable("it is longer than 64 KiB", "Check that it is the file that contains the client secret."));
+        return Err(unusable("is longer than 64 KiB", "Check that it is the file that contains the client secret."));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(unusable("it begins with a byte order mark", "Save it as plain ASCII or as UTF-8 without a byte order mark."));
+        return Err(unusable("begins with a byte order mark", "Save it as plain ASCII or as UTF-8 without a byte order mark."));
+    }
+    const ONE_LINE: &str = "The file must contain only the client secret, and at most one newline at its end.";
+    if let Some(index) = bytes.iter().position(|byte| *byte == b'\n') {
+        return Err(unusable(&format!("contains more than one line (newline at byte {})", index + 1), ONE_LINE));
     }
     match Key::ClientSecret.setting().check("the client secret", bytes) {
         Ok(text) => Ok(Secret::from(text)),
-        Err(error) => {
-            Err(unusable(&error.to_string(), "The file must contain only the client secret, and at most one newline at its end."))
-        }
+        Err(Error::InvalidArgument { problem, .. }) => Err(unusable(&problem, ONE_LINE)),
+        Err(error) => Err(error),
     }
 }
 
 /// Reads enough of the file to detect that it is too long.
 fn read(path: &Path, location: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     const HINT: &str = "Check that the path is correct, and that this user may read the file.";
-    let failed = |error: &std::io::Error| unusable_file(path, location, &error.to_string(), HINT);
+    let failed = |error: &std::io::Error| unusable_file(path, location, &format!("cannot be read: {}", os_reason(error)), HINT);
 
     let mut file = platform::open_nonblocking(path).map_err(|error| failed(&error))?;
     // Check the opened file: the path may lead to another file by now.
     let metadata = file.metadata().map_err(|error| failed(&error))?;
     if !metadata.is_file() {
-        return Err(unusable_file(path, location, "it is not a regular file", HINT));
+        return Err(unusable_file(path, location, "is not a regular file", HINT));
     }
     // Readable by others is accepted: containers mount secrets with such modes. No container system
     // mounts a secret writable.
@@ -182,7 +195,7 @@ fn read(path: &Path, location: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
 
 fn unusable_file(path: &Path, location: &str, problem: &str, hint: &str) -> Error {
     Error::NotConfigured {
-        problem: format!("the client secret file {} (set by {location}) cannot be used: {problem}", printable_path(path)),
+        problem: format!("the client secret file {} (set by {location}) {problem}", printable_path(path)),
         hint: hint.to_owned(),
     }
 }
@@ -416,6 +429,14 @@ mod tests {
             assert!(!client_id_to_show(id).contains("canary"), "{id}");
         }
         assert_eq!(client_id_to_show("mdb_sa_id_0123\u{1b}"), "mdb_sa_id_0123\\u{1b}");
+    }
+
+    #[test]
+    fn a_client_id_of_an_unusual_form_is_quoted_in_a_sentence() {
+        assert_eq!(client_id_in_sentence("mdb_sa_id_0123"), "mdb_sa_id_0123");
+        assert_eq!(client_id_in_sentence("$ATLAS_ID"), "`$ATLAS_ID`");
+        assert_eq!(client_id_in_sentence("id "), "`id `");
+        assert!(!client_id_in_sentence(" mdb_sa_sk_canary").contains(['`', 'y']));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! built with the feature `keyring`. A program can provide its own:
 //! [`ConfigBuilder::keyring`](super::ConfigBuilder::keyring).
 
-use crate::error::Error;
+use crate::error::{Error, os_reason};
 use crate::platform;
 use crate::secret::Secret;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The maximum length of a secret, in bytes: the limit of Windows, the lowest of all keyrings.
 pub const LONGEST_SECRET: usize = 2560;
+
+/// The problem of every call in a build without the feature `keyring`. It selects a hint.
+const UNSUPPORTED: &str = "this build of tokenwell has no keyring support (feature `keyring`)";
 
 /// Secrets by service and account. They cannot be listed: secrets of other programs must not be
 /// read.
@@ -82,7 +85,7 @@ struct UnsupportedKeyring;
 #[cfg(not(feature = "keyring"))]
 impl UnsupportedKeyring {
     fn missing<T>() -> Result<T, KeyringError> {
-        Err(KeyringError::new("this build of tokenwell has no keyring support (feature `keyring`)"))
+        Err(KeyringError::new(UNSUPPORTED))
     }
 }
 
@@ -126,7 +129,11 @@ pub(super) fn write_with_timeout(keyring: &Arc<dyn Keyring>, service: &str, acco
     let (keyring, service, secret) = (Arc::clone(keyring), service.to_owned(), secret.clone());
     run_with_timeout(WRITE_TIMEOUT, move || keyring.write(&service, account, &secret)).map_err(|error| Error::NotConfigured {
         problem: format!("cannot store the secret in the keyring: {error}"),
-        hint: "Unlock the keyring, or store the secret in a file.".to_owned(),
+        hint: if error.problem == UNSUPPORTED {
+            "Store the secret in a file, or build tokenwell with the feature `keyring`.".to_owned()
+        } else {
+            "Unlock the keyring, or store the secret in a file.".to_owned()
+        },
     })
 }
 
@@ -149,7 +156,7 @@ fn run_with_timeout<T: Send + 'static>(
         let _ = sender.send(work());
     };
     platform::spawn_without_signals(Builder::new().name("tokenwell-keyring".to_owned()), work)
-        .map_err(|error| KeyringError::new(format!("cannot create a thread to call the keyring: {error}")))?;
+        .map_err(|error| KeyringError::new(format!("cannot create a thread to call the keyring: {}", os_reason(&error))))?;
     match receiver.recv_timeout(timeout) {
         Ok(answer) => answer,
         Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", timeout.as_secs()))),

@@ -63,8 +63,10 @@ mod sources;
 mod suggestion;
 mod unknown_variable;
 
+use credential::client_id_to_show;
+
 pub use builder::ConfigBuilder;
-pub(crate) use credential::{CredentialSource, advice_on, client_id_to_show};
+pub(crate) use credential::{CredentialSource, advice_on, client_id_in_sentence};
 pub use endpoint::Endpoint;
 pub use exposed::ExposedFile;
 pub use setting::{Setting, settings};
@@ -288,7 +290,7 @@ impl Config {
             return Ok(directory.clone());
         }
         self.user_cache_dir.as_ref().map(|directory| directory.join("tokenwell")).map_err(|missing| Error::NotConfigured {
-            problem: format!("cannot find a directory for the token cache: {missing}"),
+            problem: format!("cannot find a directory for the token cache ({missing})"),
             hint: "Set TOKENWELL_CACHE_DIR to the absolute path of a directory that only you can access.".to_owned(),
         })
     }

@@ -66,9 +66,9 @@ impl Source {
         self.credential_locations().any(Entry::is_set)
     }
 
-    /// Returns the location of its client id or client secret, if it has one of them.
-    pub(super) fn credential_location(&self) -> Option<&str> {
-        self.credential_locations().find(|entry| entry.is_set()).map(|entry| &*entry.location)
+    /// Returns the locations of its client id and client secret, as far as they are set.
+    pub(super) fn credential_location_names(&self) -> Vec<&str> {
+        self.credential_locations().filter(|entry| entry.is_set()).map(|entry| &*entry.location).collect()
     }
 
     pub(super) fn description(&self) -> &str {
@@ -276,6 +276,7 @@ fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing
             entries.map(|entry| &*entry.location).collect::<Vec<_>>().join(" or ")
         }
     };
+    let empty = source.entries.iter().find(|entry| missing.contains(&entry.key) && matches!(entry.found, Found::Empty));
     let others = sources.iter().filter(|other| !std::ptr::eq(*other, source)).flat_map(|other| &other.entries);
     let elsewhere: Vec<_> = others.filter(|entry| missing.contains(&entry.key) && entry.is_set()).map(|entry| &*entry.location).collect();
     let verb = if elsewhere.len() == 1 { "is" } else { "are" };
@@ -291,6 +292,12 @@ fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing
         _ => None,
     };
     let shape = shape.map(|hint| format!(" {hint}")).unwrap_or_default();
+    if let Some(empty) = empty {
+        return Error::NotConfigured {
+            problem: format!("{} is set, but {} is empty{remark}{elsewhere}", present.location, empty.location),
+            hint: format!("Set {}. In CI, check that the job may read this secret.{shape}", empty.location),
+        };
+    }
     Error::NotConfigured {
         problem: format!("{} is set without {here}{remark}{elsewhere}", present.location),
         hint: format!("Set {here} as well, or remove {}.{shape}", present.location),

@@ -1,7 +1,7 @@
 //! Suggestions for misspelled names, and the rule for names that may be shown.
 
 /// Returns the candidate closest to `written`, if one is close enough: `client_id` for `clientId`.
-pub(super) fn nearest(written: &str, candidates: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > 64 {
         return None;
     }

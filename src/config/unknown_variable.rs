@@ -48,6 +48,11 @@ impl UnknownVariable {
     pub fn nearest(&self) -> Option<&'static str> {
         self.nearest
     }
+
+    /// Returns the beginning of a hint: "Rename X to Y. ", or nothing without a nearest variable.
+    pub(super) fn rename_hint(&self) -> String {
+        self.nearest.map(|nearest| format!("Rename {} to {nearest}. ", self.name)).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for UnknownVariable {

@@ -12,6 +12,7 @@ mod printable;
 mod status;
 
 pub use exit_code::ExitCode;
+pub(crate) use printable::os_reason;
 pub use printable::{printable, printable_path};
 pub use status::Status;
 
@@ -60,7 +61,7 @@ pub enum Error {
 
     /// The authorization server rejected the client. A retry with the same credential cannot
     /// succeed.
-    #[error("{server} rejected the client{}: {code}{}", client_suffix(.client), description_suffix(.description))]
+    #[error("{server} rejected the client{}: {code}{}", client_suffix(.client), server_says(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
         server: String,
@@ -79,7 +80,7 @@ pub enum Error {
     },
 
     /// The account already has the maximum number of valid tokens.
-    #[error("{server} issued no token: the account has reached its limit of valid access tokens{}", description_suffix(.description))]
+    #[error("{server} issued no token: the account has reached its limit of valid access tokens{}", server_says(.description))]
     TokenLimit {
         /// The server's origin.
         server: String,
@@ -92,7 +93,7 @@ pub enum Error {
     },
 
     /// The authorization server rejected the request because of a rate limit.
-    #[error("{server} rejected the request: rate limit exceeded{}", description_suffix(.description))]
+    #[error("{server} rejected the request: rate limit exceeded{}", server_says(.description))]
     RateLimited {
         /// The server's origin.
         server: String,
@@ -105,11 +106,12 @@ pub enum Error {
     },
 
     /// The server could not be reached, or the connection failed.
-    #[error("cannot reach {server}: {problem}")]
+    #[error("{}", network_message(.server, .problem, *.reached))]
     Network {
         /// The server's origin.
         server: String,
-        /// What failed: DNS lookup, connect, reset, timeout …
+        /// What failed: DNS lookup, connect, timeout … If the server was reached, the end of a
+        /// sentence that begins with the server: "closed the connection …".
         problem: String,
         /// Whether the request may have reached the server. Only such a failure is relevant to
         /// other processes.
@@ -128,13 +130,15 @@ pub enum Error {
         server: String,
         /// What failed: unknown authority, wrong host name, expired certificate …
         problem: String,
+        /// What to do about it.
+        advice: String,
         /// The underlying cause.
         #[source]
         source: Option<Cause>,
     },
 
     /// The caller's deadline passed.
-    #[error("no token after {} ms: deadline exceeded{}", .waited.as_millis(), description_suffix(.blocked_by))]
+    #[error("no token after {} ms: deadline exceeded{}", .waited.as_millis(), blocked_suffix(.blocked_by))]
     Deadline {
         /// How long this caller waited.
         waited: Duration,
@@ -143,7 +147,7 @@ pub enum Error {
     },
 
     /// The server returned a 5xx status.
-    #[error("{server} failed with HTTP status {http_status}{}", description_suffix(.description))]
+    #[error("{server} failed with HTTP status {http_status}{}", server_says(.description))]
     Server {
         /// The server's origin.
         server: String,
@@ -198,7 +202,7 @@ pub enum Error {
     },
 
     /// An earlier request failed, and its error is still remembered. No request was sent.
-    #[error("{original} (remembered refusal from {} s ago, no request was sent; {} in {} s)", .age.as_secs(), next_request(.original), ceil_secs(.ends_in))]
+    #[error("{original} ({} of {} s ago; no new request was sent; {} {} s)", result(.original), .age.as_secs(), next_request(.original), ceil_secs(.ends_in))]
     Cooldown {
         /// The error of the earlier request.
         original: Box<Error>,
@@ -250,18 +254,18 @@ impl Error {
                 format!("{CHECK_GRANT} A proxy, a web filter or an IP access list can also return HTTP 403.")
             }
             Self::CredentialRejected { .. } => CHECK_GRANT.to_owned(),
-            Self::TokenLimit { .. } => "Atlas allows 100 valid tokens for each service account. Share one token between processes with the \
-                 token cache, revoke unused tokens, or wait: a token expires one hour after it was issued."
-                .to_owned(),
-            Self::RateLimited { .. } => {
-                "Wait for retry_after before the next request. If many processes on this host request tokens, let them share one token cache."
+            Self::TokenLimit { .. } => {
+                "Atlas allows 100 valid tokens for each service account. Wait until tokens expire (one hour after they \
+                 were issued), or find the programs that request their own tokens and turn on the token cache there."
                     .to_owned()
             }
+            Self::RateLimited { retry_after, .. } => rate_limit_hint(retry_after),
             Self::Network { advice, .. } if !advice.is_empty() => advice.clone(),
+            Self::Network { reached: true, .. } => {
+                "Try again. If it happens again, check the server, and every proxy and load balancer in between.".to_owned()
+            }
             Self::Network { .. } => CHECK_CONNECTION.to_owned(),
-            Self::Tls { .. } => "If a proxy or a private certificate authority signs this server's certificate, set ca_file \
-                 (TOKENWELL_CA_FILE) to the authority's PEM file. Check the host name and the system clock."
-                .to_owned(),
+            Self::Tls { advice, .. } => advice.clone(),
             Self::Deadline { blocked_by, .. } if !blocked_by.is_empty() => {
                 "Find the process that holds the lock (`fuser -v` on the .lock files in that directory). Let it finish, or stop it. \
                  Otherwise allow more time, or disable the shared cache with TOKENWELL_CACHE=off."
@@ -271,12 +275,16 @@ impl Error {
             Self::Server { .. } => {
                 "The problem is on the server side. Try again later; https://status.mongodb.com lists known outages.".to_owned()
             }
+            Self::Protocol { problem, .. } if problem == NOT_HTTP => {
+                "Check the port. The server may expect TLS: if it does, use https:// in its URL.".to_owned()
+            }
             Self::Protocol { .. } => {
                 "Check that the base or token URL points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page."
                     .to_owned()
             }
             Self::Closed => "Create a new client. A closed client returns no tokens.".to_owned(),
             Self::Internal { .. } => "This is a bug in tokenwell. Please report it with this message.".to_owned(),
+            Self::Cooldown { original, ends_in, .. } if matches!(**original, Self::RateLimited { .. }) => rate_limit_hint(ends_in),
             Self::Cooldown { original, .. } => original.hint(),
         }
     }
@@ -330,11 +338,26 @@ impl Error {
 /// The hint for a server that cannot be reached.
 pub(crate) const CHECK_CONNECTION: &str = "Check the host name, the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";
 
+/// The problem of a response that is not HTTP, for example the alert of a TLS server. It selects a
+/// hint.
+pub(crate) const NOT_HTTP: &str = "the response is not HTTP/1.1";
+
 /// The hint for a client that the server knows but does not issue a token to.
 const CHECK_GRANT: &str = "Check the client's scope, audience and allowed grant types. The same request will be rejected again.";
 
 /// A rejection is remembered only for the rejected pair of client id and secret.
-const CORRECTED: &str = "A corrected secret is used immediately.";
+const CORRECTED: &str = "After you correct it, you do not have to wait.";
+
+fn rate_limit_hint(wait: &Duration) -> String {
+    format!(
+        "Wait {} s before the next request. If many processes on this host request tokens, let them share one token cache.",
+        ceil_secs(wait)
+    )
+}
+
+fn network_message(server: &str, problem: &str, reached: bool) -> String {
+    if reached { format!("{server} {problem}") } else { format!("cannot reach {server}: {problem}") }
+}
 
 fn client_suffix(client: &str) -> String {
     if client.is_empty() { String::new() } else { format!(" {client}") }
@@ -342,13 +365,22 @@ fn client_suffix(client: &str) -> String {
 
 fn next_request(original: &Error) -> &'static str {
     match original {
-        Error::CredentialRejected { .. } => "the same id and secret can be retried",
-        _ => "the next request can be sent",
+        Error::CredentialRejected { .. } => "tokenwell sends this client id and secret again only after",
+        _ => "next request in",
     }
 }
 
-fn description_suffix(description: &str) -> String {
-    if description.is_empty() { String::new() } else { format!(": {description}") }
+fn result(original: &Error) -> &'static str {
+    if original.http_status().is_some() { "answer" } else { "error" }
+}
+
+/// The server's own words, quoted so that a reader can see whose they are.
+fn server_says(description: &str) -> String {
+    if description.is_empty() { String::new() } else { format!("; the server says: \"{description}\"") }
+}
+
+fn blocked_suffix(blocked_by: &str) -> String {
+    if blocked_by.is_empty() { String::new() } else { format!(": {blocked_by}") }
 }
 
 fn ceil_secs(duration: &Duration) -> u64 {

@@ -1,5 +1,6 @@
 //! Escapes strings from servers and files for display.
 
+use std::io;
 use std::path::Path;
 
 /// Returns `value` with control, bidirectional-override and other non-printing characters escaped,
@@ -31,6 +32,20 @@ pub fn printable_path(path: &Path) -> String {
     printable(&path.to_string_lossy(), 4096)
 }
 
+/// Returns the reason of an I/O error for use within a sentence: "no such file or directory",
+/// without the number of the error.
+pub(crate) fn os_reason(error: &io::Error) -> String {
+    let reason = error.to_string();
+    let number = error.raw_os_error().map(|number| format!(" (os error {number})")).unwrap_or_default();
+    let reason = reason.strip_suffix(&number).unwrap_or(&reason);
+    let mut characters = reason.chars();
+    match (characters.next(), characters.next()) {
+        // Not a name in capital letters, such as I/O.
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().to_string() + &reason[first.len_utf8()..],
+        _ => reason.to_owned(),
+    }
+}
+
 fn is_plain(character: char) -> bool {
     !(character.is_control()
         || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{061C}' | '\u{E0000}'..='\u{E007F}'))
@@ -54,6 +69,15 @@ mod tests {
         let shown = printable("a\u{1b}[31mred\u{7}\u{0}\u{202e}gnp\r\n", 200);
 
         assert_eq!(shown, "a\\u{1b}[31mred\\u{7}\\u{0}\\u{202e}gnp\\u{d}\\u{a}");
+    }
+
+    #[test]
+    fn the_reason_of_an_io_error_fits_into_a_sentence() {
+        let reason = os_reason(&io::Error::from_raw_os_error(2));
+
+        assert!(!reason.contains("os error") && reason.starts_with(char::is_lowercase), "{reason}");
+        assert_eq!(os_reason(&io::Error::other("I/O failed")), "I/O failed");
+        assert_eq!(os_reason(&io::Error::other("")), "");
     }
 
     #[test]

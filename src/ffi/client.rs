@@ -11,7 +11,7 @@ use crate::error::{Error, Status};
 use std::ffi::c_char;
 use std::time::Duration;
 
-/// A flag of `tokenwell_client_token`: return another token than the current one.
+/// A flag of `tokenwell_client_token`: return a token other than the current one.
 ///
 /// It does not skip a cooldown: the time after a failed refresh during which the remembered error
 /// is returned and no token request is sent.
@@ -21,6 +21,9 @@ pub const TOKENWELL_FORCE_REFRESH: u32 = 1;
 ///
 /// It is created by `tokenwell_client_new`, owned by the caller, and released with
 /// `tokenwell_client_free`. The token that it caches is its current token.
+///
+/// A refresh gets a new current token: it reads the token cache that processes share and, if that
+/// has no usable token, sends a token request.
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
 /// Between refreshes a client uses no thread and no socket.
@@ -72,7 +75,7 @@ pub unsafe extern "C" fn tokenwell_client_new(
 ///
 /// @param client The client. Must not be NULL.
 /// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the default
-///   minimum: the lesser of 60 s and a tenth of the token's lifetime.
+///   minimum: the smaller of 60 s and a tenth of the token's lifetime.
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
 /// @param flags 0 or TOKENWELL_FORCE_REFRESH.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
@@ -80,7 +83,8 @@ pub unsafe extern "C" fn tokenwell_client_new(
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
-/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the server's tokens are not valid for `min_ttl_ms`.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: `min_ttl_ms` is not shorter than the lifetime of the
+///   server's tokens.
 /// - The status of the refresh error (see above).
 ///
 /// @since 0.1

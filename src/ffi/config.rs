@@ -45,7 +45,7 @@ pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, e
 /// Sets one setting.
 ///
 /// A later value replaces an earlier one. After an error the earlier value is still in effect. The
-/// strings are copied. A secret is kept in memory that is wiped.
+/// strings are copied. The memory of a secret is wiped when it is released.
 ///
 /// The settings:
 /// - `client_id`

@@ -116,7 +116,7 @@ pub unsafe extern "C" fn tokenwell_error_http_status(error: *const tokenwell_err
     unsafe { error.as_ref() }.map_or(0, |error| error.http_status)
 }
 
-/// Returns for how long another attempt is useless.
+/// Returns how long to wait before the next attempt.
 ///
 /// @param error The error. May be NULL.
 /// @return The time in milliseconds. -1 if it is not known or `error` is NULL.

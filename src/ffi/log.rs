@@ -84,8 +84,9 @@ pub(super) fn apply_log_environment() -> Result<(), Error> {
     }
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(()) };
     let Some((_, level)) = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)) else {
-        let hint = "Set it to one of these values, or unset it. warning logs the problems that the library works around.";
-        return Err(Error::invalid(VARIABLE, "is not one of error, warning, info, debug", hint));
+        let problem = format!("`{}` is not one of error, warning, info, debug", printable(&value.to_string_lossy(), 40));
+        let hint = "Set it to one of these values, or unset it. Use warning to see problems that did not cause an error.";
+        return Err(Error::invalid(VARIABLE, problem, hint));
     };
     if subscribe().is_err() {
         // The program has its own tracing subscriber.

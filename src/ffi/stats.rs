@@ -17,9 +17,9 @@ pub struct tokenwell_stats {
     pub refreshes: u64,
     /// Token requests that returned a token.
     pub mints: u64,
-    /// Refreshes that failed.
+    /// Refreshes that failed, except with a remembered error (see `cooldown_answers`).
     pub mint_failures: u64,
-    /// Gets that returned a valid token after a failed refresh.
+    /// Gets that returned the current token, which is still valid, because a refresh failed.
     pub stale_served: u64,
     /// Gets that returned the remembered error during a cooldown (see `TOKENWELL_FORCE_REFRESH`).
     pub cooldown_answers: u64,

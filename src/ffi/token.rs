@@ -109,7 +109,7 @@ pub unsafe extern "C" fn tokenwell_token_expires_at_ms(token: *const tokenwell_t
 /// See `tokenwell_client_generation`.
 ///
 /// @param token The token. May be NULL.
-/// @return The generation. 0 if `token` is NULL. UINT64_MAX if the token never was the client's
+/// @return The generation. 0 if `token` is NULL. UINT64_MAX if the token was never the client's
 ///   current one because the server's reply does not allow it to be cached.
 /// @since 0.1
 ///

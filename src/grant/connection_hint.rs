@@ -1,5 +1,6 @@
 //! The hint for a server that cannot be reached. It names the setting that the address comes from.
 
+use super::proxy::HttpsProxy;
 use crate::config::{Config, Endpoint};
 use crate::error::CHECK_CONNECTION;
 
@@ -10,26 +11,90 @@ pub(crate) struct ConnectionHint {
     /// Atlas.
     source: Option<String>,
     on_loopback: bool,
+    host: String,
+    /// The proxy that connections go through: its origin, and the variable that sets it.
+    proxy: Option<(String, &'static str)>,
 }
 
 impl ConnectionHint {
-    pub(super) fn for_endpoint(endpoint: &Endpoint, config: &Config) -> Self {
-        Self { source: config.server_named_by(endpoint).map(str::to_owned), on_loopback: endpoint.is_loopback() }
+    pub(super) fn for_endpoint(endpoint: &Endpoint, config: &Config, proxy: Option<&HttpsProxy>) -> Self {
+        Self {
+            source: config.server_named_by(endpoint).map(str::to_owned),
+            on_loopback: endpoint.is_loopback(),
+            host: endpoint.url().host_str().unwrap_or_default().to_owned(),
+            proxy: proxy.map(|proxy| (proxy.origin(), proxy.variable())),
+        }
+    }
+
+    /// `problem` of a connection that was not established. With a proxy, the connection to it or
+    /// through it failed, so the result names the proxy.
+    pub(super) fn problem(&self, problem: &str) -> String {
+        match &self.proxy {
+            Some((origin, variable)) => format!("the connection through the proxy {origin} (set by {variable}) failed: {problem}"),
+            None => problem.to_owned(),
+        }
     }
 
     /// The hint for a failed connection. `was_refused`: the host rejected the connection, because
     /// no program listens on the port.
     pub(super) fn message(&self, was_refused: bool) -> String {
+        if let Some((_, variable)) = &self.proxy {
+            return format!(
+                "Check that {variable} is correct, that the proxy is running, and that it allows connections to {host}. To connect without \
+                 a proxy, add {host} to NO_PROXY.",
+                host = self.host
+            );
+        }
         match &self.source {
             Some(source) if was_refused && self.on_loopback => {
                 format!(
-                    "No program listens at this address. Start `tokenwell emulator`, or correct the address, which comes from {source}. \
-                     Without that setting, Atlas is used."
+                    "No program listens at this address, which comes from {source}. If it was the emulator: start it again (`tokenwell emulator`) and load its new \
+                     variables, because its port changes. To use Atlas, {}.",
+                    removal(source)
                 )
             }
             Some(source) => format!("{CHECK_CONNECTION} The server address comes from {source}."),
             None => CHECK_CONNECTION.to_owned(),
         }
+    }
+
+    /// The hint for a server that answered, but not with TLS.
+    pub(super) fn not_tls(&self) -> String {
+        match (&self.source, &self.proxy) {
+            (source, _) if self.on_loopback => format!(
+                "Check the port. If the server uses plain http on loopback, such as the emulator, use http:// in {}.",
+                source.as_deref().map_or("its URL", without_kind)
+            ),
+            (_, Some((origin, variable))) if origin.starts_with("https:") => {
+                format!("Check the port. If the proxy does not use TLS, use http:// in {variable}.")
+            }
+            _ => "Check the port. A proxy or a firewall may have answered instead of the server.".to_owned(),
+        }
+    }
+
+    /// The hint for a certificate with another host name.
+    pub(super) fn use_certificate_name(&self) -> String {
+        match &self.source {
+            Some(source) => format!("Use the host name that is in the certificate in {}.", without_kind(source)),
+            None => format!("Another server may have answered. {CHECK_CONNECTION}"),
+        }
+    }
+}
+
+const VARIABLE: &str = "environment variable ";
+const OPTION: &str = "option ";
+
+/// The name of the environment variable or option. A profile is described.
+fn without_kind(source: &str) -> &str {
+    source.strip_prefix(VARIABLE).or_else(|| source.strip_prefix(OPTION)).unwrap_or(source)
+}
+
+/// The end of a sentence: how to remove the setting that names the server.
+fn removal(source: &str) -> String {
+    match (source.strip_prefix(VARIABLE), source.strip_prefix(OPTION)) {
+        (Some(variable), _) => format!("unset {variable}"),
+        (None, Some(option)) => format!("leave out {option}"),
+        (None, None) => "remove the URL there".to_owned(),
     }
 }
 
@@ -38,14 +103,29 @@ mod tests {
     use super::*;
 
     fn hint(source: Option<&str>, on_loopback: bool) -> ConnectionHint {
-        ConnectionHint { source: source.map(str::to_owned), on_loopback }
+        ConnectionHint { source: source.map(str::to_owned), on_loopback, host: "a.example".to_owned(), proxy: None }
     }
 
     #[test]
     fn a_refused_connection_on_loopback_suggests_the_emulator() {
         let message = hint(Some("option base_url"), true).message(true);
 
-        assert!(message.contains("`tokenwell emulator`") && message.contains("from option base_url"), "{message}");
+        assert!(message.contains("If it was the emulator") && message.contains("from option base_url"), "{message}");
+        assert!(message.ends_with("To use Atlas, leave out base_url."), "{message}");
+        let message = hint(Some("environment variable TOKENWELL_BASE_URL"), true).message(true);
+        assert!(message.ends_with("To use Atlas, unset TOKENWELL_BASE_URL."), "{message}");
+    }
+
+    #[test]
+    fn a_proxy_is_named_instead_of_the_server() {
+        let proxy = Some(("http://p.example:3128".to_owned(), "HTTPS_PROXY"));
+        let hint = ConnectionHint { proxy, ..hint(Some("option base_url"), false) };
+
+        let shown = format!("{} / {}", hint.problem("connection refused"), hint.message(true));
+
+        assert!(shown.contains("the proxy http://p.example:3128 (set by HTTPS_PROXY) failed: connection refused"), "{shown}");
+        assert!(shown.contains("Check that HTTPS_PROXY is correct") && shown.contains("add a.example to NO_PROXY"), "{shown}");
+        assert!(!shown.contains("base_url"), "{shown}");
     }
 
     #[test]

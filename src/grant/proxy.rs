@@ -14,7 +14,11 @@ use url::{Host, Url};
 
 /// A proxy for https. `Debug` omits its user and password.
 #[derive(Clone)]
-pub(super) struct HttpsProxy(Url);
+pub(super) struct HttpsProxy {
+    url: Url,
+    /// The environment variable that sets it.
+    variable: &'static str,
+}
 
 impl HttpsProxy {
     /// The proxy that the environment sets for `target`, if any.
@@ -30,20 +34,29 @@ impl HttpsProxy {
         if is_bypassed(&host, &bypass) {
             return Ok(None);
         }
-        parse(value.trim()).map(|url| Some(Self(url))).map_err(|problem| Error::NotConfigured {
+        parse(value.trim()).map(|url| Some(Self { url, variable: name })).map_err(|problem| Error::NotConfigured {
             problem: format!("the proxy for {host} cannot be used: {name} {problem}"),
             hint: format!("Set {name} to http://host:port, or add {host} to NO_PROXY to connect without a proxy."),
         })
     }
 
     pub(super) fn url(&self) -> &Url {
-        &self.0
+        &self.url
+    }
+
+    /// Scheme, host and port, without user and password.
+    pub(super) fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    pub(super) fn variable(&self) -> &'static str {
+        self.variable
     }
 }
 
 impl fmt::Debug for HttpsProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpsProxy({})", self.0.origin().ascii_serialization())
+        write!(f, "HttpsProxy({})", self.origin())
     }
 }
 
@@ -209,7 +222,7 @@ mod tests {
 
     #[test]
     fn i9_the_debug_text_of_a_proxy_hides_its_password() {
-        let proxy = HttpsProxy(Url::parse("http://user:canary@p.example:3128").unwrap());
+        let proxy = HttpsProxy { url: Url::parse("http://user:canary@p.example:3128").unwrap(), variable: "HTTPS_PROXY" };
 
         assert_eq!(format!("{proxy:?}"), "HttpsProxy(http://p.example:3128)");
     }

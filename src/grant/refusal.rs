@@ -188,7 +188,7 @@ mod tests {
             let error = refused(400, &[], &format!(r#"{{"error":"{code}","error_description":"Because."}}"#));
 
             assert_eq!(rejected(&error), (code, "Because.", 400));
-            assert_eq!(error.to_string(), format!("https://cloud.mongodb.com rejected the client: {code}: Because."));
+            assert_eq!(error.to_string(), format!(r#"https://cloud.mongodb.com rejected the client: {code}; the server says: "Because.""#));
         }
     }
 

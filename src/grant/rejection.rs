@@ -1,6 +1,6 @@
 //! Adds the client id, its source and advice to a rejection of the client.
 
-use crate::config::{advice_on, client_id_to_show};
+use crate::config::{advice_on, client_id_in_sentence};
 use crate::credential::Credential;
 use crate::error::{Error, printable};
 
@@ -18,7 +18,7 @@ pub(super) fn with_advice(mut error: Error, credential: &Credential) -> Error {
 pub(crate) fn with_client(mut error: Error, credential: &Credential) -> Error {
     if let Error::CredentialRejected { client, .. } = &mut error {
         let origin = if credential.origin.is_empty() { String::new() } else { format!(" ({})", printable(&credential.origin, 1000)) };
-        *client = (client_id_to_show(&credential.client_id) + &origin).into();
+        *client = (client_id_in_sentence(&credential.client_id) + &origin).into();
     }
     error
 }

@@ -151,7 +151,7 @@ mod tests {
             },
             Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(1) },
             Error::TokenLimit { server: String::new(), description: String::new(), http_status: 403, retry_after: Duration::from_secs(1) },
-            Error::Tls { server: String::new(), problem: String::new(), source: None },
+            Error::Tls { server: String::new(), problem: String::new(), advice: String::new(), source: None },
             Error::Protocol { server: String::new(), problem: String::new(), http_status: None },
             Error::Refused { problem: String::new(), hint: String::new(), http_status: Some(302) },
             server(400, None),

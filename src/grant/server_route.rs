@@ -1,5 +1,6 @@
 //! The route to a configuration's server, for diagnostics.
 
+use super::proxy::HttpsProxy;
 use super::transport::{Reading, Request, Route, Timeout, Transport, run_outside_runtime};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
@@ -45,7 +46,7 @@ impl ServerRoute {
     /// password.
     #[must_use]
     pub fn proxy(&self) -> Option<String> {
-        self.0.proxy.as_ref().map(|proxy| proxy.url().origin().ascii_serialization())
+        self.0.proxy.as_ref().map(HttpsProxy::origin)
     }
 
     /// A description of the trusted certificate authorities. `None` for plain http on loopback.

@@ -5,7 +5,7 @@
 use super::test_server::{Authority, Duplex, TestServer, authority, body, header};
 use super::*;
 use crate::clock::{Clock, ManualClock};
-use crate::config::{ClientAuthentication, Config, CredentialSource, Endpoint};
+use crate::config::{ClientAuthentication, Config, CredentialSource, Endpoint, Provenance};
 use crate::error::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -307,6 +307,7 @@ fn i26_a_head_without_measure_is_not_read() {
     let error = mint(&server.url("/")).unwrap_err();
 
     assert_eq!(error.status(), Status::Protocol, "{error}");
+    assert!(error.to_string().contains("the headers of the response are too long"), "{error}");
 }
 
 #[test]
@@ -316,7 +317,18 @@ fn a_reply_that_is_not_http_is_a_protocol_error() {
     let error = mint(&server.url("/")).unwrap_err();
 
     assert_eq!((error.status(), error.http_status()), (Status::Protocol, None), "{error}");
+    assert!(error.to_string().contains("the response is not HTTP/1.1"), "{error}");
+    assert!(error.hint().contains("use https:// in its URL"), "{}", error.hint());
     assert_eq!(server.finish().requests.len(), 1);
+}
+
+#[test]
+fn the_alert_of_a_tls_server_is_a_reply_that_is_not_http() {
+    let server = TestServer::acting(|_, out| out.write_all(b"\x15\x03\x01\x00\x02\x02\x32"));
+
+    let error = mint(&server.url("/")).unwrap_err();
+
+    assert!(error.to_string().contains("the response is not HTTP/1.1"), "{error}");
 }
 
 #[test]
@@ -371,7 +383,7 @@ fn assert_times_out_with_the_budget(url: &str) {
 
     assert!(started.elapsed() >= SHORT && started.elapsed() < ENOUGH / 2, "{:?}", started.elapsed());
     assert_eq!(error.status(), Status::Network, "{error}");
-    assert!(error.to_string().contains("no complete response within 0.3 s"), "{error}");
+    assert!(error.to_string().contains("did not send a complete response within 0.3 s"), "{error}");
 }
 
 #[test]
@@ -397,8 +409,8 @@ fn a_connection_that_keeps_breaking_is_a_network_error_after_three_attempts() {
     let reset = mint(&resetting.url("/")).unwrap_err();
 
     assert_eq!((closed.status(), reset.status()), (Status::Network, Status::Network));
-    assert!(closed.to_string().contains("closed before the response was complete"), "{closed}");
-    assert!(reset.to_string().contains("before the response was complete"), "{reset}");
+    assert!(closed.to_string().contains(" closed the connection before its response was complete"), "{closed}");
+    assert!(reset.to_string().contains("the connection before its response was complete"), "{reset}");
     assert_eq!((closing.finish().connections, resetting.finish().connections), (3, 3));
 }
 
@@ -504,6 +516,7 @@ fn mint_over_tls(signer: &Authority, trusted: &Authority, name: &str, until: i32
     let (_directory, file) = ca_file(trusted);
     let mut config = config(&format!("https://localhost:{}/token", server.port()));
     config.ca_file = Some(file);
+    config.provenance.push(Provenance { setting: "token_url", source: "environment variable TOKENWELL_TOKEN_URL".to_owned() });
     grant(&config).mint(&credential(), ENOUGH)
 }
 
@@ -520,15 +533,20 @@ fn item_8_a_server_with_a_certificate_of_the_named_authority_is_trusted() {
 fn item_8_a_server_that_cannot_be_trusted_is_a_tls_error_that_says_why() {
     let (one, other) = (authority(), authority());
     let cases = [
-        (mint_over_tls(&one, &other, "localhost", 2400), "an authority that is not trusted"),
-        (mint_over_tls(&one, &one, "evil.example", 2400), "for another host name"),
-        (mint_over_tls(&one, &one, "localhost", 2001), "has expired"),
+        (mint_over_tls(&one, &other, "localhost", 2400), "an authority that is not trusted", "ca_file"),
+        (
+            mint_over_tls(&one, &one, "evil.example", 2400),
+            "for another host name",
+            "Use the host name that is in the certificate in TOKENWELL_TOKEN_URL.",
+        ),
+        (mint_over_tls(&one, &one, "localhost", 2001), "has expired", "Renew the certificate"),
     ];
-    for (outcome, reason) in cases {
+    for (outcome, reason, advice) in cases {
         let error = outcome.unwrap_err();
 
         assert_eq!(error.status(), Status::Tls, "{error}");
         assert!(error.to_string().contains(reason), "{error}");
+        assert!(error.hint().contains(advice), "{}", error.hint());
     }
 }
 
@@ -566,7 +584,8 @@ fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
 
     assert!(answering.join().unwrap() > 0);
     assert_eq!(error.status(), Status::Tls, "{error}");
-    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+    assert!(error.to_string().contains("did not answer with TLS"), "{error}");
+    assert!(error.hint().contains("use http:// in "), "{}", error.hint());
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl Route {
         let authorities = Authorities::from_settings(config.ca_file(), variable);
         authorities.check()?;
         let proxy = HttpsProxy::for_target(endpoint.url(), &string)?;
-        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint: ConnectionHint::for_endpoint(endpoint, config) })
+        let hint = ConnectionHint::for_endpoint(endpoint, config, proxy.as_ref());
+        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint })
     }
 }
 

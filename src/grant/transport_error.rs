@@ -1,7 +1,7 @@
 //! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
 use super::connection_hint::ConnectionHint;
-use crate::error::{Error, printable};
+use crate::error::{Error, NOT_HTTP, os_reason, printable};
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
@@ -16,16 +16,31 @@ pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &Connect
     let failure = failure.without_url();
     let server = server.to_owned();
     if let Some(tls) = find::<rustls::Error>(&failure) {
-        let problem = tls_problem(tls);
-        return Error::Tls { server, problem, source: Some(Arc::new(failure)) };
+        let (problem, advice) = (tls_problem(tls), tls_advice(tls, hint));
+        return Error::Tls { server, problem, advice, source: Some(Arc::new(failure)) };
     }
-    if find::<hyper::Error>(&failure).is_some_and(hyper::Error::is_parse) {
-        return protocol(&server, "it is not HTTP/1.1, or its headers are too long", None);
+    if let Some(error) = find::<hyper::Error>(&failure).filter(|error| error.is_parse()) {
+        return protocol(&server, parse_problem(error), None);
     }
-    let problem = network_problem(&failure);
-    let reached = !failure.is_connect();
-    let advice = if reached { String::new() } else { hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused)) };
-    Error::Network { server, problem, reached, advice, source: Some(Arc::new(failure)) }
+    if !failure.is_connect() {
+        let problem = broken_connection(&failure);
+        return Error::Network { server, problem, reached: true, advice: String::new(), source: Some(Arc::new(failure)) };
+    }
+    let problem = hint.problem(&connect_problem(&failure));
+    let advice = hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused));
+    Error::Network { server, problem, reached: false, advice, source: Some(Arc::new(failure)) }
+}
+
+/// A hyper client tells the causes apart only in the message of its error.
+fn parse_problem(error: &hyper::Error) -> &'static str {
+    let message = error.to_string();
+    if message.contains("version") {
+        NOT_HTTP
+    } else if message.contains("too large") {
+        "the headers of the response are too long"
+    } else {
+        "the response has an invalid HTTP header or status"
+    }
 }
 
 /// The error for a request that was not sent because the operating system did not provide a
@@ -33,7 +48,7 @@ pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &Connect
 pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error) -> Error {
     Error::Network {
         server: server.to_owned(),
-        problem: format!("{problem}: {failure}"),
+        problem: format!("{problem}: {}", os_reason(&failure)),
         reached: false,
         advice: String::new(),
         source: Some(Arc::new(failure)),
@@ -43,10 +58,14 @@ pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error
 /// The error for a request that timed out. This is a network error and not [`Error::Deadline`]: the
 /// cache watches the caller's deadline, which may be shorter or longer.
 pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &ConnectionHint) -> Error {
-    let missing = if connected { "complete response" } else { "connection" };
+    let seconds = rounded_seconds(total);
     Error::Network {
         server: server.to_owned(),
-        problem: format!("no {missing} within {} s", rounded_seconds(total)),
+        problem: if connected {
+            format!("did not send a complete response within {seconds} s")
+        } else {
+            hint.problem(&format!("no connection within {seconds} s"))
+        },
         reached: connected,
         advice: if connected { String::new() } else { hint.message(false) },
         source: None,
@@ -70,24 +89,43 @@ fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {
     chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last()
 }
 
-fn network_problem(failure: &reqwest::Error) -> String {
-    let innermost = printable(&chain(failure).last().map(ToString::to_string).unwrap_or_default(), LONGEST_REASON);
+fn innermost_reason(failure: &reqwest::Error) -> String {
+    let reason = chain(failure).last().map(|error| match error.downcast_ref::<io::Error>() {
+        Some(error) => os_reason(error),
+        None => error.to_string(),
+    });
+    printable(&reason.unwrap_or_default(), LONGEST_REASON)
+}
+
+/// The problem of a connection that was not established.
+fn connect_problem(failure: &reqwest::Error) -> String {
+    let innermost = innermost_reason(failure);
     if failure.is_dns() {
         return format!("DNS lookup failed ({innermost})");
     }
-    if failure.is_timeout() && failure.is_connect() {
+    if failure.is_timeout() {
         return "connection timed out".to_owned();
     }
     match innermost_kind(failure) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
-            "the connection was reset before the response was complete".to_owned()
-        }
-        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed before the response was complete".to_owned(),
-        _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
-            "the connection was closed before the response was complete".to_owned()
-        }
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "the connection was reset".to_owned(),
+        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed".to_owned(),
         _ => innermost,
+    }
+}
+
+/// The problem of a connection that broke after the request was sent, as the end of a sentence that
+/// begins with the server.
+fn broken_connection(failure: &reqwest::Error) -> String {
+    match innermost_kind(failure) {
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+            "reset the connection before its response was complete".to_owned()
+        }
+        Some(io::ErrorKind::UnexpectedEof) => "closed the connection before its response was complete".to_owned(),
+        _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
+            "closed the connection before its response was complete".to_owned()
+        }
+        _ => format!("did not send a complete response: {}", innermost_reason(failure)),
     }
 }
 
@@ -103,11 +141,31 @@ fn tls_problem(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => "the certificate is not valid yet",
         rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate's signature does not match its issuer",
         rustls::Error::InvalidCertificate(Bad::Revoked) => "the certificate has been revoked",
-        rustls::Error::InvalidMessage(_) => "the server does not speak TLS",
+        rustls::Error::InvalidMessage(_) => "the server did not answer with TLS",
         other => return printable(&other.to_string(), LONGEST_REASON),
     };
     problem.to_owned()
 }
+
+fn tls_advice(error: &rustls::Error, hint: &ConnectionHint) -> String {
+    use rustls::CertificateError as Bad;
+
+    match error {
+        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => hint.use_certificate_name(),
+        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
+            "Renew the certificate, or correct the clock of this host if it is ahead.".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
+            "Correct the clock of this host, or wait until the certificate is valid.".to_owned()
+        }
+        rustls::Error::InvalidMessage(_) => hint.not_tls(),
+        _ => CHECK_AUTHORITY.to_owned(),
+    }
+}
+
+/// The hint for a certificate that is not trusted.
+const CHECK_AUTHORITY: &str = "If a proxy or a private certificate authority signs this server's certificate, set ca_file \
+     (TOKENWELL_CA_FILE) to the authority's PEM file.";
 
 fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
     chain(error).find_map(|error| error.downcast_ref())

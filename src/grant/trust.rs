@@ -1,6 +1,6 @@
 //! TLS settings and the trusted certificate authorities.
 
-use crate::error::{Error, printable};
+use crate::error::{Error, os_reason, printable};
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
@@ -84,10 +84,19 @@ impl Authorities {
             _ if roots.is_empty() => Err(Error::Tls {
                 server: server.to_owned(),
                 problem: format!("no trusted certificate authority found{}", self.searched(&problems)),
+                advice: self.install_authorities(),
                 source: None,
             }),
             _ => Ok(roots),
         }
+    }
+
+    fn install_authorities(&self) -> String {
+        let own = match self {
+            Self::Environment { .. } => "Correct or unset SSL_CERT_FILE and SSL_CERT_DIR",
+            Self::File(_) | Self::System => "Install the CA certificates of the system (package ca-certificates)",
+        };
+        format!("{own}, or set ca_file (TOKENWELL_CA_FILE) to a PEM file with the authority of this server.")
     }
 
     fn searched(&self, problems: &[String]) -> String {
@@ -104,7 +113,7 @@ impl Authorities {
 /// explicitly.
 fn one_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     match std::fs::metadata(file) {
-        Err(error) => return Err(bad_file(file, &format!("cannot be opened: {error}"))),
+        Err(error) => return Err(bad_file(file, &format!("cannot be opened: {}", os_reason(&error)))),
         // Opening a named pipe blocks until another process writes to it.
         Ok(metadata) if !metadata.is_file() => return Err(bad_file(file, "is not a regular file")),
         Ok(_) => {}

@@ -15,6 +15,7 @@ pub use none::NoStore;
 pub use record::{Record, StoredCooldown, StoredToken, UnknownMembers};
 pub(crate) use timeout::TimeoutStore;
 
+use crate::error::os_reason;
 use crate::secret::Secret;
 use std::fmt;
 use std::io;
@@ -87,6 +88,6 @@ impl StoreError {
     /// Creates the error of `what`, which failed with `source`. The problem includes the source,
     /// because the cache logs only the problem.
     fn because(what: impl fmt::Display, source: io::Error) -> Self {
-        Self { problem: format!("{what}: {source}"), source: Some(source) }
+        Self { problem: format!("{what} ({})", os_reason(&source)), source: Some(source) }
     }
 }

@@ -279,7 +279,7 @@ fn a_cache_that_is_refused_is_a_warning_with_the_reason() {
 #[test]
 fn a_cache_that_cannot_be_written_is_a_warning_with_the_reason() {
     let scene = Scene::new();
-    for (fault, reason) in [("EROFS", "Read-only file system"), ("ENOSPC", "No space left on device")] {
+    for (fault, reason) in [("EROFS", "read-only file system"), ("ENOSPC", "no space left on device")] {
         let mut traced = scene.plain("strace");
         traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject=rename,renameat,renameat2:error={fault}")]);
         traced.args([TOKENWELL, "doctor", "--json"]);

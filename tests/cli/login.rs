@@ -203,7 +203,7 @@ fn the_error_for_a_missing_profile_names_the_file_its_profiles_and_the_login_com
 
     assert!(message.contains("there is no profile prod (set by --profile)"), "{message}");
     assert!(message.contains(text(&scene.path("config/tokenwell/config.toml"))), "{message}");
-    assert!(message.contains("the file has production"), "{message}");
+    assert!(message.contains("config.toml has only production"), "{message}");
     assert!(message.contains("`tokenwell login --profile prod`"), "{message}");
 }
 

@@ -100,7 +100,7 @@ fn a_rejection_names_the_client_and_the_source_of_its_credential() {
         command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET").write_stdin(stdin);
         let message = stderr(&command.assert().code(4).stdout(""));
         assert!(message.contains(&format!("rejected the client {DEFAULT_CLIENT_ID} ({account})")), "{account}: {message}");
-        assert!(message.contains("A corrected secret is used immediately.") && !message.contains("canary"), "{message}");
+        assert!(message.contains("After you correct it, you do not have to wait.") && !message.contains("canary"), "{message}");
     };
 
     rejected(&["--profile", "staging"], "", &profile);
@@ -146,7 +146,7 @@ fn a_refused_connection_names_the_source_of_the_server_and_the_emulator() {
 
     for (message, named_by) in messages {
         assert!(message.contains("cannot reach http://127.0.0.1:1: connection refused"), "{message}");
-        assert!(message.contains("Start `tokenwell emulator`") && message.contains(&format!("from {named_by}.")), "{message}");
+        assert!(message.contains("start it again (`tokenwell emulator`)") && message.contains(&format!("from {named_by}.")), "{message}");
     }
 }
 

@@ -51,6 +51,16 @@ fn an_incomplete_pair_names_what_is_missing_and_hints_at_a_mix_up() {
 }
 
 #[test]
+fn a_variable_that_is_set_but_empty_is_named_as_empty() {
+    let shown = not_configured(&with_variables([("MONGODB_ATLAS_CLIENT_ID", ID), ("MONGODB_ATLAS_CLIENT_SECRET", "")]));
+
+    assert_has(
+        &shown,
+        &["MONGODB_ATLAS_CLIENT_ID is set, but MONGODB_ATLAS_CLIENT_SECRET is empty", "Set MONGODB_ATLAS_CLIENT_SECRET. In CI"],
+    );
+}
+
+#[test]
 fn two_secrets_in_one_source_contradict_each_other() {
     let shown = not_configured(&configured().client_secret_file("/run/secrets/atlas"));
 

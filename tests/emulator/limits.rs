@@ -47,7 +47,7 @@ fn ten_token_requests_per_minute_are_accepted() {
     assert_eq!((refused.status, refused.header("retry-after")), (429, Some("45")));
     assert_eq!(refused.json()["error"], json!("rate_limited"));
     let description = refused.json()["error_description"].to_string();
-    assert!(description.contains("10 requests") && description.contains("1 minutes"), "{description}");
+    assert!(description.contains("10 requests") && description.contains("in 1 minute."), "{description}");
     assert_eq!(request_token_as(&emulator, "another", "client").status, 401);
 
     emulator.advance_clock(45_000);

@@ -89,12 +89,12 @@ fn i10_a_link_in_place_of_the_directory_is_refused_whatever_it_points_to() {
     symlink(bench.beside("real"), bench.directory()).unwrap();
 
     assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "set TOKENWELL_CACHE_DIR to its target");
-    assert_refused(refusals(&bench.trusting()), &bench.directory(), "symbolic link", "remove it");
+    assert_refused(refusals(&bench.trusting()), &bench.directory(), "symbolic link", "Remove it");
     let with_slash = FileStore::open(format!("{}/", bench.directory().display()).into(), false);
-    assert_refused(refusals(&with_slash), &bench.directory(), "symbolic link", "remove it");
+    assert_refused(refusals(&with_slash), &bench.directory(), "symbolic link", "Remove it");
     fs::remove_file(bench.directory()).unwrap();
     symlink(bench.beside("nothing"), bench.directory()).unwrap();
-    assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "remove it");
+    assert_refused(bench.refusals(), &bench.directory(), "symbolic link", "Remove it");
 
     assert!(!bench.beside("nothing").exists());
     let real = FileStore::open(bench.beside("real"), false);
@@ -162,28 +162,28 @@ fn refuses_in_place(put: impl Fn(&Bench, &Path), what: &str, remedy: &str, overr
 fn i10_a_link_in_place_of_a_file_is_refused() {
     let put = |bench: &Bench, path: &Path| symlink(bench.beside("record"), path).unwrap();
 
-    refuses_in_place(put, "symbolic link", "remove it", false);
+    refuses_in_place(put, "symbolic link", "Remove it", false);
 }
 
 #[test]
 fn i10_a_link_to_nowhere_in_place_of_a_file_is_refused_and_makes_nothing() {
     let put = |bench: &Bench, path: &Path| symlink(bench.beside("nothing"), path).unwrap();
 
-    refuses_in_place(put, "symbolic link", "remove it", false);
+    refuses_in_place(put, "symbolic link", "Remove it", false);
 }
 
 #[test]
 fn i10_a_file_with_a_second_name_is_refused() {
     let put = |bench: &Bench, path: &Path| fs::hard_link(bench.beside("record"), path).unwrap();
 
-    refuses_in_place(put, "2 hard links", "remove it", false);
+    refuses_in_place(put, "2 hard links", "Remove it", false);
 }
 
 #[test]
 fn i10_a_named_pipe_is_refused_at_once() {
     let put = |_: &Bench, path: &Path| mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
 
-    refuses_in_place(put, "a named pipe", "remove it", false);
+    refuses_in_place(put, "a named pipe", "Remove it", false);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn i10_a_device_in_place_of_a_file_is_refused() {
         made.or_else(|_| mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)).unwrap();
     };
 
-    refuses_in_place(put, "not a regular file", "remove it", false);
+    refuses_in_place(put, "not a regular file", "Remove it", false);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_read_only_directory_is_read_and_its_lock_is_an_error() {
     let parts: Vec<_> = said.split(" | ").collect();
     assert_eq!(parts[0], "Some(\"token\")");
     for (part, extension) in [(parts[1], ".token"), (parts[2], ".lock")] {
-        assert!(part.contains("Permission denied") && part.contains(extension), "{part}");
+        assert!(part.contains("permission denied") && part.contains(extension), "{part}");
     }
     set_mode(&bench.directory(), 0o700);
     assert_eq!(bench.files().len(), 1);
@@ -276,7 +276,7 @@ fn a_full_disk_leaves_the_old_record_and_no_other_file() {
 
     let said = outcome(&mut child::command_under("sh", &limited, "save", &bench.directory(), &token));
 
-    assert!(said.contains("cannot write") && said.contains("File too large"), "{said}");
+    assert!(said.contains("cannot write") && said.contains("file too large"), "{said}");
     assert_eq!(bench.token().as_deref(), Some("old"));
     bench.assert_neighbour_undisturbed("after a full disk");
     assert_eq!(bench.files().len(), 1, "{:?}", bench.files());

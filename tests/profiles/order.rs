@@ -77,7 +77,14 @@ fn a_profile_selected_by_an_option_is_not_ignored_silently() {
         let error = checked(home.builder().profile("staging").build().unwrap_err());
 
         assert_eq!(error.status(), Status::NotConfigured);
-        assert_has(&shown(&error), &["the option profile selects profile staging in ", "but MONGODB_ATLAS_CLIENT_ID takes precedence"]);
+        assert_has(
+            &shown(&error),
+            &[
+                "the option profile selects profile staging in ",
+                "but MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET take precedence",
+                "Unset MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or leave out the option profile.",
+            ],
+        );
         assert_eq!(home.variable("TOKENWELL_PROFILE", "staging").build().client_id(), ID);
     }
 }

@@ -8,8 +8,15 @@ fn i27_a_profile_that_was_asked_for_and_is_not_there_is_an_error_with_those_that
 
     let shown = home.variable("TOKENWELL_PROFILE", "staging").not_configured();
 
-    assert_has(&shown, &["there is no profile staging (set by TOKENWELL_PROFILE)", "tokenwell/config.toml", "the file has default, prod"]);
-    assert_has(&shown, &["atlascli/config.toml", "the file has other", "`tokenwell login --profile staging`", "remove TOKENWELL_PROFILE"]);
+    assert_has(&shown, &["there is no profile staging (set by TOKENWELL_PROFILE)", "tokenwell/config.toml has only default and prod; "]);
+    assert_has(&shown, &["atlascli/config.toml has only other", "`tokenwell login --profile staging`", "remove TOKENWELL_PROFILE"]);
+}
+
+#[test]
+fn a_misspelled_profile_is_answered_with_the_nearest() {
+    let home = Home::new().ours(&(profile("default", ID) + &profile("staging", ID)));
+
+    assert_has(&home.variable("TOKENWELL_PROFILE", "stagin").not_configured(), &["Did you mean staging?"]);
 }
 
 #[test]
@@ -19,7 +26,7 @@ fn i27_a_credential_elsewhere_is_no_way_around_a_profile_that_is_not_there() {
 
     assert_has(
         &home.variable("MCLI_PROFILE", "staging").not_configured(),
-        &["there is no profile staging (set by MCLI_PROFILE)", "no such file"],
+        &["there is no profile staging (set by MCLI_PROFILE)", "config.toml does not exist"],
     );
 }
 

@@ -345,7 +345,7 @@ fn i27_a_profile_that_is_not_there_cannot_be_removed() {
 
     let error = remove(&home);
     assert_eq!(error.status(), Status::NotConfigured);
-    assert_has(&error.to_string(), &["the file has default, prod"]);
+    assert_has(&error.to_string(), &["the file has default and prod"]);
     assert_eq!(home.text(), "[default]\n[prod]\n");
 }
 

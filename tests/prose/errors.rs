@@ -57,7 +57,10 @@ fn examples() -> Vec<(&'static str, Error)> {
             "NoCredential",
             Error::NoCredential { checked_sources: vec![text("profile default: no such file")], hint: text("Run `tokenwell login`.") },
         ),
-        ("Tls", Error::Tls { server: server(), problem: text("unknown certificate authority"), source: None }),
+        (
+            "Tls",
+            Error::Tls { server: server(), problem: text("unknown certificate authority"), advice: text("Set ca_file."), source: None },
+        ),
         ("Protocol", Error::Protocol { server: server(), problem: text("it is not a JSON object"), http_status: Some(200) }),
         (
             "Refused",

@@ -2,7 +2,7 @@
 //! it decides where secrets are sent, and it may contain a secret.
 
 use crate::config::bounded::read_bounded;
-use crate::error::{Error, printable, printable_path};
+use crate::error::{Error, os_reason, printable, printable_path};
 use crate::platform::{self, Exposure};
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ impl ProfileFile {
             Err(error) => return Ok(Err(error)),
         };
         let unreadable = |error: &io::Error| Error::NotConfigured {
-            problem: format!("cannot read {shown}: {error}"),
+            problem: format!("cannot read {shown}: {}", os_reason(error)),
             hint: "Check the file and its disk.".to_owned(),
         };
         // Check the opened file: the path may lead to another file by now.
@@ -187,11 +187,10 @@ pub(super) fn profile_list(names: &[String]) -> String {
     if names.is_empty() {
         return "no profile".to_owned();
     }
-    let mut list = names.iter().take(NAMES_SHOWN).map(|name| printable(name, 64)).collect::<Vec<_>>().join(", ");
-    if names.len() > NAMES_SHOWN {
-        list.push_str(&format!(" and {} more", names.len() - NAMES_SHOWN));
-    }
-    list
+    let mut shown: Vec<_> = names.iter().take(NAMES_SHOWN).map(|name| printable(name, 64)).collect();
+    let last = if names.len() > NAMES_SHOWN { Some(format!("{} more", names.len() - NAMES_SHOWN)) } else { shown.pop() };
+    let (list, last) = (shown.join(", "), last.unwrap_or_default());
+    if list.is_empty() { last } else { format!("{list} and {last}") }
 }
 
 pub(super) fn refused(problem: String, hint: String) -> Error {

@@ -21,12 +21,13 @@ use super::keyring::{self, Keyring};
 use super::rules::profile_name;
 use super::setting::{FILE_VARIABLE, Key};
 use super::sources::{Entry, Found, Origin, Source};
-use crate::error::{Error, printable_path};
+use super::suggestion::nearest;
+use crate::error::{Error, os_reason, printable, printable_path};
 use crate::platform;
 use crate::secret::Secret;
 use file::{ProfileFile, profile_list};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const DEFAULT_PROFILE: &str = "default";
@@ -53,16 +54,16 @@ pub(super) fn sources(environment: &Environment, above: &[Source], keyring: &Arc
         request.reject_ignored_credential(&ours.source)?;
         ours.drop_account_settings();
     }
-    let missing = request.named_by.is_some() && !ours.exists;
+    let missing = ours.absence.filter(|_| request.named_by.is_some());
     let mut found = vec![ours.source];
     let has_credential = request.higher_credential.is_some() || found.iter().any(Source::has_credential);
-    if has_credential && !missing {
+    if has_credential && missing.is_none() {
         return Ok(found);
     }
 
     let mut theirs = atlas_cli_profile(environment, &request)?;
-    if missing && !theirs.exists {
-        return Err(request.not_found(&[&found[0], &theirs.source]));
+    if let (Some(ours), Some(theirs)) = (missing, theirs.absence.take()) {
+        return Err(request.not_found(&[ours, theirs]));
     }
     if has_credential {
         // The file was opened only to check that the profile exists: it sets nothing but an
@@ -90,13 +91,29 @@ struct ProfileRequest {
     /// The option or variable that names the profile; `None`: the default profile.
     named_by: Option<String>,
     by_option: bool,
-    /// The location of a credential that has precedence over those of profiles.
-    higher_credential: Option<String>,
+    /// A credential that has precedence over those of profiles.
+    higher_credential: Option<HigherCredential>,
+}
+
+struct HigherCredential {
+    /// The options or variables that are set, for example "A and B".
+    locations: String,
+    count: usize,
+    /// How to remove them: "Unset".
+    removal: &'static str,
+}
+
+impl HigherCredential {
+    fn of(source: &Source) -> Option<Self> {
+        let locations = source.credential_location_names();
+        let removal = if matches!(source.origin, Origin::Variables) { "Unset" } else { "Leave out" };
+        (!locations.is_empty()).then(|| Self { locations: locations.join(" and "), count: locations.len(), removal })
+    }
 }
 
 impl ProfileRequest {
     fn find(environment: &Environment, above: &[Source]) -> Result<Self, Error> {
-        let higher_credential = above.iter().find_map(Source::credential_location).map(str::to_owned);
+        let higher_credential = above.iter().find_map(HigherCredential::of);
         let Some((source, entry)) = above.iter().find_map(|source| Some((source, source.get(Key::Profile)?))) else {
             return Ok(Self { name: DEFAULT_PROFILE.to_owned(), named_by: None, by_option: false, higher_credential });
         };
@@ -114,41 +131,78 @@ impl ProfileRequest {
 
     /// Fails if an option requests a profile whose credential would not be used.
     fn reject_ignored_credential(&self, profile: &Source) -> Result<(), Error> {
-        if !self.by_option || !profile.has_credential() {
+        let Some(higher) = self.higher_credential.as_ref().filter(|_| self.by_option && profile.has_credential()) else {
             return Ok(());
-        }
+        };
         let option = self.named_by.as_deref().unwrap_or("profile");
-        let higher = self.higher_credential.as_deref().unwrap_or("another source");
+        let verb = if higher.count == 1 { "takes" } else { "take" };
         Err(Error::NotConfigured {
             problem: format!(
-                "the option {option} selects {}, but {higher} takes precedence over the client id and secret of a profile",
-                profile.description()
+                "the option {option} selects {}, but {} {verb} precedence over the client id and secret of a profile",
+                profile.description(),
+                higher.locations
             ),
-            hint: format!("Remove {higher} (both the client id and the secret), or remove the option {option}."),
+            hint: format!("{} {}, or leave out the option {option}.", higher.removal, higher.locations),
         })
     }
 
-    fn not_found(&self, locations: &[&Source]) -> Error {
-        let named_by = self.named_by.as_deref().unwrap_or("profile");
-        let checked: Vec<_> = locations.iter().map(|source| source.summary()).collect();
-        Error::NotConfigured {
-            problem: format!("there is no profile {} (set by {named_by}); checked: {}", self.name, checked.join("; ")),
-            hint: format!("Create it with `tokenwell login --profile {}`, or correct or remove {named_by}.", self.name),
-        }
+    fn not_found(&self, checked: &[Absence]) -> Error {
+        let (name, named_by) = (&self.name, self.named_by.as_deref().unwrap_or("profile"));
+        let findings: Vec<_> = checked.iter().map(|absence| absence.finding.as_str()).collect();
+        let login = format!("`tokenwell login --profile {name}`");
+        let hint = match nearest(name, checked.iter().flat_map(|absence| &absence.names).map(String::as_str)) {
+            Some(nearest) => format!("Did you mean {}? If not, create the profile with {login}.", printable(nearest, 64)),
+            None => format!("Create it with {login}, or correct or remove {named_by}."),
+        };
+        Error::NotConfigured { problem: format!("there is no profile {name} (set by {named_by}): {}", findings.join("; ")), hint }
     }
 }
 
 /// A profile that may become a source.
 struct Candidate {
     source: Source,
-    exists: bool,
+    /// `None`: the profile exists.
+    absence: Option<Absence>,
     is_service_account: bool,
 }
 
+/// Why a file does not have a profile.
+struct Absence {
+    /// "FILE has only default and staging", "FILE does not exist".
+    finding: String,
+    /// The profiles that the file has.
+    names: Vec<String>,
+}
+
 impl Candidate {
-    fn absent(description: String, remark: String) -> Self {
+    fn without_directory(program: &str, profile: &str, why: &str) -> Self {
+        Self::absent(
+            format!("profile {profile} of {program}"),
+            format!("no directory: {why}"),
+            format!("{program} has no directory ({why})"),
+            vec![],
+        )
+    }
+
+    fn without_file(path: &Path, profile: &str, error: &io::Error) -> Self {
+        let shown = printable_path(path);
+        let finding = match error.kind() {
+            io::ErrorKind::NotFound => format!("{shown} does not exist"),
+            _ => format!("{shown} cannot be opened ({})", os_reason(error)),
+        };
+        Self::absent(format!("profile {profile} in {shown}"), reason(error), finding, Vec::new())
+    }
+
+    fn without_profile(path: &Path, profile: &str, names: Vec<String>) -> Self {
+        let (shown, list) = (printable_path(path), profile_list(&names));
+        let only = if names.is_empty() { "" } else { "only " };
+        let finding = format!("{shown} has {only}{list}");
+        Self::absent(format!("profile {profile} in {shown}"), format!("no such profile; the file has {list}"), finding, names)
+    }
+
+    fn absent(description: String, remark: String, finding: String, names: Vec<String>) -> Self {
         let source = Source { origin: Origin::File(description), entries: Vec::new(), remark: Some(remark) };
-        Self { source, exists: false, is_service_account: false }
+        Self { source, absence: Some(Absence { finding, names }), is_service_account: false }
     }
 
     fn has(&self, key: Key) -> bool {
@@ -205,7 +259,7 @@ fn our_profile(environment: &Environment, request: &ProfileRequest) -> Result<Ca
     let name = &request.name;
     let (path, named) = match our_path(environment) {
         Ok(found) => found,
-        Err(why) => return Ok(Candidate::absent(format!("profile {name} of tokenwell"), format!("no directory: {why}"))),
+        Err(why) => return Ok(Candidate::without_directory("tokenwell", name, why)),
     };
     let description = format!("profile {name} in {}", printable_path(&path));
     let file = match ProfileFile::read(&path)? {
@@ -216,15 +270,15 @@ fn our_profile(environment: &Environment, request: &ProfileRequest) -> Result<Ca
                 hint: format!("Correct the path in {FILE_VARIABLE}, or unset the variable."),
             });
         }
-        Err(error) => return Ok(Candidate::absent(description, reason(&error))),
+        Err(error) => return Ok(Candidate::without_file(&path, name, &error)),
     };
     let contents = file.contents(name)?;
-    let names = profile_list(&contents.names);
+    let names = contents.names.clone();
     match own::entries(file.path(), name, contents)? {
-        None => Ok(Candidate::absent(description, format!("no such profile; the file has {names}"))),
+        None => Ok(Candidate::without_profile(&path, name, names)),
         Some(entries) => {
             let source = Source { origin: Origin::File(description), entries, remark: None };
-            Ok(Candidate { source, exists: true, is_service_account: false })
+            Ok(Candidate { source, absence: None, is_service_account: false })
         }
     }
 }
@@ -234,28 +288,28 @@ fn atlas_cli_profile(environment: &Environment, request: &ProfileRequest) -> Res
     let variables = |name: &str| environment.lookup(name);
     let path = match platform::go_config_dir(&variables) {
         Ok(directory) => directory.join("atlascli").join("config.toml"),
-        Err(why) => return Ok(Candidate::absent(format!("profile {name} of the Atlas CLI"), format!("no directory: {why}"))),
+        Err(why) => return Ok(Candidate::without_directory("the Atlas CLI", name, why)),
     };
     let description = format!("profile {name} in {}", printable_path(&path));
     let file = match ProfileFile::read(&path)? {
         Ok(file) => file,
-        Err(error) => return Ok(Candidate::absent(description, reason(&error))),
+        Err(error) => return Ok(Candidate::without_file(&path, name, &error)),
     };
     let contents = file.contents(name)?;
     let Some(fields) = contents.fields else {
-        return Ok(Candidate::absent(description, format!("no such profile; the file has {}", profile_list(&contents.names))));
+        return Ok(Candidate::without_profile(&path, name, contents.names));
     };
     let (entries, remark, is_service_account) = match atlas_cli::read(file.path(), name, fields) {
         atlas_cli::Use::ServiceAccount(entries) => (entries, None, true),
         atlas_cli::Use::Ignored(reason) => (Vec::new(), Some(reason), false),
     };
     let source = Source { origin: Origin::File(description), entries, remark };
-    Ok(Candidate { source, exists: true, is_service_account })
+    Ok(Candidate { source, absence: None, is_service_account })
 }
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
-        _ => error.to_string(),
+        _ => os_reason(error),
     }
 }

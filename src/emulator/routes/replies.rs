@@ -6,6 +6,11 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 
+/// "1 minute", "2 minutes".
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// `{"error":"invalid_client","error_description":…}` (RFC 6749 section 5.2).
 #[derive(Debug)]
 pub(super) struct OAuthError {
@@ -32,8 +37,8 @@ impl OAuthError {
     }
 
     pub(super) fn rate_limited(requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
-        let window = if window_s.is_multiple_of(60) { format!("{} minutes", window_s / 60) } else { format!("{window_s} seconds") };
-        let description = format!("Rate limit exceeded: {requests} requests in {window} are allowed.");
+        let window = if window_s.is_multiple_of(60) { counted(window_s / 60, "minute") } else { counted(window_s, "second") };
+        let description = format!("Rate limit exceeded: at most {} in {window}.", counted(requests, "request"));
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", description);
         error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
         error
@@ -83,7 +88,7 @@ impl ApiError {
 
     pub(super) fn rate_limited(path: &str, requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
         let minutes = window_s.div_ceil(60);
-        let detail = format!("{path} allows {requests} requests in {minutes} minutes.");
+        let detail = format!("{path} allows {} in {}.", counted(requests, "request"), counted(minutes, "minute"));
         let mut error = Self::new(429, "RATE_LIMITED", detail).with([path.into(), requests.into(), minutes.into()]);
         error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
         error

@@ -158,7 +158,7 @@ fn is_temporary(name: &str) -> bool {
 }
 
 fn refused(path: &Path, problem: &str) -> StoreError {
-    StoreError::new(format!("refused for safety: {} {problem}", printable_path(path)))
+    StoreError::new(format!("{} {problem}", printable_path(path)))
 }
 
 /// Systems return different errors for a link that is not followed, so this checks the path again.
@@ -166,7 +166,7 @@ fn refused(path: &Path, problem: &str) -> StoreError {
 fn open_error(path: &Path, error: io::Error) -> StoreError {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
-            refused(path, "is a symbolic link, which is not followed: remove it, or set TOKENWELL_CACHE_DIR to its target")
+            refused(path, "is a symbolic link, which is not followed. Remove it, or set TOKENWELL_CACHE_DIR to its target")
         }
         _ => StoreError::because(format_args!("cannot open {}", printable_path(path)), error),
     }

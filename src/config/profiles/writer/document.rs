@@ -2,7 +2,7 @@
 
 use super::files::reject_link;
 use crate::config::profiles::file::ProfileFile;
-use crate::error::{Error, printable_path};
+use crate::error::{Error, os_reason, printable_path};
 use std::io::ErrorKind;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
@@ -15,7 +15,7 @@ pub(super) fn read(path: &Path) -> Result<DocumentMut, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DocumentMut::new()),
         Err(error) => {
             return Err(Error::NotConfigured {
-                problem: format!("cannot read {}: {error}", printable_path(path)),
+                problem: format!("cannot read {}: {}", printable_path(path), os_reason(&error)),
                 hint: "Check the path, and that this user may read the file.".to_owned(),
             });
         }

@@ -1,7 +1,7 @@
 //! Writes files: with private permissions, atomically, never through a link, one process at a time.
 
 use crate::config::profiles::file::{check_exposure, refused};
-use crate::error::{Error, printable_path};
+use crate::error::{Error, os_reason, printable_path};
 use crate::platform;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
@@ -124,5 +124,5 @@ impl Lock {
 }
 
 pub(super) fn cannot_write(path: &Path, error: &io::Error, hint: &str) -> Error {
-    Error::CannotWrite { problem: format!("cannot write {}: {error}", printable_path(path)), hint: hint.to_owned() }
+    Error::CannotWrite { problem: format!("cannot write {}: {}", printable_path(path), os_reason(error)), hint: hint.to_owned() }
 }
