@@ -325,7 +325,7 @@ static void an_error_contains_what_the_server_answered(void)
         CHECK(retry_after > 0 && retry_after <= 60000);
         CHECK_HAS("10 requests in 1 minute", tokenwell_error_message(error, &message_length));
         CHECK_UINT(strlen(tokenwell_error_message(error, NULL)), message_length);
-        CHECK_HAS("retry_after", tokenwell_error_hint(error, &hint_length));
+        CHECK_HAS("Wait 3", tokenwell_error_hint(error, &hint_length));
         CHECK_UINT(strlen(tokenwell_error_hint(error, NULL)), hint_length);
     }
     tokenwell_error_free(error);
