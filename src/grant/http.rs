@@ -2,9 +2,10 @@
 
 use super::refusal::{self, RequestContext};
 use super::rejection;
+use super::reply::{self, TokenType};
 use super::retry::{self, Budget};
 use super::transport::{Reading, Reply, Request, Route, Timeout, Transport, run_outside_runtime};
-use super::{Grant, Minted, authentication, reply};
+use super::{Grant, Minted, authentication};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint};
 use crate::credential::Credential;
@@ -30,6 +31,7 @@ struct Settings {
     token: Route,
     revocation: Option<Route>,
     authentication: ClientAuthentication,
+    token_type: TokenType,
     /// The token request without client authentication.
     form: Form,
     clock: Arc<dyn Clock>,
@@ -56,6 +58,7 @@ impl HttpGrant {
             token: route(&config.token_endpoint)?,
             revocation: config.revocation_endpoint.as_ref().map(route).transpose()?,
             authentication: config.authentication,
+            token_type: TokenType::expected_from(&config.token_endpoint),
             form: Form::of_token_request(config)?,
             clock,
         })))
@@ -87,7 +90,7 @@ impl Settings {
             retry::with_budget(&mut budget, |attempt, budget| {
                 let request = self.form.authenticated(&route.endpoint, self.authentication, credential)?;
                 let reply = conversation.exchange(request, Reading::Token, budget, attempt)?;
-                reply::minted(&reply, &route.endpoint.origin())
+                reply::minted(&reply, &route.endpoint.origin(), self.token_type)
             })
         })
         .map_err(|error| rejection::with_advice(error, credential))
@@ -125,7 +128,7 @@ struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
-    /// Sends a request and returns a response with status 200. Every other result is an error.
+    /// Sends a request and returns a successful response. Every other result is an error.
     fn exchange(&self, request: Request, reading: Reading, budget: &Budget<'_>, attempt: usize) -> Result<Reply, Error> {
         let server = self.route.endpoint.origin();
         let timeout = Timeout { remaining: budget.remaining(), total: budget.total() };
@@ -137,7 +140,7 @@ impl Conversation<'_> {
         })?;
 
         tracing::debug!(server, attempt, elapsed_ms, status = reply.status, "response received");
-        if reply.status == 200 {
+        if reading.accepts(reply.status) {
             return Ok(reply);
         }
         let context = RequestContext {

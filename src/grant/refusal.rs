@@ -1,4 +1,4 @@
-//! Errors for responses with a status other than 200.
+//! Errors for responses that are not a success.
 
 use super::challenge::Challenge;
 use super::transport::Reply;
@@ -29,7 +29,7 @@ pub(super) struct RequestContext<'a> {
     pub(super) now: SystemTime,
 }
 
-/// The error for a response with a status other than 200.
+/// The error for a response that is not a success.
 pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     let status = reply.status;
     if (300..400).contains(&status) {

@@ -71,15 +71,26 @@ pub(crate) struct Reply {
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// How much of a response body is read.
+/// How much of a response body is read, and which status is a success.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// For status 200, a token response; otherwise the description of the refusal.
+    /// For every 2xx status, a token response; otherwise the description of the refusal.
     Token,
     /// For status 200, nothing; otherwise the description of the refusal.
     Nothing,
     /// The complete body for every status, up to this number of bytes.
     Anything(usize),
+}
+
+impl Reading {
+    /// Whether a response with this status is the requested result. Some servers return 201 with a
+    /// token, which would be lost if only 200 were accepted.
+    pub(crate) fn accepts(self, status: u16) -> bool {
+        match self {
+            Self::Token => (200..300).contains(&status),
+            Self::Nothing | Self::Anything(_) => status == 200,
+        }
+    }
 }
 
 /// The timeout of one request, as part of a total timeout.
@@ -153,7 +164,7 @@ impl Transport {
         let remaining = timeout.remaining.saturating_sub(started.elapsed());
         let body = match (status, reading) {
             (200, Reading::Nothing) => Zeroizing::new(Vec::new()),
-            (200, Reading::Token) => self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?,
+            (200..300, Reading::Token) => self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?,
             (_, Reading::Anything(limit)) => self.complete_body(&mut response, limit, remaining, timeout).await?,
             // The status is the most important part of a refusal. It is returned even if reading
             // the body fails.
