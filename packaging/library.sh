@@ -13,12 +13,7 @@ built=$TARGET/release
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A file that a running program has open is replaced, never written to.
-put() {
-    mkdir -p "$(dirname "$2")"
-    cp "$1" "$2.new"
-    mv -f "$2.new" "$2"
-}
+. packaging/put.sh
 
 . packaging/trimmed_paths.sh
 # rustc notes on standard error where it wrote the list of libraries: that is of interest only if it fails.

@@ -5,12 +5,7 @@ set -eu
 build=$1 library=$2 link_name=$3 version=$4
 cd "$(dirname "$0")/.."
 
-# Replace files instead of overwriting them, because a running program may have them open.
-put() {
-    mkdir -p "$(dirname "$2")"
-    cp "$1" "$2.new"
-    mv -f "$2.new" "$2"
-}
+. packaging/put.sh
 
 put "$build/tokenwell" "$DIST/bin/tokenwell"
 put "$build/c/$library" "$DIST/lib/$library"
@@ -18,7 +13,7 @@ put "$build/c/libtokenwell.a" "$DIST/lib/libtokenwell.a"
 ln -sf "$library" "$DIST/lib/$link_name"
 put include/tokenwell.h "$DIST/include/tokenwell.h"
 mkdir -p "$DIST/lib/pkgconfig"
-# Linked statically, libgcc_eh takes the place of libgcc_s, so that the same line also serves `cc -static`.
+# libgcc_eh instead of libgcc_s, so that the same line also works for `cc -static`.
 static_libs=$(sed 's/-lgcc_s/-lgcc_eh/' "$build/libtokenwell.libs")
 sed -e "s|@VERSION@|$version|" -e "s|@STATIC_LIBS@|$static_libs|" bindings/c/tokenwell.pc.in >"$DIST/lib/pkgconfig/tokenwell.pc"
 

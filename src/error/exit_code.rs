@@ -57,33 +57,33 @@ enum Use {
     Planned,
 }
 
-#[rustfmt::skip]
-const TABLE: [(ExitCode, Use, &str); 19] = [
-    (ExitCode::Success, Use::Now, "success"),
-    (ExitCode::Internal, Use::Now, "the client was closed, or a bug in tokenwell"),
-    (ExitCode::Usage, Use::Now, "invalid argument, flag or setting"),
-    (ExitCode::NotConfigured, Use::Now, "no usable credential, or conflicting settings"),
-    (ExitCode::Rejected, Use::Now, "the server rejected the client; a retry does not help"),
-    (ExitCode::Server, Use::Now, "network, server or protocol error"),
-    (ExitCode::Limit, Use::Now, "too many valid tokens, or too many requests"),
-    (ExitCode::Tls, Use::Now, "TLS handshake failed"),
-    (ExitCode::Refused, Use::Now, "refused for safety"),
-    (ExitCode::Deadline, Use::Now, "deadline exceeded: no token within the timeout"),
-    (ExitCode::CannotWrite, Use::Now, "a file or standard output cannot be written"),
-    (ExitCode::NotCached, Use::Planned, "no usable token is cached, and no request was allowed"),
-    (ExitCode::Findings, Use::Planned, "the check is complete and found something to report"),
-    (ExitCode::NotDue, Use::Planned, "rotation: nothing to do"),
-    (ExitCode::TargetFailed, Use::Planned, "rotation: done, but a target was not updated"),
-    (ExitCode::HalfRotated, Use::Planned, "rotation: half done; run it again to complete it"),
-    (ExitCode::RotatedElsewhere, Use::Planned, "rotation: another host is rotating this secret"),
-    (ExitCode::CannotStart, Use::Now, "exec: the command cannot be started"),
-    (ExitCode::NoSuchCommand, Use::Now, "exec: the command does not exist"),
-];
-
 impl ExitCode {
     /// Every exit code, in ascending order.
+    const ALL: [Self; 19] = [
+        Self::Success,
+        Self::Internal,
+        Self::Usage,
+        Self::NotConfigured,
+        Self::Rejected,
+        Self::Server,
+        Self::Limit,
+        Self::Tls,
+        Self::Refused,
+        Self::Deadline,
+        Self::CannotWrite,
+        Self::NotCached,
+        Self::Findings,
+        Self::NotDue,
+        Self::TargetFailed,
+        Self::HalfRotated,
+        Self::RotatedElsewhere,
+        Self::CannotStart,
+        Self::NoSuchCommand,
+    ];
+
+    /// Every exit code, in ascending order.
     pub fn all() -> impl Iterator<Item = Self> {
-        TABLE.iter().map(|(code, ..)| *code)
+        Self::ALL.into_iter()
     }
 
     /// The number.
@@ -95,18 +95,39 @@ impl ExitCode {
     /// Whether only commands that are planned return it.
     #[must_use]
     pub fn is_planned(self) -> bool {
-        self.row().1 == Use::Planned
+        self.row().0 == Use::Planned
     }
 
     /// What the code means, in one sentence without a final period.
     #[must_use]
-    pub fn meaning(self) -> &'static str {
-        self.row().2
+    pub const fn meaning(self) -> &'static str {
+        self.row().1
     }
 
-    fn row(self) -> &'static (Self, Use, &'static str) {
-        // A test checks that every code has a row.
-        TABLE.iter().find(|(code, ..)| *code == self).unwrap_or(&TABLE[1])
+    /// The table. The compiler checks that every code has a row.
+    #[rustfmt::skip]
+    const fn row(self) -> (Use, &'static str) {
+        match self {
+            Self::Success => (Use::Now, "success"),
+            Self::Internal => (Use::Now, "the client was closed, or a bug in tokenwell"),
+            Self::Usage => (Use::Now, "invalid argument, flag or setting"),
+            Self::NotConfigured => (Use::Now, "no usable credential, or conflicting settings"),
+            Self::Rejected => (Use::Now, "the server rejected the client; a retry does not help"),
+            Self::Server => (Use::Now, "network, server or protocol error"),
+            Self::Limit => (Use::Now, "too many valid tokens, or too many requests"),
+            Self::Tls => (Use::Now, "TLS handshake failed"),
+            Self::Refused => (Use::Now, "refused for safety"),
+            Self::Deadline => (Use::Now, "deadline exceeded: no token within the timeout"),
+            Self::CannotWrite => (Use::Now, "a file or standard output cannot be written"),
+            Self::NotCached => (Use::Planned, "no usable token is cached, and no request was allowed"),
+            Self::Findings => (Use::Planned, "the check is complete and found something to report"),
+            Self::NotDue => (Use::Planned, "rotation: nothing to do"),
+            Self::TargetFailed => (Use::Planned, "rotation: done, but a target was not updated"),
+            Self::HalfRotated => (Use::Planned, "rotation: half done; run it again to complete it"),
+            Self::RotatedElsewhere => (Use::Planned, "rotation: another host is rotating this secret"),
+            Self::CannotStart => (Use::Now, "exec: the command cannot be started"),
+            Self::NoSuchCommand => (Use::Now, "exec: the command does not exist"),
+        }
     }
 }
 

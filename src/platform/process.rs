@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessId {
     pid: u32,
-    /// The number of forks between the first process that used this library and this one.
+    /// A count that every fork of a process that uses this library changes in the child.
     forks: u32,
 }
 
