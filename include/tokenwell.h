@@ -74,9 +74,15 @@
 
 /// A flag of `tokenwell_client_token`: return a token other than the current one.
 ///
-/// It does not skip a cooldown: the time after a failed refresh during which the remembered error
-/// is returned and no token request is sent.
+/// It does not skip a cooldown: the time after a failed refresh during which the remembered
+/// error is returned and no token request is sent.
 #define TOKENWELL_FORCE_REFRESH 1
+
+/// A flag of the functions that return a token: return only a token that is in memory.
+///
+/// Nothing is started, no file is read, and the call does not block. Without a usable token it
+/// returns TOKENWELL_STATUS_NOT_CACHED.
+#define TOKENWELL_CACHED_ONLY 2
 
 /// The status of a call.
 ///
@@ -115,15 +121,13 @@ enum tokenwell_status
   /// tokenwell refused to continue for safety, for example because of a redirect, plain http to a
   /// host that is not loopback, or an unsafe file.
   TOKENWELL_STATUS_REFUSED = 11,
-  /// The client was closed.
+  /// The client or queue was closed, or the operation was canceled.
   TOKENWELL_STATUS_CLOSED = 12,
   /// A bug in tokenwell.
   TOKENWELL_STATUS_INTERNAL = 13,
   /// The result is not available yet: the operation was started and continues. Never an error.
-  /// Planned: no function returns it yet.
   TOKENWELL_STATUS_PENDING = 14,
-  /// No usable token is cached, and the caller did not allow a token request. Planned: no function
-  /// returns it yet.
+  /// No usable token is in memory, and the caller allowed nothing else.
   TOKENWELL_STATUS_NOT_CACHED = 15,
   /// A file or standard output cannot be written. Returned only by the `tokenwell` command.
   TOKENWELL_STATUS_CANNOT_WRITE = 16,
@@ -143,13 +147,13 @@ typedef int32_t tokenwell_status;
 /// It is created by `tokenwell_client_new`, owned by the caller, and released with
 /// `tokenwell_client_free`. The token that it caches is its current token.
 ///
-/// A refresh gets a new current token: it reads the token cache that processes share and, if that
-/// has no usable token, sends a token request.
+/// A refresh gets a new current token: it reads the token cache that processes share and, if
+/// that has no usable token, sends a token request.
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
-/// Between refreshes a client uses no thread and no socket.
-/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
-/// next one itself. exec and exit need no preparation.
+/// Between refreshes a client uses no thread and no socket. Fork: the child may continue to use
+/// the client. The child keeps the valid token and obtains the next one itself. exec and exit
+/// need no preparation.
 typedef struct tokenwell_client tokenwell_client;
 
 /// The settings that a client is created from.
@@ -174,6 +178,31 @@ typedef struct tokenwell_config tokenwell_config;
 /// Fork: parent and child each have their own copy.
 typedef struct tokenwell_error tokenwell_error;
 
+/// An operation: a call that was begun and whose result comes later.
+///
+/// It is created by a function whose name ends in `_async` or `_queued`, if that returns
+/// TOKENWELL_STATUS_PENDING. It is owned by the caller and released with
+/// `tokenwell_operation_free`, before or after its end. It remains valid after its client is
+/// freed.
+///
+/// Threads: any number of threads may concurrently use it. Fork: an operation exists only in the
+/// process that began it. In a forked child it never ends: no callback comes, and
+/// `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
+typedef struct tokenwell_operation tokenwell_operation;
+
+/// A completion queue: the ends of operations and the changes of clients, in their order.
+///
+/// It is for programs with an event loop, and for languages into which a thread of the library
+/// must not call. It is created by `tokenwell_queue_new`, owned by the caller, and released with
+/// `tokenwell_queue_free`. Operations that are to end in a queue that was freed end unseen.
+///
+/// Nothing is lost and nothing blocks if it is not read: each operation has one entry, and each
+/// watched client has at most one.
+///
+/// Threads: any number of threads may concurrently use it.
+/// Fork: the child has an empty queue, with a descriptor of its own, which is another one.
+typedef struct tokenwell_queue tokenwell_queue;
+
 /// An access token that was valid when it was returned.
 ///
 /// It is created by `tokenwell_client_token`, owned by the caller, and released with
@@ -183,6 +212,29 @@ typedef struct tokenwell_error tokenwell_error;
 /// Threads: it is immutable, and any number of threads may read it concurrently.
 /// Fork: parent and child each have their own copy.
 typedef struct tokenwell_token tokenwell_token;
+
+/// A callback that is called once when an operation ends.
+///
+/// It is called on a thread of the library, never on a thread that calls a function of the
+/// library. All callbacks run one after another, so it should return quickly. If it takes longer
+/// than 200 ms, another thread runs the callbacks that wait, up to 64 threads.
+///
+/// It may call any function of tokenwell, for this client too, except that a call which would
+/// block fails with TOKENWELL_STATUS_INVALID_ARGUMENT. `tokenwell_operation_wait` returns the
+/// result.
+///
+/// @param user_data The pointer that was passed to the function that began the operation.
+/// @param operation The operation. It is valid during the call only, and must not be freed by
+///   it.
+typedef void (*tokenwell_operation_callback)(void *user_data, tokenwell_operation *operation);
+
+/// A callback that is called once when the library no longer uses a `user_data` pointer.
+///
+/// It comes after the other callback has returned, or when it is certain that it never comes.
+/// Only then may the data be released. It is called on a thread of the library.
+///
+/// @param user_data The pointer that was passed together with this callback.
+typedef void (*tokenwell_destroy_callback)(void *user_data);
 
 /// The counters of a client, since it was created.
 ///
@@ -459,28 +511,196 @@ uint64_t tokenwell_token_generation(const tokenwell_token *token);
 /// pointer.
 void tokenwell_token_free(tokenwell_token *token);
 
+/// Waits for the end of an operation, and returns its result.
+///
+/// It may be called any number of times, also after the end.
+///
+/// @param operation The operation. Must not be NULL.
+/// @param ms How long to wait, in milliseconds. 0 does not wait.
+/// @param token Receives the token of an operation that returned one; release it with
+///   `tokenwell_token_free`. Receives NULL for other operations. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_PENDING if the operation has not ended. TOKENWELL_STATUS_OK if it
+///   has succeeded. Otherwise one of:
+/// - TOKENWELL_STATUS_CLOSED: the client was closed, the operation was canceled, or this is a
+///   forked child.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the call would block in a callback of the library, or
+///   `operation` is NULL.
+/// - The status of the error with which it has ended.
+///
+/// @since 0.1
+///
+/// @pre `operation` must be an operation that was not freed. `token` and `error` must be
+/// writable.
+tokenwell_status tokenwell_operation_wait(const tokenwell_operation *operation,
+                                          uint64_t ms,
+                                          tokenwell_token **token,
+                                          tokenwell_error **error);
+
+/// Cancels an operation: it ends without a result, if it has none yet.
+///
+/// The work that other callers share, such as a refresh, continues. The call never blocks. It
+/// may be made in the callback, after the end and more than once.
+///
+/// @param operation The operation. May be NULL.
+/// @return 1 if the callback, or the entry in the queue, never comes. The destroy callback comes
+///   all the same. 0 if the callback is running or has returned, or the entry was taken, and if
+///   `operation` is NULL.
+/// @since 0.1
+///
+/// @pre `operation` must be an operation that was not freed.
+int32_t tokenwell_operation_cancel(const tokenwell_operation *operation);
+
+/// Releases the caller's reference to an operation. Does not cancel it: its callback still
+/// comes.
+///
+/// @param operation The operation. If it is NULL, nothing happens.
+/// @since 0.1
+///
+/// @pre `operation` must be an operation that was not freed. No other thread may be using it
+/// through this pointer.
+void tokenwell_operation_free(tokenwell_operation *operation);
+
+/// Creates a queue.
+///
+/// @param out Receives the queue; release it with `tokenwell_queue_free`. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: the process has too many open descriptors.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: `out` is NULL.
+///
+/// @since 0.1
+///
+/// @pre `out` and `error` must be writable.
+tokenwell_status tokenwell_queue_new(tokenwell_queue **out, tokenwell_error **error);
+
+/// Returns the descriptor of a queue, for poll, epoll, kqueue or an event loop.
+///
+/// It is readable while the queue has entries, and after the queue was closed. Never read from
+/// it, write to it or close it: `tokenwell_queue_take` makes it not readable again. It is closed
+/// with the queue. In a forked child, call this function again: the descriptor of the parent
+/// tells the child nothing.
+///
+/// @param queue The queue. Must not be NULL.
+/// @param out Receives the descriptor; -1 on Windows, where `tokenwell_queue_wait` is the way to
+///   wait. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: in a forked child, the process has too many open
+///   descriptors.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: a parameter is NULL.
+///
+/// @since 0.1
+///
+/// @pre `queue` must be a queue that was not freed. `out` and `error` must be writable.
+tokenwell_status tokenwell_queue_descriptor(const tokenwell_queue *queue,
+                                            int32_t *out,
+                                            tokenwell_error **error);
+
+/// Takes the next entry from a queue. Never blocks.
+///
+/// @param queue The queue. Must not be NULL.
+/// @param tag Receives the tag that was passed when the operation was begun or the client was
+///   watched. May be NULL.
+/// @param operation Receives the operation that has ended: a reference of its own, which is
+///   released with `tokenwell_operation_free`. Receives NULL if the generation of a watched
+///   client has changed. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_PENDING if the queue has no entry,
+///   TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `queue` must be a queue that was not freed. `tag`, `operation` and `error` must be
+/// writable.
+tokenwell_status tokenwell_queue_take(const tokenwell_queue *queue,
+                                      uint64_t *tag,
+                                      tokenwell_operation **operation,
+                                      tokenwell_error **error);
+
+/// Waits until a queue has an entry. For programs that have a thread for it.
+///
+/// @param queue The queue. Must not be NULL.
+/// @param ms How long to wait, in milliseconds. 0 does not wait.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK if the queue has an entry. With several readers, another one may
+///   take it. Otherwise TOKENWELL_STATUS_PENDING if the time has passed,
+///   TOKENWELL_STATUS_CLOSED, or TOKENWELL_STATUS_INVALID_ARGUMENT, also if the call would block
+///   in a callback of the library.
+/// @since 0.1
+///
+/// @pre `queue` must be a queue that was not freed. `error` must be writable.
+tokenwell_status tokenwell_queue_wait(const tokenwell_queue *queue,
+                                      uint64_t ms,
+                                      tokenwell_error **error);
+
+/// Closes a queue for all its users: later and waiting calls return TOKENWELL_STATUS_CLOSED.
+///
+/// Its entries are dropped. The operations are not canceled. It may be called any number of
+/// times.
+///
+/// @param queue The queue. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `queue` must be a queue that was not freed. `error` must be writable.
+tokenwell_status tokenwell_queue_close(const tokenwell_queue *queue, tokenwell_error **error);
+
+/// Closes a queue, releases its memory and closes its descriptor.
+///
+/// @param queue The queue. If it is NULL, nothing happens.
+/// @since 0.1
+///
+/// @pre `queue` must be a queue that was not freed. No other call on it may be running or
+/// follow. The event loop must no longer use its descriptor.
+void tokenwell_queue_free(tokenwell_queue *queue);
+
 /// Creates a client.
 ///
-/// It reads configuration files. It opens no connection: the first call of `tokenwell_client_token`
-/// does.
+/// It reads configuration files. It opens no connection: the first call of
+/// `tokenwell_client_token` does.
 ///
 /// @param config The settings. Remains owned by the caller. Must not be NULL.
 /// @param out Receives the client; release it with `tokenwell_client_free`. Must not be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_NOT_CONFIGURED: the client id or secret is missing, or settings contradict
 ///   each other.
-/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_config_set`, or TOKENWELL_LOG is invalid
-///   (see `tokenwell_log_set`).
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_config_set`, or TOKENWELL_LOG is
+///   invalid (see `tokenwell_log_set`).
 /// - TOKENWELL_STATUS_REFUSED: as for `tokenwell_config_set`.
 ///
 /// @since 0.1
 ///
-/// @pre `config` must be a config that was not freed. No other thread may be setting it. `out` and
-/// `error` must be writable.
+/// @pre `config` must be a config that was not freed. No other thread may be setting it. `out`
+/// and `error` must be writable.
 tokenwell_status tokenwell_client_new(const tokenwell_config *config,
                                       tokenwell_client **out,
                                       tokenwell_error **error);
+
+/// Returns one more reference to a client.
+///
+/// Each reference is released with `tokenwell_client_free`. The last one closes the client;
+/// `tokenwell_client_close` closes it for all.
+///
+/// @param client The client. Must not be NULL.
+/// @param out Receives the reference. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `out` and `error` must be writable.
+tokenwell_status tokenwell_client_clone(const tokenwell_client *client,
+                                        tokenwell_client **out,
+                                        tokenwell_error **error);
 
 /// Returns a valid token: immediately if one is cached, otherwise after a refresh.
 ///
@@ -488,17 +708,20 @@ tokenwell_status tokenwell_client_new(const tokenwell_config *config,
 /// deadline. Returns the refresh error if no cached token satisfies `min_ttl_ms`.
 ///
 /// @param client The client. Must not be NULL.
-/// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the default
-///   minimum: the smaller of 60 s and a tenth of the token's lifetime.
-/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
-/// @param flags 0 or TOKENWELL_FORCE_REFRESH.
+/// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the
+///   default minimum: the smaller of 60 s and a tenth of the token's lifetime.
+/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured
+///   timeout.
+/// @param flags 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_NOT_CACHED: see TOKENWELL_CACHED_ONLY.
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: `min_ttl_ms` is not shorter than the lifetime of the
-///   server's tokens.
+///   server's tokens, or the call would block in a callback of the library.
 /// - The status of the refresh error (see above).
 ///
 /// @since 0.1
@@ -511,20 +734,95 @@ tokenwell_status tokenwell_client_token(const tokenwell_client *client,
                                         tokenwell_token **out,
                                         tokenwell_error **error);
 
+/// Like `tokenwell_client_token`, but never blocks: the token comes later if it needs a refresh.
+///
+/// All callers share one refresh, and an operation uses no thread of its own.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms As for `tokenwell_client_token`.
+/// @param deadline_ms After how many milliseconds the operation ends with
+///   TOKENWELL_STATUS_DEADLINE; 0 for the configured timeout.
+/// @param flags As for `tokenwell_client_token`.
+/// @param callback Called once when the operation ends, if this call returns
+///   TOKENWELL_STATUS_PENDING and the operation is not canceled. May be NULL: see
+///   `tokenwell_operation_wait`.
+/// @param user_data Passed to the callbacks. May be NULL.
+/// @param destroy Called once when `user_data` is no longer used, if this call returns
+///   TOKENWELL_STATUS_PENDING. May be NULL.
+/// @param now Receives the token with TOKENWELL_STATUS_OK; release it with
+///   `tokenwell_token_free`. Must not be NULL.
+/// @param operation Receives the operation with TOKENWELL_STATUS_PENDING; release it with
+///   `tokenwell_operation_free`. May be NULL: then it cannot be canceled.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: a token was cached, and there is no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise there is no operation, and no
+///   callback comes:
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_NOT_CACHED: see TOKENWELL_CACHED_ONLY.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_client_token`.
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: no thread can be created.
+/// - The status of a remembered refresh error.
+///
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// callable with `user_data` from any thread until `destroy` was called. `now`, `operation` and
+/// `error` must be writable.
+tokenwell_status tokenwell_client_token_async(const tokenwell_client *client,
+                                              uint64_t min_ttl_ms,
+                                              uint64_t deadline_ms,
+                                              uint32_t flags,
+                                              tokenwell_operation_callback callback,
+                                              void *user_data,
+                                              tokenwell_destroy_callback destroy,
+                                              tokenwell_token **now,
+                                              tokenwell_operation **operation,
+                                              tokenwell_error **error);
+
+/// Like `tokenwell_client_token_async`, with an entry in a queue in place of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms As for `tokenwell_client_token`.
+/// @param deadline_ms As for `tokenwell_client_token_async`.
+/// @param flags As for `tokenwell_client_token`.
+/// @param queue The queue that receives an entry when the operation ends. Must not be NULL.
+/// @param tag Returned by `tokenwell_queue_take` with this entry.
+/// @param now As for `tokenwell_client_token_async`. Must not be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_token_async`.
+/// @since 0.1
+///
+/// # Safety `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
+/// and `error` must be writable.
+tokenwell_status tokenwell_client_token_queued(const tokenwell_client *client,
+                                               uint64_t min_ttl_ms,
+                                               uint64_t deadline_ms,
+                                               uint32_t flags,
+                                               const tokenwell_queue *queue,
+                                               uint64_t tag,
+                                               tokenwell_token **now,
+                                               tokenwell_operation **operation,
+                                               tokenwell_error **error);
+
 /// Drops the current token after a resource server rejected it with HTTP status 401.
 ///
 /// A current token other than `value` is kept.
 ///
-/// In this process the token is dropped immediately. If processes share tokens in files, the token
-/// is then removed from those files. This blocks for up to a second while another process works on
-/// the same token, and for a few seconds if the file system does not answer. If the calling thread
-/// runs an event loop, call this function on another thread.
+/// In this process the token is dropped immediately. If processes share tokens in files, the
+/// token is then removed from those files. The call blocks until that is done, and no longer
+/// than the configured timeout; the removal continues after that. An event loop calls
+/// `tokenwell_client_invalidate_async`.
 ///
 /// @param client The client. Must not be NULL.
 /// @param value The string of the rejected token. Must not be NULL.
 /// @param value_len The length of `value` in bytes, without a terminating NUL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
-/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT,
+///   also in a callback of the library.
 /// @since 0.1
 ///
 /// @pre `client` must be a client that was not freed. `value` must be readable for `value_len`
@@ -534,19 +832,84 @@ tokenwell_status tokenwell_client_invalidate(const tokenwell_client *client,
                                              size_t value_len,
                                              tokenwell_error **error);
 
-/// Revokes the current token at the server (RFC 7009) and drops it, whatever the server answers.
+/// Like `tokenwell_client_invalidate`, but never blocks.
 ///
-/// Without a current token, the call does nothing. The token is dropped first; then the call blocks
-/// until the server answers, and no longer than the deadline.
+/// When it returns, the token is no longer the current one. The operation ends when the token is
+/// removed from the files that processes share.
 ///
 /// @param client The client. Must not be NULL.
-/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
+/// @param value_len As for `tokenwell_client_invalidate`.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The removal continues after that.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: nothing is left to do, and there is no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
+///   created.
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `value` must be readable for
+/// `value_len` bytes. `callback` and `destroy` must be callable as for
+/// `tokenwell_client_token_async`. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_invalidate_async(const tokenwell_client *client,
+                                                   const char *value,
+                                                   size_t value_len,
+                                                   uint64_t deadline_ms,
+                                                   tokenwell_operation_callback callback,
+                                                   void *user_data,
+                                                   tokenwell_destroy_callback destroy,
+                                                   tokenwell_operation **operation,
+                                                   tokenwell_error **error);
+
+/// Like `tokenwell_client_invalidate_async`, with an entry in a queue in place of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
+/// @param value_len As for `tokenwell_client_invalidate`.
+/// @param deadline_ms As for `tokenwell_client_invalidate_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_invalidate_async`.
+/// @since 0.1
+///
+/// # Safety `client` must be a client and `queue` a queue that was not freed. `value` must be
+/// readable for `value_len` bytes. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_invalidate_queued(const tokenwell_client *client,
+                                                    const char *value,
+                                                    size_t value_len,
+                                                    uint64_t deadline_ms,
+                                                    const tokenwell_queue *queue,
+                                                    uint64_t tag,
+                                                    tokenwell_operation **operation,
+                                                    tokenwell_error **error);
+
+/// Revokes the current token at the server (RFC 7009), and drops it once the server has
+/// confirmed that.
+///
+/// Without a current token, the call does nothing. It blocks until the server answers, and no
+/// longer than the deadline. If it fails, the token remains the current one, so that a second
+/// attempt finds it; `tokenwell_client_invalidate` drops it all the same.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured
+///   timeout.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
-/// - The status of an error of the server or the network. Assume then that the server accepts the
-///   token until it expires.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: a parameter is invalid, or this is a callback of the
+///   library.
+/// - The status of an error of the server or the network. Assume then that the server accepts
+///   the token until it expires.
 ///
 /// @since 0.1
 ///
@@ -555,18 +918,102 @@ tokenwell_status tokenwell_client_revoke(const tokenwell_client *client,
                                          uint64_t deadline_ms,
                                          tokenwell_error **error);
 
+/// Like `tokenwell_client_revoke`, but never blocks.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The revocation continues after
+///   that.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: there is no current token, and no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
+///   created.
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// callable as for `tokenwell_client_token_async`. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_revoke_async(const tokenwell_client *client,
+                                               uint64_t deadline_ms,
+                                               tokenwell_operation_callback callback,
+                                               void *user_data,
+                                               tokenwell_destroy_callback destroy,
+                                               tokenwell_operation **operation,
+                                               tokenwell_error **error);
+
+/// Like `tokenwell_client_revoke_async`, with an entry in a queue in place of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_revoke_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_revoke_async`.
+/// @since 0.1
+///
+/// # Safety `client` must be a client and `queue` a queue that was not freed. `operation` and
+/// `error` must be writable.
+tokenwell_status tokenwell_client_revoke_queued(const tokenwell_client *client,
+                                                uint64_t deadline_ms,
+                                                const tokenwell_queue *queue,
+                                                uint64_t tag,
+                                                tokenwell_operation **operation,
+                                                tokenwell_error **error);
+
+/// Watches a client: a queue receives an entry whenever the generation of the client changes.
+///
+/// At most one such entry waits in the queue. Only changes in this process are seen.
+///
+/// @param client The client. Must not be NULL.
+/// @param queue The queue. Must not be NULL.
+/// @param tag Returned by `tokenwell_queue_take` with the entry, which has no operation.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `error` must be
+/// writable.
+tokenwell_status tokenwell_client_watch(const tokenwell_client *client,
+                                        const tokenwell_queue *queue,
+                                        uint64_t tag,
+                                        tokenwell_error **error);
+
+/// Stops watching a client. An entry that is in the queue already stays there.
+///
+/// @param client The client. Must not be NULL.
+/// @param queue The queue, which receives no more entries for changes of this client. Must not
+///   be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `error` must be
+/// writable.
+tokenwell_status tokenwell_client_unwatch(const tokenwell_client *client,
+                                          const tokenwell_queue *queue,
+                                          tokenwell_error **error);
+
 /// Reads the counters of a client.
 ///
 /// @param client The client. Must not be NULL.
 /// @param out Receives the counters. Must not be NULL.
 /// @param out_size `sizeof(tokenwell_stats)` in the caller's build. At most this many bytes are
 ///   written. Members that this version does not know are set to zero.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
-/// @pre `client` must be a client that was not freed. `out` must be writable for `out_size` bytes.
-/// `error` must be writable.
+/// @pre `client` must be a client that was not freed. `out` must be writable for `out_size`
+/// bytes. `error` must be writable.
 tokenwell_status tokenwell_client_stats(const tokenwell_client *client,
                                         tokenwell_stats *out,
                                         size_t out_size,
@@ -581,8 +1028,8 @@ tokenwell_status tokenwell_client_stats(const tokenwell_client *client,
 /// `tokenwell_client_fresh_for_ms` has not passed, a caller may use its own copy of the token's
 /// string instead of calling `tokenwell_client_token`.
 ///
-/// The counter is an atomic 64-bit integer in the memory of the client. Never write it. Do not read
-/// it after `tokenwell_client_free`. Read it with a single load with acquire ordering:
+/// The counter is an atomic 64-bit integer in the memory of the client. Never write it. Do not
+/// read it after `tokenwell_client_free`. Read it with a single load with acquire ordering:
 /// - GCC and Clang: `__atomic_load_n(generation, __ATOMIC_ACQUIRE)`
 /// - MSVC: `ReadAcquire64((const volatile LONG64 *)generation)`
 /// - C11: `atomic_load_explicit((const _Atomic uint64_t *)generation, memory_order_acquire)`
@@ -594,18 +1041,20 @@ tokenwell_status tokenwell_client_stats(const tokenwell_client *client,
 /// @pre `client` must be a client that was not freed.
 const uint64_t *tokenwell_client_generation(const tokenwell_client *client);
 
-/// Returns how long a copy of a token may be used without calling `tokenwell_client_token` again.
+/// Returns how long a copy of a token may be used without calling `tokenwell_client_token`
+/// again.
 ///
 /// The result applies only while the client's generation equals the generation of the token.
 ///
 /// @param client The client. May be NULL.
 /// @param token The token. May be NULL.
-/// @return The time in milliseconds from now. 0 means: call `tokenwell_client_token` every time. It
-///   is 0 if `token` is no longer the current token, if the client uses a manual clock, and if
-///   `client` or `token` is NULL.
+/// @return The time in milliseconds from now. 0 means: call `tokenwell_client_token` every time.
+///   It is 0 if `token` is no longer the current token, if the client uses a manual clock, and
+///   if `client` or `token` is NULL.
 /// @since 0.1
 ///
-/// @pre `client` must be a client that was not freed. `token` must be a token that was not freed.
+/// @pre `client` must be a client that was not freed. `token` must be a token that was not
+/// freed.
 uint64_t tokenwell_client_fresh_for_ms(const tokenwell_client *client,
                                        const tokenwell_token *token);
 
@@ -613,7 +1062,8 @@ uint64_t tokenwell_client_fresh_for_ms(const tokenwell_client *client,
 ///
 /// @param client The client. Must not be NULL.
 /// @param ms By how many milliseconds to advance the clock.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the client uses the system's clock.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
@@ -627,26 +1077,50 @@ tokenwell_status tokenwell_client_advance_clock(const tokenwell_client *client,
 
 /// Closes a client for all its users: later and waiting calls return TOKENWELL_STATUS_CLOSED.
 ///
-/// It may be called from any thread, any number of times. The memory is not released until
-/// `tokenwell_client_free`. The token remains valid at the server and for other clients.
+/// It may be called from any thread, any number of times. Pending operations end with
+/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned. The memory is
+/// not released until `tokenwell_client_free`. The token remains valid at the server and for
+/// other clients.
 ///
 /// @param client The client. Must not be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
 /// @pre `client` must be a client that was not freed. `error` must be writable.
-tokenwell_status tokenwell_client_close(const tokenwell_client *client,
+tokenwell_status tokenwell_client_close(const tokenwell_client *client, tokenwell_error **error);
+
+/// Waits until nothing of a client runs any more: no refresh, no save, no operation and no
+/// callback.
+///
+/// A program calls it before it exits, so that a token is saved for other processes, and after
+/// `tokenwell_client_close`, to know that no callback comes any more. If the client is not
+/// closed, other threads can start new work at any time.
+///
+/// @param client The client. Must not be NULL.
+/// @param ms How long to wait, in milliseconds. 0 does not wait.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_DEADLINE if something still runs, or
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, also in a callback of the library.
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `error` must be writable.
+tokenwell_status tokenwell_client_drain(const tokenwell_client *client,
+                                        uint64_t ms,
                                         tokenwell_error **error);
 
-/// Closes a client and releases its memory.
+/// Releases a reference to a client. The last one closes the client and releases its memory.
 ///
-/// Tokens and errors that came from it remain valid.
+/// Tokens, errors and operations that came from it remain valid. Pending operations end with
+/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned.
 ///
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
 ///
-/// @pre `client` must be a client that was not freed. No other call on it may be running or follow.
+/// # Safety `client` must be a client that was not freed. No other call with this reference may
+/// be running or follow.
 void tokenwell_client_free(tokenwell_client *client);
 
 /// Sends log lines to a callback, which replaces an earlier callback.

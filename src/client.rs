@@ -3,6 +3,8 @@
 //! May depend on: cache, config, grant, store, credential, token, clock, error. Start reading at
 //! [`Client`].
 
+#[cfg(feature = "capi")]
+use crate::cache::{ActiveWork, Begun, PendingGet, PendingRemoval, PendingRevocation, Watcher};
 use crate::cache::{CachedState, GetOptions, Slot, SlotParts, Stats};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::Config;
@@ -23,6 +25,7 @@ pub struct TokenOptions {
     min_ttl: Duration,
     deadline: Option<Duration>,
     force_refresh: bool,
+    cached_only: bool,
 }
 
 impl TokenOptions {
@@ -49,8 +52,15 @@ impl TokenOptions {
         self
     }
 
+    /// Returns only a token that is in memory. Starts no refresh, reads no file and never blocks.
+    #[must_use]
+    pub fn cached_only(mut self, cached_only: bool) -> Self {
+        self.cached_only = cached_only;
+        self
+    }
+
     fn get_options(&self) -> GetOptions {
-        GetOptions { min_ttl: self.min_ttl, force_refresh: self.force_refresh }
+        GetOptions { min_ttl: self.min_ttl, force_refresh: self.force_refresh, cached_only: self.cached_only }
     }
 }
 
@@ -124,7 +134,7 @@ impl Client {
     /// # Errors
     /// The refresh error if no cached token satisfies `min_ttl`; [`Error::Deadline`] if the
     /// deadline of this call is exceeded; [`Error::InvalidArgument`] if `min_ttl` exceeds the
-    /// lifetime of the server's tokens.
+    /// lifetime of the server's tokens; [`Error::NotCached`] if only a token in memory is allowed.
     pub fn token(&self, options: &TokenOptions) -> Result<Token, Error> {
         self.0.slot.get(&options.get_options(), options.deadline.unwrap_or(self.0.timeout))
     }
@@ -140,24 +150,50 @@ impl Client {
         self.0.slot.get_async(&options.get_options()).await
     }
 
+    /// Like [`Client::token`], for callers that must not block.
+    #[cfg(feature = "capi")]
+    pub(crate) fn begin_token(&self, options: &TokenOptions) -> Result<Begun<Token, PendingGet>, Error> {
+        let get_options = options.get_options();
+        if options.cached_only {
+            return self.0.slot.get(&get_options, Duration::ZERO).map(Begun::Ready);
+        }
+        self.0.slot.begin_get(&get_options, options.deadline.unwrap_or(self.0.timeout))
+    }
+
     /// Drops the token with the value `value`, in this client and in the shared store, if it is
     /// still the current one. Call this after a resource server has responded with 401. Returns
     /// whether a token was dropped.
     ///
+    /// Waits for the shared store, at most for the configured timeout. The removal continues after
+    /// that.
+    ///
     /// # Errors
     /// [`Error::Closed`].
     pub fn invalidate(&self, value: &str) -> Result<bool, Error> {
-        self.0.slot.invalidate(value)
+        self.0.slot.invalidate(value, self.0.timeout)
     }
 
-    /// Revokes the current token at the authorization server (RFC 7009), and drops it regardless of
-    /// the response. Does nothing if there is no token. Waits at most for `deadline`, or for the
-    /// configured timeout.
+    /// Like [`Client::invalidate`], for callers that must not block.
+    #[cfg(feature = "capi")]
+    pub(crate) fn begin_invalidate(&self, value: &str) -> Result<Begun<(), PendingRemoval>, Error> {
+        self.0.slot.begin_invalidate(value)
+    }
+
+    /// Revokes the current token at the authorization server (RFC 7009). Once the server has
+    /// confirmed that, the token is dropped, in this client and in the shared store. Does nothing if
+    /// there is no token. Waits at most for `deadline`, or for the configured timeout.
     ///
     /// # Errors
-    /// The revocation request failed: assume that the token remains valid until it expires.
+    /// The revocation request failed. The token remains the current one: assume that it is valid
+    /// until it expires. To use it no longer, call [`Client::invalidate`].
     pub fn revoke(&self, deadline: Option<Duration>) -> Result<(), Error> {
         self.0.slot.revoke(deadline.unwrap_or(self.0.timeout))
+    }
+
+    /// Like [`Client::revoke`], for callers that must not block.
+    #[cfg(feature = "capi")]
+    pub(crate) fn begin_revoke(&self) -> Result<Begun<(), PendingRevocation>, Error> {
+        self.0.slot.begin_revoke()
     }
 
     /// Returns the valid token of this client or of the shared store, and the remembered refusal
@@ -170,10 +206,35 @@ impl Client {
         self.0.slot.cached_state()
     }
 
-    /// Waits until no refresh is pending, for at most `max_wait`. For programs that are about to
-    /// exit, so that a requested token is stored for other processes and not lost.
-    pub fn wait_for_refresh(&self, max_wait: Duration) {
-        self.0.slot.wait_for_refresh(max_wait);
+    /// Waits until no refresh, save, removal or revocation of this client is in progress, for at most
+    /// `max_wait`. Returns whether none is. For programs that are about to exit, so that a requested
+    /// token is stored for other processes and not lost.
+    pub fn drain(&self, max_wait: Duration) -> bool {
+        self.0.slot.drain(max_wait)
+    }
+
+    /// Counts one more piece of work that [`Client::drain`] waits for.
+    #[cfg(feature = "capi")]
+    pub(crate) fn begin_work(&self) -> ActiveWork {
+        self.0.slot.begin_work()
+    }
+
+    /// Calls `watcher` whenever the generation changes.
+    #[cfg(feature = "capi")]
+    pub(crate) fn watch(&self, watcher: Arc<dyn Watcher>) -> Result<(), Error> {
+        self.0.slot.watch(watcher)
+    }
+
+    /// Removes the watchers for which `matches` returns true.
+    #[cfg(feature = "capi")]
+    pub(crate) fn unwatch(&self, matches: impl Fn(&dyn Watcher) -> bool) {
+        self.0.slot.unwatch(matches);
+    }
+
+    /// The configured timeout of a refresh, which is also the default deadline of a call.
+    #[cfg(feature = "capi")]
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.timeout
     }
 
     /// Returns the counters of this client.

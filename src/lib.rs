@@ -33,6 +33,8 @@ mod ffi;
 pub mod grant;
 mod lifetime;
 pub mod logging;
+#[cfg(feature = "capi")]
+mod operation;
 mod platform;
 pub mod secret;
 pub mod store;

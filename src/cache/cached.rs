@@ -36,7 +36,8 @@ impl Slot {
         let store_problem = loaded.as_ref().err().map(ToString::to_string);
         let record = self.ok_or_warn(loaded).unwrap_or_default();
         let process = self.process();
-        self.clear_rejection_of_replaced_secret(&process);
+        // Also forgets a rejection that does not concern this credential.
+        let _ = self.rejection_in_effect();
 
         let now = self.now();
         let is_valid = |token: &Token| !now.until(token.lifetime().expires_at).is_zero();

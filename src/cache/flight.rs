@@ -49,11 +49,6 @@ impl<T: Clone> SingleFlight<T> {
         Entry::Started(flight)
     }
 
-    /// Returns the pending flight, if there is one.
-    pub(crate) fn pending(&self) -> Option<Arc<Flight<T>>> {
-        locked(&self.pending).clone()
-    }
-
     /// Completes `flight` with `result`, which all callers that joined it receive. Only the first
     /// result of a flight counts.
     pub(crate) fn complete(&self, flight: &Arc<Flight<T>>, result: T) {
@@ -81,18 +76,34 @@ impl<T: Clone> SingleFlight<T> {
 pub(crate) struct Flight<T> {
     started: Instant,
     state: Mutex<State<T>>,
-    completed: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
 struct State<T> {
     result: Option<T>,
-    wakers: Vec<Waker>,
+    /// Whether the work is over. It may continue after its result is known, for example with a
+    /// save.
+    ended: bool,
+    waiters: Waiters,
+}
+
+/// The place of one waker in a flight. It is used with one flight only.
+#[derive(Debug)]
+pub(crate) struct Registration(usize);
+
+impl Registration {
+    /// A waker that was not registered yet.
+    pub(crate) const NONE: Self = Self(usize::MAX);
 }
 
 impl<T: Clone> Flight<T> {
-    fn new() -> Self {
-        Self { started: Instant::now(), state: Mutex::new(State { result: None, wakers: Vec::new() }), completed: Condvar::new() }
+    pub(crate) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            state: Mutex::new(State { result: None, ended: false, waiters: Waiters::default() }),
+            changed: Condvar::new(),
+        }
     }
 
     /// Returns the time since the flight started.
@@ -100,53 +111,133 @@ impl<T: Clone> Flight<T> {
         self.started.elapsed()
     }
 
-    /// Blocks until the flight completes or `deadline` passes. `None` waits indefinitely.
+    /// Blocks until the result is known or `deadline` passes. `None` waits indefinitely.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<T> {
+        self.wait_for(deadline, |state| state.result.clone())
+    }
+
+    /// Blocks until the work is over or `deadline` passes. Returns whether it is over.
+    pub(crate) fn wait_for_end(&self, deadline: Option<Instant>) -> bool {
+        self.wait_for(deadline, |state| state.ended.then_some(())).is_some()
+    }
+
+    fn wait_for<R>(&self, deadline: Option<Instant>, look: impl Fn(&State<T>) -> Option<R>) -> Option<R> {
         let mut state = locked(&self.state);
         loop {
-            if let Some(result) = &state.result {
-                return Some(result.clone());
+            if let Some(found) = look(&state) {
+                return Some(found);
             }
             state = match deadline {
-                None => self.completed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         return None;
                     }
-                    self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
     }
 
-    /// Returns the result if the flight has completed. Otherwise registers `waker`, which is called
-    /// on completion.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<T> {
+    /// Returns the result if it is known. Otherwise registers `waker`, which is called when it is.
+    /// A later call with the same `registration` replaces the waker.
+    pub(crate) fn poll(&self, waker: &Waker, registration: &mut Registration) -> Poll<T> {
         let mut state = locked(&self.state);
         match &state.result {
             Some(result) => Poll::Ready(result.clone()),
             None => {
-                if !state.wakers.iter().any(|known| known.will_wake(waker)) {
-                    state.wakers.push(waker.clone());
-                }
+                state.waiters.register(waker, registration);
                 Poll::Pending
             }
         }
     }
 
-    fn set_result(&self, result: T) {
-        let wakers = {
+    /// Removes the waker of a caller that stops waiting.
+    pub(crate) fn forget(&self, registration: &mut Registration) {
+        // Dropped outside the lock: it may own a caller's data.
+        let forgotten = locked(&self.state).waiters.remove(registration);
+        drop(forgotten);
+    }
+
+    /// Marks the work as over: its thread does nothing any more.
+    pub(crate) fn end(&self) {
+        locked(&self.state).ended = true;
+        self.changed.notify_all();
+    }
+
+    /// Sets the result, which all callers receive. Only the first result of a flight counts.
+    pub(crate) fn set_result(&self, result: T) {
+        let waiters = {
             let mut state = locked(&self.state);
             if state.result.is_some() {
                 return;
             }
             state.result = Some(result);
-            std::mem::take(&mut state.wakers)
+            std::mem::take(&mut state.waiters)
         };
-        self.completed.notify_all();
-        for waker in wakers {
-            waker.wake();
+        self.changed.notify_all();
+        waiters.wake_all();
+    }
+}
+
+/// The wakers of a flight, in entries that are used again. Each operation takes the same time with
+/// any number of them.
+#[derive(Debug)]
+struct Waiters {
+    entries: Vec<Waiter>,
+    first_vacant: usize,
+}
+
+/// One entry, as small as a waker.
+#[derive(Debug)]
+enum Waiter {
+    Waiting(Waker),
+    /// Vacant, with the index of the next vacant entry.
+    Vacant(usize),
+}
+
+const NO_ENTRY: usize = usize::MAX;
+
+impl Default for Waiters {
+    fn default() -> Self {
+        Self { entries: Vec::new(), first_vacant: NO_ENTRY }
+    }
+}
+
+impl Waiters {
+    fn register(&mut self, waker: &Waker, registration: &mut Registration) {
+        if let Some(Waiter::Waiting(known)) = self.entries.get_mut(registration.0) {
+            known.clone_from(waker);
+            return;
+        }
+        let entry = Waiter::Waiting(waker.clone());
+        *registration = Registration(match self.entries.get(self.first_vacant) {
+            Some(Waiter::Vacant(next)) => {
+                let index = std::mem::replace(&mut self.first_vacant, *next);
+                self.entries[index] = entry;
+                index
+            }
+            _ => {
+                self.entries.push(entry);
+                self.entries.len() - 1
+            }
+        });
+    }
+
+    fn remove(&mut self, registration: &mut Registration) -> Option<Waiter> {
+        let Registration(index) = std::mem::replace(registration, Registration::NONE);
+        let entry = self.entries.get_mut(index).filter(|entry| matches!(entry, Waiter::Waiting(_)))?;
+        let removed = std::mem::replace(entry, Waiter::Vacant(self.first_vacant));
+        self.first_vacant = index;
+        Some(removed)
+    }
+
+    fn wake_all(self) {
+        for entry in self.entries {
+            if let Waiter::Waiting(waker) = entry {
+                waker.wake();
+            }
         }
     }
 }

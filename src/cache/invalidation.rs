@@ -1,88 +1,215 @@
-//! Removal of a token before it expires: after a rejection by a resource server, or by revocation.
+//! The removal of a token before it expires: after a resource server rejected it, or by revocation.
+//!
+//! Both begin without blocking and continue on a thread of their own: the store and the server may
+//! take any time.
 
-use super::flight::Entry;
-use super::process::{ProcessState, catch_panic, spawn_or_run_inline};
-use super::slot::Slot;
+use super::flight::{Entry, Flight, Registration};
+use super::pending_get::Begun;
+use super::process::{catch_panic, spawn_detached};
+use super::slot::{Slot, WithoutThread, cannot_create_thread};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::store::Record;
-use crate::token::Token;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// The time to wait for the store's lock before a token is removed.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Removes tokens from the store, one after another on one thread. Callers that remove the same
+/// token share the removal.
+#[derive(Debug, Default)]
+pub(super) struct Removals(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The tokens that wait or are being removed.
+    pending: BTreeMap<Value, Removal>,
+    /// Whether a thread works on them.
+    running: bool,
+}
+
+/// Whether the token was in the store, or the error of a client that was closed.
+type Removed = Result<bool, Error>;
+type RemovalFlight = Arc<Flight<Removed>>;
+
+#[derive(Debug)]
+struct Removal {
+    flight: RemovalFlight,
+    /// Whether the token was counted as invalidated already: it was the current one.
+    counted: bool,
+}
+
+/// The value of a token as a key.
+#[derive(Debug)]
+struct Value(Secret);
+
+/// A removal from the store that is in progress.
+#[derive(Debug)]
+pub(crate) struct PendingRemoval {
+    flight: RemovalFlight,
+    registration: Registration,
+}
+
+/// A revocation that is in progress.
+#[derive(Debug)]
+pub(crate) struct PendingRevocation {
+    slot: Arc<Slot>,
+    /// The token to revoke. A pending revocation may be for another one.
+    value: Secret,
+    flight: Arc<Flight<Result<(), Error>>>,
+    registration: Registration,
+    started_here: bool,
+}
+
 impl Slot {
-    /// Drops the current token, in memory and in the store, if its value is `value`.
-    pub(crate) fn invalidate(&self, value: &str) -> Result<bool, Error> {
-        self.refuse_if_closed()?;
-        let process = self.process();
-        let dropped = {
-            let mut memory = process.memory();
-            memory.remember_rejected_token(value);
-            let was_current = self.current.token().is_some_and(|token| token.value() == value);
-            if was_current {
-                self.publish(None, &memory);
-            }
-            was_current
-        };
-        let removed = self.remove_from_store(value);
-        if dropped || removed {
-            self.counts.invalidations.add_one();
+    /// Drops the current token, in memory and in the store, if its value is `value`. Returns whether
+    /// a token was dropped. Waits for the store at most `max_wait`; the removal continues after
+    /// that.
+    pub(crate) fn invalidate(self: &Arc<Self>, value: &str, max_wait: Duration) -> Result<bool, Error> {
+        let deadline = Instant::now().checked_add(max_wait);
+        let (dropped, pending) = self.begin_removal(value, WithoutThread::Run)?;
+        let Some(flight) = pending else { return Ok(dropped) };
+        match flight.wait(deadline) {
+            Some(removed) => removed.map(|removed| removed || dropped),
+            None => Ok(dropped),
         }
-        Ok(dropped || removed)
     }
 
-    /// Sends a revocation request for the current token (RFC 7009) and drops the token regardless
-    /// of the response.
-    ///
-    /// The token is dropped before this call waits for anything, so it is no longer used when this
-    /// returns, even early.
-    pub(crate) fn revoke(self: &Arc<Self>, max_wait: Duration) -> Result<(), Error> {
+    /// Like [`Slot::invalidate`], for callers that must not block. When this returns, the token is no
+    /// longer the current one.
+    pub(crate) fn begin_invalidate(self: &Arc<Self>, value: &str) -> Result<Begun<(), PendingRemoval>, Error> {
+        let (_, pending) = self.begin_removal(value, WithoutThread::Fail)?;
+        Ok(pending.map_or(Begun::Ready(()), |flight| Begun::Pending(PendingRemoval { flight, registration: Registration::NONE })))
+    }
+
+    fn begin_removal(self: &Arc<Self>, value: &str, without_thread: WithoutThread) -> Result<(bool, Option<RemovalFlight>), Error> {
         self.refuse_if_closed()?;
+        let dropped = self.drop_current(value);
+        if dropped {
+            self.counts.invalidations.add_one();
+        }
+        if !self.parts.store.is_shared() {
+            return Ok((dropped, None));
+        }
+        let process = self.process();
+        let (flight, starts) = process.removals.enter(value, dropped);
+        if starts {
+            let (slot, active) = (Arc::clone(self), process.activity.begin());
+            let work = move || {
+                slot.remove_pending();
+                drop(active);
+            };
+            match spawn_detached(work) {
+                Ok(_) => {}
+                Err(work) if without_thread == WithoutThread::Run => work(),
+                Err(_) => {
+                    let error = cannot_create_thread();
+                    process.removals.complete_all(&error);
+                    return Err(error);
+                }
+            }
+        }
+        Ok((dropped, Some(flight)))
+    }
+
+    /// Drops the current token in memory if its value is `value`, and never uses this value again.
+    /// Returns whether it was the current token.
+    fn drop_current(&self, value: &str) -> bool {
+        let process = self.process();
+        let mut memory = process.memory();
+        memory.remember_rejected_token(value);
+        let was_current = self.current.token().is_some_and(|token| token.value() == value);
+        if was_current {
+            self.publish(None, &memory);
+        }
+        was_current
+    }
+
+    /// Removes all pending tokens from the store.
+    fn remove_pending(&self) {
+        let process = self.process();
+        while let Some((value, flight)) = process.removals.next() {
+            let removed = catch_panic(|| Ok(self.remove_from_store(value.expose())));
+            if process.removals.complete(&value, &flight, removed) {
+                self.counts.invalidations.add_one();
+            }
+        }
+    }
+
+    /// Revokes the current token at the server (RFC 7009), and drops it once the server has confirmed
+    /// that. Waits at most `max_wait`.
+    pub(crate) fn revoke(self: &Arc<Self>, max_wait: Duration) -> Result<(), Error> {
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
-        let process = self.process();
+        let mut pending = match self.begin_revocation(WithoutThread::Run)? {
+            Begun::Ready(()) => return Ok(()),
+            Begun::Pending(pending) => pending,
+        };
         loop {
-            let no_token = || self.current.token().is_none().then_some(());
-            let (flight, started_here) = match process.revocation.enter(no_token) {
-                Entry::Answered(()) => return Ok(()),
-                Entry::Joined(flight) => (flight, false),
-                Entry::Started(flight) => {
-                    let token = self.take_current_token(&process);
-                    let (slot, pending) = (Arc::clone(self), Arc::clone(&flight));
-                    spawn_or_run_inline(move || {
-                        let result = catch_panic(|| token.map_or(Ok(()), |token| slot.revoke_token(&token)));
-                        slot.process().revocation.complete(&pending, result);
-                    });
-                    (flight, true)
-                }
-            };
-            let Some(result) = flight.wait(deadline) else {
+            let Some(result) = pending.flight.wait(deadline) else {
                 return Err(Error::Deadline { waited: started.elapsed(), blocked_by: String::new() });
             };
-            // The revocation that this caller joined may have been for an earlier token.
-            if started_here || self.refuse_if_closed().is_err() || (result.is_err() && no_token().is_some()) {
+            if let Some(result) = pending.resolve(result, WithoutThread::Run) {
                 return result;
             }
         }
     }
 
-    /// Removes the current token and returns it.
-    fn take_current_token(&self, process: &ProcessState) -> Option<Token> {
-        let mut memory = process.memory();
-        let token = self.current.token()?;
-        memory.remember_rejected_token(token.value());
-        self.publish(None, &memory);
-        Some(token)
+    /// Like [`Slot::revoke`], for callers that must not block.
+    pub(crate) fn begin_revoke(self: &Arc<Self>) -> Result<Begun<(), PendingRevocation>, Error> {
+        self.begin_revocation(WithoutThread::Fail)
     }
 
-    fn revoke_token(&self, token: &Token) -> Result<(), Error> {
-        self.remove_from_store(token.value());
-        self.counts.invalidations.add_one();
+    fn begin_revocation(self: &Arc<Self>, without_thread: WithoutThread) -> Result<Begun<(), PendingRevocation>, Error> {
+        self.refuse_if_closed()?;
+        let process = self.process();
+        let no_token = || self.current.token().is_none().then_some(());
+        let (flight, started_here) = match process.revocation.enter(no_token) {
+            Entry::Answered(()) => return Ok(Begun::Ready(())),
+            Entry::Joined(flight) => (flight, false),
+            Entry::Started(flight) => (flight, true),
+        };
+        // Another thread may have dropped it since; then there is nothing left to revoke.
+        let value = self.current.token().map_or_else(|| Secret::from(""), |token| Secret::from(token.value()));
+        if started_here {
+            let (slot, active) = (Arc::clone(self), process.activity.begin());
+            let (in_thread, revoked) = (Arc::clone(&flight), value.clone());
+            let work = move || {
+                let result = catch_panic(|| slot.revoke_token(&revoked));
+                slot.process().revocation.complete(&in_thread, result);
+                drop(active);
+                in_thread.end();
+            };
+            match spawn_detached(work) {
+                Ok(_) => {}
+                Err(work) if without_thread == WithoutThread::Run => work(),
+                Err(_) => {
+                    let error = cannot_create_thread();
+                    process.revocation.complete(&flight, Err(error.clone()));
+                    flight.end();
+                    return Err(error);
+                }
+            }
+        }
+        let slot = Arc::clone(self);
+        Ok(Begun::Pending(PendingRevocation { slot, value, flight, registration: Registration::NONE, started_here }))
+    }
+
+    /// Revokes `value`, which stays current, in memory and in the store, if that fails: it must be
+    /// assumed to be valid, and a second attempt must find it.
+    fn revoke_token(&self, value: &Secret) -> Result<(), Error> {
+        if value.expose().is_empty() {
+            return Ok(());
+        }
         let credential = self.parts.credentials.current()?;
-        self.parts.grant.revoke(&credential, &Secret::from(token.value()), self.parts.timeout)
+        self.parts.grant.revoke(&credential, value, self.parts.timeout)?;
+        self.counts.invalidations.add_one();
+        self.drop_current(value.expose());
+        self.remove_from_store(value.expose());
+        Ok(())
     }
 
     /// Removes the token from the store if the record contains it. Returns whether it is removed.
@@ -109,3 +236,133 @@ impl Slot {
         removed
     }
 }
+
+impl Removals {
+    /// Joins the removal of `value`, or adds one. The second value says that the caller must start
+    /// the thread that does the work.
+    fn enter(&self, value: &str, counted: bool) -> (RemovalFlight, bool) {
+        let mut state = self.lock();
+        let new = || Removal { flight: Arc::new(Flight::new()), counted: false };
+        let removal = state.pending.entry(Value(Secret::from(value))).or_insert_with(new);
+        removal.counted |= counted;
+        let flight = Arc::clone(&removal.flight);
+        (flight, !std::mem::replace(&mut state.running, true))
+    }
+
+    /// Returns a token to remove. Without one, the thread must end.
+    fn next(&self) -> Option<(Secret, RemovalFlight)> {
+        let mut state = self.lock();
+        let next = state.pending.first_key_value().map(|(value, removal)| (value.0.clone(), Arc::clone(&removal.flight)));
+        state.running = next.is_some();
+        next
+    }
+
+    /// Completes the removal of `value`. Returns whether a token was removed that was not counted
+    /// yet.
+    fn complete(&self, value: &Secret, flight: &RemovalFlight, removed: Removed) -> bool {
+        let done = self.lock().pending.remove(&Value(value.clone()));
+        let count = matches!(removed, Ok(true)) && done.is_some_and(|removal| !removal.counted);
+        flight.set_result(removed);
+        count
+    }
+
+    fn complete_all(&self, error: &Error) {
+        let pending = {
+            let mut state = self.lock();
+            state.running = false;
+            std::mem::take(&mut state.pending)
+        };
+        for removal in pending.into_values() {
+            removal.flight.set_result(Err(error.clone()));
+        }
+    }
+
+    /// Wakes the waiting callers of a client that was closed. The removals continue.
+    pub(super) fn abandon(&self) {
+        let pending: Vec<_> = self.lock().pending.values().map(|removal| Arc::clone(&removal.flight)).collect();
+        for flight in pending {
+            flight.set_result(Err(Error::Closed));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PendingRemoval {
+    /// Returns the result if it is known. Otherwise registers `waker`, which is called when this
+    /// should be polled again.
+    pub(crate) fn poll_result(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
+        let result = self.flight.poll(waker, &mut self.registration);
+        if result.is_ready() {
+            self.registration = Registration::NONE;
+        }
+        result.map(|removed| removed.map(drop))
+    }
+}
+
+impl PendingRevocation {
+    /// Like [`PendingRemoval::poll_result`].
+    pub(crate) fn poll_result(&mut self, waker: &Waker) -> Poll<Result<(), Error>> {
+        loop {
+            let result = match self.flight.poll(waker, &mut self.registration) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(result) => result,
+            };
+            self.registration = Registration::NONE;
+            if let Some(result) = self.resolve(result, WithoutThread::Fail) {
+                return Poll::Ready(result);
+            }
+        }
+    }
+
+    /// Returns the result for this caller. `None`: the revocation that it joined was for an earlier
+    /// token, and it now waits for another one.
+    fn resolve(&mut self, result: Result<(), Error>, without_thread: WithoutThread) -> Option<Result<(), Error>> {
+        let still_current = || self.slot.current.token().is_some_and(|token| token.value() == self.value.expose());
+        if self.started_here || result.is_err() || self.slot.refuse_if_closed().is_err() || !still_current() {
+            return Some(result);
+        }
+        match self.slot.begin_revocation(without_thread) {
+            Ok(Begun::Ready(())) => Some(Ok(())),
+            Ok(Begun::Pending(next)) => {
+                *self = next;
+                None
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl Drop for PendingRemoval {
+    fn drop(&mut self) {
+        self.flight.forget(&mut self.registration);
+    }
+}
+
+impl Drop for PendingRevocation {
+    fn drop(&mut self) {
+        self.flight.forget(&mut self.registration);
+    }
+}
+
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.expose().cmp(other.0.expose())
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Value {}

@@ -8,12 +8,14 @@
 //! `cached` the state that is available without a request, `invalidation` the removal of a token
 //! before it expires.
 
+mod activity;
 mod cached;
 mod cooldown;
 mod flight;
 mod freshness;
 mod invalidation;
 mod jitter;
+mod pending_get;
 mod process;
 mod refresh;
 mod refresh_request;
@@ -22,6 +24,10 @@ mod snapshot;
 mod stats;
 mod sync;
 
+pub(crate) use activity::ActiveWork;
 pub use cached::CachedState;
-pub(crate) use slot::{GetOptions, Slot, SlotParts};
+pub(crate) use invalidation::{PendingRemoval, PendingRevocation};
+pub(crate) use pending_get::{Begun, PendingGet};
+pub(crate) use process::Watcher;
+pub(crate) use slot::{GetOptions, Slot, SlotParts, cannot_create_thread};
 pub use stats::Stats;

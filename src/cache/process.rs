@@ -1,13 +1,17 @@
 //! The state of one process except the current token: everything that contains a lock.
 
+use super::activity::Activity;
 use super::cooldown::Cooldown;
 use super::flight::SingleFlight;
+use super::invalidation::Removals;
 use super::refresh_request::RefreshOutcome;
 use crate::error::Error;
 use crate::platform::{self, ProcessId};
 use crate::secret::Secret;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The number of tokens rejected by a resource server that are remembered. More than a few at a
@@ -27,6 +31,8 @@ pub(super) struct ProcessState {
     pub(super) process: ProcessId,
     pub(super) refresh: SingleFlight<Result<RefreshOutcome, Error>>,
     pub(super) revocation: SingleFlight<Result<(), Error>>,
+    pub(super) removals: Removals,
+    pub(super) activity: Arc<Activity>,
     memory: Mutex<Memory>,
 }
 
@@ -37,11 +43,28 @@ pub(super) struct Memory {
     rejected_tokens: VecDeque<Secret>,
     pub(super) waiting_for_lock_since: Option<Instant>,
     last_warning: String,
+    watchers: Vec<Arc<dyn Watcher>>,
+}
+
+/// Is told that the generation of a client has changed.
+pub(crate) trait Watcher: Send + Sync + fmt::Debug {
+    /// Called under the memory lock of the slot: must not block and must not call the client.
+    fn changed(&self);
+
+    /// Returns the queue that it writes to, to find it again.
+    fn target(&self) -> usize;
 }
 
 impl ProcessState {
     pub(super) fn new() -> Self {
-        Self { process: ProcessId::current(), refresh: SingleFlight::new(), revocation: SingleFlight::new(), memory: Mutex::default() }
+        Self {
+            process: ProcessId::current(),
+            refresh: SingleFlight::new(),
+            revocation: SingleFlight::new(),
+            removals: Removals::default(),
+            activity: Arc::default(),
+            memory: Mutex::default(),
+        }
     }
 
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -88,15 +111,31 @@ impl Memory {
         self.credential_checked_at = None;
     }
 
-    /// Returns the cooldown if its rejected credential must be compared with the configured one
-    /// now. The caller must read the credential after it releases this lock.
-    pub(super) fn cooldown_to_recheck(&mut self) -> Option<Cooldown> {
-        let cooldown = self.cooldown.as_ref().filter(|cooldown| cooldown.rejected().is_some())?;
-        if self.credential_checked_at.is_some_and(|checked| checked.elapsed() < CREDENTIAL_CHECK_INTERVAL) {
-            return None;
+    /// Returns whether the credential that a remembered rejection concerns must be compared with
+    /// the configured one now, at most once per interval. The comparison may read a file, so a
+    /// refresh does it, and not the caller.
+    pub(super) fn must_check_credential(&mut self) -> bool {
+        if self.cooldown.as_ref().is_none_or(|cooldown| cooldown.rejected().is_none())
+            || self.credential_checked_at.is_some_and(|checked| checked.elapsed() < CREDENTIAL_CHECK_INTERVAL)
+        {
+            return false;
         }
         self.credential_checked_at = Some(Instant::now());
-        Some(cooldown.clone())
+        true
+    }
+
+    pub(super) fn add_watcher(&mut self, watcher: Arc<dyn Watcher>) {
+        self.watchers.push(watcher);
+    }
+
+    pub(super) fn remove_watchers(&mut self, matches: impl Fn(&dyn Watcher) -> bool) {
+        self.watchers.retain(|watcher| !matches(watcher.as_ref()));
+    }
+
+    pub(super) fn tell_watchers(&self) {
+        for watcher in &self.watchers {
+            watcher.changed();
+        }
     }
 
     pub(super) fn remember_rejected_token(&mut self, value: &str) {
@@ -111,9 +150,9 @@ impl Memory {
     }
 }
 
-/// Runs `work` on a short-lived thread on which all signals are blocked. Returns `work` if the
-/// thread cannot be created.
-pub(super) fn spawn_detached<W: FnOnce() + Send + 'static>(work: W) -> Result<(), W> {
+/// Runs `work` on a short-lived thread on which all signals are blocked. Returns the thread, or
+/// `work` if the thread cannot be created.
+pub(super) fn spawn_detached<W: FnOnce() + Send + 'static>(work: W) -> Result<Option<JoinHandle<()>>, W> {
     let work = Arc::new(Mutex::new(Some(work)));
     let work_in_thread = Arc::clone(&work);
     let take = |work: &Mutex<Option<W>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -123,15 +162,8 @@ pub(super) fn spawn_detached<W: FnOnce() + Send + 'static>(work: W) -> Result<()
         }
     });
     match started {
-        Ok(_) => Ok(()),
-        Err(_) => take(&work).map_or(Ok(()), Err),
-    }
-}
-
-/// Runs `work` on a separate thread, or on the calling thread if a thread cannot be created.
-pub(super) fn spawn_or_run_inline(work: impl FnOnce() + Send + 'static) {
-    if let Err(work) = spawn_detached(work) {
-        work();
+        Ok(thread) => Ok(Some(thread)),
+        Err(_) => take(&work).map_or(Ok(None), Err),
     }
 }
 

@@ -43,6 +43,12 @@ enum LockWait {
 impl Slot {
     /// Performs a refresh. `max_wait` is the remaining time of the caller that started it.
     pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration) -> Result<RefreshOutcome, Error> {
+        if let Some(rejection) = self.rejection_in_effect() {
+            self.counts.cooldown_answers.add_one();
+            return Err(rejection);
+        }
+        // Reading the secret may have taken a while.
+        self.refuse_if_closed()?;
         let credential = self.parts.credentials.current().map_err(|error| self.remember_refused_file(error))?;
         match self.refresh_with(request.clone(), &credential, max_wait) {
             Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {

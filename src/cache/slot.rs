@@ -1,8 +1,10 @@
 //! The slot of one token: how one get is answered, from the fast path to the refresh.
 
+use super::activity::ActiveWork;
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
-use super::process::{Memory, ProcessState, catch_panic, spawn_detached, spawn_or_run_inline};
+use super::pending_get::Begun;
+use super::process::{Memory, ProcessState, Watcher, catch_panic, spawn_detached};
 use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
@@ -14,14 +16,19 @@ use crate::platform::ProcessId;
 use crate::store::Store;
 use crate::token::Token;
 use arc_swap::ArcSwap;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A refresh that takes longer than this multiple of its timeout is considered hung, in an
 /// operation without a timeout: a file system that does not respond.
 const HUNG_AFTER_TIMEOUTS: u32 = 3;
+
+/// The longest time that a blocking get waits for the save after its result is known, so that a
+/// program that exits at once leaves its token to others. A slow disk delays it no longer than
+/// this, or than a quarter of its remaining time if that is less.
+const MAX_WAIT_FOR_SAVE: Duration = Duration::from_millis(200);
 
 /// The options of one get.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +37,8 @@ pub(crate) struct GetOptions {
     pub(crate) min_ttl: Duration,
     /// Reject the token that is current at the time of the call.
     pub(crate) force_refresh: bool,
+    /// Return only a token that is in memory, and start nothing.
+    pub(crate) cached_only: bool,
 }
 
 /// The components of a slot.
@@ -56,12 +65,22 @@ pub(crate) struct Slot {
     process: ArcSwap<ProcessState>,
 }
 
-type RefreshFlight = Arc<Flight<Result<RefreshOutcome, Error>>>;
+pub(super) type RefreshFlight = Arc<Flight<Result<RefreshOutcome, Error>>>;
 
 /// The result for a caller that is not served by the fast path.
-enum Lookup {
+pub(super) enum Lookup {
     Answer(Result<Token, Error>),
-    Pending(RefreshFlight),
+    /// A refresh is pending. Its thread is included if this caller started it.
+    Pending(RefreshFlight, Option<JoinHandle<()>>),
+}
+
+/// What a caller does if no thread can be created.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WithoutThread {
+    /// It does the work itself.
+    Run,
+    /// It must not block, so it fails.
+    Fail,
 }
 
 /// The result of an attempt to refresh a due token in the background.
@@ -89,23 +108,24 @@ impl Slot {
         if let Some(token) = self.from_memory(options) {
             return Ok(token);
         }
+        if options.cached_only {
+            return Err(self.not_cached());
+        }
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
         loop {
-            let flight = match self.answer_or_join(&request, max_wait.saturating_sub(started.elapsed())) {
+            let (flight, thread) = match self.answer_or_join(&request, max_wait.saturating_sub(started.elapsed()), WithoutThread::Run) {
                 Lookup::Answer(answer) => return answer,
-                Lookup::Pending(flight) => flight,
+                Lookup::Pending(flight, thread) => (flight, thread),
             };
             self.counts.waits.add_one();
-            let Some(outcome) = flight.wait(deadline) else {
-                // The pending refresh may have published a usable token from the store before it
-                // requests a newer one.
-                let valid = self.current.token().filter(|token| request.is_satisfied_by(token, self.now()));
-                return valid.ok_or_else(|| Error::Deadline { waited: started.elapsed(), blocked_by: self.blocked_on() });
-            };
+            let Some(outcome) = flight.wait(deadline) else { return self.at_deadline(&request, started.elapsed()) };
             request = match self.resolve(outcome, request) {
-                Resolution::Done(answer) => return answer,
+                Resolution::Done(answer) => {
+                    wait_for_save(&flight, thread, max_wait.saturating_sub(started.elapsed()));
+                    return answer;
+                }
                 Resolution::Retry(request) => request,
             };
         }
@@ -114,30 +134,35 @@ impl Slot {
     /// Like [`Slot::get`], for callers that must not block. Dropping the future does not affect the
     /// refresh.
     pub(crate) async fn get_async(self: &Arc<Self>, options: &GetOptions) -> Result<Token, Error> {
-        if let Some(token) = self.from_memory(options) {
-            return Ok(token);
-        }
-        let mut request = self.refresh_request(options);
-        loop {
-            let flight = match self.answer_or_join(&request, self.parts.timeout) {
-                Lookup::Answer(answer) => return answer,
-                Lookup::Pending(flight) => flight,
-            };
-            self.counts.waits.add_one();
-            let outcome = poll_fn(|context| flight.poll(context.waker())).await;
-            request = match self.resolve(outcome, request) {
-                Resolution::Done(answer) => return answer,
-                Resolution::Retry(request) => request,
-            };
+        match self.begin_get(options, self.parts.timeout)? {
+            Begun::Ready(token) => Ok(token),
+            Begun::Pending(pending) => pending.await,
         }
     }
 
-    /// Waits until no refresh is pending, for at most `max_wait`.
-    pub(crate) fn wait_for_refresh(&self, max_wait: Duration) {
-        if let Some(flight) = self.process().refresh.pending() {
-            // The result is for the callers that requested the token.
-            let _ = flight.wait(Instant::now().checked_add(max_wait));
+    /// Waits until no refresh, save, removal, revocation or operation is in progress, for at most
+    /// `max_wait`. Returns whether none is.
+    pub(crate) fn drain(&self, max_wait: Duration) -> bool {
+        self.process().activity.wait_for_none(Instant::now().checked_add(max_wait))
+    }
+
+    /// Counts one more piece of work that [`Slot::drain`] waits for.
+    pub(crate) fn begin_work(&self) -> ActiveWork {
+        self.process().activity.begin()
+    }
+
+    /// Returns the result for a caller whose deadline passes, after it waited for `waited`.
+    pub(super) fn at_deadline(&self, request: &RefreshRequest, waited: Duration) -> Result<Token, Error> {
+        let now = self.now();
+        // The pending refresh may have published a usable token from the store before it requests a
+        // newer one.
+        if let Some(token) = self.current.token().filter(|token| request.is_satisfied_by(token, now)) {
+            return Ok(token);
         }
+        // The pending refresh may only be reading the secret, to find out if a remembered refusal
+        // is still in effect.
+        let remembered = self.process().memory().cooldown().and_then(|cooldown| cooldown.active_error(now));
+        Err(remembered.unwrap_or_else(|| Error::Deadline { waited, blocked_by: self.blocked_on() }))
     }
 
     /// Closes the slot: later calls and waiting callers receive [`Error::Closed`].
@@ -150,6 +175,7 @@ impl Slot {
         }
         process.refresh.abandon(Err(Error::Closed));
         process.revocation.abandon(Err(Error::Closed));
+        process.removals.abandon();
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -174,7 +200,7 @@ impl Slot {
     }
 
     /// The fast path: no lock, no allocation, no system call except for the clock.
-    fn from_memory(self: &Arc<Self>, options: &GetOptions) -> Option<Token> {
+    pub(super) fn from_memory(self: &Arc<Self>, options: &GetOptions) -> Option<Token> {
         if options.force_refresh {
             return None;
         }
@@ -182,6 +208,7 @@ impl Slot {
         let token = snapshot.as_ref()?.token();
         match token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) {
             Freshness::Fresh => {}
+            Freshness::Due if options.cached_only => {}
             Freshness::Due => {
                 if self.refresh_in_background() == BackgroundRefresh::Suppressed {
                     self.counts.stale_served.add_one();
@@ -193,7 +220,7 @@ impl Slot {
         Some(token.clone())
     }
 
-    fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
+    pub(super) fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
         let exclude = match (options.force_refresh, self.current.token()) {
             (false, _) => Exclude::Nothing,
             (true, Some(token)) => Exclude::UpTo(KnownToken::of(&token)),
@@ -202,37 +229,56 @@ impl Slot {
         RefreshRequest { min_ttl: options.min_ttl, exclude, reject_due: false }
     }
 
-    fn answer_or_join(self: &Arc<Self>, request: &RefreshRequest, max_wait: Duration) -> Lookup {
+    pub(super) fn answer_or_join(self: &Arc<Self>, request: &RefreshRequest, max_wait: Duration, without_thread: WithoutThread) -> Lookup {
         if let Err(closed) = self.refuse_if_closed() {
             return Lookup::Answer(Err(closed));
         }
         let process = self.process();
-        self.clear_rejection_of_replaced_secret(&process);
         loop {
             match process.refresh.enter(|| self.answer_without_refresh(&process, request)) {
                 Entry::Answered(answer) => return Lookup::Answer(answer),
                 Entry::Joined(flight) if flight.age() > self.parts.timeout.saturating_mul(HUNG_AFTER_TIMEOUTS) => {
                     process.refresh.complete(&flight, Err(refresh_hung(flight.age())));
                 }
-                Entry::Joined(flight) => return Lookup::Pending(flight),
-                Entry::Started(flight) => {
-                    self.counts.refreshes.add_one();
-                    spawn_or_run_inline(self.refresh_task(&flight, request.clone(), max_wait));
-                    return Lookup::Pending(flight);
-                }
+                Entry::Joined(flight) => return Lookup::Pending(flight, None),
+                Entry::Started(flight) => return self.start_refresh(&process, flight, request, max_wait, without_thread),
             }
         }
+    }
+
+    fn start_refresh(
+        self: &Arc<Self>,
+        process: &ProcessState,
+        flight: RefreshFlight,
+        request: &RefreshRequest,
+        max_wait: Duration,
+        without_thread: WithoutThread,
+    ) -> Lookup {
+        self.counts.refreshes.add_one();
+        match spawn_detached(self.refresh_task(process, &flight, request.clone(), max_wait)) {
+            Ok(thread) => return Lookup::Pending(flight, thread),
+            Err(task) if without_thread == WithoutThread::Run => task(),
+            Err(_) => {
+                let error = cannot_create_thread();
+                process.refresh.complete(&flight, Err(error.clone()));
+                flight.end();
+                return Lookup::Answer(Err(error));
+            }
+        }
+        Lookup::Pending(flight, None)
     }
 
     /// Starts a refresh unless one is pending, has just completed, or is suppressed by a cooldown.
     fn refresh_in_background(self: &Arc<Self>) -> BackgroundRefresh {
         let process = self.process();
-        self.clear_rejection_of_replaced_secret(&process);
         let already_handled = || {
             let now = self.parts.clock.now();
             let due = self.current.token().is_some_and(|token| token.lifetime().freshness(now, Duration::ZERO) == Freshness::Due);
             if !due {
                 return Some(BackgroundRefresh::Started);
+            }
+            if process.memory().must_check_credential() {
+                return None;
             }
             process.memory().cooldown().and_then(|cooldown| cooldown.active_error(now)).map(|_| BackgroundRefresh::Suppressed)
         };
@@ -240,15 +286,11 @@ impl Slot {
             Entry::Answered(refresh) => refresh,
             Entry::Joined(_) => BackgroundRefresh::Started,
             Entry::Started(flight) => {
-                self.counts.refreshes.add_one();
-                match spawn_detached(self.refresh_task(&flight, RefreshRequest::not_due(), self.parts.timeout)) {
-                    Ok(()) => BackgroundRefresh::Started,
-                    // This caller has a valid token, so it does not perform the refresh itself. The
-                    // next caller may be able to create a thread.
-                    Err(_) => {
-                        process.refresh.complete(&flight, Err(cannot_create_thread()));
-                        BackgroundRefresh::Suppressed
-                    }
+                // This caller has a valid token, so it does not perform the refresh itself. If no
+                // thread can be created, the next caller may be able to.
+                match self.start_refresh(&process, flight, &RefreshRequest::not_due(), self.parts.timeout, WithoutThread::Fail) {
+                    Lookup::Pending(..) => BackgroundRefresh::Started,
+                    Lookup::Answer(_) => BackgroundRefresh::Suppressed,
                 }
             }
         }
@@ -270,22 +312,36 @@ impl Slot {
                 return Some(Err(min_ttl_exceeds_lifetime(request.min_ttl, token.lifetime().total())));
             }
         }
-        let error = process.memory().cooldown()?.active_error(now)?;
+        let mut memory = process.memory();
+        let error = memory.cooldown()?.active_error(now)?;
+        if memory.must_check_credential() {
+            return None;
+        }
         self.counts.cooldown_answers.add_one();
         Some(Err(error))
     }
 
-    /// Clears a cooldown after a rejection if the configured credential is no longer the rejected
-    /// one. Reads the credential outside all locks, because the secret may be in a file.
-    pub(super) fn clear_rejection_of_replaced_secret(&self, process: &ProcessState) {
-        let Some(cooldown) = process.memory().cooldown_to_recheck() else { return };
-        let replaced = cooldown.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
-        if replaced {
+    /// Returns the remembered rejection, if it is in effect and concerns the configured credential.
+    /// If the credential was replaced, the rejection is forgotten.
+    ///
+    /// Reads the credential, which may be in a file: never for a caller that waits for nothing. It
+    /// is read outside all locks.
+    pub(super) fn rejection_in_effect(&self) -> Option<Error> {
+        let process = self.process();
+        let cooldown = process.memory().cooldown().filter(|cooldown| cooldown.rejected().is_some()).cloned()?;
+        let rejected = cooldown.rejected()?;
+        if matches!(self.parts.credentials.reload(rejected), Ok(Some(_))) {
             process.memory().set_cooldown(None);
+            return None;
         }
+        cooldown.active_error(self.now())
     }
 
-    fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest) -> Resolution {
+    pub(super) fn not_cached(&self) -> Error {
+        self.refuse_if_closed().err().unwrap_or(Error::NotCached)
+    }
+
+    pub(super) fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest) -> Resolution {
         let now = self.parts.clock.now();
         match outcome {
             Ok(outcome) => request.resolve(outcome, now),
@@ -301,14 +357,17 @@ impl Slot {
     /// caller that started it.
     fn refresh_task(
         self: &Arc<Self>,
+        process: &ProcessState,
         flight: &RefreshFlight,
         request: RefreshRequest,
         max_wait: Duration,
     ) -> impl FnOnce() + Send + 'static {
-        let (slot, flight) = (Arc::clone(self), Arc::clone(flight));
+        let (slot, flight, active) = (Arc::clone(self), Arc::clone(flight), process.activity.begin());
         move || {
             let result = catch_panic(|| slot.refresh(request, max_wait)).map_err(|error| slot.remember_local_fault(error));
             slot.process().refresh.complete(&flight, result);
+            drop(active);
+            flight.end();
         }
     }
 
@@ -329,12 +388,25 @@ impl Slot {
 
     /// Makes `token` the current one, unless the client is closed. The guard proves that the caller
     /// is the only writer.
-    pub(super) fn publish(&self, token: Option<&Token>, _memory: &MutexGuard<'_, Memory>) -> bool {
+    pub(super) fn publish(&self, token: Option<&Token>, memory: &MutexGuard<'_, Memory>) -> bool {
         let open = !self.closed.load(Ordering::SeqCst);
         if open || token.is_none() {
             self.current.replace(token, token.map_or_else(|| self.next_generation(), Token::generation));
+            memory.tell_watchers();
         }
         open
+    }
+
+    /// Calls `watcher` whenever the generation changes, until it is removed or the process forks.
+    pub(crate) fn watch(&self, watcher: Arc<dyn Watcher>) -> Result<(), Error> {
+        self.refuse_if_closed()?;
+        self.process().memory().add_watcher(watcher);
+        Ok(())
+    }
+
+    /// Removes the watchers for which `matches` returns true.
+    pub(crate) fn unwatch(&self, matches: impl Fn(&dyn Watcher) -> bool) {
+        self.process().memory().remove_watchers(matches);
     }
 
     pub(super) fn next_generation(&self) -> u64 {
@@ -360,6 +432,16 @@ impl Slot {
     }
 }
 
+/// Waits until the save is done, and the thread that this caller started is gone: for a short time
+/// only.
+fn wait_for_save(flight: &RefreshFlight, thread: Option<JoinHandle<()>>, time_left: Duration) {
+    let ended = flight.wait_for_end(Instant::now().checked_add(MAX_WAIT_FOR_SAVE.min(time_left / 4)));
+    if let Some(thread) = thread.filter(|_| ended) {
+        // It has nothing left to do. A panic was reported to the callers already.
+        let _ = thread.join();
+    }
+}
+
 fn refresh_hung(age: Duration) -> Error {
     Error::NotConfigured {
         problem: format!("the refresh has not finished after {} s: reading the client secret or the CA file is blocked", age.as_secs()),
@@ -367,9 +449,9 @@ fn refresh_hung(age: Duration) -> Error {
     }
 }
 
-fn cannot_create_thread() -> Error {
+pub(crate) fn cannot_create_thread() -> Error {
     Error::NotConfigured {
-        problem: "cannot create a thread for the refresh: a limit of this process or of the system is reached".to_owned(),
+        problem: "cannot create a thread: a limit of this process or of the system is reached".to_owned(),
         hint: "Raise the limit (`ulimit -u`, or the pids limit of the container), or run fewer threads.".to_owned(),
     }
 }

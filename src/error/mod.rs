@@ -138,7 +138,7 @@ pub enum Error {
     },
 
     /// The caller's deadline passed.
-    #[error("no token after {} ms: deadline exceeded{}", .waited.as_millis(), blocked_suffix(.blocked_by))]
+    #[error("deadline exceeded after {} ms{}", .waited.as_millis(), blocked_suffix(.blocked_by))]
     Deadline {
         /// How long this caller waited.
         waited: Duration,
@@ -194,6 +194,18 @@ pub enum Error {
     #[error("the client is closed")]
     Closed,
 
+    /// The completion queue was closed.
+    #[error("the queue is closed")]
+    QueueClosed,
+
+    /// The operation was canceled by its caller.
+    #[error("the operation was canceled")]
+    Canceled,
+
+    /// No usable token is in memory, and the caller allowed nothing else.
+    #[error("no usable token is in memory")]
+    NotCached,
+
     /// A bug in tokenwell.
     #[error("internal error: {problem}")]
     Internal {
@@ -230,7 +242,8 @@ impl Error {
             Self::Protocol { .. } => Status::Protocol,
             Self::Refused { .. } => Status::Refused,
             Self::CannotWrite { .. } => Status::CannotWrite,
-            Self::Closed => Status::Closed,
+            Self::Closed | Self::QueueClosed | Self::Canceled => Status::Closed,
+            Self::NotCached => Status::NotCached,
             Self::Internal { .. } => Status::Internal,
             Self::Cooldown { original, .. } => original.status(),
         }
@@ -283,6 +296,11 @@ impl Error {
                     .to_owned()
             }
             Self::Closed => "Create a new client. A closed client returns no tokens.".to_owned(),
+            Self::QueueClosed => "Create a new queue. A closed queue has no entries.".to_owned(),
+            Self::Canceled => "Start a new operation.".to_owned(),
+            Self::NotCached => {
+                "Call again without TOKENWELL_CACHED_ONLY to get a token from the shared cache or from the server.".to_owned()
+            }
             Self::Internal { .. } => "This is a bug in tokenwell. Please report it with this message.".to_owned(),
             Self::Cooldown { original, ends_in, .. } if matches!(**original, Self::RateLimited { .. }) => rate_limit_hint(ends_in),
             Self::Cooldown { original, .. } => original.hint(),

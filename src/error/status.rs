@@ -40,15 +40,13 @@ pub enum Status {
     /// tokenwell refused to continue for safety, for example because of a redirect, plain http to a
     /// host that is not loopback, or an unsafe file.
     Refused = 11,
-    /// The client was closed.
+    /// The client or queue was closed, or the operation was canceled.
     Closed = 12,
     /// A bug in tokenwell.
     Internal = 13,
     /// The result is not available yet: the operation was started and continues. Never an error.
-    /// Planned: no function returns it yet.
     Pending = 14,
-    /// No usable token is cached, and the caller did not allow a token request. Planned: no function
-    /// returns it yet.
+    /// No usable token is in memory, and the caller allowed nothing else.
     NotCached = 15,
     /// A file or standard output cannot be written. Returned only by the `tokenwell` command.
     CannotWrite = 16,
@@ -69,10 +67,10 @@ const TABLE: [(Status, &CStr, ExitCode, &str); 17] = [
     (Status::Server, c"SERVER", ExitCode::Server, "the server answered with a 5xx status"),
     (Status::Protocol, c"PROTOCOL", ExitCode::Server, "the response is not a valid token response"),
     (Status::Refused, c"REFUSED", ExitCode::Refused, "not done because it is unsafe: a redirect, plain http to another host, a file that other users can change"),
-    (Status::Closed, c"CLOSED", ExitCode::Internal, "the client was closed"),
+    (Status::Closed, c"CLOSED", ExitCode::Internal, "the client or queue was closed, or the operation was canceled"),
     (Status::Internal, c"INTERNAL", ExitCode::Internal, "a bug in tokenwell; please report it"),
-    (Status::Pending, c"PENDING", ExitCode::Success, "planned: the operation was started and continues; never an error"),
-    (Status::NotCached, c"NOT_CACHED", ExitCode::NotCached, "planned: no usable token is cached, and the caller did not allow a token request"),
+    (Status::Pending, c"PENDING", ExitCode::Success, "the operation was started and continues; never an error"),
+    (Status::NotCached, c"NOT_CACHED", ExitCode::NotCached, "no usable token is in memory, and the caller allowed nothing else"),
     (Status::CannotWrite, c"CANNOT_WRITE", ExitCode::CannotWrite, "a file or standard output cannot be written; only the command returns it"),
 ];
 

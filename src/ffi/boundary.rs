@@ -7,8 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs `work` and returns its status. If `error` is not NULL, an error of `work` is also written
 /// to it, as an object that the caller owns. A panic becomes `INTERNAL`: nothing unwinds into C.
 pub(super) fn boundary(error: *mut *mut tokenwell_error, work: impl FnOnce() -> Result<(), Error>) -> Status {
+    boundary_with_status(error, || work().map(|()| Status::Ok))
+}
+
+/// Like [`boundary`], for calls that can succeed in more than one way.
+pub(super) fn boundary_with_status(error: *mut *mut tokenwell_error, work: impl FnOnce() -> Result<Status, Error>) -> Status {
     let problem = match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(())) => return Status::Ok,
+        Ok(Ok(status)) => return status,
         Ok(Err(problem)) => problem,
         Err(_) => Error::internal("a panic was caught at the C boundary"),
     };

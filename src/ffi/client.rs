@@ -1,56 +1,77 @@
 //! `tokenwell_client`: obtains and caches access tokens, for C.
 
-use super::boundary::{boundary, bytes, destination, object};
+use super::boundary::{boundary, boundary_with_status, bytes, destination, object};
 use super::config::{build, tokenwell_config};
 use super::error::tokenwell_error;
 use super::log;
+use super::operation::{
+    Target, begin, refuse_in_callback, tokenwell_destroy_callback, tokenwell_operation, tokenwell_operation_callback, would_block,
+};
+use super::queue::{shared, tokenwell_queue};
 use super::stats::tokenwell_stats;
 use super::token::{borrow, into_raw, tokenwell_token};
+use crate::cache::Begun;
 use crate::client::{Client, TokenOptions};
 use crate::error::{Error, Status};
-use std::ffi::c_char;
+use crate::operation::{Work, in_callback};
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A flag of `tokenwell_client_token`: return a token other than the current one.
 ///
-/// It does not skip a cooldown: the time after a failed refresh during which the remembered error
-/// is returned and no token request is sent.
+/// It does not skip a cooldown: the time after a failed refresh during which the remembered
+/// error is returned and no token request is sent.
 pub const TOKENWELL_FORCE_REFRESH: u32 = 1;
+
+/// A flag of the functions that return a token: return only a token that is in memory.
+///
+/// Nothing is started, no file is read, and the call does not block. Without a usable token it
+/// returns TOKENWELL_STATUS_NOT_CACHED.
+pub const TOKENWELL_CACHED_ONLY: u32 = 2;
 
 /// A client: obtains and caches the access token of one service account.
 ///
 /// It is created by `tokenwell_client_new`, owned by the caller, and released with
 /// `tokenwell_client_free`. The token that it caches is its current token.
 ///
-/// A refresh gets a new current token: it reads the token cache that processes share and, if that
-/// has no usable token, sends a token request.
+/// A refresh gets a new current token: it reads the token cache that processes share and, if
+/// that has no usable token, sends a token request.
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
-/// Between refreshes a client uses no thread and no socket.
-/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
-/// next one itself. exec and exit need no preparation.
+/// Between refreshes a client uses no thread and no socket. Fork: the child may continue to use
+/// the client. The child keeps the valid token and obtains the next one itself. exec and exit
+/// need no preparation.
 pub struct tokenwell_client(Client);
+
+/// Closed with the last reference that C owns. Operations may still refer to the client inside.
+impl Drop for tokenwell_client {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 /// Creates a client.
 ///
-/// It reads configuration files. It opens no connection: the first call of `tokenwell_client_token`
-/// does.
+/// It reads configuration files. It opens no connection: the first call of
+/// `tokenwell_client_token` does.
 ///
 /// @param config The settings. Remains owned by the caller. Must not be NULL.
 /// @param out Receives the client; release it with `tokenwell_client_free`. Must not be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_NOT_CONFIGURED: the client id or secret is missing, or settings contradict
 ///   each other.
-/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_config_set`, or TOKENWELL_LOG is invalid
-///   (see `tokenwell_log_set`).
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_config_set`, or TOKENWELL_LOG is
+///   invalid (see `tokenwell_log_set`).
 /// - TOKENWELL_STATUS_REFUSED: as for `tokenwell_config_set`.
 ///
 /// @since 0.1
 ///
 /// # Safety
-/// `config` must be a config that was not freed. No other thread may be setting it. `out` and
-/// `error` must be writable.
+/// `config` must be a config that was not freed. No other thread may be setting it. `out`
+/// and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_new(
     config: *const tokenwell_config,
@@ -63,7 +84,41 @@ pub unsafe extern "C" fn tokenwell_client_new(
         // SAFETY: the caller promises NULL or a live config that no thread is setting.
         let client = Client::new(unsafe { build(config) }?)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
-        unsafe { out.write(Box::into_raw(Box::new(tokenwell_client(client)))) };
+        unsafe { out.write(Arc::into_raw(Arc::new(tokenwell_client(client))).cast_mut()) };
+        Ok(())
+    })
+}
+
+/// Returns one more reference to a client.
+///
+/// Each reference is released with `tokenwell_client_free`. The last one closes the client;
+/// `tokenwell_client_close` closes it for all.
+///
+/// @param client The client. Must not be NULL.
+/// @param out Receives the reference. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// # Safety
+/// `client` must be a client that was not freed. `out` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_clone(
+    client: *const tokenwell_client,
+    out: *mut *mut tokenwell_client,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary(error, || {
+        // SAFETY: the caller promises NULL or a live client.
+        unsafe { object("client", client) }?;
+        let out = destination("out", out)?;
+        // SAFETY: the client is not NULL, and it came from `Arc::into_raw`. `out` is not NULL, and the
+        // caller promises that it is writable.
+        unsafe {
+            Arc::increment_strong_count(client);
+            out.write(client.cast_mut());
+        }
         Ok(())
     })
 }
@@ -74,17 +129,20 @@ pub unsafe extern "C" fn tokenwell_client_new(
 /// deadline. Returns the refresh error if no cached token satisfies `min_ttl_ms`.
 ///
 /// @param client The client. Must not be NULL.
-/// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the default
-///   minimum: the smaller of 60 s and a tenth of the token's lifetime.
-/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
-/// @param flags 0 or TOKENWELL_FORCE_REFRESH.
+/// @param min_ttl_ms For how many milliseconds the token must still be valid. 0 means the
+///   default minimum: the smaller of 60 s and a tenth of the token's lifetime.
+/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured
+///   timeout.
+/// @param flags 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_NOT_CACHED: see TOKENWELL_CACHED_ONLY.
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: `min_ttl_ms` is not shorter than the lifetime of the
-///   server's tokens.
+///   server's tokens, or the call would block in a callback of the library.
 /// - The status of the refresh error (see above).
 ///
 /// @since 0.1
@@ -104,16 +162,103 @@ pub unsafe extern "C" fn tokenwell_client_token(
         // SAFETY: the caller promises NULL or a live client.
         let client = unsafe { object("client", client) }?;
         let out = destination("out", out)?;
-        if flags & !TOKENWELL_FORCE_REFRESH != 0 {
-            return Err(Error::invalid("flags", format!("has unknown bits: {flags:#x}"), "Pass 0 or TOKENWELL_FORCE_REFRESH."));
-        }
-        let options =
-            TokenOptions::default().min_ttl(Duration::from_millis(min_ttl_ms)).force_refresh(flags & TOKENWELL_FORCE_REFRESH != 0);
-        let options = if deadline_ms == 0 { options } else { options.deadline(Duration::from_millis(deadline_ms)) };
-        let token = client.0.token(&options)?;
+        let options = token_options(min_ttl_ms, deadline_ms, flags)?;
+        let token = if in_callback() { token_without_blocking(&client.0, &options) } else { client.0.token(&options) }?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
         unsafe { out.write(into_raw(token)) };
         Ok(())
+    })
+}
+
+/// Like `tokenwell_client_token`, but never blocks: the token comes later if it needs a refresh.
+///
+/// All callers share one refresh, and an operation uses no thread of its own.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms As for `tokenwell_client_token`.
+/// @param deadline_ms After how many milliseconds the operation ends with
+///   TOKENWELL_STATUS_DEADLINE; 0 for the configured timeout.
+/// @param flags As for `tokenwell_client_token`.
+/// @param callback Called once when the operation ends, if this call returns
+///   TOKENWELL_STATUS_PENDING and the operation is not canceled. May be NULL: see
+///   `tokenwell_operation_wait`.
+/// @param user_data Passed to the callbacks. May be NULL.
+/// @param destroy Called once when `user_data` is no longer used, if this call returns
+///   TOKENWELL_STATUS_PENDING. May be NULL.
+/// @param now Receives the token with TOKENWELL_STATUS_OK; release it with
+///   `tokenwell_token_free`. Must not be NULL.
+/// @param operation Receives the operation with TOKENWELL_STATUS_PENDING; release it with
+///   `tokenwell_operation_free`. May be NULL: then it cannot be canceled.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: a token was cached, and there is no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise there is no operation, and no
+///   callback comes:
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_NOT_CACHED: see TOKENWELL_CACHED_ONLY.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_client_token`.
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: no thread can be created.
+/// - The status of a remembered refresh error.
+///
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// callable with `user_data` from any thread until `destroy` was called. `now`, `operation` and
+/// `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_token_async(
+    client: *const tokenwell_client,
+    min_ttl_ms: u64,
+    deadline_ms: u64,
+    flags: u32,
+    callback: tokenwell_operation_callback,
+    user_data: *mut c_void,
+    destroy: tokenwell_destroy_callback,
+    now: *mut *mut tokenwell_token,
+    operation: *mut *mut tokenwell_operation,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary_with_status(error, || {
+        let target = || Ok(Target::of_callback(callback, user_data, destroy));
+        // SAFETY: the caller promises NULL or a live client, and writable outputs.
+        unsafe { begin_token(client, min_ttl_ms, deadline_ms, flags, target, now, operation) }
+    })
+}
+
+/// Like `tokenwell_client_token_async`, with an entry in a queue in place of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms As for `tokenwell_client_token`.
+/// @param deadline_ms As for `tokenwell_client_token_async`.
+/// @param flags As for `tokenwell_client_token`.
+/// @param queue The queue that receives an entry when the operation ends. Must not be NULL.
+/// @param tag Returned by `tokenwell_queue_take` with this entry.
+/// @param now As for `tokenwell_client_token_async`. Must not be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_token_async`.
+/// @since 0.1
+///
+/// # Safety `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
+/// and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_token_queued(
+    client: *const tokenwell_client,
+    min_ttl_ms: u64,
+    deadline_ms: u64,
+    flags: u32,
+    queue: *const tokenwell_queue,
+    tag: u64,
+    now: *mut *mut tokenwell_token,
+    operation: *mut *mut tokenwell_operation,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary_with_status(error, || {
+        // SAFETY: the caller promises NULL or a live queue.
+        let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
+        // SAFETY: the caller promises NULL or a live client, and writable outputs.
+        unsafe { begin_token(client, min_ttl_ms, deadline_ms, flags, target, now, operation) }
     })
 }
 
@@ -121,16 +266,18 @@ pub unsafe extern "C" fn tokenwell_client_token(
 ///
 /// A current token other than `value` is kept.
 ///
-/// In this process the token is dropped immediately. If processes share tokens in files, the token
-/// is then removed from those files. This blocks for up to a second while another process works on
-/// the same token, and for a few seconds if the file system does not answer. If the calling thread
-/// runs an event loop, call this function on another thread.
+/// In this process the token is dropped immediately. If processes share tokens in files, the
+/// token is then removed from those files. The call blocks until that is done, and no longer
+/// than the configured timeout; the removal continues after that. An event loop calls
+/// `tokenwell_client_invalidate_async`.
 ///
 /// @param client The client. Must not be NULL.
 /// @param value The string of the rejected token. Must not be NULL.
 /// @param value_len The length of `value` in bytes, without a terminating NUL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
-/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT,
+///   also in a callback of the library.
 /// @since 0.1
 ///
 /// # Safety
@@ -147,26 +294,108 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
         // SAFETY: the caller promises NULL or a live client, and a string that is readable for its
         // length.
         let (client, value) = unsafe { (object("client", client)?, bytes("value", value, value_len)?) };
-        let value = std::str::from_utf8(value).map_err(|_| {
-            Error::invalid("value", "is not UTF-8, so it is not a token of this client", "Pass the string of the token that was rejected.")
-        })?;
-        client.0.invalidate(value).map(drop)
+        refuse_in_callback("tokenwell_client_invalidate")?;
+        client.0.invalidate(token_value(value)?).map(drop)
     })
 }
 
-/// Revokes the current token at the server (RFC 7009) and drops it, whatever the server answers.
+/// Like `tokenwell_client_invalidate`, but never blocks.
 ///
-/// Without a current token, the call does nothing. The token is dropped first; then the call blocks
-/// until the server answers, and no longer than the deadline.
+/// When it returns, the token is no longer the current one. The operation ends when the token is
+/// removed from the files that processes share.
 ///
 /// @param client The client. Must not be NULL.
-/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured timeout.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
+/// @param value_len As for `tokenwell_client_invalidate`.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The removal continues after that.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: nothing is left to do, and there is no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
+///   created.
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `value` must be readable for
+/// `value_len` bytes. `callback` and `destroy` must be callable as for
+/// `tokenwell_client_token_async`. `operation` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_invalidate_async(
+    client: *const tokenwell_client,
+    value: *const c_char,
+    value_len: usize,
+    deadline_ms: u64,
+    callback: tokenwell_operation_callback,
+    user_data: *mut c_void,
+    destroy: tokenwell_destroy_callback,
+    operation: *mut *mut tokenwell_operation,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary_with_status(error, || {
+        let target = || Ok(Target::of_callback(callback, user_data, destroy));
+        // SAFETY: the caller promises NULL or a live client, a readable string and a writable output.
+        unsafe { begin_invalidate(client, value, value_len, deadline_ms, target, operation) }
+    })
+}
+
+/// Like `tokenwell_client_invalidate_async`, with an entry in a queue in place of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
+/// @param value_len As for `tokenwell_client_invalidate`.
+/// @param deadline_ms As for `tokenwell_client_invalidate_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_invalidate_async`.
+/// @since 0.1
+///
+/// # Safety `client` must be a client and `queue` a queue that was not freed. `value` must be
+/// readable for `value_len` bytes. `operation` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_invalidate_queued(
+    client: *const tokenwell_client,
+    value: *const c_char,
+    value_len: usize,
+    deadline_ms: u64,
+    queue: *const tokenwell_queue,
+    tag: u64,
+    operation: *mut *mut tokenwell_operation,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary_with_status(error, || {
+        // SAFETY: the caller promises NULL or a live queue.
+        let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
+        // SAFETY: the caller promises NULL or a live client, a readable string and a writable output.
+        unsafe { begin_invalidate(client, value, value_len, deadline_ms, target, operation) }
+    })
+}
+
+/// Revokes the current token at the server (RFC 7009), and drops it once the server has
+/// confirmed that.
+///
+/// Without a current token, the call does nothing. It blocks until the server answers, and no
+/// longer than the deadline. If it fails, the token remains the current one, so that a second
+/// attempt finds it; `tokenwell_client_invalidate` drops it all the same.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured
+///   timeout.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
-/// - The status of an error of the server or the network. Assume then that the server accepts the
-///   token until it expires.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: a parameter is invalid, or this is a callback of the
+///   library.
+/// - The status of an error of the server or the network. Assume then that the server accepts
+///   the token until it expires.
 ///
 /// @since 0.1
 ///
@@ -181,7 +410,132 @@ pub unsafe extern "C" fn tokenwell_client_revoke(
     boundary(error, || {
         // SAFETY: the caller promises NULL or a live client.
         let client = unsafe { object("client", client) }?;
+        refuse_in_callback("tokenwell_client_revoke")?;
         client.0.revoke((deadline_ms != 0).then(|| Duration::from_millis(deadline_ms)))
+    })
+}
+
+/// Like `tokenwell_client_revoke`, but never blocks.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The revocation continues after
+///   that.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: there is no current token, and no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
+///   created.
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// callable as for `tokenwell_client_token_async`. `operation` and `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_revoke_async(
+    client: *const tokenwell_client,
+    deadline_ms: u64,
+    callback: tokenwell_operation_callback,
+    user_data: *mut c_void,
+    destroy: tokenwell_destroy_callback,
+    operation: *mut *mut tokenwell_operation,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary_with_status(error, || {
+        let target = || Ok(Target::of_callback(callback, user_data, destroy));
+        // SAFETY: the caller promises NULL or a live client, and a writable output.
+        unsafe { begin_revoke(client, deadline_ms, target, operation) }
+    })
+}
+
+/// Like `tokenwell_client_revoke_async`, with an entry in a queue in place of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_revoke_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_revoke_async`.
+/// @since 0.1
+///
+/// # Safety `client` must be a client and `queue` a queue that was not freed. `operation` and
+/// `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_revoke_queued(
+    client: *const tokenwell_client,
+    deadline_ms: u64,
+    queue: *const tokenwell_queue,
+    tag: u64,
+    operation: *mut *mut tokenwell_operation,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary_with_status(error, || {
+        // SAFETY: the caller promises NULL or a live queue.
+        let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
+        // SAFETY: the caller promises NULL or a live client, and a writable output.
+        unsafe { begin_revoke(client, deadline_ms, target, operation) }
+    })
+}
+
+/// Watches a client: a queue receives an entry whenever the generation of the client changes.
+///
+/// At most one such entry waits in the queue. Only changes in this process are seen.
+///
+/// @param client The client. Must not be NULL.
+/// @param queue The queue. Must not be NULL.
+/// @param tag Returned by `tokenwell_queue_take` with the entry, which has no operation.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// # Safety
+/// `client` must be a client and `queue` a queue that was not freed. `error` must be
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_watch(
+    client: *const tokenwell_client,
+    queue: *const tokenwell_queue,
+    tag: u64,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary(error, || {
+        // SAFETY: the caller promises NULL or a live client and a live queue.
+        let (client, queue) = unsafe { (object("client", client)?, shared(queue)?) };
+        client.0.watch(queue.watcher(tag))
+    })
+}
+
+/// Stops watching a client. An entry that is in the queue already stays there.
+///
+/// @param client The client. Must not be NULL.
+/// @param queue The queue, which receives no more entries for changes of this client. Must not
+///   be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// # Safety
+/// `client` must be a client and `queue` a queue that was not freed. `error` must be
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_unwatch(
+    client: *const tokenwell_client,
+    queue: *const tokenwell_queue,
+    error: *mut *mut tokenwell_error,
+) -> Status {
+    boundary(error, || {
+        // SAFETY: the caller promises NULL or a live client and a live queue.
+        let (client, queue) = unsafe { (object("client", client)?, shared(queue)?) };
+        let identity = queue.identity();
+        client.0.unwatch(|watcher| watcher.target() == identity);
+        Ok(())
     })
 }
 
@@ -191,13 +545,14 @@ pub unsafe extern "C" fn tokenwell_client_revoke(
 /// @param out Receives the counters. Must not be NULL.
 /// @param out_size `sizeof(tokenwell_stats)` in the caller's build. At most this many bytes are
 ///   written. Members that this version does not know are set to zero.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
 /// # Safety
-/// `client` must be a client that was not freed. `out` must be writable for `out_size` bytes.
-/// `error` must be writable.
+/// `client` must be a client that was not freed. `out` must be writable for `out_size`
+/// bytes. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_stats(
     client: *const tokenwell_client,
@@ -230,8 +585,8 @@ pub unsafe extern "C" fn tokenwell_client_stats(
 /// `tokenwell_client_fresh_for_ms` has not passed, a caller may use its own copy of the token's
 /// string instead of calling `tokenwell_client_token`.
 ///
-/// The counter is an atomic 64-bit integer in the memory of the client. Never write it. Do not read
-/// it after `tokenwell_client_free`. Read it with a single load with acquire ordering:
+/// The counter is an atomic 64-bit integer in the memory of the client. Never write it. Do not
+/// read it after `tokenwell_client_free`. Read it with a single load with acquire ordering:
 /// - GCC and Clang: `__atomic_load_n(generation, __ATOMIC_ACQUIRE)`
 /// - MSVC: `ReadAcquire64((const volatile LONG64 *)generation)`
 /// - C11: `atomic_load_explicit((const _Atomic uint64_t *)generation, memory_order_acquire)`
@@ -248,19 +603,21 @@ pub unsafe extern "C" fn tokenwell_client_generation(client: *const tokenwell_cl
     unsafe { client.as_ref() }.map_or(std::ptr::null(), |client| std::ptr::from_ref(client.0.generation()).cast())
 }
 
-/// Returns how long a copy of a token may be used without calling `tokenwell_client_token` again.
+/// Returns how long a copy of a token may be used without calling `tokenwell_client_token`
+/// again.
 ///
 /// The result applies only while the client's generation equals the generation of the token.
 ///
 /// @param client The client. May be NULL.
 /// @param token The token. May be NULL.
-/// @return The time in milliseconds from now. 0 means: call `tokenwell_client_token` every time. It
-///   is 0 if `token` is no longer the current token, if the client uses a manual clock, and if
-///   `client` or `token` is NULL.
+/// @return The time in milliseconds from now. 0 means: call `tokenwell_client_token` every time.
+///   It is 0 if `token` is no longer the current token, if the client uses a manual clock, and
+///   if `client` or `token` is NULL.
 /// @since 0.1
 ///
 /// # Safety
-/// `client` must be a client that was not freed. `token` must be a token that was not freed.
+/// `client` must be a client that was not freed. `token` must be a token that was not
+/// freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_fresh_for_ms(client: *const tokenwell_client, token: *const tokenwell_token) -> u64 {
     // SAFETY: the caller promises NULL or a live client and token.
@@ -272,7 +629,8 @@ pub unsafe extern "C" fn tokenwell_client_fresh_for_ms(client: *const tokenwell_
 ///
 /// @param client The client. Must not be NULL.
 /// @param ms By how many milliseconds to advance the clock.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or one of:
 /// - TOKENWELL_STATUS_INVALID_ARGUMENT: the client uses the system's clock.
 /// - TOKENWELL_STATUS_CLOSED: the client is closed.
@@ -295,11 +653,14 @@ pub unsafe extern "C" fn tokenwell_client_advance_clock(
 
 /// Closes a client for all its users: later and waiting calls return TOKENWELL_STATUS_CLOSED.
 ///
-/// It may be called from any thread, any number of times. The memory is not released until
-/// `tokenwell_client_free`. The token remains valid at the server and for other clients.
+/// It may be called from any thread, any number of times. Pending operations end with
+/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned. The memory is
+/// not released until `tokenwell_client_free`. The token remains valid at the server and for
+/// other clients.
 ///
 /// @param client The client. Must not be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
 /// @since 0.1
 ///
@@ -314,15 +675,44 @@ pub unsafe extern "C" fn tokenwell_client_close(client: *const tokenwell_client,
     })
 }
 
-/// Closes a client and releases its memory.
+/// Waits until nothing of a client runs any more: no refresh, no save, no operation and no
+/// callback.
 ///
-/// Tokens and errors that came from it remain valid.
+/// A program calls it before it exits, so that a token is saved for other processes, and after
+/// `tokenwell_client_close`, to know that no callback comes any more. If the client is not
+/// closed, other threads can start new work at any time.
+///
+/// @param client The client. Must not be NULL.
+/// @param ms How long to wait, in milliseconds. 0 does not wait.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_DEADLINE if something still runs, or
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, also in a callback of the library.
+/// @since 0.1
+///
+/// # Safety
+/// `client` must be a client that was not freed. `error` must be writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_client_drain(client: *const tokenwell_client, ms: u64, error: *mut *mut tokenwell_error) -> Status {
+    boundary(error, || {
+        // SAFETY: the caller promises NULL or a live client.
+        let client = unsafe { object("client", client) }?;
+        refuse_in_callback("tokenwell_client_drain")?;
+        let waited = Duration::from_millis(ms);
+        if client.0.drain(waited) { Ok(()) } else { Err(Error::Deadline { waited, blocked_by: String::new() }) }
+    })
+}
+
+/// Releases a reference to a client. The last one closes the client and releases its memory.
+///
+/// Tokens, errors and operations that came from it remain valid. Pending operations end with
+/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned.
 ///
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
 ///
-/// # Safety
-/// `client` must be a client that was not freed. No other call on it may be running or follow.
+/// # Safety `client` must be a client that was not freed. No other call with this reference may
+/// be running or follow.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
     if client.is_null() {
@@ -331,10 +721,104 @@ pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
     // Closing wakes waiting callers, so it does more than a drop, and a panic must be stopped here
     // too. There is no one to report it to.
     boundary(std::ptr::null_mut(), || {
-        // SAFETY: the caller promises a live client, which came from `Box::into_raw` in
-        // `tokenwell_client_new`.
-        let client = unsafe { Box::from_raw(client) };
-        client.0.close();
+        // SAFETY: the caller promises a live client, which came from `Arc::into_raw` in
+        // `tokenwell_client_new`, and its own reference to it.
+        drop(unsafe { Arc::from_raw(client.cast_const()) });
         Ok(())
     });
+}
+
+fn token_options(min_ttl_ms: u64, deadline_ms: u64, flags: u32) -> Result<TokenOptions, Error> {
+    let has = |flag: u32| flags & flag != 0;
+    let problem = if has(!(TOKENWELL_FORCE_REFRESH | TOKENWELL_CACHED_ONLY)) {
+        format!("has unknown bits: {flags:#x}")
+    } else if has(TOKENWELL_FORCE_REFRESH) && has(TOKENWELL_CACHED_ONLY) {
+        "has two flags that exclude each other".to_owned()
+    } else {
+        let options = TokenOptions::default()
+            .min_ttl(Duration::from_millis(min_ttl_ms))
+            .force_refresh(has(TOKENWELL_FORCE_REFRESH))
+            .cached_only(has(TOKENWELL_CACHED_ONLY));
+        return Ok(if deadline_ms == 0 { options } else { options.deadline(Duration::from_millis(deadline_ms)) });
+    };
+    Err(Error::invalid("flags", problem, "Pass 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY."))
+}
+
+/// A get in a callback, which returns a cached token or a remembered error and otherwise fails.
+fn token_without_blocking(client: &Client, options: &TokenOptions) -> Result<crate::Token, Error> {
+    match client.begin_token(options)? {
+        Begun::Ready(token) => Ok(token),
+        Begun::Pending(_) => Err(would_block("tokenwell_client_token")),
+    }
+}
+
+fn token_value(value: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(value).map_err(|_| {
+        Error::invalid("value", "is not UTF-8, so it is not a token of this client", "Pass the string of the token that was rejected.")
+    })
+}
+
+/// # Safety
+/// `client` must be NULL or live, and the outputs NULL or writable.
+unsafe fn begin_token(
+    client: *const tokenwell_client,
+    min_ttl_ms: u64,
+    deadline_ms: u64,
+    flags: u32,
+    target: impl FnOnce() -> Result<Target, Error>,
+    now: *mut *mut tokenwell_token,
+    operation: *mut *mut tokenwell_operation,
+) -> Result<Status, Error> {
+    // SAFETY: upheld by the caller of this function.
+    let client = unsafe { object("client", client) }?;
+    let now = destination("now", now)?;
+    let options = token_options(min_ttl_ms, deadline_ms, flags)?;
+    let target = target()?;
+    match client.0.begin_token(&options)? {
+        Begun::Ready(token) => {
+            // SAFETY: `now` is not NULL, and the caller of this function promises that it is writable.
+            unsafe { now.write(into_raw(token)) };
+            Ok(Status::Ok)
+        }
+        // SAFETY: upheld by the caller of this function.
+        Begun::Pending(get) => unsafe { begin(&client.0, Work::Get(get), target, deadline_ms, operation) },
+    }
+}
+
+/// # Safety `client` must be NULL or live, `value` NULL or readable for its length, and the
+/// output NULL or writable.
+unsafe fn begin_invalidate(
+    client: *const tokenwell_client,
+    value: *const c_char,
+    value_len: usize,
+    deadline_ms: u64,
+    target: impl FnOnce() -> Result<Target, Error>,
+    operation: *mut *mut tokenwell_operation,
+) -> Result<Status, Error> {
+    // SAFETY: upheld by the caller of this function.
+    let (client, value) = unsafe { (object("client", client)?, bytes("value", value, value_len)?) };
+    let (value, target) = (token_value(value)?, target()?);
+    match client.0.begin_invalidate(value)? {
+        Begun::Ready(()) => Ok(Status::Ok),
+        // SAFETY: upheld by the caller of this function.
+        Begun::Pending(removal) => unsafe { begin(&client.0, Work::Removal(removal), target, deadline_ms, operation) },
+    }
+}
+
+/// # Safety
+/// `client` must be NULL or live, and the output NULL or writable.
+unsafe fn begin_revoke(
+    client: *const tokenwell_client,
+    deadline_ms: u64,
+    target: impl FnOnce() -> Result<Target, Error>,
+    operation: *mut *mut tokenwell_operation,
+) -> Result<Status, Error> {
+    // SAFETY: upheld by the caller of this function.
+    let client = unsafe { object("client", client) }?;
+    let target = target()?;
+    match client.0.begin_revoke()? {
+        Begun::Ready(()) => Ok(Status::Ok),
+        // SAFETY: upheld by the caller of this function.
+        Begun::Pending(revocation) => unsafe { begin(&client.0, Work::Revocation(revocation), target, deadline_ms, operation) },
+    }
 }

@@ -19,5 +19,7 @@ mod config;
 mod error;
 mod library;
 mod log;
+mod operation;
+mod queue;
 mod stats;
 mod token;

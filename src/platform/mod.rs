@@ -37,3 +37,7 @@ pub(crate) use files::{create_private_dir, create_private_file, sync_dir};
 pub(crate) use folders::{cache_dir, config_dir, go_config_dir};
 pub(crate) use process::ProcessId;
 pub(crate) use threads::spawn_without_signals;
+#[cfg(all(unix, feature = "capi"))]
+pub(crate) use unix::event::Event;
+#[cfg(all(windows, feature = "capi"))]
+pub(crate) use windows::event::Event;

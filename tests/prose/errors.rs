@@ -72,6 +72,9 @@ fn examples() -> Vec<(&'static str, Error)> {
         ),
         ("CannotWrite", Error::CannotWrite { problem: text("cannot write /a/b: no space left on device"), hint: text("Free some space.") }),
         ("Closed", Error::Closed),
+        ("QueueClosed", Error::QueueClosed),
+        ("Canceled", Error::Canceled),
+        ("NotCached", Error::NotCached),
         ("Internal", Error::Internal { problem: text("the refresh ended without a result") }),
     ]);
     let remembered: Vec<_> = all

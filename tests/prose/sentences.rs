@@ -97,7 +97,7 @@ mod tests {
         for text in [
             "cannot connect to https://127.0.0.1:80: connection refused",
             "the client secret file /a/b.txt (set by TOKENWELL_CLIENT_SECRET_FILE) is writable by other users",
-            "no token after 1500 ms: deadline exceeded",
+            "deadline exceeded after 1500 ms",
             "no response within 2.5 s from [::1]:8080, in ../x/y",
         ] {
             assert_eq!(faults(&Words::of_this_project(), Part::Message, text, &[]), Vec::<String>::new(), "{text}");

@@ -69,7 +69,7 @@ impl Failure {
     /// finds the token in the cache.
     pub(crate) fn wait_for_late_token(&self) {
         if let Self::Late { client, .. } = self {
-            client.wait_for_refresh(LATE_TOKEN_WAIT);
+            client.drain(LATE_TOKEN_WAIT);
         }
     }
 }

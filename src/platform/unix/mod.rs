@@ -3,4 +3,6 @@
 //! May depend on: `directory`'s types. Unsafe code is allowed in `sys`.
 
 pub(super) mod directory;
+#[cfg(feature = "capi")]
+pub(super) mod event;
 pub(super) mod sys;

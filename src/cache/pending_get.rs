@@ -1,0 +1,92 @@
+//! A get that waits for a refresh without a thread of its own.
+
+use super::flight::Registration;
+use super::refresh_request::{RefreshRequest, Resolution};
+use super::slot::{GetOptions, Lookup, RefreshFlight, Slot, WithoutThread};
+use crate::error::Error;
+use crate::token::Token;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// The state of a call that must not block: its result, or what it waits for.
+#[derive(Debug)]
+pub(crate) enum Begun<T, P> {
+    Ready(T),
+    Pending(P),
+}
+
+/// A get that waits for a refresh. Dropping it does not affect the refresh.
+///
+/// As a future it has no deadline: its caller uses the timeout function of a runtime.
+#[derive(Debug)]
+pub(crate) struct PendingGet {
+    slot: Arc<Slot>,
+    request: RefreshRequest,
+    flight: RefreshFlight,
+    registration: Registration,
+}
+
+impl Slot {
+    /// Like [`Slot::get`], for callers that must not block. `max_wait` is how long the caller is
+    /// going to wait.
+    pub(crate) fn begin_get(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Begun<Token, PendingGet>, Error> {
+        if let Some(token) = self.from_memory(options) {
+            return Ok(Begun::Ready(token));
+        }
+        let request = self.refresh_request(options);
+        match self.answer_or_join(&request, max_wait, WithoutThread::Fail) {
+            Lookup::Answer(answer) => answer.map(Begun::Ready),
+            Lookup::Pending(flight, _) => {
+                self.counts.waits.add_one();
+                Ok(Begun::Pending(PendingGet { slot: Arc::clone(self), request, flight, registration: Registration::NONE }))
+            }
+        }
+    }
+}
+
+impl PendingGet {
+    /// Returns the result if it is known. Otherwise registers `waker`, which is called when this
+    /// should be polled again. `time_left` is how long the caller is still going to wait.
+    pub(crate) fn poll_result(&mut self, waker: &Waker, time_left: Duration) -> Poll<Result<Token, Error>> {
+        loop {
+            let outcome = match self.flight.poll(waker, &mut self.registration) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(outcome) => outcome,
+            };
+            // The flight has removed the waker.
+            self.registration = Registration::NONE;
+            match self.slot.resolve(outcome, self.request.clone()) {
+                Resolution::Done(answer) => return Poll::Ready(answer),
+                Resolution::Retry(request) => self.request = request,
+            }
+            match self.slot.answer_or_join(&self.request, time_left, WithoutThread::Fail) {
+                Lookup::Answer(answer) => return Poll::Ready(answer),
+                Lookup::Pending(flight, _) => self.flight = flight,
+            }
+            self.slot.counts.waits.add_one();
+        }
+    }
+
+    /// Returns the result for a caller whose deadline passes, after it waited for `waited`.
+    pub(crate) fn at_deadline(&self, waited: Duration) -> Result<Token, Error> {
+        self.slot.at_deadline(&self.request, waited)
+    }
+}
+
+impl Future for PendingGet {
+    type Output = Result<Token, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let timeout = self.slot.parts.timeout;
+        self.poll_result(context.waker(), timeout)
+    }
+}
+
+impl Drop for PendingGet {
+    fn drop(&mut self) {
+        self.flight.forget(&mut self.registration);
+    }
+}

@@ -1,0 +1,267 @@
+//! Operations: calls of a client that wait for a result without a thread of their own, for event
+//! loops in other languages.
+//!
+//! May depend on: client, cache (the pending calls), platform, token, error. Start reading at
+//! [`Operation`]; `dispatcher` has the threads, which exist only while an operation is pending.
+
+mod dispatcher;
+mod queue;
+
+pub(crate) use dispatcher::{Dispatcher, in_callback};
+pub(crate) use queue::Queue;
+
+use crate::cache::{ActiveWork, PendingGet, PendingRemoval, PendingRevocation};
+use crate::error::Error;
+use crate::token::Token;
+use arc_swap::ArcSwapOption;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// How the end of an operation is announced.
+///
+/// Dropping it announces nothing: that is right only in a forked child.
+pub(crate) trait Completion: Send + Sized + 'static {
+    /// The place of the process's dispatcher.
+    fn dispatcher() -> &'static ArcSwapOption<Dispatcher<Self>>;
+
+    /// Announces the end without running code of the program, or returns false: then
+    /// [`Completion::run`] is called on a thread for callbacks. Called under the lock of the
+    /// operation: must not block.
+    fn announce(&self, operation: &Arc<Operation<Self>>) -> bool;
+
+    /// Returns whether it runs code of the program.
+    fn is_callback(&self) -> bool;
+
+    /// Runs the callback of the program, and releases its data.
+    fn run(self, operation: &Arc<Operation<Self>>);
+
+    /// Releases the data of the program without a callback.
+    fn discard(self);
+}
+
+/// A call that was begun: a get, an invalidation or a revocation. Its result, once there is one, can
+/// be read any number of times.
+#[derive(Debug)]
+pub(crate) struct Operation<C: Completion> {
+    dispatcher: Arc<Dispatcher<C>>,
+    /// When it began and when its deadline passes, on the dispatcher's clock.
+    began_ms: u64,
+    deadline_ms: u64,
+    state: Mutex<State<C>>,
+    ended: Condvar,
+}
+
+/// The call that an operation waits for.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Get(PendingGet),
+    Removal(PendingRemoval),
+    Revocation(PendingRevocation),
+}
+
+/// The token of a get, nothing for other operations, or the error. Boxed, because most operations
+/// have no error and there may be very many operations.
+type Outcome = Result<Option<Token>, Box<Error>>;
+
+struct State<C> {
+    phase: Phase<C>,
+    /// Whether a thread waits for the end.
+    awaited: bool,
+}
+
+enum Phase<C> {
+    Pending {
+        work: Work,
+        completion: C,
+        active: ActiveWork,
+    },
+    /// The result is known, and its announcement was not begun.
+    Unannounced {
+        outcome: Outcome,
+        completion: C,
+        active: Option<ActiveWork>,
+    },
+    Ended(Outcome),
+    /// Between two phases. Seen by no other thread, because the lock is held.
+    Changing,
+}
+
+impl<C: Completion> Operation<C> {
+    /// Begins to wait for `work`. Its completion is announced once, unless the operation is canceled,
+    /// and never by this thread. `active` lasts until the announcement is over.
+    ///
+    /// # Errors
+    /// No thread can be created. The completion is dropped.
+    pub(crate) fn begin(work: Work, completion: C, active: ActiveWork, max_wait: Duration) -> Result<Arc<Self>, Error> {
+        let dispatcher = Dispatcher::<C>::of_this_process();
+        let began_ms = dispatcher.now_ms();
+        let deadline_ms = began_ms.saturating_add(u64::try_from(max_wait.as_millis()).unwrap_or(u64::MAX));
+        let state = Mutex::new(State { phase: Phase::Pending { work, completion, active }, awaited: false });
+        let operation = Arc::new(Self { dispatcher, began_ms, deadline_ms, state, ended: Condvar::new() });
+        // Its thread polls the operation for the first time.
+        operation.dispatcher.add(&operation)?;
+        Ok(operation)
+    }
+
+    /// Waits until the operation ends, at most for `max_wait`. Returns `None` if it is still pending.
+    pub(crate) fn wait(&self, max_wait: Duration) -> Option<Result<Option<Token>, Error>> {
+        if !self.dispatcher.is_of_this_process() {
+            return Some(Err(Error::Closed));
+        }
+        let deadline = Instant::now().checked_add(max_wait);
+        let mut state = self.lock();
+        loop {
+            if let Phase::Ended(outcome) | Phase::Unannounced { outcome, .. } = &state.phase {
+                return Some(outcome.clone().map_err(|error| *error));
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return None;
+            }
+            state.awaited = true;
+            state = match left {
+                Some(left) => self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Ends the operation without a result, if it has none yet. Returns true if nothing will be
+    /// announced, and false if the announcement has begun. Never blocks.
+    pub(crate) fn cancel(&self) -> bool {
+        if !self.dispatcher.is_of_this_process() {
+            return true;
+        }
+        let mut state = self.lock();
+        let (completion, active) = match std::mem::replace(&mut state.phase, Phase::Changing) {
+            Phase::Pending { work, completion, active } => {
+                self.set_phase(&mut state, Phase::Ended(Err(Box::new(Error::Canceled))));
+                drop(state);
+                drop(work);
+                self.dispatcher.remove();
+                (completion, Some(active))
+            }
+            Phase::Unannounced { outcome, completion, active } => {
+                state.phase = Phase::Ended(outcome);
+                drop(state);
+                (completion, active)
+            }
+            other => {
+                let canceled = matches!(&other, Phase::Ended(Err(error)) if matches!(**error, Error::Canceled));
+                state.phase = other;
+                return canceled;
+            }
+        };
+        self.dispatcher.discard(completion, active);
+        true
+    }
+
+    /// Begins the announcement: returns the completion, which nobody else gets. `None` if the
+    /// operation was canceled.
+    pub(crate) fn take_completion(&self) -> Option<(C, Option<ActiveWork>)> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut state.phase, Phase::Changing) {
+            Phase::Unannounced { outcome, completion, active } => {
+                state.phase = Phase::Ended(outcome);
+                Some((completion, active))
+            }
+            other => {
+                state.phase = other;
+                None
+            }
+        }
+    }
+
+    /// Continues the work. Called by the dispatcher after the work has woken it.
+    fn proceed(self: &Arc<Self>) {
+        let mut state = self.lock();
+        let Phase::Pending { work, .. } = &mut state.phase else { return };
+        let time_left = Duration::from_millis(self.deadline_ms.saturating_sub(self.dispatcher.now_ms()));
+        if let Poll::Ready(result) = work.poll(&Waker::from(Arc::clone(self)), time_left) {
+            self.complete(state, result);
+        }
+    }
+
+    /// Ends the operation because its deadline has passed.
+    fn expire(self: &Arc<Self>) {
+        let state = self.lock();
+        let Phase::Pending { work, .. } = &state.phase else { return };
+        let waited = Duration::from_millis(self.dispatcher.now_ms().saturating_sub(self.began_ms));
+        let result = match work {
+            Work::Get(get) => get.at_deadline(waited).map(Some),
+            Work::Removal(_) | Work::Revocation(_) => Err(Error::Deadline { waited, blocked_by: String::new() }),
+        };
+        self.complete(state, result);
+    }
+
+    /// `state` must be pending.
+    fn complete(self: &Arc<Self>, mut state: MutexGuard<'_, State<C>>, result: Result<Option<Token>, Error>) {
+        let Phase::Pending { work, completion, active } = std::mem::replace(&mut state.phase, Phase::Changing) else { return };
+        let announced = completion.announce(self);
+        // Nothing of the library runs for an announcement that waits in a queue.
+        let active = (!announced).then_some(active);
+        self.set_phase(&mut state, Phase::Unannounced { outcome: result.map_err(Box::new), completion, active });
+        drop(state);
+        drop(work);
+        self.dispatcher.remove();
+        if !announced {
+            self.dispatcher.call(self);
+        }
+    }
+
+    /// Returns whether the operation has no result yet, as far as can be seen without waiting for a
+    /// thread that changes it.
+    fn is_pending(&self) -> bool {
+        self.state.try_lock().map_or(true, |state| matches!(state.phase, Phase::Pending { .. }))
+    }
+
+    fn set_phase(&self, state: &mut MutexGuard<'_, State<C>>, phase: Phase<C>) {
+        state.phase = phase;
+        if state.awaited {
+            self.ended.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Completion> Wake for Operation<C> {
+    fn wake(self: Arc<Self>) {
+        self.dispatcher.wake(&self);
+    }
+}
+
+impl<C: Completion> Drop for Operation<C> {
+    fn drop(&mut self) {
+        if !self.dispatcher.is_of_this_process() {
+            // It belongs to threads of the parent, which may have held its locks.
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(std::mem::replace(&mut state.phase, Phase::Changing));
+        }
+    }
+}
+
+impl Work {
+    fn poll(&mut self, waker: &Waker, time_left: Duration) -> Poll<Result<Option<Token>, Error>> {
+        match self {
+            Self::Get(get) => get.poll_result(waker, time_left).map(|result| result.map(Some)),
+            Self::Removal(removal) => removal.poll_result(waker).map(|result| result.map(|()| None)),
+            Self::Revocation(revocation) => revocation.poll_result(waker).map(|result| result.map(|()| None)),
+        }
+    }
+}
+
+impl<C> fmt::Debug for State<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.phase {
+            Phase::Pending { .. } => "pending",
+            Phase::Unannounced { .. } => "unannounced",
+            Phase::Ended(_) => "ended",
+            Phase::Changing => "changing",
+        })
+    }
+}
