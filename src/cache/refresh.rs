@@ -71,7 +71,7 @@ impl Slot {
         }
         if matches!(request.exclude, Exclude::Stored) {
             request.exclude =
-                record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::UpTo(KnownToken::of_stored(token, self.now())));
+                record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::up_to(KnownToken::of_stored(token, self.now())));
         }
 
         let (_lock, record) = match self.wait_for_lock_or_answer(&key, &request, credential, self.lock_timeout(max_wait)) {

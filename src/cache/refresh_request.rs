@@ -7,6 +7,7 @@ use crate::lifetime::Lifetime;
 use crate::secret::Secret;
 use crate::store::StoredToken;
 use crate::token::Token;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The requirements that the token of a refresh must satisfy.
@@ -23,8 +24,8 @@ pub(super) struct RefreshRequest {
 pub(super) enum Exclude {
     /// Any token satisfies the request.
     Nothing,
-    /// This token and all older ones.
-    UpTo(KnownToken),
+    /// This token and all older ones. Shared, because many callers may wait with one request.
+    UpTo(Arc<KnownToken>),
     /// The token that the store contains when the refresh begins: the caller forces a new token in
     /// a process that has none yet.
     Stored,
@@ -64,6 +65,12 @@ pub(super) enum Resolution {
     /// The outcome does not satisfy this caller, only the one that started the refresh: refresh
     /// again with this request.
     Retry(RefreshRequest),
+}
+
+impl Exclude {
+    pub(super) fn up_to(token: KnownToken) -> Self {
+        Self::UpTo(Arc::new(token))
+    }
 }
 
 impl KnownToken {
@@ -128,7 +135,7 @@ impl RefreshRequest {
             Origin::Stored | Origin::StoredDuringRefresh => {
                 if matches!(self.exclude, Exclude::Stored) {
                     let stored_during = outcome.origin == Origin::StoredDuringRefresh;
-                    self.exclude = if stored_during { Exclude::Nothing } else { Exclude::UpTo(KnownToken::of(&outcome.token)) };
+                    self.exclude = if stored_during { Exclude::Nothing } else { Exclude::up_to(KnownToken::of(&outcome.token)) };
                 }
                 if self.is_satisfied_by(&outcome.token, now) { Resolution::Done(Ok(outcome.token)) } else { Resolution::Retry(self) }
             }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 const HUNG_AFTER_TIMEOUTS: u32 = 3;
 
 /// The longest time that a blocking get waits for the save after its result is known, so that a
-/// program that exits at once leaves its token to others. A slow disk delays it no longer than
+/// program that exits immediately leaves its token to others. A slow disk delays it no longer than
 /// this, or than a quarter of its remaining time if that is less.
 const MAX_WAIT_FOR_SAVE: Duration = Duration::from_millis(200);
 
@@ -223,7 +223,7 @@ impl Slot {
     pub(super) fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
         let exclude = match (options.force_refresh, self.current.token()) {
             (false, _) => Exclude::Nothing,
-            (true, Some(token)) => Exclude::UpTo(KnownToken::of(&token)),
+            (true, Some(token)) => Exclude::up_to(KnownToken::of(&token)),
             (true, None) => Exclude::Stored,
         };
         RefreshRequest { min_ttl: options.min_ttl, exclude, reject_due: false }

@@ -225,7 +225,7 @@ pub unsafe extern "C" fn tokenwell_client_token_async(
     })
 }
 
-/// Like `tokenwell_client_token_async`, with an entry in a queue in place of the callback.
+/// Like `tokenwell_client_token_async`, with an entry in a queue instead of the callback.
 ///
 /// @param client The client. Must not be NULL.
 /// @param min_ttl_ms As for `tokenwell_client_token`.
@@ -342,7 +342,7 @@ pub unsafe extern "C" fn tokenwell_client_invalidate_async(
     })
 }
 
-/// Like `tokenwell_client_invalidate_async`, with an entry in a queue in place of the callback.
+/// Like `tokenwell_client_invalidate_async`, with an entry in a queue instead of the callback.
 ///
 /// @param client The client. Must not be NULL.
 /// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
@@ -451,7 +451,7 @@ pub unsafe extern "C" fn tokenwell_client_revoke_async(
     })
 }
 
-/// Like `tokenwell_client_revoke_async`, with an entry in a queue in place of the callback.
+/// Like `tokenwell_client_revoke_async`, with an entry in a queue instead of the callback.
 ///
 /// @param client The client. Must not be NULL.
 /// @param deadline_ms As for `tokenwell_client_revoke_async`.

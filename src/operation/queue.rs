@@ -26,7 +26,7 @@ struct OfProcess<C: Completion> {
 struct State<C: Completion> {
     entries: VecDeque<Entry<C>>,
     closed: bool,
-    /// In a forked child it is created when the descriptor is asked for.
+    /// In a forked child it is created when the descriptor is requested.
     event: Option<Event>,
 }
 
