@@ -7,7 +7,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use support::{FakeServer, FixedCredentials, HOUR, START_MS, bench, client_of, minted, rejected, unavailable};
+use support::{FakeServer, FixedCredentials, Gate, HOUR, START_MS, bench, client_of, minted, rejected, unavailable};
 use tokenwell::clock::ManualClock;
 use tokenwell::grant::{Credential, Credentials, GrantedLifetime};
 use tokenwell::store::NoStore;
@@ -351,4 +351,51 @@ fn a_call_during_which_the_client_is_closed_sends_no_request() {
 
     assert_eq!((error.status(), checks.load(Ordering::SeqCst)), (Status::Closed, 2));
     assert_eq!(server.requests(), 1);
+}
+
+/// Credentials in a file on a file system that does not respond while the gate is shut.
+#[derive(Debug)]
+struct SlowCredentials(Arc<Gate>);
+
+impl Credentials for SlowCredentials {
+    fn current(&self) -> Result<Credential, Error> {
+        self.0.pass();
+        FixedCredentials.current()
+    }
+
+    fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
+        self.0.pass();
+        Ok(None)
+    }
+}
+
+#[test]
+fn r3_no_caller_reads_the_secret_itself() {
+    let (clock, server, gate) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new(), Arc::new(Gate::new()));
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(SlowCredentials(Arc::clone(&gate))));
+    let token = client.token(&any()).unwrap();
+    clock.advance(Duration::from_secs(51 * 60));
+    server.then_fail(rejected());
+    client.token(&any()).unwrap();
+    while client.stats().mint_failures == 0 {
+        std::thread::yield_now();
+    }
+    client.drain(HOUR);
+    gate.shut();
+
+    // The rejection is remembered, and the secret that it concerns cannot be read for now.
+    let due = client.token(&any()).unwrap();
+    let (sender, refused) = std::sync::mpsc::channel();
+    std::thread::spawn({
+        let client = client.clone();
+        move || {
+            let forced = any().force_refresh(true).deadline(Duration::from_millis(50));
+            sender.send(client.token(&forced).unwrap_err())
+        }
+    });
+    let refused = refused.recv_timeout(Duration::from_secs(60)).unwrap();
+
+    assert_eq!(due.value(), token.value());
+    assert_eq!(refused.status(), Status::CredentialRejected, "the remembered error and not DEADLINE");
+    gate.open();
 }

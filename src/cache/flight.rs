@@ -160,6 +160,12 @@ impl<T: Clone> Flight<T> {
         drop(forgotten);
     }
 
+    /// Returns the number of places for wakers, used or vacant.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        locked(&self.state).waiters.entries.len()
+    }
+
     /// Marks the work as over: its thread does nothing any more.
     pub(crate) fn end(&self) {
         locked(&self.state).ended = true;

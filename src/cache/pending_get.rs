@@ -90,3 +90,28 @@ impl Drop for PendingGet {
         self.flight.forget(&mut self.registration);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::flight::{Flight, Registration};
+    use std::task::{Poll, Waker};
+
+    #[test]
+    fn r21_a_caller_that_polls_again_or_leaves_costs_no_further_place() {
+        let flight = Flight::<u32>::new();
+        let mut registrations: Vec<_> = (0..1000).map(|_| Registration::NONE).collect();
+
+        for _ in 0..3 {
+            for registration in &mut registrations {
+                assert_eq!(flight.poll(Waker::noop(), registration), Poll::Pending);
+            }
+        }
+        for _ in 0..1000 {
+            let mut passing = Registration::NONE;
+            assert_eq!(flight.poll(Waker::noop(), &mut passing), Poll::Pending);
+            flight.forget(&mut passing);
+        }
+
+        assert_eq!(flight.places(), 1001);
+    }
+}

@@ -20,7 +20,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Gate(Mutex<bool>, Condvar);
 
 impl Gate {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(Mutex::new(true), Condvar::new())
     }
 
@@ -33,7 +33,7 @@ impl Gate {
         self.1.notify_all();
     }
 
-    fn pass(&self) {
+    pub fn pass(&self) {
         let mut open = self.0.lock().unwrap();
         while !*open {
             open = self.1.wait(open).unwrap();

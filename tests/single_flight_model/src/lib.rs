@@ -10,10 +10,11 @@ mod sync {
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 }
 
-use flight::{Entry, Flight, SingleFlight};
+use flight::{Entry, Flight, Registration, SingleFlight};
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use loom::thread;
+use std::task::{Poll, Wake, Waker};
 
 /// A minimal cache: the published value, and the number of times the work was run.
 struct Cache {
@@ -211,5 +212,76 @@ fn abandoning_wakes_the_waiting_callers_and_a_late_result_is_ignored() {
         let result = waiting.join().unwrap();
         assert!(result == 1 || result == 99, "{result}");
         assert_eq!(flight.wait(None), Some(result), "all callers receive the same result");
+    });
+}
+
+/// Notes that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_caller_that_registers_sees_the_result_or_is_woken() {
+    loom::model(|| {
+        let cache = Cache::new();
+        let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
+        let working = {
+            let (cache, flight) = (Arc::clone(&cache), Arc::clone(&flight));
+            thread::spawn(move || cache.run(&flight))
+        };
+        let woken = std::sync::Arc::new(Woken::default());
+
+        let first = flight.poll(&Waker::from(std::sync::Arc::clone(&woken)), &mut Registration::NONE);
+        working.join().unwrap();
+
+        assert!(first == Poll::Ready(1) || woken.0.load(Ordering::SeqCst), "neither seen nor woken");
+        assert_eq!(flight.wait(None), Some(1));
+    });
+}
+
+#[test]
+fn a_caller_that_stops_waiting_is_forgotten_and_the_others_are_woken() {
+    loom::model(|| {
+        let cache = Cache::new();
+        let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
+        let woken = std::sync::Arc::new(Woken::default());
+        let (mut leaving, mut staying) = (Registration::NONE, Registration::NONE);
+        assert_eq!(flight.poll(Waker::noop(), &mut leaving), Poll::Pending);
+        assert_eq!(flight.poll(&Waker::from(std::sync::Arc::clone(&woken)), &mut staying), Poll::Pending);
+        let leaving = {
+            let flight = Arc::clone(&flight);
+            thread::spawn(move || flight.forget(&mut leaving))
+        };
+
+        cache.run(&flight);
+        leaving.join().unwrap();
+        flight.forget(&mut staying);
+
+        assert!(woken.0.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn the_end_of_the_work_is_seen_after_its_result() {
+    loom::model(|| {
+        let cache = Cache::new();
+        let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
+        let working = {
+            let (cache, flight) = (Arc::clone(&cache), Arc::clone(&flight));
+            thread::spawn(move || {
+                cache.run(&flight);
+                flight.end();
+            })
+        };
+
+        assert!(flight.wait_for_end(None));
+
+        assert_eq!(flight.poll(Waker::noop(), &mut Registration::NONE), Poll::Ready(1));
+        working.join().unwrap();
     });
 }
