@@ -583,3 +583,47 @@ fn i32_a_revoked_token_is_gone_for_new_processes_and_replaced_once_for_old_ones(
     assert_eq!(other.token(&any()).unwrap().value(), next.value());
     assert_eq!(bench.server.requests(), 2);
 }
+
+/// Shorter than the time after which a store that does not respond is no longer waited for (2 s).
+const SHORT: Duration = Duration::from_secs(1);
+
+#[test]
+fn r4_a_token_is_returned_before_it_is_saved() {
+    let (bench, _, store) = two();
+    store.save_gate.shut();
+
+    let token = bench.client.token(&any().deadline(SHORT)).unwrap();
+
+    assert_eq!(token.value(), "token-1");
+    store.save_gate.open();
+    bench.client.wait_for_refresh(TIMEOUT);
+    assert_eq!(store.only_record().token.unwrap().value.expose(), "token-1");
+}
+
+#[test]
+fn r4_a_refusal_is_returned_before_it_is_saved() {
+    let (bench, _, store) = two();
+    store.save_gate.shut();
+    bench.server.then_fail(rate_limited(30));
+
+    let error = bench.client.token(&any().deadline(SHORT)).unwrap_err();
+
+    assert_eq!(error.status(), Status::RateLimited);
+    store.save_gate.open();
+    bench.client.wait_for_refresh(TIMEOUT);
+    assert!(store.only_record().cooldown.is_some());
+}
+
+#[test]
+fn r4_a_token_that_is_invalidated_while_it_is_saved_does_not_stay_in_the_store() {
+    let (bench, other, store) = two();
+    store.save_gate.shut();
+    let token = bench.client.token(&any().deadline(SHORT)).unwrap();
+
+    assert!(bench.client.invalidate(token.value()).unwrap());
+    store.save_gate.open();
+    bench.client.wait_for_refresh(TIMEOUT);
+
+    assert!(store.only_record().token.is_none());
+    assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+}

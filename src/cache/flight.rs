@@ -49,11 +49,6 @@ impl<T: Clone> SingleFlight<T> {
         Entry::Started(flight)
     }
 
-    /// Returns the pending flight, if there is one.
-    pub(crate) fn pending(&self) -> Option<Arc<Flight<T>>> {
-        locked(&self.pending).clone()
-    }
-
     /// Completes `flight` with `result`, which all callers that joined it receive. Only the first
     /// result of a flight counts.
     pub(crate) fn complete(&self, flight: &Arc<Flight<T>>, result: T) {
@@ -87,12 +82,18 @@ pub(crate) struct Flight<T> {
 #[derive(Debug)]
 struct State<T> {
     result: Option<T>,
+    /// Whether the work has ended: it may continue after the result is known.
+    ended: bool,
     wakers: Vec<Waker>,
 }
 
 impl<T: Clone> Flight<T> {
     fn new() -> Self {
-        Self { started: Instant::now(), state: Mutex::new(State { result: None, wakers: Vec::new() }), completed: Condvar::new() }
+        Self {
+            started: Instant::now(),
+            state: Mutex::new(State { result: None, ended: false, wakers: Vec::new() }),
+            completed: Condvar::new(),
+        }
     }
 
     /// Returns the time since the flight started.
@@ -117,6 +118,25 @@ impl<T: Clone> Flight<T> {
                     self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+        }
+    }
+
+    /// Marks the work as ended.
+    pub(crate) fn end(&self) {
+        locked(&self.state).ended = true;
+        self.completed.notify_all();
+    }
+
+    /// Blocks until the work has ended, but at most for `max_wait`.
+    pub(crate) fn wait_for_end(&self, max_wait: Duration) {
+        let started = Instant::now();
+        let mut state = locked(&self.state);
+        loop {
+            let left = max_wait.saturating_sub(started.elapsed());
+            if state.ended || left.is_zero() {
+                return;
+            }
+            state = self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -1,13 +1,13 @@
 //! The state of one process except the current token: everything that contains a lock.
 
 use super::cooldown::Cooldown;
-use super::flight::SingleFlight;
+use super::flight::{Flight, SingleFlight};
 use super::refresh_request::RefreshOutcome;
 use crate::error::Error;
 use crate::platform::{self, ProcessId};
 use crate::secret::Secret;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// The number of tokens rejected by a resource server that are remembered. More than a few at a
@@ -36,6 +36,8 @@ pub(super) struct Memory {
     credential_checked_at: Option<Instant>,
     rejected_tokens: VecDeque<Secret>,
     pub(super) waiting_for_lock_since: Option<Instant>,
+    /// The last refresh that was started. It may still be writing to the store.
+    pub(super) last_refresh: Option<Weak<Flight<Result<RefreshOutcome, Error>>>>,
     last_warning: String,
 }
 

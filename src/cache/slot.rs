@@ -14,6 +14,7 @@ use crate::platform::ProcessId;
 use crate::store::Store;
 use crate::token::Token;
 use arc_swap::ArcSwap;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 /// A refresh that takes longer than this multiple of its timeout is considered hung, in an
 /// operation without a timeout: a file system that does not respond.
 const HUNG_AFTER_TIMEOUTS: u32 = 3;
+
+/// The longest time that a blocking get waits for its result to be written to the store.
+const MAX_SAVE_WAIT: Duration = Duration::from_millis(200);
 
 /// The options of one get.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +109,12 @@ impl Slot {
                 return valid.ok_or_else(|| Error::Deadline { waited: started.elapsed(), blocked_by: self.blocked_on() });
             };
             request = match self.resolve(outcome, request) {
-                Resolution::Done(answer) => return answer,
+                Resolution::Done(answer) => {
+                    // A program that exits now would lose its token for other processes.
+                    let left = max_wait.saturating_sub(started.elapsed());
+                    flight.wait_for_end(MAX_SAVE_WAIT.min(left / 4));
+                    return answer;
+                }
                 Resolution::Retry(request) => request,
             };
         }
@@ -132,11 +141,11 @@ impl Slot {
         }
     }
 
-    /// Waits until no refresh is pending, for at most `max_wait`.
+    /// Waits until no refresh is pending or writes to the store, for at most `max_wait`.
     pub(crate) fn wait_for_refresh(&self, max_wait: Duration) {
-        if let Some(flight) = self.process().refresh.pending() {
-            // The result is for the callers that requested the token.
-            let _ = flight.wait(Instant::now().checked_add(max_wait));
+        let last = self.process().memory().last_refresh.clone();
+        if let Some(flight) = last.and_then(|last| last.upgrade()) {
+            flight.wait_for_end(max_wait);
         }
     }
 
@@ -247,6 +256,7 @@ impl Slot {
                     // next caller may be able to create a thread.
                     Err(_) => {
                         process.refresh.complete(&flight, Err(cannot_create_thread()));
+                        flight.end();
                         BackgroundRefresh::Suppressed
                     }
                 }
@@ -306,9 +316,21 @@ impl Slot {
         max_wait: Duration,
     ) -> impl FnOnce() + Send + 'static {
         let (slot, flight) = (Arc::clone(self), Arc::clone(flight));
+        self.process().memory().last_refresh = Some(Arc::downgrade(&flight));
         move || {
-            let result = catch_panic(|| slot.refresh(request, max_wait)).map_err(|error| slot.remember_local_fault(error));
-            slot.process().refresh.complete(&flight, result);
+            let answered = Cell::new(false);
+            let answer = |result| {
+                answered.set(true);
+                slot.process().refresh.complete(&flight, result);
+            };
+            let ended = catch_panic(|| {
+                slot.refresh(request, max_wait, &answer);
+                Ok(())
+            });
+            if let (Err(error), false) = (ended, answered.get()) {
+                answer(Err(slot.remember_local_fault(error)));
+            }
+            flight.end();
         }
     }
 

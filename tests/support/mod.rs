@@ -19,6 +19,12 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Gate(Mutex<bool>, Condvar);
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Gate {
     fn new() -> Self {
         Self(Mutex::new(true), Condvar::new())
@@ -182,6 +188,8 @@ pub struct FakeStore {
     pub patience: Mutex<Vec<Duration>>,
     /// The time that `lock` takes to return, independent of the time that the caller would wait.
     pub slowness: Mutex<Duration>,
+    /// Blocks each save while it is shut.
+    pub save_gate: Gate,
 }
 
 impl FakeStore {
@@ -220,6 +228,7 @@ impl Store for FakeStore {
     }
 
     fn save(&self, key: &SlotKey, record: &Record) -> Result<(), StoreError> {
+        self.save_gate.pass();
         self.check()?;
         let name = Self::name(key);
         let mut records = self.records.lock().unwrap();
