@@ -7,6 +7,7 @@
 use super::cooldown::{Cooldown, is_local_fault};
 use super::freshness::{DEFAULT_LIFETIME, Freshness};
 use super::jitter;
+use super::lock_wait::{HeldLock, LockWait, RefreshTimes};
 use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
@@ -14,31 +15,12 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
-use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredCooldown, StoredToken, UnknownMembers};
+use crate::store::{Record, SlotKey, StoreError, StoredCooldown, StoredToken, UnknownMembers};
 use crate::token::Token;
 use std::time::{Duration, Instant};
 
 /// The maximum time that a caller with a valid stored token waits for a newer one.
 const MAX_DUE_REFRESH_TIME: Duration = Duration::from_secs(5);
-
-/// The time to wait for the lock between two reads of the record. The interval does not grow: if
-/// other processes take the lock in turn, a late read could miss a token that is stored only
-/// briefly.
-const RECORD_POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// The minimum caller deadline from which the lock timeout is computed. A caller with a shorter
-/// deadline gets no token while another process holds the lock. If it gave up the lock earlier,
-/// every process would send a request to a slow server.
-const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
-
-/// The result of the wait for the lock.
-enum LockWait {
-    /// Send a token request: with the lock, or without it if it could not be acquired. The record
-    /// is the last one that was read.
-    Proceed(Option<Box<dyn StoreLock>>, Record),
-    /// Use the result that another process stored.
-    Answered(Result<RefreshOutcome, Error>),
-}
 
 /// A refresh that has ended: its result, and what the store does not have yet.
 struct Refreshed {
@@ -50,7 +32,7 @@ struct Refreshed {
 struct Unsaved {
     key: SlotKey,
     change: Change,
-    _lock: Option<Box<dyn StoreLock>>,
+    _lock: Option<HeldLock>,
 }
 
 enum Change {
@@ -102,7 +84,7 @@ impl Slot {
     }
 
     fn refresh_with(&self, mut request: RefreshRequest, credential: &Credential, max_wait: Duration) -> Refreshed {
-        let started = Instant::now();
+        let mut times = RefreshTimes::new(self.parts.timeout, max_wait);
         let key = self.key(credential);
 
         let record = self.load_record(&key).unwrap_or_default();
@@ -116,25 +98,22 @@ impl Slot {
                 record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::UpTo(KnownToken::of_stored(token, self.now())));
         }
 
-        match self.wait_for_lock_or_answer(&key, &request, credential, self.lock_timeout(max_wait)) {
-            LockWait::Proceed(lock, record) => self.mint(&key, credential, self.request_timeout(started), record, lock),
+        match self.wait_for_lock_or_answer(&key, &request, credential, &mut times) {
+            LockWait::Proceed(lock, record) => {
+                let refreshed = self.mint(&key, credential, times.left(), record, lock);
+                self.process().memory().waiting_for_lock_since = None;
+                refreshed
+            }
             LockWait::Answered(answer) => answer.into(),
         }
     }
 
     /// Sends a token request. `record` is what the store had before: the new token replaces its token,
     /// and members of a later version are kept.
-    fn mint(
-        &self,
-        key: &SlotKey,
-        credential: &Credential,
-        budget: Duration,
-        record: Record,
-        lock: Option<Box<dyn StoreLock>>,
-    ) -> Refreshed {
-        let sent = self.now();
+    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, record: Record, lock: Option<HeldLock>) -> Refreshed {
+        let (sent, started) = (self.now(), Instant::now());
         let (result, change) = match self.parts.grant.mint(credential, budget) {
-            Ok(minted) => self.accept_minted(minted, sent, credential, record),
+            Ok(minted) => self.accept_minted(minted, sent, credential, record.with_last_mint(started.elapsed())),
             Err(error) => self.remember_failure(credential, error, &record),
         };
         Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }) }
@@ -154,7 +133,8 @@ impl Slot {
             Some(Ok(refreshed)) => Ok(refreshed).into(),
             Some(Err(_)) => Ok(outcome).into(),
             None => {
-                let refreshed = self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4), record, Some(lock));
+                let refreshed =
+                    self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4), record, Some(HeldLock::new(lock)));
                 Refreshed { result: refreshed.result.or(Ok(outcome)), ..refreshed }
             }
         }
@@ -191,26 +171,9 @@ impl Slot {
         record.token.as_ref().is_some_and(|token| self.process().memory().is_rejected_token(token.value.expose()))
     }
 
-    /// Returns the timeout of the token request. With a shared store it is half of the refresh
-    /// timeout. A process that waits for the lock waits slightly longer than that, so the holder
-    /// has stored its token or its refusal by then, and a slow server does not receive a request
-    /// from every process.
-    fn request_timeout(&self, started: Instant) -> Duration {
-        let left = self.parts.timeout.saturating_sub(started.elapsed());
-        if self.parts.store.is_shared() { left.min(self.parts.timeout / 2) } else { left }
-    }
-
-    /// Returns the time to wait for the lock: slightly more than half of the timeout, plus a random
-    /// part. If the holder is stopped, the first process that gives up stores a token that the
-    /// others find, and the server does not receive all requests at the same moment.
-    fn lock_timeout(&self, max_wait: Duration) -> Duration {
-        let twentieth = self.parts.timeout.min(max_wait.max(MIN_WAIT_BASE)) / 20;
-        twentieth.saturating_mul(11) + twentieth.saturating_mul(3).mul_f64(jitter::fraction())
-    }
-
     /// Returns what another process stored: a token that satisfies the request, a token that proves
     /// that none can, or a refusal that is in effect.
-    fn answer_from_record(
+    pub(super) fn answer_from_record(
         &self,
         record: &Record,
         request: &RefreshRequest,
@@ -364,43 +327,6 @@ impl Slot {
 
     pub(super) fn load_record(&self, key: &SlotKey) -> Option<Record> {
         self.ok_or_warn(self.parts.store.load(key))
-    }
-
-    /// Waits for the lock and reads the record at intervals: the holder may already have stored a
-    /// usable token, and other processes may take the lock in turn. Reads the record once more
-    /// before it returns with the lock.
-    fn wait_for_lock_or_answer(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, max_wait: Duration) -> LockWait {
-        let waited = self.poll_lock_and_record(key, request, credential, max_wait);
-        self.process().memory().waiting_for_lock_since = None;
-        waited
-    }
-
-    fn poll_lock_and_record(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, max_wait: Duration) -> LockWait {
-        let started = Instant::now();
-        let mut left = max_wait;
-        loop {
-            let wait = RECORD_POLL_INTERVAL.min(left);
-            let locked = self.ok_or_warn(self.parts.store.lock(key, wait));
-            if left == max_wait && matches!(locked, Some(None)) {
-                tracing::debug!(cache = self.parts.store.location(), "waiting for another process that is getting a token");
-            }
-            self.process().memory().waiting_for_lock_since = matches!(locked, Some(None)).then_some(started);
-            let record = self.load_record(key).unwrap_or_default();
-            if let Some(answer) = self.answer_from_record(&record, request, credential, Origin::StoredDuringRefresh) {
-                return LockWait::Answered(answer);
-            }
-            // A slow store exceeds the time that it was given.
-            left = (left - wait).min(max_wait.saturating_sub(started.elapsed()));
-            match locked {
-                Some(Some(lock)) => return LockWait::Proceed(Some(lock), record),
-                Some(None) if !left.is_zero() => {}
-                Some(None) => {
-                    self.process().warn(format!("{}; continuing without the lock", self.lock_held_message(max_wait)));
-                    return LockWait::Proceed(None, record);
-                }
-                None => return LockWait::Proceed(None, record),
-            }
-        }
     }
 
     pub(super) fn key(&self, credential: &Credential) -> SlotKey {

@@ -336,7 +336,7 @@ impl Slot {
 
     /// Describes what the pending refresh is waiting for, for the deadline error. Empty if it waits
     /// for the server.
-    fn blocked_on(&self) -> String {
+    pub(super) fn blocked_on(&self) -> String {
         let waiting = self.process().memory().waiting_for_lock_since;
         waiting.map(|since| self.lock_held_message(since.elapsed())).unwrap_or_default()
     }
