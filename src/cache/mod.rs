@@ -3,7 +3,7 @@
 //!
 //! May depend on: store, grant (the traits and their types), credential, token, lifetime, clock,
 //! error, secret, platform. Independent of HTTP, files and the C ABI. Start reading at `slot` (one
-//! get, from top to bottom), then `refresh`. `freshness`, `cooldown` and `refresh_request` are pure
+//! get, from top to bottom), then `refresh`, which waits for other processes in `lock_wait`. `freshness`, `cooldown` and `refresh_request` are pure
 //! rules. `flight` is the single flight, `process` the state that a forked child must not use,
 //! `cached` the state that is available without a request, `invalidation` the removal of a token
 //! before it expires.
@@ -15,6 +15,7 @@ mod flight;
 mod freshness;
 mod invalidation;
 mod jitter;
+mod lock_wait;
 mod pending_get;
 mod process;
 mod refresh;

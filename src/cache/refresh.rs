@@ -1,5 +1,5 @@
 //! One refresh, on its own thread: read the store, acquire the slot's lock, read the store again,
-//! request a token, write the store, publish the token.
+//! request a token, publish it and answer the callers, write the store.
 //!
 //! A store that fails or hangs or is refused never prevents a refresh: it causes one warning, and
 //! the refresh continues without it.
@@ -7,6 +7,7 @@
 use super::cooldown::{Cooldown, is_local_fault};
 use super::freshness::{DEFAULT_LIFETIME, Freshness};
 use super::jitter;
+use super::lock_wait::{HeldLock, LockWait, RefreshTimes};
 use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
@@ -14,59 +15,90 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
-use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken, UnknownMembers};
+use crate::store::{Record, SlotKey, StoreError, StoredCooldown, StoredToken, UnknownMembers};
 use crate::token::Token;
 use std::time::{Duration, Instant};
 
 /// The maximum time that a caller with a valid stored token waits for a newer one.
 const MAX_DUE_REFRESH_TIME: Duration = Duration::from_secs(5);
 
-/// The time to wait for the lock between two reads of the record. The interval does not grow: if
-/// other processes take the lock in turn, a late read could miss a token that is stored only
-/// briefly.
-const RECORD_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// A refresh that has ended: its result, and what the store does not have yet.
+struct Refreshed {
+    result: Result<RefreshOutcome, Error>,
+    unsaved: Option<Unsaved>,
+}
 
-/// The minimum caller deadline from which the lock timeout is computed. A caller with a shorter
-/// deadline gets no token while another process holds the lock. If it gave up the lock earlier,
-/// every process would send a request to a slow server.
-const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
+/// What must be written to the store, with the lock under which it is written.
+struct Unsaved {
+    key: SlotKey,
+    change: Change,
+    _lock: Option<HeldLock>,
+}
 
-/// The result of the wait for the lock.
-enum LockWait {
-    /// Send a token request: with the lock, or without it if it could not be acquired. The record
-    /// is the last one that was read.
-    Proceed(Option<Box<dyn StoreLock>>, Record),
-    /// Use the result that another process stored.
-    Answered(Result<RefreshOutcome, Error>),
+enum Change {
+    /// Replace the record, which was read under the lock, with this one, which has a new token.
+    /// `was_rejected`: a resource server has rejected this token, and the server issued it again.
+    Token { record: Record, was_rejected: bool },
+    /// Add this refusal to the record.
+    Cooldown(StoredCooldown),
+}
+
+impl From<Result<RefreshOutcome, Error>> for Refreshed {
+    fn from(result: Result<RefreshOutcome, Error>) -> Self {
+        Self { result, unsaved: None }
+    }
 }
 
 impl Slot {
     /// Performs a refresh. `max_wait` is the remaining time of the caller that started it.
-    pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration) -> Result<RefreshOutcome, Error> {
-        if let Some(rejection) = self.rejection_in_effect() {
-            self.counts.cooldown_answers.add_one();
-            return Err(rejection);
-        }
-        // Reading the secret may have taken a while.
-        self.refuse_if_closed()?;
-        let credential = self.parts.credentials.current().map_err(|error| self.remember_refused_file(error))?;
-        match self.refresh_with(request.clone(), &credential, max_wait) {
-            Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
-                Ok(Some(rotated)) => self.refresh_with(request, &rotated, max_wait),
-                _ => Err(rejection),
-            },
-            result => result,
+    ///
+    /// Calls `answer` once, as soon as the result is known: after the token is published, or after
+    /// the cooldown is set in memory, and before either is written to the store. A store that is
+    /// slow therefore costs the callers no time.
+    pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration, answer: &dyn Fn(Result<RefreshOutcome, Error>)) {
+        let Refreshed { result, unsaved } = self.obtain(request, max_wait);
+        answer(result.map_err(|error| self.remember_local_fault(error)));
+        if let Some(unsaved) = unsaved {
+            self.save(unsaved);
         }
     }
 
-    fn refresh_with(&self, mut request: RefreshRequest, credential: &Credential, max_wait: Duration) -> Result<RefreshOutcome, Error> {
-        let started = Instant::now();
+    fn obtain(&self, request: RefreshRequest, max_wait: Duration) -> Refreshed {
+        if let Some(rejection) = self.rejection_in_effect() {
+            self.counts.cooldown_answers.add_one();
+            return Err(rejection).into();
+        }
+        // Reading the secret may have taken a while.
+        if let Err(closed) = self.refuse_if_closed() {
+            return Err(closed).into();
+        }
+        let credential = match self.parts.credentials.current() {
+            Ok(credential) => credential,
+            Err(error) => return Err(self.remember_refused_file(error)).into(),
+        };
+        let refreshed = self.refresh_with(request.clone(), &credential, max_wait);
+        if !matches!(refreshed.result, Err(Error::CredentialRejected { .. })) {
+            return refreshed;
+        }
+        match self.parts.credentials.reload(&credential) {
+            Ok(Some(rotated)) => {
+                if let Some(unsaved) = refreshed.unsaved {
+                    self.save(unsaved);
+                }
+                self.refresh_with(request, &rotated, max_wait)
+            }
+            _ => refreshed,
+        }
+    }
+
+    fn refresh_with(&self, mut request: RefreshRequest, credential: &Credential, max_wait: Duration) -> Refreshed {
+        let mut times = RefreshTimes::new(self.parts.timeout, max_wait);
         let key = self.key(credential);
 
         let record = self.load_record(&key).unwrap_or_default();
         match self.answer_from_record(&record, &request, credential, Origin::Stored) {
-            Some(Ok(outcome)) => return Ok(self.refresh_if_due(outcome, &key, credential)),
-            Some(refusal) => return refusal,
+            Some(Ok(outcome)) => return self.refresh_if_due(outcome, &key, credential),
+            Some(refusal) => return refusal.into(),
             None => {}
         }
         if matches!(request.exclude, Exclude::Stored) {
@@ -74,60 +106,82 @@ impl Slot {
                 record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::up_to(KnownToken::of_stored(token, self.now())));
         }
 
-        let (_lock, record) = match self.wait_for_lock_or_answer(&key, &request, credential, self.lock_timeout(max_wait)) {
-            LockWait::Proceed(lock, record) => (lock, record),
-            LockWait::Answered(answer) => return answer,
-        };
-        self.mint(&key, credential, self.request_timeout(started), record)
+        match self.wait_for_lock_or_answer(&key, &request, credential, &mut times) {
+            LockWait::Proceed(lock, record) => {
+                let refreshed = self.mint(&key, credential, times.left(), record, lock);
+                self.process().memory().waiting_for_lock_since = None;
+                refreshed
+            }
+            LockWait::Answered(answer) => answer.into(),
+        }
     }
 
     /// Sends a token request. `record` is what the store had before: the new token replaces its token,
     /// and members of a later version are kept.
-    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, record: Record) -> Result<RefreshOutcome, Error> {
-        let sent = self.now();
-        match self.parts.grant.mint(credential, budget) {
-            Ok(minted) => self.accept_minted(key, minted, sent, credential, record),
-            Err(error) => Err(self.remember_failure(key, credential, error)),
-        }
+    fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, record: Record, lock: Option<HeldLock>) -> Refreshed {
+        let (sent, started) = (self.now(), Instant::now());
+        let (result, change) = match self.parts.grant.mint(credential, budget) {
+            Ok(minted) => self.accept_minted(minted, sent, credential, record.with_last_mint(started.elapsed())),
+            Err(error) => self.remember_failure(credential, error, &record),
+        };
+        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }) }
     }
 
     /// Refreshes a stored token that is due, for a process that had no token. The first process
     /// that acquires the lock refreshes it, within a short time; all others use it as it is.
     /// Otherwise processes that perform a single get would never refresh it and would use it until
     /// shortly before it expires.
-    fn refresh_if_due(&self, outcome: RefreshOutcome, key: &SlotKey, credential: &Credential) -> RefreshOutcome {
+    fn refresh_if_due(&self, outcome: RefreshOutcome, key: &SlotKey, credential: &Credential) -> Refreshed {
         if outcome.token.lifetime().freshness(self.now(), Duration::ZERO) != Freshness::Due {
-            return outcome;
+            return Ok(outcome).into();
         }
-        let Some(Some(_lock)) = self.ok_or_warn(self.parts.store.lock(key, Duration::ZERO)) else { return outcome };
+        let Some(Some(lock)) = self.ok_or_warn(self.parts.store.lock(key, Duration::ZERO)) else { return Ok(outcome).into() };
         let record = self.load_record(key).unwrap_or_default();
         match self.answer_from_record(&record, &RefreshRequest::not_due(), credential, Origin::StoredDuringRefresh) {
-            Some(Ok(refreshed)) => refreshed,
-            Some(Err(_)) => outcome,
-            None => self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4), record).unwrap_or(outcome),
+            Some(Ok(refreshed)) => Ok(refreshed).into(),
+            Some(Err(_)) => Ok(outcome).into(),
+            None => {
+                let refreshed =
+                    self.mint(key, credential, MAX_DUE_REFRESH_TIME.min(self.parts.timeout / 4), record, Some(HeldLock::new(lock)));
+                Refreshed { result: refreshed.result.or(Ok(outcome)), ..refreshed }
+            }
         }
     }
 
-    /// Returns the timeout of the token request. With a shared store it is half of the refresh
-    /// timeout. A process that waits for the lock waits slightly longer than that, so the holder
-    /// has stored its token or its refusal by then, and a slow server does not receive a request
-    /// from every process.
-    fn request_timeout(&self, started: Instant) -> Duration {
-        let left = self.parts.timeout.saturating_sub(started.elapsed());
-        if self.parts.store.is_shared() { left.min(self.parts.timeout / 2) } else { left }
+    /// Writes what a refresh brought to the store, for other processes.
+    ///
+    /// A refusal is stored without the lock too: if the holder of the lock is stopped, this alone
+    /// prevents the other processes from sending requests. The record is read immediately before.
+    /// If the holder writes a token between the read and the write, the other processes do not see
+    /// that token until the cooldown is over.
+    fn save(&self, unsaved: Unsaved) {
+        let store = &self.parts.store;
+        match unsaved.change {
+            Change::Token { record, was_rejected } => {
+                if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() {
+                    self.process().forget_warnings();
+                }
+                // The token was invalidated while it was written, so the invalidation did not find
+                // it in the store.
+                if !was_rejected && self.is_rejected(&record) {
+                    self.ok_or_warn(store.save(&unsaved.key, &record.without_token()));
+                }
+            }
+            Change::Cooldown(cooldown) => {
+                if let Some(record) = self.load_record(&unsaved.key) {
+                    self.ok_or_warn(store.save(&unsaved.key, &record.with_cooldown(cooldown)));
+                }
+            }
+        }
     }
 
-    /// Returns the time to wait for the lock: slightly more than half of the timeout, plus a random
-    /// part. If the holder is stopped, the first process that gives up stores a token that the
-    /// others find, and the server does not receive all requests at the same moment.
-    fn lock_timeout(&self, max_wait: Duration) -> Duration {
-        let twentieth = self.parts.timeout.min(max_wait.max(MIN_WAIT_BASE)) / 20;
-        twentieth.saturating_mul(11) + twentieth.saturating_mul(3).mul_f64(jitter::fraction())
+    fn is_rejected(&self, record: &Record) -> bool {
+        record.token.as_ref().is_some_and(|token| self.process().memory().is_rejected_token(token.value.expose()))
     }
 
     /// Returns what another process stored: a token that satisfies the request, a token that proves
     /// that none can, or a refusal that is in effect.
-    fn answer_from_record(
+    pub(super) fn answer_from_record(
         &self,
         record: &Record,
         request: &RefreshRequest,
@@ -183,14 +237,14 @@ impl Slot {
         Some(token)
     }
 
+    /// Publishes a new token. Returns it, and the record that the store must have.
     fn accept_minted(
         &self,
-        key: &SlotKey,
         minted: Minted,
         sent: Moment,
         credential: &Credential,
         record: Record,
-    ) -> Result<RefreshOutcome, Error> {
+    ) -> (Result<RefreshOutcome, Error>, Option<Change>) {
         self.counts.mints.add_one();
         let (life, origin, shared) = match minted.lifetime {
             GrantedLifetime::Stated(life) => (life, Origin::Minted, true),
@@ -200,30 +254,29 @@ impl Slot {
         let lifetime = Lifetime::granted(sent, life, jitter::fraction());
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
             let error = self.expired_on_arrival(life);
-            return Err(self.remember_failure(key, credential, error));
-        }
-        if shared {
-            let token = StoredToken {
-                value: minted.value.clone(),
-                scope: minted.scope.clone(),
-                obtained_at_ms: lifetime.obtained_at.wall_ms,
-                expires_at_ms: lifetime.expires_at.wall_ms,
-                refresh_at_ms: lifetime.refresh_at.wall_ms,
-                unknown: UnknownMembers::default(),
-            };
-            if self.ok_or_warn(self.parts.store.save(key, &record.with_new_token(token))).is_some() {
-                self.process().forget_warnings();
-            }
+            return self.remember_failure(credential, error, &record);
         }
         let process = self.process();
         let mut memory = process.memory();
         memory.set_cooldown(None);
         let generation = if origin == Origin::Uncacheable { Token::NO_GENERATION } else { self.next_generation() };
-        let token = Token::new(minted.value.expose(), minted.scope, lifetime, generation);
-        if origin == Origin::Minted && !self.publish(Some(&token), &memory) {
-            return Err(Error::Closed);
-        }
-        Ok(RefreshOutcome { token, origin })
+        let token = Token::new(minted.value.expose(), minted.scope.clone(), lifetime, generation);
+        let published = origin != Origin::Minted || self.publish(Some(&token), &memory);
+        let was_rejected = memory.is_rejected_token(token.value());
+        drop(memory);
+        let change = shared.then(|| {
+            let record = record.with_new_token(StoredToken {
+                value: minted.value,
+                scope: minted.scope,
+                obtained_at_ms: lifetime.obtained_at.wall_ms,
+                expires_at_ms: lifetime.expires_at.wall_ms,
+                refresh_at_ms: lifetime.refresh_at.wall_ms,
+                unknown: UnknownMembers::default(),
+            });
+            Change::Token { record, was_rejected }
+        });
+        let result = if published { Ok(RefreshOutcome { token, origin }) } else { Err(Error::Closed) };
+        (result, change)
     }
 
     fn expired_on_arrival(&self, life: Duration) -> Error {
@@ -235,24 +288,16 @@ impl Slot {
         }
     }
 
-    /// Remembers `error` in memory and in the store, and returns it as callers receive it.
-    ///
-    /// It is stored without the lock too: if the holder of the lock is stopped, this alone prevents
-    /// the other processes from sending requests. The record was read immediately before. If the
-    /// holder writes a token between the read and the write, the other processes do not see that
-    /// token until the cooldown is over.
-    fn remember_failure(&self, key: &SlotKey, credential: &Credential, error: Error) -> Error {
+    /// Remembers `error` in memory. Returns it as callers receive it, and what the store must
+    /// have. `record` is the one that was read before the request.
+    fn remember_failure(&self, credential: &Credential, error: Error, record: &Record) -> (Result<RefreshOutcome, Error>, Option<Change>) {
         if is_local_fault(&error) {
-            return error;
+            return (Err(error), None);
         }
-        let record = self.load_record(key);
-        let stored = record.as_ref().and_then(|record| record.cooldown.as_ref());
-        let failures_elsewhere = stored.map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
-        let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return error };
-        if let (Some(record), Some(stored)) = (record, cooldown.to_stored()) {
-            self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored)));
-        }
-        self.set_cooldown(cooldown)
+        let failures_elsewhere = record.cooldown.as_ref().map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
+        let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return (Err(error), None) };
+        let change = cooldown.to_stored().map(Change::Cooldown);
+        (Err(self.set_cooldown(cooldown)), change)
     }
 
     /// Remembers a refused secret file in this process alone. It is a local fault, but has the same
@@ -290,43 +335,6 @@ impl Slot {
 
     pub(super) fn load_record(&self, key: &SlotKey) -> Option<Record> {
         self.ok_or_warn(self.parts.store.load(key))
-    }
-
-    /// Waits for the lock and reads the record at intervals: the holder may already have stored a
-    /// usable token, and other processes may take the lock in turn. Reads the record once more
-    /// before it returns with the lock.
-    fn wait_for_lock_or_answer(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, max_wait: Duration) -> LockWait {
-        let waited = self.poll_lock_and_record(key, request, credential, max_wait);
-        self.process().memory().waiting_for_lock_since = None;
-        waited
-    }
-
-    fn poll_lock_and_record(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, max_wait: Duration) -> LockWait {
-        let started = Instant::now();
-        let mut left = max_wait;
-        loop {
-            let wait = RECORD_POLL_INTERVAL.min(left);
-            let locked = self.ok_or_warn(self.parts.store.lock(key, wait));
-            if left == max_wait && matches!(locked, Some(None)) {
-                tracing::debug!(cache = self.parts.store.location(), "waiting for another process that is getting a token");
-            }
-            self.process().memory().waiting_for_lock_since = matches!(locked, Some(None)).then_some(started);
-            let record = self.load_record(key).unwrap_or_default();
-            if let Some(answer) = self.answer_from_record(&record, request, credential, Origin::StoredDuringRefresh) {
-                return LockWait::Answered(answer);
-            }
-            // A slow store exceeds the time that it was given.
-            left = (left - wait).min(max_wait.saturating_sub(started.elapsed()));
-            match locked {
-                Some(Some(lock)) => return LockWait::Proceed(Some(lock), record),
-                Some(None) if !left.is_zero() => {}
-                Some(None) => {
-                    self.process().warn(format!("{}; continuing without the lock", self.lock_held_message(max_wait)));
-                    return LockWait::Proceed(None, record);
-                }
-                None => return LockWait::Proceed(None, record),
-            }
-        }
     }
 
     pub(super) fn key(&self, credential: &Credential) -> SlotKey {

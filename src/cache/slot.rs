@@ -16,6 +16,7 @@ use crate::platform::ProcessId;
 use crate::store::Store;
 use crate::token::Token;
 use arc_swap::ArcSwap;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::thread::JoinHandle;
@@ -364,8 +365,18 @@ impl Slot {
     ) -> impl FnOnce() + Send + 'static {
         let (slot, flight, active) = (Arc::clone(self), Arc::clone(flight), process.activity.begin());
         move || {
-            let result = catch_panic(|| slot.refresh(request, max_wait)).map_err(|error| slot.remember_local_fault(error));
-            slot.process().refresh.complete(&flight, result);
+            let answered = Cell::new(false);
+            let answer = |result| {
+                answered.set(true);
+                slot.process().refresh.complete(&flight, result);
+            };
+            let ended = catch_panic(|| {
+                slot.refresh(request, max_wait, &answer);
+                Ok(())
+            });
+            if let (Err(error), false) = (ended, answered.get()) {
+                answer(Err(slot.remember_local_fault(error)));
+            }
             drop(active);
             flight.end();
         }
@@ -373,7 +384,7 @@ impl Slot {
 
     /// Describes what the pending refresh is waiting for, for the deadline error. Empty if it waits
     /// for the server.
-    fn blocked_on(&self) -> String {
+    pub(super) fn blocked_on(&self) -> String {
         let waiting = self.process().memory().waiting_for_lock_since;
         waiting.map(|since| self.lock_held_message(since.elapsed())).unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 //! May depend on: clock (for `Moment`).
 //!
 //! Start reading anywhere: the files do not depend on each other.
+//! - `changes` reports changes of files.
 //! - `clocks` reads the clocks.
 //! - `threads` starts threads.
 //! - `files` opens and creates files.
@@ -13,6 +14,7 @@
 //! - `unix` and `windows` contain the parts that differ completely. Unsafe code is allowed in their
 //!   `sys` files.
 
+mod changes;
 mod clocks;
 mod directory;
 mod exposure;
@@ -28,6 +30,7 @@ mod windows;
 #[cfg(not(any(unix, windows)))]
 compile_error!("tokenwell supports Unix and Windows");
 
+pub(crate) use changes::{Change, Changes, WatchId};
 pub(crate) use clocks::now;
 pub(crate) use directory::{Attributes, Directory, Kind, attributes};
 pub(crate) use exposure::{Exposure, exposure, make_private_command, quoted};

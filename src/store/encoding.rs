@@ -56,7 +56,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
         },
         None => (None, None),
     };
-    Some(Record { token, cooldown, unknown: UnknownMembers(description.unknown), unknown_cooldown })
+    let last_mint_ms = description.last_mint_ms;
+    Some(Record { token, cooldown, last_mint_ms, unknown: UnknownMembers(description.unknown), unknown_cooldown })
 }
 
 /// All of a record except the token itself.
@@ -64,6 +65,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
 struct Description {
     token: Option<Box<RawValue>>,
     cooldown: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_mint_ms: Option<u64>,
     #[serde(flatten)]
     unknown: Members,
 }
@@ -96,7 +99,10 @@ impl<'de> Deserialize<'de> for Description {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut members = Members::deserialize(deserializer)?;
         let mut present = |name| members.remove(name).filter(|value| value.get() != "null");
-        Ok(Self { token: present("token"), cooldown: present("cooldown"), unknown: members })
+        let (token, cooldown) = (present("token"), present("cooldown"));
+        // It only improves a guess: a value that this version cannot read is dropped.
+        let last_mint_ms = present("last_mint_ms").and_then(|value| serde_json::from_str(value.get()).ok());
+        Ok(Self { token, cooldown, last_mint_ms, unknown: members })
     }
 }
 
@@ -192,7 +198,7 @@ impl Description {
             Some(token) => Some(to_raw_value(&TokenDescription::of(token)).ok()?),
             None => None,
         };
-        Some(Self { token, cooldown, unknown: record.unknown.0.clone() })
+        Some(Self { token, cooldown, last_mint_ms: record.last_mint_ms, unknown: record.unknown.0.clone() })
     }
 }
 
@@ -376,7 +382,7 @@ mod tests {
     /// As a later version may write it, with numbers that a parser would round.
     const LATER: &str = r#"{"token":{"scope":null,"obtained_at_ms":1,"expires_at_ms":3,"refresh_at_ms":2,"issuer":{"a":[1.10,  2]}},
         "cooldown":{"refusal":{"kind":"quota_of_the_moon","phase":4},"since_ms":1,"until_ms":2,"failures":1},
-        "last_mint_ms":123456789012345678901234567890,"auth_method":null}"#;
+        "lock_counter":123456789012345678901234567890,"auth_method":null}"#;
 
     /// The JSON of a record after it was read and written by this version.
     fn rewritten(record: &Record) -> serde_json::Value {
@@ -398,7 +404,7 @@ mod tests {
 
         let rewritten = rewritten(&record);
 
-        assert_eq!(record.unknown.names().collect::<Vec<_>>(), ["auth_method", "last_mint_ms"]);
+        assert_eq!(record.unknown.names().collect::<Vec<_>>(), ["auth_method", "lock_counter"]);
         assert_eq!(rewritten["cooldown"]["refusal"]["phase"], 4);
         let bytes = encode(&record, 0).unwrap();
         let again = decode(&bytes).expect("a record");

@@ -19,6 +19,7 @@ use crate::error::os_reason;
 use crate::secret::Secret;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A store that all processes of a host can read, with one record for each [`SlotKey`].
@@ -54,10 +55,75 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// The store cannot be used.
     fn lock(&self, key: &SlotKey, max_wait: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError>;
+
+    /// Prepares to wait for the lock of `key` and to look at the record meanwhile. Returns `None` if
+    /// the store cannot report changes: then [`Store::lock`] and [`Store::load`] are called at
+    /// intervals.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn contend(&self, _key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// The lock of one key, released on drop.
-pub trait StoreLock: Send + fmt::Debug {}
+pub trait StoreLock: Send + fmt::Debug {
+    /// Returns what the holder must call twice a second to show that it is not stopped, or `None` if
+    /// nobody looks at that. It may be called after the lock is released.
+    fn sign_of_life(&self) -> Option<Box<dyn FnMut() + Send>> {
+        None
+    }
+}
+
+/// One process that wants the lock of one key, and what it needs to know when to try again.
+pub trait Contender: Send + fmt::Debug {
+    /// Tries to acquire the lock without waiting, and reads the record afterwards.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn attempt(&mut self, which: WhichLock) -> Result<Attempt, StoreError>;
+
+    /// Returns what waits for the next attempt.
+    fn waiter(&self) -> Arc<dyn LockWaiter>;
+}
+
+/// The locks that an attempt may acquire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhichLock {
+    /// The lock of the key.
+    Main,
+    /// A reserve lock too, because the holder of the main lock is stopped or takes too long. Only
+    /// one process holds it, so that the server does not receive a request from each.
+    MainOrReserve,
+}
+
+/// The result of an attempt to acquire a lock.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The lock, if it was acquired.
+    pub lock: Option<Box<dyn StoreLock>>,
+    /// The record as it was after that.
+    pub record: Result<Record, StoreError>,
+    /// What is known about the other process if it holds the lock.
+    pub holder: Holder,
+}
+
+/// The process that holds a lock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Holder {
+    /// For how long it holds the lock, if that is known.
+    pub held_for: Option<Duration>,
+    /// Whether it has shown no sign of life for a while: it may be stopped.
+    pub is_silent: bool,
+}
+
+/// Waits for a lock without using the store, so that a store that does not respond cannot block it.
+pub trait LockWaiter: Send + Sync + fmt::Debug {
+    /// Blocks until an attempt is worthwhile: the lock may be free, the record has changed, or the
+    /// holder has fallen silent. Waits at most `max_wait`. Returns the time that it waited.
+    fn wait(&self, max_wait: Duration) -> Duration;
+}
 
 /// The inputs of a token request. Two requests share a token only if all of these are equal.
 #[derive(Clone, Debug)]

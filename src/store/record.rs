@@ -5,6 +5,7 @@ use crate::secret::Secret;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// What processes share about one slot.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,8 @@ pub struct Record {
     pub token: Option<StoredToken>,
     /// The newest refusal, if it is in effect.
     pub cooldown: Option<StoredCooldown>,
+    /// How long the last token request that returned a token took, in milliseconds.
+    pub last_mint_ms: Option<u64>,
     /// Members of the record that only a later version knows.
     pub unknown: UnknownMembers,
     /// A refusal of a kind that only a later version knows.
@@ -27,6 +30,12 @@ impl Record {
     #[must_use]
     pub fn with_new_token(self, token: StoredToken) -> Self {
         Self { token: Some(token), cooldown: None, unknown_cooldown: None, ..self }
+    }
+
+    /// Returns the record with the duration of the last token request that returned a token.
+    #[must_use]
+    pub fn with_last_mint(self, duration: Duration) -> Self {
+        Self { last_mint_ms: u64::try_from(duration.as_millis()).ok(), ..self }
     }
 
     /// Returns the record after a refusal. A valid token in it remains usable.

@@ -1,12 +1,12 @@
 //! A wrapper that makes calls to a store that does not respond fail in time.
 
-use super::{Record, SlotKey, Store, StoreError, StoreLock};
+use super::{Attempt, Contender, LockWaiter, Record, SlotKey, Store, StoreError, StoreLock, WhichLock};
 use crate::platform::{self, ProcessId};
 use arc_swap::ArcSwap;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The longest time that a file system or a server may take to respond.
@@ -15,11 +15,20 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Runs each call of a store on a short-lived thread and waits at most [`LIMIT`] for it: a network
 /// file system that does not respond must not prevent a get. While a call is stuck, no other one is
 /// started.
+///
+/// The wait for a lock is no call: it uses no file and runs on the thread of the caller, with no
+/// thread of its own.
 #[derive(Debug)]
 pub(crate) struct TimeoutStore {
     inner: Arc<dyn Store>,
+    calls: Arc<TimedCalls>,
+}
+
+/// Runs calls and counts those that are stuck.
+#[derive(Debug)]
+struct TimedCalls {
     limit: Duration,
-    calls: ArcSwap<Calls>,
+    current: ArcSwap<Calls>,
 }
 
 /// The calls of one process. A forked child counts its own: it has none of the threads that would
@@ -45,26 +54,39 @@ impl TimeoutStore {
     /// Wraps `inner`. `budget` is the timeout of a whole refresh; a stuck store must leave enough
     /// of it for the token request.
     pub(crate) fn new(inner: Arc<dyn Store>, budget: Duration) -> Self {
-        Self { inner, limit: LIMIT.min(budget / 4), calls: ArcSwap::from_pointee(Calls::new()) }
-    }
-
-    /// Returns the calls of this process.
-    fn calls(&self) -> Arc<Calls> {
-        loop {
-            let calls = self.calls.load_full();
-            if calls.process == ProcessId::current() {
-                return calls;
-            }
-            self.calls.compare_and_swap(&calls, Arc::new(Calls::new()));
-        }
+        Self { inner, calls: Arc::new(TimedCalls { limit: LIMIT.min(budget / 4), current: ArcSwap::from_pointee(Calls::new()) }) }
     }
 
     fn run<T: Send + 'static>(
         &self,
-        limit: Duration,
+        extra_time: Duration,
         call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let calls = self.calls();
+        let inner = Arc::clone(&self.inner);
+        self.calls.run(extra_time, move || call(&*inner))
+    }
+}
+
+impl TimedCalls {
+    /// Returns the calls of this process.
+    fn current(&self) -> Arc<Calls> {
+        loop {
+            let calls = self.current.load_full();
+            if calls.process == ProcessId::current() {
+                return calls;
+            }
+            self.current.compare_and_swap(&calls, Arc::new(Calls::new()));
+        }
+    }
+
+    /// Runs `call`, which waits for `extra_time` in addition to the time that the store needs.
+    fn run<T: Send + 'static>(
+        &self,
+        extra_time: Duration,
+        call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let limit = extra_time.saturating_add(self.limit);
+        let calls = self.current();
         if calls.stuck.load(Ordering::SeqCst) > 0 {
             return Err(no_response(limit));
         }
@@ -72,10 +94,10 @@ impl TimeoutStore {
         // waits for it.
         let (sender, result) = sync_channel(1);
         let state = Arc::new(AtomicU8::new(RUNNING));
-        let (inner, calls_in_thread, thread_state) = (Arc::clone(&self.inner), Arc::clone(&calls), Arc::clone(&state));
+        let (calls_in_thread, thread_state) = (Arc::clone(&calls), Arc::clone(&state));
         let thread = std::thread::Builder::new().name("tokenwell-store".to_owned());
         platform::spawn_without_signals(thread, move || {
-            let outcome = call(&*inner);
+            let outcome = call();
             if thread_state.swap(RETURNED, Ordering::SeqCst) == ABANDONED {
                 calls_in_thread.stuck.fetch_sub(1, Ordering::SeqCst);
             }
@@ -107,17 +129,44 @@ impl Store for TimeoutStore {
 
     fn load(&self, key: &SlotKey) -> Result<Record, StoreError> {
         let key = key.clone();
-        self.run(self.limit, move |store| store.load(&key))
+        self.run(Duration::ZERO, move |store| store.load(&key))
     }
 
     fn save(&self, key: &SlotKey, record: &Record) -> Result<(), StoreError> {
         let (key, record) = (key.clone(), record.clone());
-        self.run(self.limit, move |store| store.save(&key, &record))
+        self.run(Duration::ZERO, move |store| store.save(&key, &record))
     }
 
     fn lock(&self, key: &SlotKey, max_wait: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
         let key = key.clone();
-        self.run(max_wait.saturating_add(self.limit), move |store| store.lock(&key, max_wait))
+        self.run(max_wait, move |store| store.lock(&key, max_wait))
+    }
+
+    fn contend(&self, key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
+        // Accesses no file.
+        let Some(contender) = self.inner.contend(key)? else { return Ok(None) };
+        let (calls, waiter) = (Arc::clone(&self.calls), contender.waiter());
+        Ok(Some(Box::new(TimedContender { calls, waiter, contender: Arc::new(Mutex::new(contender)) })))
+    }
+}
+
+/// A contender whose attempts are calls of the store. Its waits are not.
+#[derive(Debug)]
+struct TimedContender {
+    calls: Arc<TimedCalls>,
+    waiter: Arc<dyn LockWaiter>,
+    /// A call that is stuck keeps it locked. No other call is started meanwhile.
+    contender: Arc<Mutex<Box<dyn Contender>>>,
+}
+
+impl Contender for TimedContender {
+    fn attempt(&mut self, which: WhichLock) -> Result<Attempt, StoreError> {
+        let contender = Arc::clone(&self.contender);
+        self.calls.run(Duration::ZERO, move || contender.lock().unwrap_or_else(PoisonError::into_inner).attempt(which))
+    }
+
+    fn waiter(&self) -> Arc<dyn LockWaiter> {
+        Arc::clone(&self.waiter)
     }
 }
 
@@ -130,7 +179,7 @@ fn no_response(limit: Duration) -> StoreError {
 mod tests {
     use super::*;
     use crate::secret::Secret;
-    use std::sync::{Condvar, Mutex};
+    use std::sync::Condvar;
     use std::time::Instant;
 
     /// A store that does not respond until it is released.
@@ -170,23 +219,22 @@ mod tests {
     #[test]
     fn a_stuck_store_fails_in_time_and_is_not_called_until_it_responds() {
         let stuck = Arc::new(StuckStore::default());
-        let mut store = TimeoutStore {
-            inner: Arc::clone(&stuck) as Arc<_>,
-            limit: Duration::from_millis(20),
-            calls: ArcSwap::from_pointee(Calls::new()),
-        };
+        let timed = |limit| Arc::new(TimedCalls { limit, current: ArcSwap::from_pointee(Calls::new()) });
+        let mut store = TimeoutStore { inner: Arc::clone(&stuck) as Arc<_>, calls: timed(Duration::from_millis(20)) };
         let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
 
         assert!(store.load(&key).is_err());
         // The stuck call is abandoned soon; the calls below must succeed, and a busy machine needs
         // time to start a thread.
-        store.limit = LONG_ENOUGH;
+        let patient = timed(LONG_ENOUGH);
+        patient.current.store(store.calls.current());
+        store.calls = patient;
         assert!(store.save(&key, &Record::default()).is_err(), "no call is started while one is stuck");
 
         *stuck.released.0.lock().unwrap() = true;
         stuck.released.1.notify_all();
         let started = Instant::now();
-        while store.calls().stuck.load(Ordering::SeqCst) > 0 {
+        while store.calls.current().stuck.load(Ordering::SeqCst) > 0 {
             assert!(started.elapsed() < LONG_ENOUGH, "the released call still counts as stuck");
             std::thread::yield_now();
         }
@@ -202,9 +250,9 @@ mod tests {
         let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
         // What a child finds: the calls of another process.
         let parent = Calls { process: ProcessId::other_than_current(), stuck: AtomicUsize::new(1) };
-        store.calls.store(Arc::new(parent));
+        store.calls.current.store(Arc::new(parent));
 
         assert!(store.save(&key, &Record::default()).is_ok());
-        assert_eq!(store.calls().stuck.load(Ordering::SeqCst), 0);
+        assert_eq!(store.calls.current().stuck.load(Ordering::SeqCst), 0);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokenwell::clock::ManualClock;
 use tokenwell::grant::{Credential, Credentials, Grant, GrantedLifetime, Minted};
 use tokenwell::secret::Secret;
-use tokenwell::store::{NoStore, Record, SlotKey, Store, StoreError, StoreLock};
+use tokenwell::store::{Attempt, Contender, Holder, LockWaiter, NoStore, Record, SlotKey, Store, StoreError, StoreLock, WhichLock};
 use tokenwell::{Client, ClientParts, Error};
 
 pub const START_MS: u64 = 1_800_000_000_000;
@@ -18,6 +18,12 @@ pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// A gate that blocks callers while it is shut.
 #[derive(Debug)]
 pub struct Gate(Mutex<bool>, Condvar);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Gate {
     pub fn new() -> Self {
@@ -172,19 +178,53 @@ impl Credentials for RotatingCredentials {
     }
 }
 
-/// A store in memory that a test can break.
+/// What happens at a moment that a test chooses.
+pub struct Event(Box<dyn FnOnce() + Send>);
+
+impl Event {
+    pub fn new(happens: impl FnOnce() + Send + 'static) -> Self {
+        Self(Box::new(happens))
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Event")
+    }
+}
+
+/// A store in memory that a test can break. Its clones are the same store.
+#[derive(Clone, Debug, Default)]
+pub struct FakeStore(Arc<FakeStoreState>);
+
+impl std::ops::Deref for FakeStore {
+    type Target = FakeStoreState;
+
+    fn deref(&self) -> &FakeStoreState {
+        &self.0
+    }
+}
+
 #[derive(Debug, Default)]
-pub struct FakeStore {
+pub struct FakeStoreState {
     records: Mutex<Vec<(String, Record)>>,
     pub broken: Mutex<bool>,
     pub locked_by_another: Mutex<bool>,
-    /// The time that each caller of `lock` was prepared to wait.
+    /// Whether the other process shows that it is not stopped.
+    pub holder_is_alive: Mutex<bool>,
+    /// The times that callers waited for the lock. Nothing really waits.
     pub patience: Mutex<Vec<Duration>>,
-    /// The time that `lock` takes to return, independent of the time that the caller would wait.
+    /// What happens during a wait.
+    pub during_wait: Mutex<Option<Event>>,
+    /// The time that an attempt to acquire the lock really takes.
     pub slowness: Mutex<Duration>,
+    /// The locks that were acquired.
+    pub acquired: Mutex<Vec<WhichLock>>,
+    /// Blocks each save while it is shut.
+    pub save_gate: Gate,
 }
 
-impl FakeStore {
+impl FakeStoreState {
     fn name(key: &SlotKey) -> String {
         format!("{:?} {}", key.identity, key.secret.expose())
     }
@@ -215,24 +255,79 @@ impl Store for FakeStore {
 
     fn load(&self, key: &SlotKey) -> Result<Record, StoreError> {
         self.check()?;
-        let name = Self::name(key);
+        let name = FakeStoreState::name(key);
         Ok(self.records.lock().unwrap().iter().find(|(known, _)| *known == name).map(|(_, record)| record.clone()).unwrap_or_default())
     }
 
     fn save(&self, key: &SlotKey, record: &Record) -> Result<(), StoreError> {
+        self.save_gate.pass();
         self.check()?;
-        let name = Self::name(key);
+        let name = FakeStoreState::name(key);
         let mut records = self.records.lock().unwrap();
         records.retain(|(known, _)| *known != name);
         records.push((name, record.clone()));
         Ok(())
     }
 
-    fn lock(&self, _key: &SlotKey, patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
+    fn lock(&self, _key: &SlotKey, _patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
         self.check()?;
-        self.patience.lock().unwrap().push(patience);
-        std::thread::sleep(*self.slowness.lock().unwrap());
         if *self.locked_by_another.lock().unwrap() { Ok(None) } else { Ok(Some(Box::new(FakeLock))) }
+    }
+
+    fn contend(&self, key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
+        self.check()?;
+        let waiter = Arc::new(FakeWaiter { store: self.clone(), waited: Mutex::default() });
+        Ok(Some(Box::new(FakeContender { store: self.clone(), key: key.clone(), waiter })))
+    }
+}
+
+#[derive(Debug)]
+struct FakeContender {
+    store: FakeStore,
+    key: SlotKey,
+    waiter: Arc<FakeWaiter>,
+}
+
+impl Contender for FakeContender {
+    fn attempt(&mut self, which: WhichLock) -> Result<Attempt, StoreError> {
+        std::thread::sleep(*self.store.slowness.lock().unwrap());
+        let waited = *self.waiter.waited.lock().unwrap();
+        let holder = Holder { held_for: None, is_silent: !*self.store.holder_is_alive.lock().unwrap() && waited >= FAKE_SILENCE };
+        let lock = if *self.store.locked_by_another.lock().unwrap() && which == WhichLock::Main {
+            None
+        } else {
+            self.store.acquired.lock().unwrap().push(which);
+            Some(Box::new(FakeLock) as Box<dyn StoreLock>)
+        };
+        Ok(Attempt { lock, record: self.store.load(&self.key), holder })
+    }
+
+    fn waiter(&self) -> Arc<dyn LockWaiter> {
+        Arc::clone(&self.waiter) as Arc<_>
+    }
+}
+
+/// The time after which the holder of a lock in a [`FakeStore`] falls silent.
+const FAKE_SILENCE: Duration = Duration::from_millis(1500);
+
+/// Waits in no time.
+#[derive(Debug)]
+struct FakeWaiter {
+    store: FakeStore,
+    waited: Mutex<Duration>,
+}
+
+impl LockWaiter for FakeWaiter {
+    fn wait(&self, max_wait: Duration) -> Duration {
+        let event = self.store.during_wait.lock().unwrap().take();
+        if let Some(Event(happens)) = event {
+            happens();
+        }
+        let mut waited = self.waited.lock().unwrap();
+        let wait = if *waited < FAKE_SILENCE { max_wait.min(FAKE_SILENCE - *waited) } else { max_wait };
+        *waited += wait;
+        self.store.patience.lock().unwrap().push(wait);
+        wait
     }
 }
 

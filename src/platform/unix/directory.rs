@@ -2,8 +2,8 @@
 //! operations.
 
 use nix::dir::Dir;
-use nix::fcntl::{OFlag, open, openat, renameat};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
+use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use std::fs::{DirBuilder, File, Metadata};
 use std::io;
@@ -68,6 +68,15 @@ impl Directory {
 
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         retry_on_eintr(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+    }
+
+    /// Returns the device and inode number of the file `name`, without opening it: other processes
+    /// may watch who closes it.
+    pub(crate) fn identity_of(&self, name: &str) -> io::Result<(u64, u64)> {
+        let found = retry_on_eintr(|| fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW))?;
+        // The width of the fields depends on the system.
+        #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
+        Ok((u64::try_from(found.st_dev).unwrap_or_default(), u64::from(found.st_ino)))
     }
 
     /// Returns the names in this directory, except those that are not valid UTF-8.

@@ -64,6 +64,11 @@ impl Directory {
         fs::remove_file(self.0.join(name))
     }
 
+    /// Returns the identity of the file `name`, as [`attributes`] reports it.
+    pub(crate) fn identity_of(&self, name: &str) -> io::Result<(u64, u64)> {
+        Ok(attributes_of(&fs::symlink_metadata(self.0.join(name))?).identity)
+    }
+
     /// Returns the names in this directory, except those that are not valid Unicode.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();

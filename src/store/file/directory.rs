@@ -97,6 +97,15 @@ impl StoreDirectory {
         Ok(Some((found.length, found.modified)))
     }
 
+    /// Returns the identity of the file `name`, as in its attributes, or `None` if it does not exist.
+    pub(super) fn identity_of(&self, name: &str) -> Result<Option<(u64, u64)>, StoreError> {
+        match self.directory.identity_of(name) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(open_error(&self.path.join(name), error)),
+        }
+    }
+
     /// Removes the file `name`. Returns whether it existed.
     pub(super) fn remove(&self, name: &str) -> Result<bool, StoreError> {
         match self.directory.remove(name) {

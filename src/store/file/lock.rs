@@ -1,57 +1,161 @@
 //! Ensures that one process at a time sends a token request for a slot: a lock of the operating
 //! system on a file next to the record.
 //!
-//! The lock is released when the process that holds it exits, even if it is killed. Lock files are
-//! empty and are never removed: a process that waits for a removed file would acquire a lock that
-//! no other process sees.
+//! The lock is released when the process that holds it exits, even if it is killed. A process that
+//! waits keeps the file open and tries again when [`LockReports`] tells it to.
+//!
+//! The holder sets the time of the file now and then. If it stops doing so, it is considered
+//! stopped, and one of the processes that wait may acquire a reserve lock: the lock of another
+//! file, which only exists for that time.
+//!
+//! Lock files are empty. Only its holder removes one: a process that waits for a removed file would
+//! acquire a lock that no other process sees.
 //!
 //! A lock belongs to the open file, and a forked child has a copy of that. The holder's drop
 //! unlocks the file itself and so releases the lock for every copy. The drop in a child does not
 //! unlock it. A program that the child starts does not inherit it. In one case the lock remains
-//! with a child: the holder is killed, and its child was forked while the lock was held and started
-//! no program. Other processes then wait for their full `max_wait` and continue without the lock.
+//! with a child: the holder is killed, and its child was forked while the file was open and started
+//! no program. Other processes then consider the holder stopped.
 
-use super::super::{StoreError, StoreLock};
+use super::super::{Holder, LockWaiter, StoreError, StoreLock, WhichLock};
 use super::directory::StoreDirectory;
+use super::lock_reports::LockReports;
 use crate::error::printable_path;
 use crate::platform::{self, ProcessId};
-use std::fs::{File, TryLockError};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::fs::{File, FileTimes, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// Short compared with a token request. With a longer pause, a process that sends one request after
-/// another would acquire the lock again before the others try.
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+/// The number of lock files of a slot, including the reserve locks. Each is used if the holder of
+/// the one before is stopped.
+const LOCK_FILES: usize = 4;
 
 /// Acquires the lock `name` in `directory`. Waits at most `max_wait`, in real time.
 pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, max_wait: Duration) -> Result<Option<HeldLock>, StoreError> {
     let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut files = LockFiles::new(directory, allow_unsafe, name, String::new());
     loop {
-        // Opened again each time, because the cache may be cleared during the wait.
-        let store_directory = StoreDirectory::open_or_create(directory, allow_unsafe)?;
-        let file = store_directory.open_or_create_file(name)?;
-        match file.try_lock() {
-            Ok(()) => {
-                let held = HeldLock { file, owner: ProcessId::current() };
-                if held.is_current_file(directory, allow_unsafe, name)? {
-                    return Ok(Some(held));
-                }
-            }
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(TryLockError::Error(error)) => {
-                return Err(StoreError::because(format_args!("cannot lock {}", printable_path(&directory.join(name))), error));
-            }
+        if let Some(lock) = files.try_lock(WhichLock::Main)? {
+            return Ok(Some(lock));
         }
         let left = max_wait.saturating_sub(started.elapsed());
         if left.is_zero() {
             return Ok(None);
         }
-        // Jitter, so that waiting processes do not always try at the same time.
-        std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0).min(left));
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        files.watch();
+        // Tries again after it starts to watch: the lock may have been released before.
+        if let Some(lock) = files.try_lock(WhichLock::Main)? {
+            return Ok(Some(lock));
+        }
+        files.reports().wait(left);
+    }
+}
+
+/// The lock files of one slot, as one process uses them that wants the lock.
+#[derive(Debug)]
+pub(super) struct LockFiles {
+    directory: PathBuf,
+    allow_unsafe: bool,
+    name: String,
+    /// The open files, in the order in which they are tried.
+    open: Vec<File>,
+    reports: Arc<LockReports>,
+}
+
+impl LockFiles {
+    /// `record` is the name of the record whose changes are reported too.
+    pub(super) fn new(directory: &Path, allow_unsafe: bool, name: &str, record: String) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            allow_unsafe,
+            name: name.to_owned(),
+            open: Vec::new(),
+            reports: Arc::new(LockReports::new(directory.to_owned(), record)),
+        }
+    }
+
+    pub(super) fn reports(&self) -> Arc<LockReports> {
+        Arc::clone(&self.reports)
+    }
+
+    /// Starts to watch the files and the directory.
+    pub(super) fn watch(&self) {
+        if let Some(file) = self.open.first() {
+            self.reports.watch(file);
+        }
+    }
+
+    /// Tries to acquire the lock. With [`WhichLock::MainOrReserve`], tries the reserve lock if the
+    /// main lock is held, and the next one if the holder of that is stopped too.
+    pub(super) fn try_lock(&mut self, which: WhichLock) -> Result<Option<HeldLock>, StoreError> {
+        let mut index = 0;
+        loop {
+            if let Some(lock) = self.try_file(index)? {
+                return Ok(Some(lock));
+            }
+            let next = match which {
+                WhichLock::Main => false,
+                WhichLock::MainOrReserve => index == 0 || self.reports.is_silent(index),
+            };
+            index += 1;
+            if !next || index == LOCK_FILES {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Returns what is known about the holder of the main lock.
+    pub(super) fn holder(&self) -> Holder {
+        let since = self.open.first().and_then(|file| file.metadata().ok()?.accessed().ok());
+        Holder { held_for: since.and_then(|since| SystemTime::now().duration_since(since).ok()), is_silent: self.reports.is_silent(0) }
+    }
+
+    fn try_file(&mut self, index: usize) -> Result<Option<HeldLock>, StoreError> {
+        let name = file_name(&self.name, index);
+        let failed = |error| StoreError::because(format_args!("cannot lock {}", printable_path(&self.directory.join(&name))), error);
+        // A file that was removed during the wait, because the cache was cleared or its holder
+        // removed it, is replaced.
+        if let Some(file) = self.open.get(index) {
+            let attributes = platform::attributes(file).map_err(failed)?;
+            self.reports.seen(index, attributes.modified);
+            if attributes.link_count == 0 {
+                self.open.truncate(index);
+            }
+        }
+        if self.open.len() == index {
+            // Opened by name each time, because the directory may be replaced too.
+            let store_directory = StoreDirectory::open_or_create(&self.directory, self.allow_unsafe)?;
+            let file = store_directory.open_or_create_file(&name)?;
+            let modified = platform::attributes(&file).map_err(failed)?.modified;
+            self.reports.opened(index, name.clone(), modified);
+            self.open.push(file);
+        }
+        let Some(file) = self.open.get(index) else { return Ok(None) };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let file = self.open.remove(index);
+        self.open.truncate(index);
+        let remove_at_end = (index > 0).then(|| (self.directory.clone(), self.allow_unsafe, name.clone()));
+        let held = HeldLock { file, owner: ProcessId::current(), remove_at_end };
+        if !held.is_current_file(&self.directory, self.allow_unsafe, &name)? {
+            held.abandon();
+            return Ok(None);
+        }
+        held.mark_start();
+        Ok(Some(held))
+    }
+}
+
+/// The name of the lock file with this index: that of the main lock, then the reserve locks.
+fn file_name(main: &str, index: usize) -> String {
+    match (index, main.strip_suffix(".lock")) {
+        (1.., Some(slot)) => format!("{slot}.reserve-{index}.lock"),
+        _ => main.to_owned(),
     }
 }
 
@@ -60,6 +164,8 @@ pub(super) fn acquire(directory: &Path, allow_unsafe: bool, name: &str, max_wait
 pub(super) struct HeldLock {
     file: File,
     owner: ProcessId,
+    /// The file to remove on release: the directory, whether it is checked, and the name.
+    remove_at_end: Option<(PathBuf, bool, String)>,
 }
 
 impl HeldLock {
@@ -67,19 +173,51 @@ impl HeldLock {
     fn is_current_file(&self, directory: &Path, allow_unsafe: bool, name: &str) -> Result<bool, StoreError> {
         let failed = |error| StoreError::because(format_args!("cannot lock {}", printable_path(&directory.join(name))), error);
         let Some(store_directory) = StoreDirectory::open(directory, allow_unsafe)? else { return Ok(false) };
-        let Some(current) = store_directory.open_file(name)? else { return Ok(false) };
-        let identity = |file| platform::attributes(file).map(|found| found.identity).map_err(failed);
-        Ok(identity(&current)? == identity(&self.file)?)
+        let identity = platform::attributes(&self.file).map_err(failed)?.identity;
+        Ok(store_directory.identity_of(name)? == Some(identity))
+    }
+
+    /// Sets the time of the last access to now, and the time of the last write too. The first is
+    /// the time since when the lock is held, the second is set again at intervals.
+    ///
+    /// If this fails, others may consider the holder stopped. One token request too many is better
+    /// than an error.
+    fn mark_start(&self) {
+        let now = SystemTime::now();
+        // Two calls: setting both times at once tells the others that the lock is free.
+        let _ = self.file.set_modified(now);
+        let _ = self.file.set_times(FileTimes::new().set_accessed(now));
+    }
+
+    /// Releases the lock of a file that is no longer the one in the directory.
+    fn abandon(mut self) {
+        self.remove_at_end = None;
     }
 }
 
-impl StoreLock for HeldLock {}
+impl StoreLock for HeldLock {
+    fn sign_of_life(&self) -> Option<Box<dyn FnMut() + Send>> {
+        let file = self.file.try_clone().ok()?;
+        Some(Box::new(move || {
+            let _ = file.set_modified(SystemTime::now());
+        }))
+    }
+}
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        if self.owner == ProcessId::current() {
-            // Closing the file releases the lock too, unless a forked child has a copy of it.
-            let _ = self.file.unlock();
+        if self.owner != ProcessId::current() {
+            return;
         }
+        if let Some((directory, allow_unsafe, name)) = &self.remove_at_end {
+            if let Ok(Some(store_directory)) = StoreDirectory::open(directory, *allow_unsafe) {
+                let _ = store_directory.remove(name);
+            }
+        }
+        // Closing the file releases the lock too, unless a forked child has a copy of it.
+        let _ = self.file.unlock();
+        // Tells the processes that wait, who do not learn of the release if a child has a copy.
+        let now = SystemTime::now();
+        let _ = self.file.set_times(FileTimes::new().set_accessed(now).set_modified(now));
     }
 }

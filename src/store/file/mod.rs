@@ -2,7 +2,7 @@
 //!
 //! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`].
 //! `directory` opens the directory and its files safely, `inspection` decides which are refused,
-//! `lock` is the lock of a slot, `housekeeping` lists and clears the records. The configuration
+//! `lock` is the lock of a slot, `lock_reports` tells who waits for it when to try again, `housekeeping` lists and clears the records. The configuration
 //! chooses the directory.
 //!
 //! `docs/token-cache.md` is the documentation for users.
@@ -11,14 +11,17 @@ mod directory;
 mod housekeeping;
 mod inspection;
 mod lock;
+mod lock_reports;
 
 pub use housekeeping::RecordFile;
 
 use super::seal::Seal;
-use super::{Record, SlotKey, Store, StoreError, StoreLock};
+use super::{Attempt, Contender, LockWaiter, Record, SlotKey, Store, StoreError, StoreLock, WhichLock};
 use crate::error::printable_path;
 use directory::StoreDirectory;
+use lock::LockFiles;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The maximum size of a record: a token may be one mebibyte long, and its description is much
@@ -92,6 +95,37 @@ impl Store for FileStore {
         let name = format!("{}.lock", Seal::for_slot(key)?.name());
         let lock = lock::acquire(&self.directory, self.allow_unsafe, &name, max_wait)?;
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn StoreLock>))
+    }
+
+    fn contend(&self, key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
+        let seal = Seal::for_slot(key)?;
+        let files = LockFiles::new(&self.directory, self.allow_unsafe, &format!("{}.lock", seal.name()), record_name(&seal));
+        Ok(Some(Box::new(FileContender { store: self.clone(), key: key.clone(), files })))
+    }
+}
+
+/// A process that wants the lock of a slot in the directory.
+#[derive(Debug)]
+struct FileContender {
+    store: FileStore,
+    key: SlotKey,
+    files: LockFiles,
+}
+
+impl Contender for FileContender {
+    fn attempt(&mut self, which: WhichLock) -> Result<Attempt, StoreError> {
+        let mut lock = self.files.try_lock(which)?;
+        if lock.is_none() {
+            // The lock may have been released before the process starts to watch.
+            self.files.watch();
+            lock = self.files.try_lock(which)?;
+        }
+        let lock = lock.map(|lock| Box::new(lock) as Box<dyn StoreLock>);
+        Ok(Attempt { lock, record: self.store.load(&self.key), holder: self.files.holder() })
+    }
+
+    fn waiter(&self) -> Arc<dyn LockWaiter> {
+        self.files.reports()
     }
 }
 

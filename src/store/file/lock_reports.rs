@@ -1,0 +1,211 @@
+//! Tells a process that waits for a lock when to try again.
+
+use super::super::LockWaiter;
+use crate::platform::{Change, Changes, WatchId};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// The pause between two attempts where changes are not reported.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The longest time without an attempt where changes are reported: a report may be lost.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// A holder that has not set the time of its file for this long is considered stopped. It sets the
+/// time three times as often.
+const SILENT_AFTER: Duration = Duration::from_millis(1500);
+
+/// The same for a file whose time was already that old when it was opened. The holder gets time to
+/// show that only the clock was set.
+const SILENT_AFTER_IF_OLD: Duration = Duration::from_millis(600);
+
+/// The shortest and the longest pause after an attempt that was made because a process closed the
+/// file. Every process that waits closes it once, and an older version opens and closes it every
+/// 10 ms.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The reports about the lock files of one slot and its record. The thread that waits uses no file,
+/// so it cannot be blocked by a file system that does not respond.
+#[derive(Debug)]
+pub(super) struct LockReports {
+    directory: PathBuf,
+    record: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None` until the process has to wait, and where changes are not reported.
+    changes: Option<std::sync::Arc<Changes>>,
+    asked_for_changes: bool,
+    watched_directory: Option<WatchId>,
+    files: Vec<WatchedFile>,
+    /// The number of attempts because a process closed the file.
+    attempts: u32,
+    next_attempt: Option<Instant>,
+}
+
+/// What is known about the holder of one lock file.
+#[derive(Debug)]
+struct WatchedFile {
+    name: String,
+    watch: Option<WatchId>,
+    modified: Option<SystemTime>,
+    last_sign: Instant,
+    silent_after: Duration,
+    /// Whether the process that waits has been told that the holder is silent.
+    told: bool,
+}
+
+impl WatchedFile {
+    fn sign(&mut self) {
+        self.last_sign = Instant::now();
+        self.silent_after = SILENT_AFTER;
+        self.told = false;
+    }
+
+    fn silent_in(&self) -> Duration {
+        self.silent_after.saturating_sub(self.last_sign.elapsed())
+    }
+}
+
+impl LockReports {
+    pub(super) fn new(directory: PathBuf, record: String) -> Self {
+        Self { directory, record, state: Mutex::default() }
+    }
+
+    /// Starts to watch the record and the opened files. `file` is the main lock file.
+    pub(super) fn watch(&self, file: &File) {
+        let mut state = self.state();
+        if !state.asked_for_changes {
+            state.asked_for_changes = true;
+            state.changes = Changes::on_file_system_of(file).map(std::sync::Arc::new);
+        }
+        self.watch_opened(&mut state);
+    }
+
+    /// Notes that the lock file with this index was opened, again if the old one was removed.
+    pub(super) fn opened(&self, index: usize, name: String, modified: Option<SystemTime>) {
+        let mut state = self.state();
+        state.files.truncate(index);
+        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        let silent_after = if age.is_some_and(|age| age > SILENT_AFTER) { SILENT_AFTER_IF_OLD } else { SILENT_AFTER };
+        state.files.push(WatchedFile { name, watch: None, modified, last_sign: Instant::now(), silent_after, told: false });
+        self.watch_opened(&mut state);
+    }
+
+    /// Notes the time of the lock file with this index, where changes are not reported.
+    pub(super) fn seen(&self, index: usize, modified: Option<SystemTime>) {
+        let mut state = self.state();
+        if let Some(file) = state.files.get_mut(index) {
+            if file.modified != modified {
+                file.modified = modified;
+                file.sign();
+            }
+        }
+    }
+
+    /// Returns whether the holder of the lock file with this index shows no sign of life.
+    pub(super) fn is_silent(&self, index: usize) -> bool {
+        self.state().files.get(index).is_some_and(|file| file.silent_in().is_zero())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch_opened(&self, state: &mut State) {
+        let Some(changes) = state.changes.clone() else { return };
+        let mut watching = || -> std::io::Result<()> {
+            if state.watched_directory.is_none() {
+                state.watched_directory = Some(changes.watch_directory(&self.directory)?);
+            }
+            for file in state.files.iter_mut().filter(|file| file.watch.is_none()) {
+                file.watch = Some(changes.watch_file(&self.directory.join(&file.name))?);
+            }
+            Ok(())
+        };
+        if watching().is_err() {
+            state.changes = None;
+        }
+    }
+
+    /// Handles the reports that arrive within `max_wait`. Returns whether an attempt is due now.
+    fn handle(&self, changes: &Changes, max_wait: Duration) -> bool {
+        let mut due = false;
+        let handled = changes.wait(max_wait, &mut |watch, change, name| {
+            let mut state = self.state();
+            match change {
+                Change::Replaced if state.watched_directory == Some(watch) => {
+                    due |= name.as_deref() == Some(OsStr::new(&self.record));
+                }
+                Change::Removed if state.watched_directory == Some(watch) => {
+                    state.watched_directory = None;
+                    due = true;
+                }
+                Change::Touched => {
+                    if let Some(file) = state.files.iter_mut().find(|file| file.watch == Some(watch)) {
+                        file.sign();
+                    }
+                }
+                Change::Released | Change::Removed if state.next_attempt.is_none() => {
+                    let pause = LONGEST_PAUSE.min(FIRST_PAUSE * (1 << state.attempts.min(8)));
+                    state.attempts += 1;
+                    // The first attempt is immediate.
+                    let pause = if state.attempts == 1 { Duration::ZERO } else { pause.mul_f64(0.5 + fastrand::f64() / 2.0) };
+                    state.next_attempt = Some(Instant::now() + pause);
+                }
+                Change::Unknown => due = true,
+                _ => {}
+            }
+        });
+        if handled.is_err() {
+            self.state().changes = None;
+            return true;
+        }
+        due
+    }
+}
+
+impl LockWaiter for LockReports {
+    fn wait(&self, max_wait: Duration) -> Duration {
+        let started = Instant::now();
+        let longest = {
+            let state = self.state();
+            if state.changes.is_some() { LONGEST_WAIT } else { POLL_INTERVAL.mul_f64(0.8 + fastrand::f64() * 0.4) }
+        };
+        let max_wait = max_wait.min(longest);
+        loop {
+            let left = max_wait.saturating_sub(started.elapsed());
+            let (changes, next) = {
+                let mut state = self.state();
+                let now_silent = state.files.iter_mut().filter(|file| !file.told && file.silent_in().is_zero());
+                if now_silent.map(|file| file.told = true).count() > 0 {
+                    return started.elapsed();
+                }
+                let attempt_in = state.next_attempt.map(|at| at.saturating_duration_since(Instant::now()));
+                if attempt_in.is_some_and(|wait| wait.is_zero()) {
+                    state.next_attempt = None;
+                    return started.elapsed();
+                }
+                let silent_in = state.files.iter().filter(|file| !file.told).map(WatchedFile::silent_in).min();
+                (state.changes.clone(), [attempt_in, silent_in].into_iter().flatten().fold(left, Duration::min))
+            };
+            if left.is_zero() {
+                return started.elapsed();
+            }
+            match changes {
+                Some(changes) => {
+                    if self.handle(&changes, next) {
+                        return started.elapsed();
+                    }
+                }
+                None => std::thread::sleep(next),
+            }
+        }
+    }
+}
