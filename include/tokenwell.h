@@ -34,6 +34,14 @@
 /// Any number of threads may use a const object concurrently. `_free` must not run concurrently
 /// with any other call on the same object.
 ///
+/// ## Cancellation and signals
+///
+/// A thread cannot be canceled (`pthread_cancel`) while it is in a function of this library, or in
+/// a callback that such a function calls: the request takes effect at the next cancellation point
+/// after the call. The cancellation type of a thread that calls the library must be
+/// PTHREAD_CANCEL_DEFERRED, the default. The library's own threads cannot be canceled, and all
+/// signals are blocked on them. No call raises SIGPIPE.
+///
 /// ## Blocking
 ///
 /// `tokenwell_client_token`, `tokenwell_client_revoke` and `tokenwell_client_invalidate` may block;
@@ -66,6 +74,18 @@
 
 #include <stddef.h>
 #include <stdint.h>
+/// The version of this header, for the preprocessor: the first number.
+#define TOKENWELL_VERSION_MAJOR 0
+/// The second number of the version of this header.
+#define TOKENWELL_VERSION_MINOR 1
+/// The third number of the version of this header.
+#define TOKENWELL_VERSION_PATCH 0
+/// The version of this header as a string. `tokenwell_version()` is that of the loaded library.
+#define TOKENWELL_VERSION "0.1.0"
+/// The version of this header as one number: 1000000 * major + 1000 * minor + patch. To use a
+/// function that 1.2.0 added: `#if TOKENWELL_VERSION_NUMBER >= 1002000`.
+#define TOKENWELL_VERSION_NUMBER 1000
+
 
 /// The version of this ABI.
 ///
@@ -305,6 +325,55 @@ int32_t tokenwell_error_http_status(const tokenwell_error *error);
 /// @pre `error` must be an error that was not freed.
 int64_t tokenwell_error_retry_after_ms(const tokenwell_error *error);
 
+/// Returns the error code that the server sent (RFC 6749 section 5.2), for example
+/// "invalid_client".
+///
+/// It is the member `error` of the server's reply, or of its WWW-Authenticate header. Characters
+/// that are not printable are escaped. It has at most 64 characters.
+///
+/// @param error The error. May be NULL.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return A NUL-terminated UTF-8 string, owned by `error`. NULL if the server sent no such code or
+///   `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed. `len` must be writable.
+const char *tokenwell_error_oauth_code(const tokenwell_error *error,
+                                       size_t *len);
+
+/// Returns whether this is the remembered error of an earlier call.
+///
+/// After a failed refresh its error is remembered. During the cooldown that follows, calls return
+/// it and no token request is sent.
+///
+/// @param error The error. May be NULL.
+/// @return 1 if the error is remembered. 0 if it is new or `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed.
+int32_t tokenwell_error_is_remembered(const tokenwell_error *error);
+
+/// Returns how long before the call that returned this error the remembered error occurred.
+///
+/// @param error The error. May be NULL.
+/// @return The time in milliseconds. 0 if the error is not remembered. -1 if `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed.
+int64_t tokenwell_error_age_ms(const tokenwell_error *error);
+
+/// Returns how many requests the failure took, including retries.
+///
+/// A request for which no connection was established counts too. For a remembered error these are
+/// the requests of the earlier call, which may have been in another process.
+///
+/// @param error The error. May be NULL.
+/// @return The number of requests. 0 if the failure is not that of a request, or `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed.
+uint32_t tokenwell_error_attempts(const tokenwell_error *error);
+
 /// Releases an error.
 ///
 /// @param error The error. If it is NULL, nothing happens.
@@ -449,6 +518,18 @@ int64_t tokenwell_token_expires_at_ms(const tokenwell_token *token);
 ///
 /// @pre `token` must be a token that was not freed.
 uint64_t tokenwell_token_generation(const tokenwell_token *token);
+
+/// Returns another reference to a token: the same token, which each holder releases for itself.
+///
+/// It does not copy the string, and costs as much as returning a cached token.
+///
+/// @param token The token. May be NULL.
+/// @return A reference that the caller owns; release it with `tokenwell_token_free`. NULL if
+///   `token` is NULL.
+/// @since 0.1
+///
+/// @pre `token` must be a token that was not freed.
+tokenwell_token *tokenwell_token_clone(const tokenwell_token *token);
 
 /// Releases the caller's reference to a token.
 ///
