@@ -1,6 +1,6 @@
 //! The client that a program uses to get tokens.
 //!
-//! May depend on: cache, config, grant, store, credential, token, clock, error. Start reading at
+//! May depend on: cache, config, grant, store, credential, token, clock, error, logging. Start reading at
 //! [`Client`].
 
 use crate::cache::{CachedState, GetOptions, Slot, SlotParts, Stats};
@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::{Grant, HttpGrant};
+use crate::logging;
 use crate::store::{FileStore, NoStore, Store, TimeoutStore};
 use crate::token::Token;
 use std::fmt;
@@ -83,6 +84,11 @@ impl Client {
     /// # Errors
     /// [`Error::NotConfigured`] if a configured CA file cannot be used.
     pub fn new(config: Config) -> Result<Self, Error> {
+        let number = logging::next_client();
+        logging::as_client(Some(number), || Self::numbered(number, config))
+    }
+
+    fn numbered(number: u64, config: Config) -> Result<Self, Error> {
         let manual_clock = config.manual_clock_ms.map(|ms| Arc::new(ManualClock::new(ms)));
         let clock: Arc<dyn Clock> = match &manual_clock {
             Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
@@ -97,19 +103,20 @@ impl Client {
             clock,
             grant: Arc::new(grant),
         };
-        Ok(Self::assemble(parts, manual_clock, config.token_endpoint.origin()))
+        Ok(Self::assemble(number, parts, manual_clock, config.token_endpoint.origin()))
     }
 
     /// Creates a client from custom parts: a different clock, store or grant.
     #[must_use]
     pub fn from_parts(parts: ClientParts) -> Self {
-        Self::assemble(parts, None, "custom parts".to_owned())
+        Self::assemble(logging::next_client(), parts, None, "custom parts".to_owned())
     }
 
-    fn assemble(parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, description: String) -> Self {
+    fn assemble(number: u64, parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, description: String) -> Self {
         let timeout = parts.timeout;
         let slot = Slot::new(SlotParts {
             identity: parts.identity,
+            client_number: number,
             credentials: parts.credentials,
             clock: parts.clock,
             store: if parts.store.is_shared() { Arc::new(TimeoutStore::new(parts.store, parts.timeout)) } else { parts.store },
@@ -127,6 +134,13 @@ impl Client {
     /// lifetime of the server's tokens.
     pub fn token(&self, options: &TokenOptions) -> Result<Token, Error> {
         self.0.slot.get(&options.get_options(), options.deadline.unwrap_or(self.0.timeout))
+    }
+
+    /// Returns the current token if it is valid for as long as required and not due for a refresh.
+    /// Starts nothing and waits for nothing.
+    #[cfg(feature = "capi")]
+    pub(crate) fn fresh_token(&self, options: &TokenOptions) -> Option<Token> {
+        self.0.slot.fresh_from_memory(&options.get_options())
     }
 
     /// Like [`Client::token`], without blocking the thread. It requires no particular runtime.
@@ -147,7 +161,7 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`].
     pub fn invalidate(&self, value: &str) -> Result<bool, Error> {
-        self.0.slot.invalidate(value)
+        self.0.slot.logged(|| self.0.slot.invalidate(value))
     }
 
     /// Revokes the current token at the authorization server (RFC 7009), and drops it regardless of
@@ -157,7 +171,7 @@ impl Client {
     /// # Errors
     /// The revocation request failed: assume that the token remains valid until it expires.
     pub fn revoke(&self, deadline: Option<Duration>) -> Result<(), Error> {
-        self.0.slot.revoke(deadline.unwrap_or(self.0.timeout))
+        self.0.slot.logged(|| self.0.slot.revoke(deadline.unwrap_or(self.0.timeout)))
     }
 
     /// Returns the valid token of this client or of the shared store, and the remembered refusal
@@ -167,13 +181,23 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`]; the client secret cannot be read.
     pub fn cached_state(&self) -> Result<CachedState, Error> {
-        self.0.slot.cached_state()
+        self.0.slot.logged(|| self.0.slot.cached_state())
     }
 
     /// Waits until no refresh is pending, for at most `max_wait`. For programs that are about to
     /// exit, so that a requested token is stored for other processes and not lost.
     pub fn wait_for_refresh(&self, max_wait: Duration) {
         self.0.slot.wait_for_refresh(max_wait);
+    }
+
+    /// The number of this client and its clones: clients are numbered from 1 in the order in which the
+    /// process creates them. A forked child keeps the numbers of its parent's clients.
+    ///
+    /// It identifies the client in log lines; see
+    /// [`logging::current_client`](crate::logging::current_client).
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0.slot.client_number()
     }
 
     /// Returns the counters of this client.

@@ -10,6 +10,7 @@ use crate::clock::{Clock, Moment};
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::Grant;
+use crate::logging;
 use crate::platform::ProcessId;
 use crate::store::Store;
 use crate::token::Token;
@@ -38,6 +39,8 @@ pub(crate) struct SlotParts {
     /// Distinguishes this slot from others; see
     /// [`SlotKey::identity`](crate::store::SlotKey::identity).
     pub(crate) identity: Vec<(&'static str, String)>,
+    /// The number of the client, for its log lines.
+    pub(crate) client_number: u64,
     pub(crate) credentials: Box<dyn Credentials>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
@@ -89,6 +92,10 @@ impl Slot {
         if let Some(token) = self.from_memory(options) {
             return Ok(token);
         }
+        self.logged(|| self.get_by_refresh(options, max_wait))
+    }
+
+    fn get_by_refresh(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Token, Error> {
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
@@ -119,7 +126,7 @@ impl Slot {
         }
         let mut request = self.refresh_request(options);
         loop {
-            let flight = match self.answer_or_join(&request, self.parts.timeout) {
+            let flight = match self.logged(|| self.answer_or_join(&request, self.parts.timeout)) {
                 Lookup::Answer(answer) => return answer,
                 Lookup::Pending(flight) => flight,
             };
@@ -173,6 +180,28 @@ impl Slot {
         if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
     }
 
+    pub(crate) fn client_number(&self) -> u64 {
+        self.parts.client_number
+    }
+
+    /// Runs `work` with the number of this client in its log lines.
+    pub(crate) fn logged<T>(&self, work: impl FnOnce() -> T) -> T {
+        logging::as_client(Some(self.parts.client_number), work)
+    }
+
+    /// The part of the fast path that starts nothing and waits for nothing: returns the current token
+    /// if it is not due.
+    #[cfg(feature = "capi")]
+    pub(crate) fn fresh_from_memory(&self, options: &GetOptions) -> Option<Token> {
+        let snapshot = self.current.load();
+        let token = snapshot.as_ref()?.token();
+        let fresh = !options.force_refresh && token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) == Freshness::Fresh;
+        fresh.then(|| {
+            self.current.count_hit();
+            token.clone()
+        })
+    }
+
     /// The fast path: no lock, no allocation, no system call except for the clock.
     fn from_memory(self: &Arc<Self>, options: &GetOptions) -> Option<Token> {
         if options.force_refresh {
@@ -183,7 +212,7 @@ impl Slot {
         match token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) {
             Freshness::Fresh => {}
             Freshness::Due => {
-                if self.refresh_in_background() == BackgroundRefresh::Suppressed {
+                if self.logged(|| self.refresh_in_background()) == BackgroundRefresh::Suppressed {
                     self.counts.stale_served.add_one();
                 }
             }

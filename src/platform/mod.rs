@@ -1,10 +1,11 @@
 //! Hides the differences between operating systems: each function here exists on all of them.
 //!
-//! May depend on: clock (for `Moment`).
+//! May depend on: clock (for `Moment`), logging (a new thread inherits the client of its log lines).
 //!
 //! Start reading anywhere: the files do not depend on each other.
 //! - `clocks` reads the clocks.
-//! - `threads` starts threads.
+//! - `threads` starts threads, and protects calls on threads of the program from signals and
+//!   cancellation.
 //! - `files` opens and creates files.
 //! - `folders` finds the user's directories for settings and caches.
 //! - `exposure` checks which files other users can access.
@@ -36,4 +37,6 @@ pub(crate) use files::open_nonblocking;
 pub(crate) use files::{create_private_dir, create_private_file, sync_dir};
 pub(crate) use folders::{cache_dir, config_dir, go_config_dir};
 pub(crate) use process::ProcessId;
-pub(crate) use threads::spawn_without_signals;
+#[cfg(feature = "capi")]
+pub(crate) use threads::CancellationDisabled;
+pub(crate) use threads::{spawn_without_signals, without_sigpipe};
