@@ -46,7 +46,8 @@
 ///
 /// `tokenwell_client_token`, `tokenwell_client_revoke` and `tokenwell_client_invalidate` may block;
 /// the description of each function says for how long. `tokenwell_client_new` reads configuration
-/// files. `tokenwell_log_set` waits for a callback that is running. No other function blocks.
+/// files. `tokenwell_log_set` and `tokenwell_client_log_set` wait for a log callback that is
+/// running, and so does `tokenwell_client_free` for that of its client. No other function blocks.
 ///
 /// ## Fork
 ///
@@ -232,7 +233,11 @@ typedef struct {
 /// It may be called from any thread, and from several threads concurrently. It must not call any
 /// function of tokenwell.
 ///
-/// @param user_data The pointer that was passed to `tokenwell_log_set`.
+/// A line is a message and its details as `name=value`. The last one is the number of the client
+/// that the line is about, for example `client=3`: a process numbers its clients from 1 in the
+/// order in which it creates them. A line that is not about one client has no such number.
+///
+/// @param user_data The pointer that was passed with the callback.
 /// @param level 1 for errors, 2 for warnings, 3 for information, 4 for details.
 /// @param message The line: a NUL-terminated UTF-8 string, valid only during the call.
 /// @param message_len The length of `message` in bytes, without the NUL.
@@ -722,7 +727,8 @@ tokenwell_status tokenwell_client_close(const tokenwell_client *client,
 
 /// Closes a client and releases its memory.
 ///
-/// Tokens and errors that came from it remain valid.
+/// Tokens and errors that came from it remain valid. If the client has a log callback of its own,
+/// the call waits while that is running (see `tokenwell_client_log_set`).
 ///
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
@@ -734,9 +740,11 @@ void tokenwell_client_free(tokenwell_client *client);
 ///
 /// No line contains a secret or a token.
 ///
-/// It applies to the whole process. It may be called from any thread, but not from inside a
+/// It applies to the lines of the whole process, except those of clients that have a callback of
+/// their own (`tokenwell_client_log_set`). It may be called from any thread, but not from inside a
 /// callback. It blocks while the earlier callback is running. When it returns, the earlier callback
-/// is not running and is not called again, so its `user_data` may be freed.
+/// is not running and is not called again, so its `user_data` may be freed. This also applies in a
+/// forked child.
 ///
 /// If a program never calls this function, its log can be enabled with the environment variable
 /// TOKENWELL_LOG: `error`, `warning`, `info` or `debug`. The first client that is created then
@@ -746,7 +754,8 @@ void tokenwell_client_free(tokenwell_client *client);
 /// @param user_data Passed to the callback. May be NULL.
 /// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
-/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT, also if it is called from
+///   inside the earlier callback.
 /// @since 0.1
 ///
 /// @pre `callback` must be callable with `user_data` from any thread until it is replaced. `error`
@@ -755,6 +764,36 @@ tokenwell_status tokenwell_log_set(tokenwell_log_callback callback,
                                    void *user_data,
                                    int32_t max_level,
                                    tokenwell_error **error);
+
+/// Sends the log lines of one client to a callback, which replaces an earlier callback of the
+/// client.
+///
+/// The lines of this client then no longer go to the callback of `tokenwell_log_set` or to standard
+/// error. Lines that are logged while the client is created come before this call can be made.
+///
+/// The rules of `tokenwell_log_set` apply. `tokenwell_client_free` removes the callback as a call
+/// with NULL does: when the last reference to the client is freed, it waits for a callback that is
+/// running, and the callback is not called again. Lines that a refresh writes later go to the
+/// callback of the process.
+///
+/// @param client The client. Must not be NULL.
+/// @param callback The callback. NULL: the lines of the client go to the callback of the process
+///   again.
+/// @param user_data Passed to the callback. May be NULL.
+/// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT, also if it is called from
+///   inside the client's earlier callback.
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `callback` must be callable with
+/// `user_data` from any thread until it is replaced or the client is freed. `error` must be
+/// writable.
+tokenwell_status tokenwell_client_log_set(const tokenwell_client *client,
+                                          tokenwell_log_callback callback,
+                                          void *user_data,
+                                          int32_t max_level,
+                                          tokenwell_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

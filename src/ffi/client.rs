@@ -32,6 +32,13 @@ pub const TOKENWELL_FORCE_REFRESH: u32 = 1;
 /// next one itself. exec and exit need no preparation.
 pub struct tokenwell_client(Client);
 
+impl tokenwell_client {
+    /// The number of the client, which its log lines have.
+    pub(super) fn number(&self) -> u64 {
+        self.0.number()
+    }
+}
+
 /// Creates a client.
 ///
 /// It reads configuration files. It opens no connection: the first call of `tokenwell_client_token`
@@ -101,8 +108,8 @@ pub unsafe extern "C" fn tokenwell_client_token(
     out: *mut *mut tokenwell_token,
     error: *mut *mut tokenwell_error,
 ) -> Status {
-    // A cached token is returned without a cancellation point, so that this, the most frequent call,
-    // does not pay for two more calls of the C library.
+    // A cached token is returned without a cancellation point, so that this, the most frequent
+    // call, does not pay for two more calls of the C library.
     cancelable_boundary(error, || {
         // SAFETY: the caller promises NULL or a live client.
         let client = unsafe { object("client", client) }?;
@@ -325,7 +332,8 @@ pub unsafe extern "C" fn tokenwell_client_close(client: *const tokenwell_client,
 
 /// Closes a client and releases its memory.
 ///
-/// Tokens and errors that came from it remain valid.
+/// Tokens and errors that came from it remain valid. If the client has a log callback of its own,
+/// the call waits while that is running (see `tokenwell_client_log_set`).
 ///
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
@@ -344,6 +352,7 @@ pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
         // `tokenwell_client_new`.
         let client = unsafe { Box::from_raw(client) };
         client.0.close();
+        log::forget_client(client.number());
         Ok(())
     });
 }

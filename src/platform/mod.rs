@@ -38,5 +38,7 @@ pub(crate) use files::{create_private_dir, create_private_file, sync_dir};
 pub(crate) use folders::{cache_dir, config_dir, go_config_dir};
 pub(crate) use process::ProcessId;
 #[cfg(feature = "capi")]
+pub(crate) use process::run_in_forked_children;
+#[cfg(feature = "capi")]
 pub(crate) use threads::CancellationDisabled;
 pub(crate) use threads::{spawn_without_signals, without_sigpipe};

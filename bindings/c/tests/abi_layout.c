@@ -111,6 +111,9 @@ void (*const fixed_error_free)(tokenwell_error *) = tokenwell_error_free;
 
 extern tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **);
 tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **) = tokenwell_log_set;
+extern tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **) =
+    tokenwell_client_log_set;
 extern void (*const fixed_log_callback_type)(tokenwell_log_callback);
 static void takes_callback(tokenwell_log_callback callback) { void (*plain)(void *, int32_t, const char *, size_t) = callback; (void)plain; }
 void (*const fixed_log_callback_type)(tokenwell_log_callback) = takes_callback;

@@ -82,6 +82,7 @@ static void null_in_a_client_call_is_named(void)
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_stats(NULL, &stats, sizeof stats, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "out", tokenwell_client_stats(client, NULL, sizeof stats, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_advance_clock(NULL, 1, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_log_set(NULL, NULL, NULL, 0, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_close(NULL, &error), &error);
     CHECK_UINT(0, emulator_counter("connections"));
 
