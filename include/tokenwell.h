@@ -34,11 +34,20 @@
 /// Any number of threads may use a const object concurrently. `_free` must not run concurrently
 /// with any other call on the same object.
 ///
+/// ## Cancellation and signals
+///
+/// A thread cannot be canceled (`pthread_cancel`) while it is in a function of this library, or in
+/// a callback that such a function calls: the request takes effect at the next cancellation point
+/// after the call. The cancellation type of a thread that calls the library must be
+/// PTHREAD_CANCEL_DEFERRED, the default. The library's own threads cannot be canceled, and all
+/// signals are blocked on them. No call raises SIGPIPE.
+///
 /// ## Blocking
 ///
 /// `tokenwell_client_token`, `tokenwell_client_revoke` and `tokenwell_client_invalidate` may block;
 /// the description of each function says for how long. `tokenwell_client_new` reads configuration
-/// files. `tokenwell_log_set` waits for a callback that is running. No other function blocks.
+/// files. `tokenwell_log_set` and `tokenwell_client_log_set` wait for a log callback that is
+/// running, and so does `tokenwell_client_free` for that of its client. No other function blocks.
 ///
 /// ## Fork
 ///
@@ -66,6 +75,18 @@
 
 #include <stddef.h>
 #include <stdint.h>
+/// The version of this header, for the preprocessor: the first number.
+#define TOKENWELL_VERSION_MAJOR 0
+/// The second number of the version of this header.
+#define TOKENWELL_VERSION_MINOR 1
+/// The third number of the version of this header.
+#define TOKENWELL_VERSION_PATCH 0
+/// The version of this header as a string. `tokenwell_version()` is that of the loaded library.
+#define TOKENWELL_VERSION "0.1.0"
+/// The version of this header as one number: 1000000 * major + 1000 * minor + patch. To use a
+/// function that 1.2.0 added: `#if TOKENWELL_VERSION_NUMBER >= 1002000`.
+#define TOKENWELL_VERSION_NUMBER 1000
+
 
 /// The version of this ABI.
 ///
@@ -151,9 +172,9 @@ typedef int32_t tokenwell_status;
 /// that has no usable token, sends a token request.
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
-/// Between refreshes a client uses no thread and no socket. Fork: the child may continue to use
-/// the client. The child keeps the valid token and obtains the next one itself. exec and exit
-/// need no preparation.
+/// Between refreshes a client uses no thread and no socket.
+/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
+/// next one itself. exec and exit need no preparation.
 typedef struct tokenwell_client tokenwell_client;
 
 /// The settings that a client is created from.
@@ -185,9 +206,9 @@ typedef struct tokenwell_error tokenwell_error;
 /// `tokenwell_operation_free`, before or after its end. It remains valid after its client is
 /// freed.
 ///
-/// Threads: any number of threads may concurrently use it. Fork: an operation exists only in the
-/// process that began it. In a forked child it never ends: no callback comes, and
-/// `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
+/// Threads: any number of threads may concurrently use it.
+/// Fork: an operation exists only in the process that began it. In a forked child it never ends: no
+/// callback comes, and `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
 typedef struct tokenwell_operation tokenwell_operation;
 
 /// A completion queue: the ends of operations and the changes of clients, in their order.
@@ -264,7 +285,11 @@ typedef struct {
 /// It may be called from any thread, and from several threads concurrently. It must not call any
 /// function of tokenwell.
 ///
-/// @param user_data The pointer that was passed to `tokenwell_log_set`.
+/// A line is a message and its details as `name=value`. The last one is the number of the client
+/// that the line is about, for example `client=3`: a process numbers its clients from 1 in the
+/// order in which it creates them. A line that is not about one client has no such number.
+///
+/// @param user_data The pointer that was passed with the callback.
 /// @param level 1 for errors, 2 for warnings, 3 for information, 4 for details.
 /// @param message The line: a NUL-terminated UTF-8 string, valid only during the call.
 /// @param message_len The length of `message` in bytes, without the NUL.
@@ -356,6 +381,55 @@ int32_t tokenwell_error_http_status(const tokenwell_error *error);
 ///
 /// @pre `error` must be an error that was not freed.
 int64_t tokenwell_error_retry_after_ms(const tokenwell_error *error);
+
+/// Returns the error code that the server sent (RFC 6749 section 5.2), for example
+/// "invalid_client".
+///
+/// It is the member `error` of the server's reply, or of its WWW-Authenticate header. Characters
+/// that are not printable are escaped. It has at most 64 characters.
+///
+/// @param error The error. May be NULL.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return A NUL-terminated UTF-8 string, owned by `error`. NULL if the server sent no such code or
+///   `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed. `len` must be writable.
+const char *tokenwell_error_oauth_code(const tokenwell_error *error,
+                                       size_t *len);
+
+/// Returns whether this is the remembered error of an earlier call.
+///
+/// After a failed refresh its error is remembered. During the cooldown that follows, calls return
+/// it and no token request is sent.
+///
+/// @param error The error. May be NULL.
+/// @return 1 if the error is remembered. 0 if it is new or `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed.
+int32_t tokenwell_error_is_remembered(const tokenwell_error *error);
+
+/// Returns how long before the call that returned this error the remembered error occurred.
+///
+/// @param error The error. May be NULL.
+/// @return The time in milliseconds. 0 if the error is not remembered. -1 if `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed.
+int64_t tokenwell_error_age_ms(const tokenwell_error *error);
+
+/// Returns how many requests the failure took, including retries.
+///
+/// A request for which no connection was established counts too. For a remembered error these are
+/// the requests of the earlier call, which may have been in another process.
+///
+/// @param error The error. May be NULL.
+/// @return The number of requests. 0 if the failure is not that of a request, or `error` is NULL.
+/// @since 0.1
+///
+/// @pre `error` must be an error that was not freed.
+uint32_t tokenwell_error_attempts(const tokenwell_error *error);
 
 /// Releases an error.
 ///
@@ -501,6 +575,18 @@ int64_t tokenwell_token_expires_at_ms(const tokenwell_token *token);
 ///
 /// @pre `token` must be a token that was not freed.
 uint64_t tokenwell_token_generation(const tokenwell_token *token);
+
+/// Returns another reference to a token: the same token, which each holder releases for itself.
+///
+/// It does not copy the string, and costs as much as returning a cached token.
+///
+/// @param token The token. May be NULL.
+/// @return A reference that the caller owns; release it with `tokenwell_token_free`. NULL if
+///   `token` is NULL.
+/// @since 0.1
+///
+/// @pre `token` must be a token that was not freed.
+tokenwell_token *tokenwell_token_clone(const tokenwell_token *token);
 
 /// Releases the caller's reference to a token.
 ///
@@ -780,7 +866,7 @@ tokenwell_status tokenwell_client_token_async(const tokenwell_client *client,
                                               tokenwell_operation **operation,
                                               tokenwell_error **error);
 
-/// Like `tokenwell_client_token_async`, with an entry in a queue in place of the callback.
+/// Like `tokenwell_client_token_async`, with an entry in a queue instead of the callback.
 ///
 /// @param client The client. Must not be NULL.
 /// @param min_ttl_ms As for `tokenwell_client_token`.
@@ -866,7 +952,7 @@ tokenwell_status tokenwell_client_invalidate_async(const tokenwell_client *clien
                                                    tokenwell_operation **operation,
                                                    tokenwell_error **error);
 
-/// Like `tokenwell_client_invalidate_async`, with an entry in a queue in place of the callback.
+/// Like `tokenwell_client_invalidate_async`, with an entry in a queue instead of the callback.
 ///
 /// @param client The client. Must not be NULL.
 /// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
@@ -945,7 +1031,7 @@ tokenwell_status tokenwell_client_revoke_async(const tokenwell_client *client,
                                                tokenwell_operation **operation,
                                                tokenwell_error **error);
 
-/// Like `tokenwell_client_revoke_async`, with an entry in a queue in place of the callback.
+/// Like `tokenwell_client_revoke_async`, with an entry in a queue instead of the callback.
 ///
 /// @param client The client. Must not be NULL.
 /// @param deadline_ms As for `tokenwell_client_revoke_async`.
@@ -1114,7 +1200,9 @@ tokenwell_status tokenwell_client_drain(const tokenwell_client *client,
 /// Releases a reference to a client. The last one closes the client and releases its memory.
 ///
 /// Tokens, errors and operations that came from it remain valid. Pending operations end with
-/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned.
+/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned. If the client
+/// has a log callback of its own, the last call waits while that is running (see
+/// `tokenwell_client_log_set`).
 ///
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
@@ -1127,9 +1215,11 @@ void tokenwell_client_free(tokenwell_client *client);
 ///
 /// No line contains a secret or a token.
 ///
-/// It applies to the whole process. It may be called from any thread, but not from inside a
+/// It applies to the lines of the whole process, except those of clients that have a callback of
+/// their own (`tokenwell_client_log_set`). It may be called from any thread, but not from inside a
 /// callback. It blocks while the earlier callback is running. When it returns, the earlier callback
-/// is not running and is not called again, so its `user_data` may be freed.
+/// is not running and is not called again, so its `user_data` may be freed. This also applies in a
+/// forked child.
 ///
 /// If a program never calls this function, its log can be enabled with the environment variable
 /// TOKENWELL_LOG: `error`, `warning`, `info` or `debug`. The first client that is created then
@@ -1139,7 +1229,8 @@ void tokenwell_client_free(tokenwell_client *client);
 /// @param user_data Passed to the callback. May be NULL.
 /// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
-/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT, also if it is called from
+///   inside the earlier callback.
 /// @since 0.1
 ///
 /// @pre `callback` must be callable with `user_data` from any thread until it is replaced. `error`
@@ -1148,6 +1239,36 @@ tokenwell_status tokenwell_log_set(tokenwell_log_callback callback,
                                    void *user_data,
                                    int32_t max_level,
                                    tokenwell_error **error);
+
+/// Sends the log lines of one client to a callback, which replaces an earlier callback of the
+/// client.
+///
+/// The lines of this client then no longer go to the callback of `tokenwell_log_set` or to standard
+/// error. Lines that are logged while the client is created come before this call can be made.
+///
+/// The rules of `tokenwell_log_set` apply. `tokenwell_client_free` removes the callback as a call
+/// with NULL does: when the last reference to the client is freed, it waits for a callback that is
+/// running, and the callback is not called again. Lines that a refresh writes later go to the
+/// callback of the process.
+///
+/// @param client The client. Must not be NULL.
+/// @param callback The callback. NULL: the lines of the client go to the callback of the process
+///   again.
+/// @param user_data Passed to the callback. May be NULL.
+/// @param max_level The most detailed level to log: 1 to 4, as in `tokenwell_log_callback`.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT, also if it is called from
+///   inside the client's earlier callback.
+/// @since 0.1
+///
+/// # Safety `client` must be a client that was not freed. `callback` must be callable with
+/// `user_data` from any thread until it is replaced or the client is freed. `error` must be
+/// writable.
+tokenwell_status tokenwell_client_log_set(const tokenwell_client *client,
+                                          tokenwell_log_callback callback,
+                                          void *user_data,
+                                          int32_t max_level,
+                                          tokenwell_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

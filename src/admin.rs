@@ -5,7 +5,7 @@
 
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
-use crate::error::{Error, printable};
+use crate::error::{Error, Exchange, printable};
 use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, run_outside_runtime, secret_bytes};
 use crate::token::Token;
 use reqwest::Method;
@@ -195,6 +195,7 @@ impl AdminApi {
                 ),
                 hint: "Set the base URL to the actual URL of the API.".to_owned(),
                 http_status: Some(reply.status),
+                exchange: Exchange::default(),
             });
         }
         let content_type = reply.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -237,6 +238,7 @@ fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
             problem: format!("the path `{}` leads to a server other than the base URL; the token is not sent there", printable(path, 200)),
             hint: HINT.to_owned(),
             http_status: None,
+            exchange: Exchange::default(),
         });
     }
     Ok(url)

@@ -1,6 +1,6 @@
 //! The client that a program uses to get tokens.
 //!
-//! May depend on: cache, config, grant, store, credential, token, clock, error. Start reading at
+//! May depend on: cache, config, grant, store, credential, token, clock, error, logging. Start reading at
 //! [`Client`].
 
 #[cfg(feature = "capi")]
@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::{Grant, HttpGrant};
+use crate::logging;
 use crate::store::{FileStore, NoStore, Store, TimeoutStore};
 use crate::token::Token;
 use std::fmt;
@@ -93,6 +94,11 @@ impl Client {
     /// # Errors
     /// [`Error::NotConfigured`] if a configured CA file cannot be used.
     pub fn new(config: Config) -> Result<Self, Error> {
+        let number = logging::next_client();
+        logging::as_client(Some(number), || Self::numbered(number, config))
+    }
+
+    fn numbered(number: u64, config: Config) -> Result<Self, Error> {
         let manual_clock = config.manual_clock_ms.map(|ms| Arc::new(ManualClock::new(ms)));
         let clock: Arc<dyn Clock> = match &manual_clock {
             Some(clock) => Arc::clone(clock) as Arc<dyn Clock>,
@@ -107,19 +113,20 @@ impl Client {
             clock,
             grant: Arc::new(grant),
         };
-        Ok(Self::assemble(parts, manual_clock, config.token_endpoint.origin()))
+        Ok(Self::assemble(number, parts, manual_clock, config.token_endpoint.origin()))
     }
 
     /// Creates a client from custom parts: a different clock, store or grant.
     #[must_use]
     pub fn from_parts(parts: ClientParts) -> Self {
-        Self::assemble(parts, None, "custom parts".to_owned())
+        Self::assemble(logging::next_client(), parts, None, "custom parts".to_owned())
     }
 
-    fn assemble(parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, description: String) -> Self {
+    fn assemble(number: u64, parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, description: String) -> Self {
         let timeout = parts.timeout;
         let slot = Slot::new(SlotParts {
             identity: parts.identity,
+            client_number: number,
             credentials: parts.credentials,
             clock: parts.clock,
             store: if parts.store.is_shared() { Arc::new(TimeoutStore::new(parts.store, parts.timeout)) } else { parts.store },
@@ -137,6 +144,13 @@ impl Client {
     /// lifetime of the server's tokens; [`Error::NotCached`] if only a token in memory is allowed.
     pub fn token(&self, options: &TokenOptions) -> Result<Token, Error> {
         self.0.slot.get(&options.get_options(), options.deadline.unwrap_or(self.0.timeout))
+    }
+
+    /// Returns the current token if it is valid for as long as required and not due for a refresh.
+    /// Starts nothing and waits for nothing.
+    #[cfg(feature = "capi")]
+    pub(crate) fn fresh_token(&self, options: &TokenOptions) -> Option<Token> {
+        self.0.slot.fresh_from_memory(&options.get_options())
     }
 
     /// Like [`Client::token`], without blocking the thread. It requires no particular runtime.
@@ -170,13 +184,13 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`].
     pub fn invalidate(&self, value: &str) -> Result<bool, Error> {
-        self.0.slot.invalidate(value, self.0.timeout)
+        self.0.slot.logged(|| self.0.slot.invalidate(value, self.0.timeout))
     }
 
     /// Like [`Client::invalidate`], for callers that must not block.
     #[cfg(feature = "capi")]
     pub(crate) fn begin_invalidate(&self, value: &str) -> Result<Begun<(), PendingRemoval>, Error> {
-        self.0.slot.begin_invalidate(value)
+        self.0.slot.logged(|| self.0.slot.begin_invalidate(value))
     }
 
     /// Revokes the current token at the authorization server (RFC 7009). Once the server has
@@ -187,13 +201,13 @@ impl Client {
     /// The revocation request failed. The token remains the current one: assume that it is valid
     /// until it expires. To use it no longer, call [`Client::invalidate`].
     pub fn revoke(&self, deadline: Option<Duration>) -> Result<(), Error> {
-        self.0.slot.revoke(deadline.unwrap_or(self.0.timeout))
+        self.0.slot.logged(|| self.0.slot.revoke(deadline.unwrap_or(self.0.timeout)))
     }
 
     /// Like [`Client::revoke`], for callers that must not block.
     #[cfg(feature = "capi")]
     pub(crate) fn begin_revoke(&self) -> Result<Begun<(), PendingRevocation>, Error> {
-        self.0.slot.begin_revoke()
+        self.0.slot.logged(|| self.0.slot.begin_revoke())
     }
 
     /// Returns the valid token of this client or of the shared store, and the remembered refusal
@@ -203,7 +217,7 @@ impl Client {
     /// # Errors
     /// [`Error::Closed`]; the client secret cannot be read.
     pub fn cached_state(&self) -> Result<CachedState, Error> {
-        self.0.slot.cached_state()
+        self.0.slot.logged(|| self.0.slot.cached_state())
     }
 
     /// Waits until no refresh, save, removal or revocation of this client is in progress, for at most
@@ -235,6 +249,16 @@ impl Client {
     #[cfg(feature = "capi")]
     pub(crate) fn timeout(&self) -> Duration {
         self.0.timeout
+    }
+
+    /// The number of this client and its clones: clients are numbered from 1 in the order in which the
+    /// process creates them. A forked child keeps the numbers of its parent's clients.
+    ///
+    /// It identifies the client in log lines; see
+    /// [`logging::current_client`](crate::logging::current_client).
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0.slot.client_number()
     }
 
     /// Returns the counters of this client.

@@ -12,6 +12,7 @@ use support::{
     unavailable,
 };
 use tokenwell::clock::ManualClock;
+use tokenwell::error::Exchange;
 use tokenwell::grant::{Credential, Credentials};
 use tokenwell::store::NoStore;
 use tokenwell::{Error, Status, TokenOptions};
@@ -195,7 +196,12 @@ struct RefusedCredentials(Arc<AtomicUsize>);
 impl Credentials for RefusedCredentials {
     fn current(&self) -> Result<Credential, Error> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Err(Error::Refused { problem: "others may write it".into(), hint: "Close it.".into(), http_status: None })
+        Err(Error::Refused {
+            problem: "others may write it".into(),
+            hint: "Close it.".into(),
+            http_status: None,
+            exchange: Exchange::default(),
+        })
     }
 
     fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {

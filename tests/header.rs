@@ -21,6 +21,22 @@ fn the_checked_in_header_is_current() {
 }
 
 #[test]
+fn r28_the_version_macros_of_the_checked_in_header_follow_cargo_toml() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let header = std::fs::read_to_string(root.join("include/tokenwell.h")).unwrap();
+    let cargo = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let version = cargo.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"')).unwrap();
+    let value = |name: &str| header.lines().find_map(|line| line.strip_prefix(&format!("#define TOKENWELL_{name} "))).unwrap_or_default();
+
+    let parts: Vec<u32> = version.split('-').next().unwrap().split('.').map(|part| part.parse().unwrap()).collect();
+    let number = parts.iter().fold(0, |number, part| 1000 * number + part);
+
+    assert_eq!(value("VERSION"), format!("\"{version}\""));
+    assert_eq!(["VERSION_MAJOR", "VERSION_MINOR", "VERSION_PATCH"].map(value), [0, 1, 2].map(|index| parts[index].to_string()));
+    assert_eq!(value("VERSION_NUMBER"), number.to_string());
+}
+
+#[test]
 fn no_line_of_the_header_is_longer_than_100_columns() {
     let generated = generate();
     let long: Vec<&str> = generated.lines().filter(|line| line.chars().count() > LONGEST_LINE).collect();
@@ -145,6 +161,19 @@ fn last_name(text: &str) -> String {
     text.rsplit(|character| !is_part_of_a_name(character)).find(|word| !word.is_empty()).unwrap_or_default().to_owned()
 }
 
+/// The values of the placeholders in cbindgen.toml.
+fn version_macros() -> [(&'static str, String); 5] {
+    let [major, minor, patch] = [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")]
+        .map(|part| part.parse::<u32>().unwrap());
+    [
+        ("MAJOR", major.to_string()),
+        ("MINOR", minor.to_string()),
+        ("PATCH", patch.to_string()),
+        ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
+        ("NUMBER", (1_000_000 * major + 1000 * minor + patch).to_string()),
+    ]
+}
+
 fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
@@ -156,6 +185,9 @@ fn generate() -> String {
     builder.generate().unwrap().write(&mut header);
     // Clippy requires rustdoc's heading for preconditions. Doxygen's command for them is @pre.
     let mut header = String::from_utf8(header).unwrap().replace("/// # Safety\n/// ", "/// @pre ");
+    for (name, value) in version_macros() {
+        header = header.replace(&format!("@{name}@"), &value);
+    }
     // cbindgen documents the enum and not the type that C programs use for it.
     for typedef in ["typedef enum tokenwell_status tokenwell_status;", "typedef int32_t tokenwell_status;"] {
         assert!(header.contains(typedef), "the header has no {typedef}");

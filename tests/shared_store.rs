@@ -11,7 +11,7 @@ use support::{
     unavailable,
 };
 use tokenwell::clock::ManualClock;
-use tokenwell::error::Error;
+use tokenwell::error::{Error, Exchange};
 use tokenwell::grant::GrantedLifetime;
 use tokenwell::store::WhichLock;
 use tokenwell::{Client, Status, TokenOptions};
@@ -617,6 +617,7 @@ fn a_local_failure_does_not_shorten_the_shared_pause() {
         reached: false,
         advice: String::new(),
         source: None,
+        exchange: Exchange::default(),
     });
 
     other.token(&any()).unwrap_err();

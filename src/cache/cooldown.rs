@@ -149,24 +149,19 @@ fn round_up_to_ms(pause: Duration) -> Duration {
 }
 
 /// Replaces the server's retry time with the real one, which is slightly longer.
-fn with_retry_after(error: Error, pause: Duration) -> Error {
-    match error {
-        Error::RateLimited { server, description, http_status, .. } => {
-            Error::RateLimited { server, description, http_status, retry_after: pause }
-        }
-        Error::TokenLimit { server, description, http_status, .. } => {
-            Error::TokenLimit { server, description, http_status, retry_after: pause }
-        }
-        Error::Server { server, description, http_status, .. } => {
-            Error::Server { server, description, http_status, retry_after: Some(pause) }
-        }
-        other => other,
+fn with_retry_after(mut error: Error, pause: Duration) -> Error {
+    match &mut error {
+        Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => *retry_after = pause,
+        Error::Server { retry_after, .. } => *retry_after = Some(pause),
+        _ => {}
     }
+    error
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exchange;
 
     fn server(retry_after: Option<u64>) -> Error {
         Error::Server {
@@ -174,6 +169,7 @@ mod tests {
             description: String::new(),
             http_status: 503,
             retry_after: retry_after.map(Duration::from_secs),
+            exchange: Exchange::default(),
         }
     }
 
@@ -183,6 +179,7 @@ mod tests {
             description: String::new(),
             http_status: 429,
             retry_after: Duration::from_secs(seconds),
+            exchange: Exchange::default(),
         }
     }
 

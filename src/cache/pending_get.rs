@@ -37,7 +37,7 @@ impl Slot {
             return Ok(Begun::Ready(token));
         }
         let request = self.refresh_request(options);
-        match self.answer_or_join(&request, max_wait, WithoutThread::Fail) {
+        match self.logged(|| self.answer_or_join(&request, max_wait, WithoutThread::Fail)) {
             Lookup::Answer(answer) => answer.map(Begun::Ready),
             Lookup::Pending(flight, _) => {
                 self.counts.waits.add_one();
@@ -62,7 +62,7 @@ impl PendingGet {
                 Resolution::Done(answer) => return Poll::Ready(answer),
                 Resolution::Retry(request) => self.request = request,
             }
-            match self.slot.answer_or_join(&self.request, time_left, WithoutThread::Fail) {
+            match self.slot.logged(|| self.slot.answer_or_join(&self.request, time_left, WithoutThread::Fail)) {
                 Lookup::Answer(answer) => return Poll::Ready(answer),
                 Lookup::Pending(flight, _) => self.flight = flight,
             }

@@ -12,7 +12,7 @@ use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, Refres
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
-use crate::error::Error;
+use crate::error::{Error, Exchange};
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
 use crate::store::{Record, SlotKey, StoreError, StoredCooldown, StoredToken, UnknownMembers};
@@ -285,6 +285,8 @@ impl Slot {
             server: server.unwrap_or_else(|| "the authorization server".to_owned()),
             problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
+            // The token response does not say how many requests it took; it was at least one.
+            exchange: Exchange::new(1, None),
         }
     }
 

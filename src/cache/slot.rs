@@ -12,6 +12,7 @@ use crate::clock::{Clock, Moment};
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::Grant;
+use crate::logging;
 use crate::platform::ProcessId;
 use crate::store::Store;
 use crate::token::Token;
@@ -48,6 +49,8 @@ pub(crate) struct SlotParts {
     /// Distinguishes this slot from others; see
     /// [`SlotKey::identity`](crate::store::SlotKey::identity).
     pub(crate) identity: Vec<(&'static str, String)>,
+    /// The number of the client, for its log lines.
+    pub(crate) client_number: u64,
     pub(crate) credentials: Box<dyn Credentials>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
@@ -112,6 +115,10 @@ impl Slot {
         if options.cached_only {
             return Err(self.not_cached());
         }
+        self.logged(|| self.get_by_refresh(options, max_wait))
+    }
+
+    fn get_by_refresh(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Token, Error> {
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
@@ -200,6 +207,28 @@ impl Slot {
         if self.closed.load(Ordering::SeqCst) { Err(Error::Closed) } else { Ok(()) }
     }
 
+    pub(crate) fn client_number(&self) -> u64 {
+        self.parts.client_number
+    }
+
+    /// Runs `work` with the number of this client in its log lines.
+    pub(crate) fn logged<T>(&self, work: impl FnOnce() -> T) -> T {
+        logging::as_client(Some(self.parts.client_number), work)
+    }
+
+    /// The part of the fast path that starts nothing and waits for nothing: returns the current token
+    /// if it is not due.
+    #[cfg(feature = "capi")]
+    pub(crate) fn fresh_from_memory(&self, options: &GetOptions) -> Option<Token> {
+        let snapshot = self.current.load();
+        let token = snapshot.as_ref()?.token();
+        let fresh = !options.force_refresh && token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) == Freshness::Fresh;
+        fresh.then(|| {
+            self.current.count_hit();
+            token.clone()
+        })
+    }
+
     /// The fast path: no lock, no allocation, no system call except for the clock.
     pub(super) fn from_memory(self: &Arc<Self>, options: &GetOptions) -> Option<Token> {
         if options.force_refresh {
@@ -211,7 +240,7 @@ impl Slot {
             Freshness::Fresh => {}
             Freshness::Due if options.cached_only => {}
             Freshness::Due => {
-                if self.refresh_in_background() == BackgroundRefresh::Suppressed {
+                if self.logged(|| self.refresh_in_background()) == BackgroundRefresh::Suppressed {
                     self.counts.stale_served.add_one();
                 }
             }

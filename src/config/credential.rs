@@ -5,7 +5,7 @@ use super::bounded::read_bounded;
 use super::rules::SECRET_LIMIT;
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
-use crate::error::{Error, os_reason, printable, printable_path};
+use crate::error::{Error, Exchange, os_reason, printable, printable_path};
 use crate::platform;
 use crate::secret::Secret;
 use std::path::{Path, PathBuf};
@@ -212,6 +212,7 @@ fn writable_by_others(path: &Path, location: &str) -> Error {
             platform::make_private_command(&path, "600")
         ),
         http_status: None,
+        exchange: Exchange::default(),
     }
 }
 

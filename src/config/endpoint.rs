@@ -7,7 +7,7 @@
 
 use super::rules::first_disallowed;
 use crate::atlas;
-use crate::error::Error;
+use crate::error::{Error, Exchange};
 use std::fmt;
 use url::{Host, Url};
 
@@ -57,6 +57,7 @@ impl Endpoint {
                 problem: format!("{location}: the query contains a credential, and URLs are often logged (RFC 6749 section 2.3.1)"),
                 hint: "Remove the credential from the URL, and set client_secret or client_secret_file.".to_owned(),
                 http_status: None,
+                exchange: Exchange::default(),
             });
         }
         Ok(Self(url))
@@ -132,6 +133,7 @@ impl<'a> Parts<'a> {
                 problem: format!("{location}: contains a user name or password (the part before `@`)"),
                 hint: "Remove that part, and set client_id and client_secret (or client_secret_file) instead.".to_owned(),
                 http_status: None,
+                exchange: Exchange::default(),
             });
         }
         if raw.contains('#') {
@@ -190,6 +192,7 @@ fn parse_strictly(location: &str, raw: &str, parts: &Parts<'_>, hint: &str) -> R
             problem: format!("{location}: plain http to {read} would send the client secret unencrypted"),
             hint: "Use https. Plain http is accepted only on loopback: 127.0.0.0/8, [::1] and localhost.".to_owned(),
             http_status: None,
+            exchange: Exchange::default(),
         });
     }
     Ok(url)

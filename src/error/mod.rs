@@ -7,10 +7,12 @@
 //! May depend on: nothing. Start reading at [`Error`]; `status` defines the numbers, `printable`
 //! escapes strings from servers and files.
 
+mod exchange;
 mod exit_code;
 mod printable;
 mod status;
 
+pub use exchange::Exchange;
 pub use exit_code::ExitCode;
 pub(crate) use printable::os_reason;
 pub use printable::{printable, printable_path};
@@ -77,6 +79,8 @@ pub enum Error {
         /// A likely mistake seen in the form of the id or secret: swapped, an API key, enclosed in
         /// quotation marks; may be empty.
         advice: Box<str>,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The account already has the maximum number of valid tokens.
@@ -90,6 +94,8 @@ pub enum Error {
         http_status: u16,
         /// How long to wait before the next request.
         retry_after: Duration,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The authorization server rejected the request because of a rate limit.
@@ -103,6 +109,8 @@ pub enum Error {
         http_status: u16,
         /// How long to wait before the next request.
         retry_after: Duration,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The server could not be reached, or the connection failed.
@@ -121,6 +129,8 @@ pub enum Error {
         /// The underlying cause.
         #[source]
         source: Option<Cause>,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The TLS handshake failed.
@@ -135,6 +145,8 @@ pub enum Error {
         /// The underlying cause.
         #[source]
         source: Option<Cause>,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The caller's deadline passed.
@@ -157,6 +169,8 @@ pub enum Error {
         http_status: u16,
         /// How long the server asks clients to wait, if it says so.
         retry_after: Option<Duration>,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The server's response is not a valid token response.
@@ -168,6 +182,8 @@ pub enum Error {
         problem: String,
         /// The HTTP status of the response.
         http_status: Option<u16>,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// The operation was refused for security reasons.
@@ -179,6 +195,8 @@ pub enum Error {
         hint: String,
         /// The HTTP status that caused the refusal (a redirect), if any.
         http_status: Option<u16>,
+        /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
     },
 
     /// A file cannot be written.
@@ -333,6 +351,48 @@ impl Error {
         }
     }
 
+    /// The error code that the server sent: the member `error` of its response (RFC 6749 section 5.2)
+    /// or of its `WWW-Authenticate` header, for example `invalid_client`. `None` if it sent none.
+    ///
+    /// It is escaped for display and at most 64 characters long.
+    #[must_use]
+    pub fn oauth_code(&self) -> Option<&str> {
+        match self {
+            Self::Cooldown { original, .. } => original.oauth_code(),
+            other => other.exchange()?.oauth_code(),
+        }
+    }
+
+    /// How many requests this failure took, including retries and requests for which no connection
+    /// was established. 0 if the failure is not that of a request.
+    ///
+    /// For a remembered error these are the requests of the earlier call, in this process or another
+    /// one.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Cooldown { original, .. } => original.attempts(),
+            other => other.exchange().map_or(0, Exchange::attempts),
+        }
+    }
+
+    /// Whether this is the remembered error of an earlier call: it was returned during a cooldown, and
+    /// no request was sent for it.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        matches!(self, Self::Cooldown { .. })
+    }
+
+    /// How long ago the call failed that this error is from. Zero unless the error is
+    /// [remembered](Self::is_remembered).
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        match self {
+            Self::Cooldown { age, .. } => *age,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// How long to wait before the next request, if that is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -340,6 +400,51 @@ impl Error {
             Self::TokenLimit { retry_after, .. } | Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Server { retry_after, .. } => *retry_after,
             Self::Cooldown { ends_in, .. } => Some(*ends_in),
+            _ => None,
+        }
+    }
+
+    /// Records that this failure took `attempts` requests.
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        if let Some(exchange) = self.exchange_mut() {
+            *exchange = Exchange::new(attempts, exchange.oauth_code());
+        }
+        self
+    }
+
+    /// Records the requests that led to this failure.
+    pub(crate) fn with_exchange(mut self, exchange: Exchange) -> Self {
+        if let Some(own) = self.exchange_mut() {
+            *own = exchange;
+        }
+        self
+    }
+
+    /// The requests that led to this failure. `None` for a failure that is never that of a request.
+    pub(crate) fn exchange(&self) -> Option<&Exchange> {
+        match self {
+            Self::CredentialRejected { exchange, .. }
+            | Self::TokenLimit { exchange, .. }
+            | Self::RateLimited { exchange, .. }
+            | Self::Network { exchange, .. }
+            | Self::Tls { exchange, .. }
+            | Self::Server { exchange, .. }
+            | Self::Protocol { exchange, .. }
+            | Self::Refused { exchange, .. } => Some(exchange),
+            _ => None,
+        }
+    }
+
+    fn exchange_mut(&mut self) -> Option<&mut Exchange> {
+        match self {
+            Self::CredentialRejected { exchange, .. }
+            | Self::TokenLimit { exchange, .. }
+            | Self::RateLimited { exchange, .. }
+            | Self::Network { exchange, .. }
+            | Self::Tls { exchange, .. }
+            | Self::Server { exchange, .. }
+            | Self::Protocol { exchange, .. }
+            | Self::Refused { exchange, .. } => Some(exchange),
             _ => None,
         }
     }
@@ -416,6 +521,7 @@ mod tests {
             description: "slow down".into(),
             http_status: 429,
             retry_after: Duration::from_secs(30),
+            exchange: Exchange::new(2, Some("slow_down")),
         };
         let cooldown =
             Error::Cooldown { original: Box::new(original), age: Duration::from_secs(10), ends_in: Duration::from_millis(19_500) };
@@ -423,6 +529,9 @@ mod tests {
         assert_eq!(cooldown.status(), Status::RateLimited);
         assert_eq!(cooldown.http_status(), Some(429));
         assert_eq!(cooldown.retry_after(), Some(Duration::from_millis(19_500)));
+        assert!(cooldown.is_remembered());
+        assert_eq!((cooldown.age(), cooldown.attempts()), (Duration::from_secs(10), 2));
+        assert_eq!(cooldown.oauth_code(), Some("slow_down"));
         let message = cooldown.to_string();
         assert!(message.contains("10 s ago") && message.contains("in 20 s"), "{message}");
     }

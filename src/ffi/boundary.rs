@@ -2,16 +2,30 @@
 
 use super::error::tokenwell_error;
 use crate::error::{Error, Status};
+use crate::platform::CancellationDisabled;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `work` and returns its status. If `error` is not NULL, an error of `work` is also written
 /// to it, as an object that the caller owns. A panic becomes `INTERNAL`: nothing unwinds into C.
+///
+/// The calling thread cannot be canceled meanwhile: `pthread_cancel` unwinds the stack like an
+/// exception, and Rust aborts the process when one of another language reaches it.
 pub(super) fn boundary(error: *mut *mut tokenwell_error, work: impl FnOnce() -> Result<(), Error>) -> Status {
     boundary_with_status(error, || work().map(|()| Status::Ok))
 }
 
 /// Like [`boundary`], for calls that can succeed in more than one way.
 pub(super) fn boundary_with_status(error: *mut *mut tokenwell_error, work: impl FnOnce() -> Result<Status, Error>) -> Status {
+    let _not_canceled = CancellationDisabled::begin();
+    cancelable_boundary(error, work)
+}
+
+/// Like [`boundary_with_status`], for work that disables cancellation itself before it reaches a
+/// cancellation point: a call of the system that may block, such as one that opens a file.
+///
+/// To take and release locks, to read a clock, to allocate and to free are none (POSIX.1-2017,
+/// System Interfaces, 2.9.5.2).
+pub(super) fn cancelable_boundary(error: *mut *mut tokenwell_error, work: impl FnOnce() -> Result<Status, Error>) -> Status {
     let problem = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(status)) => return status,
         Ok(Err(problem)) => problem,

@@ -1,6 +1,6 @@
 //! `tokenwell_client`: obtains and caches access tokens, for C.
 
-use super::boundary::{boundary, boundary_with_status, bytes, destination, object};
+use super::boundary::{boundary, boundary_with_status, bytes, cancelable_boundary, destination, object};
 use super::config::{build, tokenwell_config};
 use super::error::tokenwell_error;
 use super::log;
@@ -14,6 +14,7 @@ use crate::cache::Begun;
 use crate::client::{Client, TokenOptions};
 use crate::error::{Error, Status};
 use crate::operation::{Work, in_callback};
+use crate::platform::CancellationDisabled;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,15 +40,23 @@ pub const TOKENWELL_CACHED_ONLY: u32 = 2;
 /// that has no usable token, sends a token request.
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
-/// Between refreshes a client uses no thread and no socket. Fork: the child may continue to use
-/// the client. The child keeps the valid token and obtains the next one itself. exec and exit
-/// need no preparation.
+/// Between refreshes a client uses no thread and no socket.
+/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
+/// next one itself. exec and exit need no preparation.
 pub struct tokenwell_client(Client);
+
+impl tokenwell_client {
+    /// The number of the client, which its log lines have.
+    pub(super) fn number(&self) -> u64 {
+        self.0.number()
+    }
+}
 
 /// Closed with the last reference that C owns. Operations may still refer to the client inside.
 impl Drop for tokenwell_client {
     fn drop(&mut self) {
         self.0.close();
+        log::forget_client(self.number());
     }
 }
 
@@ -158,15 +167,23 @@ pub unsafe extern "C" fn tokenwell_client_token(
     out: *mut *mut tokenwell_token,
     error: *mut *mut tokenwell_error,
 ) -> Status {
-    boundary(error, || {
+    // A cached token is returned without a cancellation point, so that this, the most frequent
+    // call, does not pay for two more calls of the C library.
+    cancelable_boundary(error, || {
         // SAFETY: the caller promises NULL or a live client.
         let client = unsafe { object("client", client) }?;
         let out = destination("out", out)?;
         let options = token_options(min_ttl_ms, deadline_ms, flags)?;
-        let token = if in_callback() { token_without_blocking(&client.0, &options) } else { client.0.token(&options) }?;
+        let token = match client.0.fresh_token(&options) {
+            Some(token) => token,
+            None => {
+                let _not_canceled = CancellationDisabled::begin();
+                if in_callback() { token_without_blocking(&client.0, &options) } else { client.0.token(&options) }?
+            }
+        };
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
         unsafe { out.write(into_raw(token)) };
-        Ok(())
+        Ok(Status::Ok)
     })
 }
 
@@ -218,7 +235,7 @@ pub unsafe extern "C" fn tokenwell_client_token_async(
     operation: *mut *mut tokenwell_operation,
     error: *mut *mut tokenwell_error,
 ) -> Status {
-    boundary_with_status(error, || {
+    cancelable_boundary(error, || {
         let target = || Ok(Target::of_callback(callback, user_data, destroy));
         // SAFETY: the caller promises NULL or a live client, and writable outputs.
         unsafe { begin_token(client, min_ttl_ms, deadline_ms, flags, target, now, operation) }
@@ -254,7 +271,7 @@ pub unsafe extern "C" fn tokenwell_client_token_queued(
     operation: *mut *mut tokenwell_operation,
     error: *mut *mut tokenwell_error,
 ) -> Status {
-    boundary_with_status(error, || {
+    cancelable_boundary(error, || {
         // SAFETY: the caller promises NULL or a live queue.
         let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
         // SAFETY: the caller promises NULL or a live client, and writable outputs.
@@ -706,7 +723,9 @@ pub unsafe extern "C" fn tokenwell_client_drain(client: *const tokenwell_client,
 /// Releases a reference to a client. The last one closes the client and releases its memory.
 ///
 /// Tokens, errors and operations that came from it remain valid. Pending operations end with
-/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned.
+/// TOKENWELL_STATUS_CLOSED; their callbacks may come after this call has returned. If the client
+/// has a log callback of its own, the last call waits while that is running (see
+/// `tokenwell_client_log_set`).
 ///
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
@@ -758,6 +777,8 @@ fn token_value(value: &[u8]) -> Result<&str, Error> {
     })
 }
 
+/// Disables cancellation unless a token is cached; see `cancelable_boundary`.
+///
 /// # Safety
 /// `client` must be NULL or live, and the outputs NULL or writable.
 unsafe fn begin_token(
@@ -774,6 +795,12 @@ unsafe fn begin_token(
     let now = destination("now", now)?;
     let options = token_options(min_ttl_ms, deadline_ms, flags)?;
     let target = target()?;
+    if let Some(token) = client.0.fresh_token(&options) {
+        // SAFETY: as below.
+        unsafe { now.write(into_raw(token)) };
+        return Ok(Status::Ok);
+    }
+    let _not_canceled = CancellationDisabled::begin();
     match client.0.begin_token(&options)? {
         Begun::Ready(token) => {
             // SAFETY: `now` is not NULL, and the caller of this function promises that it is writable.

@@ -137,11 +137,16 @@ pub unsafe extern "C" fn tokenwell_config_use_environment(config: *mut tokenwell
 /// `config` must be a config that was not freed. No other thread may be using it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_config_free(config: *mut tokenwell_config) {
-    if !config.is_null() {
+    if config.is_null() {
+        return;
+    }
+    // A `destroy` callback may run. There is no one to report a panic to.
+    boundary(std::ptr::null_mut(), || {
         // SAFETY: the caller promises a live config, which came from `Box::into_raw` in
         // `tokenwell_config_new`.
         drop(unsafe { Box::from_raw(config) });
-    }
+        Ok(())
+    });
 }
 
 /// Builds the configuration from `config`.

@@ -14,6 +14,7 @@
 #![allow(unsafe_code, non_camel_case_types)]
 
 mod boundary;
+mod calls;
 mod client;
 mod config;
 mod error;

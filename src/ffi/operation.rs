@@ -19,9 +19,9 @@ use std::{marker, ptr};
 /// `tokenwell_operation_free`, before or after its end. It remains valid after its client is
 /// freed.
 ///
-/// Threads: any number of threads may concurrently use it. Fork: an operation exists only in the
-/// process that began it. In a forked child it never ends: no callback comes, and
-/// `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
+/// Threads: any number of threads may concurrently use it.
+/// Fork: an operation exists only in the process that began it. In a forked child it never ends: no
+/// callback comes, and `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
 pub struct tokenwell_operation {
     _opaque: marker::PhantomData<Target>,
 }

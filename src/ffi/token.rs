@@ -121,6 +121,23 @@ pub unsafe extern "C" fn tokenwell_token_generation(token: *const tokenwell_toke
     unsafe { borrow(token) }.map_or(0, |token| token.generation())
 }
 
+/// Returns another reference to a token: the same token, which each holder releases for itself.
+///
+/// It does not copy the string, and costs as much as returning a cached token.
+///
+/// @param token The token. May be NULL.
+/// @return A reference that the caller owns; release it with `tokenwell_token_free`. NULL if
+///   `token` is NULL.
+/// @since 0.1
+///
+/// # Safety
+/// `token` must be a token that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tokenwell_token_clone(token: *const tokenwell_token) -> *mut tokenwell_token {
+    // SAFETY: the caller promises NULL or a live token.
+    unsafe { borrow(token) }.map_or(ptr::null_mut(), |token| into_raw(Token::clone(&token)))
+}
+
 /// Releases the caller's reference to a token.
 ///
 /// @param token The token. If it is NULL, nothing happens.

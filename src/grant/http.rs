@@ -104,7 +104,7 @@ impl Settings {
         Transport::with(route, budget.total(), |transport| {
             let conversation = Conversation { transport, route, sent_secrets, clock: self.clock.as_ref() };
             let request = Form::of_revocation(token).authenticated(&route.endpoint, self.authentication, credential)?;
-            conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ())
+            conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ()).map_err(|error| error.with_attempts(1))
         })
         .map_err(|error| rejection::with_advice(error, credential))
     }

@@ -4,7 +4,7 @@ use super::challenge::Challenge;
 use super::transport::Reply;
 use super::transport_error;
 use crate::atlas::{self, Refusal};
-use crate::error::{Error, printable};
+use crate::error::{Error, Exchange, printable};
 use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 use url::Url;
@@ -45,6 +45,9 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     let server = context.server.to_owned();
     let description = shown(&refusal.description, LONGEST_DESCRIPTION, context.sent_secrets);
     let retry_after = retry_after(&reply.headers, context.now);
+    let code = refusal.code.as_deref();
+    // The retries are counted where they are made.
+    let exchange = Exchange::new(1, code.map(|code| shown(code, LONGEST_CODE, context.sent_secrets)).as_deref());
     let rejected = |code: Option<&str>, default: &str| Error::CredentialRejected {
         server: server.clone(),
         client: Box::default(),
@@ -52,8 +55,8 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
         description: description.clone(),
         http_status: status,
         advice: Box::default(),
+        exchange: exchange.clone(),
     };
-    let code = refusal.code.as_deref();
     match (status, code) {
         (429, _) | (400..500, Some("rate_limited" | "slow_down")) => Error::RateLimited {
             server,
@@ -61,12 +64,13 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
             http_status: status,
             // A delay of zero would cause the request loop that the limit is meant to prevent.
             retry_after: retry_after.or(refusal.window).unwrap_or(atlas::COOLDOWN).max(Duration::from_secs(1)),
+            exchange,
         },
         (408 | 500..600, _) | (400..500, Some("server_error" | "temporarily_unavailable")) => {
-            Error::Server { server, description, http_status: status, retry_after }
+            Error::Server { server, description, http_status: status, retry_after, exchange }
         }
         (403, None | Some("access_denied")) if refusal.is_token_limit() => {
-            Error::TokenLimit { server, description, http_status: status, retry_after: atlas::COOLDOWN }
+            Error::TokenLimit { server, description, http_status: status, retry_after: atlas::COOLDOWN, exchange }
         }
         (401, _) => rejected(code, "invalid_client"),
         (403, _) => rejected(code, "access_denied"),
@@ -102,6 +106,7 @@ fn redirect(reply: &Reply, context: &RequestContext<'_>) -> Error {
         hint: "A redirect could send the client secret to another server. Set the base URL, token URL or revocation URL to the actual endpoint."
             .to_owned(),
         http_status: Some(reply.status),
+        exchange: Exchange::default(),
     }
 }
 

@@ -51,7 +51,7 @@ impl<'a> Budget<'a> {
 }
 
 /// Runs `attempt` until it succeeds, fails with an error that a retry cannot fix, or the budget
-/// does not allow another attempt. Returns the error of the last attempt.
+/// does not allow another attempt. Returns the error of the last attempt, with the number of all.
 pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(usize, &Budget<'_>) -> Result<T, Error>) -> Result<T, Error> {
     let mut delays = ExponentialBuilder::new()
         .with_min_delay(FIRST_DELAY)
@@ -65,7 +65,7 @@ pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(us
     loop {
         let error = match attempt(number, budget) {
             Ok(value) => return Ok(value),
-            Err(error) => error,
+            Err(error) => error.with_attempts(u32::try_from(number).unwrap_or(u32::MAX)),
         };
         if !is_retryable(&error) {
             return Err(error);
@@ -96,6 +96,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{ManualClock, SystemClock};
+    use crate::error::Exchange;
 
     fn network() -> Error {
         Error::Network {
@@ -104,11 +105,18 @@ mod tests {
             reached: false,
             advice: String::new(),
             source: None,
+            exchange: Exchange::default(),
         }
     }
 
     fn server(http_status: u16, retry_after: Option<Duration>) -> Error {
-        Error::Server { server: "https://a.example".into(), description: String::new(), http_status, retry_after }
+        Error::Server {
+            server: "https://a.example".into(),
+            description: String::new(),
+            http_status,
+            retry_after,
+            exchange: Exchange::default(),
+        }
     }
 
     fn attempts_and_sleep(budget: Duration, errors: impl Fn(usize) -> Option<Error>) -> (usize, Duration, Result<(), Error>) {
@@ -148,12 +156,31 @@ mod tests {
                 description: String::new(),
                 http_status: 401,
                 advice: Box::default(),
+                exchange: Exchange::default(),
             },
-            Error::RateLimited { server: String::new(), description: String::new(), http_status: 429, retry_after: Duration::from_secs(1) },
-            Error::TokenLimit { server: String::new(), description: String::new(), http_status: 403, retry_after: Duration::from_secs(1) },
-            Error::Tls { server: String::new(), problem: String::new(), advice: String::new(), source: None },
-            Error::Protocol { server: String::new(), problem: String::new(), http_status: None },
-            Error::Refused { problem: String::new(), hint: String::new(), http_status: Some(302) },
+            Error::RateLimited {
+                server: String::new(),
+                description: String::new(),
+                http_status: 429,
+                retry_after: Duration::from_secs(1),
+                exchange: Exchange::default(),
+            },
+            Error::TokenLimit {
+                server: String::new(),
+                description: String::new(),
+                http_status: 403,
+                retry_after: Duration::from_secs(1),
+                exchange: Exchange::default(),
+            },
+            Error::Tls {
+                server: String::new(),
+                problem: String::new(),
+                advice: String::new(),
+                source: None,
+                exchange: Exchange::default(),
+            },
+            Error::Protocol { server: String::new(), problem: String::new(), http_status: None, exchange: Exchange::default() },
+            Error::Refused { problem: String::new(), hint: String::new(), http_status: Some(302), exchange: Exchange::default() },
             server(400, None),
         ];
         for error in refusals {
@@ -161,6 +188,43 @@ mod tests {
 
             assert_eq!((attempts, slept), (1, Duration::ZERO), "{error}");
             assert!(outcome.is_err());
+        }
+    }
+
+    #[test]
+    fn r28_the_error_has_the_number_of_all_attempts_whatever_each_of_them_met() {
+        let (rejected, limited) = (
+            Error::CredentialRejected {
+                server: String::new(),
+                client: Box::default(),
+                code: "invalid_client".into(),
+                description: String::new(),
+                http_status: 401,
+                advice: Box::default(),
+                exchange: Exchange::new(1, Some("invalid_client")),
+            },
+            Error::RateLimited {
+                server: String::new(),
+                description: String::new(),
+                http_status: 429,
+                retry_after: Duration::from_secs(1),
+                exchange: Exchange::new(1, None),
+            },
+        );
+        let mixes: [(&[Error], u32, Option<&str>); 5] = [
+            (&[network()], 3, None),
+            (&[server(503, None), network(), server(500, None)], 3, None),
+            (&[rejected.clone()], 1, Some("invalid_client")),
+            (&[network(), rejected.clone()], 2, Some("invalid_client")),
+            (&[server(500, None), server(408, None), limited], 3, None),
+        ];
+        for (errors, attempts, code) in mixes {
+            let (made, _, outcome) =
+                attempts_and_sleep(Duration::from_secs(60), |number| Some(errors[(number - 1).min(errors.len() - 1)].clone()));
+
+            let error = outcome.unwrap_err();
+            assert_eq!((error.attempts(), made), (attempts, attempts as usize), "{error}");
+            assert_eq!(error.oauth_code(), code, "{error}");
         }
     }
 

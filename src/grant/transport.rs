@@ -216,7 +216,8 @@ pub(crate) fn run_outside_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     if tokio::runtime::Handle::try_current().is_err() {
-        return work();
+        // If no thread could be created, this is a thread of the host program.
+        return platform::without_sigpipe(work);
     }
     let thread = platform::spawn_without_signals(std::thread::Builder::new().name("tokenwell-grant".to_owned()), work);
     match thread.map(std::thread::JoinHandle::join) {

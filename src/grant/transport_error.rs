@@ -1,7 +1,7 @@
 //! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
 use super::connection_hint::ConnectionHint;
-use crate::error::{Error, NOT_HTTP, os_reason, printable};
+use crate::error::{Error, Exchange, NOT_HTTP, os_reason, printable};
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
@@ -17,18 +17,25 @@ pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &Connect
     let server = server.to_owned();
     if let Some(tls) = find::<rustls::Error>(&failure) {
         let (problem, advice) = (tls_problem(tls), tls_advice(tls, hint));
-        return Error::Tls { server, problem, advice, source: Some(Arc::new(failure)) };
+        return Error::Tls { server, problem, advice, source: Some(Arc::new(failure)), exchange: Exchange::default() };
     }
     if let Some(error) = find::<hyper::Error>(&failure).filter(|error| error.is_parse()) {
         return protocol(&server, parse_problem(error), None);
     }
     if !failure.is_connect() {
         let problem = broken_connection(&failure);
-        return Error::Network { server, problem, reached: true, advice: String::new(), source: Some(Arc::new(failure)) };
+        return Error::Network {
+            server,
+            problem,
+            reached: true,
+            advice: String::new(),
+            source: Some(Arc::new(failure)),
+            exchange: Exchange::default(),
+        };
     }
     let problem = hint.problem(&connect_problem(&failure));
     let advice = hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused));
-    Error::Network { server, problem, reached: false, advice, source: Some(Arc::new(failure)) }
+    Error::Network { server, problem, reached: false, advice, source: Some(Arc::new(failure)), exchange: Exchange::default() }
 }
 
 /// A hyper client tells the causes apart only in the message of its error.
@@ -52,6 +59,7 @@ pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error
         reached: false,
         advice: String::new(),
         source: Some(Arc::new(failure)),
+        exchange: Exchange::default(),
     }
 }
 
@@ -69,6 +77,7 @@ pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &C
         reached: connected,
         advice: if connected { String::new() } else { hint.message(false) },
         source: None,
+        exchange: Exchange::default(),
     }
 }
 
@@ -82,7 +91,7 @@ fn rounded_seconds(duration: Duration) -> f64 {
 
 /// The error for a response that is neither a token nor a refusal.
 pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) -> Error {
-    Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status }
+    Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status, exchange: Exchange::default() }
 }
 
 fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {

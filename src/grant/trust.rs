@@ -1,6 +1,6 @@
 //! TLS settings and the trusted certificate authorities.
 
-use crate::error::{Error, os_reason, printable};
+use crate::error::{Error, Exchange, os_reason, printable};
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
@@ -86,6 +86,7 @@ impl Authorities {
                 problem: format!("no trusted certificate authority found{}", self.searched(&problems)),
                 advice: self.install_authorities(),
                 source: None,
+                exchange: Exchange::default(),
             }),
             _ => Ok(roots),
         }

@@ -9,6 +9,7 @@
 use super::{Completion, Operation};
 use crate::cache::{ActiveWork, cannot_create_thread};
 use crate::error::Error;
+use crate::logging::as_client;
 use crate::platform::{self, ProcessId};
 use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
@@ -189,13 +190,14 @@ impl<C: Completion> Dispatcher<C> {
         }
     }
 
-    /// Starts the dispatcher's thread unless it runs.
+    /// Starts the dispatcher's thread unless it runs. It works for all clients, so its log lines have
+    /// the number of none.
     fn ensure_thread(self: &Arc<Self>, state: &mut State<C>) -> Result<(), Error> {
         if state.running {
             return Ok(());
         }
         let dispatcher = Arc::clone(self);
-        platform::spawn_without_signals(Builder::new().name("tokenwell-wait".to_owned()), move || dispatcher.run())
+        platform::spawn_without_signals(Builder::new().name("tokenwell-wait".to_owned()), move || as_client(None, || dispatcher.run()))
             .map_err(|_| cannot_create_thread())?;
         state.running = true;
         Ok(())

@@ -1,11 +1,12 @@
 //! Hides the differences between operating systems: each function here exists on all of them.
 //!
-//! May depend on: clock (for `Moment`).
+//! May depend on: clock (for `Moment`), logging (a new thread inherits the client of its log lines).
 //!
 //! Start reading anywhere: the files do not depend on each other.
 //! - `changes` reports changes of files.
 //! - `clocks` reads the clocks.
-//! - `threads` starts threads.
+//! - `threads` starts threads, and protects calls on threads of the program from signals and
+//!   cancellation.
 //! - `files` opens and creates files.
 //! - `folders` finds the user's directories for settings and caches.
 //! - `exposure` checks which files other users can access.
@@ -39,7 +40,11 @@ pub(crate) use files::open_nonblocking;
 pub(crate) use files::{create_private_dir, create_private_file, sync_dir};
 pub(crate) use folders::{cache_dir, config_dir, go_config_dir};
 pub(crate) use process::ProcessId;
-pub(crate) use threads::spawn_without_signals;
+#[cfg(feature = "capi")]
+pub(crate) use process::run_in_forked_children;
+#[cfg(feature = "capi")]
+pub(crate) use threads::CancellationDisabled;
+pub(crate) use threads::{spawn_without_signals, without_sigpipe};
 #[cfg(all(unix, feature = "capi"))]
 pub(crate) use unix::event::Event;
 #[cfg(all(windows, feature = "capi"))]

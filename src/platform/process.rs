@@ -20,6 +20,14 @@ impl ProcessId {
         Self { pid: std::process::id(), forks: FORKS.load(Ordering::Relaxed) }
     }
 
+    /// Returns a number that differs from that of the parent and of the children of this process.
+    ///
+    /// The pid alone differs unless a pid namespace begins in between, and then the count does.
+    #[cfg(feature = "capi")]
+    pub(crate) fn to_u32(self) -> u32 {
+        self.pid << 10 | self.forks & 0x3ff
+    }
+
     #[cfg(test)]
     pub(crate) fn other_than_current() -> Self {
         let current = Self::current();
@@ -50,6 +58,16 @@ fn count_forks() {
 
 #[cfg(not(unix))]
 fn count_forks() {}
+
+/// Registers `handler` to run in the child of every later `fork`, on the only thread that the child
+/// has. It may only make calls that are async-signal-safe. Does nothing on a system without `fork`.
+#[cfg(feature = "capi")]
+pub(crate) fn run_in_forked_children(handler: extern "C" fn()) {
+    #[cfg(unix)]
+    super::unix::sys::run_in_forked_children(handler);
+    #[cfg(not(unix))]
+    let _ = handler;
+}
 
 #[cfg(all(test, unix))]
 mod tests {

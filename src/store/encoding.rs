@@ -11,7 +11,7 @@
 //! new versions share one cache (`docs/token-cache.md`).
 
 use super::{Record, StoredCooldown, StoredToken, UnknownMembers};
-use crate::error::Error;
+use crate::error::{Error, Exchange};
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -91,6 +91,12 @@ struct Cooldown {
     since_ms: u64,
     until_ms: u64,
     failures: u32,
+    /// The requests that led to the refusal. Absent in the records of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    /// The error code that the server sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth_code: Option<String>,
     #[serde(flatten)]
     unknown: Members,
 }
@@ -127,6 +133,8 @@ impl<'de> Deserialize<'de> for Cooldown {
             since_ms: take(&mut members, "since_ms")?,
             until_ms: take(&mut members, "until_ms")?,
             failures: take(&mut members, "failures")?,
+            attempts: take(&mut members, "attempts")?,
+            oauth_code: take(&mut members, "oauth_code")?,
             unknown: members,
         })
     }
@@ -233,14 +241,23 @@ impl Cooldown {
             since_ms: *since_ms,
             until_ms: *until_ms,
             failures: *failures,
+            attempts: Some(error.attempts()).filter(|attempts| *attempts != 0),
+            oauth_code: error.oauth_code().map(str::to_owned),
             unknown: unknown.0.clone(),
         })
     }
 
     /// `None` if the refusal is of a kind that only a later version knows.
     fn stored(self) -> Option<StoredCooldown> {
-        let Self { refusal, since_ms, until_ms, failures, unknown } = self;
-        Some(StoredCooldown { error: refusal.error()?, since_ms, until_ms, failures, unknown: UnknownMembers(unknown) })
+        let Self { refusal, since_ms, until_ms, failures, attempts, oauth_code, unknown } = self;
+        let exchange = Exchange::new(attempts.unwrap_or(0), oauth_code.as_deref());
+        Some(StoredCooldown {
+            error: refusal.error()?.with_exchange(exchange),
+            since_ms,
+            until_ms,
+            failures,
+            unknown: UnknownMembers(unknown),
+        })
     }
 }
 
@@ -248,43 +265,65 @@ impl Refusal {
     /// `None` for errors that concern only the process that met them, which are not shared.
     fn of(error: &Error) -> Option<Self> {
         Some(match error.clone() {
-            Error::RateLimited { server, description, http_status, retry_after } => {
+            Error::RateLimited { server, description, http_status, retry_after, .. } => {
                 Self::RateLimited { server, description, http_status, retry_after_ms: milliseconds(retry_after) }
             }
-            Error::TokenLimit { server, description, http_status, retry_after } => {
+            Error::TokenLimit { server, description, http_status, retry_after, .. } => {
                 Self::TokenLimit { server, description, http_status, retry_after_ms: milliseconds(retry_after) }
             }
             // Each process names its own client id and where it came from.
-            Error::CredentialRejected { server, client: _, code, description, http_status, advice } => {
+            Error::CredentialRejected { server, client: _, code, description, http_status, advice, exchange: _ } => {
                 Self::CredentialRejected { server, code, description, http_status, advice: advice.into() }
             }
-            Error::Server { server, description, http_status, retry_after } => {
+            Error::Server { server, description, http_status, retry_after, .. } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
             }
             Error::Network { server, problem, reached: true, .. } => Self::Network { server, problem },
-            Error::Protocol { server, problem, http_status } => Self::Protocol { server, problem, http_status },
-            Error::Refused { problem, hint, http_status } => Self::Refused { problem, hint, http_status },
+            Error::Protocol { server, problem, http_status, .. } => Self::Protocol { server, problem, http_status },
+            Error::Refused { problem, hint, http_status, .. } => Self::Refused { problem, hint, http_status },
             _ => return None,
         })
     }
 
     fn error(self) -> Option<Error> {
         Some(match self {
-            Self::RateLimited { server, description, http_status, retry_after_ms } => {
-                Error::RateLimited { server, description, http_status, retry_after: Duration::from_millis(retry_after_ms) }
+            Self::RateLimited { server, description, http_status, retry_after_ms } => Error::RateLimited {
+                server,
+                description,
+                http_status,
+                retry_after: Duration::from_millis(retry_after_ms),
+                exchange: Exchange::default(),
+            },
+            Self::TokenLimit { server, description, http_status, retry_after_ms } => Error::TokenLimit {
+                server,
+                description,
+                http_status,
+                retry_after: Duration::from_millis(retry_after_ms),
+                exchange: Exchange::default(),
+            },
+            Self::CredentialRejected { server, code, description, http_status, advice } => Error::CredentialRejected {
+                server,
+                client: Box::default(),
+                code,
+                description,
+                http_status,
+                advice: advice.into(),
+                exchange: Exchange::default(),
+            },
+            Self::Server { server, description, http_status, retry_after_ms } => Error::Server {
+                server,
+                description,
+                http_status,
+                retry_after: retry_after_ms.map(Duration::from_millis),
+                exchange: Exchange::default(),
+            },
+            Self::Network { server, problem } => {
+                Error::Network { server, problem, reached: true, advice: String::new(), source: None, exchange: Exchange::default() }
             }
-            Self::TokenLimit { server, description, http_status, retry_after_ms } => {
-                Error::TokenLimit { server, description, http_status, retry_after: Duration::from_millis(retry_after_ms) }
+            Self::Protocol { server, problem, http_status } => {
+                Error::Protocol { server, problem, http_status, exchange: Exchange::default() }
             }
-            Self::CredentialRejected { server, code, description, http_status, advice } => {
-                Error::CredentialRejected { server, client: Box::default(), code, description, http_status, advice: advice.into() }
-            }
-            Self::Server { server, description, http_status, retry_after_ms } => {
-                Error::Server { server, description, http_status, retry_after: retry_after_ms.map(Duration::from_millis) }
-            }
-            Self::Network { server, problem } => Error::Network { server, problem, reached: true, advice: String::new(), source: None },
-            Self::Protocol { server, problem, http_status } => Error::Protocol { server, problem, http_status },
-            Self::Refused { problem, hint, http_status } => Error::Refused { problem, hint, http_status },
+            Self::Refused { problem, hint, http_status } => Error::Refused { problem, hint, http_status, exchange: Exchange::default() },
             Self::Unknown => return None,
         })
     }
@@ -314,6 +353,25 @@ mod tests {
     }
 
     #[test]
+    fn r28_the_attempts_and_the_code_of_the_server_are_shared() {
+        let error = |exchange| Error::RateLimited {
+            server: "https://cloud.mongodb.com".into(),
+            description: String::new(),
+            http_status: 429,
+            retry_after: Duration::from_secs(1),
+            exchange,
+        };
+
+        let shared = round_trip(&cooldown(error(Exchange::new(3, Some("slow_down"))))).cooldown.unwrap();
+        assert_eq!((shared.error.attempts(), shared.error.oauth_code()), (3, Some("slow_down")));
+        assert_eq!(shared.unknown.names().count(), 0);
+
+        // A record of an earlier version has neither.
+        let earlier = round_trip(&cooldown(error(Exchange::default()))).cooldown.unwrap();
+        assert_eq!((earlier.error.attempts(), earlier.error.oauth_code()), (0, None));
+    }
+
+    #[test]
     fn every_error_that_is_remembered_comes_back_as_it_was() {
         let (server, text) = ("https://cloud.mongodb.com".to_owned(), "slow \"down\"".to_owned());
         let errors = [
@@ -322,8 +380,15 @@ mod tests {
                 description: text.clone(),
                 http_status: 429,
                 retry_after: Duration::from_millis(30_001),
+                exchange: Exchange::default(),
             },
-            Error::TokenLimit { server: server.clone(), description: text.clone(), http_status: 403, retry_after: Duration::from_secs(60) },
+            Error::TokenLimit {
+                server: server.clone(),
+                description: text.clone(),
+                http_status: 403,
+                retry_after: Duration::from_secs(60),
+                exchange: Exchange::default(),
+            },
             Error::CredentialRejected {
                 server: server.clone(),
                 client: Box::default(),
@@ -331,17 +396,32 @@ mod tests {
                 description: text.clone(),
                 http_status: 401,
                 advice: text.as_str().into(),
+                exchange: Exchange::default(),
             },
             Error::Server {
                 server: server.clone(),
                 description: text.clone(),
                 http_status: 503,
                 retry_after: Some(Duration::from_secs(2)),
+                exchange: Exchange::default(),
             },
-            Error::Server { server: server.clone(), description: String::new(), http_status: 500, retry_after: None },
-            Error::Network { server: server.clone(), problem: text.clone(), reached: true, advice: String::new(), source: None },
-            Error::Protocol { server, problem: text.clone(), http_status: Some(200) },
-            Error::Refused { problem: text.clone(), hint: "look elsewhere".into(), http_status: Some(302) },
+            Error::Server {
+                server: server.clone(),
+                description: String::new(),
+                http_status: 500,
+                retry_after: None,
+                exchange: Exchange::default(),
+            },
+            Error::Network {
+                server: server.clone(),
+                problem: text.clone(),
+                reached: true,
+                advice: String::new(),
+                source: None,
+                exchange: Exchange::default(),
+            },
+            Error::Protocol { server, problem: text.clone(), http_status: Some(200), exchange: Exchange::default() },
+            Error::Refused { problem: text.clone(), hint: "look elsewhere".into(), http_status: Some(302), exchange: Exchange::default() },
         ];
 
         for error in errors {
@@ -359,6 +439,7 @@ mod tests {
             description: String::new(),
             http_status: 429,
             retry_after: Duration::from_nanos(1_000_001),
+            exchange: Exchange::default(),
         };
 
         let recalled = round_trip(&cooldown(error)).cooldown.expect("a cooldown");
@@ -428,7 +509,13 @@ mod tests {
         let json = rewritten(&later().without_token());
         assert!(json["token"].is_null() && json["cooldown"]["refusal"]["kind"] == "quota_of_the_moon", "{json}");
 
-        let known = cooldown(Error::Server { server: String::new(), description: String::new(), http_status: 500, retry_after: None });
+        let known = cooldown(Error::Server {
+            server: String::new(),
+            description: String::new(),
+            http_status: 500,
+            retry_after: None,
+            exchange: Exchange::default(),
+        });
         let json = rewritten(&later().with_cooldown(known.cooldown.unwrap()));
         assert!(json["token"]["issuer"].is_object() && json["cooldown"]["refusal"]["kind"] == "server", "{json}");
     }

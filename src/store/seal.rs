@@ -133,7 +133,7 @@ fn to_hex(bytes: &[u8]) -> String {
 mod tests {
     use super::super::{StoredCooldown, StoredToken, UnknownMembers};
     use super::*;
-    use crate::error::Error;
+    use crate::error::{Error, Exchange};
     use crate::secret::Secret;
 
     fn slot() -> SlotKey {
@@ -163,6 +163,7 @@ mod tests {
             reached: true,
             advice: String::new(),
             source: None,
+            exchange: Exchange::default(),
         };
         let cooldown = StoredCooldown { error, since_ms: 1, until_ms: 2, failures: 1, unknown: UnknownMembers::default() };
         Record::default().with_new_token(token).with_cooldown(cooldown)

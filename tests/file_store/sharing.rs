@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::fs;
 use std::time::{Duration, SystemTime};
 use tokenwell::Error;
+use tokenwell::error::Exchange;
 use tokenwell::secret::Secret;
 use tokenwell::store::{FileStore, Record, SlotKey, Store, StoredCooldown, UnknownMembers};
 
@@ -17,6 +18,7 @@ fn a_saved_record_is_loaded_unchanged() {
         description: "later".into(),
         http_status: 429,
         retry_after: Duration::from_secs(30),
+        exchange: Exchange::default(),
     };
     let cooldown = StoredCooldown { error, since_ms: 7, until_ms: 30_007, failures: 2, unknown: UnknownMembers::default() };
     let saved = record("token \"1\" \\ ü").with_cooldown(cooldown);

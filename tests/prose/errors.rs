@@ -5,6 +5,7 @@ use crate::words::Words;
 use std::path::Path;
 use std::time::Duration;
 use tokenwell::Error;
+use tokenwell::error::Exchange;
 
 /// A description by a server. Its style is not checked.
 const THEIRS: &str = "Invalid credentials provided.. (a text of theirs)";
@@ -29,19 +30,59 @@ fn examples() -> Vec<(&'static str, Error)> {
                         description: description.clone(),
                         http_status: 401,
                         advice: advice.into(),
+                        exchange: Exchange::default(),
                     },
                 ));
             }
         }
         let (retry_after, description) = (Duration::from_millis(1_234), description.clone());
-        all.push(("TokenLimit", Error::TokenLimit { server: server(), description: description.clone(), http_status: 403, retry_after }));
-        all.push(("RateLimited", Error::RateLimited { server: server(), description: description.clone(), http_status: 429, retry_after }));
-        all.push(("Server", Error::Server { server: server(), description: description.clone(), http_status: 503, retry_after: None }));
-        all.push(("Server", Error::Server { server: server(), description, http_status: 503, retry_after: Some(retry_after) }));
+        all.push((
+            "TokenLimit",
+            Error::TokenLimit {
+                server: server(),
+                description: description.clone(),
+                http_status: 403,
+                retry_after,
+                exchange: Exchange::default(),
+            },
+        ));
+        all.push((
+            "RateLimited",
+            Error::RateLimited {
+                server: server(),
+                description: description.clone(),
+                http_status: 429,
+                retry_after,
+                exchange: Exchange::default(),
+            },
+        ));
+        all.push((
+            "Server",
+            Error::Server {
+                server: server(),
+                description: description.clone(),
+                http_status: 503,
+                retry_after: None,
+                exchange: Exchange::default(),
+            },
+        ));
+        all.push((
+            "Server",
+            Error::Server {
+                server: server(),
+                description,
+                http_status: 503,
+                retry_after: Some(retry_after),
+                exchange: Exchange::default(),
+            },
+        ));
     }
     for advice in [String::new(), "Is the emulator running?".to_owned()] {
         let problem = "connection refused".to_owned();
-        all.push(("Network", Error::Network { server: server(), problem, reached: false, advice, source: None }));
+        all.push((
+            "Network",
+            Error::Network { server: server(), problem, reached: false, advice, source: None, exchange: Exchange::default() },
+        ));
     }
     for blocked_by in [String::new(), "another process holds the lock /cache/a.lock".to_owned()] {
         all.push(("Deadline", Error::Deadline { waited: Duration::from_nanos(1_499_999_999), blocked_by }));
@@ -59,15 +100,30 @@ fn examples() -> Vec<(&'static str, Error)> {
         ),
         (
             "Tls",
-            Error::Tls { server: server(), problem: text("unknown certificate authority"), advice: text("Set ca_file."), source: None },
+            Error::Tls {
+                server: server(),
+                problem: text("unknown certificate authority"),
+                advice: text("Set ca_file."),
+                source: None,
+                exchange: Exchange::default(),
+            },
         ),
-        ("Protocol", Error::Protocol { server: server(), problem: text("it is not a JSON object"), http_status: Some(200) }),
+        (
+            "Protocol",
+            Error::Protocol {
+                server: server(),
+                problem: text("it is not a JSON object"),
+                http_status: Some(200),
+                exchange: Exchange::default(),
+            },
+        ),
         (
             "Refused",
             Error::Refused {
                 problem: text("the server redirects to https://elsewhere.example/"),
                 hint: text("Set base_url."),
                 http_status: Some(302),
+                exchange: Exchange::default(),
             },
         ),
         ("CannotWrite", Error::CannotWrite { problem: text("cannot write /a/b: no space left on device"), hint: text("Free some space.") }),

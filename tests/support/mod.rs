@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use tokenwell::clock::ManualClock;
+use tokenwell::error::Exchange;
 use tokenwell::grant::{Credential, Credentials, Grant, GrantedLifetime, Minted};
 use tokenwell::secret::Secret;
 use tokenwell::store::{Attempt, Contender, Holder, LockWaiter, NoStore, Record, SlotKey, Store, StoreError, StoreLock, WhichLock};
@@ -376,6 +377,7 @@ pub fn rate_limited(seconds: u64) -> Error {
         description: String::new(),
         http_status: 429,
         retry_after: Duration::from_secs(seconds),
+        exchange: Exchange::default(),
     }
 }
 
@@ -387,9 +389,16 @@ pub fn rejected() -> Error {
         description: "Invalid credentials provided.".into(),
         http_status: 401,
         advice: Box::default(),
+        exchange: Exchange::default(),
     }
 }
 
 pub fn unavailable() -> Error {
-    Error::Server { server: "https://server".into(), description: String::new(), http_status: 503, retry_after: None }
+    Error::Server {
+        server: "https://server".into(),
+        description: String::new(),
+        http_status: 503,
+        retry_after: None,
+        exchange: Exchange::default(),
+    }
 }

@@ -82,6 +82,8 @@ extern int64_t (*const fixed_token_expires_at_ms)(const tokenwell_token *);
 int64_t (*const fixed_token_expires_at_ms)(const tokenwell_token *) = tokenwell_token_expires_at_ms;
 extern uint64_t (*const fixed_token_generation)(const tokenwell_token *);
 uint64_t (*const fixed_token_generation)(const tokenwell_token *) = tokenwell_token_generation;
+extern tokenwell_token *(*const fixed_token_clone)(const tokenwell_token *);
+tokenwell_token *(*const fixed_token_clone)(const tokenwell_token *) = tokenwell_token_clone;
 extern void (*const fixed_token_free)(tokenwell_token *);
 void (*const fixed_token_free)(tokenwell_token *) = tokenwell_token_free;
 
@@ -96,11 +98,22 @@ extern int32_t (*const fixed_error_http_status)(const tokenwell_error *);
 int32_t (*const fixed_error_http_status)(const tokenwell_error *) = tokenwell_error_http_status;
 extern int64_t (*const fixed_error_retry_after_ms)(const tokenwell_error *);
 int64_t (*const fixed_error_retry_after_ms)(const tokenwell_error *) = tokenwell_error_retry_after_ms;
+extern const char *(*const fixed_error_oauth_code)(const tokenwell_error *, size_t *);
+const char *(*const fixed_error_oauth_code)(const tokenwell_error *, size_t *) = tokenwell_error_oauth_code;
+extern int32_t (*const fixed_error_is_remembered)(const tokenwell_error *);
+int32_t (*const fixed_error_is_remembered)(const tokenwell_error *) = tokenwell_error_is_remembered;
+extern int64_t (*const fixed_error_age_ms)(const tokenwell_error *);
+int64_t (*const fixed_error_age_ms)(const tokenwell_error *) = tokenwell_error_age_ms;
+extern uint32_t (*const fixed_error_attempts)(const tokenwell_error *);
+uint32_t (*const fixed_error_attempts)(const tokenwell_error *) = tokenwell_error_attempts;
 extern void (*const fixed_error_free)(tokenwell_error *);
 void (*const fixed_error_free)(tokenwell_error *) = tokenwell_error_free;
 
 extern tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **);
 tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **) = tokenwell_log_set;
+extern tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **) =
+    tokenwell_client_log_set;
 extern void (*const fixed_log_callback_type)(tokenwell_log_callback);
 static void takes_callback(tokenwell_log_callback callback) { void (*plain)(void *, int32_t, const char *, size_t) = callback; (void)plain; }
 void (*const fixed_log_callback_type)(tokenwell_log_callback) = takes_callback;

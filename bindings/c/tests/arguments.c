@@ -20,6 +20,19 @@ static void the_abi_version_matches_the_header(void)
     CHECK(sscanf(tokenwell_version(), "%u.%u.%c", &major, &minor, &patch) == 3);
 }
 
+static void r28_the_version_macros_match_the_library(void)
+{
+    char version[32];
+
+    snprintf(version, sizeof version, "%d.%d.%d", TOKENWELL_VERSION_MAJOR, TOKENWELL_VERSION_MINOR, TOKENWELL_VERSION_PATCH);
+
+    CHECK_TEXT(version, tokenwell_version());
+    CHECK_TEXT(TOKENWELL_VERSION, tokenwell_version());
+#if TOKENWELL_VERSION_NUMBER != TOKENWELL_VERSION_MAJOR * 1000000 + TOKENWELL_VERSION_MINOR * 1000 + TOKENWELL_VERSION_PATCH
+#error "the number of the version does not match its parts"
+#endif
+}
+
 static void every_status_has_its_name(void)
 {
     static const char *const names[] = {"OK", "INVALID_ARGUMENT", "NOT_CONFIGURED", "CREDENTIAL_REJECTED", "TOKEN_LIMIT", "RATE_LIMITED", "NETWORK",
@@ -69,6 +82,7 @@ static void null_in_a_client_call_is_named(void)
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_stats(NULL, &stats, sizeof stats, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "out", tokenwell_client_stats(client, NULL, sizeof stats, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_advance_clock(NULL, 1, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_log_set(NULL, NULL, NULL, 0, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_close(NULL, &error), &error);
     CHECK_UINT(0, emulator_counter("connections"));
 
@@ -109,6 +123,13 @@ static void an_accessor_returns_a_default_for_null(void)
     CHECK_UINT(0, length);
     CHECK_INT(0, tokenwell_error_http_status(NULL));
     CHECK_INT(-1, tokenwell_error_retry_after_ms(NULL));
+    length = 7;
+    CHECK(tokenwell_error_oauth_code(NULL, &length) == NULL);
+    CHECK_UINT(0, length);
+    CHECK_INT(0, tokenwell_error_is_remembered(NULL));
+    CHECK_INT(-1, tokenwell_error_age_ms(NULL));
+    CHECK_UINT(0, tokenwell_error_attempts(NULL));
+    CHECK(tokenwell_token_clone(NULL) == NULL);
 
     tokenwell_token_free(token);
     tokenwell_client_free(client);
@@ -329,6 +350,7 @@ static void the_environment_provides_the_settings_that_are_not_set(void)
 
 const test argument_tests[] = {
     TEST(the_abi_version_matches_the_header),
+    TEST(r28_the_version_macros_match_the_library),
     TEST(every_status_has_its_name),
     TEST(null_in_a_config_call_is_named),
     TEST(null_in_a_client_call_is_named),

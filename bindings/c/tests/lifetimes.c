@@ -155,6 +155,24 @@ static void a_token_is_intact_after_the_client_has_dropped_it(void)
     tokenwell_client_free(client);
 }
 
+static void r28_a_clone_of_a_token_outlives_the_original(void)
+{
+    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    tokenwell_token *token = get(client);
+    char *before = strdup(tokenwell_token_value(token, NULL));
+    uint64_t generation = tokenwell_token_generation(token);
+
+    tokenwell_token *clone = tokenwell_token_clone(token);
+    CHECK(tokenwell_token_value(clone, NULL) == tokenwell_token_value(token, NULL));
+    tokenwell_token_free(token);
+    tokenwell_client_free(client);
+
+    CHECK_TEXT(before, tokenwell_token_value(clone, NULL));
+    CHECK_UINT(generation, tokenwell_token_generation(clone));
+    free(before);
+    tokenwell_token_free(clone);
+}
+
 static void an_error_outlives_its_client(void)
 {
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
@@ -238,6 +256,7 @@ const test lifetime_tests[] = {
     TEST(close_may_run_concurrently_with_close_and_get),
     TEST(a_token_outlives_its_client),
     TEST(a_token_is_intact_after_the_client_has_dropped_it),
+    TEST(r28_a_clone_of_a_token_outlives_the_original),
     TEST(an_error_outlives_its_client),
     TEST(a_config_remains_owned_by_the_caller),
     TEST(a_token_may_be_freed_by_another_thread),

@@ -2,12 +2,19 @@
 #define _GNU_SOURCE
 #include "check.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MINUTE_MS = 60 * 1000 };
 
@@ -70,8 +77,75 @@ static void a_due_token_is_returned_immediately_and_refreshed_once_threads_can_b
     tokenwell_client_free(client);
 }
 
+/* Closes each connection so that the client's next write fails with EPIPE: first the end of the
+ * stream, then a reset. */
+static void reset_each_connection(int listening)
+{
+    for (;;) {
+        int connection = accept(listening, NULL, NULL);
+        struct linger now = {.l_onoff = 1};
+        if (connection < 0) _exit(0);
+        shutdown(connection, SHUT_WR);
+        setsockopt(connection, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(connection);
+    }
+}
+
+/* A program that does not handle SIGPIPE. Its exit code is that of the last get. */
+static void get_without_threads(unsigned port)
+{
+    enum { ROUNDS = 20 };
+    sigset_t none, mask, pending;
+    tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
+    tokenwell_status status = TOKENWELL_STATUS_OK;
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%u", port);
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    DEMAND(set(config, "base_url", url, NULL) == TOKENWELL_STATUS_OK);
+    DEMAND(set(config, "timeout_ms", "300", NULL) == TOKENWELL_STATUS_OK);
+
+    atomic_store(&none_left, true);
+    for (int round = 0; round < ROUNDS; round++) {
+        tokenwell_client *client = NULL;
+        tokenwell_token *token = NULL;
+        DEMAND(tokenwell_client_new(config, &client, NULL) == TOKENWELL_STATUS_OK);
+        status = tokenwell_client_token(client, 0, 0, 0, &token, NULL);
+        tokenwell_client_free(client);
+    }
+
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    sigpending(&pending);
+    DEMAND(!sigismember(&mask, SIGPIPE) && !sigismember(&pending, SIGPIPE));
+    _exit((int)status);
+}
+
+static void r16_a_reset_connection_does_not_kill_a_program_without_threads(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listening = socket(AF_INET, SOCK_STREAM, 0), ended = 0;
+    if (bind(listening, (struct sockaddr *)&address, length) != 0 || listen(listening, 64) != 0) abort();
+    getsockname(listening, (struct sockaddr *)&address, &length);
+    fflush(NULL);
+    pid_t server = fork();
+    if (server == 0) reset_each_connection(listening);
+    pid_t program = fork();
+    if (program == 0) get_without_threads(ntohs(address.sin_port));
+
+    waitpid(program, &ended, 0);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    close(listening);
+
+    CHECK_INT(0, WIFSIGNALED(ended) ? WTERMSIG(ended) : 0);
+    CHECK_INT(TOKENWELL_STATUS_NETWORK, WIFEXITED(ended) ? WEXITSTATUS(ended) : -1);
+}
+
 const test no_thread_tests[] = {
     TEST(a_get_refreshes_inline_if_no_thread_can_be_created),
     TEST(a_due_token_is_returned_immediately_and_refreshed_once_threads_can_be_created),
+    TEST(r16_a_reset_connection_does_not_kill_a_program_without_threads),
     END_OF_TESTS,
 };

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000 };
 
@@ -238,6 +240,243 @@ static void an_unknown_level_is_rejected(void)
     CHECK_UINT(0, all_of(&book));
 }
 
+/* ---- the log and fork ---- */
+
+enum { LONG_ENOUGH_MS = 500 };
+
+typedef struct {
+    atomic_bool inside;    /* a call of the callback is running */
+    atomic_bool removed;   /* log_set(NULL) has returned */
+    atomic_bool used_late; /* the callback was running after that */
+    pid_t *forked;         /* not NULL: the first call forks */
+    const tokenwell_client *client;
+    pthread_t remover;
+} slow_log;
+
+static void *remove_the_callback(void *data)
+{
+    slow_log *log = data;
+    DEMAND(tokenwell_log_set(NULL, NULL, 0, NULL) == TOKENWELL_STATUS_OK);
+    atomic_store(&log->removed, true);
+    return NULL;
+}
+
+/* Runs until the callback was removed meanwhile, which must not happen, or long enough. */
+static void take_long(void *user_data, int32_t level, const char *message, size_t length)
+{
+    slow_log *log = user_data;
+    (void)level, (void)message, (void)length;
+    if (log->forked && *log->forked == -1) {
+        fflush(NULL);
+        *log->forked = fork();
+        if (*log->forked > 0) return;
+        if (pthread_create(&log->remover, NULL, remove_the_callback, log) != 0) abort();
+    }
+    atomic_store(&log->inside, true);
+    for (uint64_t started = now_ms(); now_ms() - started < LONG_ENOUGH_MS && !atomic_load(&log->removed);) pause_ms(1);
+    if (atomic_load(&log->removed)) atomic_store(&log->used_late, true);
+    atomic_store(&log->inside, false);
+}
+
+/* Logs a warning on this thread: the cache cannot be used. */
+static void *log_a_warning(void *data)
+{
+    slow_log *log = data;
+    DEMAND(tokenwell_client_invalidate(log->client, "x", 1, NULL) == TOKENWELL_STATUS_OK);
+    return NULL;
+}
+
+static tokenwell_client *client_with_an_unusable_cache(void)
+{
+    tokenwell_config *config = emulator_config(SYSTEM_CLOCK);
+    tokenwell_client *client = NULL;
+    tokenwell_error *error = NULL;
+    CHECK_OK(set(config, "cache", "on", &error), &error);
+    CHECK_OK(set(config, "cache_dir", "/dev/null/cache", &error), &error);
+    CHECK_OK(tokenwell_client_new(config, &client, &error), &error);
+    tokenwell_config_free(config);
+    return client;
+}
+
+static void check_child(pid_t child)
+{
+    int ended = 0;
+    waitpid(child, &ended, 0);
+    CHECK(WIFEXITED(ended));
+    CHECK_INT(0, WEXITSTATUS(ended));
+}
+
+static void r14_a_forked_child_waits_for_a_callback_on_its_own_thread(void)
+{
+    static slow_log log;
+    tokenwell_client *client = client_with_an_unusable_cache();
+    log.client = client;
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(take_long, &log, 4, NULL));
+
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, log_a_warning, &log) != 0) abort();
+        while (!atomic_load(&log.inside)) pause_ms(1);
+        remove_the_callback(&log);
+        pthread_join(thread, NULL);
+        DEMAND(!atomic_load(&log.used_late));
+        _exit(0);
+    }
+    check_child(child);
+
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(NULL, NULL, 0, NULL));
+    tokenwell_client_free(client);
+}
+
+static void r14_a_child_that_was_forked_inside_a_callback_waits_for_it(void)
+{
+    static slow_log log;
+    static pid_t child = -1;
+    tokenwell_client *client = client_with_an_unusable_cache();
+    log.client = client;
+    log.forked = &child;
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(take_long, &log, 4, NULL));
+
+    log_a_warning(&log);
+    if (child == 0) {
+        pthread_join(log.remover, NULL);
+        DEMAND(!atomic_load(&log.used_late));
+        _exit(0);
+    }
+    CHECK(child > 0);
+    check_child(child);
+
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(NULL, NULL, 0, NULL));
+    tokenwell_client_free(client);
+}
+
+static void r14_a_forked_child_does_not_wait_for_the_threads_of_its_parent(void)
+{
+    static slow_log log;
+    pthread_t thread;
+    tokenwell_client *client = client_with_an_unusable_cache();
+    log.client = client;
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(take_long, &log, 4, NULL));
+    if (pthread_create(&thread, NULL, log_a_warning, &log) != 0) abort();
+    while (!atomic_load(&log.inside)) pause_ms(1);
+
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30);
+        DEMAND(tokenwell_log_set(NULL, NULL, 0, NULL) == TOKENWELL_STATUS_OK);
+        _exit(0);
+    }
+    check_child(child);
+
+    pthread_join(thread, NULL);
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(NULL, NULL, 0, NULL));
+    tokenwell_client_free(client);
+}
+
+/* ---- the log of one client ---- */
+
+typedef struct {
+    pthread_mutex_t lock;
+    char lines[64][400];
+    unsigned count;
+} line_log;
+
+static void keep_the_line(void *user_data, int32_t level, const char *message, size_t length)
+{
+    line_log *log = user_data;
+    (void)level, (void)length;
+    pthread_mutex_lock(&log->lock);
+    if (log->count < 64) snprintf(log->lines[log->count++], sizeof log->lines[0], "%s", message);
+    pthread_mutex_unlock(&log->lock);
+}
+
+/* The number of the client that all lines are about. 0, and a failed check, if they differ. */
+static unsigned client_of(line_log *log)
+{
+    unsigned client = 0;
+    CHECK(log->count > 0);
+    for (unsigned i = 0; i < log->count; i++) {
+        const char *found = strstr(log->lines[i], " client=");
+        unsigned number = found ? (unsigned)strtoul(found + strlen(" client="), NULL, 10) : 0;
+        if (!CHECK(number != 0 && (client == 0 || client == number))) printf("  %s\n", log->lines[i]);
+        client = number;
+    }
+    return client;
+}
+
+static void r28_a_client_with_a_log_of_its_own_logs_there_alone(void)
+{
+    static line_log own = {.lock = PTHREAD_MUTEX_INITIALIZER}, common = {.lock = PTHREAD_MUTEX_INITIALIZER}, later = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    tokenwell_client *first = client_with_an_unusable_cache(), *second = client_with_an_unusable_cache();
+    tokenwell_error *error = NULL;
+    CHECK_OK(tokenwell_log_set(keep_the_line, &common, 4, &error), &error);
+    CHECK_OK(tokenwell_client_log_set(first, keep_the_line, &own, 4, &error), &error);
+
+    /* Lines of the refresh's thread and of this thread. */
+    for (int i = 0; i < 2; i++) {
+        tokenwell_client *client = i ? second : first;
+        tokenwell_token_free(get(client));
+        CHECK_OK(tokenwell_client_invalidate(client, "x", 1, &error), &error);
+    }
+    CHECK_OK(tokenwell_client_log_set(first, NULL, NULL, 0, &error), &error);
+    CHECK_OK(tokenwell_log_set(keep_the_line, &later, 4, &error), &error);
+    unsigned before = own.count;
+    char *value = get_value(first);
+    CHECK_OK(tokenwell_client_invalidate(first, value, strlen(value), &error), &error);
+    tokenwell_token_free(get(first));
+    CHECK_OK(tokenwell_log_set(NULL, NULL, 0, &error), &error);
+
+    CHECK(own.count >= 2);
+    CHECK(client_of(&own) + 1 == client_of(&common));
+    CHECK_UINT(client_of(&own), client_of(&later));
+    CHECK_UINT(before, own.count);
+    free(value);
+    tokenwell_client_free(first), tokenwell_client_free(second);
+}
+
+static void r28_a_freed_client_does_not_call_its_log(void)
+{
+    static log_book book;
+    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    tokenwell_token *token = NULL;
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_client_log_set(client, write_down, &book, 4, NULL));
+    emulator_faults("[{\"path\":\"/api/oauth/token\",\"times\":1,\"delay_ms\":300,\"status\":503},"
+                    "{\"path\":\"/api/oauth/token\",\"times\":1,\"status\":401}]");
+    CHECK_INT(TOKENWELL_STATUS_DEADLINE, tokenwell_client_token(client, 0, 50, 0, &token, NULL));
+
+    /* The refresh outlives its client, and logs two responses. */
+    tokenwell_client_free(client);
+    atomic_store(&book.off, true);
+    CHECK(emulator_wait_for("token_requests", 2));
+    pause_ms(100);
+
+    CHECK_UINT(0, atomic_load(&book.after_off));
+}
+
+static atomic_int inside_status;
+
+static void replace_itself(void *user_data, int32_t level, const char *message, size_t length)
+{
+    (void)level, (void)message, (void)length;
+    atomic_store(&inside_status, (int)tokenwell_log_set(NULL, NULL, 0, NULL));
+    (void)user_data;
+}
+
+static void a_callback_that_replaces_itself_gets_an_error(void)
+{
+    tokenwell_client *client = client_with_an_unusable_cache();
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(replace_itself, NULL, 4, NULL));
+
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_client_invalidate(client, "x", 1, NULL));
+
+    CHECK_INT(TOKENWELL_STATUS_INVALID_ARGUMENT, atomic_load(&inside_status));
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_log_set(NULL, NULL, 0, NULL));
+    tokenwell_client_free(client);
+}
+
 const test watching_tests[] = {
     TEST(the_stats_count_each_event),
     TEST(an_older_program_gets_the_members_it_knows),
@@ -246,5 +485,11 @@ const test watching_tests[] = {
     TEST(a_replaced_callback_is_not_called_again),
     TEST(nothing_is_logged_after_the_callback_was_removed),
     TEST(an_unknown_level_is_rejected),
+    TEST(r14_a_forked_child_waits_for_a_callback_on_its_own_thread),
+    TEST(r14_a_child_that_was_forked_inside_a_callback_waits_for_it),
+    TEST(r14_a_forked_child_does_not_wait_for_the_threads_of_its_parent),
+    TEST(r28_a_client_with_a_log_of_its_own_logs_there_alone),
+    TEST(r28_a_freed_client_does_not_call_its_log),
+    TEST(a_callback_that_replaces_itself_gets_an_error),
     END_OF_TESTS,
 };

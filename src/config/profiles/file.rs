@@ -2,7 +2,7 @@
 //! it decides where secrets are sent, and it may contain a secret.
 
 use crate::config::bounded::read_bounded;
-use crate::error::{Error, os_reason, printable, printable_path};
+use crate::error::{Error, Exchange, os_reason, printable, printable_path};
 use crate::platform::{self, Exposure};
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -194,7 +194,7 @@ pub(super) fn profile_list(names: &[String]) -> String {
 }
 
 pub(super) fn refused(problem: String, hint: String) -> Error {
-    Error::Refused { problem, hint, http_status: None }
+    Error::Refused { problem, hint, http_status: None, exchange: Exchange::default() }
 }
 
 /// Checks whether a file with these permissions may be used.
