@@ -13,21 +13,30 @@ use std::time::{Duration, Instant};
 /// The time to wait for the store's lock before a token is removed.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Why a token is removed.
+#[derive(Clone, Copy)]
+enum Removal {
+    /// A resource server rejected it. `None` if this process does not know when it was obtained.
+    Rejected { obtained_at_ms: Option<u64> },
+    /// It is revoked.
+    Revoked,
+}
+
 impl Slot {
     /// Drops the current token, in memory and in the store, if its value is `value`.
     pub(crate) fn invalidate(&self, value: &str) -> Result<bool, Error> {
         self.refuse_if_closed()?;
         let process = self.process();
-        let dropped = {
+        let (dropped, obtained_at_ms) = {
             let mut memory = process.memory();
             memory.remember_rejected_token(value);
-            let was_current = self.current.token().is_some_and(|token| token.value() == value);
-            if was_current {
+            let current = self.current.token().filter(|token| token.value() == value);
+            if current.is_some() {
                 self.publish(None, &memory);
             }
-            was_current
+            (current.is_some(), current.map(|token| token.lifetime().obtained_at.wall_ms))
         };
-        let removed = self.remove_from_store(value);
+        let removed = self.remove_from_store(value, Removal::Rejected { obtained_at_ms });
         if dropped || removed {
             self.counts.invalidations.add_one();
         }
@@ -79,18 +88,36 @@ impl Slot {
     }
 
     fn revoke_token(&self, token: &Token) -> Result<(), Error> {
-        self.remove_from_store(token.value());
+        self.remove_from_store(token.value(), Removal::Revoked);
         self.counts.invalidations.add_one();
         let credential = self.parts.credentials.current()?;
         self.parts.grant.revoke(&credential, &Secret::from(token.value()), self.parts.timeout)
     }
 
-    /// Removes the token from the store if the record contains it. Returns whether it is removed.
-    fn remove_from_store(&self, value: &str) -> bool {
-        let Ok(credential) = self.parts.credentials.current() else { return false };
-        let key = self.key(&credential);
+    /// Removes the token from the store if the record contains it, and counts its rejection there. Returns
+    /// whether it is removed.
+    fn remove_from_store(&self, value: &str, removal: Removal) -> bool {
+        let credential = self.parts.credentials.current().ok();
+        let count_here = || {
+            if let Removal::Rejected { obtained_at_ms } = removal {
+                self.count_rejection_here(value, obtained_at_ms, credential.as_ref());
+            }
+        };
+        let Some(key) = credential.as_ref().map(|credential| self.key(credential)).filter(|_| self.parts.store.is_shared()) else {
+            count_here();
+            return false;
+        };
         let contains_token = |record: &Record| record.token.as_ref().is_some_and(|token| token.value.expose() == value);
-        if !self.load_record(&key).is_some_and(|record| contains_token(&record)) {
+        let count = |record: &mut Record| match removal {
+            Removal::Rejected { obtained_at_ms } => self.count_rejection(record, value, obtained_at_ms),
+            Removal::Revoked => false,
+        };
+        let Some(mut record) = self.load_record(&key) else {
+            count_here();
+            return false;
+        };
+        let contained_before = contains_token(&record);
+        if !count(&mut record) && !contained_before {
             return false;
         }
         // The holder of the lock may be about to overwrite this token with a newer one, but it may
@@ -98,14 +125,17 @@ impl Slot {
         // the holder writes between the load and the save: a newer token is lost, or a refusal
         // restores this token.
         let _lock = self.ok_or_warn(self.parts.store.lock(&key, LOCK_TIMEOUT));
-        let Some(record) = self.load_record(&key) else { return false };
-        if !contains_token(&record) {
-            return true;
+        let Some(mut record) = self.load_record(&key) else { return false };
+        let (counted, contained) = (count(&mut record), contains_token(&record));
+        let rejected = record.rejected_tokens.clone();
+        let record = if contained { record.without_token() } else { record };
+        let saved = (counted || contained) && self.ok_or_warn(self.parts.store.save(&key, &record)).is_some();
+        if counted {
+            self.remember_rejections(rejected, credential.as_ref(), saved);
         }
-        let removed = self.ok_or_warn(self.parts.store.save(&key, &record.without_token())).is_some();
-        if !removed {
+        if contained && !saved {
             self.process().warn(format!("cannot remove a rejected token from the token cache at {}", self.parts.store.location()));
         }
-        removed
+        if contained { saved } else { contained_before }
     }
 }

@@ -14,7 +14,7 @@ use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
-use crate::store::{Record, SlotKey, StoreError, StoreLock, StoredToken, UnknownMembers};
+use crate::store::{Record, RejectedTokens, SlotKey, StoreError, StoreLock, StoredToken, UnknownMembers};
 use crate::token::Token;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,12 @@ enum LockWait {
 impl Slot {
     /// Performs a refresh. `max_wait` is the remaining time of the caller that started it.
     pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration) -> Result<RefreshOutcome, Error> {
+        if let Some(refusal) = self.check_cooldown() {
+            return Err(refusal);
+        }
+        // The check may take long, and a closed client sends no request.
+        self.refuse_if_closed()?;
+        self.counts.refreshes.add_one();
         let credential = self.parts.credentials.current().map_err(|error| self.remember_refused_file(error))?;
         match self.refresh_with(request.clone(), &credential, max_wait) {
             Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
@@ -128,14 +134,14 @@ impl Slot {
         credential: &Credential,
         origin: Origin,
     ) -> Option<Result<RefreshOutcome, Error>> {
-        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, request)) {
+        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, record, request)) {
             return Some(Ok(RefreshOutcome { token, origin }));
         }
         let now = self.now();
         if let Some(token) = self.current.token().filter(|token| request.exceeds_lifetime_of(token, now)) {
             return Some(Ok(RefreshOutcome { token, origin }));
         }
-        let cooldown = Cooldown::from_stored(record.cooldown.as_ref()?, credential, now)?;
+        let cooldown = Cooldown::in_record(record, || self.server(), credential, now)?;
         let error = cooldown.active_error(now)?;
         tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
         self.process().memory().set_cooldown(Some(cooldown));
@@ -146,12 +152,13 @@ impl Slot {
     /// Makes a stored token the current one if it is usable and expires later than the current one.
     /// It may satisfy other callers even if it does not satisfy `request`. Returns the token that
     /// satisfies `request`, if any.
-    fn adopt(&self, stored: &StoredToken, request: &RefreshRequest) -> Option<Token> {
+    fn adopt(&self, stored: &StoredToken, record: &Record, request: &RefreshRequest) -> Option<Token> {
         let now = self.now();
         let process = self.process();
         let mut memory = process.memory();
-        let restored =
-            self.restore(stored, &memory, now).filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Unusable)?;
+        let restored = self
+            .restore(stored, record, &memory, now)
+            .filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Unusable)?;
         let remaining = |token: &Token| now.until(token.lifetime().expires_at);
         // The token that expires later stays current, unless only the other one satisfies the
         // request.
@@ -191,7 +198,8 @@ impl Slot {
             GrantedLifetime::Unstated => (DEFAULT_LIFETIME, Origin::Minted, false),
             GrantedLifetime::DoNotCache => (Duration::ZERO, Origin::Uncacheable, false),
         };
-        let lifetime = Lifetime::granted(sent, life, jitter::fraction());
+        let request_time = Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms));
+        let lifetime = Lifetime::granted(sent, life, jitter::fraction()).with_request_time(request_time);
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
             let error = self.expired_on_arrival(life);
             return Err(self.remember_failure(key, credential, error));
@@ -205,13 +213,20 @@ impl Slot {
                 refresh_at_ms: lifetime.refresh_at.wall_ms,
                 unknown: UnknownMembers::default(),
             };
-            if self.ok_or_warn(self.parts.store.save(key, &record.with_new_token(token))).is_some() {
+            if self.ok_or_warn(self.parts.store.save(key, &record.with_new_token(token).with_last_mint(request_time))).is_some() {
                 self.process().forget_warnings();
             }
         }
         let process = self.process();
         let mut memory = process.memory();
         memory.set_cooldown(None);
+        if self
+            .current
+            .token()
+            .is_some_and(|old| sent.wall_ms.saturating_sub(old.lifetime().obtained_at.wall_ms) >= RejectedTokens::NEW_FOR_MS)
+        {
+            memory.rejected_in_a_row = None;
+        }
         let generation = if origin == Origin::Uncacheable { Token::NO_GENERATION } else { self.next_generation() };
         let token = Token::new(minted.value.expose(), minted.scope, lifetime, generation);
         if origin == Origin::Minted && !self.publish(Some(&token), &memory) {
@@ -221,9 +236,8 @@ impl Slot {
     }
 
     fn expired_on_arrival(&self, life: Duration) -> Error {
-        let server = self.parts.identity.iter().find(|(name, _)| *name == "token_endpoint").map(|(_, url)| url.clone());
         Error::Protocol {
-            server: server.unwrap_or_else(|| "the authorization server".to_owned()),
+            server: self.server(),
             problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
         }
@@ -244,7 +258,9 @@ impl Slot {
         let failures_elsewhere = stored.map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
         let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return error };
         if let (Some(record), Some(stored)) = (record, cooldown.to_stored()) {
-            self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored)));
+            if self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored))).is_some() && self.parts.store.is_shared() {
+                return self.set_cooldown(cooldown.saved());
+            }
         }
         self.set_cooldown(cooldown)
     }

@@ -2,7 +2,8 @@
 
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
-use super::process::{Memory, ProcessState, catch_panic, spawn_detached, spawn_or_run_inline};
+use super::next_attempt::{Hold, NextAttempt};
+use super::process::{Memory, ProcessState, Refusal, catch_panic, spawn_detached, spawn_or_run_inline};
 use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
@@ -69,8 +70,9 @@ enum Lookup {
 enum BackgroundRefresh {
     /// A newer token exists, or a refresh is pending.
     Started,
-    /// No refresh was started: a cooldown is in effect, or no thread could be created.
-    Suppressed,
+    /// No refresh was started, and none will be for this duration: a cooldown is in effect, or no
+    /// thread could be created. The cooldown may be about to be checked.
+    Suppressed(Duration),
 }
 
 impl Slot {
@@ -102,7 +104,7 @@ impl Slot {
                 // The pending refresh may have published a usable token from the store before it
                 // requests a newer one.
                 let valid = self.current.token().filter(|token| request.is_satisfied_by(token, self.now()));
-                return valid.ok_or_else(|| Error::Deadline { waited: started.elapsed(), blocked_by: self.blocked_on() });
+                return valid.ok_or_else(|| self.remembered_refusal_or(started.elapsed()));
             };
             request = match self.resolve(outcome, request) {
                 Resolution::Done(answer) => return answer,
@@ -179,18 +181,34 @@ impl Slot {
             return None;
         }
         let snapshot = self.current.load();
-        let token = snapshot.as_ref()?.token();
-        match token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) {
+        let snapshot = snapshot.as_ref()?;
+        let token = snapshot.token();
+        let now = self.parts.clock.now();
+        match token.lifetime().freshness(now, options.min_ttl) {
             Freshness::Fresh => {}
-            Freshness::Due => {
-                if self.refresh_in_background() == BackgroundRefresh::Suppressed {
-                    self.counts.stale_served.add_one();
-                }
-            }
+            Freshness::Due => self.serve_due(snapshot.next_attempt(), now),
             Freshness::Unusable => return None,
         }
         self.current.count_hit();
         Some(token.clone())
+    }
+
+    /// Starts a refresh of the due token unless the last attempt to do so, not long ago, was in vain.
+    #[cold]
+    fn serve_due(self: &Arc<Self>, next_attempt: &NextAttempt, now: Moment) {
+        let hold = next_attempt.hold(now).unwrap_or_else(|| match self.refresh_in_background() {
+            BackgroundRefresh::Started => {
+                next_attempt.set_pending(now);
+                Hold::Pending
+            }
+            BackgroundRefresh::Suppressed(duration) => {
+                next_attempt.set_suppressed(now, duration);
+                Hold::Suppressed
+            }
+        });
+        if hold == Hold::Suppressed {
+            self.counts.stale_served.add_one();
+        }
     }
 
     fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
@@ -207,7 +225,6 @@ impl Slot {
             return Lookup::Answer(Err(closed));
         }
         let process = self.process();
-        self.clear_rejection_of_replaced_secret(&process);
         loop {
             match process.refresh.enter(|| self.answer_without_refresh(&process, request)) {
                 Entry::Answered(answer) => return Lookup::Answer(answer),
@@ -216,7 +233,6 @@ impl Slot {
                 }
                 Entry::Joined(flight) => return Lookup::Pending(flight),
                 Entry::Started(flight) => {
-                    self.counts.refreshes.add_one();
                     spawn_or_run_inline(self.refresh_task(&flight, request.clone(), max_wait));
                     return Lookup::Pending(flight);
                 }
@@ -227,27 +243,28 @@ impl Slot {
     /// Starts a refresh unless one is pending, has just completed, or is suppressed by a cooldown.
     fn refresh_in_background(self: &Arc<Self>) -> BackgroundRefresh {
         let process = self.process();
-        self.clear_rejection_of_replaced_secret(&process);
+        let mut suppressed_for = None;
         let already_handled = || {
             let now = self.parts.clock.now();
             let due = self.current.token().is_some_and(|token| token.lifetime().freshness(now, Duration::ZERO) == Freshness::Due);
             if !due {
                 return Some(BackgroundRefresh::Started);
             }
-            process.memory().cooldown().and_then(|cooldown| cooldown.active_error(now)).map(|_| BackgroundRefresh::Suppressed)
+            let refusal = process.memory().refusal(now)?;
+            suppressed_for = refusal.error.retry_after();
+            suppressed_for.filter(|_| !refusal.check_is_due).map(BackgroundRefresh::Suppressed)
         };
         match process.refresh.enter(already_handled) {
             Entry::Answered(refresh) => refresh,
             Entry::Joined(_) => BackgroundRefresh::Started,
             Entry::Started(flight) => {
-                self.counts.refreshes.add_one();
                 match spawn_detached(self.refresh_task(&flight, RefreshRequest::not_due(), self.parts.timeout)) {
-                    Ok(()) => BackgroundRefresh::Started,
+                    Ok(()) => suppressed_for.map_or(BackgroundRefresh::Started, BackgroundRefresh::Suppressed),
                     // This caller has a valid token, so it does not perform the refresh itself. The
                     // next caller may be able to create a thread.
                     Err(_) => {
                         process.refresh.complete(&flight, Err(cannot_create_thread()));
-                        BackgroundRefresh::Suppressed
+                        BackgroundRefresh::Suppressed(Duration::ZERO)
                     }
                 }
             }
@@ -267,22 +284,12 @@ impl Slot {
                 return Some(Ok(token));
             }
             if request.exceeds_lifetime_of(&token, now) {
-                return Some(Err(min_ttl_exceeds_lifetime(request.min_ttl, token.lifetime().total())));
+                return Some(Err(min_ttl_exceeds_lifetime(request.min_ttl, token.lifetime())));
             }
         }
-        let error = process.memory().cooldown()?.active_error(now)?;
+        let Refusal { error, check_is_due: false } = process.memory().refusal(now)? else { return None };
         self.counts.cooldown_answers.add_one();
         Some(Err(error))
-    }
-
-    /// Clears a cooldown after a rejection if the configured credential is no longer the rejected
-    /// one. Reads the credential outside all locks, because the secret may be in a file.
-    pub(super) fn clear_rejection_of_replaced_secret(&self, process: &ProcessState) {
-        let Some(cooldown) = process.memory().cooldown_to_recheck() else { return };
-        let replaced = cooldown.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
-        if replaced {
-            process.memory().set_cooldown(None);
-        }
     }
 
     fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest) -> Resolution {
@@ -308,8 +315,18 @@ impl Slot {
         let (slot, flight) = (Arc::clone(self), Arc::clone(flight));
         move || {
             let result = catch_panic(|| slot.refresh(request, max_wait)).map_err(|error| slot.remember_local_fault(error));
+            if result.is_err() {
+                slot.current.allow_attempt();
+            }
             slot.process().refresh.complete(&flight, result);
         }
+    }
+
+    /// Returns the error of a caller whose deadline passed after `waited`. If the refresh does no more
+    /// than check whether a cooldown is still in effect, it is the error of the cooldown.
+    fn remembered_refusal_or(&self, waited: Duration) -> Error {
+        let refusal = self.process().memory().cooldown().and_then(|cooldown| cooldown.active_error(self.now()));
+        refusal.unwrap_or_else(|| Error::Deadline { waited, blocked_by: self.blocked_on() })
     }
 
     /// Describes what the pending refresh is waiting for, for the deadline error. Empty if it waits
@@ -353,7 +370,7 @@ impl Slot {
             if state.process == ProcessId::current() {
                 return state;
             }
-            self.process.compare_and_swap(&state, Arc::new(ProcessState::new()));
+            self.process.compare_and_swap(&state, Arc::new(state.of_forked_child()));
             // Dropping it would access locks and wake tasks that belong to threads of the parent.
             std::mem::forget(state);
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
-use tokenwell::clock::ManualClock;
+use tokenwell::clock::{Clock, ManualClock, Moment};
 use tokenwell::grant::{Credential, Credentials, Grant, GrantedLifetime, Minted};
 use tokenwell::secret::Secret;
 use tokenwell::store::{NoStore, Record, SlotKey, Store, StoreError, StoreLock};
@@ -199,6 +199,11 @@ impl FakeStore {
         records[0].1.clone()
     }
 
+    /// Removes all records, as `tokenwell cache clear` does.
+    pub fn clear(&self) {
+        self.records.lock().unwrap().clear();
+    }
+
     pub fn change(&self, change: impl FnOnce(&mut Record)) {
         change(&mut self.records.lock().unwrap()[0].1);
     }
@@ -233,6 +238,34 @@ impl Store for FakeStore {
         self.patience.lock().unwrap().push(patience);
         std::thread::sleep(*self.slowness.lock().unwrap());
         if *self.locked_by_another.lock().unwrap() { Ok(None) } else { Ok(Some(Box::new(FakeLock))) }
+    }
+}
+
+/// A stopped clock that counts how often it is read.
+#[derive(Debug)]
+pub struct CountingClock {
+    clock: Arc<ManualClock>,
+    readings: AtomicUsize,
+}
+
+impl CountingClock {
+    pub fn new(clock: &Arc<ManualClock>) -> Arc<Self> {
+        Arc::new(Self { clock: Arc::clone(clock), readings: AtomicUsize::new(0) })
+    }
+
+    pub fn readings(&self) -> usize {
+        self.readings.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for CountingClock {
+    fn now(&self) -> Moment {
+        self.readings.fetch_add(1, Ordering::SeqCst);
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration);
     }
 }
 
