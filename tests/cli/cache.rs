@@ -248,3 +248,29 @@ fn a_configuration_that_cannot_be_read_does_not_clear_the_default_directory() {
     }
     assert_eq!(records(), before);
 }
+
+#[cfg(unix)]
+#[test]
+fn b19_login_creates_no_profile_in_the_home_of_another_user_and_no_home() {
+    use std::os::unix::fs::chown;
+
+    let scene = Scene::new();
+    let login = |home: &std::path::Path| {
+        let mut command = scene.tokenwell(["login", "--client-id", "mdb_sa_id_1", "--client-secret-stdin", "--no-verify"]);
+        command.env("HOME", home).env_remove("XDG_CACHE_HOME").env_remove("XDG_CONFIG_HOME").write_stdin("secret\n");
+        command
+    };
+
+    let gone = scene.path("gone");
+    let message = stderr(&login(&gone).assert().failure());
+    assert!(message.contains("gone does not exist") && message.contains("set HOME"), "{message}");
+    assert!(!gone.exists());
+
+    let home = scene.path("home-of-another");
+    std::fs::create_dir(&home).unwrap();
+    if chown(&home, Some(65_534), None).is_ok() {
+        let message = stderr(&login(&home).assert().code(8));
+        assert!(message.contains("runs as root") && message.contains("(65534)"), "{message}");
+        assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
+    }
+}
