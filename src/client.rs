@@ -317,7 +317,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
         return Arc::new(NoStore);
     }
     match config.resolved_cache_dir() {
-        Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe)),
+        Ok(directory) => Arc::new(FileStore::open(directory, config.cache_unsafe).below(config.cache_parent())),
         Err(error) => {
             tracing::warn!("the token cache is not used: {error}. {}", error.hint());
             Arc::new(NoStore)

@@ -17,6 +17,8 @@ pub(crate) struct Lifetime {
     pub(crate) obtained_at: Moment,
     pub(crate) refresh_at: Moment,
     pub(crate) expires_at: Moment,
+    /// How long the token request took: this much of the lifetime had passed when the token arrived.
+    request_time: Duration,
 }
 
 impl Lifetime {
@@ -29,7 +31,13 @@ impl Lifetime {
             obtained_at: sent,
             refresh_at: sent.after(lifetime.saturating_sub(margin).saturating_sub(earlier)),
             expires_at: sent.after(lifetime),
+            request_time: Duration::ZERO,
         }
+    }
+
+    /// Returns the same times for a token whose request took `request_time`.
+    pub(crate) fn with_request_time(self, request_time: Duration) -> Self {
+        Self { request_time, ..self }
     }
 
     /// Creates the times of a token that another process stored, with wall-clock times only.
@@ -46,12 +54,22 @@ impl Lifetime {
                 .saturating_add(wall_ms.saturating_sub(now.wall_ms))
                 .saturating_sub(now.wall_ms.saturating_sub(wall_ms)),
         };
-        Some(Self { obtained_at: at(obtained_at_ms), refresh_at: at(refresh_at_ms), expires_at: at(expires_at_ms) })
+        Some(Self {
+            obtained_at: at(obtained_at_ms),
+            refresh_at: at(refresh_at_ms),
+            expires_at: at(expires_at_ms),
+            request_time: Duration::ZERO,
+        })
     }
 
     /// Returns the time from the token request to the expiry.
     pub(crate) fn total(&self) -> Duration {
         Duration::from_millis(self.expires_at.wall_ms.saturating_sub(self.obtained_at.wall_ms))
+    }
+
+    /// Returns the remaining lifetime that the token had when it arrived.
+    pub(crate) fn left_on_arrival(&self) -> Duration {
+        self.total().saturating_sub(self.request_time)
     }
 }
 

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{
-    BreakingCredentials, FakeServer, FakeStore, RotatingCredentials, START_MS, bench, bench_with_store, client_of, rate_limited, rejected,
-    unavailable,
+    BreakingCredentials, CountingClock, FakeServer, FakeStore, FixedCredentials, RotatingCredentials, START_MS, TIMEOUT, bench,
+    bench_with_store, client_of, rate_limited, rejected, unavailable,
 };
 use tokenwell::clock::ManualClock;
 use tokenwell::error::Exchange;
 use tokenwell::grant::{Credential, Credentials};
 use tokenwell::store::NoStore;
-use tokenwell::{Error, Status, TokenOptions};
+use tokenwell::{Client, ClientParts, Error, Status, TokenOptions};
 
 fn any() -> TokenOptions {
     TokenOptions::default()
@@ -222,4 +222,124 @@ fn a_refused_secret_file_is_not_read_for_each_get() {
     clock.advance(Duration::from_secs(1));
     client.token(&any()).unwrap_err();
     assert_eq!(reads.load(Ordering::SeqCst), 2);
+}
+
+/// The clock is read once in the fast path, and again under each lock behind it.
+#[test]
+fn r19_gets_of_a_due_token_take_no_lock_while_refreshes_fail() {
+    let (clock, server) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new());
+    let counting = CountingClock::new(&clock);
+    let client = Client::from_parts(ClientParts {
+        identity: vec![("client_id", "id".into())],
+        timeout: TIMEOUT,
+        credentials: Box::new(FixedCredentials),
+        clock: Arc::clone(&counting) as Arc<_>,
+        store: Arc::new(NoStore),
+        grant: Arc::clone(&server) as Arc<_>,
+    });
+    client.token(&any()).unwrap();
+    clock.advance(Duration::from_secs(51 * 60));
+    server.then_fail(rate_limited(300));
+    client.token(&any()).unwrap();
+    client.drain(TIMEOUT);
+    clock.advance(Duration::from_secs(1));
+    client.token(&any()).unwrap();
+    client.drain(TIMEOUT);
+
+    clock.advance(Duration::from_millis(500));
+    client.token(&any()).unwrap();
+    let (readings, stale) = (counting.readings(), client.stats().stale_served);
+    for _ in 0..1000 {
+        client.token(&any()).unwrap();
+    }
+
+    assert_eq!(counting.readings() - readings, 1000);
+    assert_eq!(client.stats().stale_served - stale, 1000);
+    assert_eq!(server.requests(), 2);
+}
+
+#[test]
+fn r19_gets_of_a_due_token_take_no_lock_while_the_refresh_is_pending() {
+    let (clock, server) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new());
+    let counting = CountingClock::new(&clock);
+    let client = Client::from_parts(ClientParts {
+        identity: vec![("client_id", "id".into())],
+        timeout: TIMEOUT,
+        credentials: Box::new(FixedCredentials),
+        clock: Arc::clone(&counting) as Arc<_>,
+        store: Arc::new(NoStore),
+        grant: Arc::clone(&server) as Arc<_>,
+    });
+    client.token(&any()).unwrap();
+    clock.advance(Duration::from_secs(51 * 60));
+    server.gate.shut();
+    client.token(&any()).unwrap();
+    server.wait_for_requests(2);
+
+    let readings = counting.readings();
+    for _ in 0..1000 {
+        assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+    }
+
+    assert_eq!(counting.readings() - readings, 1000);
+    assert_eq!(client.stats().stale_served, 0);
+    server.gate.open();
+    client.drain(TIMEOUT);
+    assert_eq!(client.token(&any()).unwrap().value(), "token-2");
+}
+
+/// Credentials that count how often, and on which thread, they are read.
+#[derive(Debug)]
+struct WatchedCredentials {
+    reads: Arc<Mutex<Vec<std::thread::ThreadId>>>,
+}
+
+impl Credentials for WatchedCredentials {
+    fn current(&self) -> Result<Credential, Error> {
+        self.reads.lock().unwrap().push(std::thread::current().id());
+        FixedCredentials.current()
+    }
+
+    fn reload(&self, _rejected: &Credential) -> Result<Option<Credential>, Error> {
+        self.current().map(|_| None)
+    }
+}
+
+#[test]
+fn r23_a_cooldown_is_checked_once_a_second_and_never_on_the_thread_of_a_caller() {
+    let reads = Arc::new(Mutex::new(Vec::new()));
+    let (clock, server) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new());
+    let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(WatchedCredentials { reads: Arc::clone(&reads) }));
+    server.then_fail(rejected());
+    client.token(&any()).unwrap_err();
+    reads.lock().unwrap().clear();
+
+    for _ in 0..3 {
+        for _ in 0..50 {
+            assert!(matches!(client.token(&any()), Err(Error::Cooldown { .. })));
+            assert!(matches!(client.token(&any().force_refresh(true)), Err(Error::Cooldown { .. })));
+        }
+        clock.advance(Duration::from_secs(1));
+    }
+
+    let reads = reads.lock().unwrap();
+    // A busy machine may take longer than a second for a round.
+    assert!(reads.len() >= 3 && reads.len() < 20, "{} reads", reads.len());
+    assert!(!reads.contains(&std::thread::current().id()));
+    assert_eq!((server.requests(), client.stats().cooldown_answers, client.stats().refreshes), (1, 300, 1));
+}
+
+#[test]
+fn r23_another_secret_lifts_every_cooldown() {
+    for error in [rate_limited(3600), unavailable()] {
+        let secret = Arc::new(Mutex::new("old".to_owned()));
+        let (clock, server) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new());
+        let client = client_of(&clock, &server, Arc::new(NoStore), Box::new(RotatingCredentials(Arc::clone(&secret))));
+        server.then_fail(error);
+        client.token(&any()).unwrap_err();
+
+        *secret.lock().unwrap() = "new".to_owned();
+
+        assert_eq!(client.token(&any()).unwrap().value(), "token-1");
+    }
 }

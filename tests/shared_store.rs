@@ -5,6 +5,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::{
     Bench, Event, FakeServer, FakeStore, FixedCredentials, HOUR, START_MS, TIMEOUT, client_of, minted, patient_client_of, rate_limited,
@@ -700,10 +701,150 @@ fn r4_a_token_that_is_invalidated_while_it_is_saved_does_not_stay_in_the_store()
     store.save_gate.shut();
     let token = bench.client.token(&any().deadline(SHORT)).unwrap();
 
-    assert!(bench.client.invalidate(token.value()).unwrap());
-    store.save_gate.open();
+    std::thread::scope(|scope| {
+        let invalidation = scope.spawn(|| bench.client.invalidate(token.value()).unwrap());
+        while bench.client.generation().load(Ordering::Acquire) == token.generation() {
+            std::thread::yield_now();
+        }
+        store.save_gate.open();
+        assert!(invalidation.join().unwrap());
+    });
     bench.client.drain(TIMEOUT);
 
     assert!(store.only_record().token.is_none());
     assert_eq!(other.token(&any()).unwrap().value(), "token-2");
+}
+
+fn unavailable_for(seconds: u64) -> Error {
+    let retry_after = Some(Duration::from_secs(seconds));
+    Error::Server {
+        server: "https://server".into(),
+        description: String::new(),
+        http_status: 503,
+        retry_after,
+        exchange: Exchange::default(),
+    }
+}
+
+#[test]
+fn r23_a_record_that_is_removed_lifts_the_cooldown_of_running_clients() {
+    let (bench, other, store) = two();
+    bench.server.then_fail(unavailable_for(3600));
+    bench.client.token(&any()).unwrap_err();
+    other.token(&any()).unwrap_err();
+    for client in [&bench.client, &other] {
+        let forced = client.token(&any().force_refresh(true)).unwrap_err();
+        assert!(matches!(forced, Error::Cooldown { .. }), "a forced refresh does not skip the cooldown: {forced}");
+    }
+
+    store.clear();
+    bench.clock.advance(Duration::from_secs(1));
+
+    assert_eq!(bench.client.token(&any().force_refresh(true)).unwrap().value(), "token-1");
+    assert_eq!(other.token(&any()).unwrap().value(), "token-1");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn r23_a_due_token_is_refreshed_again_after_the_record_was_removed() {
+    let (bench, _, store) = two();
+    bench.client.token(&any()).unwrap();
+    bench.clock.advance(Duration::from_secs(51 * 60));
+    bench.server.then_fail(rate_limited(3600));
+    bench.client.token(&any()).unwrap();
+    bench.client.drain(TIMEOUT);
+    assert!(store.only_record().cooldown.is_some());
+
+    store.clear();
+    bench.clock.advance(Duration::from_secs(1));
+    bench.client.token(&any()).unwrap();
+    bench.client.drain(TIMEOUT);
+
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+}
+
+#[test]
+fn r23_a_cooldown_that_was_never_stored_is_not_lifted_by_an_empty_store() {
+    let (bench, _, store) = two();
+    let local = Error::Network {
+        server: "s".into(),
+        problem: "no route".into(),
+        reached: false,
+        advice: String::new(),
+        source: None,
+        exchange: Exchange::default(),
+    };
+    bench.server.then_fail(local);
+    bench.client.token(&any()).unwrap_err();
+    assert!(matches!(bench.client.token(&any()), Err(Error::Cooldown { .. })));
+
+    *store.broken.lock().unwrap() = true;
+    bench.clock.advance(Duration::from_secs(1));
+    bench.server.then_fail(rate_limited(3600));
+    bench.client.token(&any()).unwrap_err();
+    *store.broken.lock().unwrap() = false;
+    bench.clock.advance(Duration::from_secs(1));
+
+    assert!(matches!(bench.client.token(&any()), Err(Error::Cooldown { .. })), "the store was broken when the refusal was received");
+    assert_eq!(bench.server.requests(), 2);
+}
+
+#[test]
+fn r23_the_cached_state_does_not_show_a_cooldown_that_was_lifted() {
+    let (bench, _, store) = two();
+    bench.server.then_fail(rate_limited(3600));
+    bench.client.token(&any()).unwrap_err();
+    assert!(bench.client.cached_state().unwrap().cooldown.is_some());
+
+    store.clear();
+
+    assert!(bench.client.cached_state().unwrap().cooldown.is_none());
+}
+
+/// The server takes 50 ms for each request, by the clock of the client.
+fn slow_server(bench: &Bench) {
+    for number in 1..=40 {
+        let clock = Arc::clone(&bench.clock);
+        bench.server.then(move || {
+            clock.advance(Duration::from_millis(50));
+            Ok(minted(&format!("token-{number}"), GrantedLifetime::Stated(HOUR)))
+        });
+    }
+}
+
+#[test]
+fn r8_more_than_the_life_left_on_arrival_is_refused_without_a_request() {
+    let (bench, other, _) = two();
+    slow_server(&bench);
+    let beyond = any().min_ttl(HOUR - Duration::from_millis(10));
+
+    for _ in 0..30 {
+        for client in [&bench.client, &other] {
+            let error = client.token(&beyond).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{error}");
+            assert!(error.to_string().contains("the last one had 3599.95 s left when it arrived"), "{error}");
+        }
+    }
+
+    assert_eq!(bench.server.requests(), 1);
+    assert_eq!(bench.client.token(&any().min_ttl(HOUR - Duration::from_millis(50))).unwrap().value(), "token-1");
+}
+
+#[test]
+fn r8_what_the_last_request_took_is_in_the_record_and_the_next_one_replaces_it() {
+    let (bench, other, store) = two();
+    slow_server(&bench);
+    bench.client.token(&any()).unwrap();
+    assert_eq!(store.only_record().last_mint_ms, Some(50));
+    let beyond = any().min_ttl(HOUR - Duration::from_millis(10));
+    assert!(other.token(&beyond).is_err());
+    assert_eq!(bench.server.requests(), 1);
+
+    bench.server.then(|| Ok(minted("fast", GrantedLifetime::Stated(HOUR))));
+    for _ in 0..40 {
+        bench.client.token(&any().force_refresh(true)).unwrap();
+    }
+
+    assert_eq!(store.only_record().last_mint_ms, Some(0));
+    assert_eq!(bench.client.token(&beyond).unwrap().value(), "fast");
 }

@@ -7,8 +7,9 @@ use super::slot::Slot;
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::lifetime::Lifetime;
-use crate::store::StoredToken;
+use crate::store::{Record, StoredToken};
 use crate::token::Token;
+use std::time::Duration;
 
 /// The state of the cache, read without sending a request.
 #[derive(Clone, Debug)]
@@ -36,29 +37,30 @@ impl Slot {
         let store_problem = loaded.as_ref().err().map(ToString::to_string);
         let record = self.ok_or_warn(loaded).unwrap_or_default();
         let process = self.process();
-        // Also forgets a rejection that does not concern this credential.
-        let _ = self.rejection_in_effect();
+        // The same checks as before a refresh: this call reads the record anyway.
+        let _ = self.check_cooldown();
 
         let now = self.now();
         let is_valid = |token: &Token| !now.until(token.lifetime().expires_at).is_zero();
         let memory = process.memory();
         if self.current.token().filter(is_valid).is_none()
-            && let Some(token) = record.token.and_then(|stored| self.restore(&stored, &memory, now)).filter(is_valid)
+            && let Some(token) = record.token.as_ref().and_then(|stored| self.restore(stored, &record, &memory, now)).filter(is_valid)
         {
             self.publish(Some(&token), &memory);
         }
         let remembered = memory.cooldown().and_then(|cooldown| cooldown.active_error(now));
-        let cooldown = remembered.or_else(|| Cooldown::from_stored(&record.cooldown?, &credential, now)?.active_error(now));
+        let cooldown = remembered.or_else(|| Cooldown::in_record(&record, || self.server(), &credential, now)?.active_error(now));
         Ok(CachedState { token: self.current.token().filter(is_valid), cooldown, store: self.parts.store.location(), store_problem })
     }
 
-    /// Creates a token from `stored`. Returns `None` if its times are impossible or a resource
-    /// server rejected it.
-    pub(super) fn restore(&self, stored: &StoredToken, memory: &Memory, now: Moment) -> Option<Token> {
+    /// Creates a token from `stored`, the token in `record`. Returns `None` if its times are impossible
+    /// or a resource server rejected it.
+    pub(super) fn restore(&self, stored: &StoredToken, record: &Record, memory: &Memory, now: Moment) -> Option<Token> {
         if memory.is_rejected_token(stored.value.expose()) {
             return None;
         }
-        let lifetime = Lifetime::from_stored(now, stored.obtained_at_ms, stored.refresh_at_ms, stored.expires_at_ms)?;
+        let lifetime = Lifetime::from_stored(now, stored.obtained_at_ms, stored.refresh_at_ms, stored.expires_at_ms)?
+            .with_request_time(Duration::from_millis(record.last_mint_ms.unwrap_or(0)));
         Some(Token::new(stored.value.expose(), stored.scope.clone(), lifetime, self.next_generation()))
     }
 }

@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::grant;
-use crate::store::{StoredCooldown, UnknownMembers};
+use crate::store::{Record, RejectedTokens, StoredCooldown, UnknownMembers};
 use std::time::Duration;
 
 /// The pause after `invalid_client` and similar errors: long enough not to cause a lockout, short
@@ -33,8 +33,11 @@ pub(crate) struct Cooldown {
     since: Moment,
     until: Moment,
     failures: u32,
-    /// The credential that the server rejected. Another credential may be used immediately.
-    rejected: Option<Credential>,
+    /// The credential that was used. Another credential may be used immediately. `None` if the failure
+    /// does not depend on it.
+    credential: Option<Credential>,
+    /// Whether the shared record has this refusal. It ends when the record is removed.
+    shared: bool,
 }
 
 impl Cooldown {
@@ -47,7 +50,8 @@ impl Cooldown {
             since: now,
             until: now.after(pause),
             failures,
-            rejected: credential.filter(|_| matches!(error, Error::CredentialRejected { .. })).cloned(),
+            credential: credential.cloned(),
+            shared: false,
         })
     }
 
@@ -64,8 +68,54 @@ impl Cooldown {
             since: Moment { wall_ms: stored.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
             until: now.after(Duration::from_millis(left)),
             failures: stored.failures,
-            rejected: matches!(stored.error, Error::CredentialRejected { .. }).then(|| credential.clone()),
+            credential: Some(credential.clone()),
+            shared: true,
         })
+    }
+
+    /// Creates the cooldown after `rejected`, new tokens of `server` that were rejected in a row. Returns
+    /// `None` if it is over or its times are impossible, or if there was only one.
+    pub(crate) fn of_rejected_tokens(
+        rejected: &RejectedTokens,
+        server: String,
+        credential: Option<&Credential>,
+        shared: bool,
+        now: Moment,
+    ) -> Option<Self> {
+        if now.wall_ms < rejected.since_ms || now.wall_ms >= rejected.until_ms {
+            return None;
+        }
+        let age = now.wall_ms - rejected.since_ms;
+        Some(Self {
+            error: Error::TokensRejected { server, count: rejected.count },
+            since: Moment { wall_ms: rejected.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
+            until: now.after(Duration::from_millis(rejected.until_ms - now.wall_ms)),
+            // They say nothing about the authorization server, so its next failure is the first one.
+            failures: 0,
+            credential: credential.cloned(),
+            shared,
+        })
+    }
+
+    /// Returns the cooldown that `record` contains; the longer one if there are two.
+    pub(crate) fn in_record(record: &Record, server: impl FnOnce() -> String, credential: &Credential, now: Moment) -> Option<Self> {
+        let refusal = record.cooldown.as_ref().and_then(|stored| Self::from_stored(stored, credential, now));
+        let rejected = record.rejected_tokens.as_ref();
+        let rejected = rejected.and_then(|rejected| Self::of_rejected_tokens(rejected, server(), Some(credential), true, now));
+        match (refusal, rejected) {
+            (Some(refusal), Some(rejected)) => Some(if refusal.ends_before(&rejected, now) { rejected } else { refusal }),
+            (refusal, rejected) => refusal.or(rejected),
+        }
+    }
+
+    /// Returns whether `other` was created by the same failure.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.since, self.until) == (other.since, other.until)
+    }
+
+    /// Returns the same cooldown after it was saved in the shared record.
+    pub(crate) fn saved(self) -> Self {
+        Self { shared: true, ..self }
     }
 
     /// Returns the number of consecutive failures that another process stored, or 0 if the last one
@@ -108,8 +158,21 @@ impl Cooldown {
         self.failures
     }
 
-    pub(crate) fn rejected(&self) -> Option<&Credential> {
-        self.rejected.as_ref()
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Returns whether anything can end this cooldown early.
+    pub(crate) fn can_be_lifted(&self) -> bool {
+        self.credential.is_some()
+    }
+
+    pub(crate) fn ends_before(&self, other: &Self, now: Moment) -> bool {
+        now.until(self.until) < now.until(other.until)
     }
 
     /// Returns the error for callers during the cooldown, or `None` once either clock shows that it

@@ -35,11 +35,21 @@ struct State {
 type Removed = Result<bool, Error>;
 type RemovalFlight = Arc<Flight<Removed>>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Removal {
     flight: RemovalFlight,
-    /// Whether the token was counted as invalidated already: it was the current one.
-    counted: bool,
+    /// When the token was obtained, if it was the current one of this process. It was counted as
+    /// invalidated then.
+    obtained_at_ms: Option<u64>,
+}
+
+/// Why a token is removed from the store.
+#[derive(Clone, Copy)]
+enum Reason {
+    /// A resource server rejected it. `None` if this process does not know when it was obtained.
+    Rejected { obtained_at_ms: Option<u64> },
+    /// It was revoked.
+    Revoked,
 }
 
 /// The value of a token as a key.
@@ -87,15 +97,15 @@ impl Slot {
 
     fn begin_removal(self: &Arc<Self>, value: &str, without_thread: WithoutThread) -> Result<(bool, Option<RemovalFlight>), Error> {
         self.refuse_if_closed()?;
-        let dropped = self.drop_current(value);
+        let obtained_at_ms = self.drop_current(value);
+        let dropped = obtained_at_ms.is_some();
         if dropped {
             self.counts.invalidations.add_one();
-        }
-        if !self.parts.store.is_shared() {
-            return Ok((dropped, None));
+        } else if !self.parts.store.is_shared() {
+            return Ok((false, None));
         }
         let process = self.process();
-        let (flight, starts) = process.removals.enter(value, dropped);
+        let (flight, starts) = process.removals.enter(value, obtained_at_ms);
         if starts {
             let (slot, active) = (Arc::clone(self), process.activity.begin());
             let work = move || {
@@ -116,26 +126,27 @@ impl Slot {
     }
 
     /// Drops the current token in memory if its value is `value`, and never uses this value again.
-    /// Returns whether it was the current token.
-    fn drop_current(&self, value: &str) -> bool {
+    /// Returns when it was obtained, if it was the current token.
+    fn drop_current(&self, value: &str) -> Option<u64> {
         let process = self.process();
         let mut memory = process.memory();
         memory.remember_rejected_token(value);
-        let was_current = self.current.token().is_some_and(|token| token.value() == value);
-        if was_current {
-            self.publish(None, &memory);
-        }
-        was_current
+        let current = self.current.token().filter(|token| token.value() == value)?;
+        self.publish(None, &memory);
+        Some(current.lifetime().obtained_at.wall_ms)
     }
 
     /// Removes all pending tokens from the store.
     fn remove_pending(&self) {
         let process = self.process();
-        while let Some((value, flight)) = process.removals.next() {
-            let removed = catch_panic(|| Ok(self.remove_from_store(value.expose())));
-            if process.removals.complete(&value, &flight, removed) {
+        while let Some((value, removal)) = process.removals.next() {
+            let reason = Reason::Rejected { obtained_at_ms: removal.obtained_at_ms };
+            let removed = catch_panic(|| Ok(self.remove_from_store(value.expose(), reason)));
+            // It was counted if it was the current token.
+            if matches!(removed, Ok(true)) && removal.obtained_at_ms.is_none() {
                 self.counts.invalidations.add_one();
             }
+            process.removals.complete(&value, &removal.flight, removed);
         }
     }
 
@@ -208,16 +219,34 @@ impl Slot {
         self.parts.grant.revoke(&credential, value, self.parts.timeout)?;
         self.counts.invalidations.add_one();
         self.drop_current(value.expose());
-        self.remove_from_store(value.expose());
+        self.remove_from_store(value.expose(), Reason::Revoked);
         Ok(())
     }
 
-    /// Removes the token from the store if the record contains it. Returns whether it is removed.
-    fn remove_from_store(&self, value: &str) -> bool {
-        let Ok(credential) = self.parts.credentials.current() else { return false };
-        let key = self.key(&credential);
+    /// Removes the token from the store if the record contains it, and counts its rejection there. Returns
+    /// whether it is removed.
+    fn remove_from_store(&self, value: &str, reason: Reason) -> bool {
+        let credential = self.parts.credentials.current().ok();
+        let count_here = || {
+            if let Reason::Rejected { obtained_at_ms } = reason {
+                self.count_rejection_here(value, obtained_at_ms, credential.as_ref());
+            }
+        };
+        let Some(key) = credential.as_ref().map(|credential| self.key(credential)).filter(|_| self.parts.store.is_shared()) else {
+            count_here();
+            return false;
+        };
         let contains_token = |record: &Record| record.token.as_ref().is_some_and(|token| token.value.expose() == value);
-        if !self.load_record(&key).is_some_and(|record| contains_token(&record)) {
+        let count = |record: &mut Record| match reason {
+            Reason::Rejected { obtained_at_ms } => self.count_rejection(record, value, obtained_at_ms),
+            Reason::Revoked => false,
+        };
+        let Some(mut record) = self.load_record(&key) else {
+            count_here();
+            return false;
+        };
+        let contained_before = contains_token(&record);
+        if !count(&mut record) && !contained_before {
             return false;
         }
         // The holder of the lock may be about to overwrite this token with a newer one, but it may
@@ -225,45 +254,45 @@ impl Slot {
         // the holder writes between the load and the save: a newer token is lost, or a refusal
         // restores this token.
         let _lock = self.ok_or_warn(self.parts.store.lock(&key, LOCK_TIMEOUT));
-        let Some(record) = self.load_record(&key) else { return false };
-        if !contains_token(&record) {
-            return true;
+        let Some(mut record) = self.load_record(&key) else { return false };
+        let (counted, contained) = (count(&mut record), contains_token(&record));
+        let rejected = record.rejected_tokens.clone();
+        let record = if contained { record.without_token() } else { record };
+        let saved = (counted || contained) && self.ok_or_warn(self.parts.store.save(&key, &record)).is_some();
+        if counted {
+            self.remember_rejections(rejected, credential.as_ref(), saved);
         }
-        let removed = self.ok_or_warn(self.parts.store.save(&key, &record.without_token())).is_some();
-        if !removed {
+        if contained && !saved {
             self.process().warn(format!("cannot remove a rejected token from the token cache at {}", self.parts.store.location()));
         }
-        removed
+        if contained { saved } else { contained_before }
     }
 }
 
 impl Removals {
     /// Joins the removal of `value`, or adds one. The second value says that the caller must start
     /// the thread that does the work.
-    fn enter(&self, value: &str, counted: bool) -> (RemovalFlight, bool) {
+    fn enter(&self, value: &str, obtained_at_ms: Option<u64>) -> (RemovalFlight, bool) {
         let mut state = self.lock();
-        let new = || Removal { flight: Arc::new(Flight::new()), counted: false };
+        let new = || Removal { flight: Arc::new(Flight::new()), obtained_at_ms: None };
         let removal = state.pending.entry(Value(Secret::from(value))).or_insert_with(new);
-        removal.counted |= counted;
+        removal.obtained_at_ms = removal.obtained_at_ms.or(obtained_at_ms);
         let flight = Arc::clone(&removal.flight);
         (flight, !std::mem::replace(&mut state.running, true))
     }
 
     /// Returns a token to remove. Without one, the thread must end.
-    fn next(&self) -> Option<(Secret, RemovalFlight)> {
+    fn next(&self) -> Option<(Secret, Removal)> {
         let mut state = self.lock();
-        let next = state.pending.first_key_value().map(|(value, removal)| (value.0.clone(), Arc::clone(&removal.flight)));
+        let next = state.pending.first_key_value().map(|(value, removal)| (value.0.clone(), removal.clone()));
         state.running = next.is_some();
         next
     }
 
-    /// Completes the removal of `value`. Returns whether a token was removed that was not counted
-    /// yet.
-    fn complete(&self, value: &Secret, flight: &RemovalFlight, removed: Removed) -> bool {
+    fn complete(&self, value: &Secret, flight: &RemovalFlight, removed: Removed) {
         let done = self.lock().pending.remove(&Value(value.clone()));
-        let count = matches!(removed, Ok(true)) && done.is_some_and(|removal| !removal.counted);
+        drop(done);
         flight.set_result(removed);
-        count
     }
 
     fn complete_all(&self, error: &Error) {

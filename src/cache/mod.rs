@@ -3,23 +3,28 @@
 //!
 //! May depend on: store, grant (the traits and their types), credential, token, lifetime, clock,
 //! error, secret, platform. Independent of HTTP, files and the C ABI. Start reading at `slot` (one
-//! get, from top to bottom), then `refresh`, which waits for other processes in `lock_wait`. `freshness`, `cooldown` and `refresh_request` are pure
-//! rules. `flight` is the single flight, `process` the state that a forked child must not use,
-//! `cached` the state that is available without a request, `invalidation` the removal of a token
-//! before it expires.
+//! get, from top to bottom), then `refresh`, which waits for other processes in `lock_wait`.
+//! `freshness`, `cooldown`, `next_attempt` and `refresh_request` are pure rules. `flight` is the
+//! single flight, `pending_get` a get without a thread, `process` the state that a forked child must
+//! not use, `activity` the work in progress, `cached` the state that is available without a request,
+//! `invalidation` the removal of a token before it expires, `rejected_tokens` what follows from it,
+//! `cooldown_check` what lifts a cooldown.
 
 mod activity;
 mod cached;
 mod cooldown;
+mod cooldown_check;
 mod flight;
 mod freshness;
 mod invalidation;
 mod jitter;
 mod lock_wait;
+mod next_attempt;
 mod pending_get;
 mod process;
 mod refresh;
 mod refresh_request;
+mod rejected_tokens;
 mod slot;
 mod snapshot;
 mod stats;

@@ -2,30 +2,25 @@
 
 use super::activity::Activity;
 use super::cooldown::Cooldown;
+use super::cooldown_check::CheckInterval;
 use super::flight::SingleFlight;
 use super::invalidation::Removals;
 use super::refresh_request::RefreshOutcome;
+use super::rejected_tokens::RejectedList;
+use crate::clock::Moment;
 use crate::error::Error;
 use crate::platform::{self, ProcessId};
-use crate::secret::Secret;
-use std::collections::VecDeque;
+use crate::store::RejectedTokens;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-/// The number of tokens rejected by a resource server that are remembered. More than a few at a
-/// time indicate a different problem.
-const MAX_REJECTED_TOKENS: usize = 8;
-
-/// The interval at which a rejected credential is compared with the configured one.
-const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+use std::time::Instant;
 
 /// Everything that contains a lock, with the process that created it.
 ///
 /// After a fork the child must not use a lock that another thread of its parent may have held. It
-/// replaces this state with a new one and never drops the old one. The current token is plain data
-/// and is kept.
+/// replaces this state with a new one and never drops the old one. The current token and the list of
+/// rejected tokens are plain data and are kept.
 #[derive(Debug)]
 pub(super) struct ProcessState {
     pub(super) process: ProcessId,
@@ -33,14 +28,17 @@ pub(super) struct ProcessState {
     pub(super) revocation: SingleFlight<Result<(), Error>>,
     pub(super) removals: Removals,
     pub(super) activity: Arc<Activity>,
+    rejected_tokens: Arc<RejectedList>,
     memory: Mutex<Memory>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     cooldown: Option<Cooldown>,
-    credential_checked_at: Option<Instant>,
-    rejected_tokens: VecDeque<Secret>,
+    check: CheckInterval,
+    rejected_tokens: Arc<RejectedList>,
+    /// The rejections in a row, where no shared record counts them.
+    pub(super) rejected_in_a_row: Option<RejectedTokens>,
     pub(super) waiting_for_lock_since: Option<Instant>,
     last_warning: String,
     watchers: Vec<Arc<dyn Watcher>>,
@@ -55,15 +53,35 @@ pub(crate) trait Watcher: Send + Sync + fmt::Debug {
     fn target(&self) -> usize;
 }
 
+/// A cooldown that is in effect.
+pub(super) struct Refusal {
+    pub(super) error: Error,
+    /// The caller must start a refresh all the same, which begins with a check whether the cooldown was
+    /// lifted ([`Slot::check_cooldown`]). At most once a second.
+    ///
+    /// [`Slot::check_cooldown`]: super::slot::Slot::check_cooldown
+    pub(super) check_is_due: bool,
+}
+
 impl ProcessState {
     pub(super) fn new() -> Self {
+        Self::with(Arc::default())
+    }
+
+    /// Returns the state of this process, whose parent left this one behind.
+    pub(super) fn of_forked_child(&self) -> Self {
+        Self::with(Arc::clone(&self.rejected_tokens))
+    }
+
+    fn with(rejected_tokens: Arc<RejectedList>) -> Self {
         Self {
             process: ProcessId::current(),
             refresh: SingleFlight::new(),
             revocation: SingleFlight::new(),
             removals: Removals::default(),
             activity: Arc::default(),
-            memory: Mutex::default(),
+            memory: Mutex::new(Memory { rejected_tokens: Arc::clone(&rejected_tokens), ..Memory::default() }),
+            rejected_tokens,
         }
     }
 
@@ -108,20 +126,7 @@ impl Memory {
 
     pub(super) fn set_cooldown(&mut self, cooldown: Option<Cooldown>) {
         self.cooldown = cooldown;
-        self.credential_checked_at = None;
-    }
-
-    /// Returns whether the credential that a remembered rejection concerns must be compared with
-    /// the configured one now, at most once per interval. The comparison may read a file, so a
-    /// refresh does it, and not the caller.
-    pub(super) fn must_check_credential(&mut self) -> bool {
-        if self.cooldown.as_ref().is_none_or(|cooldown| cooldown.rejected().is_none())
-            || self.credential_checked_at.is_some_and(|checked| checked.elapsed() < CREDENTIAL_CHECK_INTERVAL)
-        {
-            return false;
-        }
-        self.credential_checked_at = Some(Instant::now());
-        true
+        self.check = CheckInterval::default();
     }
 
     pub(super) fn add_watcher(&mut self, watcher: Arc<dyn Watcher>) {
@@ -138,15 +143,26 @@ impl Memory {
         }
     }
 
-    pub(super) fn remember_rejected_token(&mut self, value: &str) {
-        if !self.is_rejected_token(value) {
-            self.rejected_tokens.truncate(MAX_REJECTED_TOKENS - 1);
-            self.rejected_tokens.push_front(Secret::from(value));
+    /// Notes that processes share `cooldown`, unless another one replaced it meanwhile.
+    pub(super) fn mark_cooldown_saved(&mut self, cooldown: &Cooldown) {
+        if self.cooldown.as_ref().is_some_and(|current| current.is_same(cooldown)) {
+            self.cooldown = self.cooldown.take().map(Cooldown::saved);
         }
     }
 
+    /// Returns the cooldown that is in effect, or `None` if a refresh may be started.
+    pub(super) fn refusal(&mut self, now: Moment) -> Option<Refusal> {
+        let cooldown = self.cooldown.as_ref()?;
+        let error = cooldown.active_error(now)?;
+        Some(Refusal { error, check_is_due: cooldown.can_be_lifted() && self.check.is_due(now) })
+    }
+
+    pub(super) fn remember_rejected_token(&mut self, value: &str) {
+        self.rejected_tokens.remember(value);
+    }
+
     pub(super) fn is_rejected_token(&self, value: &str) -> bool {
-        self.rejected_tokens.iter().any(|known| known.expose() == value)
+        self.rejected_tokens.contains(value)
     }
 }
 

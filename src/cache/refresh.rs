@@ -15,7 +15,7 @@ use crate::credential::Credential;
 use crate::error::{Error, Exchange};
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
-use crate::store::{Record, SlotKey, StoreError, StoredCooldown, StoredToken, UnknownMembers};
+use crate::store::{Record, RejectedTokens, SlotKey, StoreError, StoredToken, UnknownMembers};
 use crate::token::Token;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ enum Change {
     /// `was_rejected`: a resource server has rejected this token, and the server issued it again.
     Token { record: Record, was_rejected: bool },
     /// Add this refusal to the record.
-    Cooldown(StoredCooldown),
+    Cooldown(Cooldown),
 }
 
 impl From<Result<RefreshOutcome, Error>> for Refreshed {
@@ -64,14 +64,14 @@ impl Slot {
     }
 
     fn obtain(&self, request: RefreshRequest, max_wait: Duration) -> Refreshed {
-        if let Some(rejection) = self.rejection_in_effect() {
-            self.counts.cooldown_answers.add_one();
-            return Err(rejection).into();
+        if let Some(refusal) = self.check_cooldown() {
+            return Err(refusal).into();
         }
-        // Reading the secret may have taken a while.
+        // The check may take long, and a closed client sends no request.
         if let Err(closed) = self.refuse_if_closed() {
             return Err(closed).into();
         }
+        self.counts.refreshes.add_one();
         let credential = match self.parts.credentials.current() {
             Ok(credential) => credential,
             Err(error) => return Err(self.remember_refused_file(error)).into(),
@@ -121,7 +121,11 @@ impl Slot {
     fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, record: Record, lock: Option<HeldLock>) -> Refreshed {
         let (sent, started) = (self.now(), Instant::now());
         let (result, change) = match self.parts.grant.mint(credential, budget) {
-            Ok(minted) => self.accept_minted(minted, sent, credential, record.with_last_mint(started.elapsed())),
+            Ok(minted) => {
+                // On the injected clock a request may take longer than in real time.
+                let duration = started.elapsed().max(Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms)));
+                self.accept_minted(minted, sent, credential, record.with_last_mint(duration))
+            }
             Err(error) => self.remember_failure(credential, error, &record),
         };
         Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }) }
@@ -168,8 +172,9 @@ impl Slot {
                 }
             }
             Change::Cooldown(cooldown) => {
-                if let Some(record) = self.load_record(&unsaved.key) {
-                    self.ok_or_warn(store.save(&unsaved.key, &record.with_cooldown(cooldown)));
+                let (Some(record), Some(stored)) = (self.load_record(&unsaved.key), cooldown.to_stored()) else { return };
+                if self.ok_or_warn(store.save(&unsaved.key, &record.with_cooldown(stored))).is_some() && store.is_shared() {
+                    self.process().memory().mark_cooldown_saved(&cooldown);
                 }
             }
         }
@@ -188,14 +193,14 @@ impl Slot {
         credential: &Credential,
         origin: Origin,
     ) -> Option<Result<RefreshOutcome, Error>> {
-        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, request)) {
+        if let Some(token) = record.token.as_ref().and_then(|stored| self.adopt(stored, record, request)) {
             return Some(Ok(RefreshOutcome { token, origin }));
         }
         let now = self.now();
         if let Some(token) = self.current.token().filter(|token| request.exceeds_lifetime_of(token, now)) {
             return Some(Ok(RefreshOutcome { token, origin }));
         }
-        let cooldown = Cooldown::from_stored(record.cooldown.as_ref()?, credential, now)?;
+        let cooldown = Cooldown::in_record(record, || self.server(), credential, now)?;
         let error = cooldown.active_error(now)?;
         tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
         self.process().memory().set_cooldown(Some(cooldown));
@@ -206,12 +211,13 @@ impl Slot {
     /// Makes a stored token the current one if it is usable and expires later than the current one.
     /// It may satisfy other callers even if it does not satisfy `request`. Returns the token that
     /// satisfies `request`, if any.
-    fn adopt(&self, stored: &StoredToken, request: &RefreshRequest) -> Option<Token> {
+    fn adopt(&self, stored: &StoredToken, record: &Record, request: &RefreshRequest) -> Option<Token> {
         let now = self.now();
         let process = self.process();
         let mut memory = process.memory();
-        let restored =
-            self.restore(stored, &memory, now).filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Unusable)?;
+        let restored = self
+            .restore(stored, record, &memory, now)
+            .filter(|token| token.lifetime().freshness(now, Duration::ZERO) != Freshness::Unusable)?;
         let remaining = |token: &Token| now.until(token.lifetime().expires_at);
         // The token that expires later stays current, unless only the other one satisfies the
         // request.
@@ -251,7 +257,8 @@ impl Slot {
             GrantedLifetime::Unstated => (DEFAULT_LIFETIME, Origin::Minted, false),
             GrantedLifetime::DoNotCache => (Duration::ZERO, Origin::Uncacheable, false),
         };
-        let lifetime = Lifetime::granted(sent, life, jitter::fraction());
+        let request_time = Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms));
+        let lifetime = Lifetime::granted(sent, life, jitter::fraction()).with_request_time(request_time);
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
             let error = self.expired_on_arrival(life);
             return self.remember_failure(credential, error, &record);
@@ -259,6 +266,13 @@ impl Slot {
         let process = self.process();
         let mut memory = process.memory();
         memory.set_cooldown(None);
+        if self
+            .current
+            .token()
+            .is_some_and(|old| sent.wall_ms.saturating_sub(old.lifetime().obtained_at.wall_ms) >= RejectedTokens::NEW_FOR_MS)
+        {
+            memory.rejected_in_a_row = None;
+        }
         let generation = if origin == Origin::Uncacheable { Token::NO_GENERATION } else { self.next_generation() };
         let token = Token::new(minted.value.expose(), minted.scope.clone(), lifetime, generation);
         let published = origin != Origin::Minted || self.publish(Some(&token), &memory);
@@ -280,9 +294,8 @@ impl Slot {
     }
 
     fn expired_on_arrival(&self, life: Duration) -> Error {
-        let server = self.parts.identity.iter().find(|(name, _)| *name == "token_endpoint").map(|(_, url)| url.clone());
         Error::Protocol {
-            server: server.unwrap_or_else(|| "the authorization server".to_owned()),
+            server: self.server(),
             problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
             // The token response does not say how many requests it took; it was at least one.
@@ -298,7 +311,7 @@ impl Slot {
         }
         let failures_elsewhere = record.cooldown.as_ref().map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
         let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return (Err(error), None) };
-        let change = cooldown.to_stored().map(Change::Cooldown);
+        let change = cooldown.to_stored().map(|_| Change::Cooldown(cooldown.clone()));
         (Err(self.set_cooldown(cooldown)), change)
     }
 

@@ -101,8 +101,13 @@ impl RefreshRequest {
     /// Returns whether `token` proves that no token of this server has a remaining lifetime of
     /// `min_ttl`. A total lifetime equal to `min_ttl` is too short, because some of it has passed
     /// when the token arrives.
+    ///
+    /// How much has passed then depends on the server. The last token request shows it, except to a
+    /// caller that forces another one.
     pub(super) fn exceeds_lifetime_of(&self, token: &Token, now: Moment) -> bool {
-        token.lifetime().total() <= self.min_ttl && token.lifetime().freshness(now, Duration::ZERO) != Freshness::Unusable
+        let lifetime = token.lifetime();
+        let left_too_short = lifetime.left_on_arrival() < self.min_ttl && matches!(self.exclude, Exclude::Nothing);
+        (lifetime.total() <= self.min_ttl || left_too_short) && lifetime.freshness(now, Duration::ZERO) != Freshness::Unusable
     }
 
     pub(super) fn is_satisfied_by(&self, token: &Token, now: Moment) -> bool {
@@ -128,7 +133,7 @@ impl RefreshRequest {
         match outcome.origin {
             Origin::Uncacheable if self.min_ttl.is_zero() => Resolution::Done(Ok(outcome.token)),
             Origin::Minted | Origin::Uncacheable if unusable && self.min_ttl > now.until(lifetime.expires_at) => {
-                Resolution::Done(Err(min_ttl_exceeds_lifetime(self.min_ttl, lifetime.total())))
+                Resolution::Done(Err(min_ttl_exceeds_lifetime(self.min_ttl, &lifetime)))
             }
             Origin::Minted if !unusable => Resolution::Done(Ok(outcome.token)),
             Origin::Minted | Origin::Uncacheable => Resolution::Retry(self),
@@ -143,14 +148,55 @@ impl RefreshRequest {
     }
 }
 
-pub(super) fn min_ttl_exceeds_lifetime(min_ttl: Duration, total: Duration) -> Error {
+/// The error of a caller that requires a remaining lifetime of `min_ttl`, which the last token, with
+/// `lifetime`, did not have when it arrived.
+pub(super) fn min_ttl_exceeds_lifetime(min_ttl: Duration, lifetime: &Lifetime) -> Error {
+    let (total, left) = (lifetime.total(), lifetime.left_on_arrival());
+    let arrived = if left < total { format!(", and the last one had {} left when it arrived", in_seconds(left)) } else { String::new() };
+    // Another request may take a little longer.
+    let hint = match left.saturating_sub(Duration::from_millis(1)).as_secs() {
+        0 => "Request less than the lifetime, and leave time for the token request itself.".to_owned(),
+        most => format!("Request at most {most} s, or less if the server is slow: the token request takes part of the lifetime."),
+    };
     Error::invalid(
         "min_ttl",
         format!(
-            "{} s was requested, but no token of this server can be valid for that long: its tokens have a lifetime of {} s",
-            min_ttl.as_secs(),
-            total.as_secs()
+            "{} was requested, but no token of this server can be valid for that long: its tokens have a lifetime of {}{arrived}",
+            in_seconds(min_ttl),
+            in_seconds(total)
         ),
-        "Request less than the lifetime, and leave time for the token request itself.",
+        hint,
     )
+}
+
+/// A duration in seconds, with up to three decimals where it is not a whole number.
+fn in_seconds(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    let decimals = format!("{:03}", ms % 1000);
+    let decimals = decimals.trim_end_matches('0');
+    if decimals.is_empty() { format!("{} s", ms / 1000) } else { format!("{}.{decimals} s", ms / 1000) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r8_the_error_names_what_was_requested_and_the_most_that_can_be() {
+        let start = Moment { wall_ms: 1_800_000_000_000, monotonic_ms: 0 };
+        let hour = Lifetime::granted(start, Duration::from_secs(3600), 0.0);
+        let message = |min_ttl: u64, lifetime: &Lifetime| {
+            let error = min_ttl_exceeds_lifetime(Duration::from_millis(min_ttl), lifetime);
+            format!("{error}. {}", error.hint())
+        };
+
+        let slow = message(3_599_990, &hour.with_request_time(Duration::from_millis(50)));
+        assert!(slow.contains("3599.99 s was requested"), "{slow}");
+        assert!(slow.contains("lifetime of 3600 s, and the last one had 3599.95 s left when it arrived"), "{slow}");
+        assert!(slow.contains("at most 3599 s"), "{slow}");
+
+        let short = message(900, &Lifetime::granted(start, Duration::from_millis(800), 0.0));
+        assert!(short.contains("0.9 s was requested") && short.contains("a lifetime of 0.8 s."), "{short}");
+        assert!(!short.contains("at most"), "{short}");
+    }
 }

@@ -3,8 +3,9 @@
 use super::activity::ActiveWork;
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
+use super::next_attempt::{Hold, NextAttempt};
 use super::pending_get::Begun;
-use super::process::{Memory, ProcessState, Watcher, catch_panic, spawn_detached};
+use super::process::{Memory, ProcessState, Refusal, Watcher, catch_panic, spawn_detached};
 use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
@@ -92,8 +93,9 @@ pub(super) enum WithoutThread {
 enum BackgroundRefresh {
     /// A newer token exists, or a refresh is pending.
     Started,
-    /// No refresh was started: a cooldown is in effect, or no thread could be created.
-    Suppressed,
+    /// No refresh was started, and none will be for this duration: a cooldown is in effect, or no
+    /// thread could be created. The cooldown may be about to be checked.
+    Suppressed(Duration),
 }
 
 impl Slot {
@@ -235,19 +237,35 @@ impl Slot {
             return None;
         }
         let snapshot = self.current.load();
-        let token = snapshot.as_ref()?.token();
-        match token.lifetime().freshness(self.parts.clock.now(), options.min_ttl) {
+        let snapshot = snapshot.as_ref()?;
+        let token = snapshot.token();
+        let now = self.parts.clock.now();
+        match token.lifetime().freshness(now, options.min_ttl) {
             Freshness::Fresh => {}
             Freshness::Due if options.cached_only => {}
-            Freshness::Due => {
-                if self.logged(|| self.refresh_in_background()) == BackgroundRefresh::Suppressed {
-                    self.counts.stale_served.add_one();
-                }
-            }
+            Freshness::Due => self.serve_due(snapshot.next_attempt(), now),
             Freshness::Unusable => return None,
         }
         self.current.count_hit();
         Some(token.clone())
+    }
+
+    /// Starts a refresh of the due token unless the last attempt to do so, not long ago, was in vain.
+    #[cold]
+    fn serve_due(self: &Arc<Self>, next_attempt: &NextAttempt, now: Moment) {
+        let hold = next_attempt.hold(now).unwrap_or_else(|| match self.logged(|| self.refresh_in_background()) {
+            BackgroundRefresh::Started => {
+                next_attempt.set_pending(now);
+                Hold::Pending
+            }
+            BackgroundRefresh::Suppressed(duration) => {
+                next_attempt.set_suppressed(now, duration);
+                Hold::Suppressed
+            }
+        });
+        if hold == Hold::Suppressed {
+            self.counts.stale_served.add_one();
+        }
     }
 
     pub(super) fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
@@ -284,7 +302,6 @@ impl Slot {
         max_wait: Duration,
         without_thread: WithoutThread,
     ) -> Lookup {
-        self.counts.refreshes.add_one();
         match spawn_detached(self.refresh_task(process, &flight, request.clone(), max_wait)) {
             Ok(thread) => return Lookup::Pending(flight, thread),
             Err(task) if without_thread == WithoutThread::Run => task(),
@@ -301,16 +318,16 @@ impl Slot {
     /// Starts a refresh unless one is pending, has just completed, or is suppressed by a cooldown.
     fn refresh_in_background(self: &Arc<Self>) -> BackgroundRefresh {
         let process = self.process();
+        let mut suppressed_for = None;
         let already_handled = || {
             let now = self.parts.clock.now();
             let due = self.current.token().is_some_and(|token| token.lifetime().freshness(now, Duration::ZERO) == Freshness::Due);
             if !due {
                 return Some(BackgroundRefresh::Started);
             }
-            if process.memory().must_check_credential() {
-                return None;
-            }
-            process.memory().cooldown().and_then(|cooldown| cooldown.active_error(now)).map(|_| BackgroundRefresh::Suppressed)
+            let refusal = process.memory().refusal(now)?;
+            suppressed_for = refusal.error.retry_after();
+            suppressed_for.filter(|_| !refusal.check_is_due).map(BackgroundRefresh::Suppressed)
         };
         match process.refresh.enter(already_handled) {
             Entry::Answered(refresh) => refresh,
@@ -319,8 +336,8 @@ impl Slot {
                 // This caller has a valid token, so it does not perform the refresh itself. If no
                 // thread can be created, the next caller may be able to.
                 match self.start_refresh(&process, flight, &RefreshRequest::not_due(), self.parts.timeout, WithoutThread::Fail) {
-                    Lookup::Pending(..) => BackgroundRefresh::Started,
-                    Lookup::Answer(_) => BackgroundRefresh::Suppressed,
+                    Lookup::Pending(..) => suppressed_for.map_or(BackgroundRefresh::Started, BackgroundRefresh::Suppressed),
+                    Lookup::Answer(_) => BackgroundRefresh::Suppressed(Duration::ZERO),
                 }
             }
         }
@@ -339,32 +356,12 @@ impl Slot {
                 return Some(Ok(token));
             }
             if request.exceeds_lifetime_of(&token, now) {
-                return Some(Err(min_ttl_exceeds_lifetime(request.min_ttl, token.lifetime().total())));
+                return Some(Err(min_ttl_exceeds_lifetime(request.min_ttl, token.lifetime())));
             }
         }
-        let mut memory = process.memory();
-        let error = memory.cooldown()?.active_error(now)?;
-        if memory.must_check_credential() {
-            return None;
-        }
+        let Refusal { error, check_is_due: false } = process.memory().refusal(now)? else { return None };
         self.counts.cooldown_answers.add_one();
         Some(Err(error))
-    }
-
-    /// Returns the remembered rejection, if it is in effect and concerns the configured credential.
-    /// If the credential was replaced, the rejection is forgotten.
-    ///
-    /// Reads the credential, which may be in a file: never for a caller that waits for nothing. It
-    /// is read outside all locks.
-    pub(super) fn rejection_in_effect(&self) -> Option<Error> {
-        let process = self.process();
-        let cooldown = process.memory().cooldown().filter(|cooldown| cooldown.rejected().is_some()).cloned()?;
-        let rejected = cooldown.rejected()?;
-        if matches!(self.parts.credentials.reload(rejected), Ok(Some(_))) {
-            process.memory().set_cooldown(None);
-            return None;
-        }
-        cooldown.active_error(self.now())
     }
 
     pub(super) fn not_cached(&self) -> Error {
@@ -395,8 +392,11 @@ impl Slot {
         let (slot, flight, active) = (Arc::clone(self), Arc::clone(flight), process.activity.begin());
         move || {
             let answered = Cell::new(false);
-            let answer = |result| {
+            let answer = |result: Result<RefreshOutcome, Error>| {
                 answered.set(true);
+                if result.is_err() {
+                    slot.current.allow_attempt();
+                }
                 slot.process().refresh.complete(&flight, result);
             };
             let ended = catch_panic(|| {
@@ -465,7 +465,7 @@ impl Slot {
             if state.process == ProcessId::current() {
                 return state;
             }
-            self.process.compare_and_swap(&state, Arc::new(ProcessState::new()));
+            self.process.compare_and_swap(&state, Arc::new(state.of_forked_child()));
             // Dropping it would access locks and wake tasks that belong to threads of the parent.
             std::mem::forget(state);
         }

@@ -1,5 +1,6 @@
 //! The current token, readable by any number of threads without a lock.
 
+use super::next_attempt::NextAttempt;
 use super::stats::Count;
 use crate::token::Token;
 use arc_swap::{ArcSwapOption, Guard};
@@ -19,17 +20,24 @@ struct CachePadded<T>(T);
 /// One copy of the token for each shard, each with its own reference count.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    shards: [CachePadded<Token>; SHARDS],
+    /// Only read: what a clone writes, the count, is in the allocation of each copy.
+    shards: [Token; SHARDS],
+    next_attempt: NextAttempt,
 }
 
 impl Snapshot {
     fn new(token: &Token) -> Self {
-        Self { shards: std::array::from_fn(|_| CachePadded(token.with_own_count())) }
+        Self { shards: std::array::from_fn(|_| token.with_own_count()), next_attempt: NextAttempt::default() }
     }
 
     /// Returns the copy that the calling thread can clone without contention.
     pub(crate) fn token(&self) -> &Token {
-        &self.shards[shard()].0
+        &self.shards[shard()]
+    }
+
+    /// Returns when the next refresh of this token, which is due, may be started.
+    pub(crate) fn next_attempt(&self) -> &NextAttempt {
+        &self.next_attempt
     }
 }
 
@@ -49,6 +57,13 @@ impl Current {
     /// Returns the token, even if it has expired.
     pub(crate) fn token(&self) -> Option<Token> {
         self.load().as_ref().map(|snapshot| snapshot.token().clone())
+    }
+
+    /// Lets the next get of a due token start a refresh: the last one failed.
+    pub(crate) fn allow_attempt(&self) {
+        if let Some(snapshot) = self.load().as_ref() {
+            snapshot.next_attempt().allow();
+        }
     }
 
     pub(crate) fn generation(&self) -> &AtomicU64 {

@@ -295,6 +295,14 @@ impl Config {
         })
     }
 
+    /// Returns the directory that must exist before the directory of the token cache is created: the
+    /// parent of the user's cache directory, which is the home directory by default. `None` if
+    /// `cache_dir` is set.
+    #[must_use]
+    pub fn cache_parent(&self) -> Option<&Path> {
+        if self.cache_dir.is_some() { None } else { self.user_cache_dir.as_ref().ok()?.parent() }
+    }
+
     /// Returns whether a cache directory that other users can access is used.
     #[must_use]
     pub fn cache_unsafe(&self) -> bool {

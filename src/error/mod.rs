@@ -83,6 +83,16 @@ pub enum Error {
         exchange: Exchange,
     },
 
+    /// The resource server rejected several new tokens in a row. No token is requested for a while,
+    /// because it would be rejected too.
+    #[error("the last {count} tokens of {server} were rejected by the API less than a minute after they were issued")]
+    TokensRejected {
+        /// The origin of the authorization server.
+        server: String,
+        /// How many new tokens in a row were rejected.
+        count: u32,
+    },
+
     /// The account already has the maximum number of valid tokens.
     #[error("{server} issued no token: the account has reached its limit of valid access tokens{}", server_says(.description))]
     TokenLimit {
@@ -250,7 +260,7 @@ impl Error {
         match self {
             Self::InvalidArgument { .. } => Status::InvalidArgument,
             Self::NotConfigured { .. } | Self::NoCredential { .. } => Status::NotConfigured,
-            Self::CredentialRejected { .. } => Status::CredentialRejected,
+            Self::CredentialRejected { .. } | Self::TokensRejected { .. } => Status::CredentialRejected,
             Self::TokenLimit { .. } => Status::TokenLimit,
             Self::RateLimited { .. } => Status::RateLimited,
             Self::Network { .. } => Status::Network,
@@ -285,6 +295,12 @@ impl Error {
                 format!("{CHECK_GRANT} A proxy, a web filter or an IP access list can also return HTTP 403.")
             }
             Self::CredentialRejected { .. } => CHECK_GRANT.to_owned(),
+            Self::TokensRejected { .. } => {
+                "The authorization server accepts the client and issues tokens, but the API answers 401 to them. Check that the API and \
+                 the base or token URL belong to the same server, that the account still exists and its IP access list contains this \
+                 host, and that the clock of this host is right."
+                    .to_owned()
+            }
             Self::TokenLimit { .. } => {
                 "Atlas allows 100 valid tokens for each service account. Wait until tokens expire (one hour after they \
                  were issued), or find the programs that request their own tokens and turn on the token cache there."

@@ -33,7 +33,7 @@ compile_error!("tokenwell supports Unix and Windows");
 
 pub(crate) use changes::{Change, Changes, WatchId};
 pub(crate) use clocks::now;
-pub(crate) use directory::{Attributes, Directory, Kind, attributes};
+pub(crate) use directory::{Attributes, Directory, Kind, attributes, foreign_parent};
 pub(crate) use exposure::{Exposure, exposure, make_private_command, quoted};
 pub(crate) use files::open_nonblocking;
 #[cfg(feature = "cli")]

@@ -10,7 +10,7 @@
 //! Members that this version does not know are kept when a record is written again, because old and
 //! new versions share one cache (`docs/token-cache.md`).
 
-use super::{Record, StoredCooldown, StoredToken, UnknownMembers};
+use super::{Record, RejectedTokens, StoredCooldown, StoredToken, UnknownMembers};
 use crate::error::{Error, Exchange};
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
@@ -56,8 +56,10 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
         },
         None => (None, None),
     };
-    let last_mint_ms = description.last_mint_ms;
-    Some(Record { token, cooldown, last_mint_ms, unknown: UnknownMembers(description.unknown), unknown_cooldown })
+    let mut unknown = description.unknown;
+    let last_mint_ms = take_if_known(&mut unknown, "last_mint_ms");
+    let rejected_tokens = take_if_known::<Rejections>(&mut unknown, "rejected_tokens").map(Rejections::tokens);
+    Some(Record { token, cooldown, last_mint_ms, rejected_tokens, unknown: UnknownMembers(unknown), unknown_cooldown })
 }
 
 /// All of a record except the token itself.
@@ -65,8 +67,6 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
 struct Description {
     token: Option<Box<RawValue>>,
     cooldown: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_mint_ms: Option<u64>,
     #[serde(flatten)]
     unknown: Members,
 }
@@ -101,14 +101,22 @@ struct Cooldown {
     unknown: Members,
 }
 
+#[derive(Serialize)]
+struct Rejections {
+    since_ms: u64,
+    until_ms: u64,
+    count: u32,
+    last: String,
+    #[serde(flatten)]
+    unknown: Members,
+}
+
 impl<'de> Deserialize<'de> for Description {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut members = Members::deserialize(deserializer)?;
         let mut present = |name| members.remove(name).filter(|value| value.get() != "null");
         let (token, cooldown) = (present("token"), present("cooldown"));
-        // It only improves a guess: a value that this version cannot read is dropped.
-        let last_mint_ms = present("last_mint_ms").and_then(|value| serde_json::from_str(value.get()).ok());
-        Ok(Self { token, cooldown, last_mint_ms, unknown: members })
+        Ok(Self { token, cooldown, unknown: members })
     }
 }
 
@@ -138,6 +146,27 @@ impl<'de> Deserialize<'de> for Cooldown {
             unknown: members,
         })
     }
+}
+
+impl<'de> Deserialize<'de> for Rejections {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = Members::deserialize(deserializer)?;
+        Ok(Self {
+            since_ms: take(&mut members, "since_ms")?,
+            until_ms: take(&mut members, "until_ms")?,
+            count: take(&mut members, "count")?,
+            last: take(&mut members, "last")?,
+            unknown: members,
+        })
+    }
+}
+
+/// Removes a member of the description and returns it. A value that this version does not understand
+/// stays where it is, so that it is kept.
+fn take_if_known<T: DeserializeOwned>(members: &mut Members, name: &'static str) -> Option<T> {
+    let value = serde_json::from_str(members.get(name)?.get()).ok()?;
+    members.remove(name);
+    Some(value)
 }
 
 /// Removes a known member from `members` and parses it. A missing member counts as `null`.
@@ -206,7 +235,26 @@ impl Description {
             Some(token) => Some(to_raw_value(&TokenDescription::of(token)).ok()?),
             None => None,
         };
-        Some(Self { token, cooldown, last_mint_ms: record.last_mint_ms, unknown: record.unknown.0.clone() })
+        let mut unknown = record.unknown.0.clone();
+        if let Some(ms) = record.last_mint_ms {
+            unknown.insert("last_mint_ms".to_owned(), to_raw_value(&ms).ok()?);
+        }
+        if let Some(rejected) = &record.rejected_tokens {
+            unknown.insert("rejected_tokens".to_owned(), to_raw_value(&Rejections::of(rejected)).ok()?);
+        }
+        Some(Self { token, cooldown, unknown })
+    }
+}
+
+impl Rejections {
+    fn of(rejected: &RejectedTokens) -> Self {
+        let RejectedTokens { since_ms, until_ms, count, last, unknown } = rejected;
+        Self { since_ms: *since_ms, until_ms: *until_ms, count: *count, last: last.clone(), unknown: unknown.0.clone() }
+    }
+
+    fn tokens(self) -> RejectedTokens {
+        let Self { since_ms, until_ms, count, last, unknown } = self;
+        RejectedTokens { since_ms, until_ms, count, last, unknown: UnknownMembers(unknown) }
     }
 }
 

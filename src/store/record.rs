@@ -14,8 +14,10 @@ pub struct Record {
     pub token: Option<StoredToken>,
     /// The newest refusal, if it is in effect.
     pub cooldown: Option<StoredCooldown>,
-    /// How long the last token request that returned a token took, in milliseconds.
+    /// How long the last successful token request took, in milliseconds.
     pub last_mint_ms: Option<u64>,
+    /// New tokens that a resource server rejected in a row.
+    pub rejected_tokens: Option<RejectedTokens>,
     /// Members of the record that only a later version knows.
     pub unknown: UnknownMembers,
     /// A refusal of a kind that only a later version knows.
@@ -29,10 +31,13 @@ impl Record {
     /// Members that only a later version knows are kept, except those of the earlier token.
     #[must_use]
     pub fn with_new_token(self, token: StoredToken) -> Self {
-        Self { token: Some(token), cooldown: None, unknown_cooldown: None, ..self }
+        // The old token was not rejected while it was new: new tokens are not rejected in a row.
+        let was_accepted = |old: &StoredToken| token.obtained_at_ms.saturating_sub(old.obtained_at_ms) >= RejectedTokens::NEW_FOR_MS;
+        let rejected_tokens = if self.token.as_ref().is_some_and(was_accepted) { None } else { self.rejected_tokens };
+        Self { token: Some(token), cooldown: None, unknown_cooldown: None, rejected_tokens, ..self }
     }
 
-    /// Returns the record with the duration of the last token request that returned a token.
+    /// Returns the record after a token request that took `duration`.
     #[must_use]
     pub fn with_last_mint(self, duration: Duration) -> Self {
         Self { last_mint_ms: u64::try_from(duration.as_millis()).ok(), ..self }
@@ -48,6 +53,13 @@ impl Record {
     #[must_use]
     pub fn without_token(self) -> Self {
         Self { token: None, ..self }
+    }
+
+    /// Returns whether the record contains a refusal, also one that is over. A record that was removed
+    /// contains none.
+    pub(crate) fn has_refusal(&self) -> bool {
+        let paused = |rejected: &RejectedTokens| rejected.until_ms > rejected.since_ms;
+        self.cooldown.is_some() || self.unknown_cooldown.is_some() || self.rejected_tokens.as_ref().is_some_and(paused)
     }
 }
 
@@ -83,6 +95,33 @@ pub struct StoredCooldown {
     pub failures: u32,
     /// Members of the refusal that only a later version knows.
     pub unknown: UnknownMembers,
+}
+
+/// New tokens that a resource server rejected in a row. After more than one, no token request may be sent
+/// for a while: its answer would be rejected too.
+#[derive(Clone, Debug)]
+pub struct RejectedTokens {
+    /// When the last of them was rejected: milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// Until when no token request may be sent; equal to `since_ms` after the first rejection.
+    pub until_ms: u64,
+    /// How many new tokens in a row were rejected.
+    pub count: u32,
+    /// The digest of the last of them, so that the processes that used it count it once.
+    pub last: String,
+    /// Members that only a later version knows.
+    pub unknown: UnknownMembers,
+}
+
+impl RejectedTokens {
+    /// For how long a token counts as new. A token that is rejected later was accepted before.
+    pub(crate) const NEW_FOR_MS: u64 = 60_000;
+
+    /// Identifies a token among the few that are rejected in a row.
+    pub(crate) fn digest(token: &str) -> String {
+        let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
+        digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// Members of a JSON object that this version does not know. They are kept byte for byte, so that old

@@ -89,7 +89,76 @@ fn clear_removes_our_own_files_and_no_others() {
     assert_eq!(std::fs::read_to_string(&foreign).unwrap(), "mine");
     assert_eq!(json(&cache(&scene, &["list", "--json"]).assert().success()), serde_json::json!([]));
     let names: Vec<_> = std::fs::read_dir(directory(&scene)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 3, "two locks and the foreign file: {names:?}");
+    assert_eq!(names.len(), 4, "two locks, the stamp and the foreign file: {names:?}");
+}
+
+#[test]
+fn b20_clear_removes_only_the_files_that_are_older_than_the_given_age() {
+    let scene = Scene::new();
+    save_records(&scene, &["one", "two", "three"]);
+    let files = || -> Vec<PathBuf> { std::fs::read_dir(directory(&scene)).unwrap().map(|entry| entry.unwrap().path()).collect() };
+    let age = |file: &PathBuf, days: u64| {
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400);
+        std::fs::OpenOptions::new().write(true).open(file).unwrap().set_modified(old).unwrap();
+    };
+    let records: Vec<_> = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "token")).collect();
+    for (record, days) in records.iter().zip([31, 29, 0]) {
+        age(record, days);
+        age(&record.with_extension("lock"), 40);
+    }
+
+    let message = stderr(&cache(&scene, &["clear", "--older-than", "30d"]).assert().success().stdout(""));
+
+    assert!(message.contains(if cfg!(unix) { "removed 2 files" } else { "removed 1 file" }), "{message}");
+    assert!(!records[0].exists() && records[1].exists() && records[2].exists());
+    assert_eq!(records[0].with_extension("lock").exists(), !cfg!(unix));
+    assert!(records[1].with_extension("lock").exists());
+    assert!(stderr(&cache(&scene, &["clear", "--older-than", "30"]).assert().code(2)).contains("`30` is not a duration"));
+}
+
+#[cfg(unix)]
+#[test]
+fn n31_a_missing_home_directory_is_not_created() {
+    let scene = Scene::new();
+    let home = scene.path("gone");
+
+    let mut command = scene.tokenwell(["token"]);
+    let assert = command.env("HOME", &home).env_remove("XDG_CACHE_HOME").env_remove("XDG_CONFIG_HOME").assert().success();
+
+    let message = stderr(&assert);
+    assert!(message.contains("does not exist") && message.contains("TOKENWELL_CACHE_DIR"), "{message}");
+    assert_eq!(message.lines().filter(|line| line.contains("token cache")).count(), 1, "{message}");
+    assert!(!home.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn b19_root_creates_nothing_in_the_home_of_another_user() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    let scene = Scene::new();
+    let home = scene.path("home-of-another");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o755)).unwrap();
+    if !nix::unistd::geteuid().is_root() {
+        assert!(chown(&home, Some(65_534), None).is_err());
+        return;
+    }
+    chown(&home, Some(65_534), None).unwrap();
+    let token = || {
+        let mut command = scene.tokenwell(["token"]);
+        command.env("HOME", &home).env_remove("XDG_CACHE_HOME").env_remove("XDG_CONFIG_HOME");
+        command
+    };
+
+    let message = stderr(&token().assert().success());
+    assert!(message.contains("runs as root") && message.contains("(65534)") && message.contains("TOKENWELL_CACHE_DIR"), "{message}");
+    assert_eq!(message.lines().filter(|line| line.contains("token cache")).count(), 1, "{message}");
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
+
+    let own = scene.path("of-root/cache");
+    assert_eq!(stderr(&token().env("TOKENWELL_CACHE_DIR", &own).assert().success()), "");
+    assert!(own.exists());
 }
 
 #[test]
@@ -178,4 +247,30 @@ fn a_configuration_that_cannot_be_read_does_not_clear_the_default_directory() {
         assert!(message.contains("config.toml:2"), "{message}");
     }
     assert_eq!(records(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn b19_login_creates_no_profile_in_the_home_of_another_user_and_no_home() {
+    use std::os::unix::fs::chown;
+
+    let scene = Scene::new();
+    let login = |home: &std::path::Path| {
+        let mut command = scene.tokenwell(["login", "--client-id", "mdb_sa_id_1", "--client-secret-stdin", "--no-verify"]);
+        command.env("HOME", home).env_remove("XDG_CACHE_HOME").env_remove("XDG_CONFIG_HOME").write_stdin("secret\n");
+        command
+    };
+
+    let gone = scene.path("gone");
+    let message = stderr(&login(&gone).assert().failure());
+    assert!(message.contains("gone does not exist") && message.contains("set HOME"), "{message}");
+    assert!(!gone.exists());
+
+    let home = scene.path("home-of-another");
+    std::fs::create_dir(&home).unwrap();
+    if chown(&home, Some(65_534), None).is_ok() {
+        let message = stderr(&login(&home).assert().code(8));
+        assert!(message.contains("runs as root") && message.contains("(65534)"), "{message}");
+        assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
+    }
 }

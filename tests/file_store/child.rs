@@ -138,6 +138,7 @@ fn a_child_process_plays_the_role_that_it_is_given() {
         "hold" => hold(&store),
         "hold_and_start" => hold_and_start(&store),
         "hold_and_fork" => hold_and_fork(&store),
+        "reject_and_fork" => reject_and_fork(),
         "count" => count(&store, Path::new(&word)),
         unknown => panic!("there is no role {unknown}"),
     }
@@ -226,6 +227,38 @@ fn hold_and_fork(store: &FileStore) {
             say("released");
             until_stdin_closes();
             drop(to_child);
+        }
+    }
+}
+
+/// Rejects a token that the store cannot remove, and forks. Reports the token that the child gets.
+#[allow(unsafe_code)]
+fn reject_and_fork() {
+    use crate::parts::{FakeServer, FakeStore, FixedCredentials, START_MS, client_of};
+    use std::sync::Arc;
+
+    let (store, server) = (Arc::new(FakeStore::default()), FakeServer::new());
+    let clock = Arc::new(tokenwell::clock::ManualClock::new(START_MS));
+    let client = client_of(&clock, &server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+    let token = client.token(&tokenwell::TokenOptions::default()).unwrap();
+    *store.broken.lock().unwrap() = true;
+    client.invalidate(token.value()).unwrap();
+    *store.broken.lock().unwrap() = false;
+    let (mut from_child, mut to_parent) = std::io::pipe().unwrap();
+    // SAFETY: no other thread of this process holds a lock that the child uses: the thread of the
+    // refresh has ended its work, and the harness waits. The child aborts without returning.
+    match unsafe { nix::unistd::fork() }.unwrap() {
+        nix::unistd::ForkResult::Child => {
+            let token = client.token(&tokenwell::TokenOptions::default());
+            let _ = to_parent.write_all(token.map_or_else(|error| error.to_string(), |token| token.value().to_owned()).as_bytes());
+            drop(to_parent);
+            std::process::abort();
+        }
+        nix::unistd::ForkResult::Parent { .. } => {
+            drop(to_parent);
+            let mut token = String::new();
+            from_child.read_to_string(&mut token).unwrap();
+            say(token);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Whole clients with one directory, each with its own store, like separate processes.
 
+use crate::child;
 use crate::parts::{Bench as Parts, FakeServer, FixedCredentials, START_MS, client_of, rate_limited};
 use crate::support::{Bench, set_mode};
+use std::path::Path;
 use std::sync::Arc;
 use tokenwell::clock::ManualClock;
 use tokenwell::store::FileStore;
@@ -78,4 +80,10 @@ fn i10_a_refused_cache_costs_nobody_the_token() {
     let token = shared.another_client().token(&any()).unwrap();
 
     assert_eq!(token.value(), "token-2");
+}
+
+/// The store still contains the token, because it could not be written.
+#[test]
+fn r29_a_forked_child_does_not_use_a_token_that_its_parent_knows_to_be_rejected() {
+    assert_eq!(child::outcome(&mut child::command("reject_and_fork", Path::new("/"), "")), "token-2");
 }

@@ -152,7 +152,10 @@ fn a_process_that_waits_while_the_cache_is_cleared_gets_a_lock_that_others_see()
             let _lock = bench.store.lock(&slot(), PATIENCE).unwrap().unwrap();
             assert!(!is_free(&bench));
         });
-        fs::remove_dir_all(bench.directory()).unwrap();
+        // Moved away first, because the waiting process may create its file again while the directory
+        // is removed.
+        fs::rename(bench.directory(), bench.beside("removed")).unwrap();
+        fs::remove_dir_all(bench.beside("removed")).unwrap();
     });
 
     drop(held);

@@ -24,7 +24,7 @@ fn i10_everything_is_private_from_the_first_moment_under_any_umask() {
             assert_eq!(mode(&made), 0o700, "umask {mask:03o}: {made:?}");
         }
         let files = crate::support::files_of(&directory);
-        assert_eq!(files.len(), 2, "{files:?}");
+        assert_eq!(files.len(), 3, "the record, its lock and the stamp: {files:?}");
         for file in files {
             assert_eq!(mode(&file), 0o600, "umask {mask:03o}: {file:?}");
         }

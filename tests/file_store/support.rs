@@ -103,8 +103,10 @@ impl Bench {
         files.remove(0)
     }
 
+    /// Returns the files of the slot, without the stamp of the last step of the cleanup.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files = files_of(&self.directory());
+        files.retain(|path| path.file_name().is_some_and(|name| name != "housekeeping"));
         if let Some(neighbour) = &self.neighbour {
             files.retain(|path| path.file_stem() != neighbour.file.file_stem());
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
-use tokenwell::clock::ManualClock;
+use tokenwell::clock::{Clock, ManualClock, Moment};
 use tokenwell::error::Exchange;
 use tokenwell::grant::{Credential, Credentials, Grant, GrantedLifetime, Minted};
 use tokenwell::secret::Secret;
@@ -240,6 +240,11 @@ impl FakeStoreState {
         records[0].1.clone()
     }
 
+    /// Removes all records, as `tokenwell cache clear` does.
+    pub fn clear(&self) {
+        self.records.lock().unwrap().clear();
+    }
+
     pub fn change(&self, change: impl FnOnce(&mut Record)) {
         change(&mut self.records.lock().unwrap()[0].1);
     }
@@ -329,6 +334,34 @@ impl LockWaiter for FakeWaiter {
         *waited += wait;
         self.store.patience.lock().unwrap().push(wait);
         wait
+    }
+}
+
+/// A stopped clock that counts how often it is read.
+#[derive(Debug)]
+pub struct CountingClock {
+    clock: Arc<ManualClock>,
+    readings: AtomicUsize,
+}
+
+impl CountingClock {
+    pub fn new(clock: &Arc<ManualClock>) -> Arc<Self> {
+        Arc::new(Self { clock: Arc::clone(clock), readings: AtomicUsize::new(0) })
+    }
+
+    pub fn readings(&self) -> usize {
+        self.readings.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for CountingClock {
+    fn now(&self) -> Moment {
+        self.readings.fetch_add(1, Ordering::SeqCst);
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration);
     }
 }
 

@@ -215,18 +215,19 @@ def test_force_refresh_brings_a_new_token(emulator: Emulator, client: tokenwell.
     assert emulator.token_requests == 2
 
 
-def test_invalidate_drops_that_token_and_no_other(emulator: Emulator, client: tokenwell.Client) -> None:
-    first = client.token()
+def test_invalidate_drops_that_token_and_no_other(emulator: Emulator, clocked: tokenwell.Client) -> None:
+    first = clocked.token()
 
-    client.invalidate(first)
-    second = client.token()
-    client.invalidate(first)
-    client.invalidate(first.value)
+    clocked.invalidate(first)
+    second = clocked.token()
+    clocked.invalidate(first)
+    clocked.invalidate(first.value)
 
-    assert second.value != first.value and client.token().value == second.value
-    client.invalidate(second.value)
-    assert client.token().value not in (first.value, second.value)
-    assert client.stats().invalidations == 2
+    assert second.value != first.value and clocked.token().value == second.value
+    clocked.advance_clock(60)  # two new tokens that are rejected in a row would pause token requests
+    clocked.invalidate(second.value)
+    assert clocked.token().value not in (first.value, second.value)
+    assert clocked.stats().invalidations == 2
 
 
 def test_invalidate_rejects_other_types_than_token_and_str(client: tokenwell.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from typing import Any, Callable, List
@@ -94,13 +95,12 @@ def test_a_thread_that_times_out_does_not_cancel_the_token_request(emulator: Emu
 
 
 def test_an_invalidated_token_is_never_returned_again_while_others_get_tokens(
-    emulator: Emulator, client: tokenwell.Client
+    emulator: Emulator, make: Callable[..., tokenwell.Client]
 ) -> None:
     emulator.control("settings", {"rate_limit": None})
-    stop = threading.Event()
     errors: List[BaseException] = []
 
-    def get_until_stopped() -> None:
+    def get_until_stopped(client: tokenwell.Client, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 client.authorization()
@@ -108,13 +108,15 @@ def test_an_invalidated_token_is_never_returned_again_while_others_get_tokens(
                 errors.append(error)
                 return
 
-    threads = in_threads(4, get_until_stopped)
+    # One rejection for each client: a second new token that is rejected would pause token requests.
     for _ in range(20):
+        client, stop = make(), threading.Event()
+        threads = in_threads(4, functools.partial(get_until_stopped, client, stop))
         token = client.token()
         client.invalidate(token)
         assert client.token().value != token.value
         assert client.authorization() != token.authorization
-    stop.set()
-    join(threads)
+        stop.set()
+        join(threads)
 
     assert not errors

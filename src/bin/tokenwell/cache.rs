@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{builder, is_variable_of};
+use crate::wanted::duration;
 use clap::Subcommand;
 use std::time::{Duration, SystemTime};
 use tokenwell::error::Error;
@@ -25,6 +26,7 @@ Examples:
   tokenwell cache path
   tokenwell cache list
   tokenwell cache clear
+  tokenwell cache clear --older-than 30d
 
   Drop the token of one account; this needs the credential of the account
     tokenwell invalidate";
@@ -42,8 +44,13 @@ enum Action {
         json: bool,
     },
     /// Remove the cache files; the tokens remain valid until they expire
-    #[command(after_long_help = "Examples:\n  tokenwell cache clear")]
-    Clear,
+    #[command(after_long_help = "Examples:\n  tokenwell cache clear\n  tokenwell cache clear --older-than 30d")]
+    Clear {
+        /// Remove only the files that no program has written for this long, also lock files, for
+        /// example 30d
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        older_than: Option<Duration>,
+    },
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -51,8 +58,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.action {
         Action::Path => output::line(&store.location()),
         Action::List { json } => list(&store.records().map_err(|error| unusable(&error))?, json),
-        Action::Clear => {
-            let count = store.clear().map_err(|error| unusable(&error))?;
+        Action::Clear { older_than } => {
+            let cleared = older_than.map_or_else(|| store.clear(), |age| store.clear_unused(age));
+            let count = cleared.map_err(|error| unusable(&error))?;
             output::message(&format!("removed {count} {} from {}", if count == 1 { "file" } else { "files" }, store.location()));
             Ok(())
         }
@@ -75,7 +83,7 @@ fn store() -> Result<FileStore, Failure> {
 
 /// Opens the store that a client of `config` uses if its cache is on.
 pub(crate) fn store_of(config: &Config) -> Result<FileStore, Error> {
-    Ok(FileStore::open(config.resolved_cache_dir()?, config.cache_unsafe()))
+    Ok(FileStore::open(config.resolved_cache_dir()?, config.cache_unsafe()).below(config.cache_parent()))
 }
 
 fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {

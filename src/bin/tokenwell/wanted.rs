@@ -34,7 +34,7 @@ impl TokenFlags {
     }
 }
 
-fn duration(value: &str) -> Result<Duration, String> {
+pub(crate) fn duration(value: &str) -> Result<Duration, String> {
     humantime::parse_duration(value)
         .map_err(|_| format!("`{value}` is not a duration: write a number and a unit, for example 500ms, 90s, 10m or 1h"))
 }

@@ -91,6 +91,40 @@ impl Directory {
         Ok(names)
     }
 
+    /// Calls `visit` with the names from `position` on, except those that are not valid UTF-8. Returns
+    /// the position behind them, or `None` at the end of the directory.
+    ///
+    /// Stops after `count` names and the rest of what the system returned at once, at most about a
+    /// thousand. A position that is not valid any more is not an error: the names begin elsewhere.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn visit_names(&self, position: u64, count: usize, visit: &mut dyn FnMut(&str)) -> io::Result<Option<u64>> {
+        use nix::unistd::{Whence, lseek64};
+
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let opened = File::from(retry_on_eintr(|| openat(&self.0, ".", flags, Mode::empty()))?);
+        lseek64(&opened, i64::try_from(position).unwrap_or(0), Whence::SeekSet)?;
+        // Shares its position with the descriptor that is listed. The position changes whenever the
+        // system returns more names.
+        let reader = opened.try_clone()?;
+        let mut listing = Dir::from_fd(OwnedFd::from(opened))?;
+        let (mut visited, mut end_of_batch) = (0, position);
+        for entry in listing.iter() {
+            let entry = entry?;
+            let here = u64::try_from(lseek64(&reader, 0, Whence::SeekCur)?).unwrap_or(0);
+            if here != end_of_batch {
+                if visited >= count {
+                    return Ok(Some(end_of_batch));
+                }
+                end_of_batch = here;
+            }
+            visited += 1;
+            if let Ok(name) = entry.file_name().to_str() {
+                visit(name);
+            }
+        }
+        Ok(None)
+    }
+
     fn open_at(&self, name: &str, flags: OFlag) -> io::Result<File> {
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         retry_on_eintr(|| openat(&self.0, name, flags, PRIVATE_FILE)).map(|opened: OwnedFd| File::from(opened))

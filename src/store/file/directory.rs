@@ -7,14 +7,11 @@ use crate::platform::{self, Directory, Kind};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// The suffix of a file that is being written. A writer that is killed before the rename leaves
 /// such a file.
-const TEMPORARY_SUFFIX: &str = ".temp";
-/// The age at which a temporary file is considered abandoned. A writer that was stopped for longer
-/// finds its file removed and returns an error; the record is unaffected.
-const STALE_AFTER: Duration = Duration::from_secs(10 * 60);
+pub(super) const TEMPORARY_SUFFIX: &str = ".temp";
 
 /// An open directory that this user owns and that is private, or whose owner and mode are not
 /// checked by configuration.
@@ -44,6 +41,16 @@ impl StoreDirectory {
     pub(super) fn open_or_create(path: &Path, allow_unsafe: bool) -> Result<Self, StoreError> {
         if let Some(store_directory) = Self::open(path, allow_unsafe)? {
             return Ok(store_directory);
+        }
+        if let Some((parent, owner)) = platform::foreign_parent(path).filter(|_| !allow_unsafe) {
+            return Err(refused(
+                path,
+                &format!(
+                    "does not exist and is not created: this process runs as root, and {} belongs to another user ({owner}), whose programs \
+                 could not use it. Run the program as that user, or set TOKENWELL_CACHE_DIR to a directory of root",
+                    printable_path(&parent)
+                ),
+            ));
         }
         Directory::create(path)
             .map_err(|error| StoreError::because(format_args!("cannot create the directory {}", printable_path(path)), error))?;
@@ -89,6 +96,20 @@ impl StoreDirectory {
         self.directory.names().map_err(|error| StoreError::because(format_args!("cannot read {}", printable_path(&self.path)), error))
     }
 
+    /// Calls `visit` with about `count` of these names, from `position` on. Returns the position behind
+    /// them, or `None` at the end of the directory.
+    pub(super) fn visit_names(&self, position: u64, count: usize, visit: &mut dyn FnMut(&str)) -> io::Result<Option<u64>> {
+        self.directory.visit_names(position, count, visit)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn allows_unsafe(&self) -> bool {
+        self.allow_unsafe
+    }
+
     /// Returns the size of the file `name` and the time of its last write, or `None` if it does not
     /// exist.
     pub(super) fn size_and_time(&self, name: &str) -> Result<Option<(u64, Option<SystemTime>)>, StoreError> {
@@ -129,22 +150,6 @@ impl StoreDirectory {
         }
     }
 
-    /// Removes the temporary files of writers that were killed long ago. Ignores errors.
-    pub(super) fn remove_stale_files(&self) {
-        let names = self.directory.names().unwrap_or_default();
-        for name in names.iter().filter(|name| is_temporary(name)) {
-            if self.is_stale(name) {
-                let _ = self.directory.remove(name);
-            }
-        }
-    }
-
-    fn is_stale(&self, name: &str) -> bool {
-        let Ok(Some(file)) = self.open_file(name) else { return false };
-        let age = platform::attributes(&file).ok().and_then(|found| SystemTime::now().duration_since(found.modified?).ok());
-        age.is_some_and(|age| age > STALE_AFTER)
-    }
-
     /// Returns the opened file if it may be used. The check applies to the open file and not to the
     /// path, so the file cannot be exchanged in between.
     fn checked(&self, opened: io::Result<File>, name: &str) -> Result<File, StoreError> {
@@ -156,14 +161,6 @@ impl StoreDirectory {
             Some(problem) => Err(refused(&path, &problem)),
         }
     }
-}
-
-/// Returns whether `name` was created by [`StoreDirectory::replace`]. The directory may contain
-/// files of other programs.
-fn is_temporary(name: &str) -> bool {
-    let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parts = name.strip_suffix(TEMPORARY_SUFFIX).and_then(|name| name.split_once(".token."));
-    parts.is_some_and(|(slot, random)| digits(slot, 32) && digits(random, 16))
 }
 
 fn refused(path: &Path, problem: &str) -> StoreError {

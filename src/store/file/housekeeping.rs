@@ -2,7 +2,7 @@
 
 use super::super::StoreError;
 use super::directory::StoreDirectory;
-use super::{FileStore, lock};
+use super::{FileStore, cleanup, is_lock, is_record, lock};
 use crate::error::printable_path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -48,12 +48,25 @@ impl FileStore {
     /// removed.
     pub fn clear(&self) -> Result<usize, StoreError> {
         let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(0) };
-        store_directory.remove_stale_files();
         let mut count = 0;
-        for name in store_directory.names()?.iter().filter(|name| is_record(name)) {
-            count += usize::from(store_directory.remove(name)?);
+        for name in store_directory.names()? {
+            if is_record(&name) {
+                count += usize::from(store_directory.remove(&name)?);
+            } else if !is_lock(&name) {
+                cleanup::remove_if_unused(&store_directory, &name, Duration::MAX);
+            }
         }
         Ok(count)
+    }
+
+    /// Removes the files of all slots that were not used for `age`: the records, and the lock files,
+    /// unless a process holds the lock. Returns the number of files. Files of other programs are kept.
+    ///
+    /// # Errors
+    /// The directory cannot be read, belongs to another user, or is not private.
+    pub fn clear_unused(&self, age: Duration) -> Result<usize, StoreError> {
+        let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(0) };
+        Ok(store_directory.names()?.iter().map(|name| cleanup::remove_if_unused(&store_directory, name, age)).sum())
     }
 }
 
@@ -64,6 +77,7 @@ impl FileStore {
     /// # Errors
     /// The errors of a save: the directory is refused, the disk is full or read-only.
     pub fn check_writable(&self) -> Result<(), StoreError> {
+        self.refuse_missing_parent()?;
         let store_directory = StoreDirectory::open_or_create(&self.directory, self.allow_unsafe)?;
         // A name in the store's format: if the file is not removed here, it is never read as a
         // token, and `clear` removes it.
@@ -81,7 +95,7 @@ impl FileStore {
     /// refused.
     pub fn locks_held_for(&self, max_wait: Duration) -> Result<Vec<String>, StoreError> {
         let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(Vec::new()) };
-        let names = store_directory.names()?.into_iter().filter(|name| is_one_of(name, ".lock"));
+        let names = store_directory.names()?.into_iter().filter(|name| is_lock(name));
         let held = self.held(names, Duration::ZERO)?;
         // The wait for the first lock counts for all of them.
         let held = self.held(held.into_iter(), max_wait)?;
@@ -101,19 +115,9 @@ impl FileStore {
     }
 }
 
-/// Returns whether `name` is the name of a record. The directory may contain files of other
-/// programs.
-fn is_record(name: &str) -> bool {
-    is_one_of(name, ".token")
-}
-
-fn is_one_of(name: &str, suffix: &str) -> bool {
-    name.strip_suffix(suffix).is_some_and(|slot| slot.len() == 32 && slot.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::is_record;
+    use super::super::is_record;
 
     #[test]
     fn only_the_stores_own_names_are_records() {

@@ -2,11 +2,13 @@
 //!
 //! May depend on: the store's record and seal, error, platform. Start reading at [`FileStore`].
 //! `directory` opens the directory and its files safely, `inspection` decides which are refused,
-//! `lock` is the lock of a slot, `lock_reports` tells who waits for it when to try again, `housekeeping` lists and clears the records. The configuration
-//! chooses the directory.
+//! `lock` is the lock of a slot, `lock_reports` tells who waits for it when to try again,
+//! `housekeeping` lists and clears the records, `cleanup` removes files that are not used any more.
+//! The configuration chooses the directory.
 //!
 //! `docs/token-cache.md` is the documentation for users.
 
+mod cleanup;
 mod directory;
 mod housekeeping;
 mod inspection;
@@ -20,7 +22,7 @@ use super::{Attempt, Contender, LockWaiter, Record, SlotKey, Store, StoreError, 
 use crate::error::printable_path;
 use directory::StoreDirectory;
 use lock::LockFiles;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +50,8 @@ pub struct FileStore {
     directory: PathBuf,
     /// Accept files and directories regardless of owner and mode.
     allow_unsafe: bool,
+    /// Never created, although the store is below it.
+    never_created: Option<PathBuf>,
 }
 
 impl FileStore {
@@ -61,7 +65,24 @@ impl FileStore {
     pub fn open(directory: PathBuf, allow_unsafe: bool) -> Self {
         // With a slash at the end of the path, the system would follow a link that is its last
         // part.
-        Self { directory: directory.components().collect(), allow_unsafe }
+        Self { directory: directory.components().collect(), allow_unsafe, never_created: None }
+    }
+
+    /// Returns the store that is not used while `parent` does not exist, instead of creating it. For a
+    /// home directory: a home that is missing is a mistake, or not mounted.
+    #[must_use]
+    pub fn below(self, parent: Option<&Path>) -> Self {
+        Self { never_created: parent.map(Path::to_owned), ..self }
+    }
+
+    fn refuse_missing_parent(&self) -> Result<(), StoreError> {
+        let Some(missing) = self.never_created.as_deref().filter(|parent| !parent.is_dir()) else { return Ok(()) };
+        Err(StoreError::new(format!(
+            "{} cannot be created: the directory {} does not exist. Set HOME to a directory that exists, or TOKENWELL_CACHE_DIR to a \
+             directory that only you can access",
+            printable_path(&self.directory),
+            printable_path(missing)
+        )))
     }
 }
 
@@ -86,12 +107,14 @@ impl Store for FileStore {
                 bytes.len()
             )));
         }
+        self.refuse_missing_parent()?;
         let store_directory = StoreDirectory::open_or_create(&self.directory, self.allow_unsafe)?;
-        store_directory.remove_stale_files();
+        cleanup::step_if_due(&store_directory);
         store_directory.replace(&record_name(&seal), &bytes)
     }
 
     fn lock(&self, key: &SlotKey, max_wait: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
+        self.refuse_missing_parent()?;
         let name = format!("{}.lock", Seal::for_slot(key)?.name());
         let lock = lock::acquire(&self.directory, self.allow_unsafe, &name, max_wait)?;
         Ok(lock.map(|lock| Box::new(lock) as Box<dyn StoreLock>))
@@ -131,4 +154,20 @@ impl Contender for FileContender {
 
 fn record_name(seal: &Seal) -> String {
     format!("{}.token", seal.name())
+}
+
+/// Returns whether `name` is the name of a record. The directory may contain files of other
+/// programs.
+fn is_record(name: &str) -> bool {
+    is_slot_with(name, |suffix| suffix == "token")
+}
+
+/// Returns whether `name` is the name of a lock file.
+fn is_lock(name: &str) -> bool {
+    is_slot_with(name, |suffix| suffix == "lock" || suffix.strip_prefix("reserve-").is_some_and(|rest| rest.ends_with(".lock")))
+}
+
+fn is_slot_with(name: &str, is_suffix: impl FnOnce(&str) -> bool) -> bool {
+    let is_slot = |slot: &str| slot.len() == 32 && slot.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    name.split_once('.').is_some_and(|(slot, suffix)| is_slot(slot) && is_suffix(suffix))
 }

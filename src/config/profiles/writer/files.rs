@@ -34,10 +34,32 @@ pub(super) fn ensure_private_directory(path: &Path) -> Result<(), Error> {
                 format!("Remove the permissions of other users: {}", platform::make_private_command(&printable_path(path), "700")),
             ))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => platform::create_private_dir(path)
-            .map_err(|error| cannot_write(path, &error, "Check the path, and that this user may create directories there.")),
+        Err(error) if error.kind() == ErrorKind::NotFound => create_private_directory(path),
         Err(error) => Err(cannot_write(path, &error, "Check the path.")),
     }
+}
+
+/// Creates a directory and its parent. Creates nothing that root should not create in the home of
+/// another user, and not the home directory itself.
+fn create_private_directory(path: &Path) -> Result<(), Error> {
+    if let Some((parent, owner)) = platform::foreign_parent(path) {
+        return Err(refused(
+            format!(
+                "{} is not created: this process runs as root, and {} belongs to another user ({owner}), whose programs could not use it",
+                printable_path(path),
+                printable_path(&parent)
+            ),
+            "Run the command as that user, or set TOKENWELL_CONFIG_FILE to a path in a directory of root.".to_owned(),
+        ));
+    }
+    if let Some(missing) = path.parent().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) {
+        return Err(Error::CannotWrite {
+            problem: format!("cannot create {}: the directory {} does not exist", printable_path(path), printable_path(missing)),
+            hint: "Create that directory first, or set HOME or TOKENWELL_CONFIG_FILE to a path that exists.".to_owned(),
+        });
+    }
+    platform::create_private_dir(path)
+        .map_err(|error| cannot_write(path, &error, "Check the path, and that this user may create directories there."))
 }
 
 pub(super) fn reject_link(path: &Path) -> Result<(), Error> {
