@@ -403,3 +403,21 @@ fn messages_name_settings_by_their_flags() {
     );
     assert!(wrong.contains("--base-url: "), "{wrong}");
 }
+
+#[test]
+fn n9_a_token_without_a_lifetime_is_a_protocol_error_of_each_command_that_prints_it() {
+    let scene = Scene::new();
+    let zero = serde_json::json!({"expires_in": 0});
+    scene.emulator.set_settings(zero).unwrap();
+
+    for arguments in [&["token"][..], &["header"], &["env"], &["token", "--format", "json"], &["exec", "--", "echo", "started"]] {
+        let assert = scene.tokenwell(arguments.iter().copied()).assert().code(5).stdout("");
+
+        let message = stderr(&assert);
+        let problem = format!("{} issued a token with a lifetime of 0 s (expires_in)", scene.emulator.base_url());
+        assert!(message.contains(&problem), "{arguments:?}: {message}");
+    }
+
+    // A request that is sent immediately may use it.
+    scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().success();
+}

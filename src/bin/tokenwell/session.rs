@@ -1,7 +1,8 @@
 //! The configured client of one command.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, LATE_TOKEN_WAIT};
 use crate::form::expiry;
+use std::cell::Cell;
 use tokenwell::error::Error;
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 
@@ -9,18 +10,39 @@ use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 pub(crate) struct Session {
     pub(crate) config: Config,
     pub(crate) client: Client,
+    /// Whether the end of the session waits for a pending refresh.
+    saves_at_end: Cell<bool>,
 }
 
 impl Session {
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
-        Ok(Self { client: Client::new(config.clone())?, config })
+        Ok(Self { client: Client::new(config.clone())?, config, saves_at_end: Cell::new(true) })
     }
 
+    /// Returns a token that is still valid after this call.
     pub(crate) fn token(&self, options: &TokenOptions) -> Result<Token, Failure> {
-        self.client.token(options).map_err(|error| match error {
-            Error::Deadline { .. } => Failure::Late { error, client: self.client.clone() },
+        let token = self.client.token(options).map_err(|error| match error {
+            Error::Deadline { .. } => {
+                self.saves_at_end.set(false);
+                Failure::Late { error, client: self.client.clone() }
+            }
             error => error.into(),
-        })
+        })?;
+        self.require_lifetime(&token)?;
+        Ok(token)
+    }
+
+    /// Refuses a token that the server issued with a lifetime of 0 s. A library returns it to one
+    /// caller for one request, but the output of a command is used after the command has ended.
+    pub(crate) fn require_lifetime(&self, token: &Token) -> Result<(), Failure> {
+        if token.generation() != Token::NO_GENERATION {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::Protocol,
+            format!("{} issued a token with a lifetime of 0 s (expires_in)", self.config.token_endpoint().origin()),
+            "Change the lifetime of tokens at the authorization server: this token may have expired before a program uses it.",
+        ))
     }
 
     pub(crate) fn cached_state(&self) -> Result<CachedState, Failure> {
@@ -67,6 +89,16 @@ impl Session {
             ));
         }
         Ok(())
+    }
+}
+
+/// The process exits or is replaced next. A token that was requested must be in the cache before
+/// that, or the next process sends another request.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.saves_at_end.get() {
+            self.client.wait_for_refresh(LATE_TOKEN_WAIT);
+        }
     }
 }
 
