@@ -150,12 +150,13 @@ impl Client {
         self.0.slot.invalidate(value)
     }
 
-    /// Revokes the current token at the authorization server (RFC 7009), and drops it regardless of
-    /// the response. Does nothing if there is no token. Waits at most for `deadline`, or for the
-    /// configured timeout.
+    /// Revokes the current token at the authorization server (RFC 7009), and drops it once the
+    /// server has confirmed. Does nothing if there is no token. Waits at most for `deadline`, or for
+    /// the configured timeout.
     ///
     /// # Errors
-    /// The revocation request failed: assume that the token remains valid until it expires.
+    /// The revocation request failed: the token is still the current one, and assume that it is
+    /// valid until it expires. Repeat the call, or drop the token with [`Client::invalidate`].
     pub fn revoke(&self, deadline: Option<Duration>) -> Result<(), Error> {
         self.0.slot.revoke(deadline.unwrap_or(self.0.timeout))
     }

@@ -213,7 +213,7 @@ fn the_generation_changes_when_and_only_when_the_token_does() {
 }
 
 #[test]
-fn revoking_drops_the_token_regardless_of_the_response() {
+fn s3_a_revoked_token_is_current_until_the_server_has_confirmed() {
     let bench = bench();
     let token = bench.client.token(&any()).unwrap();
     *bench.server.revocation.lock().unwrap() = Some(unavailable());
@@ -222,7 +222,15 @@ fn revoking_drops_the_token_regardless_of_the_response() {
 
     assert_eq!(error.status(), Status::Server);
     assert_eq!(bench.server.revoked(), [token.value()]);
+    assert_eq!(bench.client.token(&any()).unwrap().value(), token.value());
+    assert_eq!(bench.client.stats().invalidations, 0);
+
+    *bench.server.revocation.lock().unwrap() = None;
+    bench.client.revoke(None).unwrap();
+
+    assert_eq!(bench.server.revoked(), [token.value(), token.value()]);
     assert_eq!(bench.client.token(&any()).unwrap().value(), "token-2");
+    assert_eq!(bench.client.stats().invalidations, 1);
 }
 
 #[test]
@@ -291,7 +299,7 @@ fn a_token_that_expires_before_it_arrives_is_a_remembered_error() {
 }
 
 #[test]
-fn a_token_is_dropped_by_revoke_even_when_the_secret_cannot_be_read() {
+fn s3_a_token_is_kept_if_the_secret_for_its_revocation_cannot_be_read() {
     let bench = bench();
     bench.client.token(&any()).unwrap();
     let client = support::client_of(
@@ -300,12 +308,12 @@ fn a_token_is_dropped_by_revoke_even_when_the_secret_cannot_be_read() {
         std::sync::Arc::new(tokenwell::store::NoStore),
         Box::new(support::BreakingCredentials::default()),
     );
-    client.token(&any()).unwrap();
+    let token = client.token(&any()).unwrap();
 
     let error = client.revoke(None).unwrap_err();
 
     assert_eq!(error.status(), Status::NotConfigured);
-    assert_eq!(client.token(&any()).unwrap_err().status(), Status::NotConfigured, "the token was dropped");
+    assert_eq!(client.token(&any()).unwrap().value(), token.value());
 }
 
 /// Credentials that were rotated, and whose second check closes the client, as another thread may at that moment.

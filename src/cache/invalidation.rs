@@ -1,7 +1,7 @@
 //! Removal of a token before it expires: after a rejection by a resource server, or by revocation.
 
 use super::flight::Entry;
-use super::process::{ProcessState, catch_panic, spawn_or_run_inline};
+use super::process::{catch_panic, spawn_or_run_inline};
 use super::slot::Slot;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -17,16 +17,7 @@ impl Slot {
     /// Drops the current token, in memory and in the store, if its value is `value`.
     pub(crate) fn invalidate(&self, value: &str) -> Result<bool, Error> {
         self.refuse_if_closed()?;
-        let process = self.process();
-        let dropped = {
-            let mut memory = process.memory();
-            memory.remember_rejected_token(value);
-            let was_current = self.current.token().is_some_and(|token| token.value() == value);
-            if was_current {
-                self.publish(None, &memory);
-            }
-            was_current
-        };
+        let dropped = self.drop_token(value);
         let removed = self.remove_from_store(value);
         if dropped || removed {
             self.counts.invalidations.add_one();
@@ -34,11 +25,8 @@ impl Slot {
         Ok(dropped || removed)
     }
 
-    /// Sends a revocation request for the current token (RFC 7009) and drops the token regardless
-    /// of the response.
-    ///
-    /// The token is dropped before this call waits for anything, so it is no longer used when this
-    /// returns, even early.
+    /// Sends a revocation request for the current token (RFC 7009). The token stays current, in
+    /// memory and in the store, until the server has confirmed: a failed revocation can be repeated.
     pub(crate) fn revoke(self: &Arc<Self>, max_wait: Duration) -> Result<(), Error> {
         self.refuse_if_closed()?;
         let started = Instant::now();
@@ -50,8 +38,7 @@ impl Slot {
                 Entry::Answered(()) => return Ok(()),
                 Entry::Joined(flight) => (flight, false),
                 Entry::Started(flight) => {
-                    let token = self.take_current_token(&process);
-                    let (slot, pending) = (Arc::clone(self), Arc::clone(&flight));
+                    let (slot, pending, token) = (Arc::clone(self), Arc::clone(&flight), self.current.token());
                     spawn_or_run_inline(move || {
                         let result = catch_panic(|| token.map_or(Ok(()), |token| slot.revoke_token(&token)));
                         slot.process().revocation.complete(&pending, result);
@@ -62,27 +49,33 @@ impl Slot {
             let Some(result) = flight.wait(deadline) else {
                 return Err(Error::Deadline { waited: started.elapsed(), blocked_by: String::new() });
             };
-            // The revocation that this caller joined may have been for an earlier token.
-            if started_here || self.refuse_if_closed().is_err() || (result.is_err() && no_token().is_some()) {
+            // A successful revocation that this caller joined may have been for an earlier token.
+            if started_here || result.is_err() {
                 return result;
             }
         }
     }
 
-    /// Removes the current token and returns it.
-    fn take_current_token(&self, process: &ProcessState) -> Option<Token> {
-        let mut memory = process.memory();
-        let token = self.current.token()?;
-        memory.remember_rejected_token(token.value());
-        self.publish(None, &memory);
-        Some(token)
-    }
-
     fn revoke_token(&self, token: &Token) -> Result<(), Error> {
+        let credential = self.parts.credentials.current()?;
+        self.parts.grant.revoke(&credential, &Secret::from(token.value()), self.parts.timeout)?;
+        self.drop_token(token.value());
         self.remove_from_store(token.value());
         self.counts.invalidations.add_one();
-        let credential = self.parts.credentials.current()?;
-        self.parts.grant.revoke(&credential, &Secret::from(token.value()), self.parts.timeout)
+        Ok(())
+    }
+
+    /// Drops the current token in memory if its value is `value`, and does not read this value from
+    /// the store any more. Returns whether it was current.
+    fn drop_token(&self, value: &str) -> bool {
+        let process = self.process();
+        let mut memory = process.memory();
+        memory.remember_rejected_token(value);
+        let was_current = self.current.token().is_some_and(|token| token.value() == value);
+        if was_current {
+            self.publish(None, &memory);
+        }
+        was_current
     }
 
     /// Removes the token from the store if the record contains it. Returns whether it is removed.

@@ -59,21 +59,22 @@ impl Session {
         }
     }
 
-    /// Revokes the cached `token`. An error says that the token was dropped regardless.
-    pub(crate) fn revoke(&self, token: &Token) -> Result<(), Failure> {
-        let Err(error) = self.client.revoke(None) else { return Ok(()) };
-        if self.ensure_not_cached(token).is_err() {
-            return Err(error.into());
-        }
-        let problem = match &error {
-            Error::Deadline { waited, .. } => format!("no response within {} s", waited.as_secs()),
-            error => error.to_string(),
-        };
-        Err(Failure::Own {
-            exit_code: error.status().exit_code(),
-            problem: format!("the token was dropped from the cache, but its revocation failed: {problem}"),
-            hint: format!("The token stays valid at the server until it expires ({}). A second revoke has no effect.", expiry(token)),
-        })
+    /// Revokes the cached `token`. If the server does not confirm, the token stays in the cache, and
+    /// `way_out` says what the user can do.
+    pub(crate) fn revoke(&self, token: &Token, way_out: &str) -> Result<(), Failure> {
+        let Err(error) = self.client.revoke(None) else { return self.ensure_not_cached(token) };
+        let state = format!("The token stays in the cache and is valid at the server until it expires ({}). {way_out}", expiry(token));
+        Err(not_revoked(&error, "the token was not revoked", &state))
+    }
+
+    /// Like [`Session::revoke`], but drops `token` from the cache even if the server does not
+    /// confirm.
+    pub(crate) fn revoke_or_forget(&self, token: &Token) -> Result<(), Failure> {
+        let Err(error) = self.client.revoke(None) else { return self.ensure_not_cached(token) };
+        self.client.invalidate(token.value())?;
+        self.ensure_not_cached(token)?;
+        let state = format!("The token is valid at the server until it expires ({}).", expiry(token));
+        Err(not_revoked(&error, "the token was dropped from the cache but not revoked", &state))
     }
 
     /// Returns an error if another process would still get `token`. It checks with a new client, as
@@ -100,6 +101,17 @@ impl Drop for Session {
             self.client.wait_for_refresh(LATE_TOKEN_WAIT);
         }
     }
+}
+
+/// The failure of a revocation, with the `state` of the token after it.
+fn not_revoked(error: &Error, problem: &str, state: &str) -> Failure {
+    let (cause, hint) = match error {
+        Error::Deadline { waited, .. } => {
+            (format!("no response within {} s", waited.as_secs_f64().ceil()), "Set a longer timeout (TOKENWELL_TIMEOUT_MS).".to_owned())
+        }
+        error => (error.to_string(), error.hint()),
+    };
+    Failure::Own { exit_code: error.status().exit_code(), problem: format!("{problem}: {cause}"), hint: format!("{hint} {state}") }
 }
 
 fn unreadable_cache(store: &str, problem: &str) -> Failure {
