@@ -7,11 +7,12 @@ mod file;
 mod pace;
 
 use crate::failure::Failure;
-use crate::form::{Form, expiry};
+use crate::form::{Form, expiry, json};
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::stop::{Awaited, Stop};
+use crate::wiped::Wiped;
 use clap::ValueEnum;
 use file::SinkFile;
 use pace::Pace;
@@ -21,7 +22,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 use tokenwell::error::Error;
 use tokenwell::{Status, Token, TokenOptions};
-use zeroize::Zeroizing;
 
 /// After this time the get is repeated: it joins the same refresh, or replaces one that hangs.
 const GET_INTERVAL: Duration = Duration::from_secs(10);
@@ -74,16 +74,15 @@ enum SinkFormat {
 }
 
 impl SinkFormat {
-    fn of(self, token: &Token) -> Zeroizing<String> {
-        match self {
-            Self::Raw => Form::Raw.of(token),
-            Self::Header => Zeroizing::new(format!("{}\n", *Form::Header.of(token))),
+    fn of(self, token: &Token) -> Wiped {
+        let (mut text, end) = match self {
+            Self::Raw => (Form::Raw.of(token), ""),
+            Self::Header => (Form::Header.of(token), "\n"),
             // No expires_in: it would be wrong one second later.
-            Self::Json => Zeroizing::new(format!(
-                "{}\n",
-                serde_json::json!({ "access_token": token.value(), "token_type": "Bearer", "expires_at": expiry(token) })
-            )),
-        }
+            Self::Json => (json(token, None), "\n"),
+        };
+        text.push(end);
+        text
     }
 }
 
