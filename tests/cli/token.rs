@@ -418,6 +418,29 @@ fn n9_a_token_without_a_lifetime_is_a_protocol_error_of_each_command_that_prints
         assert!(message.contains(&problem), "{arguments:?}: {message}");
     }
 
-    // A request that is sent immediately may use it.
+    // A request that is sent immediately may use it, and it proves that the credential is valid.
     scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().success();
+    let mut login = scene.tokenwell(["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"]);
+    login.write_stdin(DEFAULT_CLIENT_SECRET).assert().success();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn r4_a_command_waits_until_its_token_is_in_the_cache() {
+    let scene = Scene::new();
+
+    for (number, arguments) in
+        [&["token"][..], &["header"], &["env"], &["exec", "--", "true"], &["api", "GET", "/api/atlas/v2/orgs"]].into_iter().enumerate()
+    {
+        let directory = scene.path(&format!("cache-{number}"));
+        let mut slow = scene.plain("strace");
+        slow.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2"]);
+        // Longer than a get waits for the cache.
+        slow.args(["-e", "inject=rename,renameat,renameat2:delay_enter=700000", crate::support::TOKENWELL]);
+        slow.args(arguments).env("TOKENWELL_CACHE_DIR", &directory);
+        assert_cmd::Command::from_std(slow).assert().success();
+
+        scene.tokenwell(["token"]).env("TOKENWELL_CACHE_DIR", &directory).assert().success();
+        assert_eq!(scene.emulator.counters().token_requests, number as u64 + 1, "{arguments:?}");
+    }
 }

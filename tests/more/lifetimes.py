@@ -145,8 +145,8 @@ class Run:
         self.errors.close()
 
     def most_requests(self):
-        """A token is due after 78 % of its lifetime at the earliest."""
-        return math.ceil(SECONDS / (0.78 * self.lifetime)) + 1
+        """A token is due after 78 % of its lifetime at the earliest. A sink leaves the time for three requests and a pause of 1 s."""
+        return math.ceil(SECONDS / min(0.78 * self.lifetime, self.lifetime - 1.5)) + 1
 
     def report(self):
         """Prints the figures and returns each check with its result."""

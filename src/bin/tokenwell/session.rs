@@ -21,15 +21,20 @@ impl Session {
 
     /// Returns a token that is still valid after this call.
     pub(crate) fn token(&self, options: &TokenOptions) -> Result<Token, Failure> {
-        let token = self.client.token(options).map_err(|error| match error {
+        let token = self.any_token(options)?;
+        self.require_lifetime(&token)?;
+        Ok(token)
+    }
+
+    /// Like [`Session::token`], but accepts a token for one request.
+    pub(crate) fn any_token(&self, options: &TokenOptions) -> Result<Token, Failure> {
+        self.client.token(options).map_err(|error| match error {
             Error::Deadline { .. } => {
                 self.saves_at_end.set(false);
                 Failure::Late { error, client: self.client.clone() }
             }
             error => error.into(),
-        })?;
-        self.require_lifetime(&token)?;
-        Ok(token)
+        })
     }
 
     /// Refuses a token that the server issued with a lifetime of 0 s. A library returns it to one

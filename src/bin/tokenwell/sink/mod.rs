@@ -118,7 +118,7 @@ fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop
         };
         let stopped = match replaced {
             Ok(token) => {
-                pace.renewed(started.elapsed());
+                pace.renewed(started.elapsed(), left(&token));
                 let stopped = stopped_before_renewal(session, &pace, &token, stop);
                 written = Some(token);
                 stopped

@@ -24,11 +24,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Remembers that getting and writing a token took `duration`. The next one may take half as
-    /// long again.
-    pub(super) fn renewed(&mut self, duration: Duration) {
+    /// Remembers that getting and writing a token took `duration`, and that it expires in `left`.
+    /// The next one must be written before that, even if the first attempt fails. If that would take
+    /// too large a part of the remaining lifetime, there is only time for one attempt, which may take
+    /// half as long again.
+    pub(super) fn renewed(&mut self, duration: Duration, left: Duration) {
         self.failures = 0;
-        self.reserve = duration + duration / 2;
+        let retry = if left < FIRST_BACKOFF * 4 { Duration::ZERO } else { FIRST_BACKOFF + CLOCK_TICK };
+        self.reserve = (duration * 3 + retry).min(left / 2).max(duration + duration / 2);
     }
 
     /// The time until a token is replaced that is due for a refresh in `fresh_for` and expires in
@@ -70,15 +73,21 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    /// Simulates a sink for two minutes: tokens live for `lifetime`, and each renewal takes
-    /// `renewal`. Returns the number of token requests and the time without a valid token in the
-    /// file after the first one.
-    fn simulate(lifetime: Duration, renewal: Duration) -> (u32, Duration) {
+    /// Simulates a sink for two minutes: tokens live for `lifetime`, each attempt takes `renewal`, and
+    /// `failures` attempts fail before each success. Returns the number of token requests and the
+    /// time without a valid token in the file after the first one.
+    fn simulate(lifetime: Duration, renewal: Duration, failures: u32) -> (u32, Duration) {
         let end = seconds(120);
         let mut pace = Pace::default();
         let (mut now, mut requests, mut dead) = (Duration::ZERO, 0, Duration::ZERO);
         let mut expires: Option<Duration> = None;
         while now < end {
+            for _ in 0..failures {
+                requests += 1;
+                now += renewal;
+                // The cooldown of the cache after the first failure.
+                now += pace.after_failure(Some(seconds(1)), expires.unwrap_or_default().saturating_sub(now));
+            }
             let issued = now;
             now += renewal;
             requests += 1;
@@ -86,7 +95,7 @@ mod tests {
                 dead += now.saturating_sub(expires);
             }
             let expiry = issued + lifetime;
-            pace.renewed(renewal);
+            pace.renewed(renewal, expiry.saturating_sub(now));
             // As the cache computes it, without jitter.
             let refresh_at = expiry - (lifetime / 5).min(seconds(600));
             let (fresh_for, left) = (refresh_at.saturating_sub(now), expiry.saturating_sub(now));
@@ -107,14 +116,15 @@ mod tests {
             (60, 100, 3..=3),
             (20, 100, 8..=8),
             (5, 10, 30..=31),
-            (5, 900, 30..=34),
+            (5, 100, 31..=33),
+            (5, 900, 34..=48),
             (5, 1500, 34..=48),
             (5, 2400, 45..=60),
             (2, 100, 75..=78),
-            (1, 100, 150..=160),
+            (1, 100, 150..=175),
         ];
         for (lifetime, renewal, expected) in cases {
-            let (requests, dead) = simulate(seconds(lifetime), millis(renewal));
+            let (requests, dead) = simulate(seconds(lifetime), millis(renewal), 0);
 
             assert_eq!(dead, Duration::ZERO, "{lifetime} s, {renewal} ms");
             assert!(expected.contains(&requests), "{lifetime} s, {renewal} ms: {requests} token requests");
@@ -122,21 +132,32 @@ mod tests {
     }
 
     #[test]
+    fn s9_one_failed_request_does_not_leave_a_dead_file() {
+        for (lifetime, renewal) in [(3600, 100), (60, 1000), (20, 500), (10, 500), (5, 100), (5, 10)] {
+            let (_, dead) = simulate(seconds(lifetime), millis(renewal), 1);
+
+            assert_eq!(dead, Duration::ZERO, "{lifetime} s, {renewal} ms");
+        }
+    }
+
+    #[test]
     fn a_token_is_refreshed_when_it_is_due() {
         let mut pace = Pace::default();
-        pace.renewed(millis(100));
+        pace.renewed(millis(100), seconds(3_600));
 
         assert_eq!(pace.until_renewal(seconds(2_970), seconds(3_600)), seconds(2_970));
-        assert_eq!(pace.until_renewal(millis(10), seconds(2)), millis(10));
+        assert_eq!(pace.until_renewal(millis(10), seconds(5)), millis(10));
         assert_eq!(pace.until_renewal(Duration::ZERO, seconds(600)), Duration::ZERO);
     }
 
     #[test]
     fn a_token_of_a_slow_server_is_refreshed_before_it_is_due() {
         let mut pace = Pace::default();
-        pace.renewed(seconds(1));
+        pace.renewed(seconds(1), seconds(4));
 
-        assert_eq!(pace.until_renewal(seconds(3), seconds(4)), millis(2_500));
+        assert_eq!(pace.until_renewal(seconds(3), seconds(4)), seconds(2));
+        pace.renewed(seconds(2), seconds(3));
+        assert_eq!(pace.until_renewal(seconds(2), seconds(3)), Duration::ZERO);
     }
 
     #[test]
@@ -171,7 +192,7 @@ mod tests {
         pace.after_failure(None, Duration::ZERO);
         pace.after_failure(None, Duration::ZERO);
 
-        pace.renewed(seconds(1));
+        pace.renewed(seconds(1), seconds(4));
 
         assert_eq!(pace.after_failure(None, Duration::ZERO), seconds(1));
     }
