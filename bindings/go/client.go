@@ -104,8 +104,8 @@ func (c *Client) InvalidateValue(ctx context.Context, value string) error {
 	return err
 }
 
-// Revoke revokes the current token at the server. The client drops the token even if the server
-// returns an error.
+// Revoke revokes the current token at the server. If it returns an error, the token is still the
+// current one, because the server may still accept it.
 func (c *Client) Revoke(ctx context.Context) error {
 	_, err := callWithContext(ctx, c, func(deadlineMS uint64) (struct{}, error) { return struct{}{}, c.handle.revoke(deadlineMS) })
 	return err

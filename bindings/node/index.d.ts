@@ -114,7 +114,7 @@ export class Client {
    * @param token The rejected token, or its value.
    */
   invalidate(token: Token | string): Promise<void>;
-  /** Revokes the current token at the server, and drops it here. */
+  /** Revokes the current token at the server, and drops it here once the server has confirmed. */
   revoke(options?: RevokeOptions): Promise<void>;
   /** Returns the counts since the client was created. */
   stats(): Stats;

@@ -133,6 +133,7 @@ def main():
             writes(suite, emulator, url)
             environments(suite, emulator, url)
             memory(suite, emulator, url)
+            memory_of_the_command(suite, emulator, url)
         finally:
             emulator.stop()
             tls.stop()
@@ -438,6 +439,51 @@ def memory(suite, emulator, url):
     suite.check("i24: the secret of a client that sent a token request is wiped", before > 0 and after == 0 and token > 0 and left <= 1, told)
     (before, after, token, left), told = copies("heap, a token from the cache", "used")
     suite.check("i24: secret and token of a client with a token from the cache are wiped", before > 0 and after == 0 and token > 0 and left == 0, told)
+
+
+def memory_of_the_command(suite, emulator, url):
+    """r29: searches the memory of each command that formats a token, at its end. The token is in the cache: the HTTP
+    client of a token request leaves a copy (SECURITY.md)."""
+    library = suite.path("at_exit.so")
+    flags = ["-std=c11", "-O1", "-shared", "-fPIC", "-D_DEFAULT_SOURCE", str(HERE / "at_exit.c"), "-o", library]
+    subprocess.run([*COMPILER, *flags], check=True, env={**os.environ, "TMPDIR": suite.path("tmp")})
+    environment = suite.environment(emulator, url, TOKENWELL_CACHE_DIR=suite.path("cache", "at-exit"))
+    token = suite.run("token before the search", [TOKENWELL, "token"], environment, 0, answer=True).strip()
+    suite.tokens.add(token.decode())
+    result = suite.path("at-exit-result")
+    file, github = suite.path("here", "at-exit-file"), suite.path("here", "at-exit-github")
+    suite.own_files |= {file, github}
+    pathlib.Path(github).touch()
+    searched = {
+        **environment,
+        "LD_PRELOAD": library,
+        "CANARY_NEEDLE": bytes(byte ^ 0x5A for byte in token[-80:]).hex(),
+        "CANARY_RESULT": result,
+        "GITHUB_ENV": github,
+    }
+
+    def copies(name, arguments, **more):
+        suite.run(f"memory of {name}", [TOKENWELL, *arguments], {**searched, **more}, 0, answer=True)
+        told = pathlib.Path(result).read_text()
+        pathlib.Path(result).unlink()
+        return int(told.split()[-1]), told
+
+    forms = ("raw", "header", "curl", "json")
+    shells = ("sh", "fish", "powershell", "cmd", "dotenv", "github", "gitlab")
+    commands = {
+        **{f"token as {form}": ["token", "--format", form] for form in forms},
+        "header": ["header"],
+        **{f"env for {shell}": ["env", "--shell", shell] for shell in shells},
+        **{f"sink as {form}": ["sink", "--once", "--format", form, file] for form in ("raw", "header", "json")},
+        "status": ["status"],
+    }
+    found, told = copies("a command with a planted copy", ["status"], CANARY_PLANT="1")
+    suite.check("r29: a copy that is not wiped is found", found == 1, told)
+    for name, arguments in commands.items():
+        found, told = copies(name, arguments)
+        suite.check(f"r29: {name} leaves no copy of the token in memory", found == 0, told)
+    found, told = copies("api", ["api", "GET", "/api/atlas/v2/orgs"])
+    suite.check("r29: api leaves no copy of the token but the one of the HTTP client", found <= 1, told)
 
 
 def scans(suite, net, secrets_alone, command_lines, rounds):

@@ -140,7 +140,8 @@ fn item_15_item_24_a_401_that_stays_is_exit_code_4_after_two_calls() {
     let assert = scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().code(4);
 
     assert_eq!(json_line(&stdout(&assert))["error"], 401);
-    assert_eq!(scene.emulator.counters().tokens_minted, 2);
+    let counters = scene.emulator.counters();
+    assert_eq!((counters.tokens_minted, counters.api_requests), (2, 2));
 }
 
 fn json_line(text: &str) -> serde_json::Value {

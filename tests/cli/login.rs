@@ -294,18 +294,24 @@ fn logout_can_end_the_token_at_the_server() {
 }
 
 #[test]
-fn a_failed_revocation_is_reported_and_the_profile_is_still_removed() {
+fn s3_a_logout_whose_revocation_fails_removes_nothing() {
     let scene = Scene::new();
     login(&scene, &[]).assert().success();
     let secret = secret_file(&scene);
-    scene
-        .emulator
-        .set_faults(serde_json::json!([{"path": "/api/oauth/revoke", "status": 503, "body": {"error": "server_error"}}]))
-        .unwrap();
+    let token = stdout(&without_account(&scene, ["token"]).assert().success());
+    let fault = serde_json::json!({"path": "/api/oauth/revoke", "times": 2, "status": 503, "body": {"error": "server_error"}});
+    scene.emulator.set_faults(serde_json::json!([fault])).unwrap();
 
-    without_account(&scene, ["logout", "--revoke"]).assert().code(5);
+    for _ in 0..2 {
+        let message = stderr(&without_account(&scene, ["logout", "--revoke"]).assert().code(5));
+        assert!(message.contains("The profile was kept") && message.contains("until it expires (20"), "{message}");
+    }
 
+    assert!(secret.exists());
+    assert_eq!(stdout(&without_account(&scene, ["token"]).assert().success()), token);
+    without_account(&scene, ["logout", "--revoke"]).assert().success();
     assert!(!secret.exists());
+    assert_eq!(scene.emulator.counters().live_tokens, 0);
 }
 
 #[test]

@@ -30,19 +30,91 @@ fn revoke_without_a_cached_token_sends_nothing() {
     assert_eq!(scene.emulator.counters().connections, 0);
 }
 
+/// The commands whose revocation fails: the server answers 503, nobody listens, no endpoint is set.
+fn failing(scene: &Scene, arguments: &[&str]) -> Vec<(assert_cmd::Command, i32, &'static str)> {
+    let command = |variable: &str, value: &str| {
+        let mut command = scene.tokenwell(arguments.iter().copied());
+        let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
+        command.env_remove("MONGODB_ATLAS_BASE_URL").env("TOKENWELL_TOKEN_URL", token_url).env(variable, value);
+        command
+    };
+    let broken = format!("{}/broken", scene.emulator.base_url());
+    scene.emulator.set_faults(json!([{"path": "/broken", "status": 503, "body": {"error": "server_error"}}])).unwrap();
+    vec![
+        (command("TOKENWELL_REVOCATION_URL", &broken), 5, "503"),
+        (command("TOKENWELL_REVOCATION_URL", "http://127.0.0.1:1/revoke"), 5, "127.0.0.1:1"),
+        (command("TOKENWELL_SCOPE", ""), 3, "revocation_url"),
+    ]
+}
+
+/// The token of the server that [`failing`] uses.
+fn generic_token(scene: &Scene) -> String {
+    let token_url = format!("{}/generic/oauth/token", scene.emulator.base_url());
+    let mut command = scene.tokenwell(["token"]);
+    command.env_remove("MONGODB_ATLAS_BASE_URL").env("TOKENWELL_TOKEN_URL", token_url);
+    stdout(&command.assert().success()).trim_end().to_owned()
+}
+
 #[test]
-fn a_failed_revocation_is_reported_and_drops_the_cached_token() {
+fn s3_a_failed_revocation_keeps_the_token_and_fails_again() {
+    let scene = Scene::new();
+    let first = generic_token(&scene);
+
+    for attempt in 1..=2 {
+        for (mut command, code, cause) in failing(&scene, &["revoke"]) {
+            let message = stderr(&command.assert().code(code).stdout(""));
+
+            assert!(message.contains("the token was not revoked: ") && message.contains(cause), "{attempt}: {message}");
+            assert!(message.contains("valid at the server until it expires (20") && message.contains("--forget"), "{attempt}: {message}");
+        }
+    }
+
+    assert_eq!(generic_token(&scene), first);
+    assert_eq!(scene.emulator.counters().live_tokens, 1);
+}
+
+#[test]
+fn s3_after_a_failed_revocation_another_one_can_succeed() {
     let scene = Scene::new();
     let first = token(&scene);
-    scene.emulator.set_faults(json!([{"path": "/api/oauth/revoke", "status": 503, "body": {"error": "server_error"}}])).unwrap();
+    scene
+        .emulator
+        .set_faults(json!([{"path": "/api/oauth/revoke", "times": 1, "status": 503, "body": {"error": "server_error"}}]))
+        .unwrap();
 
-    let message = stderr(&scene.tokenwell(["revoke"]).assert().code(5).stdout(""));
+    scene.tokenwell(["revoke"]).assert().code(5);
+    let message = stderr(&scene.tokenwell(["revoke"]).assert().success());
 
-    let failure = "the token was dropped from the cache, but its revocation failed: http://";
-    assert!(message.contains(failure) && message.contains("503"), "{message}");
-    assert!(message.contains("stays valid at the server until it expires (20") && message.contains("second revoke"), "{message}");
-    assert_eq!(scene.emulator.counters().live_tokens, 1);
+    assert!(message.contains("revoked the cached token"), "{message}");
+    assert_eq!(scene.emulator.counters().live_tokens, 0);
     assert_ne!(token(&scene), first);
+}
+
+#[test]
+fn s3_forget_drops_a_token_that_cannot_be_revoked_and_says_until_when_it_is_valid() {
+    for index in 0..3 {
+        let scene = Scene::new();
+        let first = generic_token(&scene);
+        let (mut command, code, cause) = failing(&scene, &["revoke", "--forget"]).remove(index);
+
+        let message = stderr(&command.assert().code(code).stdout(""));
+
+        assert!(message.contains("dropped from the cache but not revoked: ") && message.contains(cause), "{message}");
+        assert!(message.contains("valid at the server until it expires (20"), "{message}");
+        assert_eq!(scene.emulator.counters().live_tokens, 1);
+        assert_ne!(generic_token(&scene), first);
+    }
+}
+
+#[test]
+fn s3_forget_revokes_where_that_is_possible() {
+    let scene = Scene::new();
+    token(&scene);
+
+    scene.tokenwell(["revoke", "--forget"]).assert().success().stdout("");
+
+    let counters = scene.emulator.counters();
+    assert_eq!((counters.revoke_requests, counters.live_tokens), (1, 0));
 }
 
 #[test]

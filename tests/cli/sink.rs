@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Instant;
-use tokenwell::emulator::EmulatorOptions;
+use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, EmulatorOptions};
 
 /// A running sink, which is killed at the end of the test.
 struct Sink {
@@ -163,6 +163,60 @@ fn the_file_is_replaced_atomically_before_the_token_expires() {
     sink.signal(Signal::SIGTERM);
     assert!(sink.end().success());
     assert_eq!(unfinished(&scene), 0);
+}
+
+#[test]
+fn s9_a_token_that_is_due_is_replaced_and_not_written_again() {
+    let scene = short_lived();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+
+    let mut token = until("the first token", || content(&file));
+    for _ in 0..3 {
+        token = until("the next token", || other_than(&file, &token));
+    }
+    sink.signal(Signal::SIGTERM);
+    assert!(sink.end().success());
+
+    let writes = sink.log().lines().filter(|line| line.contains("wrote a token")).count() as u64;
+    let minted = scene.emulator.counters().tokens_minted;
+    // The last one may have been issued when the sink was stopped.
+    assert!((4..=minted).contains(&writes), "{writes} writes of {minted} tokens: {}", sink.log());
+}
+
+#[test]
+fn a_token_that_another_process_left_due_is_replaced() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    // Another process got the token 55 minutes ago and cannot replace it: the sink starts with it.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let then_ms = u64::try_from((now - std::time::Duration::from_secs(3300)).as_millis()).unwrap();
+    let builder = tokenwell::Config::builder().client_id(DEFAULT_CLIENT_ID).client_secret(DEFAULT_CLIENT_SECRET).cache(true);
+    let builder = builder.base_url(scene.emulator.base_url()).cache_dir(scene.path("cache/tokenwell")).manual_clock(then_ms);
+    let old = tokenwell::Client::new(builder.build().unwrap()).unwrap().token(&tokenwell::TokenOptions::default()).unwrap();
+
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+    let token = until("the token", || content(&file));
+    sink.signal(Signal::SIGTERM);
+
+    assert!(sink.end().success());
+    assert_ne!(token, old.value());
+    assert_eq!(scene.emulator.counters().token_requests, 2);
+}
+
+#[test]
+fn n9_a_token_without_a_lifetime_is_not_written() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    scene.emulator.set_settings(json!({"expires_in": 0})).unwrap();
+
+    for arguments in [&["sink", "--once", text(&file)][..], &["sink", text(&file)]] {
+        let assert = scene.tokenwell(arguments.iter().copied()).assert().code(5).stdout("");
+
+        let message = stderr(&assert);
+        assert!(message.contains("lifetime of 0 s") && message.contains("Change the lifetime of tokens"), "{message}");
+        assert!(!file.exists());
+    }
 }
 
 #[test]

@@ -403,3 +403,44 @@ fn messages_name_settings_by_their_flags() {
     );
     assert!(wrong.contains("--base-url: "), "{wrong}");
 }
+
+#[test]
+fn n9_a_token_without_a_lifetime_is_a_protocol_error_of_each_command_that_prints_it() {
+    let scene = Scene::new();
+    let zero = serde_json::json!({"expires_in": 0});
+    scene.emulator.set_settings(zero).unwrap();
+
+    for arguments in [&["token"][..], &["header"], &["env"], &["token", "--format", "json"], &["exec", "--", "echo", "started"]] {
+        let assert = scene.tokenwell(arguments.iter().copied()).assert().code(5).stdout("");
+
+        let message = stderr(&assert);
+        let problem = format!("{} issued a token with a lifetime of 0 s (expires_in)", scene.emulator.base_url());
+        assert!(message.contains(&problem), "{arguments:?}: {message}");
+    }
+
+    // A request that is sent immediately may use it, and it proves that the credential is valid.
+    scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().success();
+    let mut login = scene.tokenwell(["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"]);
+    login.write_stdin(DEFAULT_CLIENT_SECRET).assert().success();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn r4_a_command_waits_until_its_token_is_in_the_cache() {
+    let scene = Scene::new();
+
+    for (number, arguments) in
+        [&["token"][..], &["header"], &["env"], &["exec", "--", "true"], &["api", "GET", "/api/atlas/v2/orgs"]].into_iter().enumerate()
+    {
+        let directory = scene.path(&format!("cache-{number}"));
+        let mut slow = scene.plain("strace");
+        slow.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2"]);
+        // Longer than a get waits for the cache.
+        slow.args(["-e", "inject=rename,renameat,renameat2:delay_enter=700000", crate::support::TOKENWELL]);
+        slow.args(arguments).env("TOKENWELL_CACHE_DIR", &directory);
+        assert_cmd::Command::from_std(slow).assert().success();
+
+        scene.tokenwell(["token"]).env("TOKENWELL_CACHE_DIR", &directory).assert().success();
+        assert_eq!(scene.emulator.counters().token_requests, number as u64 + 1, "{arguments:?}");
+    }
+}

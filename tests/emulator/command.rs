@@ -170,6 +170,17 @@ fn wrong_flags_exit_with_code_2_and_a_hint() {
 }
 
 #[test]
+fn n9_a_token_lifetime_of_0_is_refused() {
+    for lifetime in ["0", "1.5", "-1", "1h"] {
+        let flag = format!("--token-lifetime={lifetime}");
+        let assert = Check::new(TOKENWELL).args(["emulator", &flag]).timeout(TIMEOUT).assert().code(2).stdout("");
+
+        let message = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(message.contains("--token-lifetime") && message.contains("seconds, at least 1"), "{message}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_named_with_a_hint() {
     let running = Running::start(&[]);
     let port = running.value("MONGODB_ATLAS_BASE_URL").rsplit(':').next().unwrap();

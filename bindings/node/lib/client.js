@@ -101,7 +101,7 @@ class Client {
   }
 
   /**
-   * Revokes the current token at the server, and drops it here.
+   * Revokes the current token at the server, and drops it here once the server has confirmed.
    *
    * @param {object} [options] deadlineMs, signal.
    * @throws {TokenwellError} The token could not be revoked.

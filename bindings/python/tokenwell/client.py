@@ -186,7 +186,7 @@ class Client:
         await run_in_thread(self.invalidate, token)
 
     def revoke(self, timeout: Optional[Seconds] = None) -> None:
-        """Revokes the current token at the server, and drops it here.
+        """Revokes the current token at the server, and drops it here once the server has confirmed.
 
         In Atlas, this frees one of the account's 100 tokens. Call it only if no other process uses
         the same token.

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use tokenwell::Status;
 use tokenwell::admin::{AdminApi, Call, DEFAULT_VERSION, Reply};
 use tokenwell::error::{ExitCode, printable};
+use zeroize::Zeroizing;
 
 /// The largest request body that is sent.
 const LARGEST_BODY: u64 = 16 * 1024 * 1024;
@@ -62,11 +63,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(data) = &args.data {
         call = call.body(read_body(data)?);
     }
-    let reply = api.call(&session.client, &call)?;
+    let mut reply = api.call(&session.client, &call)?;
+    // It may contain a new secret.
+    let body = Zeroizing::new(std::mem::take(&mut reply.body));
     if args.include {
         output::line(&head(&reply))?;
     }
-    output::document(&reply.body)?;
+    output::document(&body)?;
     error_for_status(&args, &reply).map_or(Ok(()), Err)
 }
 

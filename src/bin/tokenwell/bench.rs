@@ -33,15 +33,14 @@ Examples:
   tokenwell bench --gets 1000000 --json";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let config = args.settings.config()?;
-    let api = AdminApi::new(&config).ok();
-    let client = tokenwell::Client::new(config)?;
+    let session = args.settings.session()?;
+    let (client, api) = (&session.client, AdminApi::new(&session.config).ok());
     let options = TokenOptions::default();
 
     let begun = Instant::now();
     client.token(&options)?;
     let first_token = begun.elapsed();
-    let api_status = api.map(|api| api.call(&client, &Call::get("/api/atlas/v2/orgs"))).transpose()?.map(|reply| reply.status);
+    let api_status = api.map(|api| api.call(client, &Call::get("/api/atlas/v2/orgs"))).transpose()?.map(|reply| reply.status);
 
     let begun = Instant::now();
     for _ in 0..args.gets {

@@ -33,8 +33,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca_file: Option<PathBuf>,
 
-    /// Lifetime of a token
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    /// Lifetime of a token, at least 1
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = lifetime)]
     token_lifetime: u64,
 
     /// Maximum number of valid tokens per account
@@ -135,6 +135,10 @@ fn rate_limit(value: &str) -> Result<RateLimit, String> {
         Some((requests, window_s)) if requests > 0 && window_s > 0 => Ok(RateLimit { requests, window_s, ..RateLimit::default() }),
         _ => Err("expected REQUESTS/SECONDS, both at least 1, such as 10/60; --no-rate-limit removes the limit".to_owned()),
     }
+}
+
+fn lifetime(value: &str) -> Result<u64, String> {
+    value.parse().ok().filter(|seconds| *seconds > 0).ok_or_else(|| "expected a whole number of seconds, at least 1".to_owned())
 }
 
 fn log(line: &str) {

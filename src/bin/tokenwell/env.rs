@@ -4,12 +4,12 @@ use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
 use crate::wanted::TokenFlags;
+use crate::wiped::Wiped;
 use clap::ValueEnum;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use tokenwell::Status;
-use zeroize::Zeroizing;
 
 /// The variable from which the Terraform provider and MongoDB's tools read a token.
 pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
@@ -77,20 +77,21 @@ enum Reader {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let token = args.settings.session()?.token(&args.token_flags.options())?;
+    let session = args.settings.session()?;
+    let token = session.token(&args.token_flags.options())?;
     let assignment = assignment(args.shell, token.value())?;
     if args.shell != Reader::GitHub {
-        return output::line(&assignment);
+        return output::secret_line(assignment);
     }
     // The mask comes first: the runner hides the token only in output that follows the mask.
-    output::line(&mask(token.value()))?;
+    output::secret_line(mask(token.value()))?;
     match std::env::var_os("GITHUB_ENV").filter(|path| !path.is_empty()) {
-        Some(path) => append(&PathBuf::from(path), &assignment),
-        None => output::line(&assignment),
+        Some(path) => append(&PathBuf::from(path), assignment),
+        None => output::secret_line(assignment),
     }
 }
 
-fn assignment(shell: Reader, token: &str) -> Result<Zeroizing<String>, Failure> {
+fn assignment(shell: Reader, token: &str) -> Result<Wiped, Failure> {
     let cannot = || {
         Failure::new(
             Status::InvalidArgument,
@@ -98,21 +99,37 @@ fn assignment(shell: Reader, token: &str) -> Result<Zeroizing<String>, Failure> 
             "Use `tokenwell exec -- COMMAND`: it needs no quoting.",
         )
     };
-    let value = match shell {
-        Reader::Sh => format!("export {VARIABLE}='{}'", token.replace('\'', r"'\''")),
-        Reader::Fish => format!("set -gx {VARIABLE} '{}'", token.replace('\\', r"\\").replace('\'', r"\'")),
-        Reader::PowerShell => format!("$Env:{VARIABLE} = '{}'", token.replace('\'', "''")),
+    let unchanged = |before: &str, after: &str| Wiped::of(&[before, token, after]);
+    let escaped = |before: &str, replacement: &dyn Fn(char) -> Option<&'static str>, after: &str| {
+        let mut line = Wiped::of(&[before]);
+        line.push_replaced(token, replacement);
+        line.push(after);
+        line
+    };
+    let plain = || unchanged(&format!("{VARIABLE}="), "");
+    let quote_is = |replacement: &'static str| move |character| (character == '\'').then_some(replacement);
+    Ok(match shell {
+        Reader::Sh => escaped(&format!("export {VARIABLE}='"), &quote_is(r"'\''"), "'"),
+        Reader::Fish => escaped(
+            &format!("set -gx {VARIABLE} '"),
+            &|character| match character {
+                '\\' => Some(r"\\"),
+                '\'' => Some(r"\'"),
+                _ => None,
+            },
+            "'",
+        ),
+        Reader::PowerShell => escaped(&format!("$Env:{VARIABLE} = '"), &quote_is("''"), "'"),
         // In a batch file, % and ! are special inside quotes too. The prompt has other rules.
-        Reader::Cmd if !token.contains(['"', '%', '!', '^']) => format!("set \"{VARIABLE}={token}\""),
+        Reader::Cmd if !token.contains(['"', '%', '!', '^']) => unchanged(&format!("set \"{VARIABLE}="), "\""),
         // docker --env-file treats quotes as part of the value, other readers require them.
         // Therefore a plain value is not quoted.
-        Reader::Dotenv if is_plain(token) => format!("{VARIABLE}={token}"),
-        Reader::Dotenv if !token.contains('\'') => format!("{VARIABLE}='{token}'"),
-        Reader::GitHub => format!("{VARIABLE}={token}"),
-        Reader::GitLab if is_plain(token) => format!("{VARIABLE}={token}"),
+        Reader::Dotenv if is_plain(token) => plain(),
+        Reader::Dotenv if !token.contains('\'') => unchanged(&format!("{VARIABLE}='"), "'"),
+        Reader::GitHub => plain(),
+        Reader::GitLab if is_plain(token) => plain(),
         Reader::Cmd | Reader::Dotenv | Reader::GitLab => return Err(cannot()),
-    };
-    Ok(Zeroizing::new(value))
+    })
 }
 
 fn name(shell: Reader) -> String {
@@ -125,16 +142,21 @@ fn is_plain(token: &str) -> bool {
 }
 
 /// The workflow command that hides the token in the log. A percent sign starts an escape in it.
-fn mask(token: &str) -> Zeroizing<String> {
-    Zeroizing::new(format!("::add-mask::{}", token.replace('%', "%25")))
+fn mask(token: &str) -> Wiped {
+    let mut line = Wiped::of(&["::add-mask::"]);
+    line.push_replaced(token, |character| (character == '%').then_some("%25"));
+    line
 }
 
 /// Appends `assignment` to the file that the runner created and reads after the step.
-fn append(path: &Path, assignment: &str) -> Result<(), Failure> {
+fn append(path: &Path, mut assignment: Wiped) -> Result<(), Failure> {
     let written = (|| {
         let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-        let separator = if ends_without_newline(&mut file)? { "\n" } else { "" };
-        file.write_all(Zeroizing::new(format!("{separator}{assignment}\n")).as_bytes())
+        if ends_without_newline(&mut file)? {
+            file.write_all(b"\n")?;
+        }
+        assignment.push("\n");
+        file.write_all(assignment.as_bytes())
     })();
     written.map_err(|error| {
         Failure::new(
@@ -162,6 +184,10 @@ mod tests {
 
     use super::*;
 
+    fn text(line: &Wiped) -> &str {
+        std::str::from_utf8(line.as_bytes()).unwrap()
+    }
+
     /// A token may contain any visible ASCII character (RFC 6749 appendix A.12).
     const AWKWARD: &str = r#"a'b"c\d$e`f;g%h!i^j&k|l"#;
 
@@ -174,23 +200,23 @@ mod tests {
             (Reader::GitHub, r#"MONGODB_ATLAS_ACCESS_TOKEN=a'b"c\d$e`f;g%h!i^j&k|l"#),
         ];
         for (shell, expected) in cases {
-            assert_eq!(*assignment(shell, AWKWARD).unwrap(), expected, "{shell:?}");
+            assert_eq!(text(&assignment(shell, AWKWARD).unwrap()), expected, "{shell:?}");
         }
     }
 
     #[test]
     fn plain_tokens_need_no_quotes() {
         for shell in [Reader::Dotenv, Reader::GitLab, Reader::GitHub] {
-            assert_eq!(*assignment(shell, "aZ9-._~+/=").unwrap(), "MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=");
+            assert_eq!(text(&assignment(shell, "aZ9-._~+/=").unwrap()), "MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=");
         }
-        assert_eq!(*assignment(Reader::Cmd, "aZ9-._~+/=").unwrap(), "set \"MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=\"");
-        assert_eq!(*assignment(Reader::Dotenv, "a$b#c").unwrap(), "MONGODB_ATLAS_ACCESS_TOKEN='a$b#c'");
+        assert_eq!(text(&assignment(Reader::Cmd, "aZ9-._~+/=").unwrap()), "set \"MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=\"");
+        assert_eq!(text(&assignment(Reader::Dotenv, "a$b#c").unwrap()), "MONGODB_ATLAS_ACCESS_TOKEN='a$b#c'");
     }
 
     #[test]
     fn a_token_that_cannot_be_quoted_is_refused_and_not_shown() {
         for shell in [Reader::Cmd, Reader::Dotenv, Reader::GitLab] {
-            let failure = assignment(shell, AWKWARD).unwrap_err();
+            let failure = assignment(shell, AWKWARD).err().unwrap();
 
             let message = failure.message().unwrap();
             assert!(message.contains("tokenwell exec") && !message.contains(AWKWARD), "{message}");
@@ -199,6 +225,6 @@ mod tests {
 
     #[test]
     fn i34_the_mask_escapes_what_the_runner_unescapes() {
-        assert_eq!(*mask("a%0Ab"), "::add-mask::a%250Ab");
+        assert_eq!(text(&mask("a%0Ab")), "::add-mask::a%250Ab");
     }
 }

@@ -49,7 +49,8 @@ Before the command starts, the exit codes of tokenwell apply (see `tokenwell
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let depth = next_depth(std::env::var_os(DEPTH))?;
-    let token = args.settings.session()?.token(&args.token_flags.options())?;
+    let session = args.settings.session()?;
+    let token = session.token(&args.token_flags.options())?;
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::new(Status::InvalidArgument, "no command", "Add the command: tokenwell exec -- COMMAND."));
     };
@@ -59,7 +60,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     for variable in credential_variables(|name| std::env::var_os(name).is_some()) {
         command.env_remove(variable);
     }
-    command.env(VARIABLE, token.value()).env(DEPTH, depth.to_string());
+    command.env(DEPTH, depth.to_string());
+    // The copy in the environment cannot be wiped; the command that replaces this process needs it.
+    command.env(VARIABLE, token.value());
+    // The process is replaced next: what is left of a refresh must be in the cache before that.
+    drop((token, session));
     replace_this_process(command).map_err(|error| not_started(program, &error))
 }
 

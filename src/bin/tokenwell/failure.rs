@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokenwell::Client;
 use tokenwell::error::{Error, ExitCode, Status, printable};
 
-/// How long a command waits after exceeding its deadline for the token that it requested.
-const LATE_TOKEN_WAIT: Duration = Duration::from_secs(2);
+/// How long a command waits at its end for the token that it requested to be in the cache.
+pub(crate) const LATE_TOKEN_WAIT: Duration = Duration::from_secs(2);
 
 /// Why a command failed.
 #[derive(Debug)]

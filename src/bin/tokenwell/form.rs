@@ -1,9 +1,10 @@
 //! The output formats of a token.
 
+use crate::wiped::Wiped;
 use clap::ValueEnum;
+use serde::Serialize;
 use std::time::SystemTime;
 use tokenwell::Token;
-use zeroize::Zeroizing;
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Form {
@@ -18,24 +19,45 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    pub(crate) fn of(self, token: &Token) -> Zeroizing<String> {
-        Zeroizing::new(match self {
-            Self::Raw => token.value().to_owned(),
-            Self::Header => format!("Authorization: {}", token.authorization()),
-            // In a quoted value of a curl config file, a backslash starts an escape.
-            Self::Curl => format!("header = \"Authorization: {}\"", token.authorization().replace('\\', "\\\\").replace('"', "\\\"")),
+    pub(crate) fn of(self, token: &Token) -> Wiped {
+        match self {
+            Self::Raw => Wiped::of(&[token.value()]),
+            Self::Header => Wiped::of(&["Authorization: ", token.authorization()]),
+            Self::Curl => {
+                let mut line = Wiped::of(&["header = \"Authorization: "]);
+                // In a quoted value of a curl config file, a backslash starts an escape.
+                line.push_replaced(token.authorization(), |character| match character {
+                    '\\' => Some("\\\\"),
+                    '"' => Some("\\\""),
+                    _ => None,
+                });
+                line.push("\"");
+                line
+            }
             Self::Json => {
                 let left = token.expires_at().duration_since(SystemTime::now()).unwrap_or_default();
-                serde_json::json!({
-                    "access_token": token.value(),
-                    "token_type": "Bearer",
-                    "expires_in": left.as_secs(),
-                    "expires_at": expiry(token),
-                })
-                .to_string()
+                json(token, Some(left.as_secs()))
             }
-        })
+        }
     }
+}
+
+/// The token as a JSON object.
+pub(crate) fn json(token: &Token, expires_in: Option<u64>) -> Wiped {
+    let object = Object { access_token: token.value(), expires_at: expiry(token), expires_in, token_type: "Bearer" };
+    let mut text = Wiped::default();
+    // Neither the buffer nor these types can fail.
+    let _ = serde_json::to_writer(&mut text, &object);
+    text
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    access_token: &'a str,
+    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    token_type: &'static str,
 }
 
 /// The time at which the token expires: `2026-11-24T07:30:00Z`.

@@ -26,6 +26,7 @@ Examples:
     tokenwell header | curl --header @- $url";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let token = args.settings.session()?.token(&args.token_flags.options())?;
-    output::line(&Form::Header.of(&token))
+    let session = args.settings.session()?;
+    let token = session.token(&args.token_flags.options())?;
+    output::secret_line(Form::Header.of(&token))
 }

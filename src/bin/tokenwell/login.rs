@@ -75,7 +75,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if !args.no_verify {
         let session = Session::open(config)?;
         // A cached token only proves that the credential was valid in the past.
-        session.token(&TokenOptions::default().force_refresh(true))?;
+        session.any_token(&TokenOptions::default().force_refresh(true))?;
     }
 
     let place = if args.keyring { SecretLocation::Keyring } else { SecretLocation::File };

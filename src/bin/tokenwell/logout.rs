@@ -9,7 +9,7 @@ use tokenwell::config::profiles::{ConfigFile, KeyringOutcome, remove_profile};
 /// Remove a profile, its secret and its cached token
 ///
 /// The token remains valid at the server until it expires. With --revoke, it becomes invalid there
-/// immediately, for all programs that use it.
+/// immediately, for all programs that use it; if the server does not confirm, nothing is removed.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -31,8 +31,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let file = ConfigFile::for_current_user()?;
     // A profile that is not in this file belongs to another program, and so does its token.
     file.require(&args.profile)?;
-    // Before the secret is removed: without it the token cannot be found.
-    let token = drop_token(&file, &args);
+    // Before the secret is removed: without it the token cannot be found or revoked.
+    let dropped = drop_token(&file, &args);
+    if args.revoke && dropped.is_err() {
+        return dropped;
+    }
     let removed = remove_profile(&file, &args.profile)?;
     let secret = match (&removed.secret_file, &removed.keyring) {
         (Some(path), _) => format!("and its secret in {}", path.display()),
@@ -41,7 +44,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         (None, KeyringOutcome::NotUsed | KeyringOutcome::NotFound) => "which had no secret stored by tokenwell".to_owned(),
     };
     output::message(&format!("removed profile {} from {}, {secret}", args.profile, removed.path.display()));
-    token
+    dropped
 }
 
 /// Drops the cached token, and revokes it with --revoke. A profile that cannot be used has no
@@ -52,20 +55,14 @@ fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
         Err(_) if !args.revoke => return Ok(()),
         Err(failure) => return Err(failure),
     };
-    let cached = session.cached_state()?;
-    let Some(token) = cached.token else {
-        if args.revoke {
-            let problem = cached
-                .store_problem
-                .map_or("no token in the cache".to_owned(), |problem| format!("cannot read the token cache: {problem}"));
-            output::message(&format!("{problem}; nothing was revoked"));
-        }
-        return Ok(());
-    };
     if args.revoke {
-        session.revoke(&token)?;
+        let Some(token) = session.cached_token()? else {
+            output::message("no token in the cache; nothing was revoked");
+            return Ok(());
+        };
+        session.revoke(&token, "The profile was kept. Repeat the command, or remove the profile without --revoke.")?;
         output::message(&format!("revoked the cached token of profile {}", args.profile));
-    } else {
+    } else if let Some(token) = session.cached_state()?.token {
         session.client.invalidate(token.value())?;
     }
     Ok(())

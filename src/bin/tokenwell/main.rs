@@ -33,6 +33,7 @@ mod status;
 mod stop;
 mod token;
 mod wanted;
+mod wiped;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};

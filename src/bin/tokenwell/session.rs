@@ -1,7 +1,8 @@
 //! The configured client of one command.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, LATE_TOKEN_WAIT};
 use crate::form::expiry;
+use std::cell::Cell;
 use tokenwell::error::Error;
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 
@@ -9,18 +10,44 @@ use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 pub(crate) struct Session {
     pub(crate) config: Config,
     pub(crate) client: Client,
+    /// Whether the end of the session waits for a pending refresh.
+    saves_at_end: Cell<bool>,
 }
 
 impl Session {
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
-        Ok(Self { client: Client::new(config.clone())?, config })
+        Ok(Self { client: Client::new(config.clone())?, config, saves_at_end: Cell::new(true) })
     }
 
+    /// Returns a token that is still valid after this call.
     pub(crate) fn token(&self, options: &TokenOptions) -> Result<Token, Failure> {
+        let token = self.any_token(options)?;
+        self.require_lifetime(&token)?;
+        Ok(token)
+    }
+
+    /// Like [`Session::token`], but accepts a token for one request.
+    pub(crate) fn any_token(&self, options: &TokenOptions) -> Result<Token, Failure> {
         self.client.token(options).map_err(|error| match error {
-            Error::Deadline { .. } => Failure::Late { error, client: self.client.clone() },
+            Error::Deadline { .. } => {
+                self.saves_at_end.set(false);
+                Failure::Late { error, client: self.client.clone() }
+            }
             error => error.into(),
         })
+    }
+
+    /// Refuses a token that the server issued with a lifetime of 0 s. A library returns it to one
+    /// caller for one request, but the output of a command is used after the command has ended.
+    pub(crate) fn require_lifetime(&self, token: &Token) -> Result<(), Failure> {
+        if token.generation() != Token::NO_GENERATION {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::Protocol,
+            format!("{} issued a token with a lifetime of 0 s (expires_in)", self.config.token_endpoint().origin()),
+            "Change the lifetime of tokens at the authorization server: this token may have expired before a program uses it.",
+        ))
     }
 
     pub(crate) fn cached_state(&self) -> Result<CachedState, Failure> {
@@ -37,21 +64,22 @@ impl Session {
         }
     }
 
-    /// Revokes the cached `token`. An error says that the token was dropped regardless.
-    pub(crate) fn revoke(&self, token: &Token) -> Result<(), Failure> {
-        let Err(error) = self.client.revoke(None) else { return Ok(()) };
-        if self.ensure_not_cached(token).is_err() {
-            return Err(error.into());
-        }
-        let problem = match &error {
-            Error::Deadline { waited, .. } => format!("no response within {} s", waited.as_secs()),
-            error => error.to_string(),
-        };
-        Err(Failure::Own {
-            exit_code: error.status().exit_code(),
-            problem: format!("the token was dropped from the cache, but its revocation failed: {problem}"),
-            hint: format!("The token stays valid at the server until it expires ({}). A second revoke has no effect.", expiry(token)),
-        })
+    /// Revokes the cached `token`. If the server does not confirm, the token stays in the cache, and
+    /// `way_out` says what the user can do.
+    pub(crate) fn revoke(&self, token: &Token, way_out: &str) -> Result<(), Failure> {
+        let Err(error) = self.client.revoke(None) else { return self.ensure_not_cached(token) };
+        let state = format!("The token stays in the cache and is valid at the server until it expires ({}). {way_out}", expiry(token));
+        Err(not_revoked(&error, "the token was not revoked", &state))
+    }
+
+    /// Like [`Session::revoke`], but drops `token` from the cache even if the server does not
+    /// confirm.
+    pub(crate) fn revoke_or_forget(&self, token: &Token) -> Result<(), Failure> {
+        let Err(error) = self.client.revoke(None) else { return self.ensure_not_cached(token) };
+        self.client.invalidate(token.value())?;
+        self.ensure_not_cached(token)?;
+        let state = format!("The token is valid at the server until it expires ({}).", expiry(token));
+        Err(not_revoked(&error, "the token was dropped from the cache but not revoked", &state))
     }
 
     /// Returns an error if another process would still get `token`. It checks with a new client, as
@@ -68,6 +96,27 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The process exits or is replaced next. A token that was requested must be in the cache before
+/// that, or the next process sends another request.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.saves_at_end.get() {
+            self.client.drain(LATE_TOKEN_WAIT);
+        }
+    }
+}
+
+/// The failure of a revocation, with the `state` of the token after it.
+fn not_revoked(error: &Error, problem: &str, state: &str) -> Failure {
+    let (cause, hint) = match error {
+        Error::Deadline { waited, .. } => {
+            (format!("no response within {} s", waited.as_secs_f64().ceil()), "Set a longer timeout (TOKENWELL_TIMEOUT_MS).".to_owned())
+        }
+        error => (error.to_string(), error.hint()),
+    };
+    Failure::Own { exit_code: error.status().exit_code(), problem: format!("{problem}: {cause}"), hint: format!("{hint} {state}") }
 }
 
 fn unreadable_cache(store: &str, problem: &str) -> Failure {

@@ -1,54 +1,109 @@
 //! The signals that stop a long-running command.
 
 use std::io::{self, Read as _};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 /// Receives SIGINT, SIGTERM, SIGHUP and, if requested, the end of standard input.
 ///
 /// It uses signal-hook instead of tokio: tokio installs one handler for the whole process with a
 /// permanent socket, and its `signal` feature would be part of every program that links the crate.
 #[derive(Debug)]
-pub(crate) struct Stop(Receiver<()>);
+pub(crate) struct Stop {
+    /// Kept here, so that the channel is never disconnected.
+    events: Sender<Event>,
+    received: Receiver<Event>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Event {
+    /// The command must stop.
+    Stop,
+    /// A future that the command waits for can be polled again.
+    Wake,
+}
+
+/// The result of [`Stop::wait_for_result`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Awaited<T> {
+    Ready(T),
+    /// The time is over.
+    Late,
+    /// The command must stop.
+    Stopped,
+}
 
 impl Stop {
     /// Installs the handlers. Call it before the first visible effect of the command: from then on
     /// the user may stop it.
     pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
-        let (stop, stopped) = sync_channel(1);
-        on_signals(stop.clone())?;
+        let (events, received) = channel();
+        on_signals(events.clone())?;
         if until_stdin_closes {
-            on_end_of_stdin(stop)?;
-        } else {
-            // Leaked, so that the channel is never disconnected.
-            std::mem::forget(stop);
+            on_end_of_stdin(events.clone())?;
         }
-        Ok(Self(stopped))
+        Ok(Self { events, received })
     }
 
     /// Blocks until the command must stop.
     #[cfg(feature = "emulator")]
     pub(crate) fn wait(&self) {
         // An error means that nothing can stop the command any more, which is a reason to stop too.
-        let _ = self.0.recv();
+        while self.received.recv() == Ok(Event::Wake) {}
     }
 
     /// Waits for at most `duration`. Returns whether the command must stop.
     pub(crate) fn wait_for(&self, duration: Duration) -> bool {
-        !matches!(self.0.recv_timeout(duration), Err(RecvTimeoutError::Timeout))
+        let deadline = Instant::now() + duration;
+        loop {
+            match self.received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                // The wake of a future that nobody waits for any more.
+                Ok(Event::Wake) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+            }
+        }
+    }
+
+    /// Waits until `future` is ready, for at most `max_wait` unless a poll takes longer.
+    pub(crate) fn wait_for_result<F: Future>(&self, mut future: Pin<&mut F>, max_wait: Duration) -> Awaited<F::Output> {
+        let deadline = Instant::now() + max_wait;
+        let waker = Waker::from(Arc::new(Wakeup(self.events.clone())));
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Awaited::Ready(output);
+            }
+            match self.received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Event::Wake) => {}
+                Err(RecvTimeoutError::Timeout) => return Awaited::Late,
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Awaited::Stopped,
+            }
+        }
+    }
+}
+
+struct Wakeup(Sender<Event>);
+
+impl Wake for Wakeup {
+    fn wake(self: Arc<Self>) {
+        // A closed channel means that the command has ended.
+        let _ = self.0.send(Event::Wake);
     }
 }
 
 #[cfg(unix)]
-fn on_signals(stop: SyncSender<()>) -> io::Result<()> {
+fn on_signals(stop: Sender<Event>) -> io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
     let signals = [SIGINT, SIGTERM].into_iter().chain((!hangups_are_ignored()).then_some(SIGHUP));
     let mut signals = signal_hook::iterator::Signals::new(signals)?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for _ in signals.forever() {
-            // A full or closed channel means that the command already knows.
-            let _ = stop.try_send(());
+            // A closed channel means that the command has ended.
+            let _ = stop.send(Event::Stop);
         }
     })?;
     Ok(())
@@ -70,19 +125,70 @@ fn hangups_are_ignored() -> bool {
 
 /// On other systems Ctrl-C ends the process without a handler.
 #[cfg(not(unix))]
-fn on_signals(stop: SyncSender<()>) -> io::Result<()> {
-    std::mem::forget(stop);
+fn on_signals(_stop: Sender<Event>) -> io::Result<()> {
     Ok(())
 }
 
 /// Starts a thread that reads standard input. A blocking read cannot be interrupted, so the thread
 /// ends with the process.
-fn on_end_of_stdin(stop: SyncSender<()>) -> io::Result<()> {
+fn on_end_of_stdin(stop: Sender<Event>) -> io::Result<()> {
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let mut buffer = [0; 4096];
         // A read error counts as the end of the input.
         while io::stdin().read(&mut buffer).is_ok_and(|count| count > 0) {}
-        let _ = stop.try_send(());
+        let _ = stop.send(Event::Stop);
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn unstopped() -> Stop {
+        let (events, received) = channel();
+        Stop { events, received }
+    }
+
+    /// Is ready at the second poll, which it requests itself.
+    struct Twice(bool);
+
+    impl Future for Twice {
+        type Output = &'static str;
+
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready("ready");
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_future_is_polled_again_when_it_wakes() {
+        assert_eq!(unstopped().wait_for_result(std::pin::pin!(Twice(false)), LONG), Awaited::Ready("ready"));
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait_for_a_future() {
+        let stop = unstopped();
+        assert!(stop.events.send(Event::Stop).is_ok());
+
+        let awaited = stop.wait_for_result(std::pin::pin!(std::future::pending::<()>()), LONG);
+
+        assert_eq!(awaited, Awaited::Stopped);
+        assert_eq!(stop.wait_for_result(std::pin::pin!(std::future::pending::<()>()), Duration::ZERO), Awaited::Late);
+    }
+
+    #[test]
+    fn a_late_wake_does_not_end_another_wait() {
+        let stop = unstopped();
+        assert!(stop.events.send(Event::Wake).is_ok() && stop.events.send(Event::Stop).is_ok());
+
+        assert!(stop.wait_for(LONG));
+        assert!(!stop.wait_for(Duration::ZERO));
+    }
 }

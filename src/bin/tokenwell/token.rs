@@ -38,6 +38,7 @@ Examples:
     token=$(tokenwell token) || exit";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let token = args.settings.session()?.token(&args.token_flags.options())?;
-    output::line(&args.format.of(&token))
+    let session = args.settings.session()?;
+    let token = session.token(&args.token_flags.options())?;
+    output::secret_line(args.format.of(&token))
 }

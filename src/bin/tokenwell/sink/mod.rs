@@ -7,24 +7,24 @@ mod file;
 mod pace;
 
 use crate::failure::Failure;
-use crate::form::{Form, expiry};
+use crate::form::{Form, expiry, json};
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::stop::Stop;
+use crate::stop::{Awaited, Stop};
+use crate::wiped::Wiped;
 use clap::ValueEnum;
 use file::SinkFile;
 use pace::Pace;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokenwell::error::Error;
 use tokenwell::{Status, Token, TokenOptions};
-use zeroize::Zeroizing;
 
-/// The longest time until the command reacts to a signal.
-const CALL_DEADLINE: Duration = Duration::from_millis(250);
+/// After this time the get is repeated: it joins the same refresh, or replaces one that hangs.
+const GET_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Keep a valid token in a file
 ///
@@ -74,16 +74,15 @@ enum SinkFormat {
 }
 
 impl SinkFormat {
-    fn of(self, token: &Token) -> Zeroizing<String> {
-        match self {
-            Self::Raw => Form::Raw.of(token),
-            Self::Header => Zeroizing::new(format!("{}\n", *Form::Header.of(token))),
+    fn of(self, token: &Token) -> Wiped {
+        let (mut text, end) = match self {
+            Self::Raw => (Form::Raw.of(token), ""),
+            Self::Header => (Form::Header.of(token), "\n"),
             // No expires_in: it would be wrong one second later.
-            Self::Json => Zeroizing::new(format!(
-                "{}\n",
-                serde_json::json!({ "access_token": token.value(), "token_type": "Bearer", "expires_at": expiry(token) })
-            )),
-        }
+            Self::Json => (json(token, None), "\n"),
+        };
+        text.push(end);
+        text
     }
 }
 
@@ -110,49 +109,65 @@ fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop
     let mut pace = Pace::default();
     let mut written: Option<Token> = None;
     loop {
+        let started = Instant::now();
         let Some(answer) = next_token(session, written.as_ref(), stop) else { return Ok(()) };
-        let pause = match answer {
-            Ok(token) => match file.replace(format.of(&token).as_bytes()) {
-                Ok(()) => {
-                    output::message(&format!("wrote a token that expires at {}", expiry(&token)));
-                    let pause = pace.after_token(session.client.fresh_for(&token), left(&token));
-                    written = Some(token);
-                    pause
-                }
-                // At the start this is a wrong argument. Later the disk may be full temporarily.
-                Err(failure) if written.is_none() => return Err(failure),
-                Err(failure) => report_failure(file, &failure, pace.after_failure(None)),
-            },
+        let replaced = match answer {
+            Ok(token) => replace(session, file, format, written.as_ref(), &token).map(|()| token),
             Err(error) if written.is_none() && !is_transient(&error) => return Err(error.into()),
-            Err(error) => {
-                let pause = pace.after_failure(error.retry_after());
-                report_failure(file, &error.into(), pause)
+            Err(error) => Err(error.into()),
+        };
+        let stopped = match replaced {
+            Ok(token) => {
+                pace.renewed(started.elapsed(), left(&token));
+                let stopped = stopped_before_renewal(session, &pace, &token, stop);
+                written = Some(token);
+                stopped
+            }
+            // At the start this is a wrong argument or server. Later the disk may be full temporarily.
+            Err(failure @ Failure::Own { .. }) if written.is_none() => return Err(failure),
+            Err(failure) => {
+                let pause = pace.after_failure(requested_pause(session, &failure), written.as_ref().map(left).unwrap_or_default());
+                report_failure(file, &failure, pause);
+                stopped_within(pause, stop)
             }
         };
-        if stopped_within(session, written.as_ref(), pause, stop) {
+        if stopped {
             return Ok(());
         }
     }
 }
 
-/// Waits for the next token to write, or returns `None` if the command must stop. A refresh
-/// continues after a call exceeds its deadline, so short deadlines lose nothing.
+/// Writes `token` unless it is what the file contains.
+fn replace(session: &Session, file: &mut SinkFile, format: SinkFormat, written: Option<&Token>, token: &Token) -> Result<(), Failure> {
+    session.require_lifetime(token)?;
+    if written.is_some_and(|written| written.value() == token.value() && written.expires_at() == token.expires_at()) {
+        return Ok(());
+    }
+    file.replace(format.of(token).as_bytes())?;
+    output::message(&format!("wrote a token that expires at {}", expiry(token)));
+    Ok(())
+}
+
+/// Waits for the next token to write, or returns `None` if the command must stop.
+///
+/// It is one get from start to end: a get with a short deadline that is repeated would tell the
+/// cache to be impatient with other processes.
 fn next_token(session: &Session, written: Option<&Token>, stop: &Stop) -> Option<Result<Token, Error>> {
     loop {
-        match session.client.token(&next_token_options(written, session).deadline(CALL_DEADLINE)) {
-            Err(Error::Deadline { .. }) if stop.wait_for(Duration::ZERO) => return None,
-            Err(Error::Deadline { .. }) => {}
-            answer => return Some(answer),
+        let options = next_token_options(written, session);
+        match stop.wait_for_result(std::pin::pin!(session.client.token_async(&options)), GET_INTERVAL) {
+            Awaited::Ready(answer) => return Some(answer),
+            Awaited::Late => {}
+            Awaited::Stopped => return None,
         }
     }
 }
 
-/// The options that return a token other than `written` once that is due for refresh. While it is
-/// fresh, or if the client already has a newer token, the default options do.
+/// The options that return a token other than `written`, which has to be replaced. If the client
+/// already has a newer token, the default options do.
 fn next_token_options(written: Option<&Token>, session: &Session) -> TokenOptions {
     let generation = session.client.generation().load(Ordering::Acquire);
-    let due = |token: &&Token| token.generation() == generation && session.client.fresh_for(token).is_zero();
-    TokenOptions::default().force_refresh(written.filter(due).is_some())
+    TokenOptions::default().force_refresh(written.is_some_and(|token| token.generation() == generation))
 }
 
 /// Whether a later attempt can succeed. A wrong setting is a permanent error.
@@ -167,27 +182,51 @@ fn left(token: &Token) -> Duration {
     token.expires_at().duration_since(SystemTime::now()).unwrap_or_default()
 }
 
-fn report_failure(file: &SinkFile, failure: &Failure, pause: Duration) -> Duration {
+/// The pause that the server requested, or the end of the cache's cooldown: an earlier attempt would
+/// fail without a request.
+fn requested_pause(session: &Session, failure: &Failure) -> Option<Duration> {
+    let Failure::Library(error) = failure else { return None };
+    error.retry_after().or_else(|| session.client.cached_state().ok()?.cooldown?.retry_after())
+}
+
+fn report_failure(file: &SinkFile, failure: &Failure, pause: Duration) {
     if let Some(message) = failure.explanation() {
-        output::message(&format!("{}; the next attempt is in {} s:", file.not_replaced(), pause.as_secs()));
+        output::message(&format!("{}; the next attempt is in {} s:", file.not_replaced(), pause.as_secs_f64().ceil()));
         // A failed write cannot be reported.
         let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("{message}\n"));
     }
-    pause
 }
 
-/// Waits for `pause` and returns whether the command was stopped. It waits in parts, because during
-/// a suspend of the machine the clock advances but the timer does not.
-fn stopped_within(session: &Session, written: Option<&Token>, pause: Duration, stop: &Stop) -> bool {
-    let is_fresh = || written.is_some_and(|token| !session.client.fresh_for(token).is_zero());
-    let was_fresh = is_fresh();
-    for part in pace::parts(pause) {
-        if stop.wait_for(part) {
-            return true;
-        }
-        if was_fresh && !is_fresh() {
+/// Waits until `token` must be replaced, and returns whether the command was stopped. It reads the
+/// clocks at intervals: they may be set, and a timer does not run while the machine is suspended.
+fn stopped_before_renewal(session: &Session, pace: &Pace, token: &Token, stop: &Stop) -> bool {
+    let remaining = || pace.until_renewal(session.client.fresh_for(token), left(token));
+    if remaining().is_zero() {
+        return stop.wait_for(Pace::if_already_due(session.client.fresh_for(token), left(token)));
+    }
+    loop {
+        let remaining = remaining();
+        if remaining.is_zero() {
             return false;
         }
+        if stop.wait_for(pace::next_wait(remaining)) {
+            return true;
+        }
     }
-    false
+}
+
+/// Waits for `pause` by the wall clock, which advances during a suspend, and returns whether the
+/// command was stopped.
+fn stopped_within(pause: Duration, stop: &Stop) -> bool {
+    let (started, started_wall) = (Instant::now(), SystemTime::now());
+    loop {
+        let elapsed = started.elapsed().max(started_wall.elapsed().unwrap_or_default());
+        let remaining = pause.saturating_sub(elapsed);
+        if remaining.is_zero() {
+            return false;
+        }
+        if stop.wait_for(pace::next_wait(remaining)) {
+            return true;
+        }
+    }
 }
