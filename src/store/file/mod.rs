@@ -121,6 +121,7 @@ impl Store for FileStore {
     }
 
     fn contend(&self, key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
+        self.refuse_missing_parent()?;
         let seal = Seal::for_slot(key)?;
         let files = LockFiles::new(&self.directory, self.allow_unsafe, &format!("{}.lock", seal.name()), record_name(&seal));
         Ok(Some(Box::new(FileContender { store: self.clone(), key: key.clone(), files })))
