@@ -96,7 +96,7 @@ impl TimedCalls {
         let state = Arc::new(AtomicU8::new(RUNNING));
         let (calls_in_thread, thread_state) = (Arc::clone(&calls), Arc::clone(&state));
         let thread = std::thread::Builder::new().name("tokenwell-store".to_owned());
-        platform::spawn_without_signals(thread, move || {
+        let thread = platform::spawn_without_signals(thread, move || {
             let outcome = call();
             if thread_state.swap(RETURNED, Ordering::SeqCst) == ABANDONED {
                 calls_in_thread.stuck.fetch_sub(1, Ordering::SeqCst);
@@ -106,7 +106,11 @@ impl TimedCalls {
         })
         .map_err(|error| StoreError::because("cannot create a thread for the operation", error))?;
         match result.recv_timeout(limit) {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => {
+                // It has nothing left to do. Some programs check that a call leaves no thread behind.
+                let _ = thread.join();
+                return outcome;
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("the operation panicked")),
             Err(RecvTimeoutError::Timeout) => {}
         }
