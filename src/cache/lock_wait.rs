@@ -33,7 +33,7 @@ const TIME_FOR_SECOND_REQUEST: Duration = Duration::from_secs(5);
 /// How much earlier than its timeout a refresh ends: the caller that waits exactly that long
 /// receives the error of the refresh, and not only the message that its deadline is exceeded.
 fn margin(timeout: Duration) -> Duration {
-    (timeout / 100).clamp(Duration::from_millis(20), Duration::from_millis(250)).min(timeout / 2)
+    (timeout / 20).clamp(Duration::from_millis(20), Duration::from_millis(250)).min(timeout / 2)
 }
 
 /// The times of one refresh.
@@ -60,7 +60,7 @@ impl RefreshTimes {
         Self { started: Instant::now(), caller, end, patience, waited: Duration::ZERO }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed().max(self.waited)
     }
 
@@ -177,6 +177,18 @@ impl Slot {
             };
             times.waited = times.elapsed() + waiter.wait(wait.max(Duration::from_millis(1)));
         }
+    }
+
+    /// Returns the error for a caller that has waited for its whole deadline, while the refresh still
+    /// waits for another process, for a connection or for the server.
+    pub(super) fn deadline_error(&self, waited: Duration) -> Error {
+        let blocked_by = self.blocked_on();
+        if blocked_by.is_empty() {
+            if let Some(error) = self.parts.grant.no_connection_yet(waited) {
+                return error;
+            }
+        }
+        Error::Deadline { waited, blocked_by }
     }
 
     /// Remembers since when another process holds the lock, for messages.

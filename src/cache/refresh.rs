@@ -12,11 +12,12 @@ use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, Refres
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
-use crate::error::Error;
+use crate::error::{Error, TimeIsOver};
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
 use crate::store::{Record, SlotKey, StoreError, StoredCooldown, StoredToken, UnknownMembers};
 use crate::token::Token;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The maximum time that a caller with a valid stored token waits for a newer one.
@@ -101,8 +102,15 @@ impl Slot {
         match self.wait_for_lock_or_answer(&key, &request, credential, &mut times) {
             LockWait::Proceed(lock, record) => {
                 let refreshed = self.mint(&key, credential, times.left(), record, lock);
-                self.process().memory().waiting_for_lock_since = None;
-                refreshed
+                let waited_for = self.process().memory().waiting_for_lock_since.take();
+                match (refreshed.result, waited_for) {
+                    // The wait for the lock left too little time for the request.
+                    (Err(error), Some(since)) if error.is_own_timeout() => {
+                        let blocked_by = self.lock_held_message(since.elapsed());
+                        Refreshed { result: Err(Error::Deadline { waited: times.elapsed(), blocked_by }), ..refreshed }
+                    }
+                    (result, _) => Refreshed { result, ..refreshed },
+                }
             }
             LockWait::Answered(answer) => answer.into(),
         }
@@ -114,7 +122,7 @@ impl Slot {
         let (sent, started) = (self.now(), Instant::now());
         let (result, change) = match self.parts.grant.mint(credential, budget) {
             Ok(minted) => self.accept_minted(minted, sent, credential, record.with_last_mint(started.elapsed())),
-            Err(error) => self.remember_failure(credential, error, &record),
+            Err(error) => self.remember_failure(credential, with_timeout_setting(error, self.parts.timeout), &record),
         };
         Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }) }
     }
@@ -150,6 +158,11 @@ impl Slot {
         let store = &self.parts.store;
         match unsaved.change {
             Change::Token { record, was_rejected } => {
+                // A process that was stopped or had no lock may come late.
+                let stored = self.load_record(&unsaved.key).and_then(|record| record.token);
+                if stored.is_some_and(|stored| self.is_newer(&stored, &record)) {
+                    return;
+                }
                 if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() {
                     self.process().forget_warnings();
                 }
@@ -165,6 +178,13 @@ impl Slot {
                 }
             }
         }
+    }
+
+    /// Returns whether `stored` was requested after the token of `record`, as far as the clock can be
+    /// trusted.
+    fn is_newer(&self, stored: &StoredToken, record: &Record) -> bool {
+        let later = stored.obtained_at_ms.min(self.now().wall_ms);
+        later == stored.obtained_at_ms && record.token.as_ref().is_some_and(|token| token.obtained_at_ms < later)
     }
 
     fn is_rejected(&self, record: &Record) -> bool {
@@ -245,7 +265,7 @@ impl Slot {
         };
         let lifetime = Lifetime::granted(sent, life, jitter::fraction());
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
-            let error = self.expired_on_arrival(life);
+            let error = self.expired_on_arrival(life, sent.until(self.now()));
             return self.remember_failure(credential, error, &record);
         }
         let process = self.process();
@@ -271,10 +291,20 @@ impl Slot {
         (result, change)
     }
 
-    fn expired_on_arrival(&self, life: Duration) -> Error {
+    fn expired_on_arrival(&self, life: Duration, on_its_way: Duration) -> Error {
         let server = self.parts.identity.iter().find(|(name, _)| *name == "token_endpoint").map(|(_, url)| url.clone());
+        let server = server.unwrap_or_else(|| "the authorization server".to_owned());
+        if on_its_way > self.parts.timeout {
+            return Error::Network {
+                server,
+                problem: format!("sent a token that expired while this process was stopped for {} s", on_its_way.as_secs()),
+                reached: true,
+                advice: "Try again.".to_owned(),
+                source: Some(Arc::new(TimeIsOver)),
+            };
+        }
         Error::Protocol {
-            server: server.unwrap_or_else(|| "the authorization server".to_owned()),
+            server,
             problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
         }
@@ -313,7 +343,7 @@ impl Slot {
 
     fn new_cooldown(&self, error: &Error, credential: Option<&Credential>, failures_elsewhere: u32) -> Option<Cooldown> {
         self.counts.mint_failures.add_one();
-        let before = self.process().memory().cooldown().map_or(0, Cooldown::failures).max(failures_elsewhere);
+        let before = self.process().memory().cooldown().map_or(0, |cooldown| cooldown.failures_before(error)).max(failures_elsewhere);
         Cooldown::new(error, credential, self.now(), before.saturating_add(1))
     }
 
@@ -343,5 +373,18 @@ impl Slot {
             }
         };
         result.map_err(|error| self.process().warn(warning(error))).ok()
+    }
+}
+
+/// Names the setting that limits the time of a request, if the server did not respond within it.
+fn with_timeout_setting(error: Error, timeout: Duration) -> Error {
+    match error {
+        Error::Network { server, problem, reached: true, source, .. }
+            if source.as_ref().is_some_and(|source| source.is::<TimeIsOver>()) =>
+        {
+            let advice = format!("timeout_ms (TOKENWELL_TIMEOUT_MS) is {}. If the server is slow, allow more time.", timeout.as_millis());
+            Error::Network { server, problem, reached: true, advice, source }
+        }
+        other => other,
     }
 }

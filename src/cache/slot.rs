@@ -106,7 +106,7 @@ impl Slot {
                 // The pending refresh may have published a usable token from the store before it
                 // requests a newer one.
                 let valid = self.current.token().filter(|token| request.is_satisfied_by(token, self.now()));
-                return valid.ok_or_else(|| Error::Deadline { waited: started.elapsed(), blocked_by: self.blocked_on() });
+                return valid.ok_or_else(|| self.deadline_error(started.elapsed()));
             };
             request = match self.resolve(outcome, request) {
                 Resolution::Done(answer) => {
