@@ -7,7 +7,7 @@
 use super::cooldown::{Cooldown, is_local_fault};
 use super::freshness::{DEFAULT_LIFETIME, Freshness};
 use super::jitter;
-use super::lock_wait::{HeldLock, LockWait, RefreshTimes};
+use super::lock_wait::{HeldLock, LockWait, RefreshTimes, Remains};
 use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
@@ -27,6 +27,7 @@ const MAX_DUE_REFRESH_TIME: Duration = Duration::from_secs(5);
 struct Refreshed {
     result: Result<RefreshOutcome, Error>,
     unsaved: Option<Unsaved>,
+    remains: Remains,
 }
 
 /// What must be written to the store, with the lock under which it is written.
@@ -46,7 +47,7 @@ enum Change {
 
 impl From<Result<RefreshOutcome, Error>> for Refreshed {
     fn from(result: Result<RefreshOutcome, Error>) -> Self {
-        Self { result, unsaved: None }
+        Self { result, unsaved: None, remains: None }
     }
 }
 
@@ -57,7 +58,7 @@ impl Slot {
     /// the cooldown is set in memory, and before either is written to the store. A store that is
     /// slow therefore costs the callers no time.
     pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration, answer: &dyn Fn(Result<RefreshOutcome, Error>)) {
-        let Refreshed { result, unsaved } = self.obtain(request, max_wait);
+        let Refreshed { result, unsaved, remains: _remains } = self.obtain(request, max_wait);
         answer(result.map_err(|error| self.remember_local_fault(error)));
         if let Some(unsaved) = unsaved {
             self.save(unsaved);
@@ -99,21 +100,19 @@ impl Slot {
                 record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::UpTo(KnownToken::of_stored(token, self.now())));
         }
 
-        match self.wait_for_lock_or_answer(&key, &request, credential, &mut times) {
-            LockWait::Proceed(lock, record) => {
-                let refreshed = self.mint(&key, credential, times.left(), record, lock);
-                let waited_for = self.process().memory().waiting_for_lock_since.take();
-                match (refreshed.result, waited_for) {
-                    // The wait for the lock left too little time for the request.
-                    (Err(error), Some(since)) if error.is_own_timeout() => {
-                        let blocked_by = self.lock_held_message(since.elapsed());
-                        Refreshed { result: Err(Error::Deadline { waited: times.elapsed(), blocked_by }), ..refreshed }
-                    }
-                    (result, _) => Refreshed { result, ..refreshed },
-                }
-            }
+        let (waited, remains) = self.wait_for_lock_or_answer(&key, &request, credential, &mut times);
+        let refreshed = match waited {
+            LockWait::Proceed(lock, record) => self.mint(&key, credential, times.left(), record, lock),
             LockWait::Answered(answer) => answer.into(),
-        }
+        };
+        let result = match (refreshed.result, self.process().memory().waiting_for_lock_since.take()) {
+            // The wait for the lock left too little time for the request.
+            (Err(error), Some(since)) if error.is_own_timeout() => {
+                Err(Error::Deadline { waited: times.elapsed(), blocked_by: self.lock_held_message(since.elapsed()) })
+            }
+            (result, _) => result,
+        };
+        Refreshed { result, unsaved: refreshed.unsaved, remains }
     }
 
     /// Sends a token request. `record` is what the store had before: the new token replaces its token,
@@ -124,7 +123,7 @@ impl Slot {
             Ok(minted) => self.accept_minted(minted, sent, credential, record.with_last_mint(started.elapsed())),
             Err(error) => self.remember_failure(credential, with_timeout_setting(error, self.parts.timeout), &record),
         };
-        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }) }
+        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }), remains: None }
     }
 
     /// Refreshes a stored token that is due, for a process that had no token. The first process
