@@ -33,7 +33,7 @@ const TIME_FOR_SECOND_REQUEST: Duration = Duration::from_secs(5);
 /// How much earlier than its timeout a refresh ends: the caller that waits exactly that long
 /// receives the error of the refresh, and not only the message that its deadline is exceeded.
 fn margin(timeout: Duration) -> Duration {
-    (timeout / 100).clamp(Duration::from_millis(20), Duration::from_millis(250)).min(timeout / 2)
+    (timeout / 20).clamp(Duration::from_millis(20), Duration::from_millis(250)).min(timeout / 2)
 }
 
 /// The times of one refresh.
@@ -60,7 +60,7 @@ impl RefreshTimes {
         Self { started: Instant::now(), caller, end, patience, waited: Duration::ZERO }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed().max(self.waited)
     }
 
@@ -94,8 +94,9 @@ impl RefreshTimes {
 
     /// Returns the time until the patience with a holder that is not stopped ends: if it cannot reach
     /// the server, the others are not bound to it.
-    fn patience_left(&self) -> Duration {
-        self.current_end().max(MIN_WAIT_BASE).min(self.end).mul_f64(self.patience).saturating_sub(self.elapsed())
+    fn patience_left(&self, holder: &Holder) -> Duration {
+        let waited = self.elapsed().min(holder.held_for.unwrap_or(Duration::MAX));
+        self.current_end().max(MIN_WAIT_BASE).min(self.end).mul_f64(self.patience).saturating_sub(waited)
     }
 }
 
@@ -112,6 +113,10 @@ pub(super) enum LockWait {
     Answered(Result<RefreshOutcome, Error>),
 }
 
+/// What remains of a wait. It is dropped after the callers have their result: to stop watching files
+/// takes 10 ms and more on Linux.
+pub(super) type Remains = Option<Box<dyn Contender>>;
+
 impl Slot {
     /// Waits for the lock, and reads the record whenever it changes: the holder may have stored a
     /// usable token, and other processes may take the lock in turn. Reads the record once more before
@@ -126,20 +131,28 @@ impl Slot {
         request: &RefreshRequest,
         credential: &Credential,
         times: &mut RefreshTimes,
-    ) -> LockWait {
-        let waited = self.contend(key, request, credential, times);
+    ) -> (LockWait, Remains) {
+        let mut contender = self.ok_or_warn(self.contender(key));
+        let waited = match &mut contender {
+            Some(contender) => self.contend(contender.as_mut(), key, request, credential, times),
+            None => LockWait::Proceed(None, self.load_record(key).unwrap_or_default()),
+        };
         // While a request is sent under a reserve lock, the holder of the main lock is still what a
         // caller waits for in the end.
         if !matches!(waited, LockWait::Proceed(_, _)) {
             self.process().memory().waiting_for_lock_since = None;
         }
-        waited
+        (waited, contender)
     }
 
-    fn contend(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, times: &mut RefreshTimes) -> LockWait {
-        let Some(mut contender) = self.ok_or_warn(self.contender(key)) else {
-            return LockWait::Proceed(None, self.load_record(key).unwrap_or_default());
-        };
+    fn contend(
+        &self,
+        contender: &mut dyn Contender,
+        key: &SlotKey,
+        request: &RefreshRequest,
+        credential: &Credential,
+        times: &mut RefreshTimes,
+    ) -> LockWait {
         let waiter = contender.waiter();
         let (mut which, mut is_first) = (WhichLock::Main, true);
         loop {
@@ -163,7 +176,7 @@ impl Slot {
                 return LockWait::Answered(Err(Error::Deadline { waited: times.elapsed(), blocked_by: self.blocked_on() }));
             }
             is_first = false;
-            let too_long = times.patience_left().is_zero() && times.suffice_for_second_request(&record);
+            let too_long = times.patience_left(&attempt.holder).is_zero() && times.suffice_for_second_request(&record);
             let stopped = attempt.holder.is_silent && in_time;
             let next = if stopped || too_long { WhichLock::MainOrReserve } else { WhichLock::Main };
             if next == WhichLock::MainOrReserve && which == WhichLock::Main {
@@ -171,12 +184,24 @@ impl Slot {
                 continue;
             }
             which = next;
-            let wait = match times.patience_left() {
+            let wait = match times.patience_left(&attempt.holder) {
                 Duration::ZERO => times.left_for_caller(),
                 patience => times.left_for_caller().min(patience),
             };
             times.waited = times.elapsed() + waiter.wait(wait.max(Duration::from_millis(1)));
         }
+    }
+
+    /// Returns the error for a caller that has waited for its whole deadline, while the refresh still
+    /// waits for another process, for a connection or for the server.
+    pub(super) fn deadline_error(&self, waited: Duration) -> Error {
+        let blocked_by = self.blocked_on();
+        if blocked_by.is_empty() {
+            if let Some(error) = self.parts.grant.no_connection_yet(waited) {
+                return error;
+            }
+        }
+        Error::Deadline { waited, blocked_by }
     }
 
     /// Remembers since when another process holds the lock, for messages.

@@ -172,7 +172,7 @@ impl Slot {
         // The pending refresh may only be reading the secret, to find out if a remembered refusal
         // is still in effect.
         let remembered = self.process().memory().cooldown().and_then(|cooldown| cooldown.active_error(now));
-        Err(remembered.unwrap_or_else(|| Error::Deadline { waited, blocked_by: self.blocked_on() }))
+        Err(remembered.unwrap_or_else(|| self.deadline_error(waited)))
     }
 
     /// Closes the slot: later calls and waiting callers receive [`Error::Closed`].

@@ -465,6 +465,12 @@ impl Error {
         }
     }
 
+    /// Returns whether the time that this process allowed for the request was over. This says nothing
+    /// about the server: another process may allow more.
+    pub(crate) fn is_own_timeout(&self) -> bool {
+        matches!(self, Self::Network { source: Some(source), .. } if source.is::<TimeIsOver>())
+    }
+
     pub(crate) fn invalid(name: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::InvalidArgument { name: name.into(), problem: problem.into(), hint: hint.into() }
     }
@@ -473,6 +479,11 @@ impl Error {
         Self::Internal { problem: problem.into() }
     }
 }
+
+/// The cause of a network error if this process stopped waiting.
+#[derive(Debug, thiserror::Error)]
+#[error("the time that this process allowed for the request was over")]
+pub(crate) struct TimeIsOver;
 
 /// The hint for a server that cannot be reached.
 pub(crate) const CHECK_CONNECTION: &str = "Check the host name, the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";

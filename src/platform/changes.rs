@@ -63,7 +63,7 @@ mod linux {
     pub(crate) struct Changes(Inotify);
 
     impl Changes {
-        /// Starts without a watch. Returns `None` if no report can be had: the user has too many
+        /// Starts without a watch. Returns `None` if no report is available: the user has too many
         /// inotify instances, or changes of files on the file system of `file` are not reported.
         pub(crate) fn on_file_system_of(file: &File) -> Option<Self> {
             let kind = fstatfs(file).ok()?.filesystem_type().0;

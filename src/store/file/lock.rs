@@ -184,7 +184,7 @@ impl HeldLock {
     /// than an error.
     fn mark_start(&self) {
         let now = SystemTime::now();
-        // Two calls: setting both times at once tells the others that the lock is free.
+        // Two calls: setting both times together tells the others that the lock is free.
         let _ = self.file.set_modified(now);
         let _ = self.file.set_times(FileTimes::new().set_accessed(now));
     }
