@@ -121,7 +121,7 @@ enum tokenwell_status
   /// There is no usable credential, or settings contradict each other.
   TOKENWELL_STATUS_NOT_CONFIGURED = 2,
   /// The authorization server rejected the client, for example with `invalid_client`,
-  /// `unauthorized_client` or `invalid_scope`.
+  /// `unauthorized_client` or `invalid_scope`. Also if an API rejected several new tokens.
   TOKENWELL_STATUS_CREDENTIAL_REJECTED = 3,
   /// The account already has as many valid access tokens as Atlas allows (100).
   TOKENWELL_STATUS_TOKEN_LIMIT = 4,

@@ -250,7 +250,7 @@ impl Slot {
         Some(token.clone())
     }
 
-    /// Starts a refresh of the due token unless the last attempt to do so, not long ago, was in vain.
+    /// Starts a refresh of the due token, unless it is known that none can be started now.
     #[cold]
     fn serve_due(self: &Arc<Self>, next_attempt: &NextAttempt, now: Moment) {
         let hold = next_attempt.hold(now).unwrap_or_else(|| match self.logged(|| self.refresh_in_background()) {
