@@ -17,6 +17,7 @@ impl Slot {
     /// Drops the current token, in memory and in the store, if its value is `value`.
     pub(crate) fn invalidate(&self, value: &str) -> Result<bool, Error> {
         self.refuse_if_closed()?;
+        self.refuse_inside_callback()?;
         let process = self.process();
         let dropped = {
             let mut memory = process.memory();
@@ -41,6 +42,7 @@ impl Slot {
     /// returns, even early.
     pub(crate) fn revoke(self: &Arc<Self>, max_wait: Duration) -> Result<(), Error> {
         self.refuse_if_closed()?;
+        self.refuse_inside_callback()?;
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let process = self.process();
@@ -87,7 +89,7 @@ impl Slot {
 
     /// Removes the token from the store if the record contains it. Returns whether it is removed.
     fn remove_from_store(&self, value: &str) -> bool {
-        let Ok(credential) = self.parts.credentials.current() else { return false };
+        let Ok(credential) = self.parts.credentials.known() else { return false };
         let key = self.key(&credential);
         let contains_token = |record: &Record| record.token.as_ref().is_some_and(|token| token.value.expose() == value);
         if !self.load_record(&key).is_some_and(|record| contains_token(&record)) {

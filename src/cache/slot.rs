@@ -7,8 +7,8 @@ use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
-use crate::credential::Credentials;
-use crate::error::Error;
+use crate::credential::{Credentials, refuse_inside_secret_callback};
+use crate::error::{AWAITING_SECRET, Error};
 use crate::grant::Grant;
 use crate::logging;
 use crate::platform::ProcessId;
@@ -96,6 +96,7 @@ impl Slot {
     }
 
     fn get_by_refresh(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Token, Error> {
+        self.refuse_inside_callback()?;
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
@@ -124,6 +125,7 @@ impl Slot {
         if let Some(token) = self.from_memory(options) {
             return Ok(token);
         }
+        self.refuse_inside_callback()?;
         let mut request = self.refresh_request(options);
         loop {
             let flight = match self.logged(|| self.answer_or_join(&request, self.parts.timeout)) {
@@ -200,6 +202,11 @@ impl Slot {
             self.current.count_hit();
             token.clone()
         })
+    }
+
+    /// Refuses a call that would wait for the secret callback in which it is made.
+    pub(super) fn refuse_inside_callback(&self) -> Result<(), Error> {
+        refuse_inside_secret_callback(self.parts.client_number)
     }
 
     /// The fast path: no lock, no allocation, no system call except for the clock.
@@ -308,7 +315,7 @@ impl Slot {
     /// one. Reads the credential outside all locks, because the secret may be in a file.
     pub(super) fn clear_rejection_of_replaced_secret(&self, process: &ProcessState) {
         let Some(cooldown) = process.memory().cooldown_to_recheck() else { return };
-        let replaced = cooldown.rejected().is_some_and(|rejected| matches!(self.parts.credentials.reload(rejected), Ok(Some(_))));
+        let replaced = cooldown.rejected().is_some_and(|rejected| self.parts.credentials.is_replaced(rejected));
         if replaced {
             process.memory().set_cooldown(None);
         }
@@ -345,7 +352,11 @@ impl Slot {
     /// for the server.
     fn blocked_on(&self) -> String {
         let waiting = self.process().memory().waiting_for_lock_since;
-        waiting.map(|since| self.lock_held_message(since.elapsed())).unwrap_or_default()
+        match waiting {
+            Some(since) => self.lock_held_message(since.elapsed()),
+            None if self.parts.credentials.is_awaited() => AWAITING_SECRET.to_owned(),
+            None => String::new(),
+        }
     }
 
     pub(super) fn lock_held_message(&self, duration: Duration) -> String {

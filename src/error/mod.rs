@@ -284,6 +284,9 @@ impl Error {
             }
             Self::Network { .. } => CHECK_CONNECTION.to_owned(),
             Self::Tls { advice, .. } => advice.clone(),
+            Self::Deadline { blocked_by, .. } if blocked_by == AWAITING_SECRET => {
+                "Let the secret callback answer sooner, or allow more time: it may use half of timeout_ms.".to_owned()
+            }
             Self::Deadline { blocked_by, .. } if !blocked_by.is_empty() => {
                 "Find the process that holds the lock (`fuser -v` on the .lock files in that directory). Let it finish, or stop it. \
                  Otherwise allow more time, or disable the shared cache with TOKENWELL_CACHE=off."
@@ -442,6 +445,9 @@ impl Error {
 
 /// The hint for a server that cannot be reached.
 pub(crate) const CHECK_CONNECTION: &str = "Check the host name, the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";
+
+/// What blocks a refresh while the program has not delivered the client secret. It selects a hint.
+pub(crate) const AWAITING_SECRET: &str = "the secret callback has not provided the client secret";
 
 /// The problem of a response that is not HTTP, for example the alert of a TLS server. It selects a
 /// hint.

@@ -20,5 +20,6 @@ mod config;
 mod error;
 mod library;
 mod log;
+mod secret;
 mod stats;
 mod token;
