@@ -71,7 +71,7 @@ pub enum Error {
         // This is the largest variant: boxed strings keep every `Result` small.
         client: Box<str>,
         /// The server's error code: `invalid_client` (RFC 6749 section 5.2).
-        code: String,
+        code: Box<str>,
         /// The server's description of the error, escaped for display; may be empty.
         description: String,
         /// The HTTP status of the response.
@@ -264,7 +264,7 @@ impl Error {
             | Self::Refused { hint, .. }
             | Self::CannotWrite { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
-            Self::CredentialRejected { code, .. } if code == "invalid_client" => format!(
+            Self::CredentialRejected { code, .. } if **code == *"invalid_client" => format!(
                 "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
                  account exists on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
             ),
