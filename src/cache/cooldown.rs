@@ -129,7 +129,7 @@ impl Cooldown {
     /// Returns whether `error` concerns other processes too. An error that concerns only this process
     /// and its environment does not: a connection that was never established, a wrong proxy, an
     /// untrusted certificate authority, a timeout that is too short for the server.
-    pub(crate) fn is_shared(error: &Error) -> bool {
+    pub(crate) fn concerns_others(error: &Error) -> bool {
         let is_of_server = matches!(
             error,
             Error::RateLimited { .. }
@@ -145,7 +145,7 @@ impl Cooldown {
 
     /// Returns the form that other processes read. Returns `None` for an error that is not shared.
     pub(crate) fn to_stored(&self) -> Option<StoredCooldown> {
-        Self::is_shared(&self.error).then(|| StoredCooldown {
+        Self::concerns_others(&self.error).then(|| StoredCooldown {
             error: self.error.clone(),
             since_ms: self.since.wall_ms,
             until_ms: self.until.wall_ms,
@@ -162,13 +162,14 @@ impl Cooldown {
     /// Returns the number of consecutive failures from which the pause after `error` grows. Failures
     /// that are not shared do not lengthen the pause of other processes.
     pub(crate) fn failures_before(&self, error: &Error) -> u32 {
-        if Self::is_shared(error) && !Self::is_shared(&self.error) { 0 } else { self.failures }
+        if Self::concerns_others(error) && !Self::concerns_others(&self.error) { 0 } else { self.failures }
     }
 
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
     }
 
+    /// Returns whether it is in the shared record.
     pub(crate) fn is_shared(&self) -> bool {
         self.shared
     }
@@ -275,7 +276,14 @@ mod tests {
     }
 
     fn network(reached: bool, source: Option<crate::error::Cause>) -> Error {
-        Error::Network { server: String::new(), problem: String::new(), reached, advice: String::new(), source }
+        Error::Network {
+            server: String::new(),
+            problem: String::new(),
+            reached,
+            advice: String::new(),
+            source,
+            exchange: crate::error::Exchange::default(),
+        }
     }
 
     fn cooldown(error: &Error, failures: u32) -> Cooldown {

@@ -402,11 +402,11 @@ impl Slot {
 /// Names the setting that limits the time of a request, if the server did not respond within it.
 fn with_timeout_setting(error: Error, timeout: Duration) -> Error {
     match error {
-        Error::Network { server, problem, reached: true, source, .. }
+        Error::Network { server, problem, reached: true, source, exchange, .. }
             if source.as_ref().is_some_and(|source| source.is::<TimeIsOver>()) =>
         {
             let advice = format!("timeout_ms (TOKENWELL_TIMEOUT_MS) is {}. If the server is slow, allow more time.", timeout.as_millis());
-            Error::Network { server, problem, reached: true, advice, source }
+            Error::Network { server, problem, reached: true, advice, source, exchange }
         }
         other => other,
     }

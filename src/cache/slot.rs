@@ -10,8 +10,8 @@ use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
-use crate::credential::Credentials;
-use crate::error::Error;
+use crate::credential::{Credentials, refuse_inside_secret_callback};
+use crate::error::{AWAITING_SECRET, Error};
 use crate::grant::Grant;
 use crate::logging;
 use crate::platform::ProcessId;
@@ -121,6 +121,7 @@ impl Slot {
     }
 
     fn get_by_refresh(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Token, Error> {
+        self.refuse_inside_callback()?;
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
@@ -229,6 +230,11 @@ impl Slot {
             self.current.count_hit();
             token.clone()
         })
+    }
+
+    /// Refuses a call that would wait for the secret callback in which it is made.
+    pub(super) fn refuse_inside_callback(&self) -> Result<(), Error> {
+        refuse_inside_secret_callback(self.parts.client_number)
     }
 
     /// The fast path: no lock, no allocation, no system call except for the clock.
@@ -415,7 +421,11 @@ impl Slot {
     /// for the server.
     pub(super) fn blocked_on(&self) -> String {
         let waiting = self.process().memory().waiting_for_lock_since;
-        waiting.map(|since| self.lock_held_message(since.elapsed())).unwrap_or_default()
+        match waiting {
+            Some(since) => self.lock_held_message(since.elapsed()),
+            None if self.parts.credentials.is_awaited() => AWAITING_SECRET.to_owned(),
+            None => String::new(),
+        }
     }
 
     pub(super) fn lock_held_message(&self, duration: Duration) -> String {

@@ -26,7 +26,7 @@ fn examples() -> Vec<(&'static str, Error)> {
                     Error::CredentialRejected {
                         server: server(),
                         client: client.into(),
-                        code: code.to_owned(),
+                        code: code.into(),
                         description: description.clone(),
                         http_status: 401,
                         advice: advice.into(),

@@ -52,7 +52,7 @@ typedef struct {
 #define END_OF_TESTS {NULL, NULL, NULL}
 
 /* The tests of each file, terminated by END_OF_TESTS. */
-extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], cancellation_tests[], error_tests[], fork_tests[],
+extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], cancellation_tests[], error_tests[], secret_callback_tests[], fork_tests[],
     inherited_tests[], allocation_tests[];
 
 /*
