@@ -110,7 +110,7 @@ impl Slot {
 
         let (waited, remains) = self.wait_for_lock_or_answer(&key, &request, credential, &mut times);
         let refreshed = match waited {
-            LockWait::Proceed(lock, record) => self.mint(&key, credential, times.left(), record, lock),
+            LockWait::Proceed(lock, record) => self.mint(&key, credential, times.left(), *record, lock),
             LockWait::Answered(answer) => answer.into(),
         };
         let result = match (refreshed.result, self.process().memory().waiting_for_lock_since.take()) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// A change of a watched file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) enum Change {
     /// A process has closed the file, or both its times were set.
     Released,
