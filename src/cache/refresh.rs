@@ -32,6 +32,8 @@ const RECORD_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
 
 /// The result of the wait for the lock.
+// One refresh has one of them, and never moves it again.
+#[allow(clippy::large_enum_variant)]
 enum LockWait {
     /// Send a token request: with the lock, or without it if it could not be acquired. The record
     /// is the last one that was read.
@@ -257,10 +259,11 @@ impl Slot {
         let stored = record.as_ref().and_then(|record| record.cooldown.as_ref());
         let failures_elsewhere = stored.map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
         let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return error };
-        if let (Some(record), Some(stored)) = (record, cooldown.to_stored()) {
-            if self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored))).is_some() && self.parts.store.is_shared() {
-                return self.set_cooldown(cooldown.saved());
-            }
+        if let (Some(record), Some(stored)) = (record, cooldown.to_stored())
+            && self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored))).is_some()
+            && self.parts.store.is_shared()
+        {
+            return self.set_cooldown(cooldown.saved());
         }
         self.set_cooldown(cooldown)
     }
