@@ -46,6 +46,10 @@ impl Slot {
     /// Performs a refresh. `max_wait` is the remaining time of the caller that started it.
     pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration) -> Result<RefreshOutcome, Error> {
         if let Some(refusal) = self.check_cooldown() {
+            // The gets of a due token were answered with the token.
+            if !request.reject_due {
+                self.counts.cooldown_answers.add_one();
+            }
             return Err(refusal);
         }
         // The check may take long, and a closed client sends no request.
