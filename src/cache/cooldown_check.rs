@@ -42,7 +42,6 @@ impl Slot {
             process.memory().set_cooldown(None);
             return None;
         }
-        self.counts.cooldown_answers.add_one();
         Some(error)
     }
 
