@@ -742,7 +742,7 @@ static void close_and_free_may_come_at_any_moment(void)
         }
         if (round % 2 == 0) tokenwell_queue_free(queue);
     }
-    printf("  %u gets ended with a token, %u with CLOSED\n", finished, closed);
+    printf("  %u gets returned a token, %u CLOSED\n", finished, closed);
 }
 
 /* ---- callbacks that block or call back ---- */
