@@ -84,7 +84,7 @@ bench: tools-test library
 lint: tools-library
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features $(FEATURES),keyring -- -D warnings
-	$(CARGO) clippy --locked --test storm --features $(FEATURES) -- -D warnings
+	$(CARGO) clippy --locked --test storm --test processes --features $(FEATURES) -- -D warnings
 	$(CARGO) clippy --locked --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --features $(FEATURES)
 	$(CARGO) test --quiet --locked --features $(FEATURES) --test prose

@@ -44,15 +44,28 @@
 ///
 /// ## Blocking
 ///
-/// `tokenwell_client_token`, `tokenwell_client_revoke` and `tokenwell_client_invalidate` may block;
-/// the description of each function says for how long. `tokenwell_client_new` reads configuration
-/// files. `tokenwell_log_set` and `tokenwell_client_log_set` wait for a log callback that is
-/// running, and so does `tokenwell_client_free` for that of its client. No other function blocks.
+/// `tokenwell_client_token`, `tokenwell_client_revoke`, `tokenwell_client_invalidate` and
+/// `tokenwell_client_drain` may block; the description of each function says for how long, and
+/// which function does the same without blocking. `tokenwell_operation_wait` and
+/// `tokenwell_queue_wait` block if they are told to. `tokenwell_client_new` reads configuration
+/// files. `tokenwell_log_set` and `tokenwell_client_log_set` wait for a callback that is running.
+/// No other function blocks.
+///
+/// ## Event loops
+///
+/// A function whose name ends in `_async` or `_queued` never blocks. It returns
+/// TOKENWELL_STATUS_PENDING if the result comes later, in a callback or in a queue. A program with
+/// an event loop adds the descriptor of a queue to it (`tokenwell_queue_descriptor`).
+///
+/// ## Callbacks
+///
+/// Callbacks run on threads of the library. A call that would block fails in a callback. A
+/// `user_data` pointer is used until its `destroy` callback was called.
 ///
 /// ## Fork
 ///
-/// A child process may continue to use the objects of its parent. exec and exit need no
-/// preparation.
+/// A child process may continue to use the objects of its parent, except operations, which never
+/// end in the child. exec and exit need no preparation.
 ///
 /// ## NULL
 ///
@@ -121,7 +134,7 @@ enum tokenwell_status
   /// There is no usable credential, or settings contradict each other.
   TOKENWELL_STATUS_NOT_CONFIGURED = 2,
   /// The authorization server rejected the client, for example with `invalid_client`,
-  /// `unauthorized_client` or `invalid_scope`.
+  /// `unauthorized_client` or `invalid_scope`. Also if an API rejected several new tokens.
   TOKENWELL_STATUS_CREDENTIAL_REJECTED = 3,
   /// The account already has as many valid access tokens as Atlas allows (100).
   TOKENWELL_STATUS_TOKEN_LIMIT = 4,
@@ -224,6 +237,17 @@ typedef struct tokenwell_operation tokenwell_operation;
 /// Fork: the child has an empty queue, with a descriptor of its own, which is another one.
 typedef struct tokenwell_queue tokenwell_queue;
 
+/// A request for the client secret, which the program answers exactly once.
+///
+/// It is passed to a `tokenwell_secret_callback`, which then owns it. It is answered and released
+/// by `tokenwell_secret_request_provide` or `tokenwell_secret_request_fail`, in the callback or
+/// later.
+///
+/// Threads: it may be answered by any thread.
+/// Fork: a child cannot answer the requests of its parent. It may release them: an answer returns
+/// TOKENWELL_STATUS_CLOSED.
+typedef struct tokenwell_secret_request tokenwell_secret_request;
+
 /// An access token that was valid when it was returned.
 ///
 /// It is created by `tokenwell_client_token`, owned by the caller, and released with
@@ -233,6 +257,25 @@ typedef struct tokenwell_queue tokenwell_queue;
 /// Threads: it is immutable, and any number of threads may read it concurrently.
 /// Fork: parent and child each have their own copy.
 typedef struct tokenwell_token tokenwell_token;
+
+/// A callback that delivers the client secret.
+///
+/// It runs on a thread of its own, on which all signals are blocked. It must not use the client
+/// that needs the secret: calls that would wait fail with TOKENWELL_STATUS_INVALID_ARGUMENT. It may
+/// use other clients.
+///
+/// @param user_data The pointer that was passed to `tokenwell_config_set_secret_callback`.
+/// @param request The request, owned by the callback, which must answer it now or later.
+typedef void (*tokenwell_secret_callback)(void *user_data, tokenwell_secret_request *request);
+
+/// A callback that is called once when the library no longer uses a `user_data` pointer.
+///
+/// It comes after the other callback has returned, or when it is certain that it never comes. Only
+/// then may the data be released. It may be called from any thread, also by the call that drops the
+/// last reference.
+///
+/// @param user_data The pointer that was passed together with this callback.
+typedef void (*tokenwell_destroy_callback)(void *user_data);
 
 /// A callback that is called once when an operation ends.
 ///
@@ -248,14 +291,6 @@ typedef struct tokenwell_token tokenwell_token;
 /// @param operation The operation. It is valid during the call only, and must not be freed by
 ///   it.
 typedef void (*tokenwell_operation_callback)(void *user_data, tokenwell_operation *operation);
-
-/// A callback that is called once when the library no longer uses a `user_data` pointer.
-///
-/// It comes after the other callback has returned, or when it is certain that it never comes.
-/// Only then may the data be released. It is called on a thread of the library.
-///
-/// @param user_data The pointer that was passed together with this callback.
-typedef void (*tokenwell_destroy_callback)(void *user_data);
 
 /// The counters of a client, since it was created.
 ///
@@ -455,6 +490,8 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out,
 /// A later value replaces an earlier one. After an error the earlier value is still in effect. The
 /// strings are copied. The memory of a secret is wiped when it is released.
 ///
+/// `tokenwell_config_set_secret_callback` sets a callback instead of a client secret.
+///
 /// The settings:
 /// - `client_id`
 /// - `client_secret`
@@ -521,6 +558,84 @@ tokenwell_status tokenwell_config_use_environment(tokenwell_config *config,
 ///
 /// @pre `config` must be a config that was not freed. No other thread may be using it.
 void tokenwell_config_free(tokenwell_config *config);
+
+/// Sets a callback that delivers the client secret whenever one is needed.
+///
+/// It replaces the settings `client_secret` and `client_secret_file`, which must not be set too.
+/// The setting `client_id` is required.
+///
+/// A client calls it for every refresh, and again after the server rejected the secret: once
+/// immediately, and then, while the rejection is remembered, at most once per second and only if a
+/// token is requested. A client has one request at a time.
+///
+/// A request may take half of `timeout_ms`. Without an answer within that time the refresh fails
+/// with TOKENWELL_STATUS_NOT_CONFIGURED. The next refresh makes another request if the callback has
+/// returned; otherwise it waits for the callback that is running.
+///
+/// If `tokenwell_client_close` or `tokenwell_client_free` is called while a request is pending, the
+/// request must still be answered. In a forked child, the callback is called for the child's own
+/// refreshes.
+///
+/// @param config The config. Must not be NULL.
+/// @param callback The callback. NULL removes it; the next two parameters are then ignored.
+/// @param user_data Passed to the callback. May be NULL.
+/// @param destroy Releases `user_data`: it is called exactly once, after this config was freed or
+///   got another callback, the clients that were created from it were freed, their refreshes have
+///   ended, and all requests were answered. A forked child calls it for its own copy, unless a
+///   thread of the parent was in a refresh at the fork. It is not called if this function fails.
+///   May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `config` must be a config that was not freed. No other thread may be using it.
+/// `callback` must be callable with `user_data` from any thread until `destroy` is called, and
+/// `destroy` from any thread. `error` must be writable.
+tokenwell_status tokenwell_config_set_secret_callback(tokenwell_config *config,
+                                                      tokenwell_secret_callback callback,
+                                                      void *user_data,
+                                                      tokenwell_destroy_callback destroy,
+                                                      tokenwell_error **error);
+
+/// Answers a request with the client secret, and releases the request.
+///
+/// The string is copied. The memory of the copy is wiped when it is released.
+///
+/// @param request The request. Must not be NULL. It is released whatever this function returns.
+/// @param secret The client secret: visible ASCII and spaces. Must not be NULL.
+/// @param secret_len The length of `secret` in bytes, without a terminating NUL: 1 to 65536.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: the secret cannot be used. The refresh fails.
+/// - TOKENWELL_STATUS_DEADLINE: the request took too long, and the secret is not used.
+/// - TOKENWELL_STATUS_CLOSED: this process is a forked child of the one that made the request.
+///
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not answered. `secret` must be readable for its
+/// length. `error` must be writable.
+tokenwell_status tokenwell_secret_request_provide(tokenwell_secret_request *request,
+                                                  const char *secret,
+                                                  size_t secret_len,
+                                                  tokenwell_error **error);
+
+/// Answers a request with the reason why there is no client secret, and releases the request.
+///
+/// The refresh fails with TOKENWELL_STATUS_NOT_CONFIGURED and a message that contains the reason.
+///
+/// @param request The request. Must not be NULL. It is released whatever this function returns.
+/// @param message The reason, in UTF-8. It must not contain a secret. Must not be NULL.
+/// @param message_len The length of `message` in bytes, without a terminating NUL. May be 0.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return As for `tokenwell_secret_request_provide`.
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not answered. `message` must be readable for its
+/// length. `error` must be writable.
+tokenwell_status tokenwell_secret_request_fail(tokenwell_secret_request *request,
+                                               const char *message,
+                                               size_t message_len,
+                                               tokenwell_error **error);
 
 /// Returns the access token, as the authorization server issued it.
 ///
@@ -1261,9 +1376,8 @@ tokenwell_status tokenwell_log_set(tokenwell_log_callback callback,
 ///   inside the client's earlier callback.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `callback` must be callable with
-/// `user_data` from any thread until it is replaced or the client is freed. `error` must be
-/// writable.
+/// @pre `client` must be a client that was not freed. `callback` must be callable with `user_data`
+/// from any thread until it is replaced or the client is freed. `error` must be writable.
 tokenwell_status tokenwell_client_log_set(const tokenwell_client *client,
                                           tokenwell_log_callback callback,
                                           void *user_data,

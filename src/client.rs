@@ -109,7 +109,7 @@ impl Client {
             identity: config.identity(),
             timeout: config.timeout,
             store: store(&config),
-            credentials: Box::new(config.credentials),
+            credentials: config.credentials.for_client(),
             clock,
             grant: Arc::new(grant),
         };

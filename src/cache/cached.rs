@@ -32,7 +32,8 @@ impl Slot {
     /// store has becomes the current one.
     pub(crate) fn cached_state(&self) -> Result<CachedState, Error> {
         self.refuse_if_closed()?;
-        let credential = self.parts.credentials.current()?;
+        self.refuse_inside_callback()?;
+        let credential = self.parts.credentials.known()?;
         let loaded = self.parts.store.load(&self.key(&credential));
         let store_problem = loaded.as_ref().err().map(ToString::to_string);
         let record = self.ok_or_warn(loaded).unwrap_or_default();

@@ -126,12 +126,12 @@ impl Cooldown {
         if age <= as_millis_u64(FAILURES_FORGOTTEN_AFTER) { stored.failures } else { 0 }
     }
 
-    /// Returns the form that other processes read. Returns `None` for an error that concerns only
-    /// this process and its environment: a connection that was never established, a wrong proxy, an
-    /// untrusted certificate authority.
-    pub(crate) fn to_stored(&self) -> Option<StoredCooldown> {
-        let is_shared = matches!(
-            self.error,
+    /// Returns whether `error` concerns other processes too. An error that concerns only this process
+    /// and its environment does not: a connection that was never established, a wrong proxy, an
+    /// untrusted certificate authority, a timeout that is too short for the server.
+    pub(crate) fn concerns_others(error: &Error) -> bool {
+        let is_of_server = matches!(
+            error,
             Error::RateLimited { .. }
                 | Error::TokenLimit { .. }
                 | Error::CredentialRejected { .. }
@@ -140,7 +140,12 @@ impl Cooldown {
                 | Error::Protocol { .. }
                 | Error::Refused { .. }
         );
-        is_shared.then(|| StoredCooldown {
+        is_of_server && !error.is_own_timeout()
+    }
+
+    /// Returns the form that other processes read. Returns `None` for an error that is not shared.
+    pub(crate) fn to_stored(&self) -> Option<StoredCooldown> {
+        Self::concerns_others(&self.error).then(|| StoredCooldown {
             error: self.error.clone(),
             since_ms: self.since.wall_ms,
             until_ms: self.until.wall_ms,
@@ -154,14 +159,17 @@ impl Cooldown {
         self.error.clone()
     }
 
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
+    /// Returns the number of consecutive failures from which the pause after `error` grows. Failures
+    /// that are not shared do not lengthen the pause of other processes.
+    pub(crate) fn failures_before(&self, error: &Error) -> u32 {
+        if Self::concerns_others(error) && !Self::concerns_others(&self.error) { 0 } else { self.failures }
     }
 
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
     }
 
+    /// Returns whether it is in the shared record.
     pub(crate) fn is_shared(&self) -> bool {
         self.shared
     }
@@ -222,6 +230,7 @@ fn with_retry_after(mut error: Error, pause: Duration) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
     use crate::error::Exchange;
@@ -264,6 +273,42 @@ mod tests {
     fn retry_after_is_never_shortened_and_lengthened_by_a_tenth_at_most() {
         assert_eq!(pause_after(&limited(30), 1, 0.0), Some(Duration::from_secs(30)));
         assert_eq!(pause_after(&limited(30), 5, 1.0), Some(Duration::from_secs(33)));
+    }
+
+    fn network(reached: bool, source: Option<crate::error::Cause>) -> Error {
+        Error::Network {
+            server: String::new(),
+            problem: String::new(),
+            reached,
+            advice: String::new(),
+            source,
+            exchange: crate::error::Exchange::default(),
+        }
+    }
+
+    fn cooldown(error: &Error, failures: u32) -> Cooldown {
+        Cooldown::new(error, None, Moment { wall_ms: 1, monotonic_ms: 1 }, failures).expect("a pause")
+    }
+
+    #[test]
+    fn r1_the_end_of_ones_own_time_is_not_shared() {
+        let own = network(true, Some(std::sync::Arc::new(crate::error::TimeIsOver)));
+
+        assert!(cooldown(&own, 1).to_stored().is_none());
+        assert!(cooldown(&network(true, None), 1).to_stored().is_some());
+    }
+
+    #[test]
+    fn r1_failures_that_are_not_shared_do_not_lengthen_the_pause_of_others() {
+        let own = network(true, Some(std::sync::Arc::new(crate::error::TimeIsOver)));
+        let unreached = network(false, None);
+
+        for local in [&own, &unreached] {
+            assert_eq!(cooldown(local, 5).failures_before(&server(None)), 0);
+            assert_eq!(cooldown(local, 5).failures_before(local), 5);
+        }
+        assert_eq!(cooldown(&server(None), 5).failures_before(&server(None)), 5);
+        assert_eq!(cooldown(&server(None), 5).failures_before(&own), 5);
     }
 
     #[test]

@@ -42,14 +42,13 @@ impl Slot {
             process.memory().set_cooldown(None);
             return None;
         }
-        self.counts.cooldown_answers.add_one();
         Some(error)
     }
 
     /// A secret or a record that cannot be read lifts nothing.
     fn is_lifted(&self, cooldown: &Cooldown) -> bool {
         let Some(credential) = cooldown.credential() else { return false };
-        if matches!(self.parts.credentials.reload(credential), Ok(Some(_))) {
+        if self.parts.credentials.is_replaced(credential) {
             return true;
         }
         cooldown.is_shared() && self.load_record(&self.key(credential)).is_some_and(|record| !record.has_refusal())

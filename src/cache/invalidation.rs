@@ -97,6 +97,7 @@ impl Slot {
 
     fn begin_removal(self: &Arc<Self>, value: &str, without_thread: WithoutThread) -> Result<(bool, Option<RemovalFlight>), Error> {
         self.refuse_if_closed()?;
+        self.refuse_inside_callback()?;
         let obtained_at_ms = self.drop_current(value);
         let dropped = obtained_at_ms.is_some();
         if dropped {
@@ -176,6 +177,7 @@ impl Slot {
 
     fn begin_revocation(self: &Arc<Self>, without_thread: WithoutThread) -> Result<Begun<(), PendingRevocation>, Error> {
         self.refuse_if_closed()?;
+        self.refuse_inside_callback()?;
         let process = self.process();
         let no_token = || self.current.token().is_none().then_some(());
         let (flight, started_here) = match process.revocation.enter(no_token) {
@@ -226,7 +228,7 @@ impl Slot {
     /// Removes the token from the store if the record contains it, and counts its rejection there. Returns
     /// whether it is removed.
     fn remove_from_store(&self, value: &str, reason: Reason) -> bool {
-        let credential = self.parts.credentials.current().ok();
+        let credential = self.parts.credentials.known().ok();
         let count_here = || {
             if let Reason::Rejected { obtained_at_ms } = reason {
                 self.count_rejection_here(value, obtained_at_ms, credential.as_ref());

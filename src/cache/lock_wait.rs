@@ -30,10 +30,15 @@ const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
 /// time that a request takes is not known.
 const TIME_FOR_SECOND_REQUEST: Duration = Duration::from_secs(5);
 
-/// How much earlier than its timeout a refresh ends: the caller that waits exactly that long
-/// receives the error of the refresh, and not only the message that its deadline is exceeded.
+/// How much earlier than the deadline of a caller the record is read for the last time, where
+/// changes are not reported.
+const LAST_LOOK: Duration = Duration::from_millis(30);
+
+/// How much earlier than the timeout of a refresh its token request ends: the caller that waits
+/// exactly that long receives the error of the request, and not only the message that its deadline is
+/// exceeded.
 fn margin(timeout: Duration) -> Duration {
-    (timeout / 100).clamp(Duration::from_millis(20), Duration::from_millis(250)).min(timeout / 2)
+    (timeout / 40).clamp(Duration::from_millis(20), Duration::from_millis(250)).min(timeout / 2)
 }
 
 /// The times of one refresh.
@@ -42,6 +47,8 @@ pub(super) struct RefreshTimes {
     started: Instant,
     /// The end of the time of the caller that started the refresh, since the start.
     caller: Duration,
+    /// The end of the token request, since the start.
+    request_end: Duration,
     /// The end of the refresh, since the start.
     end: Duration,
     /// How large a part of the time the others have patience with a holder that is not stopped: a
@@ -54,19 +61,23 @@ pub(super) struct RefreshTimes {
 impl RefreshTimes {
     /// `max_wait` is the remaining time of the caller that started the refresh.
     pub(super) fn new(timeout: Duration, max_wait: Duration) -> Self {
-        let end = timeout.saturating_sub(margin(timeout));
-        let caller = max_wait.saturating_sub(margin(max_wait)).min(end);
+        let (request_end, end) = (timeout.saturating_sub(margin(timeout)), timeout);
+        let caller = max_wait.saturating_sub(LAST_LOOK.min(max_wait / 2)).min(end);
         let patience = 0.55 + 0.15 * jitter::fraction();
-        Self { started: Instant::now(), caller, end, patience, waited: Duration::ZERO }
+        Self { started: Instant::now(), caller, request_end, end, patience, waited: Duration::ZERO }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed().max(self.waited)
     }
 
     /// Returns the time that is left for a token request.
     pub(super) fn left(&self) -> Duration {
-        self.end.saturating_sub(self.elapsed())
+        self.request_end.saturating_sub(self.elapsed())
+    }
+
+    fn is_over(&self) -> bool {
+        self.elapsed() >= self.end
     }
 
     /// Returns the end of the time of the caller that started the refresh, or that of the refresh if
@@ -94,8 +105,9 @@ impl RefreshTimes {
 
     /// Returns the time until the patience with a holder that is not stopped ends: if it cannot reach
     /// the server, the others are not bound to it.
-    fn patience_left(&self) -> Duration {
-        self.current_end().max(MIN_WAIT_BASE).min(self.end).mul_f64(self.patience).saturating_sub(self.elapsed())
+    fn patience_left(&self, holder: &Holder) -> Duration {
+        let waited = self.elapsed().min(holder.held_for.unwrap_or(Duration::MAX));
+        self.current_end().max(MIN_WAIT_BASE).min(self.end).mul_f64(self.patience).saturating_sub(waited)
     }
 }
 
@@ -107,10 +119,14 @@ fn last_mint(record: &Record) -> Option<Duration> {
 pub(super) enum LockWait {
     /// Send a token request: with the lock, or without it if the store cannot be used. The record is
     /// the last one that was read.
-    Proceed(Option<HeldLock>, Record),
+    Proceed(Option<HeldLock>, Box<Record>),
     /// Use the result that another process stored.
     Answered(Result<RefreshOutcome, Error>),
 }
+
+/// What remains of a wait. It is dropped after the callers have their result: to stop watching files
+/// takes 10 ms and more on Linux.
+pub(super) type Remains = Option<Box<dyn Contender>>;
 
 impl Slot {
     /// Waits for the lock, and reads the record whenever it changes: the holder may have stored a
@@ -126,25 +142,33 @@ impl Slot {
         request: &RefreshRequest,
         credential: &Credential,
         times: &mut RefreshTimes,
-    ) -> LockWait {
-        let waited = self.contend(key, request, credential, times);
+    ) -> (LockWait, Remains) {
+        let mut contender = self.ok_or_warn(self.contender(key));
+        let waited = match &mut contender {
+            Some(contender) => self.contend(contender.as_mut(), key, request, credential, times),
+            None => LockWait::Proceed(None, Box::new(self.load_record(key).unwrap_or_default())),
+        };
         // While a request is sent under a reserve lock, the holder of the main lock is still what a
         // caller waits for in the end.
         if !matches!(waited, LockWait::Proceed(_, _)) {
             self.process().memory().waiting_for_lock_since = None;
         }
-        waited
+        (waited, contender)
     }
 
-    fn contend(&self, key: &SlotKey, request: &RefreshRequest, credential: &Credential, times: &mut RefreshTimes) -> LockWait {
-        let Some(mut contender) = self.ok_or_warn(self.contender(key)) else {
-            return LockWait::Proceed(None, self.load_record(key).unwrap_or_default());
-        };
+    fn contend(
+        &self,
+        contender: &mut dyn Contender,
+        key: &SlotKey,
+        request: &RefreshRequest,
+        credential: &Credential,
+        times: &mut RefreshTimes,
+    ) -> LockWait {
         let waiter = contender.waiter();
         let (mut which, mut is_first) = (WhichLock::Main, true);
         loop {
             let Some(attempt) = self.ok_or_warn(contender.attempt(which)) else {
-                return LockWait::Proceed(None, self.load_record(key).unwrap_or_default());
+                return LockWait::Proceed(None, Box::new(self.load_record(key).unwrap_or_default()));
             };
             let record = self.ok_or_warn(attempt.record).unwrap_or_default();
             if let Some(answer) = self.answer_from_record(&record, request, credential, Origin::StoredDuringRefresh) {
@@ -155,15 +179,15 @@ impl Slot {
                 if which == WhichLock::Main {
                     self.process().memory().waiting_for_lock_since = None;
                 }
-                return LockWait::Proceed(Some(HeldLock::new(lock)), record);
+                return LockWait::Proceed(Some(HeldLock::new(lock)), Box::new(record));
             }
             // A lock that was acquired too late for a request is released here.
             self.note_holder(&attempt.holder, is_first);
-            if times.left().is_zero() {
+            if times.is_over() {
                 return LockWait::Answered(Err(Error::Deadline { waited: times.elapsed(), blocked_by: self.blocked_on() }));
             }
             is_first = false;
-            let too_long = times.patience_left().is_zero() && times.suffice_for_second_request(&record);
+            let too_long = times.patience_left(&attempt.holder).is_zero() && times.suffice_for_second_request(&record);
             let stopped = attempt.holder.is_silent && in_time;
             let next = if stopped || too_long { WhichLock::MainOrReserve } else { WhichLock::Main };
             if next == WhichLock::MainOrReserve && which == WhichLock::Main {
@@ -171,12 +195,24 @@ impl Slot {
                 continue;
             }
             which = next;
-            let wait = match times.patience_left() {
+            let wait = match times.patience_left(&attempt.holder) {
                 Duration::ZERO => times.left_for_caller(),
                 patience => times.left_for_caller().min(patience),
             };
             times.waited = times.elapsed() + waiter.wait(wait.max(Duration::from_millis(1)));
         }
+    }
+
+    /// Returns the error for a caller that has waited for its whole deadline, while the refresh still
+    /// waits for another process, for a connection or for the server.
+    pub(super) fn deadline_error(&self, waited: Duration) -> Error {
+        let blocked_by = self.blocked_on();
+        if blocked_by.is_empty()
+            && let Some(error) = self.parts.grant.no_connection_yet(waited)
+        {
+            return error;
+        }
+        Error::Deadline { waited, blocked_by }
     }
 
     /// Remembers since when another process holds the lock, for messages.

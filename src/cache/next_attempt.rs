@@ -11,8 +11,8 @@ const PENDING: Duration = Duration::from_millis(100);
 /// The longest time for which gets do not check a cooldown, which can be lifted before it ends.
 const SUPPRESSED: Duration = Duration::from_secs(1);
 
-/// The time before which no get of a due token tries to start a refresh, because the last try was
-/// in vain. Such a get takes no lock and is as fast as the get of a fresh token.
+/// The time before which no get of a due token tries to start a refresh: one is pending, or none may
+/// be started. Such a get takes no lock and is as fast as the get of a fresh token.
 ///
 /// A time in milliseconds of the monotonic clock in the upper 63 bits. The lowest bit says that a
 /// cooldown is in effect.

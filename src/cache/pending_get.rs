@@ -36,6 +36,7 @@ impl Slot {
         if let Some(token) = self.from_memory(options) {
             return Ok(Begun::Ready(token));
         }
+        self.refuse_inside_callback()?;
         let request = self.refresh_request(options);
         match self.logged(|| self.answer_or_join(&request, max_wait, WithoutThread::Fail)) {
             Lookup::Answer(answer) => answer.map(Begun::Ready),

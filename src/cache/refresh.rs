@@ -7,16 +7,17 @@
 use super::cooldown::{Cooldown, is_local_fault};
 use super::freshness::{DEFAULT_LIFETIME, Freshness};
 use super::jitter;
-use super::lock_wait::{HeldLock, LockWait, RefreshTimes};
+use super::lock_wait::{HeldLock, LockWait, RefreshTimes, Remains};
 use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
-use crate::error::{Error, Exchange};
+use crate::error::{Error, Exchange, TimeIsOver};
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
 use crate::store::{Record, RejectedTokens, SlotKey, StoreError, StoredToken, UnknownMembers};
 use crate::token::Token;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The maximum time that a caller with a valid stored token waits for a newer one.
@@ -26,6 +27,7 @@ const MAX_DUE_REFRESH_TIME: Duration = Duration::from_secs(5);
 struct Refreshed {
     result: Result<RefreshOutcome, Error>,
     unsaved: Option<Unsaved>,
+    remains: Remains,
 }
 
 /// What must be written to the store, with the lock under which it is written.
@@ -45,7 +47,7 @@ enum Change {
 
 impl From<Result<RefreshOutcome, Error>> for Refreshed {
     fn from(result: Result<RefreshOutcome, Error>) -> Self {
-        Self { result, unsaved: None }
+        Self { result, unsaved: None, remains: None }
     }
 }
 
@@ -56,7 +58,7 @@ impl Slot {
     /// the cooldown is set in memory, and before either is written to the store. A store that is
     /// slow therefore costs the callers no time.
     pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration, answer: &dyn Fn(Result<RefreshOutcome, Error>)) {
-        let Refreshed { result, unsaved } = self.obtain(request, max_wait);
+        let Refreshed { result, unsaved, remains: _remains } = self.obtain(request, max_wait);
         answer(result.map_err(|error| self.remember_local_fault(error)));
         if let Some(unsaved) = unsaved {
             self.save(unsaved);
@@ -65,6 +67,10 @@ impl Slot {
 
     fn obtain(&self, request: RefreshRequest, max_wait: Duration) -> Refreshed {
         if let Some(refusal) = self.check_cooldown() {
+            // The gets of a due token were answered with the token.
+            if !request.reject_due {
+                self.counts.cooldown_answers.add_one();
+            }
             return Err(refusal).into();
         }
         // The check may take long, and a closed client sends no request.
@@ -106,14 +112,19 @@ impl Slot {
                 record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::up_to(KnownToken::of_stored(token, self.now())));
         }
 
-        match self.wait_for_lock_or_answer(&key, &request, credential, &mut times) {
-            LockWait::Proceed(lock, record) => {
-                let refreshed = self.mint(&key, credential, times.left(), record, lock);
-                self.process().memory().waiting_for_lock_since = None;
-                refreshed
-            }
+        let (waited, remains) = self.wait_for_lock_or_answer(&key, &request, credential, &mut times);
+        let refreshed = match waited {
+            LockWait::Proceed(lock, record) => self.mint(&key, credential, times.left(), *record, lock),
             LockWait::Answered(answer) => answer.into(),
-        }
+        };
+        let result = match (refreshed.result, self.process().memory().waiting_for_lock_since.take()) {
+            // The wait for the lock left too little time for the request.
+            (Err(error), Some(since)) if error.is_own_timeout() => {
+                Err(Error::Deadline { waited: times.elapsed(), blocked_by: self.lock_held_message(since.elapsed()) })
+            }
+            (result, _) => result,
+        };
+        Refreshed { result, unsaved: refreshed.unsaved, remains }
     }
 
     /// Sends a token request. `record` is what the store had before: the new token replaces its token,
@@ -126,9 +137,9 @@ impl Slot {
                 let duration = started.elapsed().max(Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms)));
                 self.accept_minted(minted, sent, credential, record.with_last_mint(duration))
             }
-            Err(error) => self.remember_failure(credential, error, &record),
+            Err(error) => self.remember_failure(credential, with_timeout_setting(error, self.parts.timeout), &record),
         };
-        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }) }
+        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }), remains: None }
     }
 
     /// Refreshes a stored token that is due, for a process that had no token. The first process
@@ -162,6 +173,11 @@ impl Slot {
         let store = &self.parts.store;
         match unsaved.change {
             Change::Token { record, was_rejected } => {
+                // A process that was stopped or had no lock may come late.
+                let stored = self.load_record(&unsaved.key).and_then(|record| record.token);
+                if stored.is_some_and(|stored| self.is_newer(&stored, &record)) {
+                    return;
+                }
                 if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() {
                     self.process().forget_warnings();
                 }
@@ -178,6 +194,13 @@ impl Slot {
                 }
             }
         }
+    }
+
+    /// Returns whether `stored` was requested after the token of `record`, as far as the clock can be
+    /// trusted.
+    fn is_newer(&self, stored: &StoredToken, record: &Record) -> bool {
+        let later = stored.obtained_at_ms.min(self.now().wall_ms);
+        later == stored.obtained_at_ms && record.token.as_ref().is_some_and(|token| token.obtained_at_ms < later)
     }
 
     fn is_rejected(&self, record: &Record) -> bool {
@@ -260,7 +283,7 @@ impl Slot {
         let request_time = Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms));
         let lifetime = Lifetime::granted(sent, life, jitter::fraction()).with_request_time(request_time);
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
-            let error = self.expired_on_arrival(life);
+            let error = self.expired_on_arrival(life, sent.until(self.now()));
             return self.remember_failure(credential, error, &record);
         }
         let process = self.process();
@@ -293,13 +316,24 @@ impl Slot {
         (result, change)
     }
 
-    fn expired_on_arrival(&self, life: Duration) -> Error {
+    fn expired_on_arrival(&self, life: Duration, on_its_way: Duration) -> Error {
+        // The token response does not say how many requests it took; it was at least one.
+        let (server, exchange) = (self.server(), Exchange::new(1, None));
+        if on_its_way > self.parts.timeout {
+            return Error::Network {
+                server,
+                problem: format!("sent a token that expired while this process was stopped for {} s", on_its_way.as_secs()),
+                reached: true,
+                advice: "Try again.".to_owned(),
+                source: Some(Arc::new(TimeIsOver)),
+                exchange,
+            };
+        }
         Error::Protocol {
-            server: self.server(),
+            server,
             problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
             http_status: Some(200),
-            // The token response does not say how many requests it took; it was at least one.
-            exchange: Exchange::new(1, None),
+            exchange,
         }
     }
 
@@ -336,7 +370,7 @@ impl Slot {
 
     fn new_cooldown(&self, error: &Error, credential: Option<&Credential>, failures_elsewhere: u32) -> Option<Cooldown> {
         self.counts.mint_failures.add_one();
-        let before = self.process().memory().cooldown().map_or(0, Cooldown::failures).max(failures_elsewhere);
+        let before = self.process().memory().cooldown().map_or(0, |cooldown| cooldown.failures_before(error)).max(failures_elsewhere);
         Cooldown::new(error, credential, self.now(), before.saturating_add(1))
     }
 
@@ -366,5 +400,18 @@ impl Slot {
             }
         };
         result.map_err(|error| self.process().warn(warning(error))).ok()
+    }
+}
+
+/// Names the setting that limits the time of a request, if the server did not respond within it.
+fn with_timeout_setting(error: Error, timeout: Duration) -> Error {
+    match error {
+        Error::Network { server, problem, reached: true, source, exchange, .. }
+            if source.as_ref().is_some_and(|source| source.is::<TimeIsOver>()) =>
+        {
+            let advice = format!("timeout_ms (TOKENWELL_TIMEOUT_MS) is {}. If the server is slow, allow more time.", timeout.as_millis());
+            Error::Network { server, problem, reached: true, advice, source, exchange }
+        }
+        other => other,
     }
 }

@@ -153,8 +153,12 @@ mod tests {
         START.after(Duration::from_secs(seconds))
     }
 
-    /// Rejects tokens, each given by the second in which it was obtained and the one in which it was rejected.
-    fn rejections(tokens: &[(&str, u64, u64)]) -> Option<RejectedTokens> {
+    /// A token, the second in which it was obtained and the one in which it was rejected.
+    type Rejected = (&'static str, u64, u64);
+    /// A name, the rejected tokens, and the resulting count with the seconds of the pause.
+    type Case = (&'static str, &'static [Rejected], Option<(u32, u64)>);
+
+    fn rejections(tokens: &[Rejected]) -> Option<RejectedTokens> {
         let mut rejected = None;
         for (token, obtained, now) in tokens {
             Change::by(rejected.as_ref(), token, at(*obtained).wall_ms, at(*now)).apply(&mut rejected);
@@ -162,13 +166,13 @@ mod tests {
         rejected
     }
 
-    fn count_and_pause(tokens: &[(&str, u64, u64)]) -> Option<(u32, u64)> {
+    fn count_and_pause(tokens: &[Rejected]) -> Option<(u32, u64)> {
         rejections(tokens).map(|rejected| (rejected.count, (rejected.until_ms - rejected.since_ms) / 1000))
     }
 
     #[test]
     fn r7_the_table_of_rejections() {
-        let table: &[(&str, &[(&str, u64, u64)], Option<(u32, u64)>)] = &[
+        let table: &[Case] = &[
             ("one new token", &[("a", 0, 1)], Some((1, 0))),
             ("two in a row", &[("a", 0, 1), ("b", 1, 2)], Some((2, 60))),
             ("three", &[("a", 0, 1), ("b", 1, 2), ("c", 62, 63)], Some((3, 120))),

@@ -10,8 +10,8 @@ use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
-use crate::credential::Credentials;
-use crate::error::Error;
+use crate::credential::{Credentials, refuse_inside_secret_callback};
+use crate::error::{AWAITING_SECRET, Error};
 use crate::grant::Grant;
 use crate::logging;
 use crate::platform::ProcessId;
@@ -121,6 +121,7 @@ impl Slot {
     }
 
     fn get_by_refresh(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Token, Error> {
+        self.refuse_inside_callback()?;
         let started = Instant::now();
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
@@ -172,7 +173,7 @@ impl Slot {
         // The pending refresh may only be reading the secret, to find out if a remembered refusal
         // is still in effect.
         let remembered = self.process().memory().cooldown().and_then(|cooldown| cooldown.active_error(now));
-        Err(remembered.unwrap_or_else(|| Error::Deadline { waited, blocked_by: self.blocked_on() }))
+        Err(remembered.unwrap_or_else(|| self.deadline_error(waited)))
     }
 
     /// Closes the slot: later calls and waiting callers receive [`Error::Closed`].
@@ -231,6 +232,11 @@ impl Slot {
         })
     }
 
+    /// Refuses a call that would wait for the secret callback in which it is made.
+    pub(super) fn refuse_inside_callback(&self) -> Result<(), Error> {
+        refuse_inside_secret_callback(self.parts.client_number)
+    }
+
     /// The fast path: no lock, no allocation, no system call except for the clock.
     pub(super) fn from_memory(self: &Arc<Self>, options: &GetOptions) -> Option<Token> {
         if options.force_refresh {
@@ -250,7 +256,7 @@ impl Slot {
         Some(token.clone())
     }
 
-    /// Starts a refresh of the due token unless the last attempt to do so, not long ago, was in vain.
+    /// Starts a refresh of the due token, unless it is known that none can be started now.
     #[cold]
     fn serve_due(self: &Arc<Self>, next_attempt: &NextAttempt, now: Moment) {
         let hold = next_attempt.hold(now).unwrap_or_else(|| match self.logged(|| self.refresh_in_background()) {
@@ -415,7 +421,11 @@ impl Slot {
     /// for the server.
     pub(super) fn blocked_on(&self) -> String {
         let waiting = self.process().memory().waiting_for_lock_since;
-        waiting.map(|since| self.lock_held_message(since.elapsed())).unwrap_or_default()
+        match waiting {
+            Some(since) => self.lock_held_message(since.elapsed()),
+            None if self.parts.credentials.is_awaited() => AWAITING_SECRET.to_owned(),
+            None => String::new(),
+        }
     }
 
     pub(super) fn lock_held_message(&self, duration: Duration) -> String {

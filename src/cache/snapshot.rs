@@ -20,19 +20,18 @@ struct CachePadded<T>(T);
 /// One copy of the token for each shard, each with its own reference count.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    /// Only read: what a clone writes, the count, is in the allocation of each copy.
-    shards: [Token; SHARDS],
+    shards: [CachePadded<Token>; SHARDS],
     next_attempt: NextAttempt,
 }
 
 impl Snapshot {
     fn new(token: &Token) -> Self {
-        Self { shards: std::array::from_fn(|_| token.with_own_count()), next_attempt: NextAttempt::default() }
+        Self { shards: std::array::from_fn(|_| CachePadded(token.with_own_count())), next_attempt: NextAttempt::default() }
     }
 
     /// Returns the copy that the calling thread can clone without contention.
     pub(crate) fn token(&self) -> &Token {
-        &self.shards[shard()]
+        &self.shards[shard()].0
     }
 
     /// Returns when the next refresh of this token, which is due, may be started.

@@ -3,6 +3,7 @@
 use super::environment::Environment;
 use super::keyring::{self, Keyring};
 use super::profiles;
+use super::secret_provider::SecretProvider;
 use super::setting::{Key, Setting, by_name, settings};
 use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
 use super::{ClientAuthentication, Config};
@@ -34,6 +35,8 @@ pub struct ConfigBuilder {
     cache_environment: Option<Environment>,
     /// The program's own keyring, used instead of the system's.
     keyring: Option<Arc<dyn Keyring>>,
+    /// The program's own provider of the client secret.
+    secret_provider: Option<Arc<dyn SecretProvider>>,
     /// Returns the name of an option for messages, if it is not the name of the setting.
     option_name: Option<fn(&'static str) -> Cow<'static, str>>,
 }
@@ -59,6 +62,19 @@ impl ConfigBuilder {
     #[must_use]
     pub fn client_secret_file(self, path: impl AsRef<Path>) -> Self {
         self.with_path(Key::ClientSecretFile, path.as_ref())
+    }
+
+    /// Sets a provider that delivers the client secret whenever one is needed, instead of
+    /// [`client_secret`](Self::client_secret). [`client_id`](Self::client_id) must be set too.
+    #[must_use]
+    pub fn secret_provider(mut self, provider: Arc<dyn SecretProvider>) -> Self {
+        self.set_secret_provider(Some(provider));
+        self
+    }
+
+    /// As [`secret_provider`](Self::secret_provider); `None` removes the provider.
+    pub fn set_secret_provider(&mut self, provider: Option<Arc<dyn SecretProvider>>) {
+        self.secret_provider = provider;
     }
 
     /// Sets scheme, host and port of Atlas, without a path. Default: `https://cloud.mongodb.com`.
@@ -248,6 +264,7 @@ impl ConfigBuilder {
             environment_is_read: self.environment.is_read(),
             api_key_variables: self.environment.api_key_variables(),
             token_variables: self.environment.token_variables(),
+            secret_provider: self.secret_provider.clone(),
         };
         let user_cache_dir = self.cache_environment.as_ref().unwrap_or(&self.environment).user_cache_dir();
         resolve(&sources, &context, user_cache_dir)
@@ -321,6 +338,9 @@ impl fmt::Debug for ConfigBuilder {
         for (key, value) in &self.options {
             let (setting, text) = (key.setting(), value.expose());
             shown.field(setting.name(), if setting.is_secret() { &value } else { &text });
+        }
+        if self.secret_provider.is_some() {
+            shown.field("secret_provider", &"set");
         }
         shown.field("environment", &self.environment).finish()
     }

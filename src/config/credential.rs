@@ -3,6 +3,7 @@
 
 use super::bounded::read_bounded;
 use super::rules::SECRET_LIMIT;
+use super::secret_provider::{ProvidedSecret, SecretRequests};
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
 use crate::error::{Error, Exchange, os_reason, printable, printable_path};
@@ -30,21 +31,31 @@ pub(crate) enum CredentialSource {
         /// The sources of the id and the secret, for messages.
         origin: String,
     },
+    /// The program delivers the secret for every token request.
+    Provided(ProvidedSecret),
 }
 
 impl CredentialSource {
+    /// Returns the credentials of a new client.
+    pub(crate) fn for_client(self) -> Box<dyn Credentials> {
+        match self {
+            Self::Provided(provided) => Box::new(SecretRequests::new(provided)),
+            other => Box::new(other),
+        }
+    }
+
     /// Returns the client id, which never changes.
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Fixed(credential) => &credential.client_id,
-            Self::SecretFile { client_id, .. } => client_id,
+            Self::SecretFile { client_id, .. } | Self::Provided(ProvidedSecret { client_id, .. }) => client_id,
         }
     }
 
     /// Returns the file that contains the secret, if it is in a file.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
-            Self::Fixed(_) => None,
+            Self::Fixed(_) | Self::Provided(_) => None,
             Self::SecretFile { path, .. } => Some(path),
         }
     }
@@ -57,6 +68,7 @@ impl Credentials for CredentialSource {
             Self::SecretFile { client_id, path, location, origin } => {
                 Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path, location)?, origin: origin.clone() })
             }
+            Self::Provided(provided) => SecretRequests::new(provided.clone()).current(),
         }
     }
 

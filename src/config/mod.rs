@@ -1,7 +1,7 @@
 //! Combines options, environment variables and files into one validated [`Config`].
 //!
-//! May depend on: atlas, credential, platform, error, secret. Opens no connection. Starts a thread
-//! only to call a keyring.
+//! May depend on: atlas, credential, platform, error, secret, logging. Opens no connection. Starts a
+//! thread only to call a keyring or a [`SecretProvider`].
 //! Start reading at [`Config`], then [`ConfigBuilder`]. `setting` is the table of all settings,
 //! `rules` validates values, `sources` combines the sources, `profiles` reads profiles from files,
 //! `endpoint` validates URLs.
@@ -58,6 +58,7 @@ mod exposed;
 pub mod keyring;
 pub mod profiles;
 mod rules;
+mod secret_provider;
 mod setting;
 mod sources;
 mod suggestion;
@@ -69,6 +70,7 @@ pub use builder::ConfigBuilder;
 pub(crate) use credential::{CredentialSource, advice_on, client_id_in_sentence};
 pub use endpoint::Endpoint;
 pub use exposed::ExposedFile;
+pub use secret_provider::{SecretProvider, SecretRequest};
 pub use setting::{Setting, settings};
 pub use unknown_variable::UnknownVariable;
 

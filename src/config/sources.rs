@@ -6,6 +6,7 @@
 use super::credential::{CredentialSource, format_hint};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
 use super::rules::{authentication, manual_clock, switch, timeout};
+use super::secret_provider::{LOCATION, ProvidedSecret, SecretProvider};
 use super::setting::{Key, settings};
 use super::{ClientAuthentication, Config, Provenance};
 use crate::credential::{Credential, Credentials};
@@ -13,6 +14,7 @@ use crate::error::{Error, printable};
 use crate::secret::Secret;
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -137,8 +139,9 @@ pub(super) fn resolve(sources: &[Source], context: &SearchContext, user_cache_di
     let pair = Pair::find(sources, context)?;
     let server = Server::find(sources)?;
     let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.default_authentication);
+    let timeout = first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT);
     Ok(Config {
-        credentials: pair.credentials(authentication)?,
+        credentials: pair.credentials(authentication, timeout)?,
         token_endpoint: server.token_endpoint.clone(),
         revocation_endpoint: server.revocation_endpoint.clone(),
         api_base: server.api_base.clone(),
@@ -146,7 +149,7 @@ pub(super) fn resolve(sources: &[Source], context: &SearchContext, user_cache_di
         scope: first(sources, Key::Scope, owned)?,
         audience: first(sources, Key::Audience, owned)?,
         resource: first(sources, Key::Resource, owned)?,
-        timeout: first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT),
+        timeout,
         ca_file: first(sources, Key::CaFile, owned)?.map(PathBuf::from),
         cache: first(sources, Key::Cache, switch)?.unwrap_or(true),
         cache_dir: first(sources, Key::CacheDir, owned)?.map(PathBuf::from),
@@ -164,6 +167,8 @@ pub(super) struct SearchContext {
     pub(super) api_key_variables: Vec<&'static str>,
     /// The variables of access tokens that are set.
     pub(super) token_variables: Vec<&'static str>,
+    /// The program's own provider of the secret. It is one of the options.
+    pub(super) secret_provider: Option<Arc<dyn SecretProvider>>,
 }
 
 /// The source of a setting that no source sets.
@@ -173,7 +178,10 @@ pub(super) const THE_DEFAULT: &str = "the default";
 fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<Provenance> {
     let winner = |key: Key| match key {
         Key::ClientId => Some((pair.source, pair.id)),
-        Key::ClientSecret | Key::ClientSecretFile => (pair.secret.key == key).then_some((pair.source, pair.secret)),
+        Key::ClientSecret | Key::ClientSecretFile => match pair.secret {
+            PairSecret::Entry(secret) if secret.key == key => Some((pair.source, secret)),
+            _ => None,
+        },
         Key::BaseUrl | Key::TokenUrl => server.named_by.filter(|(_, entry)| entry.key == key),
         Key::RevocationUrl => winner(server.trusted, key),
         _ => winner(sources, key),
@@ -208,11 +216,21 @@ fn owned(_location: &str, value: &str) -> Result<String, Error> {
 struct Pair<'a> {
     source: &'a Source,
     id: &'a Entry,
-    secret: &'a Entry,
+    secret: PairSecret<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum PairSecret<'a> {
+    /// The secret itself, or the path of the file that contains it.
+    Entry(&'a Entry),
+    Provider(&'a Arc<dyn SecretProvider>),
 }
 
 impl<'a> Pair<'a> {
-    fn find(sources: &'a [Source], context: &SearchContext) -> Result<Self, Error> {
+    fn find(sources: &'a [Source], context: &'a SearchContext) -> Result<Self, Error> {
+        if let Some(provider) = &context.secret_provider {
+            return Self::with_provider(sources, provider);
+        }
         let Some(source) = sources.iter().find(|source| source.has_credential()) else {
             return Err(no_credential(sources, context));
         };
@@ -221,16 +239,35 @@ impl<'a> Pair<'a> {
                 problem: format!("{} and {} are both set, but only one secret is allowed", secret.location, file.location),
                 hint: format!("Remove {} or {}.", secret.location, file.location),
             }),
-            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { source, id, secret }),
+            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { source, id, secret: PairSecret::Entry(secret) }),
             (Some(id), None, None) => Err(incomplete_pair(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
             (None, Some(present), None) | (None, None, Some(present)) => Err(incomplete_pair(sources, source, present, &[Key::ClientId])),
             (None, None, None) => Err(Error::internal("a source had a credential and then had none")),
         }
     }
 
-    fn credentials(&self, authentication: ClientAuthentication) -> Result<CredentialSource, Error> {
+    /// The pair whose secret the program delivers. Its client id is an option too.
+    fn with_provider(sources: &'a [Source], provider: &'a Arc<dyn SecretProvider>) -> Result<Self, Error> {
+        let options = sources.iter().find(|source| matches!(source.origin, Origin::Options));
+        let Some(source) = options else { return Err(Error::internal("there are no options")) };
+        if let Some(secret) = source.get(Key::ClientSecret).or_else(|| source.get(Key::ClientSecretFile)) {
+            return Err(Error::NotConfigured {
+                problem: format!("{LOCATION} and {} are both set, but only one secret is allowed", secret.location),
+                hint: format!("Remove {LOCATION} or {}.", secret.location),
+            });
+        }
+        let Some(id) = source.get(Key::ClientId) else {
+            let option = option_name(sources, Key::ClientId);
+            return Err(Error::NotConfigured {
+                problem: format!("{LOCATION} is set without {option}; the client id and the client secret must come from the same source"),
+                hint: format!("Set {option} as well, or remove {LOCATION}."),
+            });
+        };
+        Ok(Self { source, id, secret: PairSecret::Provider(provider) })
+    }
+
+    fn credentials(&self, authentication: ClientAuthentication, timeout: Duration) -> Result<CredentialSource, Error> {
         let client_id = self.id.value()?.to_owned();
-        let secret = self.secret.value()?;
         if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
             return Err(Error::invalid(
                 &*self.id.location,
@@ -238,13 +275,23 @@ impl<'a> Pair<'a> {
                 "An Atlas client id never contains one. For another server, set auth_method to client_secret_basic or client_secret_post.",
             ));
         }
-        if self.secret.key == Key::ClientSecret {
+        let entry = match self.secret {
+            PairSecret::Entry(entry) => entry,
+            PairSecret::Provider(provider) => {
+                // The other half is for the token request, and for a second secret after a rejection.
+                let limit = timeout / 2;
+                let provided = ProvidedSecret { client_id, provider: Arc::clone(provider), limit, origin: self.origin() };
+                return Ok(CredentialSource::Provided(provided));
+            }
+        };
+        let secret = entry.value()?;
+        if entry.key == Key::ClientSecret {
             return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret), origin: self.origin() }));
         }
         let source = CredentialSource::SecretFile {
             client_id,
             path: PathBuf::from(secret),
-            location: self.secret.location.to_string(),
+            location: entry.location.to_string(),
             origin: self.origin(),
         };
         // Fail now and not at the first token request: a `Config` that exists is usable.
@@ -258,9 +305,10 @@ impl Pair<'_> {
     /// content.
     fn origin(&self) -> String {
         let id = self.source.provenance(self.id);
-        match (&self.secret.found, self.secret.key) {
+        let PairSecret::Entry(entry) = self.secret else { return format!("id from {id}, secret from {LOCATION}") };
+        match (&entry.found, entry.key) {
             (Found::Value(path), Key::ClientSecretFile) => format!("id from {id}, secret in the file {}", printable(path.expose(), 1000)),
-            _ => match self.source.provenance(self.secret) {
+            _ => match self.source.provenance(entry) {
                 secret if secret == id => format!("from {id}"),
                 secret => format!("id from {id}, secret from {secret}"),
             },

@@ -71,7 +71,7 @@ pub enum Error {
         // This is the largest variant: boxed strings keep every `Result` small.
         client: Box<str>,
         /// The server's error code: `invalid_client` (RFC 6749 section 5.2).
-        code: String,
+        code: Box<str>,
         /// The server's description of the error, escaped for display; may be empty.
         description: String,
         /// The HTTP status of the response.
@@ -287,7 +287,7 @@ impl Error {
             | Self::Refused { hint, .. }
             | Self::CannotWrite { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
-            Self::CredentialRejected { code, .. } if code == "invalid_client" => format!(
+            Self::CredentialRejected { code, .. } if **code == *"invalid_client" => format!(
                 "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
                  account exists on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
             ),
@@ -313,6 +313,9 @@ impl Error {
             }
             Self::Network { .. } => CHECK_CONNECTION.to_owned(),
             Self::Tls { advice, .. } => advice.clone(),
+            Self::Deadline { blocked_by, .. } if blocked_by == AWAITING_SECRET => {
+                "Let the secret callback answer sooner, or allow more time: it may use half of timeout_ms.".to_owned()
+            }
             Self::Deadline { blocked_by, .. } if !blocked_by.is_empty() => {
                 "Find the process that holds the lock (`fuser -v` on the .lock files in that directory). Let it finish, or stop it. \
                  Otherwise allow more time, or disable the shared cache with TOKENWELL_CACHE=off."
@@ -465,6 +468,12 @@ impl Error {
         }
     }
 
+    /// Returns whether the time that this process allowed for the request was over. This says nothing
+    /// about the server: another process may allow more.
+    pub(crate) fn is_own_timeout(&self) -> bool {
+        matches!(self, Self::Network { source: Some(source), .. } if source.is::<TimeIsOver>())
+    }
+
     pub(crate) fn invalid(name: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::InvalidArgument { name: name.into(), problem: problem.into(), hint: hint.into() }
     }
@@ -474,8 +483,16 @@ impl Error {
     }
 }
 
+/// The cause of a network error if this process stopped waiting.
+#[derive(Debug, thiserror::Error)]
+#[error("the time that this process allowed for the request was over")]
+pub(crate) struct TimeIsOver;
+
 /// The hint for a server that cannot be reached.
 pub(crate) const CHECK_CONNECTION: &str = "Check the host name, the route to the server, HTTPS_PROXY and NO_PROXY, and any firewall.";
+
+/// What blocks a refresh while the program has not delivered the client secret. It selects a hint.
+pub(crate) const AWAITING_SECRET: &str = "the secret callback has not provided the client secret";
 
 /// The problem of a response that is not HTTP, for example the alert of a TLS server. It selects a
 /// hint.

@@ -19,7 +19,7 @@ pub enum Status {
     /// There is no usable credential, or settings contradict each other.
     NotConfigured = 2,
     /// The authorization server rejected the client, for example with `invalid_client`,
-    /// `unauthorized_client` or `invalid_scope`.
+    /// `unauthorized_client` or `invalid_scope`. Also if an API rejected several new tokens.
     CredentialRejected = 3,
     /// The account already has as many valid access tokens as Atlas allows (100).
     TokenLimit = 4,

@@ -2,9 +2,10 @@
 
 use super::boundary::{boundary, bytes, destination, object};
 use super::error::tokenwell_error;
-use crate::config::{Config, ConfigBuilder};
+use crate::config::{Config, ConfigBuilder, SecretProvider};
 use crate::error::{Error, Status};
 use std::ffi::c_char;
+use std::sync::Arc;
 
 /// The settings that a client is created from.
 ///
@@ -20,6 +21,10 @@ pub struct tokenwell_config(ConfigBuilder);
 impl tokenwell_config {
     pub(super) fn build(&self) -> Result<Config, Error> {
         self.0.build()
+    }
+
+    pub(super) fn set_secret_provider(&mut self, provider: Option<Arc<dyn SecretProvider>>) {
+        self.0.set_secret_provider(provider);
     }
 }
 
@@ -46,6 +51,8 @@ pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, e
 ///
 /// A later value replaces an earlier one. After an error the earlier value is still in effect. The
 /// strings are copied. The memory of a secret is wiped when it is released.
+///
+/// `tokenwell_config_set_secret_callback` sets a callback instead of a client secret.
 ///
 /// The settings:
 /// - `client_id`

@@ -97,9 +97,9 @@ pub unsafe extern "C" fn tokenwell_log_set(
 ///   inside the client's earlier callback.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `callback` must be callable with
-/// `user_data` from any thread until it is replaced or the client is freed. `error` must be
-/// writable.
+/// # Safety
+/// `client` must be a client that was not freed. `callback` must be callable with `user_data`
+/// from any thread until it is replaced or the client is freed. `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_log_set(
     client: *const tokenwell_client,

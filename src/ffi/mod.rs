@@ -22,5 +22,6 @@ mod library;
 mod log;
 mod operation;
 mod queue;
+mod secret;
 mod stats;
 mod token;

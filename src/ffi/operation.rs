@@ -43,8 +43,9 @@ pub type tokenwell_operation_callback = Option<unsafe extern "C" fn(user_data: *
 
 /// A callback that is called once when the library no longer uses a `user_data` pointer.
 ///
-/// It comes after the other callback has returned, or when it is certain that it never comes.
-/// Only then may the data be released. It is called on a thread of the library.
+/// It comes after the other callback has returned, or when it is certain that it never comes. Only
+/// then may the data be released. It may be called from any thread, also by the call that drops the
+/// last reference.
 ///
 /// @param user_data The pointer that was passed together with this callback.
 pub type tokenwell_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;

@@ -1,16 +1,18 @@
 //! [`HttpGrant`]: the client credentials grant and revocation over HTTP.
 
+use super::connection_watch::ConnectionWatch;
 use super::refusal::{self, RequestContext};
 use super::rejection;
 use super::reply::{self, TokenType};
 use super::retry::{self, Budget};
 use super::transport::{Reading, Reply, Request, Route, Timeout, Transport, run_outside_runtime};
-use super::{Grant, Minted, authentication};
+use super::{Grant, Minted, authentication, transport_error};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint};
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::secret::Secret;
+use arc_swap::ArcSwapOption;
 use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenUrl};
 use reqwest::Method;
@@ -35,6 +37,8 @@ struct Settings {
     /// The token request without client authentication.
     form: Form,
     clock: Arc<dyn Clock>,
+    /// The connection of the token request in progress.
+    connection: ArcSwapOption<ConnectionWatch>,
 }
 
 impl HttpGrant {
@@ -61,6 +65,7 @@ impl HttpGrant {
             token_type: TokenType::expected_from(&config.token_endpoint),
             form: Form::of_token_request(config)?,
             clock,
+            connection: ArcSwapOption::empty(),
         })))
     }
 }
@@ -69,6 +74,12 @@ impl Grant for HttpGrant {
     fn mint(&self, credential: &Credential, budget: Duration) -> Result<Minted, Error> {
         let (settings, credential) = (Arc::clone(&self.0), credential.clone());
         run_outside_runtime(&self.0.token, move || settings.mint(&credential, budget))
+    }
+
+    fn no_connection_yet(&self, waited: Duration) -> Option<Error> {
+        let connection = self.0.connection.load_full()?;
+        let route = &self.0.token;
+        (!connection.is_connected()).then(|| transport_error::no_connection_yet(&route.endpoint.origin(), waited, &route.hint))
     }
 
     /// Makes one attempt only, unlike [`mint`](Grant::mint), so that the caller learns immediately
@@ -87,11 +98,14 @@ impl Settings {
         let sent_secrets = authentication::secret_forms(credential);
         Transport::with(route, budget.total(), |transport| {
             let conversation = Conversation { transport, route, sent_secrets, clock: self.clock.as_ref() };
-            retry::with_budget(&mut budget, |attempt, budget| {
+            self.connection.store(Some(Arc::new(transport.connection().clone())));
+            let minted = retry::with_budget(&mut budget, |attempt, budget| {
                 let request = self.form.authenticated(&route.endpoint, self.authentication, credential)?;
                 let reply = conversation.exchange(request, Reading::Token, budget, attempt)?;
                 reply::minted(&reply, &route.endpoint.origin(), self.token_type)
-            })
+            });
+            self.connection.store(None);
+            minted
         })
         .map_err(|error| rejection::with_advice(error, credential))
     }

@@ -51,6 +51,14 @@ pub trait Grant: Send + Sync + fmt::Debug {
     /// # Errors
     /// The revocation failed. The token must be assumed to be still valid.
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error>;
+
+    /// Returns the error for a caller that stops waiting after `waited` while a token request is in
+    /// progress that has no connection to the server yet. Returns `None` if there is a connection, or
+    /// if that is not known.
+    fn no_connection_yet(&self, waited: Duration) -> Option<Error> {
+        let _ = waited;
+        None
+    }
 }
 
 /// A token as the server issued it.

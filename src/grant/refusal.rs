@@ -51,7 +51,7 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     let rejected = |code: Option<&str>, default: &str| Error::CredentialRejected {
         server: server.clone(),
         client: Box::default(),
-        code: shown(code.unwrap_or(default), LONGEST_CODE, context.sent_secrets),
+        code: shown(code.unwrap_or(default), LONGEST_CODE, context.sent_secrets).into(),
         description: description.clone(),
         http_status: status,
         advice: Box::default(),

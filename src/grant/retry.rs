@@ -214,7 +214,7 @@ mod tests {
         let mixes: [(&[Error], u32, Option<&str>); 5] = [
             (&[network()], 3, None),
             (&[server(503, None), network(), server(500, None)], 3, None),
-            (&[rejected.clone()], 1, Some("invalid_client")),
+            (std::slice::from_ref(&rejected), 1, Some("invalid_client")),
             (&[network(), rejected.clone()], 2, Some("invalid_client")),
             (&[server(500, None), server(408, None), limited], 3, None),
         ];

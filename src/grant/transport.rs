@@ -139,6 +139,10 @@ impl Transport {
         self.runtime.shutdown_background();
     }
 
+    pub(super) fn connection(&self) -> &ConnectionWatch {
+        &self.watch
+    }
+
     /// Sends `request` and reads the response within `timeout`.
     pub(crate) fn send(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
         self.runtime.block_on(self.exchange(request, reading, timeout))

@@ -1,7 +1,7 @@
 //! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
 use super::connection_hint::ConnectionHint;
-use crate::error::{Error, Exchange, NOT_HTTP, os_reason, printable};
+use crate::error::{Error, Exchange, NOT_HTTP, TimeIsOver, os_reason, printable};
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
@@ -76,7 +76,19 @@ pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &C
         },
         reached: connected,
         advice: if connected { String::new() } else { hint.message(false) },
-        source: None,
+        source: Some(Arc::new(TimeIsOver)),
+        exchange: Exchange::default(),
+    }
+}
+
+/// The error for a caller that stops waiting while a connection is being established.
+pub(super) fn no_connection_yet(server: &str, waited: Duration, hint: &ConnectionHint) -> Error {
+    Error::Network {
+        server: server.to_owned(),
+        problem: hint.problem(&format!("no connection yet after {} s", rounded_seconds(waited))),
+        reached: false,
+        advice: hint.message(false),
+        source: Some(Arc::new(TimeIsOver)),
         exchange: Exchange::default(),
     }
 }

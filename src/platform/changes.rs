@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// A change of a watched file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) enum Change {
     /// A process has closed the file, or both its times were set.
     Released,
@@ -63,7 +64,7 @@ mod linux {
     pub(crate) struct Changes(Inotify);
 
     impl Changes {
-        /// Starts without a watch. Returns `None` if no report can be had: the user has too many
+        /// Starts without a watch. Returns `None` if no report is available: the user has too many
         /// inotify instances, or changes of files on the file system of `file` are not reported.
         pub(crate) fn on_file_system_of(file: &File) -> Option<Self> {
             let kind = fstatfs(file).ok()?.filesystem_type().0;

@@ -321,7 +321,7 @@ impl Refusal {
             }
             // Each process names its own client id and where it came from.
             Error::CredentialRejected { server, client: _, code, description, http_status, advice, exchange: _ } => {
-                Self::CredentialRejected { server, code, description, http_status, advice: advice.into() }
+                Self::CredentialRejected { server, code: code.into(), description, http_status, advice: advice.into() }
             }
             Error::Server { server, description, http_status, retry_after, .. } => {
                 Self::Server { server, description, http_status, retry_after_ms: retry_after.map(milliseconds) }
@@ -352,7 +352,7 @@ impl Refusal {
             Self::CredentialRejected { server, code, description, http_status, advice } => Error::CredentialRejected {
                 server,
                 client: Box::default(),
-                code,
+                code: code.into(),
                 description,
                 http_status,
                 advice: advice.into(),

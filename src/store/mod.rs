@@ -56,7 +56,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The store cannot be used.
     fn lock(&self, key: &SlotKey, max_wait: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError>;
 
-    /// Prepares to wait for the lock of `key` and to look at the record meanwhile. Returns `None` if
+    /// Prepares to wait for the lock of `key` and to read the record meanwhile. Returns `None` if
     /// the store cannot report changes: then [`Store::lock`] and [`Store::load`] are called at
     /// intervals.
     ///
@@ -70,7 +70,7 @@ pub trait Store: Send + Sync + fmt::Debug {
 /// The lock of one key, released on drop.
 pub trait StoreLock: Send + fmt::Debug {
     /// Returns what the holder must call twice a second to show that it is not stopped, or `None` if
-    /// nobody looks at that. It may be called after the lock is released.
+    /// nobody checks that. It may be called after the lock is released.
     fn sign_of_life(&self) -> Option<Box<dyn FnMut() + Send>> {
         None
     }

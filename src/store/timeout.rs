@@ -96,7 +96,7 @@ impl TimedCalls {
         let state = Arc::new(AtomicU8::new(RUNNING));
         let (calls_in_thread, thread_state) = (Arc::clone(&calls), Arc::clone(&state));
         let thread = std::thread::Builder::new().name("tokenwell-store".to_owned());
-        platform::spawn_without_signals(thread, move || {
+        let thread = platform::spawn_without_signals(thread, move || {
             let outcome = call();
             if thread_state.swap(RETURNED, Ordering::SeqCst) == ABANDONED {
                 calls_in_thread.stuck.fetch_sub(1, Ordering::SeqCst);
@@ -106,7 +106,11 @@ impl TimedCalls {
         })
         .map_err(|error| StoreError::because("cannot create a thread for the operation", error))?;
         match result.recv_timeout(limit) {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => {
+                // It has nothing left to do. Some programs check that a call leaves no thread behind.
+                let _ = thread.join();
+                return outcome;
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("the operation panicked")),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -179,13 +183,14 @@ fn no_response(limit: Duration) -> StoreError {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+    use crate::store::Holder;
     use std::sync::Condvar;
     use std::time::Instant;
 
     /// A store that does not respond until it is released.
     #[derive(Debug, Default)]
     struct StuckStore {
-        released: (Mutex<bool>, Condvar),
+        released: Released,
         calls: AtomicUsize,
     }
 
@@ -196,10 +201,7 @@ mod tests {
 
         fn load(&self, _key: &SlotKey) -> Result<Record, StoreError> {
             self.calls.fetch_add(1, Ordering::SeqCst);
-            let mut released = self.released.0.lock().unwrap();
-            while !*released {
-                released = self.released.1.wait(released).unwrap();
-            }
+            wait_for(&self.released);
             Ok(Record::default())
         }
 
@@ -210,6 +212,43 @@ mod tests {
 
         fn lock(&self, _key: &SlotKey, _patience: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
             Ok(None)
+        }
+
+        fn contend(&self, _key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
+            Ok(Some(Box::new(StuckContender(self.released.clone()))))
+        }
+    }
+
+    type Released = Arc<(Mutex<bool>, Condvar)>;
+
+    fn wait_for(released: &Released) {
+        let mut is_released = released.0.lock().unwrap();
+        while !*is_released {
+            is_released = released.1.wait(is_released).unwrap();
+        }
+    }
+
+    /// A contender whose attempts do not return until the store is released.
+    #[derive(Debug)]
+    struct StuckContender(Released);
+
+    impl Contender for StuckContender {
+        fn attempt(&mut self, _which: WhichLock) -> Result<Attempt, StoreError> {
+            wait_for(&self.0);
+            Ok(Attempt { lock: None, record: Ok(Record::default()), holder: Holder::default() })
+        }
+
+        fn waiter(&self) -> Arc<dyn LockWaiter> {
+            Arc::new(Hours)
+        }
+    }
+
+    #[derive(Debug)]
+    struct Hours;
+
+    impl LockWaiter for Hours {
+        fn wait(&self, max_wait: Duration) -> Duration {
+            max_wait
         }
     }
 
@@ -241,6 +280,23 @@ mod tests {
         assert_eq!(stuck.calls.load(Ordering::SeqCst), 1, "only the load has reached the store");
         assert!(store.save(&key, &Record::default()).is_ok());
         assert_eq!(stuck.calls.load(Ordering::SeqCst), 2, "the save has reached the store");
+    }
+
+    #[test]
+    fn r20_an_attempt_that_is_stuck_fails_in_time_and_a_long_wait_is_no_call() {
+        let stuck = Arc::new(StuckStore::default());
+        let calls = TimedCalls { limit: Duration::from_millis(20), current: ArcSwap::from_pointee(Calls::new()) };
+        let store = TimeoutStore { inner: Arc::clone(&stuck) as Arc<_>, calls: Arc::new(calls) };
+        let key = SlotKey { identity: Vec::new(), secret: Secret::from("secret") };
+        let mut contender = store.contend(&key).unwrap().unwrap();
+
+        assert_eq!(contender.waiter().wait(Duration::from_secs(3600)), Duration::from_secs(3600));
+        assert_eq!(store.calls.current().stuck.load(Ordering::SeqCst), 0);
+        assert!(contender.attempt(WhichLock::Main).is_err());
+        assert!(store.save(&key, &Record::default()).is_err(), "no call is started while one is stuck");
+
+        *stuck.released.0.lock().unwrap() = true;
+        stuck.released.1.notify_all();
     }
 
     #[test]

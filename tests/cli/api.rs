@@ -213,3 +213,17 @@ fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> String {
     child.wait().unwrap();
     String::from_utf8(shown).unwrap()
 }
+
+#[test]
+fn r7_a_resource_that_answers_401_to_everything_costs_two_tokens() {
+    let scene = Scene::new();
+    scene.emulator.set_faults(json!([{"path": "/api/atlas/v2/orgs", "status": 401, "body": {"error": 401}}])).unwrap();
+
+    scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().code(4);
+    for _ in 0..20 {
+        let message = stderr(&scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs"]).assert().code(4).stdout(""));
+        assert!(message.contains("the last 2 tokens of") && message.contains("the API answers 401"), "{message}");
+    }
+
+    assert_eq!(scene.emulator.counters().tokens_minted, 2);
+}

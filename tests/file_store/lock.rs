@@ -5,10 +5,11 @@ use crate::support::{Bench, slot};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokenwell::secret::Secret;
-use tokenwell::store::{SlotKey, Store};
+use tokenwell::store::{Contender, SlotKey, Store, StoreLock, WhichLock};
 
 fn is_free(bench: &Bench) -> bool {
     bench.store.lock(&slot(), Duration::ZERO).unwrap().is_some()
@@ -170,4 +171,117 @@ fn a_directory_that_cannot_be_created_is_an_error_with_its_path() {
     let error = store.lock(&slot(), Duration::ZERO).unwrap_err().to_string();
 
     assert!(error.contains("file/cache"), "{error}");
+}
+
+fn contender(bench: &Bench) -> Box<dyn Contender> {
+    bench.store.contend(&slot()).unwrap().expect("the file store reports changes")
+}
+
+/// Waits until the contender acquires a lock. Returns it with the number of attempts.
+fn acquired(contender: &mut Box<dyn Contender>, which: WhichLock) -> (Box<dyn StoreLock>, usize) {
+    let (started, waiter) = (Instant::now(), contender.waiter());
+    for attempts in 1.. {
+        if let Some(lock) = contender.attempt(which).unwrap().lock {
+            return (lock, attempts);
+        }
+        assert!(started.elapsed() < PATIENCE, "no lock after {attempts} attempts");
+        waiter.wait(PATIENCE);
+    }
+    unreachable!("the attempts end with the patience")
+}
+
+/// Makes the holder look as if it had been stopped long ago.
+fn age(lock_file: &Path) {
+    let file = fs::File::options().write(true).open(lock_file).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+}
+
+fn lock_files(bench: &Bench) -> usize {
+    bench.files().iter().filter(|path| path.extension().is_some_and(|extension| extension == "lock")).count()
+}
+
+#[test]
+fn r20_who_waits_tries_again_when_the_lock_is_released() {
+    let bench = Bench::new();
+    let held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+    let mut contender = contender(&bench);
+    assert!(contender.attempt(WhichLock::Main).unwrap().lock.is_none());
+
+    let (lock, attempts) = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| acquired(&mut contender, WhichLock::Main));
+        drop(held);
+        waiting.join().unwrap()
+    });
+
+    // Not the hundreds of attempts of a poll, even if reports are not available here.
+    assert!(attempts <= 10, "{attempts}");
+    drop(lock);
+}
+
+#[test]
+fn r20_who_waits_reads_the_record_when_it_was_replaced() {
+    let bench = Bench::new();
+    let _held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+    let mut contender = contender(&bench);
+    assert!(contender.attempt(WhichLock::Main).unwrap().record.unwrap().token.is_none());
+
+    bench.save("token");
+    let waited = contender.waiter().wait(PATIENCE);
+
+    // Less than the time after which an attempt is made without a report.
+    assert!(waited < Duration::from_millis(1500), "{waited:?}");
+    assert!(contender.attempt(WhichLock::Main).unwrap().record.unwrap().token.is_some());
+}
+
+#[test]
+fn r2_one_process_acquires_the_reserve_lock_of_a_stopped_holder() {
+    let bench = Bench::new();
+    let held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+    age(&bench.file("lock"));
+    let (mut first, mut second) = (contender(&bench), contender(&bench));
+
+    assert!(!first.attempt(WhichLock::Main).unwrap().holder.is_silent, "it has time to show that it lives");
+    first.waiter().wait(PATIENCE);
+    assert!(first.attempt(WhichLock::Main).unwrap().holder.is_silent);
+    let reserve = first.attempt(WhichLock::MainOrReserve).unwrap().lock.expect("the reserve lock");
+
+    assert!(second.attempt(WhichLock::MainOrReserve).unwrap().lock.is_none(), "it is held");
+    assert_eq!(lock_files(&bench), 2);
+    drop(reserve);
+    assert_eq!(lock_files(&bench), 1, "its holder removes its file");
+    let reserve = acquired(&mut second, WhichLock::MainOrReserve).0;
+    assert_eq!(lock_files(&bench), 2);
+    drop((reserve, held));
+}
+
+#[test]
+fn r2_the_next_reserve_lock_is_for_a_second_stopped_holder() {
+    let bench = Bench::new();
+    let _held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+    age(&bench.file("lock"));
+    let _reserve = contender(&bench).attempt(WhichLock::MainOrReserve).unwrap().lock.expect("the reserve lock");
+    for file in bench.files() {
+        age(&file);
+    }
+
+    let (_next, attempts) = acquired(&mut contender(&bench), WhichLock::MainOrReserve);
+
+    assert!(attempts > 1, "the holder of the reserve lock has time to show that it lives");
+    assert_eq!(lock_files(&bench), 3);
+}
+
+#[test]
+fn r2_a_holder_that_gives_signs_of_life_is_not_silent() {
+    let bench = Bench::new();
+    let held = bench.store.lock(&slot(), Duration::ZERO).unwrap().unwrap();
+    age(&bench.file("lock"));
+    let mut contender = contender(&bench);
+    assert!(contender.attempt(WhichLock::Main).unwrap().lock.is_none());
+
+    held.sign_of_life().expect("a file has a time")();
+
+    let waited = contender.waiter().wait(Duration::from_millis(700));
+    assert!(!contender.attempt(WhichLock::Main).unwrap().holder.is_silent, "{waited:?}");
+    let held_for = contender.attempt(WhichLock::Main).unwrap().holder.held_for.unwrap();
+    assert!(held_for < PATIENCE, "{held_for:?}");
 }

@@ -178,7 +178,7 @@ fn the_temporary_file_of_a_killed_writer_is_removed_once_it_is_old() {
     }
 
     bench.save("next");
-    assert!(bench.directory().join(&old).exists(), "the first save has looked at the directory today");
+    assert!(bench.directory().join(&old).exists(), "the first save has cleaned up today");
 
     let stamp = fs::OpenOptions::new().write(true).open(bench.directory().join("housekeeping")).unwrap();
     stamp.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();

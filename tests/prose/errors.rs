@@ -26,7 +26,7 @@ fn examples() -> Vec<(&'static str, Error)> {
                     Error::CredentialRejected {
                         server: server(),
                         client: client.into(),
-                        code: code.to_owned(),
+                        code: code.into(),
                         description: description.clone(),
                         http_status: 401,
                         advice: advice.into(),
@@ -93,6 +93,7 @@ fn examples() -> Vec<(&'static str, Error)> {
             "InvalidArgument",
             Error::InvalidArgument { name: text("timeout_ms"), problem: text("is not a number"), hint: text("Pass milliseconds.") },
         ),
+        ("TokensRejected", Error::TokensRejected { server: server(), count: 2 }),
         ("NotConfigured", Error::NotConfigured { problem: text("there is no profile prod"), hint: text("Run `tokenwell login`.") }),
         (
             "NoCredential",

@@ -49,8 +49,7 @@ pub fn i15_the_holder_of_the_lock_is_killed_and_at_most_one_more_asks(storm: &mu
 
 pub fn i15_the_holder_of_the_lock_is_stopped_and_the_others_finish_in_time(storm: &mut Storm) {
     const OTHERS: usize = 15;
-    /// A process waits for the lock for 55 to 70 % of the timeout. The rest must be sufficient for
-    /// the token requests on a busy machine.
+    /// One of the others sends a request after 1.5 s. The rest must be sufficient for a busy machine.
     const TIMEOUT_MS: u64 = 20_000;
 
     // A round takes as long as the wait for the lock. With enough rounds, a process of each

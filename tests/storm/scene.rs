@@ -142,10 +142,10 @@ pub fn token_of(output: &Output) -> String {
     token.to_owned()
 }
 
-/// Returns the sorted extensions of the files in a token cache.
+/// Returns the sorted extensions of the files in a token cache. The stamp of its cleanup has none.
 pub fn files_of(cache: &Path) -> Vec<String> {
-    let name = |path: PathBuf| path.extension().unwrap().to_str().unwrap().to_owned();
-    let mut names: Vec<_> = std::fs::read_dir(cache).unwrap().map(|entry| name(entry.unwrap().path())).collect();
+    let name = |path: PathBuf| Some(path.extension()?.to_str().unwrap().to_owned());
+    let mut names: Vec<_> = std::fs::read_dir(cache).unwrap().filter_map(|entry| name(entry.unwrap().path())).collect();
     names.sort();
     names
 }

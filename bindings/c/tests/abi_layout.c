@@ -109,6 +109,16 @@ uint32_t (*const fixed_error_attempts)(const tokenwell_error *) = tokenwell_erro
 extern void (*const fixed_error_free)(tokenwell_error *);
 void (*const fixed_error_free)(tokenwell_error *) = tokenwell_error_free;
 
+extern tokenwell_status (*const fixed_config_set_secret_callback)(tokenwell_config *, tokenwell_secret_callback, void *, tokenwell_destroy_callback,
+                                                                  tokenwell_error **);
+tokenwell_status (*const fixed_config_set_secret_callback)(tokenwell_config *, tokenwell_secret_callback, void *, tokenwell_destroy_callback,
+                                                           tokenwell_error **) = tokenwell_config_set_secret_callback;
+extern tokenwell_status (*const fixed_secret_request_provide)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **);
+tokenwell_status (*const fixed_secret_request_provide)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **) =
+    tokenwell_secret_request_provide;
+extern tokenwell_status (*const fixed_secret_request_fail)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **);
+tokenwell_status (*const fixed_secret_request_fail)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **) = tokenwell_secret_request_fail;
+
 extern tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **);
 tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **) = tokenwell_log_set;
 extern tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **);

@@ -94,7 +94,7 @@ impl Directory {
     /// Calls `visit` with the names from `position` on, except those that are not valid UTF-8. Returns
     /// the position behind them, or `None` at the end of the directory.
     ///
-    /// Stops after `count` names and the rest of what the system returned at once, at most about a
+    /// Stops after `count` names and the rest of what the system returned with them, at most about a
     /// thousand. A position that is not valid any more is not an error: the names begin elsewhere.
     #[cfg(target_os = "linux")]
     pub(crate) fn visit_names(&self, position: u64, count: usize, visit: &mut dyn FnMut(&str)) -> io::Result<Option<u64>> {

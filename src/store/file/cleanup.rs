@@ -1,7 +1,7 @@
 //! Removes files that are not used any more: seldom, and a bounded number of files each time.
 //!
 //! A save does no more than read the time of one file, the stamp. Once a day the save begins to go
-//! through the directory, in steps: each looks at about a thousand names and keeps its position in
+//! through the directory, in steps: each checks about a thousand names and keeps its position in
 //! the stamp for the next one.
 
 use super::directory::StoreDirectory;
@@ -18,7 +18,7 @@ pub(super) const STAMP: &str = "housekeeping";
 const PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time between two steps.
 const PAUSE_BETWEEN_STEPS: Duration = Duration::from_secs(60);
-/// The number of names in one step. A little more if the system returns more at once.
+/// The number of names in one step. A little more if the system returns more with one call.
 const NAMES_IN_A_STEP: usize = 1000;
 /// A slot whose files were not written for this long is not used any more: its secret was replaced, or
 /// its program removed. If a token was still valid, another one is requested.
@@ -27,7 +27,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// finds its file removed and returns an error; the record is unaffected.
 const STALE_AFTER: Duration = Duration::from_secs(10 * 60);
 
-/// Makes the next step if it is due. Returns the number of names that it looked at, `None` if it is
+/// Makes the next step if it is due. Returns the number of names that it checked, `None` if it is
 /// not due.
 ///
 /// Ignores errors: what is not removed now is removed later.
@@ -179,19 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn r22_a_step_looks_at_a_bounded_number_of_names_and_all_steps_reach_every_file() {
+    fn r22_a_step_checks_a_bounded_number_of_names_and_all_steps_reach_every_file() {
         const SLOTS: u32 = 5000;
         let bench = Bench::new();
         for number in 0..SLOTS {
             bench.file(&format!("{}.token", slot(number)), if number % 2 == 0 { 31 * DAY } else { DAY });
         }
 
-        // What the system returns at once: 32 KiB of entries.
+        // What the system returns with one call: 32 KiB of entries.
         let most = 100 + 1400;
         let mut steps = 0;
         loop {
-            let looked_at = bench.step(100);
-            assert!((1..=most).contains(&looked_at), "{looked_at} names in one step");
+            let checked = bench.step(100);
+            assert!((1..=most).contains(&checked), "{checked} names in one step");
             steps += 1;
             if std::fs::metadata(bench.path(STAMP)).unwrap().len() == 0 {
                 break;

@@ -184,7 +184,7 @@ impl HeldLock {
     /// than an error.
     fn mark_start(&self) {
         let now = SystemTime::now();
-        // Two calls: setting both times at once tells the others that the lock is free.
+        // Two calls: setting both times together tells the others that the lock is free.
         let _ = self.file.set_modified(now);
         let _ = self.file.set_times(FileTimes::new().set_accessed(now));
     }
@@ -209,10 +209,10 @@ impl Drop for HeldLock {
         if self.owner != ProcessId::current() {
             return;
         }
-        if let Some((directory, allow_unsafe, name)) = &self.remove_at_end {
-            if let Ok(Some(store_directory)) = StoreDirectory::open(directory, *allow_unsafe) {
-                let _ = store_directory.remove(name);
-            }
+        if let Some((directory, allow_unsafe, name)) = &self.remove_at_end
+            && let Ok(Some(store_directory)) = StoreDirectory::open(directory, *allow_unsafe)
+        {
+            let _ = store_directory.remove(name);
         }
         // Closing the file releases the lock too, unless a forked child has a copy of it.
         let _ = self.file.unlock();

@@ -98,14 +98,19 @@ impl LockReports {
         self.watch_opened(&mut state);
     }
 
-    /// Notes the time of the lock file with this index, where changes are not reported.
+    /// Notes the time of the lock file with this index: changes may not be reported, or this process
+    /// may not have had the time to read the reports.
     pub(super) fn seen(&self, index: usize, modified: Option<SystemTime>) {
         let mut state = self.state();
-        if let Some(file) = state.files.get_mut(index) {
-            if file.modified != modified {
-                file.modified = modified;
+        let Some(file) = state.files.get_mut(index).filter(|file| file.modified != modified) else { return };
+        file.modified = modified;
+        let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok()).unwrap_or_default();
+        match Instant::now().checked_sub(age) {
+            Some(sign) if sign > file.last_sign && age < SILENT_AFTER => {
                 file.sign();
+                file.last_sign = sign;
             }
+            _ => {}
         }
     }
 

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Processes that wait for each other in real time: slow servers, short deadlines, a holder of the lock that is killed or stopped, and what waiting costs.
+# The figures of each scene are in the output.
+cd "$(dirname "$0")/../.." || exit 1
+if [ -n "${SHORT:-}" ]; then rounds=3; else rounds=${ROUNDS:-50}; fi
+exec "$CARGO" test --quiet --locked --features "$FEATURES" --test processes -- --rounds "$rounds" --together 3
