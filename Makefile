@@ -46,7 +46,7 @@ help:
 	@echo "make clean     remove what was built"
 
 demo: tools-demo library
-	@$(MAKE) -s -C bindings/c PREFIX=$(DIST) examples
+	@$(MAKE) -s -C bindings/c PREFIX=$(DIST) build/demo
 	@cd examples/go/demo && PKG_CONFIG_PATH=$(DIST)/lib/pkgconfig $(GO) build -o $(DIST)/demo/go-demo .
 	@$(PYTHON) examples/demo.py
 

@@ -45,42 +45,51 @@ int loopback_http(const char *method, const char *base, const char *path, const 
     return 0;
 }
 
-/* Opens the connection and writes the value of the Host header, "host:port", to `host`. */
-static int connect_to(const char *base, char *host, size_t host_size, const char **problem)
+int loopback_address(const char *base, struct sockaddr_storage *address, socklen_t *length, char *host, size_t host_size, const char **problem)
 {
     static const struct { const char *prefix; const char *name; int family; } allowed[] = {
         {"http://127.0.0.1:", "127.0.0.1", AF_INET}, {"http://localhost:", "localhost", AF_INET}, {"http://[::1]:", "[::1]", AF_INET6},
     };
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
-        size_t length = strlen(allowed[i].prefix);
-        if (strncmp(base, allowed[i].prefix, length) != 0) continue;
+        size_t prefix = strlen(allowed[i].prefix);
+        if (strncmp(base, allowed[i].prefix, prefix) != 0) continue;
 
         char *end;
-        unsigned long port = strtoul(base + length, &end, 10);
-        if (base[length] < '0' || base[length] > '9' || port == 0 || port > 65535 || (*end && strcmp(end, "/") != 0)) break;
+        unsigned long port = strtoul(base + prefix, &end, 10);
+        if (base[prefix] < '0' || base[prefix] > '9' || port == 0 || port > 65535 || (*end && strcmp(end, "/") != 0)) break;
 
         struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
         struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((unsigned short)port)};
         v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         v6.sin6_addr = in6addr_loopback;
         int is_v4 = allowed[i].family == AF_INET;
-        const struct sockaddr *address = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-        socklen_t address_length = is_v4 ? sizeof v4 : sizeof v6;
-
-        int fd = socket(allowed[i].family, SOCK_STREAM, 0);
-        struct timeval timeout = {.tv_sec = 60};
-        if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-        if (fd < 0 || connect(fd, address, address_length) != 0) {
-            if (fd >= 0) close(fd);
-            *problem = "cannot connect: check that the emulator is running and that MONGODB_ATLAS_BASE_URL is its base URL";
-            return -1;
-        }
+        *length = is_v4 ? sizeof v4 : sizeof v6;
+        memset(address, 0, sizeof *address);
+        memcpy(address, is_v4 ? (const void *)&v4 : (const void *)&v6, *length);
         snprintf(host, host_size, "%s:%lu", allowed[i].name, port);
-        return fd;
+        return 0;
     }
     *problem = "unsupported base URL: this program supports only plain http to a loopback address with a port (http://127.0.0.1:PORT), "
                "like the base URL of the emulator; use an HTTP library with TLS for other servers";
     return -1;
+}
+
+/* Opens the connection and writes the value of the Host header, "host:port", to `host`. */
+static int connect_to(const char *base, char *host, size_t host_size, const char **problem)
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    if (loopback_address(base, &address, &length, host, host_size, problem) != 0) return -1;
+
+    int fd = socket(address.ss_family, SOCK_STREAM, 0);
+    struct timeval timeout = {.tv_sec = 60};
+    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, length) != 0) {
+        if (fd >= 0) close(fd);
+        *problem = "cannot connect: check that the emulator is running and that MONGODB_ATLAS_BASE_URL is its base URL";
+        return -1;
+    }
+    return fd;
 }
 
 static int send_all(int fd, const char *bytes, size_t length)

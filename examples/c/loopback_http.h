@@ -5,6 +5,12 @@
 #ifndef LOOPBACK_HTTP_H
 #define LOOPBACK_HTTP_H
 
+#include <sys/socket.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The response to a request. The caller releases `body` with free(). */
 typedef struct {
     int status; /* 200 */
@@ -24,5 +30,17 @@ typedef struct {
  */
 int loopback_http(const char *method, const char *base, const char *path, const char *headers, const char *body,
                   loopback_reply *reply, const char **problem);
+
+/*
+ * The socket address of a base URL that loopback_http() accepts, for programs that connect without
+ * blocking. `host` receives the value of the Host header, "host:port"; 64 bytes are enough.
+ *
+ * Returns 0, or -1 and sets `problem` to a static error message.
+ */
+int loopback_address(const char *base, struct sockaddr_storage *address, socklen_t *length, char *host, size_t host_size, const char **problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

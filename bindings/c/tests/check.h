@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <tokenwell.h>
 
 #define CHECK(condition) check_that((condition), __FILE__, __LINE__, #condition)
@@ -52,8 +53,12 @@ typedef struct {
 #define END_OF_TESTS {NULL, NULL, NULL}
 
 /* The tests of each file, terminated by END_OF_TESTS. */
-extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], cancellation_tests[], error_tests[], secret_callback_tests[], fork_tests[],
-    inherited_tests[], allocation_tests[], environment_tests[];
+extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[],
+    cancellation_tests[], error_tests[], secret_callback_tests[], fork_tests[], inherited_tests[], allocation_tests[], environment_tests[],
+    operation_tests[], operation_fork_tests[], operation_crowd_tests[], event_loop_tests[];
+
+/* Called by a test that cannot run here: it is counted as skipped, never as passed. `reason` is a static string. */
+void skip_this_test(const char *reason);
 
 /*
  * Runs a part of process.c that needs a separate process: `test_tokenwell --child NAME`. Returns
@@ -61,13 +66,14 @@ extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[
  */
 int run_child(const char *name);
 /*
- * The same for fork_rounds.c, inherited.c, allocations.c and environment.c. Returns -1 if there is no part with
+ * The same for operations_crowd.c, fork_rounds.c, inherited.c, allocations.c and environment.c. Returns -1 if there is no part with
  * this name.
  */
 int fork_child(const char *name);
 int inherited_child(const char *name);
 int allocation_child(const char *name);
 int environment_child(const char *name);
+int crowd_child(const char *name);
 
 /* ---- clients against the emulator whose address is in the environment ---- */
 
@@ -94,6 +100,8 @@ uint64_t emulator_counter(const char *name);
 uint64_t emulator_now_ms(void);
 /* `faults` is the JSON of docs/emulator.md. */
 void emulator_faults(const char *faults);
+/* `settings` too. */
+void emulator_settings(const char *settings);
 /* Waits until the counter has reached `at_least`. Returns false after one minute. */
 bool emulator_wait_for(const char *counter, uint64_t at_least);
 
@@ -102,6 +110,12 @@ bool emulator_wait_for(const char *counter, uint64_t at_least);
 uint64_t now_ms(void);
 void pause_ms(unsigned ms);
 unsigned threads_of_this_process(void);
+/*
+ * Waits for at most two minutes, so that a child that hangs is a failure and does not block the
+ * test run. Returns the exit code, 1000 + the signal that killed it, or 2000 if it hung and was
+ * killed.
+ */
+int exit_code_of(pid_t child);
 const char *need_environment(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* The system refuses to create threads for this process. */
 #define _GNU_SOURCE
-#include "check.h"
+#include "operations.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -143,9 +143,54 @@ static void r16_a_reset_connection_does_not_kill_a_program_without_threads(void)
     CHECK_INT(TOKENWELL_STATUS_NETWORK, WIFEXITED(ended) ? WEXITSTATUS(ended) : -1);
 }
 
+static void an_operation_fails_if_no_thread_can_be_created(void)
+{
+    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    tokenwell_queue *queue = new_queue();
+    tokenwell_operation *operation = NULL;
+    tokenwell_token *now = NULL;
+    tokenwell_error *errors[4] = {NULL}, *error = NULL;
+    tokenwell_status statuses[4];
+    seen data = {0};
+
+    atomic_store(&none_left, true);
+    statuses[0] = tokenwell_client_token_async(client, 0, 0, 0, on_end, &data, on_destroy, &now, &operation, &errors[0]);
+    statuses[1] = tokenwell_client_token_queued(client, 0, 0, 0, queue, 1, &now, &operation, &errors[1]);
+    atomic_store(&none_left, false);
+    char *value = get_value(client);
+    atomic_store(&none_left, true);
+    CHECK_OK(tokenwell_client_token_async(client, 0, 0, 0, on_end, &data, on_destroy, &now, &operation, &error), &error);
+    tokenwell_token_free(now);
+    now = NULL;
+    statuses[2] = tokenwell_client_token_async(client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &data, on_destroy, &now, &operation, &errors[2]);
+    statuses[3] = tokenwell_client_revoke_async(client, 0, on_end, &data, on_destroy, &operation, &errors[3]);
+    atomic_store(&none_left, false);
+
+    for (int i = 0; i < 4; i++) {
+        CHECK(statuses[i] != TOKENWELL_STATUS_OK && statuses[i] != TOKENWELL_STATUS_PENDING);
+        CHECK_INT(statuses[i], tokenwell_error_status(errors[i]));
+        CHECK_HAS("thread", tokenwell_error_message(errors[i], NULL));
+        CHECK(strlen(tokenwell_error_hint(errors[i], NULL)) > 0);
+        tokenwell_error_free(errors[i]);
+    }
+    CHECK(now == NULL && operation == NULL);
+
+    /* No callback and no entry comes, and the failure is not remembered. */
+    seen later = {0};
+    begin_unowned_get(client, 0, TOKENWELL_FORCE_REFRESH, &later);
+    check_seen(1, TOKENWELL_STATUS_OK, &later);
+    CHECK_OK(tokenwell_client_drain(client, 60000, &error), &error);
+    CHECK_UINT(0, atomic_load(&data.called) + atomic_load(&data.destroyed));
+    check_empty(queue);
+    free(value);
+    tokenwell_queue_free(queue);
+    tokenwell_client_free(client);
+}
+
 const test no_thread_tests[] = {
     TEST(a_get_refreshes_inline_if_no_thread_can_be_created),
     TEST(a_due_token_is_returned_immediately_and_refreshed_once_threads_can_be_created),
     NATIVE_TEST(r16_a_reset_connection_does_not_kill_a_program_without_threads, "valgrind would follow the child and make its 60 TLS handshakes slow"),
+    TEST(an_operation_fails_if_no_thread_can_be_created),
     END_OF_TESTS,
 };

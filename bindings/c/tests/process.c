@@ -16,8 +16,6 @@
 
 #define SLOW_MINT(ms) "[{\"path\":\"/api/oauth/token\",\"times\":1,\"delay_ms\":" #ms ",\"then_serve\":true}]"
 
-static int exit_code_of(pid_t child);
-
 /*
  * Runs a part of this file in a fresh process. Returns the exit code, or 1000 + the signal that
  * killed it.
@@ -30,24 +28,6 @@ static int in_a_fresh_process(const char *name)
         _exit(127);
     }
     return exit_code_of(child);
-}
-
-/*
- * Waits for at most two minutes, so that a child that hangs is a failure and does not block the
- * test run.
- */
-static int exit_code_of(pid_t child)
-{
-    int status = 0;
-    if (child < 0) return -1;
-    for (uint64_t started = now_ms(); now_ms() - started < 120000; pause_ms(2)) {
-        pid_t ended = waitpid(child, &status, WNOHANG);
-        if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-        if (ended < 0 && errno != EINTR) return -1;
-    }
-    kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    return 2000;
 }
 
 /* ---- signals ---- */
@@ -382,6 +362,7 @@ int run_child(const char *name)
     if (code < 0) code = inherited_child(name);
     if (code < 0) code = allocation_child(name);
     if (code < 0) code = environment_child(name);
+    if (code < 0) code = crowd_child(name);
     if (code < 0) fprintf(stderr, "no child is called %s\n", name);
     return code < 0 ? 2 : code;
 }

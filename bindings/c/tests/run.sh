@@ -2,7 +2,7 @@
 # Runs all C tests, natively and under valgrind, and counts the results.
 #   run.sh DIST BUILD     DIST is created by `make library`, BUILD by ../Makefile.
 # ONLY=NAME in the environment runs only this test of the test program, natively.
-# Each line that begins with "ok " or "FAIL " counts as one test.
+# Each line that begins with "ok ", "FAIL " or "skipped " counts as one test.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,6 +31,7 @@ export TOKENWELL_CACHE=off
 export LD_LIBRARY_PATH="$dist/lib"
 export TOKENWELL_BIN="$emulator"
 export UNLOAD_PROGRAM="$build/unload" UNLOAD_LIBRARY="$library" FAIL_ALLOCATION="$build/fail_allocation.so"
+export EXAMPLES_BUILD="$build"
 
 report() { # report NAME COMMAND...: runs a command as one test; shows its output if it fails
     name=$1
@@ -75,7 +76,8 @@ start_emulator() {
 finish() {
     passed=$(grep -c '^ok ' "$results")
     failed=$(grep -c '^FAIL ' "$results")
-    echo "c: $passed passed, $failed failed"
+    skipped=$(grep -c '^skipped ' "$results")
+    echo "c: $passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
     exit
 }
