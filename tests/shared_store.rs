@@ -706,3 +706,19 @@ fn r4_a_token_that_is_invalidated_while_it_is_saved_does_not_stay_in_the_store()
     assert!(store.only_record().token.is_none());
     assert_eq!(other.token(&any()).unwrap().value(), "token-2");
 }
+
+#[test]
+fn r2_who_gets_the_lock_too_late_sends_no_request() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+    *store.holder_is_alive.lock().unwrap() = true;
+    let (free, waits) = (FakeStore::clone(&store), Arc::clone(&store));
+    *store.during_wait.lock().unwrap() = Some(Event::new(move || {
+        // The holder releases the lock without a token, after more than half of the time.
+        *waits.during_wait.lock().unwrap() = Some(Event::new(move || *free.locked_by_another.lock().unwrap() = false));
+    }));
+
+    let error = hurried(&bench, &store).token(&any()).unwrap_err();
+
+    assert_eq!((error.status(), bench.server.requests()), (Status::Deadline, 0));
+}
