@@ -154,9 +154,9 @@ mod tests {
         let next = |value: &str| next_depth(Some(OsString::from(value)));
 
         assert_eq!(next_depth(None).unwrap(), 1);
-        assert_eq!(next("").unwrap(), 1, "an empty variable counts as not set");
+        assert_eq!(next("").unwrap(), 1, "b3: an empty variable counts as not set");
         assert_eq!(next("3").unwrap(), 4);
-        for own in ["4", "5", "-1", "", "many"] {
+        for own in ["4", "5", "-1", " ", "many"] {
             assert!(matches!(next(own), Err(Failure::Own { exit_code: ExitCode::Refused, .. })), "{own:?}");
         }
     }
