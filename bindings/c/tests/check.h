@@ -53,7 +53,7 @@ typedef struct {
 
 /* The tests of each file, terminated by END_OF_TESTS. */
 extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], fork_tests[],
-    inherited_tests[], allocation_tests[];
+    inherited_tests[], allocation_tests[], environment_tests[];
 
 /*
  * Runs a part of process.c that needs a separate process: `test_tokenwell --child NAME`. Returns
@@ -61,12 +61,13 @@ extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[
  */
 int run_child(const char *name);
 /*
- * The same for fork_rounds.c, inherited.c and allocations.c. Returns -1 if there is no part with
+ * The same for fork_rounds.c, inherited.c, allocations.c and environment.c. Returns -1 if there is no part with
  * this name.
  */
 int fork_child(const char *name);
 int inherited_child(const char *name);
 int allocation_child(const char *name);
+int environment_child(const char *name);
 
 /* ---- clients against the emulator whose address is in the environment ---- */
 
