@@ -123,6 +123,22 @@ pub enum Error {
         source: Option<Cause>,
     },
 
+    /// The proxy answered, but did not connect to the server.
+    #[error("cannot reach {server}: {proxy} {}", proxy_answer(*.proxy_status, *.has_login))]
+    Proxy {
+        /// The server's origin.
+        server: String,
+        /// The proxy and the setting that it comes from: `the proxy http://p.example:3128 (set by
+        /// HTTPS_PROXY)`. Never contains a user or a password.
+        proxy: Box<str>,
+        /// The HTTP status of the proxy's response. It is not a status of the server.
+        proxy_status: u16,
+        /// Whether a user and password were sent to the proxy.
+        has_login: bool,
+        /// What to do about it.
+        advice: Box<str>,
+    },
+
     /// The TLS handshake failed.
     #[error("TLS connection to {server} failed: {problem}")]
     Tls {
@@ -223,7 +239,7 @@ impl Error {
             Self::CredentialRejected { .. } => Status::CredentialRejected,
             Self::TokenLimit { .. } => Status::TokenLimit,
             Self::RateLimited { .. } => Status::RateLimited,
-            Self::Network { .. } => Status::Network,
+            Self::Network { .. } | Self::Proxy { .. } => Status::Network,
             Self::Tls { .. } => Status::Tls,
             Self::Deadline { .. } => Status::Deadline,
             Self::Server { .. } => Status::Server,
@@ -265,6 +281,7 @@ impl Error {
                 "Try again. If it happens again, check the server, and every proxy and load balancer in between.".to_owned()
             }
             Self::Network { .. } => CHECK_CONNECTION.to_owned(),
+            Self::Proxy { advice, .. } => advice.to_string(),
             Self::Tls { advice, .. } => advice.clone(),
             Self::Deadline { blocked_by, .. } if !blocked_by.is_empty() => {
                 "Find the process that holds the lock (`fuser -v` on the .lock files in that directory). Let it finish, or stop it. \
@@ -357,6 +374,14 @@ fn rate_limit_hint(wait: &Duration) -> String {
 
 fn network_message(server: &str, problem: &str, reached: bool) -> String {
     if reached { format!("{server} {problem}") } else { format!("cannot reach {server}: {problem}") }
+}
+
+fn proxy_answer(status: u16, has_login: bool) -> String {
+    match (status, has_login) {
+        (407, true) => "rejected the user and password (HTTP 407)".to_owned(),
+        (407, false) => "requires a user and password (HTTP 407)".to_owned(),
+        _ => format!("did not open a connection (HTTP {status})"),
+    }
 }
 
 fn client_suffix(client: &str) -> String {

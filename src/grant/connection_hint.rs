@@ -35,6 +35,32 @@ impl ConnectionHint {
         }
     }
 
+    /// The proxy and what sets it: `the proxy http://p.example:3128 (set by HTTPS_PROXY)`.
+    pub(super) fn proxy_name(&self) -> Option<String> {
+        self.proxy.as_ref().map(|(origin, variable)| format!("the proxy {origin} (set by {variable})"))
+    }
+
+    /// The hint for a proxy that refused to connect to the server. `schemes` are the authentication
+    /// schemes that it offers.
+    pub(super) fn proxy_advice(&self, status: u16, has_login: bool, schemes: &[String]) -> String {
+        let Some((_, variable)) = &self.proxy else { return String::new() };
+        let host = &self.host;
+        let without = format!("To connect without a proxy, add {host} to NO_PROXY.");
+        match status {
+            407 if !schemes.is_empty() && !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) => format!(
+                "The proxy offers only {}, and tokenwell supports only Basic. Use a local proxy that can log in to it. {without}",
+                schemes.join(" and ")
+            ),
+            407 if has_login => format!(
+                "Correct the user and password in {variable}. Repeated log-ins could lock the account, so tokenwell waits 30 s before the \
+                 next one. After you correct it, you do not have to wait."
+            ),
+            407 => format!("Set {variable} to http://USER:PASSWORD@HOST:PORT. {without}"),
+            500..600 => format!("Check that the proxy can reach {host}, or try again later. {without}"),
+            _ => format!("Check that {variable} is correct, and that the proxy allows connections to {host}. {without}"),
+        }
+    }
+
     /// The hint for a failed connection. `was_refused`: the host rejected the connection, because
     /// no program listens on the port.
     pub(super) fn message(&self, was_refused: bool) -> String {

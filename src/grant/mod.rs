@@ -8,8 +8,9 @@
 
 mod authentication;
 mod challenge;
+mod connection;
 mod connection_hint;
-mod connection_watch;
+mod content_encoding;
 mod http;
 mod proxy;
 mod refusal;
@@ -18,13 +19,16 @@ mod reply;
 mod resolver;
 mod retry;
 mod server_route;
+mod signatures;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
+mod tls_problem;
 pub(crate) mod transport;
 mod transport_error;
 mod trust;
+mod tunnel;
 
 pub use crate::credential::{Credential, Credentials};
 pub use http::HttpGrant;

@@ -5,7 +5,7 @@ use super::transport::Reply;
 use super::transport_error;
 use crate::atlas::{self, Refusal};
 use crate::error::{Error, printable};
-use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use hyper::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::Zeroizing;
@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::error::Status;
-    use reqwest::header::{HeaderValue, WWW_AUTHENTICATE};
+    use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 
     /// 2023-11-14 22:13:20 UTC.
     const NOW_S: u64 = 1_700_000_000;

@@ -14,7 +14,7 @@ use crate::atlas;
 use crate::config::Endpoint;
 use crate::error::Error;
 use crate::secret::Secret;
-use reqwest::header::CONTENT_TYPE;
+use hyper::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -223,7 +223,7 @@ mod tests {
 
     use super::*;
     use crate::error::Status;
-    use reqwest::header::{HeaderMap, HeaderValue};
+    use hyper::header::{HeaderMap, HeaderValue};
     use zeroize::Zeroizing;
 
     fn answered(media_type: Option<&str>, body: &[u8]) -> Result<Minted, Error> {

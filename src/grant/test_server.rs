@@ -45,9 +45,17 @@ impl TestServer {
 
     /// Answers every request with `reply` over TLS.
     pub(crate) fn over_tls(tls: Arc<ServerConfig>, reply: String) -> Self {
+        Self::acting_over_tls(tls, move |_, out| out.write_all(reply.as_bytes()))
+    }
+
+    /// Like [`TestServer::acting`], over TLS.
+    pub(crate) fn acting_over_tls(
+        tls: Arc<ServerConfig>,
+        act: impl Fn(usize, &mut dyn Duplex) -> std::io::Result<()> + Send + 'static,
+    ) -> Self {
         Self::start(move |connection, seen, number| {
             let tls = StreamOwned::new(ServerConnection::new(Arc::clone(&tls)).unwrap(), connection);
-            answer(tls, seen, number, &|_, out| out.write_all(reply.as_bytes()));
+            answer(tls, seen, number, &act);
         })
     }
 

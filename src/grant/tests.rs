@@ -9,7 +9,7 @@ use crate::config::{ClientAuthentication, Config, CredentialSource, Endpoint, Pr
 use crate::error::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -20,15 +20,15 @@ const SECRET: &str = "mdb_sa_sk_canary-secret_0123456789";
 const TOKEN: &str = "canary.token-0123456789_~+/=";
 
 /// Long enough for a loaded machine, short enough to notice a test that uses it up.
-const ENOUGH: Duration = Duration::from_secs(60);
+pub(super) const ENOUGH: Duration = Duration::from_secs(60);
 /// The budget of a request that must fail.
 const SHORT: Duration = Duration::from_millis(300);
 
-fn credential() -> Credential {
+pub(super) fn credential() -> Credential {
     Credential { client_id: ID.to_owned(), client_secret: Secret::from(SECRET), origin: String::new() }
 }
 
-fn config(token_url: &str) -> Config {
+pub(super) fn config(token_url: &str) -> Config {
     Config {
         credentials: CredentialSource::Fixed(credential()),
         token_endpoint: Endpoint::for_tests(token_url),
@@ -50,7 +50,7 @@ fn config(token_url: &str) -> Config {
 }
 
 /// A grant with a clock whose sleep returns immediately.
-fn grant(config: &Config) -> HttpGrant {
+pub(super) fn grant(config: &Config) -> HttpGrant {
     HttpGrant::new(config, Arc::new(ManualClock::new(1_700_000_000_000))).unwrap()
 }
 
@@ -70,7 +70,7 @@ fn json(status: u16, body: &str) -> String {
     reply(status, &[("Content-Type", "application/json")], body)
 }
 
-fn token_reply() -> String {
+pub(super) fn token_reply() -> String {
     json(200, &format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#))
 }
 
@@ -100,6 +100,7 @@ fn item_1_item_2_the_request_is_exactly_what_atlas_wants() {
     assert_eq!(lines.remove(0), "POST /api/oauth/token HTTP/1.1");
     lines.sort_unstable();
     let expected = [
+        "accept-encoding: identity".to_owned(),
         "accept: application/json".to_owned(),
         format!("authorization: Basic {}", STANDARD.encode(format!("{ID}:{SECRET}"))),
         "content-length: 29".to_owned(),
@@ -293,6 +294,71 @@ fn i26_the_status_of_a_refusal_stands_though_its_body_never_ends() {
     let error = grant(&config(&server.url("/"))).mint(&credential(), Duration::from_secs(2)).unwrap_err();
 
     assert_eq!((error.status(), error.retry_after()), (Status::RateLimited, Some(Duration::from_secs(7))), "{error}");
+}
+
+#[test]
+fn r26_the_body_of_a_refusal_is_waited_for_at_most_a_second() {
+    for status in [400, 404] {
+        let server = TestServer::acting(move |_, out| {
+            out.write_all(format!("HTTP/1.1 {status} No\r\nContent-Length: 60000\r\n\r\n").as_bytes())?;
+            send_slowly_and_endlessly(out, b" ")
+        });
+        let started = Instant::now();
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        assert_eq!(error.http_status(), Some(status), "{error}");
+        assert!(started.elapsed() < ENOUGH / 2, "{:?}", started.elapsed());
+    }
+}
+
+/// `body` in gzip, made by gzip itself: the name of the file is empty, the time is zero.
+fn gzip(body: &str) -> Vec<u8> {
+    let mut child =
+        Command::new("gzip").arg("-nc").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    child.wait_with_output().unwrap().stdout
+}
+
+fn compressed(status: u16, encoding: &'static str, body: Vec<u8>) -> TestServer {
+    TestServer::acting(move |_, out| {
+        let head = format!(
+            "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        out.write_all(head.as_bytes())?;
+        out.write_all(&body)
+    })
+}
+
+#[test]
+fn b5_a_compressed_response_is_read_although_none_was_requested() {
+    let body = format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#);
+    let server = compressed(200, "gzip", gzip(&body));
+
+    assert_eq!(mint(&server.url("/")).unwrap().value.expose(), TOKEN);
+
+    assert_eq!(header(&server.finish().requests[0], "accept-encoding"), Some("identity"));
+    let refusing = compressed(400, "gzip", gzip(r#"{"error":"invalid_scope"}"#));
+    assert!(mint(&refusing.url("/")).unwrap_err().to_string().ends_with(": invalid_scope"));
+}
+
+#[test]
+fn b5_a_compressed_response_that_is_too_long_or_unknown_is_a_protocol_error() {
+    let bomb = gzip(&format!(r#"{{"access_token":"{TOKEN}","token_type":"Bearer"{}}}"#, " ".repeat(4 * 1024 * 1024)));
+    for (encoding, body, problem) in [
+        ("gzip", bomb, "its body is longer than 1 MiB"),
+        ("gzip", b"{}".to_vec(), "its body is not valid gzip"),
+        ("br", b"x".to_vec(), "its body is compressed (br), which tokenwell did not request and does not support"),
+    ] {
+        let server = compressed(200, encoding, body);
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(200)), "{error}");
+        assert!(error.to_string().ends_with(problem), "{error}");
+        assert_eq!(server.finish().requests.len(), 1);
+    }
 }
 
 #[test]
@@ -642,6 +708,111 @@ fn i9_a_proxy_is_asked_for_a_tunnel_and_told_no_secret() {
         assert!(request.starts_with("CONNECT cloud.example:443 HTTP/1.1\r\n"), "{request}");
         assert_eq!(header(&request, "proxy-authorization"), Some(format!("Basic {}", STANDARD.encode("user:canary")).as_str()));
         assert_eq!(header(&request, "authorization"), None);
+    }
+}
+
+/// Requests a token through a proxy that answers each CONNECT with `answer`. Returns the error and the
+/// number of requests that the proxy received.
+fn refused_by_proxy(login: &str, answer: String) -> (Error, usize) {
+    let proxy = TestServer::replying(vec![answer]);
+    let (_directory, grant) = proxied("HTTPS_PROXY", format!("http://{login}127.0.0.1:{}", proxy.port()));
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    let name = format!("the proxy http://127.0.0.1:{} (set by HTTPS_PROXY)", proxy.port());
+    assert!(error.to_string().contains(&name), "{error}");
+    assert_eq!((error.status(), error.http_status()), (Status::Network, None), "{error}");
+    (error, proxy.finish().requests.len())
+}
+
+#[test]
+fn b2_a_log_in_that_a_proxy_rejects_is_sent_once() {
+    let (error, requests) = refused_by_proxy("user:canary@", reply(407, &[("Proxy-Authenticate", "Basic realm=\"p\"")], ""));
+
+    assert_eq!(requests, 1);
+    assert!(error.to_string().ends_with("rejected the user and password (HTTP 407)"), "{error}");
+    assert!(error.hint().starts_with("Correct the user and password in HTTPS_PROXY."), "{}", error.hint());
+}
+
+#[test]
+fn b2_a_proxy_that_wants_another_log_in_is_told_apart() {
+    let (error, requests) = refused_by_proxy("", reply(407, &[], ""));
+    assert_eq!(requests, 1);
+    assert!(error.to_string().ends_with("requires a user and password (HTTP 407)"), "{error}");
+    assert!(error.hint().starts_with("Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT."), "{}", error.hint());
+
+    let offers = [("Proxy-Authenticate", "Negotiate"), ("proxy-authenticate", "NTLM")];
+    let (error, requests) = refused_by_proxy("user:canary@", reply(407, &offers, ""));
+    assert_eq!(requests, 1);
+    assert!(error.hint().starts_with("The proxy offers only Negotiate and NTLM, and tokenwell supports only Basic."), "{}", error.hint());
+}
+
+#[test]
+fn b14_a_proxy_that_does_not_connect_is_named_with_its_status() {
+    for (status, sent) in [(403, 1), (404, 1), (302, 1), (429, 1), (502, 3), (503, 3)] {
+        let (error, requests) = refused_by_proxy("", reply(status, &[("Location", "http://login.example/")], "<html>canary</html>"));
+
+        assert_eq!(requests, sent, "{error}");
+        assert!(error.to_string().ends_with(&format!("did not open a connection (HTTP {status})")), "{error}");
+        assert!(error.hint().contains("add cloud.example to NO_PROXY"), "{}", error.hint());
+    }
+}
+
+#[test]
+fn b14_a_proxy_that_does_not_speak_http_is_named() {
+    for answer in ["220 mail.example ESMTP\r\n", "HTTP/1.1 nonsense\r\n\r\n", "HTTP/2 200\r\n\r\n", ""] {
+        let proxy = TestServer::replying(vec![answer.to_owned()]);
+        let (_directory, grant) = proxied("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port()));
+
+        let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+        assert!(matches!(error, Error::Network { reached: false, .. }), "{error:?}");
+        assert!(error.to_string().contains("(set by HTTPS_PROXY) failed: "), "{error}");
+    }
+}
+
+/// A proxy that opens a tunnel and is also the server at its end, with a certificate for
+/// `cloud.example`. `proxy_tls` is the proxy's own certificate, if it speaks TLS.
+fn tunneling_proxy(authority: &Authority, proxy_tls: Option<Arc<rustls::ServerConfig>>, answer: String) -> TestServer {
+    let tls = authority.server("cloud.example", 2400);
+    let act = move |_: usize, out: &mut dyn Duplex| {
+        out.write_all(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n")?;
+        let mut tls = rustls::StreamOwned::new(rustls::ServerConnection::new(Arc::clone(&tls)).unwrap(), out);
+        let mut received = Vec::new();
+        while !received.ends_with(b"grant_type=client_credentials") {
+            let mut buffer = [0; 1024];
+            let read = tls.read(&mut buffer)?;
+            received.extend_from_slice(&buffer[..read]);
+        }
+        tls.write_all(answer.as_bytes())?;
+        tls.conn.send_close_notify();
+        tls.flush()
+    };
+    match proxy_tls {
+        Some(tls) => TestServer::acting_over_tls(tls, act),
+        None => TestServer::acting(act),
+    }
+}
+
+#[test]
+fn a_token_is_minted_through_a_proxy_with_and_without_tls() {
+    for scheme in ["http", "https"] {
+        let authority = authority();
+        let proxy_tls = (scheme == "https").then(|| authority.server("localhost", 2400));
+        let proxy = tunneling_proxy(&authority, proxy_tls, token_reply());
+        let (_directory, file) = ca_file(&authority);
+        let mut config = config("https://cloud.example/token");
+        config.ca_file = Some(file);
+        let url = format!("{scheme}://us%20er:c%3Anary%zz@localhost:{}", proxy.port());
+        let grant =
+            HttpGrant::in_environment(&config, Arc::new(ManualClock::new(0)), &|name| (name == "HTTPS_PROXY").then(|| url.clone().into()));
+
+        let minted = grant.unwrap().mint(&credential(), ENOUGH);
+
+        assert_eq!(minted.unwrap().value.expose(), TOKEN);
+        let request = proxy.finish().requests.remove(0);
+        assert!(request.starts_with("CONNECT cloud.example:443 HTTP/1.1\r\nHost: cloud.example:443\r\n"), "{request}");
+        assert_eq!(header(&request, "proxy-authorization"), Some(format!("Basic {}", STANDARD.encode("us er:c:nary%zz")).as_str()));
     }
 }
 

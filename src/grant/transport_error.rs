@@ -1,6 +1,10 @@
 //! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
+use super::connection::ConnectFailure;
 use super::connection_hint::ConnectionHint;
+use super::tls_problem;
+use super::transport::Route;
+use super::tunnel::TunnelFailure;
 use crate::error::{Error, NOT_HTTP, os_reason, printable};
 use std::error::Error as StdError;
 use std::io;
@@ -10,25 +14,63 @@ use std::time::Duration;
 /// The maximum length of an error string from another library, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// The error for a request that got no complete response. Its strings contain neither a URL nor a
+/// The error for a request that got no complete response over an established connection.
+pub(super) fn from_hyper(failure: hyper::Error, server: &str) -> Error {
+    if failure.is_parse() {
+        return protocol(server, parse_problem(&failure), None);
+    }
+    let (server, problem) = (server.to_owned(), broken_connection(&failure));
+    Error::Network { server, problem, reached: true, advice: String::new(), source: Some(Arc::new(failure)) }
+}
+
+/// The error for a connection that was not established. Its strings contain neither a path nor a
 /// proxy's password.
-pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &ConnectionHint) -> Error {
-    let failure = failure.without_url();
-    let server = server.to_owned();
-    if let Some(tls) = find::<rustls::Error>(&failure) {
-        let (problem, advice) = (tls_problem(tls), tls_advice(tls, hint));
-        return Error::Tls { server, problem, advice, source: Some(Arc::new(failure)) };
+pub(super) fn not_connected(failure: ConnectFailure, server: &str, route: &Route) -> Error {
+    let hint = &route.hint;
+    let (problem, failure) = match failure {
+        ConnectFailure::Lookup(failure) => {
+            let reason = printable(&os_reason(&failure), LONGEST_REASON);
+            (format!("DNS lookup failed ({reason})"), failure)
+        }
+        ConnectFailure::Tcp(failure) | ConnectFailure::Tunnel(TunnelFailure::Broken(failure)) => (broken_early(&failure), failure),
+        ConnectFailure::Tunnel(TunnelFailure::NotHttp) => {
+            return not_reached(server, hint.problem("the proxy did not answer with HTTP"), hint, None);
+        }
+        ConnectFailure::Tunnel(TunnelFailure::Answered { status, schemes }) => return by_proxy(status, &schemes, server, route),
+        ConnectFailure::ProxyTls(failure) => {
+            let server = route.hint.proxy_name().unwrap_or_else(|| server.to_owned());
+            return no_tls(failure, &server, hint);
+        }
+        ConnectFailure::Tls(failure) => return no_tls(failure, server, hint),
+    };
+    not_reached(server, hint.problem(&problem), hint, Some(failure))
+}
+
+fn not_reached(server: &str, problem: String, hint: &ConnectionHint, failure: Option<io::Error>) -> Error {
+    let was_refused = failure.as_ref().is_some_and(|failure| failure.kind() == io::ErrorKind::ConnectionRefused);
+    let source = failure.map(|failure| Arc::new(failure) as crate::error::Cause);
+    Error::Network { server: server.to_owned(), problem, reached: false, advice: hint.message(was_refused), source }
+}
+
+fn no_tls(failure: io::Error, server: &str, hint: &ConnectionHint) -> Error {
+    let Some(tls) = failure.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
+        return not_reached(server, hint.problem(&broken_early(&failure)), hint, Some(failure));
+    };
+    let (problem, advice) = tls_problem::explain(tls, hint);
+    Error::Tls { server: server.to_owned(), problem, advice, source: Some(Arc::new(failure)) }
+}
+
+/// The error for a proxy that answered a request for a tunnel with `status`.
+fn by_proxy(status: u16, schemes: &[String], server: &str, route: &Route) -> Error {
+    let has_login = route.proxy.as_ref().is_some_and(|proxy| !proxy.url().username().is_empty() || proxy.url().password().is_some());
+    let advice = route.hint.proxy_advice(status, has_login, schemes);
+    Error::Proxy {
+        server: server.to_owned(),
+        proxy: route.hint.proxy_name().unwrap_or_default().into(),
+        proxy_status: status,
+        has_login,
+        advice: advice.into(),
     }
-    if let Some(error) = find::<hyper::Error>(&failure).filter(|error| error.is_parse()) {
-        return protocol(&server, parse_problem(error), None);
-    }
-    if !failure.is_connect() {
-        let problem = broken_connection(&failure);
-        return Error::Network { server, problem, reached: true, advice: String::new(), source: Some(Arc::new(failure)) };
-    }
-    let problem = hint.problem(&connect_problem(&failure));
-    let advice = hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused));
-    Error::Network { server, problem, reached: false, advice, source: Some(Arc::new(failure)) }
 }
 
 /// A hyper client tells the causes apart only in the message of its error.
@@ -85,95 +127,37 @@ pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) ->
     Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status }
 }
 
-fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {
-    chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last()
-}
-
-fn innermost_reason(failure: &reqwest::Error) -> String {
-    let reason = chain(failure).last().map(|error| match error.downcast_ref::<io::Error>() {
-        Some(error) => os_reason(error),
-        None => error.to_string(),
-    });
-    printable(&reason.unwrap_or_default(), LONGEST_REASON)
-}
-
-/// The problem of a connection that was not established.
-fn connect_problem(failure: &reqwest::Error) -> String {
-    let innermost = innermost_reason(failure);
-    if failure.is_dns() {
-        return format!("DNS lookup failed ({innermost})");
-    }
-    if failure.is_timeout() {
-        return "connection timed out".to_owned();
-    }
-    match innermost_kind(failure) {
-        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "the connection was reset".to_owned(),
-        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed".to_owned(),
-        _ => innermost,
+/// The problem of a connection that failed before it could be used.
+fn broken_early(failure: &io::Error) -> String {
+    match failure.kind() {
+        io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "the connection was reset".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        _ => printable(&os_reason(failure), LONGEST_REASON),
     }
 }
 
 /// The problem of a connection that broke after the request was sent, as the end of a sentence that
 /// begins with the server.
-fn broken_connection(failure: &reqwest::Error) -> String {
-    match innermost_kind(failure) {
+fn broken_connection(failure: &hyper::Error) -> String {
+    let cause = chain(failure).filter_map(|error| error.downcast_ref::<io::Error>()).last();
+    match cause.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
             "reset the connection before its response was complete".to_owned()
         }
         Some(io::ErrorKind::UnexpectedEof) => "closed the connection before its response was complete".to_owned(),
-        _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
-            "closed the connection before its response was complete".to_owned()
+        _ if failure.is_incomplete_message() => "closed the connection before its response was complete".to_owned(),
+        _ => {
+            let reason = cause.map_or_else(|| chain(failure).last().map(ToString::to_string).unwrap_or_default(), os_reason);
+            format!("did not send a complete response: {}", printable(&reason, LONGEST_REASON))
         }
-        _ => format!("did not send a complete response: {}", innermost_reason(failure)),
     }
-}
-
-fn tls_problem(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Bad;
-
-    let problem = match error {
-        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => "the certificate is signed by an authority that is not trusted",
-        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
-            "the certificate is for another host name"
-        }
-        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => "the certificate has expired",
-        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => "the certificate is not valid yet",
-        rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate's signature does not match its issuer",
-        rustls::Error::InvalidCertificate(Bad::Revoked) => "the certificate has been revoked",
-        rustls::Error::InvalidMessage(_) => "the server did not answer with TLS",
-        other => return printable(&other.to_string(), LONGEST_REASON),
-    };
-    problem.to_owned()
-}
-
-fn tls_advice(error: &rustls::Error, hint: &ConnectionHint) -> String {
-    use rustls::CertificateError as Bad;
-
-    match error {
-        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => hint.use_certificate_name(),
-        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            "Renew the certificate, or correct the clock of this host if it is ahead.".to_owned()
-        }
-        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
-            "Correct the clock of this host, or wait until the certificate is valid.".to_owned()
-        }
-        rustls::Error::InvalidMessage(_) => hint.not_tls(),
-        _ => CHECK_AUTHORITY.to_owned(),
-    }
-}
-
-/// The hint for a certificate that is not trusted.
-const CHECK_AUTHORITY: &str = "If a proxy or a private certificate authority signs this server's certificate, set ca_file \
-     (TOKENWELL_CA_FILE) to the authority's PEM file.";
-
-fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
-    chain(error).find_map(|error| error.downcast_ref())
 }
 
 /// The error and its underlying causes. An `io::Error` does not return the error that it wraps from
 /// `source()`, so `get_ref()` is used for it.
-fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+fn chain(error: &hyper::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let first: &(dyn StdError + 'static) = error;
     std::iter::successors(Some(first), |error| {
         let error: &(dyn StdError + 'static) = *error;
