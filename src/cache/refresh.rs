@@ -31,6 +31,11 @@ const RECORD_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// every process would send a request to a slow server.
 const MIN_WAIT_BASE: Duration = Duration::from_secs(5);
 
+/// Whether another client secret may help.
+fn is_about_credential(error: &Error) -> bool {
+    matches!(error, Error::CredentialRejected { .. } | Error::Protocol { http_status: Some(401), .. })
+}
+
 /// The result of the wait for the lock.
 enum LockWait {
     /// Send a token request: with the lock, or without it if it could not be acquired. The record
@@ -45,7 +50,7 @@ impl Slot {
     pub(super) fn refresh(&self, request: RefreshRequest, max_wait: Duration) -> Result<RefreshOutcome, Error> {
         let credential = self.parts.credentials.current().map_err(|error| self.remember_refused_file(error))?;
         match self.refresh_with(request.clone(), &credential, max_wait) {
-            Err(rejection @ Error::CredentialRejected { .. }) => match self.parts.credentials.reload(&credential) {
+            Err(rejection) if is_about_credential(&rejection) => match self.parts.credentials.reload(&credential) {
                 Ok(Some(rotated)) => self.refresh_with(request, &rotated, max_wait),
                 _ => Err(rejection),
             },
@@ -135,7 +140,11 @@ impl Slot {
         if let Some(token) = self.current.token().filter(|token| request.exceeds_lifetime_of(token, now)) {
             return Some(Ok(RefreshOutcome { token, origin }));
         }
-        let cooldown = Cooldown::from_stored(record.cooldown.as_ref()?, credential, now)?;
+        let refusal = record.cooldown.as_ref().and_then(|stored| Cooldown::from_stored(stored, credential, now));
+        let cooldown = refusal.or_else(|| {
+            let stored = record.proxy_rejection.as_ref()?;
+            Cooldown::from_stored_proxy_rejection(stored, &self.parts.grant.proxy_login(credential)?, now)
+        })?;
         let error = cooldown.active_error(now)?;
         tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
         self.process().memory().set_cooldown(Some(cooldown));
@@ -243,10 +252,20 @@ impl Slot {
         let stored = record.as_ref().and_then(|record| record.cooldown.as_ref());
         let failures_elsewhere = stored.map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
         let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return error };
-        if let (Some(record), Some(stored)) = (record, cooldown.to_stored()) {
-            self.ok_or_warn(self.parts.store.save(key, &record.with_cooldown(stored)));
+        if let Some(record) = record.and_then(|record| self.with_failure(record, &cooldown, credential)) {
+            self.ok_or_warn(self.parts.store.save(key, &record));
         }
         self.set_cooldown(cooldown)
+    }
+
+    /// Returns the record with what concerns other processes. Returns `None` for a failure that
+    /// concerns only this process.
+    fn with_failure(&self, record: Record, cooldown: &Cooldown, credential: &Credential) -> Option<Record> {
+        let grant = &self.parts.grant;
+        if let Some(stored) = cooldown.to_stored().filter(|_| grant.is_shared(&cooldown.error())) {
+            return Some(record.with_cooldown(stored));
+        }
+        cooldown.to_stored_proxy_rejection(grant.proxy_login(credential)?).map(|rejection| record.with_proxy_rejection(rejection))
     }
 
     /// Remembers a refused secret file in this process alone. It is a local fault, but has the same

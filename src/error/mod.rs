@@ -61,14 +61,14 @@ pub enum Error {
 
     /// The authorization server rejected the client. A retry with the same credential cannot
     /// succeed.
-    #[error("{server} rejected the client{}: {code}{}", client_suffix(.client), server_says(.description))]
+    #[error("{server} rejected the client{}{}{}", client_suffix(.client), rejection(.code, *.http_status), server_says(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
         server: String,
         /// The client id and the sources of the id and the secret; may be empty.
         // This is the largest variant: boxed strings keep every `Result` small.
         client: Box<str>,
-        /// The server's error code: `invalid_client` (RFC 6749 section 5.2).
+        /// The server's error code: `invalid_client` (RFC 6749 section 5.2). Empty if it sent none.
         code: String,
         /// The server's description of the error, escaped for display; may be empty.
         description: String,
@@ -262,7 +262,8 @@ impl Error {
             | Self::Refused { hint, .. }
             | Self::CannotWrite { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
-            Self::CredentialRejected { code, .. } if code == "invalid_client" => format!(
+            // A 401 is about the credentials, whatever its code (RFC 9110 section 15.5.2).
+            Self::CredentialRejected { code, http_status, .. } if code == "invalid_client" || *http_status == 401 => format!(
                 "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
                  account exists on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
             ),
@@ -294,6 +295,11 @@ impl Error {
             }
             Self::Protocol { problem, .. } if problem == NOT_HTTP => {
                 "Check the port. The server may expect TLS: if it does, use https:// in its URL.".to_owned()
+            }
+            Self::Protocol { http_status: Some(401 | 403), .. } => {
+                "A proxy, a web filter or an access list may have answered instead of the server: check what is between this host and the \
+                 server. If it was the server, check the client id and secret and what the server allows the client."
+                    .to_owned()
             }
             Self::Protocol { .. } => {
                 "Check that the base or token URL points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page."
@@ -374,6 +380,11 @@ fn rate_limit_hint(wait: &Duration) -> String {
 
 fn network_message(server: &str, problem: &str, reached: bool) -> String {
     if reached { format!("{server} {problem}") } else { format!("cannot reach {server}: {problem}") }
+}
+
+/// What follows "rejected the client".
+fn rejection(code: &str, http_status: u16) -> String {
+    if code.is_empty() { format!(" (HTTP {http_status} without an error code)") } else { format!(": {code}") }
 }
 
 fn proxy_answer(status: u16, has_login: bool) -> String {

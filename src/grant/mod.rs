@@ -55,6 +55,28 @@ pub trait Grant: Send + Sync + fmt::Debug {
     /// # Errors
     /// The revocation failed. The token must be assumed to be still valid.
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error>;
+
+    /// Returns whether `error` may concern processes that reach the server in another way. Otherwise
+    /// it is not shared with them.
+    fn is_shared(&self, _error: &Error) -> bool {
+        true
+    }
+
+    /// The log-in to the proxy of this grant, if it uses a proxy.
+    fn proxy_login(&self, _credential: &Credential) -> Option<ProxyLogin> {
+        None
+    }
+}
+
+/// A log-in to a proxy. A proxy that has rejected it is not asked again by other processes that would
+/// send the same one, because repeated log-ins can lock an account.
+#[derive(Clone, Debug)]
+pub struct ProxyLogin {
+    /// Equal for the same proxy, user and password, and for the same credential. The password
+    /// cannot be found from it.
+    pub id: String,
+    /// The error for a rejection of this log-in.
+    pub rejection: Error,
 }
 
 /// A token as the server issued it.

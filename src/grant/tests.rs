@@ -794,6 +794,76 @@ fn tunneling_proxy(authority: &Authority, proxy_tls: Option<Arc<rustls::ServerCo
     }
 }
 
+/// Requests a token through a proxy at whose end `answer` comes back. Returns whether other processes
+/// share the error.
+fn is_shared_through_proxy(answer: String) -> (bool, Error) {
+    let authority = authority();
+    let proxy = tunneling_proxy(&authority, None, answer);
+    let (_directory, file) = ca_file(&authority);
+    let mut config = config("https://cloud.example/token");
+    config.ca_file = Some(file);
+    let url = proxy.url("");
+    let clock = Arc::new(ManualClock::new(0));
+    let grant = HttpGrant::in_environment(&config, clock, &|name| (name == "HTTPS_PROXY").then(|| url.clone().into())).unwrap();
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    (grant.is_shared(&error), error)
+}
+
+#[test]
+fn r29_behind_a_proxy_only_an_answer_of_the_server_is_shared() {
+    let of_server = [
+        json(400, r#"{"error":"invalid_scope"}"#),
+        json(401, r#"{"error":"invalid_client"}"#),
+        json(401, r#"{"error":401,"reason":"Unauthorized"}"#),
+        json(403, r#"{"error":"access_denied","error_description":"access token limit"}"#),
+        reply(429, &[("Retry-After", "1")], "<html>"),
+        json(500, r#"{"error":"server_error"}"#),
+    ];
+    for answer in of_server {
+        let (shared, error) = is_shared_through_proxy(answer);
+        assert!(shared, "{error:?}");
+    }
+    let perhaps_of_proxy = [
+        reply(302, &[("Location", "https://login.example/")], ""),
+        reply(401, &[], ""),
+        reply(403, &[("Content-Type", "text/html")], "<html>"),
+        reply(404, &[], ""),
+        reply(503, &[], "<html>"),
+        reply(200, &[], "<html>"),
+        String::new(),
+    ];
+    for answer in perhaps_of_proxy {
+        let (shared, error) = is_shared_through_proxy(answer);
+        assert!(!shared, "{error:?}");
+    }
+}
+
+#[test]
+fn b2_a_log_in_is_known_again_and_hides_its_password() {
+    let id = |url: &str, secret: &str| {
+        let credential = Credential { client_secret: Secret::from(secret), ..credential() };
+        let (_directory, grant) = proxied("HTTPS_PROXY", url.to_owned());
+        let login = grant.proxy_login(&credential).unwrap();
+        assert!(matches!(login.rejection, Error::Proxy { proxy_status: 407, .. }), "{login:?}");
+        assert!(!format!("{login:?}").contains("canary"), "{login:?}");
+        login.id
+    };
+    let url = "http://user:canary@p.example:3128";
+
+    assert_eq!(id(url, SECRET), id(url, SECRET));
+    for (other, secret) in [
+        ("http://user:canary2@p.example:3128", SECRET),
+        ("http://user2:canary@p.example:3128", SECRET),
+        ("http://user:canary@p.example:3129", SECRET),
+        (url, "another secret"),
+    ] {
+        assert_ne!(id(url, SECRET), id(other, secret), "{other}");
+    }
+    assert!(grant(&config("https://cloud.example/")).proxy_login(&credential()).is_none());
+}
+
 #[test]
 fn a_token_is_minted_through_a_proxy_with_and_without_tls() {
     for scheme in ["http", "https"] {

@@ -73,6 +73,11 @@ fn by_proxy(status: u16, schemes: &[String], server: &str, route: &Route) -> Err
     }
 }
 
+/// The error for a proxy that rejects the log-in.
+pub(super) fn rejected_by_proxy(route: &Route) -> Error {
+    by_proxy(407, &[], &route.endpoint.origin(), route)
+}
+
 /// A hyper client tells the causes apart only in the message of its error.
 fn parse_problem(error: &hyper::Error) -> &'static str {
     let message = error.to_string();

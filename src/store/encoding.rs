@@ -10,7 +10,7 @@
 //! Members that this version does not know are kept when a record is written again, because old and
 //! new versions share one cache (`docs/token-cache.md`).
 
-use super::{Record, StoredCooldown, StoredToken, UnknownMembers};
+use super::{Record, StoredCooldown, StoredProxyRejection, StoredToken, UnknownMembers};
 use crate::error::Error;
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
@@ -56,7 +56,12 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
         },
         None => (None, None),
     };
-    Some(Record { token, cooldown, unknown: UnknownMembers(description.unknown), unknown_cooldown })
+    let mut unknown = description.unknown;
+    let proxy_rejection = unknown.get(PROXY_REJECTION).and_then(|described| ProxyRejection::parse(described));
+    if proxy_rejection.is_some() {
+        unknown.remove(PROXY_REJECTION);
+    }
+    Some(Record { token, cooldown, proxy_rejection, unknown: UnknownMembers(unknown), unknown_cooldown })
 }
 
 /// All of a record except the token itself.
@@ -90,6 +95,28 @@ struct Cooldown {
     failures: u32,
     #[serde(flatten)]
     unknown: Members,
+}
+
+/// The member of a record that contains the rejected log-in. A version that does not know it keeps it.
+const PROXY_REJECTION: &str = "proxy_rejection";
+
+#[derive(Serialize, Deserialize)]
+struct ProxyRejection {
+    login: String,
+    since_ms: u64,
+    until_ms: u64,
+}
+
+impl ProxyRejection {
+    fn of(rejection: &StoredProxyRejection) -> Self {
+        let StoredProxyRejection { login, since_ms, until_ms } = rejection.clone();
+        Self { login, since_ms, until_ms }
+    }
+
+    fn parse(described: &RawValue) -> Option<StoredProxyRejection> {
+        let Self { login, since_ms, until_ms } = serde_json::from_str(described.get()).ok()?;
+        Some(StoredProxyRejection { login, since_ms, until_ms })
+    }
 }
 
 impl<'de> Deserialize<'de> for Description {
@@ -192,7 +219,11 @@ impl Description {
             Some(token) => Some(to_raw_value(&TokenDescription::of(token)).ok()?),
             None => None,
         };
-        Some(Self { token, cooldown, unknown: record.unknown.0.clone() })
+        let mut unknown = record.unknown.0.clone();
+        if let Some(rejection) = &record.proxy_rejection {
+            unknown.insert(PROXY_REJECTION.to_owned(), to_raw_value(&ProxyRejection::of(rejection)).ok()?);
+        }
+        Some(Self { token, cooldown, unknown })
     }
 }
 
@@ -344,6 +375,18 @@ mod tests {
             assert_eq!(format!("{:?}", recalled.error), format!("{error:?}"));
             assert_eq!((recalled.since_ms, recalled.until_ms, recalled.failures), (5, 9, 3));
         }
+    }
+
+    #[test]
+    fn b2_a_rejected_log_in_comes_back_as_it_was_beside_the_rest() {
+        let rejection = StoredProxyRejection { login: "0badcafe".into(), since_ms: 5, until_ms: 9 };
+        let record = decode(&bytes(LATER, "canary")).expect("a record").with_proxy_rejection(rejection);
+
+        let recalled = round_trip(&record).proxy_rejection.expect("a rejected log-in");
+
+        assert_eq!((recalled.login.as_str(), recalled.since_ms, recalled.until_ms), ("0badcafe", 5, 9));
+        assert_eq!(rewritten(&record)["proxy_rejection"]["until_ms"], 9);
+        assert_eq!(record.unknown.names().collect::<Vec<_>>(), ["auth_method", "last_mint_ms"]);
     }
 
     #[test]
