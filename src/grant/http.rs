@@ -162,7 +162,7 @@ impl Conversation<'_> {
         })?;
 
         tracing::debug!(server, attempt, elapsed_ms, status = reply.status, "response received");
-        if reading.accepts(reply.status) {
+        if reading.accepts(reply.status) && !(reading == Reading::Token && reply::is_error(&reply)) {
             return Ok(reply);
         }
         let context = RequestContext {

@@ -47,7 +47,9 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     let mut description = shown(&refusal.description, LONGEST_DESCRIPTION, context.sent_secrets);
     let retry_after = retry_after(&reply.headers, context.now);
     let code = refusal.code.as_deref();
-    match (status, code) {
+    // Some servers send an error with status 200.
+    let kind = if (200..300).contains(&status) && code.is_some() { 400 } else { status };
+    match (kind, code) {
         (429, _) | (400..500, Some("rate_limited" | "slow_down")) => Error::RateLimited {
             server,
             description,
@@ -280,6 +282,15 @@ mod tests {
         assert_eq!(rejected(&of_api), ("IP_ADDRESS_NOT_ON_ACCESS_LIST", "Not from here.", 403));
         let without_code = refused(401, &[], r#"{"error":401,"reason":"Unauthorized"}"#);
         assert_eq!(rejected(&without_code), ("", "Unauthorized", 401));
+    }
+
+    #[test]
+    fn b7_an_error_with_status_200_is_that_error() {
+        let error = refused(200, &[], r#"{"error":"invalid_client","error_description":"Because."}"#);
+        assert_eq!(rejected(&error), ("invalid_client", "Because.", 200));
+
+        let limited = refused(200, &[], r#"{"error":"slow_down"}"#);
+        assert_eq!((limited.status(), limited.http_status()), (Status::RateLimited, Some(200)));
     }
 
     #[test]

@@ -46,6 +46,15 @@ pub(super) fn minted(reply: &Reply, server: &str, expected: TokenType) -> Result
     read(reply, expected).map_err(|problem| transport_error::protocol(server, &problem, Some(reply.status)))
 }
 
+/// Whether `reply` is an error response although its status is a success. Some servers send every
+/// response with status 200.
+pub(super) fn is_error(reply: &Reply) -> bool {
+    let members = if is_json(reply) { members(&reply.body).ok() } else { None };
+    members.is_some_and(|members| {
+        members.access_token.is_none() && members.error.and_then(string).is_some_and(|code| !code.expose().is_empty())
+    })
+}
+
 fn read(reply: &Reply, expected: TokenType) -> Result<Minted, String> {
     if !is_json(reply) {
         return Err("its media type is not JSON".to_owned());
@@ -76,6 +85,8 @@ struct Members<'a> {
     token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
     scope: Option<&'a RawValue>,
+    /// The code of an error response (RFC 6749 section 5.2).
+    error: Option<&'a RawValue>,
     /// A member of these that appears more than once. Parsers differ in which value they
     /// use (item 17).
     duplicate: Option<&'static str>,
@@ -104,6 +115,7 @@ enum Name {
     TokenType,
     ExpiresIn,
     Scope,
+    Error,
     #[serde(other)]
     Other,
 }
@@ -125,6 +137,10 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 Name::TokenType => (&mut members.token_type, "token_type"),
                 Name::ExpiresIn => (&mut members.expires_in, "expires_in"),
                 Name::Scope => (&mut members.scope, "scope"),
+                Name::Error => {
+                    members.error = Some(map.next_value()?);
+                    continue;
+                }
                 Name::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
