@@ -80,7 +80,7 @@ impl Grant for HttpGrant {
         run_outside_runtime(route, move || settings.revoke(&credential, &token, budget))
     }
 
-    /// A proxy can answer in place of the server, and other processes may not use it. An error in
+    /// A proxy can answer instead of the server, and other processes may not use it. An error in
     /// one of the two formats of an authorization server comes from the server.
     fn is_shared(&self, error: &Error) -> bool {
         match error {

@@ -253,7 +253,7 @@ mod tests {
     fn b6_a_denial_that_the_server_may_not_have_sent_names_no_code() {
         let html = [(CONTENT_TYPE, "Text/HTML; charset=utf-8")];
         let other = [(CONTENT_TYPE, "application/json")];
-        let hostile = [(CONTENT_TYPE, "text/<b>\u{202e}")];
+        let hostile = [(CONTENT_TYPE, "a/<b>\u{202e}")];
         let cases: [(u16, Headers<'_>, &str, &str); 7] = [
             (401, &html, "<html>log in</html>", "HTTP status 401 without an OAuth error (text/html)"),
             (403, &html, "<html>blocked</html>", "HTTP status 403 without an OAuth error (text/html)"),

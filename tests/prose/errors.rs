@@ -18,6 +18,7 @@ fn examples() -> Vec<(&'static str, Error)> {
             for (code, advice) in [
                 ("invalid_client", ""),
                 ("invalid_scope", ""),
+                ("", ""),
                 ("invalid_client", "The client secret has leading or trailing whitespace. Remove it."),
             ] {
                 all.push((
@@ -42,6 +43,14 @@ fn examples() -> Vec<(&'static str, Error)> {
     for advice in [String::new(), "Is the emulator running?".to_owned()] {
         let problem = "connection refused".to_owned();
         all.push(("Network", Error::Network { server: server(), problem, reached: false, advice, source: None }));
+    }
+    for (proxy_status, has_login) in [(407, true), (407, false), (403, true), (502, false)] {
+        let proxy = "the proxy http://p.example:3128 (set by HTTPS_PROXY)".into();
+        all.push(("Proxy", Error::Proxy { server: server(), proxy, proxy_status, has_login, advice: "Correct it.".into() }));
+    }
+    for http_status in [401, 403] {
+        let problem = format!("HTTP status {http_status} without an OAuth error (text/html)");
+        all.push(("Protocol", Error::Protocol { server: server(), problem, http_status: Some(http_status) }));
     }
     for blocked_by in [String::new(), "another process holds the lock /cache/a.lock".to_owned()] {
         all.push(("Deadline", Error::Deadline { waited: Duration::from_nanos(1_499_999_999), blocked_by }));
