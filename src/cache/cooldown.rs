@@ -86,11 +86,8 @@ impl Cooldown {
 
     /// Returns the rejection of `login` by the proxy, in the form that other processes read.
     pub(crate) fn to_stored_proxy_rejection(&self, login: ProxyLogin) -> Option<StoredProxyRejection> {
-        is_rejected_login(&self.error).then(|| StoredProxyRejection {
-            login: login.id,
-            since_ms: self.since.wall_ms,
-            until_ms: self.until.wall_ms,
-        })
+        let (since_ms, until_ms) = (self.since.wall_ms, self.until.wall_ms);
+        is_rejected_login(&self.error).then_some(StoredProxyRejection { login: login.id, since_ms, until_ms })
     }
 
     /// Returns the number of consecutive failures that another process stored, or 0 if the last one

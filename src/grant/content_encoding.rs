@@ -44,7 +44,8 @@ pub(super) fn decode(body: &[u8], headers: &mut HeaderMap, limit: usize) -> Resu
 fn gunzip(bytes: &[u8], limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     let damaged = || "its body is not valid gzip".to_owned();
     let deflated = after_header(bytes).ok_or_else(damaged)?;
-    let (decoded, used) = inflate(deflated, limit)?.ok_or_else(damaged)?;
+    let inflated = inflate(deflated, limit)?.ok_or_else(damaged)?;
+    let (decoded, used) = (inflated.bytes, inflated.used);
     let trailer = deflated.get(used..).filter(|rest| rest.len() == TRAILER).ok_or_else(damaged)?;
     let expected = [crc32(&decoded).to_le_bytes(), length(&decoded).to_le_bytes()].concat();
     if trailer == expected { Ok(decoded) } else { Err(damaged()) }
@@ -69,9 +70,15 @@ fn after_header(bytes: &[u8]) -> Option<&[u8]> {
     if flags & HEADER_CRC != 0 { rest.get(2..) } else { Some(rest) }
 }
 
-/// Inflates `bytes` and returns the result with the number of bytes that it took. Every buffer is
-/// wiped, because it contains a token.
-fn inflate(bytes: &[u8], limit: usize) -> Result<Option<(Zeroizing<Vec<u8>>, usize)>, String> {
+struct Inflated {
+    bytes: Zeroizing<Vec<u8>>,
+    /// The number of compressed bytes.
+    used: usize,
+}
+
+/// Inflates the start of `bytes`. `None` if it is damaged. Every buffer is wiped, because it contains
+/// a token.
+fn inflate(bytes: &[u8], limit: usize) -> Result<Option<Inflated>, String> {
     let mut state = Box::<DecompressorOxide>::default();
     let mut decoded = Zeroizing::new(vec![0; limit.min(bytes.len().saturating_mul(4).max(1024))]);
     let (mut used, mut filled) = (0, 0);
@@ -83,7 +90,7 @@ fn inflate(bytes: &[u8], limit: usize) -> Result<Option<(Zeroizing<Vec<u8>>, usi
         match status {
             TINFLStatus::Done => {
                 decoded.truncate(filled);
-                return Ok(Some((decoded, used)));
+                return Ok(Some(Inflated { bytes: decoded, used }));
             }
             TINFLStatus::HasMoreOutput if decoded.len() < limit => {
                 let mut larger = Zeroizing::new(vec![0; limit.min(decoded.len().saturating_mul(2))]);

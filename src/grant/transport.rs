@@ -249,8 +249,11 @@ impl Request {
 struct Connection {
     sender: http1::SendRequest<Once>,
     /// `None` after it has finished. What it received before remains readable.
-    driver: Option<Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Once>>>>,
+    driver: Option<Driver>,
 }
+
+/// Moves bytes between the socket and the request while it is polled.
+type Driver = Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Once>>>;
 
 impl Connection {
     async fn send(&mut self, request: hyper::Request<Once>) -> hyper::Result<hyper::Response<Incoming>> {
@@ -278,12 +281,8 @@ impl Connection {
     }
 }
 
-/// Moves bytes between the socket and the request, then polls `work`, which waits for them.
-fn drive<T>(
-    driver: &mut Option<Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Once>>>>,
-    context: &mut Context<'_>,
-    work: impl FnOnce(&mut Context<'_>) -> Poll<T>,
-) -> Poll<T> {
+/// Polls the connection, then `work`, which waits for its bytes.
+fn drive<T>(driver: &mut Option<Driver>, context: &mut Context<'_>, work: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     // An error of the connection is also the result of `work`.
     if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
         *driver = None;

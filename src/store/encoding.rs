@@ -61,6 +61,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     if proxy_rejection.is_some() {
         unknown.remove(PROXY_REJECTION);
     }
+    let proxy_rejection = proxy_rejection.map(Box::new);
     Some(Record { token, cooldown, proxy_rejection, unknown: UnknownMembers(unknown), unknown_cooldown })
 }
 
@@ -109,8 +110,7 @@ struct ProxyRejection {
 
 impl ProxyRejection {
     fn of(rejection: &StoredProxyRejection) -> Self {
-        let StoredProxyRejection { login, since_ms, until_ms } = rejection.clone();
-        Self { login, since_ms, until_ms }
+        Self { login: rejection.login.clone(), since_ms: rejection.since_ms, until_ms: rejection.until_ms }
     }
 
     fn parse(described: &RawValue) -> Option<StoredProxyRejection> {

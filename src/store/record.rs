@@ -14,7 +14,7 @@ pub struct Record {
     /// The newest refusal, if it is in effect.
     pub cooldown: Option<StoredCooldown>,
     /// The newest log-in that a proxy rejected. It concerns only processes that send the same one.
-    pub proxy_rejection: Option<StoredProxyRejection>,
+    pub proxy_rejection: Option<Box<StoredProxyRejection>>,
     /// Members of the record that only a later version knows.
     pub unknown: UnknownMembers,
     /// A refusal of a kind that only a later version knows.
@@ -40,7 +40,7 @@ impl Record {
     /// Returns the record after a proxy rejected a log-in.
     #[must_use]
     pub fn with_proxy_rejection(self, rejection: StoredProxyRejection) -> Self {
-        Self { proxy_rejection: Some(rejection), ..self }
+        Self { proxy_rejection: Some(Box::new(rejection)), ..self }
     }
 
     /// Returns the record without its token, which was rejected or revoked.
