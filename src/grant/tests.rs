@@ -630,6 +630,39 @@ fn item_8_a_server_that_cannot_be_trusted_is_asked_once_and_told_nothing() {
     assert_eq!((seen.connections, seen.requests.len()), (1, 0));
 }
 
+fn mint_from(tls: Arc<rustls::ServerConfig>, authority_pem: &str) -> Error {
+    let server = TestServer::over_tls(tls, token_reply());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, authority_pem).unwrap();
+    let mut config = config(&format!("https://localhost:{}/token", server.port()));
+    config.ca_file = Some(file);
+    grant(&config).mint(&credential(), ENOUGH).unwrap_err()
+}
+
+#[test]
+fn b13_a_server_that_requires_a_client_certificate_is_named() {
+    let authority = authority();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let error = mint_from(authority.server_for_clients_with_certificates("localhost", version), authority.pem());
+
+        assert_eq!(error.status(), Status::Tls, "{error}");
+        assert!(error.to_string().ends_with("the server requires a client certificate, which tokenwell does not support"), "{error}");
+        assert!(!error.hint().contains("ca_file"), "{}", error.hint());
+    }
+}
+
+#[test]
+fn b13_an_authority_that_is_its_own_server_is_named() {
+    let (tls, pem) = super::test_server::authority_as_server("localhost");
+
+    let error = mint_from(tls, &pem);
+
+    assert_eq!(error.status(), Status::Tls, "{error}");
+    assert!(error.to_string().ends_with("the server uses the certificate of an authority as its own"), "{error}");
+    assert!(error.hint().contains("CA:FALSE"), "{}", error.hint());
+}
+
 #[test]
 fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
     let plain = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -190,18 +190,19 @@ impl Transport {
 
     async fn connect(&self, timeout: Timeout) -> Result<Connection, Error> {
         let hint = &self.route.hint;
-        let no_time = || transport_error::timed_out(&self.server, timeout.total, false, hint);
+        let timed_out = |waited| transport_error::timed_out(&self.server, waited, false, hint);
         if timeout.remaining.is_zero() {
-            return Err(no_time());
+            return Err(timed_out(timeout.total));
         }
         let patience = timeout.remaining.min(self.connect_timeout);
         let opening = connection::open(self.route.endpoint.url(), self.route.proxy.as_ref(), self.tls.as_ref(), patience);
         let stream = match tokio::time::timeout(patience, opening).await {
             Ok(opened) => opened.map_err(|failure| transport_error::not_connected(failure, &self.server, &self.route))?,
-            Err(_) => return Err(no_time()),
+            Err(_) => return Err(timed_out(patience)),
         };
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|failure| transport_error::from_hyper(failure, &self.server))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|failure| transport_error::from_hyper(failure, &self.server, &self.route.hint))?;
         Ok(Connection { sender, driver: Some(Box::pin(connection)) })
     }
 
@@ -221,7 +222,7 @@ impl Transport {
     ) -> Result<T, Error> {
         match tokio::time::timeout(remaining, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(transport_error::from_hyper(failure, &self.server)),
+            Ok(Err(failure)) => Err(transport_error::from_hyper(failure, &self.server, &self.route.hint)),
             Err(_) => Err(transport_error::timed_out(&self.server, total, true, &self.route.hint)),
         }
     }

@@ -15,7 +15,12 @@ use std::time::Duration;
 const LONGEST_REASON: usize = 300;
 
 /// The error for a request that got no complete response over an established connection.
-pub(super) fn from_hyper(failure: hyper::Error, server: &str) -> Error {
+pub(super) fn from_hyper(failure: hyper::Error, server: &str, hint: &ConnectionHint) -> Error {
+    // In TLS 1.3 a server rejects a client without a certificate after the handshake.
+    let tls = chain(&failure).find_map(|error| error.downcast_ref::<rustls::Error>()).map(|tls| tls_problem::explain(tls, hint));
+    if let Some((problem, advice)) = tls {
+        return Error::Tls { server: server.to_owned(), problem, advice, source: Some(Arc::new(failure)) };
+    }
     if failure.is_parse() {
         return protocol(server, parse_problem(&failure), None);
     }
