@@ -20,7 +20,7 @@ struct Proxied {
 
 fn rejected_login() -> Error {
     let proxy = "the proxy http://p.example (set by HTTPS_PROXY)".into();
-    Error::Proxy { server: "https://server".into(), proxy, proxy_status: 407, has_login: true, advice: "Correct it.".into() }
+    Error::Proxy { server: "https://server".into(), proxy, proxy_status: Some(407), has_login: true, advice: "Correct it.".into() }
 }
 
 impl Grant for Proxied {

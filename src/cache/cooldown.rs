@@ -150,7 +150,7 @@ impl Cooldown {
 
 /// Whether a proxy rejected the log-in.
 fn is_rejected_login(error: &Error) -> bool {
-    matches!(error, Error::Proxy { proxy_status: 407, .. })
+    matches!(error, Error::Proxy { proxy_status: Some(407), .. })
 }
 
 /// Whether the response was a 401 or 403 that a web filter or an access list may have sent instead of

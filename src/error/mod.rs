@@ -131,8 +131,9 @@ pub enum Error {
         /// The proxy and the setting that it comes from: `the proxy http://p.example:3128 (set by
         /// HTTPS_PROXY)`. Never contains a user or a password.
         proxy: Box<str>,
-        /// The HTTP status of the proxy's response. It is not a status of the server.
-        proxy_status: u16,
+        /// The HTTP status of the proxy's response, which is not a status of the server. 407, or `None`
+        /// for every other status: the HTTP client does not report them.
+        proxy_status: Option<u16>,
         /// Whether a user and password were sent to the proxy.
         has_login: bool,
         /// What to do about it.
@@ -387,11 +388,12 @@ fn rejection(code: &str, http_status: u16) -> String {
     if code.is_empty() { format!(" (HTTP {http_status} without an error code)") } else { format!(": {code}") }
 }
 
-fn proxy_answer(status: u16, has_login: bool) -> String {
+fn proxy_answer(status: Option<u16>, has_login: bool) -> String {
     match (status, has_login) {
-        (407, true) => "rejected the user and password (HTTP 407)".to_owned(),
-        (407, false) => "requires a user and password (HTTP 407)".to_owned(),
-        _ => format!("did not open a connection (HTTP {status})"),
+        (Some(407), true) => "rejected the user and password (HTTP 407)".to_owned(),
+        (Some(407), false) => "requires a user and password (HTTP 407)".to_owned(),
+        (Some(status), _) => format!("did not open a connection (HTTP {status})"),
+        (None, _) => "did not open a connection".to_owned(),
     }
 }
 

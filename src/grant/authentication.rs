@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 

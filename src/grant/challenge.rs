@@ -1,7 +1,7 @@
 //! The error parameters of the `WWW-Authenticate` header (RFC 9110 section 11.6.1 and RFC 6750
 //! section 3).
 
-use hyper::header::{HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// The error code and description in `WWW-Authenticate`.
 #[derive(Default)]

@@ -40,24 +40,20 @@ impl ConnectionHint {
         self.proxy.as_ref().map(|(origin, variable)| format!("the proxy {origin} (set by {variable})"))
     }
 
-    /// The hint for a proxy that refused to connect to the server. `schemes` are the authentication
-    /// schemes that it offers.
-    pub(super) fn proxy_advice(&self, status: u16, has_login: bool, schemes: &[String]) -> String {
+    /// The hint for a proxy that refused to connect to the server. The HTTP client does not report
+    /// which authentication schemes the proxy offers.
+    pub(super) fn proxy_advice(&self, status: Option<u16>, has_login: bool) -> String {
         let Some((_, variable)) = &self.proxy else { return String::new() };
         let host = &self.host;
         let without = format!("To connect without a proxy, add {host} to NO_PROXY.");
         match status {
-            407 if !schemes.is_empty() && !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) => format!(
-                "The proxy offers only {}, and tokenwell supports only Basic. Use a local proxy that can log in to it. {without}",
-                schemes.join(" and ")
-            ),
-            407 if has_login => format!(
+            Some(407) if has_login => format!(
                 "Correct the user and password in {variable}. Repeated log-ins could lock the account, so tokenwell waits 30 s before the \
-                 next one. After you correct it, you do not have to wait."
+                 next one. After you correct it, you do not have to wait. If the proxy offers only NTLM or Negotiate: tokenwell supports only \
+                 Basic, so use a local proxy that can log in to it."
             ),
-            407 => format!("Set {variable} to http://USER:PASSWORD@HOST:PORT. {without}"),
-            500..600 => format!("Check that the proxy can reach {host}, or try again later. {without}"),
-            _ => format!("Check that {variable} is correct, and that the proxy allows connections to {host}. {without}"),
+            Some(407) => format!("Set {variable} to http://USER:PASSWORD@HOST:PORT. {without}"),
+            _ => format!("Check that {variable} is correct, and that the proxy can reach {host} and allows connections to it. {without}"),
         }
     }
 

@@ -2,11 +2,11 @@
 //! compress everything; without this, the token in such a response would be lost.
 
 use crate::error::printable;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::DecompressorOxide;
 use miniz_oxide::inflate::core::decompress;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use zeroize::Zeroizing;
 
 /// The flags of a gzip header (RFC 1952 section 2.3.1).
@@ -122,7 +122,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use hyper::header::HeaderValue;
+    use reqwest::header::HeaderValue;
 
     const LIMIT: usize = 1024 * 1024;
 

@@ -8,8 +8,8 @@
 
 mod authentication;
 mod challenge;
-mod connection;
 mod connection_hint;
+mod connection_watch;
 mod content_encoding;
 mod http;
 mod proxy;
@@ -28,7 +28,6 @@ mod tls_problem;
 pub(crate) mod transport;
 mod transport_error;
 mod trust;
-mod tunnel;
 
 pub use crate::credential::{Credential, Credentials};
 pub use http::HttpGrant;

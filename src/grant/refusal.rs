@@ -5,7 +5,7 @@ use super::transport::Reply;
 use super::transport_error;
 use crate::atlas::{self, Refusal};
 use crate::error::{Error, printable};
-use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::Zeroizing;
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
     use crate::error::Status;
-    use hyper::header::HeaderValue;
+    use reqwest::header::HeaderValue;
 
     /// 2023-11-14 22:13:20 UTC.
     const NOW_S: u64 = 1_700_000_000;

@@ -14,7 +14,7 @@ use crate::atlas;
 use crate::config::Endpoint;
 use crate::error::Error;
 use crate::secret::Secret;
-use hyper::header::CONTENT_TYPE;
+use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -274,7 +274,7 @@ mod tests {
 
     use super::*;
     use crate::error::Status;
-    use hyper::header::{HeaderMap, HeaderValue};
+    use reqwest::header::{HeaderMap, HeaderValue};
 
     fn answered(media_type: Option<&str>, body: &[u8]) -> Result<Minted, Error> {
         let mut headers = HeaderMap::new();

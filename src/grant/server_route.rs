@@ -4,8 +4,8 @@ use super::proxy::HttpsProxy;
 use super::transport::{Reading, Request, Route, Timeout, Transport, run_outside_runtime};
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
-use hyper::Method;
-use hyper::header::{DATE, HeaderMap};
+use reqwest::Method;
+use reqwest::header::{DATE, HeaderMap};
 use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 

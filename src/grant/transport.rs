@@ -1,27 +1,20 @@
-//! Sends one request with one timeout. The runtime and the connection exist only during the call.
+//! Sends one request with one timeout. The runtime and the HTTP client exist only during the call.
 
-use super::connection::{self, Stream};
 use super::connection_hint::ConnectionHint;
+use super::connection_watch::ConnectionWatch;
 use super::content_encoding;
 use super::proxy::HttpsProxy;
+use super::resolver::{LoopbackResolver, SystemResolver};
 use super::transport_error;
 use super::trust::Authorities;
 use crate::config::{Config, Endpoint};
 use crate::error::Error;
 use crate::platform;
 use bytes::Bytes;
-use hyper::Method;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::http1;
-use hyper::header::{ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use std::convert::Infallible;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{Client, Method, Response, redirect, retry};
 use std::ffi::OsString;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use url::Url;
@@ -113,13 +106,12 @@ pub(crate) struct Timeout {
     pub(crate) total: Duration,
 }
 
-/// Sends consecutive requests to one server, each on its own connection.
+/// An HTTP client for consecutive requests to one server.
 pub(crate) struct Transport {
     route: Route,
     server: String,
-    /// `None` for plain http.
-    tls: Option<Arc<ClientConfig>>,
-    connect_timeout: Duration,
+    watch: ConnectionWatch,
+    client: Client,
     runtime: Runtime,
 }
 
@@ -129,20 +121,26 @@ impl Transport {
     pub(crate) fn with<T>(route: &Route, budget: Duration, work: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let transport = Self::open(route, budget)?;
         let outcome = work(&transport);
-        transport.runtime.shutdown_background();
+        transport.close();
         outcome
     }
 
     fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
         let server = route.endpoint.origin();
-        let secure = route.endpoint.url().scheme() == "https";
-        let tls = if secure { Some(Arc::new(route.authorities.tls(&server)?)) } else { None };
+        let watch = ConnectionWatch::default();
+        let client = client(route, budget.min(LONGEST_CONNECT), &watch)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
             .map_err(|error| transport_error::before_the_request(&server, "cannot create an I/O event queue", error))?;
-        Ok(Self { route: route.clone(), server, tls, connect_timeout: budget.min(LONGEST_CONNECT), runtime })
+        Ok(Self { route: route.clone(), server, watch, client, runtime })
+    }
+
+    fn close(self) {
+        // The client needs the runtime to close its connections, so it is dropped first.
+        drop(self.client);
+        self.runtime.shutdown_background();
     }
 
     /// Sends `request` and reads the response within `timeout`.
@@ -151,35 +149,43 @@ impl Transport {
     }
 
     async fn exchange(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
+        self.watch.reset();
+        if timeout.remaining.is_zero() {
+            return Err(self.timed_out(timeout.total));
+        }
         let started = Instant::now();
-        let remaining = || timeout.remaining.saturating_sub(started.elapsed());
-        let mut connection = self.connect(timeout).await?;
+        let sending = self
+            .client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .header(USER_AGENT, USER_AGENT_VALUE)
+            // Every server can send a response without compression.
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            .body(secret_bytes(request.body))
+            .send();
+        let mut response = self.with_timeout(timeout.remaining, timeout.total, sending).await?;
 
-        let request = request.into_http(&self.server)?;
-        let mut response = self.with_timeout(remaining(), timeout.total, connection.send(request)).await?;
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
-        let mut body = response.into_body();
+        let remaining = timeout.remaining.saturating_sub(started.elapsed());
         let body = match (status, reading) {
             (200, Reading::Nothing) => Zeroizing::new(Vec::new()),
             (200..300, Reading::Token) => {
-                let body = connection.read(&mut body, LONGEST_TOKEN_REPLY);
-                let body = self.complete(self.with_timeout(remaining(), timeout.total, body).await?, LONGEST_TOKEN_REPLY, status)?;
+                let body = self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?;
                 content_encoding::decode(&body, &mut headers, LONGEST_TOKEN_REPLY)
                     .map_err(|problem| transport_error::protocol(&self.server, &problem, Some(status)))?
                     .unwrap_or(body)
             }
             (_, Reading::Anything(limit)) => {
-                let body = connection.read(&mut body, limit);
-                let body = self.complete(self.with_timeout(remaining(), timeout.total, body).await?, limit, status)?;
+                let body = self.complete_body(&mut response, limit, remaining, timeout).await?;
                 // A body that cannot be decoded is returned as it is, with the header that says so.
                 content_encoding::decode(&body, &mut headers, limit).ok().flatten().unwrap_or(body)
             }
             // The status is the most important part of a refusal. It is returned even if reading the
             // body fails or takes long: other processes may wait for it.
             _ => {
-                let body = connection.read(&mut body, LONGEST_REFUSAL);
-                let read = self.with_timeout(remaining().min(LONGEST_REFUSAL_TIME), timeout.total, body).await;
+                let reading = read(&mut response, LONGEST_REFUSAL);
+                let read = self.with_timeout(remaining.min(LONGEST_REFUSAL_TIME), timeout.total, reading).await;
                 let body = read.map_or_else(|_| Zeroizing::new(Vec::new()), |(body, _)| body);
                 content_encoding::decode(&body, &mut headers, LONGEST_REFUSAL)
                     .map_or_else(|_| Zeroizing::default(), |decoded| decoded.unwrap_or(body))
@@ -188,126 +194,36 @@ impl Transport {
         Ok(Reply { status, headers, body })
     }
 
-    async fn connect(&self, timeout: Timeout) -> Result<Connection, Error> {
-        let hint = &self.route.hint;
-        let timed_out = |waited| transport_error::timed_out(&self.server, waited, false, hint);
-        if timeout.remaining.is_zero() {
-            return Err(timed_out(timeout.total));
-        }
-        let patience = timeout.remaining.min(self.connect_timeout);
-        let opening = connection::open(self.route.endpoint.url(), self.route.proxy.as_ref(), self.tls.as_ref(), patience);
-        let stream = match tokio::time::timeout(patience, opening).await {
-            Ok(opened) => opened.map_err(|failure| transport_error::not_connected(failure, &self.server, &self.route))?,
-            Err(_) => return Err(timed_out(patience)),
-        };
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|failure| transport_error::from_hyper(failure, &self.server, &self.route.hint))?;
-        Ok(Connection { sender, driver: Some(Box::pin(connection)) })
-    }
-
-    fn complete(&self, (body, complete): (Zeroizing<Vec<u8>>, bool), limit: usize, status: u16) -> Result<Zeroizing<Vec<u8>>, Error> {
+    async fn complete_body(
+        &self,
+        response: &mut Response,
+        limit: usize,
+        remaining: Duration,
+        timeout: Timeout,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (body, complete) = self.with_timeout(remaining, timeout.total, read(response, limit)).await?;
         if complete {
             return Ok(body);
         }
         let problem = format!("its body is longer than {} MiB", limit / (1024 * 1024));
-        Err(transport_error::protocol(&self.server, &problem, Some(status)))
+        Err(transport_error::protocol(&self.server, &problem, Some(response.status().as_u16())))
     }
 
     async fn with_timeout<T>(
         &self,
         remaining: Duration,
         total: Duration,
-        work: impl Future<Output = hyper::Result<T>>,
+        work: impl Future<Output = reqwest::Result<T>>,
     ) -> Result<T, Error> {
         match tokio::time::timeout(remaining, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(transport_error::from_hyper(failure, &self.server, &self.route.hint)),
-            Err(_) => Err(transport_error::timed_out(&self.server, total, true, &self.route.hint)),
+            Ok(Err(failure)) => Err(transport_error::from_reqwest(failure, &self.server, &self.route)),
+            Err(_) => Err(self.timed_out(total)),
         }
     }
-}
 
-impl Request {
-    /// The request as it is sent. It asks for a response without compression, which every server can
-    /// send.
-    fn into_http(self, server: &str) -> Result<hyper::Request<Once>, Error> {
-        let mut request = hyper::Request::new(Once(Some(secret_bytes(self.body)).filter(|body| !body.is_empty())));
-        *request.method_mut() = self.method;
-        let path = self.url.query().map_or_else(|| self.url.path().to_owned(), |query| format!("{}?{query}", self.url.path()));
-        *request.uri_mut() = path.parse().map_err(|_| Error::internal("a URL's path was not accepted in a request"))?;
-        *request.headers_mut() = self.headers;
-        let host = server.split_once("://").map_or(server, |(_, host)| host);
-        let host = HeaderValue::from_str(host).map_err(|_| Error::internal("a URL's host was not accepted as a header value"))?;
-        request.headers_mut().insert(HOST, host);
-        request.headers_mut().insert(USER_AGENT, USER_AGENT_VALUE);
-        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        Ok(request)
-    }
-}
-
-/// An HTTP/1.1 connection for one request.
-struct Connection {
-    sender: http1::SendRequest<Once>,
-    /// `None` after it has finished. What it received before remains readable.
-    driver: Option<Driver>,
-}
-
-/// Moves bytes between the socket and the request while it is polled.
-type Driver = Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Once>>>;
-
-impl Connection {
-    async fn send(&mut self, request: hyper::Request<Once>) -> hyper::Result<hyper::Response<Incoming>> {
-        let mut sending = pin!(self.sender.send_request(request));
-        poll_fn(|context| drive(&mut self.driver, context, |context| sending.as_mut().poll(context))).await
-    }
-
-    /// Reads at most `limit` bytes of the body. The second value is true if the body is complete.
-    /// Buffers that contained a token are wiped.
-    async fn read(&mut self, body: &mut Incoming, limit: usize) -> hyper::Result<(Zeroizing<Vec<u8>>, bool)> {
-        let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-        if announced.is_some_and(|length| length > limit) {
-            return Ok((Zeroizing::new(Vec::new()), false));
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(8 * 1024)));
-        loop {
-            let frame = poll_fn(|context| drive(&mut self.driver, context, |context| Pin::new(&mut *body).poll_frame(context))).await;
-            let Some(frame) = frame.transpose()? else { return Ok((bytes, true)) };
-            let Ok(chunk) = frame.into_data() else { continue };
-            if chunk.len() > limit - bytes.len() {
-                return Ok((bytes, false));
-            }
-            append(&mut bytes, &chunk);
-        }
-    }
-}
-
-/// Polls the connection, then `work`, which waits for its bytes.
-fn drive<T>(driver: &mut Option<Driver>, context: &mut Context<'_>, work: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    // An error of the connection is also the result of `work`.
-    if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
-        *driver = None;
-    }
-    work(context)
-}
-
-/// A request body that consists of one buffer.
-struct Once(Option<Bytes>);
-
-impl Body for Once {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    fn timed_out(&self, total: Duration) -> Error {
+        transport_error::timed_out(&self.server, total, self.watch.is_connected(), &self.route.hint)
     }
 }
 
@@ -331,6 +247,64 @@ pub(crate) fn run_outside_runtime<T: Send + 'static>(
 /// A buffer for the HTTP client that is wiped when its last reference is dropped.
 pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(buffer)
+}
+
+fn client(route: &Route, connect_timeout: Duration, watch: &ConnectionWatch) -> Result<Client, Error> {
+    let builder = Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .pool_max_idle_per_host(0)
+        .connect_timeout(connect_timeout)
+        .connector_layer(watch.clone())
+        // Without this call, reqwest reads the proxy settings from the environment itself.
+        .no_proxy();
+    let builder = if route.endpoint.url().scheme() == "https" {
+        let builder = builder
+            .https_only(true)
+            .tls_backend_preconfigured(route.authorities.tls(&route.endpoint.origin())?)
+            .dns_resolver(SystemResolver);
+        match &route.proxy {
+            Some(proxy) => builder.proxy(reqwest::Proxy::https(proxy.url().clone()).map_err(not_built)?),
+            None => builder,
+        }
+    } else {
+        // TLS is not used. Without a configuration, reqwest would load the system's authorities
+        // needlessly.
+        builder.tls_backend_preconfigured(no_tls()?).dns_resolver(LoopbackResolver)
+    };
+    builder.build().map_err(not_built)
+}
+
+fn no_tls() -> Result<rustls::ClientConfig, Error> {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::internal(format!("the TLS provider has no usable protocol version: {error}")))?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn not_built(error: reqwest::Error) -> Error {
+    Error::internal(format!("cannot create the HTTP client: {}", error.without_url()))
+}
+
+/// Reads at most `limit` bytes of the body. The second value is true if the body is complete.
+/// Buffers that contained a token are wiped.
+async fn read(response: &mut Response, limit: usize) -> reqwest::Result<(Zeroizing<Vec<u8>>, bool)> {
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Ok((Zeroizing::new(Vec::new()), false));
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(8 * 1024)));
+    while let Some(chunk) = response.chunk().await? {
+        if chunk.len() > limit - body.len() {
+            return Ok((body, false));
+        }
+        append(&mut body, &chunk);
+    }
+    Ok((body, true))
 }
 
 /// Grows the buffer explicitly: a vector that reallocates itself frees its old buffer without

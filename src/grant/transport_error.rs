@@ -1,86 +1,69 @@
 //! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
-use super::connection::ConnectFailure;
 use super::connection_hint::ConnectionHint;
 use super::tls_problem;
 use super::transport::Route;
-use super::tunnel::TunnelFailure;
 use crate::error::{Error, NOT_HTTP, os_reason, printable};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tower_service::Service;
 
 /// The maximum length of an error string from another library, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// The error for a request that got no complete response over an established connection.
-pub(super) fn from_hyper(failure: hyper::Error, server: &str, hint: &ConnectionHint) -> Error {
-    // In TLS 1.3 a server rejects a client without a certificate after the handshake.
-    let tls = chain(&failure).find_map(|error| error.downcast_ref::<rustls::Error>()).map(|tls| tls_problem::explain(tls, hint));
-    if let Some((problem, advice)) = tls {
-        return Error::Tls { server: server.to_owned(), problem, advice, source: Some(Arc::new(failure)) };
-    }
-    if failure.is_parse() {
-        return protocol(server, parse_problem(&failure), None);
-    }
-    let (server, problem) = (server.to_owned(), broken_connection(&failure));
-    Error::Network { server, problem, reached: true, advice: String::new(), source: Some(Arc::new(failure)) }
-}
+/// The failure of a proxy's tunnel, as reqwest reports it. Its crate does not export the name of the
+/// type. Matching its text instead would fail silently with another version of the crate.
+type TunnelError = <Tunnel<HttpConnector> as Service<hyper::Uri>>::Error;
 
-/// The error for a connection that was not established. Its strings contain neither a path nor a
+/// The error for a request that got no complete response. Its strings contain neither a URL nor a
 /// proxy's password.
-pub(super) fn not_connected(failure: ConnectFailure, server: &str, route: &Route) -> Error {
+pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, route: &Route) -> Error {
+    let failure = failure.without_url();
     let hint = &route.hint;
-    let (problem, failure) = match failure {
-        ConnectFailure::Lookup(failure) => {
-            let reason = printable(&os_reason(&failure), LONGEST_REASON);
-            (format!("DNS lookup failed ({reason})"), failure)
-        }
-        ConnectFailure::Tcp(failure) | ConnectFailure::Tunnel(TunnelFailure::Broken(failure)) => (broken_early(&failure), failure),
-        ConnectFailure::Tunnel(TunnelFailure::NotHttp) => {
-            return not_reached(server, hint.problem("the proxy did not answer with HTTP"), hint, None);
-        }
-        ConnectFailure::Tunnel(TunnelFailure::Answered { status, schemes }) => return by_proxy(status, &schemes, server, route),
-        ConnectFailure::ProxyTls(failure) => {
-            let server = route.hint.proxy_name().unwrap_or_else(|| server.to_owned());
-            return no_tls(failure, &server, hint);
-        }
-        ConnectFailure::Tls(failure) => return no_tls(failure, server, hint),
-    };
-    not_reached(server, hint.problem(&problem), hint, Some(failure))
-}
-
-fn not_reached(server: &str, problem: String, hint: &ConnectionHint, failure: Option<io::Error>) -> Error {
-    let was_refused = failure.as_ref().is_some_and(|failure| failure.kind() == io::ErrorKind::ConnectionRefused);
-    let source = failure.map(|failure| Arc::new(failure) as crate::error::Cause);
-    Error::Network { server: server.to_owned(), problem, reached: false, advice: hint.message(was_refused), source }
-}
-
-fn no_tls(failure: io::Error, server: &str, hint: &ConnectionHint) -> Error {
-    let Some(tls) = failure.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
-        return not_reached(server, hint.problem(&broken_early(&failure)), hint, Some(failure));
-    };
-    let (problem, advice) = tls_problem::explain(tls, hint);
-    Error::Tls { server: server.to_owned(), problem, advice, source: Some(Arc::new(failure)) }
-}
-
-/// The error for a proxy that answered a request for a tunnel with `status`.
-fn by_proxy(status: u16, schemes: &[String], server: &str, route: &Route) -> Error {
-    let has_login = route.proxy.as_ref().is_some_and(|proxy| !proxy.url().username().is_empty() || proxy.url().password().is_some());
-    let advice = route.hint.proxy_advice(status, has_login, schemes);
-    Error::Proxy {
-        server: server.to_owned(),
-        proxy: route.hint.proxy_name().unwrap_or_default().into(),
-        proxy_status: status,
-        has_login,
-        advice: advice.into(),
+    let tunnel = find::<TunnelError>(&failure);
+    match tunnel {
+        Some(TunnelError::ProxyAuthRequired) => return rejected_by_proxy(route),
+        Some(TunnelError::TunnelUnsuccessful | TunnelError::ProxyHeadersTooLong) => return by_proxy(None, route),
+        _ => {}
     }
+    if let Some(tls) = find::<rustls::Error>(&failure) {
+        let (problem, advice) = tls_problem::explain(tls, hint);
+        let proxy = matches!(tunnel, Some(TunnelError::ConnectFailed(_))).then(|| hint.proxy_name()).flatten();
+        let server = proxy.unwrap_or_else(|| server.to_owned());
+        return Error::Tls { server, problem, advice, source: Some(Arc::new(failure)) };
+    }
+    if let Some(error) = find::<hyper::Error>(&failure).filter(|error| error.is_parse()) {
+        return protocol(server, parse_problem(error), None);
+    }
+    let server = server.to_owned();
+    if !failure.is_connect() {
+        let problem = broken_connection(&failure);
+        return Error::Network { server, problem, reached: true, advice: String::new(), source: Some(Arc::new(failure)) };
+    }
+    let problem = hint.problem(&connect_problem(&failure));
+    let advice = hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused));
+    Error::Network { server, problem, reached: false, advice, source: Some(Arc::new(failure)) }
 }
 
 /// The error for a proxy that rejects the log-in.
 pub(super) fn rejected_by_proxy(route: &Route) -> Error {
-    by_proxy(407, &[], &route.endpoint.origin(), route)
+    by_proxy(Some(407), route)
+}
+
+/// The error for a proxy that answered, but did not open a tunnel.
+fn by_proxy(status: Option<u16>, route: &Route) -> Error {
+    let has_login = route.proxy.as_ref().is_some_and(|proxy| !proxy.url().username().is_empty() || proxy.url().password().is_some());
+    Error::Proxy {
+        server: route.endpoint.origin(),
+        proxy: route.hint.proxy_name().unwrap_or_default().into(),
+        proxy_status: status,
+        has_login,
+        advice: route.hint.proxy_advice(status, has_login).into(),
+    }
 }
 
 /// A hyper client tells the causes apart only in the message of its error.
@@ -137,37 +120,60 @@ pub(super) fn protocol(server: &str, problem: &str, http_status: Option<u16>) ->
     Error::Protocol { server: server.to_owned(), problem: problem.to_owned(), http_status }
 }
 
-/// The problem of a connection that failed before it could be used.
-fn broken_early(failure: &io::Error) -> String {
-    match failure.kind() {
-        io::ErrorKind::TimedOut => "connection timed out".to_owned(),
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "the connection was reset".to_owned(),
-        io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-        _ => printable(&os_reason(failure), LONGEST_REASON),
+fn innermost_kind(failure: &reqwest::Error) -> Option<io::ErrorKind> {
+    chain(failure).filter_map(|error| error.downcast_ref::<io::Error>().map(io::Error::kind)).last()
+}
+
+fn innermost_reason(failure: &reqwest::Error) -> String {
+    let reason = chain(failure).last().map(|error| match error.downcast_ref::<io::Error>() {
+        Some(error) => os_reason(error),
+        None => error.to_string(),
+    });
+    printable(&reason.unwrap_or_default(), LONGEST_REASON)
+}
+
+/// The problem of a connection that was not established.
+fn connect_problem(failure: &reqwest::Error) -> String {
+    let innermost = innermost_reason(failure);
+    if failure.is_dns() {
+        return format!("DNS lookup failed ({innermost})");
+    }
+    if failure.is_timeout() {
+        return "connection timed out".to_owned();
+    }
+    if matches!(find(failure), Some(TunnelError::TunnelUnexpectedEof)) {
+        return "the connection was closed".to_owned();
+    }
+    match innermost_kind(failure) {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "the connection was reset".to_owned(),
+        Some(io::ErrorKind::UnexpectedEof) => "the connection was closed".to_owned(),
+        _ => innermost,
     }
 }
 
 /// The problem of a connection that broke after the request was sent, as the end of a sentence that
 /// begins with the server.
-fn broken_connection(failure: &hyper::Error) -> String {
-    let cause = chain(failure).filter_map(|error| error.downcast_ref::<io::Error>()).last();
-    match cause.map(io::Error::kind) {
+fn broken_connection(failure: &reqwest::Error) -> String {
+    match innermost_kind(failure) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
             "reset the connection before its response was complete".to_owned()
         }
         Some(io::ErrorKind::UnexpectedEof) => "closed the connection before its response was complete".to_owned(),
-        _ if failure.is_incomplete_message() => "closed the connection before its response was complete".to_owned(),
-        _ => {
-            let reason = cause.map_or_else(|| chain(failure).last().map(ToString::to_string).unwrap_or_default(), os_reason);
-            format!("did not send a complete response: {}", printable(&reason, LONGEST_REASON))
+        _ if find::<hyper::Error>(failure).is_some_and(hyper::Error::is_incomplete_message) => {
+            "closed the connection before its response was complete".to_owned()
         }
+        _ => format!("did not send a complete response: {}", innermost_reason(failure)),
     }
+}
+
+fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
+    chain(error).find_map(|error| error.downcast_ref())
 }
 
 /// The error and its underlying causes. An `io::Error` does not return the error that it wraps from
 /// `source()`, so `get_ref()` is used for it.
-fn chain(error: &hyper::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let first: &(dyn StdError + 'static) = error;
     std::iter::successors(Some(first), |error| {
         let error: &(dyn StdError + 'static) = *error;

@@ -44,7 +44,7 @@ fn examples() -> Vec<(&'static str, Error)> {
         let problem = "connection refused".to_owned();
         all.push(("Network", Error::Network { server: server(), problem, reached: false, advice, source: None }));
     }
-    for (proxy_status, has_login) in [(407, true), (407, false), (403, true), (502, false)] {
+    for (proxy_status, has_login) in [(Some(407), true), (Some(407), false), (None, true), (None, false)] {
         let proxy = "the proxy http://p.example:3128 (set by HTTPS_PROXY)".into();
         all.push(("Proxy", Error::Proxy { server: server(), proxy, proxy_status, has_login, advice: "Correct it.".into() }));
     }

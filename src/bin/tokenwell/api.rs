@@ -111,7 +111,7 @@ fn head(reply: &Reply) -> String {
 
 fn error_for_status(args: &Args, reply: &Reply) -> Option<Failure> {
     let (exit_code, hint) = advice(reply.status)?;
-    let reason = hyper::StatusCode::from_u16(reply.status).ok().and_then(|status| status.canonical_reason());
+    let reason = reqwest::StatusCode::from_u16(reply.status).ok().and_then(|status| status.canonical_reason());
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let request = format!("{} {}", args.method.to_ascii_uppercase(), printable(&args.path, 200));
     let hint = retry_after(reply).map_or(hint.to_owned(), |seconds| format!("Send fewer requests. Try again in {seconds} s."));
