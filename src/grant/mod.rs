@@ -12,6 +12,7 @@ mod connection;
 mod connection_hint;
 mod content_encoding;
 mod http;
+mod key_exchange;
 mod proxy;
 mod refusal;
 mod rejection;
