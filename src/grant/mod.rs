@@ -12,6 +12,7 @@ mod connection_hint;
 mod connection_watch;
 mod content_encoding;
 mod http;
+mod key_exchange;
 mod proxy;
 mod refusal;
 mod rejection;

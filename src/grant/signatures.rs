@@ -5,6 +5,7 @@
 //! verified with the crates of RustCrypto. Nothing is signed and nothing secret is an input, so
 //! their timing does not matter.
 
+use super::key_exchange;
 use ring::digest::{self, Algorithm, SHA256, SHA384, SHA512, digest};
 use rustls::SignatureScheme;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -12,9 +13,12 @@ use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerifica
 use std::sync::Arc;
 use webpki::ring as webpki_ring;
 
-/// ring with the additional signatures.
+/// ring with the additional signatures and the key exchange that servers with such a key require.
 pub(super) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider { signature_verification_algorithms: SUPPORTED, ..rustls::crypto::ring::default_provider() })
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.signature_verification_algorithms = SUPPORTED;
+    provider.kx_groups.push(key_exchange::P521);
+    Arc::new(provider)
 }
 
 /// In TLS 1.3 a scheme names the first algorithm of its row only. In TLS 1.2 a scheme does not
@@ -155,7 +159,16 @@ mod tests {
 
         /// Requests a token from a server with this chain. `signer` changes the server's key.
         fn mint(&self, key: Arc<dyn SigningKey>, version: &'static rustls::SupportedProtocolVersion) -> Result<Minted, Error> {
-            let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            self.mint_from(rustls::crypto::ring::default_provider(), key, version)
+        }
+
+        fn mint_from(
+            &self,
+            provider: CryptoProvider,
+            key: Arc<dyn SigningKey>,
+            version: &'static rustls::SupportedProtocolVersion,
+        ) -> Result<Minted, Error> {
+            let tls = ServerConfig::builder_with_provider(Arc::new(provider))
                 .with_protocol_versions(&[version])
                 .unwrap()
                 .with_no_client_auth()
@@ -229,6 +242,36 @@ mod tests {
                 chain.mint(chain.p521_key(false), version).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn b4_a_key_exchange_on_p521_is_offered_last_and_works() {
+        let offered: Vec<_> = provider().kx_groups.iter().map(|group| group.name()).collect();
+        assert_eq!(offered.last(), Some(&rustls::NamedGroup::secp521r1));
+        assert_eq!(offered.len(), rustls::crypto::ring::ALL_KX_GROUPS.len() + 1);
+
+        let chain = chain!("p521");
+        for version in VERSIONS {
+            let mut provider = rustls::crypto::ring::default_provider();
+            provider.kx_groups = vec![key_exchange::P521];
+            chain.mint_from(provider, chain.p521_key(false), version).unwrap();
+        }
+    }
+
+    #[test]
+    fn b4_a_key_share_that_is_no_point_is_refused() {
+        let start = || key_exchange::P521.start().unwrap();
+        let (one, other) = (start(), start());
+        let mut wrong = other.pub_key().to_vec();
+        *wrong.last_mut().unwrap() ^= 1;
+        let compressed = [&[2], &other.pub_key()[1..67]].concat();
+
+        for share in [&b""[..], &[0], &[4; 133], &[4; 132], &wrong, &compressed] {
+            assert!(start().complete(share).is_err());
+        }
+        let (shares, ours) = ((one.pub_key().to_vec(), other.pub_key().to_vec()), one);
+        let (one, other) = (ours.complete(&shares.1).unwrap(), other.complete(&shares.0).unwrap());
+        assert_eq!((one.secret_bytes(), one.secret_bytes().len()), (other.secret_bytes(), 66));
     }
 
     #[test]
