@@ -167,9 +167,10 @@ impl AdminApi {
     ///
     /// # Errors
     /// The errors of [`Client::token`]; [`Error::InvalidArgument`] for an invalid method, path or
-    /// version; [`Error::Refused`] for a path that leads to another server and for a redirect;
-    /// network and TLS errors.
+    /// version; [`Error::Refused`] for a client of another server, for a path that leads to another
+    /// server and for a redirect; network and TLS errors.
     pub fn call(&self, client: &Client, call: &Call) -> Result<Reply, Error> {
+        self.check_origin(client)?;
         let token = client.token(&TokenOptions::default())?;
         let reply = self.send(call, &token)?;
         if reply.status != UNAUTHORIZED {
@@ -177,6 +178,18 @@ impl AdminApi {
         }
         client.invalidate(token.value())?;
         self.send(call, &client.token(&TokenOptions::default())?)
+    }
+
+    /// The token of one server is never sent to another.
+    fn check_origin(&self, client: &Client) -> Result<(), Error> {
+        let own = self.route.endpoint.origin();
+        let Some(origin) = client.origin().filter(|origin| *origin != own) else { return Ok(()) };
+        Err(Error::Refused {
+            problem: format!("the client's tokens are issued by {origin}; they are not sent to {own}"),
+            hint: "Create the client and the Admin API from the same configuration.".to_owned(),
+            http_status: None,
+            exchange: Exchange::default(),
+        })
     }
 
     fn send(&self, call: &Call, token: &Token) -> Result<Reply, Error> {
@@ -277,6 +290,32 @@ mod tests {
         for sent in others.map(|(_, value)| value.as_bytes()).chain([request.url.as_str().as_bytes(), &request.body]) {
             assert!(!String::from_utf8_lossy(sent).contains("canary"), "{:?}", String::from_utf8_lossy(sent));
         }
+    }
+
+    #[test]
+    fn r25_a_token_of_another_server_is_not_sent() {
+        let config = |base: &str| {
+            let mut builder = Config::builder();
+            for (name, value) in [
+                ("client_id", "mdb_sa_id_0123456789abcdef01234567"),
+                ("client_secret", "canary-secret"),
+                ("cache", "off"),
+                ("base_url", base),
+            ] {
+                builder.set(name, value.as_bytes()).unwrap();
+            }
+            builder.build().unwrap()
+        };
+        // Nothing listens there: a request for a token would be a network error.
+        let client = Client::new(config("http://127.0.0.1:1")).unwrap();
+
+        let error = AdminApi::new(&config("http://127.0.0.1:2")).unwrap().call(&client, &Call::get("/api/atlas/v2/orgs")).unwrap_err();
+
+        assert_eq!(error.status(), crate::Status::Refused, "{error}");
+        let message = "refused: the client's tokens are issued by http://127.0.0.1:1; they are not sent to http://127.0.0.1:2";
+        assert_eq!(error.to_string(), message);
+        let own = AdminApi::new(&config("http://127.0.0.1:1")).unwrap().call(&client, &Call::get("/api/atlas/v2/orgs")).unwrap_err();
+        assert_eq!(own.status(), crate::Status::Network, "{own}");
     }
 
     #[test]

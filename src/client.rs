@@ -85,7 +85,8 @@ struct Inner {
     slot: Arc<Slot>,
     timeout: Duration,
     manual_clock: Option<Arc<ManualClock>>,
-    description: String,
+    /// The server that issues the tokens. `None` for custom parts.
+    origin: Option<String>,
 }
 
 impl Client {
@@ -113,16 +114,16 @@ impl Client {
             clock,
             grant: Arc::new(grant),
         };
-        Ok(Self::assemble(number, parts, manual_clock, config.token_endpoint.origin()))
+        Ok(Self::assemble(number, parts, manual_clock, Some(config.token_endpoint.origin())))
     }
 
     /// Creates a client from custom parts: a different clock, store or grant.
     #[must_use]
     pub fn from_parts(parts: ClientParts) -> Self {
-        Self::assemble(logging::next_client(), parts, None, "custom parts".to_owned())
+        Self::assemble(logging::next_client(), parts, None, None)
     }
 
-    fn assemble(number: u64, parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, description: String) -> Self {
+    fn assemble(number: u64, parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, origin: Option<String>) -> Self {
         let timeout = parts.timeout;
         let slot = Slot::new(SlotParts {
             identity: parts.identity,
@@ -133,7 +134,12 @@ impl Client {
             grant: parts.grant,
             timeout,
         });
-        Self(Arc::new(Inner { slot: Arc::new(slot), timeout, manual_clock, description }))
+        Self(Arc::new(Inner { slot: Arc::new(slot), timeout, manual_clock, origin }))
+    }
+
+    /// The origin of the server that issues the tokens. `None` for a client of custom parts.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.0.origin.as_deref()
     }
 
     /// Returns a valid token: the cached one, or a new one after a refresh that all callers share.
@@ -327,7 +333,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("server", &self.0.description).field("stats", &self.stats()).finish()
+        f.debug_struct("Client").field("server", &self.0.origin.as_deref().unwrap_or("custom parts")).field("stats", &self.stats()).finish()
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Refusal {
     pub(crate) code: Option<String>,
     /// The Admin API's error code: `RATE_LIMITED`.
     pub(crate) api_code: Option<String>,
+    /// Whether the body is in the format of the Admin API, in which both codes may be missing.
+    pub(crate) is_api_error: bool,
     /// The server's description; may be empty.
     pub(crate) description: String,
     /// The period that a rate limit counts requests in, if the body contains it.
@@ -62,6 +64,7 @@ impl Refusal {
         Self {
             code: string("error").map(str::to_owned),
             api_code: string("errorCode").map(str::to_owned),
+            is_api_error: string("errorCode").is_some() || members.get("error").is_some_and(Value::is_u64),
             description: description.to_owned(),
             window,
         }

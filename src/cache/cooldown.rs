@@ -4,8 +4,8 @@ use super::jitter;
 use crate::clock::Moment;
 use crate::credential::Credential;
 use crate::error::Error;
-use crate::grant;
-use crate::store::{Record, RejectedTokens, StoredCooldown, UnknownMembers};
+use crate::grant::{self, ProxyLogin};
+use crate::store::{Record, RejectedTokens, StoredCooldown, StoredProxyRejection, UnknownMembers};
 use std::time::Duration;
 
 /// The pause after `invalid_client` and similar errors: long enough not to cause a lockout, short
@@ -118,6 +118,29 @@ impl Cooldown {
         Self { shared: true, ..self }
     }
 
+    /// Creates the cooldown after another process's log-in to the proxy was rejected. Returns `None`
+    /// if this process sends another log-in, or if the cooldown is over.
+    pub(crate) fn from_stored_proxy_rejection(stored: &StoredProxyRejection, login: &ProxyLogin, now: Moment) -> Option<Self> {
+        if stored.login != login.id || now.wall_ms < stored.since_ms || now.wall_ms >= stored.until_ms {
+            return None;
+        }
+        let age = now.wall_ms - stored.since_ms;
+        Some(Self {
+            error: login.rejection.clone(),
+            since: Moment { wall_ms: stored.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
+            until: now.after(Duration::from_millis(stored.until_ms - now.wall_ms)),
+            failures: 1,
+            credential: None,
+            shared: true,
+        })
+    }
+
+    /// Returns the rejection of `login` by the proxy, in the form that other processes read.
+    pub(crate) fn to_stored_proxy_rejection(&self, login: ProxyLogin) -> Option<StoredProxyRejection> {
+        let (since_ms, until_ms) = (self.since.wall_ms, self.until.wall_ms);
+        is_rejected_login(&self.error).then_some(StoredProxyRejection { login: login.id, since_ms, until_ms })
+    }
+
     /// Returns the number of consecutive failures that another process stored, or 0 if the last one
     /// is not recent. The pause after the next failure grows from this number, although this
     /// process has not seen these failures.
@@ -140,7 +163,7 @@ impl Cooldown {
                 | Error::Protocol { .. }
                 | Error::Refused { .. }
         );
-        is_of_server && !error.is_own_timeout()
+        is_of_server && !is_denial_without_oauth_error(error) && !error.is_own_timeout()
     }
 
     /// Returns the form that other processes read. Returns `None` for an error that is not shared.
@@ -196,6 +219,17 @@ impl Cooldown {
     }
 }
 
+/// Whether a proxy rejected the log-in.
+fn is_rejected_login(error: &Error) -> bool {
+    matches!(error, Error::Proxy { proxy_status: Some(407), .. })
+}
+
+/// Whether the response was a 401 or 403 that a web filter or an access list may have sent instead of
+/// the server. Other processes may not be affected.
+fn is_denial_without_oauth_error(error: &Error) -> bool {
+    matches!(error, Error::Protocol { http_status: Some(401 | 403), .. })
+}
+
 fn as_millis_u64(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -206,9 +240,11 @@ fn pause_after(error: &Error, failures: u32, jitter: f64) -> Option<Duration> {
     match error {
         Error::RateLimited { retry_after, .. } | Error::TokenLimit { retry_after, .. } => Some(spread(*retry_after)),
         Error::CredentialRejected { .. } => Some(REJECTION_PAUSE),
+        // Repeated log-ins can lock an account. A denial may be about the credential, too.
+        _ if is_rejected_login(error) || is_denial_without_oauth_error(error) => Some(REJECTION_PAUSE),
         Error::Server { retry_after, .. } => Some(backoff().max(retry_after.unwrap_or_default())),
         _ if is_local_fault(error) => Some(LOCAL_FAULT_PAUSE),
-        Error::Network { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
+        Error::Network { .. } | Error::Proxy { .. } | Error::Tls { .. } | Error::Protocol { .. } | Error::Refused { .. } => Some(backoff()),
         _ => None,
     }
 }

@@ -42,7 +42,12 @@ enum Change {
     /// `was_rejected`: a resource server has rejected this token, and the server issued it again.
     Token { record: Record, was_rejected: bool },
     /// Add this refusal to the record.
-    Cooldown(Cooldown),
+    Cooldown(Cooldown, Credential),
+}
+
+/// Whether another client secret may help.
+fn is_about_credential(error: &Error) -> bool {
+    matches!(error, Error::CredentialRejected { .. } | Error::Protocol { http_status: Some(401), .. })
 }
 
 impl From<Result<RefreshOutcome, Error>> for Refreshed {
@@ -83,7 +88,7 @@ impl Slot {
             Err(error) => return Err(self.remember_refused_file(error)).into(),
         };
         let refreshed = self.refresh_with(request.clone(), &credential, max_wait);
-        if !matches!(refreshed.result, Err(Error::CredentialRejected { .. })) {
+        if !refreshed.result.as_ref().is_err_and(is_about_credential) {
             return refreshed;
         }
         match self.parts.credentials.reload(&credential) {
@@ -187,9 +192,10 @@ impl Slot {
                     self.ok_or_warn(store.save(&unsaved.key, &record.without_token()));
                 }
             }
-            Change::Cooldown(cooldown) => {
-                let (Some(record), Some(stored)) = (self.load_record(&unsaved.key), cooldown.to_stored()) else { return };
-                if self.ok_or_warn(store.save(&unsaved.key, &record.with_cooldown(stored))).is_some() && store.is_shared() {
+            Change::Cooldown(cooldown, credential) => {
+                let record = self.load_record(&unsaved.key).and_then(|record| self.with_failure(record, &cooldown, &credential));
+                let Some(record) = record else { return };
+                if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() && store.is_shared() {
                     self.process().memory().mark_cooldown_saved(&cooldown);
                 }
             }
@@ -223,7 +229,10 @@ impl Slot {
         if let Some(token) = self.current.token().filter(|token| request.exceeds_lifetime_of(token, now)) {
             return Some(Ok(RefreshOutcome { token, origin }));
         }
-        let cooldown = Cooldown::in_record(record, || self.server(), credential, now)?;
+        let cooldown = Cooldown::in_record(record, || self.server(), credential, now).or_else(|| {
+            let stored = record.proxy_rejection.as_ref()?;
+            Cooldown::from_stored_proxy_rejection(stored, &self.parts.grant.proxy_login(credential)?, now)
+        })?;
         let error = cooldown.active_error(now)?;
         tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
         self.process().memory().set_cooldown(Some(cooldown));
@@ -345,8 +354,18 @@ impl Slot {
         }
         let failures_elsewhere = record.cooldown.as_ref().map_or(0, |stored| Cooldown::recent_failures(stored, self.now()));
         let Some(cooldown) = self.new_cooldown(&error, Some(credential), failures_elsewhere) else { return (Err(error), None) };
-        let change = cooldown.to_stored().map(|_| Change::Cooldown(cooldown.clone()));
-        (Err(self.set_cooldown(cooldown)), change)
+        let change = Change::Cooldown(cooldown.clone(), credential.clone());
+        (Err(self.set_cooldown(cooldown)), Some(change))
+    }
+
+    /// Returns the record with what concerns other processes. Returns `None` for a failure that
+    /// concerns only this process.
+    fn with_failure(&self, record: Record, cooldown: &Cooldown, credential: &Credential) -> Option<Record> {
+        let grant = &self.parts.grant;
+        if let Some(stored) = cooldown.to_stored().filter(|_| grant.is_shared(&cooldown.error())) {
+            return Some(record.with_cooldown(stored));
+        }
+        cooldown.to_stored_proxy_rejection(grant.proxy_login(credential)?).map(|rejection| record.with_proxy_rejection(rejection))
     }
 
     /// Remembers a refused secret file in this process alone. It is a local fault, but has the same

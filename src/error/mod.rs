@@ -63,14 +63,14 @@ pub enum Error {
 
     /// The authorization server rejected the client. A retry with the same credential cannot
     /// succeed.
-    #[error("{server} rejected the client{}: {code}{}", client_suffix(.client), server_says(.description))]
+    #[error("{server} rejected the client{}{}{}", client_suffix(.client), rejection(.code, *.http_status), server_says(.description))]
     CredentialRejected {
         /// The server's origin: `https://cloud.mongodb.com`.
         server: String,
         /// The client id and the sources of the id and the secret; may be empty.
         // This is the largest variant: boxed strings keep every `Result` small.
         client: Box<str>,
-        /// The server's error code: `invalid_client` (RFC 6749 section 5.2).
+        /// The server's error code: `invalid_client` (RFC 6749 section 5.2). Empty if it sent none.
         code: Box<str>,
         /// The server's description of the error, escaped for display; may be empty.
         description: String,
@@ -140,6 +140,25 @@ pub enum Error {
         #[source]
         source: Option<Cause>,
         /// The requests that led to this error, and the error code that the server sent.
+        exchange: Exchange,
+    },
+
+    /// The proxy answered, but did not connect to the server.
+    #[error("cannot reach {server}: {proxy} {}", proxy_answer(*.proxy_status, *.has_login))]
+    Proxy {
+        /// The server's origin.
+        server: String,
+        /// The proxy and the setting that it comes from: `the proxy http://p.example:3128 (set by
+        /// HTTPS_PROXY)`. Never contains a user or a password.
+        proxy: Box<str>,
+        /// The HTTP status of the proxy's response, which is not a status of the server. 407, or `None`
+        /// for every other status: the HTTP client does not report them.
+        proxy_status: Option<u16>,
+        /// Whether a user and password were sent to the proxy.
+        has_login: bool,
+        /// What to do about it.
+        advice: Box<str>,
+        /// The requests that led to this error.
         exchange: Exchange,
     },
 
@@ -263,7 +282,7 @@ impl Error {
             Self::CredentialRejected { .. } | Self::TokensRejected { .. } => Status::CredentialRejected,
             Self::TokenLimit { .. } => Status::TokenLimit,
             Self::RateLimited { .. } => Status::RateLimited,
-            Self::Network { .. } => Status::Network,
+            Self::Network { .. } | Self::Proxy { .. } => Status::Network,
             Self::Tls { .. } => Status::Tls,
             Self::Deadline { .. } => Status::Deadline,
             Self::Server { .. } => Status::Server,
@@ -287,7 +306,8 @@ impl Error {
             | Self::Refused { hint, .. }
             | Self::CannotWrite { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
-            Self::CredentialRejected { code, .. } if **code == *"invalid_client" => format!(
+            // A 401 is about the credentials, whatever its code (RFC 9110 section 15.5.2).
+            Self::CredentialRejected { code, http_status, .. } if **code == *"invalid_client" || *http_status == 401 => format!(
                 "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
                  account exists on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
             ),
@@ -312,6 +332,7 @@ impl Error {
                 "Try again. If it happens again, check the server, and every proxy and load balancer in between.".to_owned()
             }
             Self::Network { .. } => CHECK_CONNECTION.to_owned(),
+            Self::Proxy { advice, .. } => advice.to_string(),
             Self::Tls { advice, .. } => advice.clone(),
             Self::Deadline { blocked_by, .. } if blocked_by == AWAITING_SECRET => {
                 "Let the secret callback answer sooner, or allow more time: it may use half of timeout_ms.".to_owned()
@@ -327,6 +348,11 @@ impl Error {
             }
             Self::Protocol { problem, .. } if problem == NOT_HTTP => {
                 "Check the port. The server may expect TLS: if it does, use https:// in its URL.".to_owned()
+            }
+            Self::Protocol { http_status: Some(401 | 403), .. } => {
+                "A proxy, a web filter or an access list may have answered instead of the server: check what is between this host and the \
+                 server. If it was the server, check the client id and secret and what the server allows the client."
+                    .to_owned()
             }
             Self::Protocol { .. } => {
                 "Check that the base or token URL points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page."
@@ -447,6 +473,7 @@ impl Error {
             | Self::RateLimited { exchange, .. }
             | Self::Network { exchange, .. }
             | Self::Tls { exchange, .. }
+            | Self::Proxy { exchange, .. }
             | Self::Server { exchange, .. }
             | Self::Protocol { exchange, .. }
             | Self::Refused { exchange, .. } => Some(exchange),
@@ -461,6 +488,7 @@ impl Error {
             | Self::RateLimited { exchange, .. }
             | Self::Network { exchange, .. }
             | Self::Tls { exchange, .. }
+            | Self::Proxy { exchange, .. }
             | Self::Server { exchange, .. }
             | Self::Protocol { exchange, .. }
             | Self::Refused { exchange, .. } => Some(exchange),
@@ -513,6 +541,20 @@ fn rate_limit_hint(wait: &Duration) -> String {
 
 fn network_message(server: &str, problem: &str, reached: bool) -> String {
     if reached { format!("{server} {problem}") } else { format!("cannot reach {server}: {problem}") }
+}
+
+/// What follows "rejected the client".
+fn rejection(code: &str, http_status: u16) -> String {
+    if code.is_empty() { format!(" (HTTP {http_status} without an error code)") } else { format!(": {code}") }
+}
+
+fn proxy_answer(status: Option<u16>, has_login: bool) -> String {
+    match (status, has_login) {
+        (Some(407), true) => "rejected the user and password (HTTP 407)".to_owned(),
+        (Some(407), false) => "requires a user and password (HTTP 407)".to_owned(),
+        (Some(status), _) => format!("did not open a connection (HTTP {status})"),
+        (None, _) => "did not open a connection".to_owned(),
+    }
 }
 
 fn client_suffix(client: &str) -> String {

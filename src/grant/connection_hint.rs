@@ -52,6 +52,28 @@ impl ConnectionHint {
         }
     }
 
+    /// The proxy and what sets it: `the proxy http://p.example:3128 (set by HTTPS_PROXY)`.
+    pub(super) fn proxy_name(&self) -> Option<String> {
+        self.proxy.as_ref().map(|proxy| format!("the proxy {} (set by {})", proxy.origin, proxy.location))
+    }
+
+    /// The hint for a proxy that refused to connect to the server. The HTTP client does not report
+    /// which authentication schemes the proxy offers.
+    pub(super) fn proxy_advice(&self, status: Option<u16>, has_login: bool) -> String {
+        let Some(ProxyHint { location, exceptions_name, .. }) = &self.proxy else { return String::new() };
+        let host = &self.host;
+        let without = format!("To connect without a proxy, add {host} to {exceptions_name}.");
+        match status {
+            Some(407) if has_login => format!(
+                "Correct the user and password in {location}. Repeated log-ins could lock the account, so tokenwell waits 30 s before the \
+                 next one. After you correct it, you do not have to wait. If the proxy offers only NTLM or Negotiate: tokenwell supports only \
+                 Basic, so use a local proxy that can log in to it."
+            ),
+            Some(407) => format!("Set {location} to http://USER:PASSWORD@HOST:PORT. {without}"),
+            _ => format!("Check that {location} is correct, and that the proxy can reach {host} and allows connections to it. {without}"),
+        }
+    }
+
     /// The hint for a failed connection. `was_refused`: the host rejected the connection, because
     /// no program listens on the port.
     pub(super) fn message(&self, was_refused: bool) -> String {

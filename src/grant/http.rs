@@ -6,7 +6,7 @@ use super::rejection;
 use super::reply::{self, TokenType};
 use super::retry::{self, Budget};
 use super::transport::{Reading, Reply, Request, Route, Timeout, Transport, run_outside_runtime};
-use super::{Grant, Minted, authentication, transport_error};
+use super::{Grant, Minted, ProxyLogin, authentication, transport_error};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint};
 use crate::credential::Credential;
@@ -17,6 +17,7 @@ use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenUrl};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use ring::hmac;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,6 +78,27 @@ impl Grant for HttpGrant {
         let route = self.0.revocation_route()?;
         let (settings, credential, token) = (Arc::clone(&self.0), credential.clone(), token.clone());
         run_outside_runtime(route, move || settings.revoke(&credential, &token, budget))
+    }
+
+    /// A proxy can answer instead of the server, and other processes may not use it. An error in
+    /// one of the two formats of an authorization server comes from the server.
+    fn is_shared(&self, error: &Error) -> bool {
+        match error {
+            _ if self.0.token.proxy.is_none() => true,
+            Error::RateLimited { .. } | Error::TokenLimit { .. } => true,
+            Error::CredentialRejected { code, description, .. } => !code.is_empty() || !description.is_empty(),
+            Error::Server { description, .. } => !description.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn proxy_login(&self, credential: &Credential) -> Option<ProxyLogin> {
+        let proxy = self.0.token.proxy.as_ref()?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, credential.client_secret.expose().as_bytes());
+        let digest = hmac::sign(&key, proxy.url().as_str().as_bytes());
+        // Four bytes: enough to tell log-ins apart, too few to tell which of many passwords was used.
+        let id = digest.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(ProxyLogin { id, rejection: transport_error::rejected_by_proxy(&self.0.token) })
     }
 }
 
@@ -143,7 +165,7 @@ impl Conversation<'_> {
         })?;
 
         tracing::debug!(server, attempt, elapsed_ms, status = reply.status, "response received");
-        if reading.accepts(reply.status) {
+        if reading.accepts(reply.status) && !(reading == Reading::Token && reply::is_error(&reply)) {
             return Ok(reply);
         }
         let context = RequestContext {

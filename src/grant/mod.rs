@@ -10,7 +10,9 @@ mod authentication;
 mod challenge;
 mod connection_hint;
 mod connection_watch;
+mod content_encoding;
 mod http;
+mod key_exchange;
 mod proxy;
 mod refusal;
 mod rejection;
@@ -18,10 +20,12 @@ mod reply;
 mod resolver;
 mod retry;
 mod server_route;
+mod signatures;
 #[cfg(test)]
 pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
+mod tls_problem;
 pub(crate) mod transport;
 mod transport_error;
 mod trust;
@@ -59,6 +63,28 @@ pub trait Grant: Send + Sync + fmt::Debug {
         let _ = waited;
         None
     }
+
+    /// Returns whether `error` may concern processes that reach the server in another way. Otherwise
+    /// it is not shared with them.
+    fn is_shared(&self, _error: &Error) -> bool {
+        true
+    }
+
+    /// The log-in to the proxy of this grant, if it uses a proxy.
+    fn proxy_login(&self, _credential: &Credential) -> Option<ProxyLogin> {
+        None
+    }
+}
+
+/// A log-in to a proxy. A proxy that has rejected it is not asked again by other processes that would
+/// send the same one, because repeated log-ins can lock an account.
+#[derive(Clone, Debug)]
+pub struct ProxyLogin {
+    /// Equal for the same proxy, user and password, and for the same credential. The password
+    /// cannot be found from it.
+    pub id: String,
+    /// The error for a rejection of this log-in.
+    pub rejection: Error,
 }
 
 /// A token as the server issued it.

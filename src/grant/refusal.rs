@@ -5,14 +5,15 @@ use super::transport::Reply;
 use super::transport_error;
 use crate::atlas::{self, Refusal};
 use crate::error::{Error, Exchange, printable};
-use reqwest::header::{DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::Zeroizing;
 
 /// The maximum length of a server's description and error code, in characters.
-const LONGEST_DESCRIPTION: usize = 300;
+const LONGEST_DESCRIPTION: usize = 1000;
 const LONGEST_CODE: usize = 64;
+const LONGEST_MEDIA_TYPE: usize = 64;
 
 /// A shorter secret is not redacted from a server's strings, because it would match everywhere.
 const SHORTEST_FORM: usize = 4;
@@ -43,21 +44,14 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     }
 
     let server = context.server.to_owned();
-    let description = shown(&refusal.description, LONGEST_DESCRIPTION, context.sent_secrets);
+    let mut description = shown(&refusal.description, LONGEST_DESCRIPTION, context.sent_secrets);
     let retry_after = retry_after(&reply.headers, context.now);
     let code = refusal.code.as_deref();
     // The retries are counted where they are made.
     let exchange = Exchange::new(1, code.map(|code| shown(code, LONGEST_CODE, context.sent_secrets)).as_deref());
-    let rejected = |code: Option<&str>, default: &str| Error::CredentialRejected {
-        server: server.clone(),
-        client: Box::default(),
-        code: shown(code.unwrap_or(default), LONGEST_CODE, context.sent_secrets).into(),
-        description: description.clone(),
-        http_status: status,
-        advice: Box::default(),
-        exchange: exchange.clone(),
-    };
-    match (status, code) {
+    // Some servers send an error with status 200.
+    let kind = if (200..300).contains(&status) && code.is_some() { 400 } else { status };
+    match (kind, code) {
         (429, _) | (400..500, Some("rate_limited" | "slow_down")) => Error::RateLimited {
             server,
             description,
@@ -67,28 +61,54 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
             exchange,
         },
         (408 | 500..600, _) | (400..500, Some("server_error" | "temporarily_unavailable")) => {
+            // An empty description means that the response is no OAuth error.
+            if description.is_empty() {
+                description = shown(code.or(refusal.api_code.as_deref()).unwrap_or_default(), LONGEST_CODE, context.sent_secrets);
+            }
             Error::Server { server, description, http_status: status, retry_after, exchange }
         }
         (403, None | Some("access_denied")) if refusal.is_token_limit() => {
             Error::TokenLimit { server, description, http_status: status, retry_after: atlas::COOLDOWN, exchange }
         }
-        (401, _) => rejected(code, "invalid_client"),
-        (403, _) => rejected(code, "access_denied"),
-        (400..500, Some(_)) => rejected(code, ""),
-        _ => transport_error::protocol(context.server, &no_oauth_error(status, refusal.api_code.as_deref()), Some(status)),
+        (401 | 403, _) | (400..500, Some(_)) if code.is_some() || is_answer_of_server(reply, &refusal) => Error::CredentialRejected {
+            server,
+            client: Box::default(),
+            code: shown(code.or(refusal.api_code.as_deref()).unwrap_or_default(), LONGEST_CODE, context.sent_secrets).into(),
+            description,
+            http_status: status,
+            advice: Box::default(),
+            exchange,
+        },
+        _ => transport_error::protocol(context.server, &no_oauth_error(reply, refusal.api_code.as_deref()), Some(status)),
     }
+}
+
+/// Whether a 401 or 403 without an OAuth error comes from the server nevertheless. A web filter or an
+/// access list answers with a page or with JSON of its own.
+fn is_answer_of_server(reply: &Reply, refusal: &Refusal) -> bool {
+    refusal.is_api_error || (reply.status == 401 && (reply.body.is_empty() || reply.headers.contains_key(WWW_AUTHENTICATE)))
 }
 
 /// The problem for an unexpected status. The only part of the body in it is an Admin API error
 /// code.
-fn no_oauth_error(status: u16, api_code: Option<&str>) -> String {
+fn no_oauth_error(reply: &Reply, api_code: Option<&str>) -> String {
+    let status = reply.status;
     let is_code = |code: &&str| {
         code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
     };
-    match api_code.filter(is_code) {
-        Some(code) => format!("HTTP status {status} with the error code {code}"),
-        None => format!("HTTP status {status} without an OAuth error"),
+    match (api_code.filter(is_code), media_type(&reply.headers)) {
+        (Some(code), _) => format!("HTTP status {status} with the error code {code}"),
+        (None, Some(media_type)) => format!("HTTP status {status} without an OAuth error ({media_type})"),
+        (None, None) => format!("HTTP status {status} without an OAuth error"),
     }
+}
+
+/// The media type without its parameters. `None` if it is missing or not valid.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let essence = header_value(headers, &CONTENT_TYPE)?.split(';').next()?.trim().to_ascii_lowercase();
+    let is_token = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+._".contains(&byte));
+    let (kind, subtype) = essence.split_once('/')?;
+    (essence.len() <= LONGEST_MEDIA_TYPE && is_token(kind) && is_token(subtype)).then_some(essence)
 }
 
 /// A redirect is never followed, because it would send the secret to its target (item 10, I7).
@@ -146,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::error::Status;
-    use reqwest::header::{HeaderValue, WWW_AUTHENTICATE};
+    use reqwest::header::HeaderValue;
 
     /// 2023-11-14 22:13:20 UTC.
     const NOW_S: u64 = 1_700_000_000;
@@ -203,14 +223,14 @@ mod tests {
         let explained =
             (WWW_AUTHENTICATE, r#"Digest qop="auth", Bearer realm="a, b", error = "invalid_token", error_description="Ended, \"gone\".""#);
         let cases: [(Headers<'_>, &str, (&str, &str)); 6] = [
-            (&[], "", ("invalid_client", "")),
-            (&[], "<html>no</html>", ("invalid_client", "")),
+            (&[], "", ("", "")),
+            (&basic, "<html>no</html>", ("", "")),
             (
                 &basic,
                 r#"{"error":"invalid_client","error_description":"Invalid credentials provided."}"#,
                 ("invalid_client", "Invalid credentials provided."),
             ),
-            (&basic, "", ("invalid_client", "")),
+            (&basic, "", ("", "")),
             (&[basic[0].clone(), explained.clone()], "", ("invalid_token", "Ended, \"gone\".")),
             (&[explained], r#"{"error":401,"reason":"Unauthorized","detail":"Who?"}"#, ("invalid_token", "Who?")),
         ];
@@ -232,7 +252,58 @@ mod tests {
         assert_eq!(rejected(&denied), ("access_denied", "Not for you.", 403));
         let other = refused(403, &[], r#"{"error":"unauthorized_client","error_description":"token limit"}"#);
         assert_eq!(rejected(&other), ("unauthorized_client", "token limit", 403));
-        assert_eq!(rejected(&refused(403, &[], "<html>blocked</html>")), ("access_denied", "", 403));
+    }
+
+    #[test]
+    fn b6_a_denial_that_the_server_may_not_have_sent_names_no_code() {
+        let html = [(CONTENT_TYPE, "Text/HTML; charset=utf-8")];
+        let other = [(CONTENT_TYPE, "application/json")];
+        let hostile = [(CONTENT_TYPE, "a/<b>\u{202e}")];
+        let cases: [(u16, Headers<'_>, &str, &str); 7] = [
+            (401, &html, "<html>log in</html>", "HTTP status 401 without an OAuth error (text/html)"),
+            (403, &html, "<html>blocked</html>", "HTTP status 403 without an OAuth error (text/html)"),
+            (401, &other, r#"{"message":"Unauthorized"}"#, "HTTP status 401 without an OAuth error (application/json)"),
+            (403, &other, r#"{"message":"Forbidden"}"#, "HTTP status 403 without an OAuth error (application/json)"),
+            (403, &other, r#"{"error":{"code":"x"}}"#, "HTTP status 403 without an OAuth error (application/json)"),
+            (403, &[], "", "HTTP status 403 without an OAuth error"),
+            (403, &hostile, "x", "HTTP status 403 without an OAuth error"),
+        ];
+        for (status, headers, body, problem) in cases {
+            let error = refused(status, headers, body);
+
+            assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(status)), "{error}");
+            assert_eq!(error.to_string(), format!("https://cloud.mongodb.com sent an invalid token response: {problem}"));
+            assert!(error.hint().starts_with("A proxy, a web filter or an access list may have answered"), "{}", error.hint());
+        }
+    }
+
+    #[test]
+    fn b6_a_denial_of_the_server_names_only_what_it_sent() {
+        let empty = refused(401, &[], "");
+        assert_eq!(empty.to_string(), "https://cloud.mongodb.com rejected the client (HTTP 401 without an error code)");
+        assert!(empty.hint().starts_with("Check that the client id and secret belong together"), "{}", empty.hint());
+
+        let of_api = refused(403, &[], r#"{"error":403,"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST","detail":"Not from here."}"#);
+        assert_eq!(rejected(&of_api), ("IP_ADDRESS_NOT_ON_ACCESS_LIST", "Not from here.", 403));
+        let without_code = refused(401, &[], r#"{"error":401,"reason":"Unauthorized"}"#);
+        assert_eq!(rejected(&without_code), ("", "Unauthorized", 401));
+    }
+
+    #[test]
+    fn b7_an_error_with_status_200_is_that_error() {
+        let error = refused(200, &[], r#"{"error":"invalid_client","error_description":"Because."}"#);
+        assert_eq!(rejected(&error), ("invalid_client", "Because.", 200));
+
+        let limited = refused(200, &[], r#"{"error":"slow_down"}"#);
+        assert_eq!((limited.status(), limited.http_status()), (Status::RateLimited, Some(200)));
+    }
+
+    #[test]
+    fn s5_a_401_is_about_the_credentials_whatever_its_code() {
+        let error =
+            refused(401, &[], r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#);
+
+        assert!(error.hint().starts_with("Check that the client id and secret belong together"), "{}", error.hint());
     }
 
     #[test]
@@ -275,6 +346,8 @@ mod tests {
         ] {
             let error = refused(status, &[], body);
             assert_eq!((error.status(), error.http_status(), error.retry_after()), (Status::Server, Some(status), None), "{error}");
+            // R29: only an error without a description may come from a proxy.
+            assert_eq!(error.to_string().contains("the server says"), body.starts_with('{'), "{error}");
 
             let error = refused(status, &[(RETRY_AFTER, "12")], body);
             assert_eq!(error.retry_after(), Some(Duration::from_secs(12)), "{error}");
@@ -313,7 +386,8 @@ mod tests {
         assert_eq!(rejected(&error), ("bad\\u{1b}[2Jcode", "a\\u{1b}[31m\\u{7}\\u{202e}\\u{0}\\u{d}\\u{a}b", 400));
         let long = refused(400, &[], &format!(r#"{{"error":"{0}","error_description":"{0}"}}"#, "x".repeat(10_000)));
         let (code, description, _) = rejected(&long);
-        assert_eq!((code.chars().count(), description.chars().count()), (65, 301));
+        // S14: the useful words of a description may come late.
+        assert_eq!((code.chars().count(), description.chars().count()), (65, 1001));
         let location = refused(302, &[(LOCATION, "https://a\u{202e}b.example/")], "");
         assert!(location.to_string().is_ascii(), "{location}");
     }

@@ -19,7 +19,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
+use std::str::Chars;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Ten years, leap days included. A longer lifetime is shortened to this.
 const LONGEST_LIFETIME_S: u64 = 315_576_000;
@@ -42,6 +44,15 @@ impl TokenType {
 /// Returns the token in `reply`.
 pub(super) fn minted(reply: &Reply, server: &str, expected: TokenType) -> Result<Minted, Error> {
     read(reply, expected).map_err(|problem| transport_error::protocol(server, &problem, Some(reply.status)))
+}
+
+/// Whether `reply` is an error response although its status is a success. Some servers send every
+/// response with status 200.
+pub(super) fn is_error(reply: &Reply) -> bool {
+    let members = if is_json(reply) { members(&reply.body).ok() } else { None };
+    members.is_some_and(|members| {
+        members.access_token.is_none() && members.error.and_then(string).is_some_and(|code| !code.expose().is_empty())
+    })
 }
 
 fn read(reply: &Reply, expected: TokenType) -> Result<Minted, String> {
@@ -74,6 +85,8 @@ struct Members<'a> {
     token_type: Option<&'a RawValue>,
     expires_in: Option<&'a RawValue>,
     scope: Option<&'a RawValue>,
+    /// The code of an error response (RFC 6749 section 5.2).
+    error: Option<&'a RawValue>,
     /// A member of these that appears more than once. Parsers differ in which value they
     /// use (item 17).
     duplicate: Option<&'static str>,
@@ -102,6 +115,7 @@ enum Name {
     TokenType,
     ExpiresIn,
     Scope,
+    Error,
     #[serde(other)]
     Other,
 }
@@ -123,6 +137,10 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 Name::TokenType => (&mut members.token_type, "token_type"),
                 Name::ExpiresIn => (&mut members.expires_in, "expires_in"),
                 Name::Scope => (&mut members.scope, "scope"),
+                Name::Error => {
+                    members.error = Some(map.next_value()?);
+                    continue;
+                }
                 Name::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -136,16 +154,49 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// The value of a JSON string, wiped when dropped. `None` for any other JSON value.
+/// The value of a JSON string, wiped when dropped. `None` for any other JSON value, and for half of a
+/// surrogate pair.
 fn string(raw: &RawValue) -> Option<Secret> {
-    if !raw.get().starts_with('"') {
-        return None;
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(Secret::from(inner));
     }
-    // A string without escapes is borrowed from the body; one with escapes has to be allocated.
-    match serde_json::from_str::<&str>(raw.get()) {
-        Ok(value) => Some(Secret::from(value)),
-        Err(_) => serde_json::from_str::<String>(raw.get()).ok().map(Secret::new),
+    // serde_json would unescape into a buffer that is not wiped. A value is never longer than its
+    // escaped form, so this buffer does not grow.
+    let mut value = Zeroizing::new(String::with_capacity(inner.len()));
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        value.push(if character == '\\' { unescaped(&mut characters)? } else { character });
     }
+    Some(Secret::from(value.as_str()))
+}
+
+/// The character that an escape sequence means (RFC 8259 section 7). `characters` follow the
+/// backslash.
+fn unescaped(characters: &mut Chars<'_>) -> Option<char> {
+    Some(match characters.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let first = code_unit(characters)?;
+            let second = if (0xD800..0xDC00).contains(&first) {
+                let escape = characters.next() == Some('\\') && characters.next() == Some('u');
+                Some(if escape { code_unit(characters)? } else { return None })
+            } else {
+                None
+            };
+            char::decode_utf16([first].into_iter().chain(second)).next()?.ok()?
+        }
+        // The quotation mark, the backslash and the slash. The parser accepts no other.
+        other => other,
+    })
+}
+
+fn code_unit(characters: &mut Chars<'_>) -> Option<u16> {
+    (0..4).try_fold(0, |unit, _| Some(unit * 16 + u16::try_from(characters.next()?.to_digit(16)?).ok()?))
 }
 
 /// Only visible ASCII without blanks is accepted (items 12 and 21), because the token is written to
@@ -224,7 +275,6 @@ mod tests {
     use super::*;
     use crate::error::Status;
     use reqwest::header::{HeaderMap, HeaderValue};
-    use zeroize::Zeroizing;
 
     fn answered(media_type: Option<&str>, body: &[u8]) -> Result<Minted, Error> {
         let mut headers = HeaderMap::new();
@@ -470,6 +520,30 @@ mod tests {
         }
         // Half of a surrogate pair is not a valid string.
         assert_eq!(problem(minted_from(r#"{"access_token":"\ud800","token_type":"Bearer"}"#)), "its access_token is not a string");
+    }
+
+    #[test]
+    fn r29_escapes_mean_what_a_json_parser_says() {
+        let fixed = [
+            r#"\b\f\n\r\t\/\\\""#,
+            r"\u0041\u00e9\u20AC",
+            r"\ud83d\ude00",
+            r"a\ud83d\ude00b",
+            r"\ud83d",
+            r"\ude00",
+            r"\ud83d\n",
+            r"\ud83d\u0041",
+            r"\ud83dx",
+        ];
+        let each = (0..=0xFFFF_u32).map(|unit| format!("x\\u{unit:04x}y"));
+        for escaped in fixed.into_iter().map(str::to_owned).chain(each) {
+            let json = format!("\"{escaped}\"");
+            let raw: &RawValue = serde_json::from_str(&json).unwrap();
+
+            let value = string(raw).map(|value| value.expose().to_owned());
+
+            assert_eq!(value, serde_json::from_str::<String>(&json).ok(), "{json}");
+        }
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(us
 }
 
 /// Whether a retry can succeed: after a failure of the network or the server, and not after a
-/// refusal (item 23).
+/// refusal (item 23). A proxy's refusal of a tunnel is one: its status is not known, and repeated
+/// log-ins with a wrong password can lock an account.
 fn is_retryable(error: &Error) -> bool {
     match error {
         Error::Network { .. } => true,
@@ -105,6 +106,17 @@ mod tests {
             reached: false,
             advice: String::new(),
             source: None,
+            exchange: Exchange::default(),
+        }
+    }
+
+    fn proxy(proxy_status: Option<u16>) -> Error {
+        Error::Proxy {
+            server: String::new(),
+            proxy: Box::default(),
+            proxy_status,
+            has_login: true,
+            advice: Box::default(),
             exchange: Exchange::default(),
         }
     }
@@ -172,6 +184,8 @@ mod tests {
                 retry_after: Duration::from_secs(1),
                 exchange: Exchange::default(),
             },
+            proxy(Some(407)),
+            proxy(None),
             Error::Tls {
                 server: String::new(),
                 problem: String::new(),

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -45,9 +46,17 @@ impl TestServer {
 
     /// Answers every request with `reply` over TLS.
     pub(crate) fn over_tls(tls: Arc<ServerConfig>, reply: String) -> Self {
+        Self::acting_over_tls(tls, move |_, out| out.write_all(reply.as_bytes()))
+    }
+
+    /// Like [`TestServer::acting`], over TLS.
+    pub(crate) fn acting_over_tls(
+        tls: Arc<ServerConfig>,
+        act: impl Fn(usize, &mut dyn Duplex) -> std::io::Result<()> + Send + 'static,
+    ) -> Self {
         Self::start(move |connection, seen, number| {
             let tls = StreamOwned::new(ServerConnection::new(Arc::clone(&tls)).unwrap(), connection);
-            answer(tls, seen, number, &|_, out| out.write_all(reply.as_bytes()));
+            answer(tls, seen, number, &act);
         })
     }
 
@@ -205,6 +214,27 @@ impl Authority {
         &self.pem
     }
 
+    /// The settings of a server that accepts only clients with a certificate of this authority.
+    pub(crate) fn server_for_clients_with_certificates(
+        &self,
+        name: &str,
+        version: &'static rustls::SupportedProtocolVersion,
+    ) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        let clients = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(clients)
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
+            .unwrap();
+        Arc::new(config)
+    }
+
     /// The settings of a server with a certificate for `name` that expires at the end of the year
     /// `until`.
     pub(crate) fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
@@ -222,4 +252,19 @@ impl Authority {
             .unwrap();
         Arc::new(config)
     }
+}
+
+/// The settings of a server whose certificate is that of an authority, and this authority.
+pub(crate) fn authority_as_server(name: &str) -> (Arc<ServerConfig>, String) {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
+        .unwrap();
+    (Arc::new(config), certificate.pem())
 }

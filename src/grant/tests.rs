@@ -9,7 +9,7 @@ use crate::config::{Authorities, ClientAuthentication, Config, CredentialSource,
 use crate::error::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -20,15 +20,15 @@ const SECRET: &str = "mdb_sa_sk_canary-secret_0123456789";
 const TOKEN: &str = "canary.token-0123456789_~+/=";
 
 /// Long enough for a loaded machine, short enough to notice a test that uses it up.
-const ENOUGH: Duration = Duration::from_secs(60);
+pub(super) const ENOUGH: Duration = Duration::from_secs(60);
 /// The budget of a request that must fail.
 const SHORT: Duration = Duration::from_millis(300);
 
-fn credential() -> Credential {
+pub(super) fn credential() -> Credential {
     Credential { client_id: ID.to_owned(), client_secret: Secret::from(SECRET), origin: String::new() }
 }
 
-fn config(token_url: &str) -> Config {
+pub(super) fn config(token_url: &str) -> Config {
     Config {
         credentials: CredentialSource::Fixed(credential()),
         token_endpoint: Endpoint::for_tests(token_url),
@@ -51,7 +51,7 @@ fn config(token_url: &str) -> Config {
 }
 
 /// A grant with a clock whose sleep returns immediately.
-fn grant(config: &Config) -> HttpGrant {
+pub(super) fn grant(config: &Config) -> HttpGrant {
     HttpGrant::new(config, Arc::new(ManualClock::new(1_700_000_000_000))).unwrap()
 }
 
@@ -71,7 +71,7 @@ fn json(status: u16, body: &str) -> String {
     reply(status, &[("Content-Type", "application/json")], body)
 }
 
-fn token_reply() -> String {
+pub(super) fn token_reply() -> String {
     json(200, &format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#))
 }
 
@@ -101,6 +101,7 @@ fn item_1_item_2_the_request_is_exactly_what_atlas_wants() {
     assert_eq!(lines.remove(0), "POST /api/oauth/token HTTP/1.1");
     lines.sort_unstable();
     let expected = [
+        "accept-encoding: identity".to_owned(),
         "accept: application/json".to_owned(),
         format!("authorization: Basic {}", STANDARD.encode(format!("{ID}:{SECRET}"))),
         "content-length: 29".to_owned(),
@@ -294,6 +295,71 @@ fn i26_the_status_of_a_refusal_stands_though_its_body_never_ends() {
     let error = grant(&config(&server.url("/"))).mint(&credential(), Duration::from_secs(2)).unwrap_err();
 
     assert_eq!((error.status(), error.retry_after()), (Status::RateLimited, Some(Duration::from_secs(7))), "{error}");
+}
+
+#[test]
+fn r26_the_body_of_a_refusal_is_waited_for_at_most_a_second() {
+    for status in [400, 404] {
+        let server = TestServer::acting(move |_, out| {
+            out.write_all(format!("HTTP/1.1 {status} No\r\nContent-Length: 60000\r\n\r\n").as_bytes())?;
+            send_slowly_and_endlessly(out, b" ")
+        });
+        let started = Instant::now();
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        assert_eq!(error.http_status(), Some(status), "{error}");
+        assert!(started.elapsed() < ENOUGH / 2, "{:?}", started.elapsed());
+    }
+}
+
+/// `body` in gzip, made by gzip itself: the name of the file is empty, the time is zero.
+fn gzip(body: &str) -> Vec<u8> {
+    let mut child =
+        Command::new("gzip").arg("-nc").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    child.wait_with_output().unwrap().stdout
+}
+
+fn compressed(status: u16, encoding: &'static str, body: Vec<u8>) -> TestServer {
+    TestServer::acting(move |_, out| {
+        let head = format!(
+            "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        out.write_all(head.as_bytes())?;
+        out.write_all(&body)
+    })
+}
+
+#[test]
+fn b5_a_compressed_response_is_read_although_none_was_requested() {
+    let body = format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#);
+    let server = compressed(200, "gzip", gzip(&body));
+
+    assert_eq!(mint(&server.url("/")).unwrap().value.expose(), TOKEN);
+
+    assert_eq!(header(&server.finish().requests[0], "accept-encoding"), Some("identity"));
+    let refusing = compressed(400, "gzip", gzip(r#"{"error":"invalid_scope"}"#));
+    assert!(mint(&refusing.url("/")).unwrap_err().to_string().ends_with(": invalid_scope"));
+}
+
+#[test]
+fn b5_a_compressed_response_that_is_too_long_or_unknown_is_a_protocol_error() {
+    let bomb = gzip(&format!(r#"{{"access_token":"{TOKEN}","token_type":"Bearer"{}}}"#, " ".repeat(4 * 1024 * 1024)));
+    for (encoding, body, problem) in [
+        ("gzip", bomb, "its body is longer than 1 MiB"),
+        ("gzip", b"{}".to_vec(), "its body is not valid gzip"),
+        ("br", b"x".to_vec(), "its body is compressed (br), which tokenwell did not request and does not support"),
+    ] {
+        let server = compressed(200, encoding, body);
+
+        let error = mint(&server.url("/")).unwrap_err();
+
+        assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(200)), "{error}");
+        assert!(error.to_string().ends_with(problem), "{error}");
+        assert_eq!(server.finish().requests.len(), 1);
+    }
 }
 
 #[test]
@@ -565,6 +631,39 @@ fn item_8_a_server_that_cannot_be_trusted_is_asked_once_and_told_nothing() {
     assert_eq!((seen.connections, seen.requests.len()), (1, 0));
 }
 
+fn mint_from(tls: Arc<rustls::ServerConfig>, authority_pem: &str) -> Error {
+    let server = TestServer::over_tls(tls, token_reply());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, authority_pem).unwrap();
+    let mut config = config(&format!("https://localhost:{}/token", server.port()));
+    config.authorities = Authorities::File(file);
+    grant(&config).mint(&credential(), ENOUGH).unwrap_err()
+}
+
+#[test]
+fn b13_a_server_that_requires_a_client_certificate_is_named() {
+    let authority = authority();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let error = mint_from(authority.server_for_clients_with_certificates("localhost", version), authority.pem());
+
+        assert_eq!(error.status(), Status::Tls, "{error}");
+        assert!(error.to_string().ends_with("the server requires a client certificate, which tokenwell does not support"), "{error}");
+        assert!(!error.hint().contains("ca_file"), "{}", error.hint());
+    }
+}
+
+#[test]
+fn b13_an_authority_that_is_its_own_server_is_named() {
+    let (tls, pem) = super::test_server::authority_as_server("localhost");
+
+    let error = mint_from(tls, &pem);
+
+    assert_eq!(error.status(), Status::Tls, "{error}");
+    assert!(error.to_string().ends_with("the server uses the certificate of an authority as its own"), "{error}");
+    assert!(error.hint().contains("CA:FALSE"), "{}", error.hint());
+}
+
 #[test]
 fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
     let plain = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -624,13 +723,13 @@ fn proxied(variable: &'static str, value: String) -> (tempfile::TempDir, HttpGra
     let mut config = config("https://cloud.example/token?tenant=query");
     config.authorities = Authorities::File(file);
     let clock = Arc::new(ManualClock::new(0));
-    config.proxy = ProxySettings {
-        url: Some(Secret::from(value)),
-        location: variable.to_owned(),
-        exceptions: String::new(),
-        exceptions_name: "NO_PROXY",
-    };
+    config.proxy = through_proxy(variable, &value);
     (directory, HttpGrant::new(&config, clock).unwrap())
+}
+
+/// The settings of a proxy that `variable` sets.
+fn through_proxy(variable: &str, url: &str) -> ProxySettings {
+    ProxySettings { url: Some(Secret::from(url)), location: variable.to_owned(), exceptions: String::new(), exceptions_name: "NO_PROXY" }
 }
 
 #[test]
@@ -648,6 +747,188 @@ fn i9_a_proxy_is_asked_for_a_tunnel_and_told_no_secret() {
         assert!(request.starts_with("CONNECT cloud.example:443 HTTP/1.1\r\n"), "{request}");
         assert_eq!(header(&request, "proxy-authorization"), Some(format!("Basic {}", STANDARD.encode("user:canary")).as_str()));
         assert_eq!(header(&request, "authorization"), None);
+    }
+}
+
+/// Requests a token through a proxy that answers each CONNECT with `answer`. Returns the error and the
+/// number of requests that the proxy received.
+fn refused_by_proxy(login: &str, answer: String) -> (Error, usize) {
+    let proxy = TestServer::replying(vec![answer]);
+    let (_directory, grant) = proxied("HTTPS_PROXY", format!("http://{login}127.0.0.1:{}", proxy.port()));
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    let name = format!("the proxy http://127.0.0.1:{} (set by HTTPS_PROXY)", proxy.port());
+    assert!(error.to_string().contains(&name), "{error}");
+    assert_eq!((error.status(), error.http_status()), (Status::Network, None), "{error}");
+    (error, proxy.finish().requests.len())
+}
+
+#[test]
+fn b2_a_log_in_that_a_proxy_rejects_is_sent_once() {
+    let (error, requests) = refused_by_proxy("user:canary@", reply(407, &[("Proxy-Authenticate", "Basic realm=\"p\"")], ""));
+
+    assert_eq!(requests, 1);
+    assert!(error.to_string().ends_with("rejected the user and password (HTTP 407)"), "{error}");
+    assert!(error.hint().starts_with("Correct the user and password in HTTPS_PROXY."), "{}", error.hint());
+    assert!(error.hint().contains("tokenwell supports only Basic"), "{}", error.hint());
+}
+
+#[test]
+fn b2_a_proxy_that_wants_another_log_in_is_told_apart() {
+    let (error, requests) = refused_by_proxy("", reply(407, &[], ""));
+    assert_eq!(requests, 1);
+    assert!(error.to_string().ends_with("requires a user and password (HTTP 407)"), "{error}");
+    assert!(error.hint().starts_with("Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT."), "{}", error.hint());
+}
+
+#[test]
+fn b2_a_proxy_that_opens_no_tunnel_is_named_and_asked_once() {
+    let refusals = [302, 403, 404, 429, 502, 503].map(|status| reply(status, &[("Location", "http://login.example/")], "<html>canary"));
+    let not_http = ["220 mail.example ESMTP\r\n", "HTTP/1.1 nonsense\r\n\r\n", "HTTP/2 200\r\n\r\n"].map(str::to_owned);
+    let long = reply(200, &[("Padding", &"x".repeat(16 * 1024))], "");
+    for answer in refusals.into_iter().chain(not_http).chain([long]) {
+        let (error, requests) = refused_by_proxy("", answer);
+
+        assert_eq!(requests, 1, "{error}");
+        assert!(matches!(error, Error::Proxy { proxy_status: None, .. }), "{error:?}");
+        assert!(error.to_string().ends_with("did not open a connection"), "{error}");
+        assert!(error.hint().contains("add cloud.example to NO_PROXY"), "{}", error.hint());
+    }
+}
+
+#[test]
+fn a_proxy_that_closes_the_connection_is_named_and_asked_again() {
+    let (error, requests) = refused_by_proxy("", String::new());
+
+    assert_eq!(requests, 3);
+    assert!(matches!(error, Error::Network { reached: false, .. }), "{error:?}");
+    assert!(error.to_string().ends_with("(set by HTTPS_PROXY) failed: the connection was closed"), "{error}");
+}
+
+#[test]
+fn a_proxy_with_an_untrusted_certificate_is_named() {
+    let proxy = TestServer::over_tls(authority().server("localhost", 2400), String::new());
+    let (_directory, grant) = proxied("HTTPS_PROXY", format!("https://user:canary@localhost:{}", proxy.port()));
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    assert_eq!(error.status(), Status::Tls, "{error}");
+    let name = format!("the proxy https://localhost:{} (set by HTTPS_PROXY)", proxy.port());
+    assert!(error.to_string().contains(&name) && !format!("{error:?}").contains("canary"), "{error:?}");
+    assert!(proxy.finish().requests.is_empty());
+}
+
+/// A proxy that opens a tunnel and is also the server at its end, with a certificate for
+/// `cloud.example`. `proxy_tls` is the proxy's own certificate, if it speaks TLS.
+fn tunneling_proxy(authority: &Authority, proxy_tls: Option<Arc<rustls::ServerConfig>>, answer: String) -> TestServer {
+    let tls = authority.server("cloud.example", 2400);
+    let act = move |_: usize, out: &mut dyn Duplex| {
+        out.write_all(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n")?;
+        let mut tls = rustls::StreamOwned::new(rustls::ServerConnection::new(Arc::clone(&tls)).unwrap(), out);
+        let mut received = Vec::new();
+        while !received.ends_with(b"grant_type=client_credentials") {
+            let mut buffer = [0; 1024];
+            let read = tls.read(&mut buffer)?;
+            received.extend_from_slice(&buffer[..read]);
+        }
+        tls.write_all(answer.as_bytes())?;
+        tls.conn.send_close_notify();
+        tls.flush()
+    };
+    match proxy_tls {
+        Some(tls) => TestServer::acting_over_tls(tls, act),
+        None => TestServer::acting(act),
+    }
+}
+
+/// Requests a token through a proxy at whose end `answer` comes back. Returns whether other processes
+/// share the error.
+fn is_shared_through_proxy(answer: String) -> (bool, Error) {
+    let authority = authority();
+    let proxy = tunneling_proxy(&authority, None, answer);
+    let (_directory, file) = ca_file(&authority);
+    let mut config = config("https://cloud.example/token");
+    config.authorities = Authorities::File(file);
+    config.proxy = through_proxy("HTTPS_PROXY", &proxy.url(""));
+    let grant = HttpGrant::new(&config, Arc::new(ManualClock::new(0))).unwrap();
+
+    let error = grant.mint(&credential(), ENOUGH).unwrap_err();
+
+    (grant.is_shared(&error), error)
+}
+
+#[test]
+fn r29_behind_a_proxy_only_an_answer_of_the_server_is_shared() {
+    let of_server = [
+        json(400, r#"{"error":"invalid_scope"}"#),
+        json(401, r#"{"error":"invalid_client"}"#),
+        json(401, r#"{"error":401,"reason":"Unauthorized"}"#),
+        json(403, r#"{"error":"access_denied","error_description":"access token limit"}"#),
+        reply(429, &[("Retry-After", "1")], "<html>"),
+        json(500, r#"{"error":"server_error"}"#),
+    ];
+    for answer in of_server {
+        let (shared, error) = is_shared_through_proxy(answer);
+        assert!(shared, "{error:?}");
+    }
+    let perhaps_of_proxy = [
+        reply(302, &[("Location", "https://login.example/")], ""),
+        reply(401, &[], ""),
+        reply(403, &[("Content-Type", "text/html")], "<html>"),
+        reply(404, &[], ""),
+        reply(503, &[], "<html>"),
+        reply(200, &[], "<html>"),
+        String::new(),
+    ];
+    for answer in perhaps_of_proxy {
+        let (shared, error) = is_shared_through_proxy(answer);
+        assert!(!shared, "{error:?}");
+    }
+}
+
+#[test]
+fn b2_a_log_in_is_known_again_and_hides_its_password() {
+    let id = |url: &str, secret: &str| {
+        let credential = Credential { client_secret: Secret::from(secret), ..credential() };
+        let (_directory, grant) = proxied("HTTPS_PROXY", url.to_owned());
+        let login = grant.proxy_login(&credential).unwrap();
+        assert!(matches!(login.rejection, Error::Proxy { proxy_status: Some(407), .. }), "{login:?}");
+        assert!(!format!("{login:?}").contains("canary"), "{login:?}");
+        login.id
+    };
+    let url = "http://user:canary@p.example:3128";
+
+    assert_eq!(id(url, SECRET), id(url, SECRET));
+    for (other, secret) in [
+        ("http://user:canary2@p.example:3128", SECRET),
+        ("http://user2:canary@p.example:3128", SECRET),
+        ("http://user:canary@p.example:3129", SECRET),
+        (url, "another secret"),
+    ] {
+        assert_ne!(id(url, SECRET), id(other, secret), "{other}");
+    }
+    assert!(grant(&config("https://cloud.example/")).proxy_login(&credential()).is_none());
+}
+
+#[test]
+fn a_token_is_minted_through_a_proxy_with_and_without_tls() {
+    for scheme in ["http", "https"] {
+        let authority = authority();
+        let proxy_tls = (scheme == "https").then(|| authority.server("localhost", 2400));
+        let proxy = tunneling_proxy(&authority, proxy_tls, token_reply());
+        let (_directory, file) = ca_file(&authority);
+        let mut config = config("https://cloud.example/token");
+        config.authorities = Authorities::File(file);
+        config.proxy = through_proxy("HTTPS_PROXY", &format!("{scheme}://us%20er:c%3Anary%zz@localhost:{}", proxy.port()));
+        let grant = HttpGrant::new(&config, Arc::new(ManualClock::new(0)));
+
+        let minted = grant.unwrap().mint(&credential(), ENOUGH);
+
+        assert_eq!(minted.unwrap().value.expose(), TOKEN);
+        let request = proxy.finish().requests.remove(0);
+        assert!(request.starts_with("CONNECT cloud.example:443 HTTP/1.1\r\nHost: cloud.example:443\r\n"), "{request}");
+        assert_eq!(header(&request, "proxy-authorization"), Some(format!("Basic {}", STANDARD.encode("us er:c:nary%zz")).as_str()));
     }
 }
 

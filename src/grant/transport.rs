@@ -2,6 +2,7 @@
 
 use super::connection_hint::ConnectionHint;
 use super::connection_watch::ConnectionWatch;
+use super::content_encoding;
 use super::proxy::HttpsProxy;
 use super::resolver::{LoopbackResolver, SystemResolver};
 use super::transport_error;
@@ -9,7 +10,7 @@ use crate::config::{Authorities, Config, Endpoint};
 use crate::error::Error;
 use crate::platform;
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method, Response, redirect, retry};
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ pub(super) const LONGEST_TOKEN_REPLY: usize = 1024 * 1024;
 
 /// The maximum number of bytes that are read of a refusal. The rest is ignored.
 const LONGEST_REFUSAL: usize = 64 * 1024;
+
+/// How long the body of a refusal is waited for. Other processes wait for the result.
+const LONGEST_REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// The `User-Agent` of every request.
 const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(concat!("tokenwell/", env!("CARGO_PKG_VERSION")));
@@ -103,8 +107,8 @@ pub(crate) struct Timeout {
 
 /// An HTTP client for consecutive requests to one server.
 pub(crate) struct Transport {
+    route: Route,
     server: String,
-    hint: ConnectionHint,
     watch: ConnectionWatch,
     client: Client,
     runtime: Runtime,
@@ -129,7 +133,7 @@ impl Transport {
             .enable_time()
             .build()
             .map_err(|error| transport_error::before_the_request(&server, "cannot create an I/O event queue", error))?;
-        Ok(Self { server, hint: route.hint.clone(), watch, client, runtime })
+        Ok(Self { route: route.clone(), server, watch, client, runtime })
     }
 
     fn close(self) {
@@ -158,23 +162,37 @@ impl Transport {
             .request(request.method, request.url)
             .headers(request.headers)
             .header(USER_AGENT, USER_AGENT_VALUE)
+            // Every server can send a response without compression.
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
             .body(secret_bytes(request.body))
             .send();
         let mut response = self.with_timeout(timeout.remaining, timeout.total, sending).await?;
 
         let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
+        let mut headers = std::mem::take(response.headers_mut());
         let remaining = timeout.remaining.saturating_sub(started.elapsed());
         let body = match (status, reading) {
             (200, Reading::Nothing) => Zeroizing::new(Vec::new()),
-            (200..300, Reading::Token) => self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?,
-            (_, Reading::Anything(limit)) => self.complete_body(&mut response, limit, remaining, timeout).await?,
-            // The status is the most important part of a refusal. It is returned even if reading
-            // the body fails.
-            _ => self
-                .with_timeout(remaining, timeout.total, read(&mut response, LONGEST_REFUSAL))
-                .await
-                .map_or_else(|_| Zeroizing::new(Vec::new()), |(body, _)| body),
+            (200..300, Reading::Token) => {
+                let body = self.complete_body(&mut response, LONGEST_TOKEN_REPLY, remaining, timeout).await?;
+                content_encoding::decode(&body, &mut headers, LONGEST_TOKEN_REPLY)
+                    .map_err(|problem| transport_error::protocol(&self.server, &problem, Some(status)))?
+                    .unwrap_or(body)
+            }
+            (_, Reading::Anything(limit)) => {
+                let body = self.complete_body(&mut response, limit, remaining, timeout).await?;
+                // A body that cannot be decoded is returned as it is, with the header that says so.
+                content_encoding::decode(&body, &mut headers, limit).ok().flatten().unwrap_or(body)
+            }
+            // The status is the most important part of a refusal. It is returned even if reading the
+            // body fails or takes long: other processes may wait for it.
+            _ => {
+                let reading = read(&mut response, LONGEST_REFUSAL);
+                let read = self.with_timeout(remaining.min(LONGEST_REFUSAL_TIME), timeout.total, reading).await;
+                let body = read.map_or_else(|_| Zeroizing::new(Vec::new()), |(body, _)| body);
+                content_encoding::decode(&body, &mut headers, LONGEST_REFUSAL)
+                    .map_or_else(|_| Zeroizing::default(), |decoded| decoded.unwrap_or(body))
+            }
         };
         Ok(Reply { status, headers, body })
     }
@@ -202,13 +220,13 @@ impl Transport {
     ) -> Result<T, Error> {
         match tokio::time::timeout(remaining, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(transport_error::from_reqwest(failure, &self.server, &self.hint)),
+            Ok(Err(failure)) => Err(transport_error::from_reqwest(failure, &self.server, &self.route)),
             Err(_) => Err(self.timed_out(total)),
         }
     }
 
     fn timed_out(&self, total: Duration) -> Error {
-        transport_error::timed_out(&self.server, total, self.watch.is_connected(), &self.hint)
+        transport_error::timed_out(&self.server, total, self.watch.is_connected(), &self.route.hint)
     }
 }
 

@@ -1,27 +1,45 @@
 //! Errors of a request that got no usable response: network, TLS, timeout and protocol errors.
 
 use super::connection_hint::ConnectionHint;
+use super::tls_problem;
+use super::transport::Route;
 use crate::error::{Error, Exchange, NOT_HTTP, TimeIsOver, os_reason, printable};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tower_service::Service;
 
 /// The maximum length of an error string from another library, in characters.
 const LONGEST_REASON: usize = 300;
 
+/// The failure of a proxy's tunnel, as reqwest reports it. Its crate does not export the name of the
+/// type. Matching its message instead would fail silently with another version of the crate.
+type TunnelError = <Tunnel<HttpConnector> as Service<hyper::Uri>>::Error;
+
 /// The error for a request that got no complete response. Its strings contain neither a URL nor a
 /// proxy's password.
-pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &ConnectionHint) -> Error {
+pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, route: &Route) -> Error {
     let failure = failure.without_url();
-    let server = server.to_owned();
+    let hint = &route.hint;
+    let tunnel = find::<TunnelError>(&failure);
+    match tunnel {
+        Some(TunnelError::ProxyAuthRequired) => return rejected_by_proxy(route),
+        Some(TunnelError::TunnelUnsuccessful | TunnelError::ProxyHeadersTooLong) => return by_proxy(None, route),
+        _ => {}
+    }
     if let Some(tls) = find::<rustls::Error>(&failure) {
-        let (problem, advice) = (tls_problem(tls), tls_advice(tls, hint));
+        let (problem, advice) = tls_problem::explain(tls, hint);
+        let proxy = matches!(tunnel, Some(TunnelError::ConnectFailed(_))).then(|| hint.proxy_name()).flatten();
+        let server = proxy.unwrap_or_else(|| server.to_owned());
         return Error::Tls { server, problem, advice, source: Some(Arc::new(failure)), exchange: Exchange::default() };
     }
     if let Some(error) = find::<hyper::Error>(&failure).filter(|error| error.is_parse()) {
-        return protocol(&server, parse_problem(error), None);
+        return protocol(server, parse_problem(error), None);
     }
+    let server = server.to_owned();
     if !failure.is_connect() {
         let problem = broken_connection(&failure);
         return Error::Network {
@@ -36,6 +54,24 @@ pub(super) fn from_reqwest(failure: reqwest::Error, server: &str, hint: &Connect
     let problem = hint.problem(&connect_problem(&failure));
     let advice = hint.message(innermost_kind(&failure) == Some(io::ErrorKind::ConnectionRefused));
     Error::Network { server, problem, reached: false, advice, source: Some(Arc::new(failure)), exchange: Exchange::default() }
+}
+
+/// The error for a proxy that rejects the log-in.
+pub(super) fn rejected_by_proxy(route: &Route) -> Error {
+    by_proxy(Some(407), route)
+}
+
+/// The error for a proxy that answered, but did not open a tunnel.
+fn by_proxy(status: Option<u16>, route: &Route) -> Error {
+    let has_login = route.proxy.as_ref().is_some_and(|proxy| !proxy.url().username().is_empty() || proxy.url().password().is_some());
+    Error::Proxy {
+        server: route.endpoint.origin(),
+        proxy: route.hint.proxy_name().unwrap_or_default().into(),
+        proxy_status: status,
+        has_login,
+        advice: route.hint.proxy_advice(status, has_login).into(),
+        exchange: Exchange::default(),
+    }
 }
 
 /// A hyper client tells the causes apart only in the message of its error.
@@ -127,6 +163,9 @@ fn connect_problem(failure: &reqwest::Error) -> String {
     if failure.is_timeout() {
         return "connection timed out".to_owned();
     }
+    if matches!(find(failure), Some(TunnelError::TunnelUnexpectedEof)) {
+        return "the connection was closed".to_owned();
+    }
     match innermost_kind(failure) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "the connection was reset".to_owned(),
@@ -149,44 +188,6 @@ fn broken_connection(failure: &reqwest::Error) -> String {
         _ => format!("did not send a complete response: {}", innermost_reason(failure)),
     }
 }
-
-fn tls_problem(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Bad;
-
-    let problem = match error {
-        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => "the certificate is signed by an authority that is not trusted",
-        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
-            "the certificate is for another host name"
-        }
-        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => "the certificate has expired",
-        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => "the certificate is not valid yet",
-        rustls::Error::InvalidCertificate(Bad::BadSignature) => "the certificate's signature does not match its issuer",
-        rustls::Error::InvalidCertificate(Bad::Revoked) => "the certificate has been revoked",
-        rustls::Error::InvalidMessage(_) => "the server did not answer with TLS",
-        other => return printable(&other.to_string(), LONGEST_REASON),
-    };
-    problem.to_owned()
-}
-
-fn tls_advice(error: &rustls::Error, hint: &ConnectionHint) -> String {
-    use rustls::CertificateError as Bad;
-
-    match error {
-        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => hint.use_certificate_name(),
-        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            "Renew the certificate, or correct the clock of this host if it is ahead.".to_owned()
-        }
-        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
-            "Correct the clock of this host, or wait until the certificate is valid.".to_owned()
-        }
-        rustls::Error::InvalidMessage(_) => hint.not_tls(),
-        _ => CHECK_AUTHORITY.to_owned(),
-    }
-}
-
-/// The hint for a certificate that is not trusted.
-const CHECK_AUTHORITY: &str = "If a proxy or a private certificate authority signs this server's certificate, set ca_file \
-     (TOKENWELL_CA_FILE) to the authority's PEM file.";
 
 fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
     chain(error).find_map(|error| error.downcast_ref())

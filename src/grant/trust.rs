@@ -1,5 +1,6 @@
 //! TLS settings and the trusted certificate authorities.
 
+use super::signatures;
 use crate::config::Authorities;
 use crate::error::{Error, Exchange, os_reason, printable};
 use crate::platform;
@@ -9,7 +10,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::{CertificateResult, load_certs_from_paths};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 impl Authorities {
     /// A description for messages and reports.
@@ -28,7 +28,7 @@ impl Authorities {
     /// TLS 1.2 and 1.3 with these authorities. Session keys are never logged, even if
     /// `SSLKEYLOGFILE` is set, and sessions are not resumed.
     pub(super) fn tls(&self, server: &str) -> Result<ClientConfig, Error> {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let mut config = ClientConfig::builder_with_provider(signatures::provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::internal(format!("the TLS provider has no usable protocol version: {error}")))?
             .with_root_certificates(self.roots(server)?)

@@ -10,7 +10,7 @@
 //! Members that this version does not know are kept when a record is written again, because old and
 //! new versions share one cache (`docs/token-cache.md`).
 
-use super::{Record, RejectedTokens, StoredCooldown, StoredToken, UnknownMembers};
+use super::{Record, RejectedTokens, StoredCooldown, StoredProxyRejection, StoredToken, UnknownMembers};
 use crate::error::{Error, Exchange};
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
@@ -59,7 +59,13 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let mut unknown = description.unknown;
     let last_mint_ms = take_if_known(&mut unknown, "last_mint_ms");
     let rejected_tokens = take_if_known::<Rejections>(&mut unknown, "rejected_tokens").map(Rejections::tokens);
-    Some(Record { token, cooldown, last_mint_ms, rejected_tokens, unknown: UnknownMembers(unknown), unknown_cooldown })
+    let proxy_rejection = unknown.get(PROXY_REJECTION).and_then(|described| ProxyRejection::parse(described));
+    if proxy_rejection.is_some() {
+        unknown.remove(PROXY_REJECTION);
+    }
+    let proxy_rejection = proxy_rejection.map(Box::new);
+    let unknown = UnknownMembers(unknown);
+    Some(Record { token, cooldown, last_mint_ms, rejected_tokens, proxy_rejection, unknown, unknown_cooldown })
 }
 
 /// All of a record except the token itself.
@@ -109,6 +115,27 @@ struct Rejections {
     last: String,
     #[serde(flatten)]
     unknown: Members,
+}
+
+/// The member of a record that contains the rejected log-in. A version that does not know it keeps it.
+const PROXY_REJECTION: &str = "proxy_rejection";
+
+#[derive(Serialize, Deserialize)]
+struct ProxyRejection {
+    login: String,
+    since_ms: u64,
+    until_ms: u64,
+}
+
+impl ProxyRejection {
+    fn of(rejection: &StoredProxyRejection) -> Self {
+        Self { login: rejection.login.clone(), since_ms: rejection.since_ms, until_ms: rejection.until_ms }
+    }
+
+    fn parse(described: &RawValue) -> Option<StoredProxyRejection> {
+        let Self { login, since_ms, until_ms } = serde_json::from_str(described.get()).ok()?;
+        Some(StoredProxyRejection { login, since_ms, until_ms })
+    }
 }
 
 impl<'de> Deserialize<'de> for Description {
@@ -241,6 +268,9 @@ impl Description {
         }
         if let Some(rejected) = &record.rejected_tokens {
             unknown.insert("rejected_tokens".to_owned(), to_raw_value(&Rejections::of(rejected)).ok()?);
+        }
+        if let Some(rejection) = &record.proxy_rejection {
+            unknown.insert(PROXY_REJECTION.to_owned(), to_raw_value(&ProxyRejection::of(rejection)).ok()?);
         }
         Some(Self { token, cooldown, unknown })
     }
@@ -478,6 +508,18 @@ mod tests {
             assert_eq!(format!("{:?}", recalled.error), format!("{error:?}"));
             assert_eq!((recalled.since_ms, recalled.until_ms, recalled.failures), (5, 9, 3));
         }
+    }
+
+    #[test]
+    fn b2_a_rejected_log_in_comes_back_as_it_was_beside_the_rest() {
+        let rejection = StoredProxyRejection { login: "0badcafe".into(), since_ms: 5, until_ms: 9 };
+        let record = decode(&bytes(LATER, "canary")).expect("a record").with_proxy_rejection(rejection);
+
+        let recalled = round_trip(&record).proxy_rejection.expect("a rejected log-in");
+
+        assert_eq!((recalled.login.as_str(), recalled.since_ms, recalled.until_ms), ("0badcafe", 5, 9));
+        assert_eq!(rewritten(&record)["proxy_rejection"]["until_ms"], 9);
+        assert_eq!(record.unknown.names().collect::<Vec<_>>(), ["auth_method", "lock_counter"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod timeout;
 
 pub use file::{FileStore, RecordFile};
 pub use none::NoStore;
-pub use record::{Record, RejectedTokens, StoredCooldown, StoredToken, UnknownMembers};
+pub use record::{Record, RejectedTokens, StoredCooldown, StoredProxyRejection, StoredToken, UnknownMembers};
 pub(crate) use timeout::TimeoutStore;
 
 use crate::error::os_reason;

@@ -18,6 +18,8 @@ pub struct Record {
     pub last_mint_ms: Option<u64>,
     /// New tokens that a resource server rejected in a row.
     pub rejected_tokens: Option<RejectedTokens>,
+    /// The newest log-in that a proxy rejected. It concerns only processes that send the same one.
+    pub proxy_rejection: Option<Box<StoredProxyRejection>>,
     /// Members of the record that only a later version knows.
     pub unknown: UnknownMembers,
     /// A refusal of a kind that only a later version knows.
@@ -47,6 +49,12 @@ impl Record {
     #[must_use]
     pub fn with_cooldown(self, cooldown: StoredCooldown) -> Self {
         Self { cooldown: Some(cooldown), unknown_cooldown: None, ..self }
+    }
+
+    /// Returns the record after a proxy rejected a log-in.
+    #[must_use]
+    pub fn with_proxy_rejection(self, rejection: StoredProxyRejection) -> Self {
+        Self { proxy_rejection: Some(Box::new(rejection)), ..self }
     }
 
     /// Returns the record without its token, which was rejected or revoked.
@@ -122,6 +130,18 @@ impl RejectedTokens {
         let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
         digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A log-in that a proxy rejected. It is separate from the cooldown, because processes that use
+/// another proxy or none may send token requests.
+#[derive(Clone, Debug)]
+pub struct StoredProxyRejection {
+    /// What identifies the proxy, the user and the password, without revealing them.
+    pub login: String,
+    /// When the log-in was rejected: milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// Until when it may not be sent again: milliseconds since the Unix epoch.
+    pub until_ms: u64,
 }
 
 /// Members of a JSON object that this version does not know. They are kept byte for byte, so that old

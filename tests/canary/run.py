@@ -9,15 +9,19 @@ the client id is allowed, `life` and `sources` run the operations, `servers` has
 """
 
 import argparse
+import contextlib
+import http.server
 import os
 import pathlib
 import re
+import secrets
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import life
@@ -437,7 +441,12 @@ def memory(suite, emulator, url):
     # The last copy of the token is in a buffer of the HTTP client, which does not wipe it: SECURITY.md documents
     # this limit.
     suite.check("i24: the secret of a client that sent a token request is wiped", before > 0 and after == 0 and token > 0 and left <= 1, told)
-    (before, after, token, left), told = copies("heap, a token from the cache", "used")
+    cached = copies("heap, a token from the cache", "used")
+    with escaping_server() as url:
+        # The body contains only the escaped form, so every copy of the token is one that the library made.
+        (before, after, token, left), told = copies("heap, a token with escapes", "used")
+    suite.check("r29: a token with escapes is wiped", before > 0 and after == 0 and token > 0 and left == 0, told)
+    (before, after, token, left), told = cached
     suite.check("i24: secret and token of a client with a token from the cache are wiped", before > 0 and after == 0 and token > 0 and left == 0, told)
 
 
@@ -484,6 +493,30 @@ def memory_of_the_command(suite, emulator, url):
         suite.check(f"r29: {name} leaves no copy of the token in memory", found == 0, told)
     found, told = copies("api", ["api", "GET", "/api/atlas/v2/orgs"])
     suite.check("r29: api leaves no copy of the token but the one of the HTTP client", found <= 1, told)
+
+
+@contextlib.contextmanager
+def escaping_server():
+    """A server whose token is escaped in the JSON. Yields its URL."""
+    escaped = "".join(f"\\u{ord(character):04x}" for character in f"escaped-token-{secrets.token_hex(24)}")
+    body = f'{{"access_token":"{escaped}","token_type":"Bearer","expires_in":3600}}'.encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def scans(suite, net, secrets_alone, command_lines, rounds):

@@ -21,6 +21,8 @@ mod logs;
 mod output;
 #[cfg(target_os = "linux")]
 mod prompt;
+#[cfg(unix)]
+mod proxy;
 mod revoke;
 #[cfg(unix)]
 mod sink;

@@ -11,7 +11,8 @@
 
 static int failed(tokenwell_error *error)
 {
-    printf("%s: %s (%s)\n", tokenwell_status_name(tokenwell_error_status(error)), tokenwell_error_message(error, NULL), tokenwell_error_hint(error, NULL));
+    const char *status = tokenwell_status_name(tokenwell_error_status(error));
+    printf("%s: %s (%s)\n", status, tokenwell_error_message(error, NULL), tokenwell_error_hint(error, NULL));
     return 1;
 }
 
@@ -28,8 +29,9 @@ int main(int count, char **arguments)
     }
     if (tokenwell_config_new(&config, &error) != TOKENWELL_STATUS_OK) return failed(error);
     for (int i = 1; i < count; i++) {
-        char *equals = strchr(arguments[i], '=');
-        tokenwell_status status = equals ? tokenwell_config_set(config, arguments[i], (size_t)(equals - arguments[i]), equals + 1, strlen(equals + 1), &error)
+        const char *name = arguments[i], *equals = strchr(name, '=');
+        size_t length = equals ? (size_t)(equals - name) : 0;
+        tokenwell_status status = equals ? tokenwell_config_set(config, name, length, equals + 1, strlen(equals + 1), &error)
                                          : tokenwell_config_use_environment(config, &error);
         if (status != TOKENWELL_STATUS_OK) return failed(error);
     }

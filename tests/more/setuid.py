@@ -17,6 +17,7 @@ import tempfile
 import threading
 
 OTHER_USER = 65534
+AS_ANOTHER = {"user": OTHER_USER, "group": OTHER_USER, "extra_groups": []}
 DIRECTORY = pathlib.Path(sys.argv[1])
 passed, failed, skipped = 0, 0, 0
 
@@ -58,7 +59,8 @@ class Listener:
 
 class Emulator:
     def __init__(self, ca_file):
-        command = [os.environ["TOKENWELL_BIN"], "emulator", "--until-stdin-closes", "--no-rate-limit", "--tls", "--ca-file", str(ca_file)]
+        options = ["--until-stdin-closes", "--no-rate-limit", "--tls", "--ca-file", str(ca_file)]
+        command = [os.environ["TOKENWELL_BIN"], "emulator", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         account = dict(word.split("=", 1) for word in shlex.split(self.process.stdout.readline()))
         names = {"base_url": "BASE_URL", "client_id": "CLIENT_ID", "client_secret": "CLIENT_SECRET"}
@@ -71,16 +73,16 @@ class Emulator:
 
 def run(program, settings, variables, use_environment=False):
     """Runs the program as another user and returns what it printed on both outputs."""
-    arguments = [str(program), *(["--use-environment"] if use_environment else []), *(f"{name}={value}" for name, value in settings.items())]
-    result = subprocess.run(
-        arguments, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, user=OTHER_USER, group=OTHER_USER, extra_groups=[], timeout=120
-    )
+    options = ["--use-environment"] if use_environment else []
+    arguments = [str(program), *options, *(f"{name}={value}" for name, value in settings.items())]
+    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    result = subprocess.run(arguments, env=variables, timeout=120, **outputs, **AS_ANOTHER)
     return result.stdout.strip()
 
 
 def is_secure(program):
     try:
-        return subprocess.run([program, "--secure"], stdout=subprocess.PIPE, text=True, user=OTHER_USER, group=OTHER_USER, extra_groups=[]).stdout.strip() == "1"
+        return subprocess.run([program, "--secure"], stdout=subprocess.PIPE, text=True, **AS_ANOTHER).stdout.strip() == "1"
     except OSError:
         return False
 
@@ -99,7 +101,8 @@ def programs():
     program = DIRECTORY / "capable"
     shutil.copy(DIRECTORY / "plain", program)
     setcap = shutil.which("setcap")
-    if setcap and subprocess.run([setcap, "cap_net_bind_service=ep", program], stderr=subprocess.DEVNULL).returncode == 0 and is_secure(program):
+    given = setcap and subprocess.run([setcap, "cap_net_bind_service=ep", program], stderr=subprocess.DEVNULL).returncode == 0
+    if given and is_secure(program):
         yield "file capabilities", program
     else:
         skip("a program cannot be given capabilities here; install libcap2-bin, and use a file system that keeps them")
@@ -126,7 +129,8 @@ def main():
         return bool(listener.bytes), f"{shown}; the proxy read {listener.bytes!r}"
 
     def trusting(program):
-        variables = {"SSL_CERT_FILE": str(ca_file), "SSL_CERT_DIR": str(DIRECTORY), "TOKENWELL_CA_FILE": str(ca_file), "TOKENWELL_CA_PEM": pem}
+        files = {"SSL_CERT_FILE": str(ca_file), "TOKENWELL_CA_FILE": str(ca_file), "TOKENWELL_CA_PEM": pem}
+        variables = {**files, "SSL_CERT_DIR": str(DIRECTORY)}
         shown = run(program, {**account, "cache": "off"}, variables)
         return shown == "OK", shown
 
@@ -170,8 +174,10 @@ def main():
             used, shown = uses(program)
             check(f"r5_{kind}: not {what}", not used, shown)
         shown = run(program, {"ca_file": str(ca_file)}, own, use_environment=True)
-        check(f"r5_{kind}: the message says why the account is missing", shown.startswith("NOT_CONFIGURED") and "more privileges" in shown, shown)
-        check(f"{kind}: with all settings in the program it gets a token", run(program, {**account, "ca_pem": pem, "cache": "off"}, {}) == "OK", "")
+        reason = shown.startswith("NOT_CONFIGURED") and "more privileges" in shown
+        check(f"r5_{kind}: the message says why the account is missing", reason, shown)
+        shown = run(program, {**account, "ca_pem": pem, "cache": "off"}, {})
+        check(f"{kind}: with all settings in the program it gets a token", shown == "OK", shown)
     emulator.close()
     print(f"setuid: {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0

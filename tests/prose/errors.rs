@@ -19,6 +19,7 @@ fn examples() -> Vec<(&'static str, Error)> {
             for (code, advice) in [
                 ("invalid_client", ""),
                 ("invalid_scope", ""),
+                ("", ""),
                 ("invalid_client", "The client secret has leading or trailing whitespace. Remove it."),
             ] {
                 all.push((
@@ -82,6 +83,20 @@ fn examples() -> Vec<(&'static str, Error)> {
         all.push((
             "Network",
             Error::Network { server: server(), problem, reached: false, advice, source: None, exchange: Exchange::default() },
+        ));
+    }
+    for (proxy_status, has_login) in [(Some(407), true), (Some(407), false), (None, true), (None, false)] {
+        let proxy = "the proxy http://p.example:3128 (set by HTTPS_PROXY)".into();
+        all.push((
+            "Proxy",
+            Error::Proxy { server: server(), proxy, proxy_status, has_login, advice: "Correct it.".into(), exchange: Exchange::default() },
+        ));
+    }
+    for http_status in [401, 403] {
+        let problem = format!("HTTP status {http_status} without an OAuth error (text/html)");
+        all.push((
+            "Protocol",
+            Error::Protocol { server: server(), problem, http_status: Some(http_status), exchange: Exchange::default() },
         ));
     }
     for blocked_by in [String::new(), "another process holds the lock /cache/a.lock".to_owned()] {
