@@ -204,8 +204,9 @@ impl Slot {
             }
             let in_time = is_first || times.suffice_for_request(&record, which);
             if let (Some(lock), true) = (attempt.lock, in_time) {
-                if which == WhichLock::Main {
-                    self.process().memory().waiting_for_lock_since = None;
+                match which {
+                    WhichLock::Main => self.process().memory().waiting_for_lock_since = None,
+                    WhichLock::MainOrReserve => self.process().warn(format!("{}; continuing without the lock", self.blocked_on())),
                 }
                 return LockWait::Proceed(Some(HeldLock::new(lock)), Box::new(record));
             }

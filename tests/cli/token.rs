@@ -217,7 +217,7 @@ fn i15_a_command_with_five_seconds_gets_its_token_while_another_process_stands_s
 
     scene.tokenwell(["token", "--force-refresh", "--timeout", "10s"]).assert().success();
 
-    let message = stderr(&scene.tokenwell(["token", "--force-refresh", "--timeout", "1s"]).assert().code(9).stdout(""));
+    let message = stderr(&scene.tokenwell(["token", "--force-refresh", "--timeout", "300ms"]).assert().code(9).stdout(""));
     assert!(message.contains("another process has held the lock") && message.contains("fuser"), "{message}");
 }
 
