@@ -23,7 +23,7 @@ int main(int count, char **arguments)
     if (count == 3 && strcmp(arguments[1], "--child") == 0) return run_child(arguments[2]);
 
     static const test *const files[] = {argument_tests, string_tests, get_tests, lifetime_tests, watching_tests, process_tests, no_thread_tests, fork_tests,
-                                       inherited_tests, allocation_tests};
+                                       inherited_tests, allocation_tests, concurrent_tests, concurrent_operation_tests};
     const char *only = count == 2 ? arguments[1] : NULL;
     bool valgrind = getenv("UNDER_VALGRIND") != NULL;
     unsigned passed = 0, failed = 0, skipped = 0;

@@ -53,7 +53,7 @@ typedef struct {
 
 /* The tests of each file, terminated by END_OF_TESTS. */
 extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[], fork_tests[],
-    inherited_tests[], allocation_tests[];
+    inherited_tests[], allocation_tests[], concurrent_tests[], concurrent_operation_tests[];
 
 /*
  * Runs a part of process.c that needs a separate process: `test_tokenwell --child NAME`. Returns
