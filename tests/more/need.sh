@@ -32,7 +32,7 @@ check() {
     else
         failed=$((failed + 1))
         echo "FAILED $name"
-        tail -n 60 "$work/output" | sed 's/^/  /'
+        tail -n 200 "$work/output" | sed 's/^/  /'
     fi
 }
 

@@ -49,6 +49,12 @@ check("a_missing_tool_is_skipped_and_not_passed", closing(output) == "0 passed, 
 check("a_missing_tool_is_named_with_the_reason", "skipped doxygen: doxygen is missing: it reads the documentation in include/tokenwell.h" in output, output)
 check("a_skipped_suite_is_marked_in_the_table", any(line.split()[-1:] == ["skipped"] and "doxygen" in line for line in output.splitlines()), output)
 
+for suite, tool in {"asan": "gcc", "tsan": "rustup", "memcheck": "valgrind"}.items():
+    with tempfile.TemporaryDirectory() as directory:
+        code, output = run(["sh", "tests/tiers/more.sh", suite], PATH=path_without(tool, pathlib.Path(directory)))
+    skipped = closing(output) == "0 passed, 0 failed, 1 skipped" and code == 0 and f"skipped {suite}: {tool} is missing: " in output
+    check(f"{suite}_without_{tool}_is_skipped", skipped, output)
+
 code, output = run(["sh", "tests/tiers/more.sh", "no_such_suite"])
 check("an_unknown_suite_fails", code == 1 and "there is no suite no_such_suite" in output, output)
 

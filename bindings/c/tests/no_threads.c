@@ -21,6 +21,11 @@ enum { MINUTE_MS = 60 * 1000 };
 static atomic_bool none_left;
 static atomic_uint refused;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* A sanitizer must see each thread: this is its own override of the function. */
+int __interceptor_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+#endif
+
 /* Overrides the function of the C library, for this program and for the library under test. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
 {
@@ -28,12 +33,16 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
         atomic_fetch_add(&refused, 1);
         return EAGAIN;
     }
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return __interceptor_pthread_create(thread, attributes, start, argument);
+#else
     int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     void *found = dlsym(RTLD_NEXT, "pthread_create");
     if (!found) abort();
     /* ISO C has no conversion from an object pointer to a function pointer. */
     memcpy(&create, &found, sizeof create);
     return create(thread, attributes, start, argument);
+#endif
 }
 
 static void a_get_refreshes_inline_if_no_thread_can_be_created(void)

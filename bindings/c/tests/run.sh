@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs all C tests, natively and under valgrind, and counts the results.
 #   run.sh DIST BUILD     DIST is created by `make library`, BUILD by ../Makefile.
-# ONLY=NAME in the environment runs only this test of the test program, natively.
+# ONLY="NAME..." in the environment runs only these tests of the test program, natively; ONLY=all runs all of its tests.
+# UNDER="COMMAND" runs the program with this command.
 # Each line that begins with "ok ", "FAIL " or "skipped " counts as one test.
 set -u
 
@@ -84,7 +85,12 @@ finish() {
 
 if [ -n "${ONLY:-}" ]; then
     start_emulator
-    run "$ONLY" "$build/test_tokenwell" "$ONLY"
+    for name in $ONLY; do
+        [ "$name" = all ] && only= || only=$name
+        # The command must be split into words.
+        # shellcheck disable=SC2086
+        run "$name" ${UNDER:-} "$build/test_tokenwell" ${only:+"$only"}
+    done
     finish
 fi
 
