@@ -504,11 +504,16 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out,
 /// - `audience`
 /// - `resource`
 /// - `timeout_ms`: 1 to 600000. The timeout of one refresh and the default deadline of a call.
-/// - `ca_file`: a PEM file.
+/// - `ca_file`: a PEM file, or `system` for the authorities of the operating system.
+/// - `ca_pem`: the content of a PEM file.
+/// - `proxy`: `http://host:port` or `https://host:port`, or `none`.
+/// - `no_proxy`: hosts that are reached without the proxy, separated by commas.
 /// - `profile`: a profile of a configuration file. Requires `tokenwell_config_use_environment`.
 /// - `cache`: `on` or `off`.
 /// - `cache_dir`
 /// - `cache_unsafe`: `on` or `off`.
+/// - `environment`: `on` or `off`. If it is `off`, no environment variable is read, not even for
+///   the proxy, the certificate authorities and the cache directory.
 /// - `manual_clock_ms`: milliseconds since the Unix epoch. For tests.
 ///
 /// @param config The config. Must not be NULL.
@@ -539,6 +544,13 @@ tokenwell_status tokenwell_config_set(tokenwell_config *config,
 /// `MCLI_*`, then a profile in tokenwell/config.toml or of the Atlas CLI. They are read when a
 /// client is created, not by this call.
 ///
+/// Without this call, a client reads only the variables of the host: of the shared cache, the
+/// proxy, the certificate authorities and the log. No variable is read later, by a refresh for
+/// example.
+///
+/// In a process with more privileges than the user that started it (set-user-ID, set-group-ID or
+/// file capabilities), no variable and no profile is used, with or without this call.
+///
 /// @param config The config. Must not be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
 /// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
@@ -548,6 +560,50 @@ tokenwell_status tokenwell_config_set(tokenwell_config *config,
 /// be writable.
 tokenwell_status tokenwell_config_use_environment(tokenwell_config *config,
                                                   tokenwell_error **error);
+
+/// Uses only variables that `tokenwell_config_set_variable` adds, instead of those of the process.
+///
+/// The environment of the process is not safe to read while another thread changes it: `setenv`,
+/// `putenv` and `unsetenv` may free the memory that `getenv` reads. After this call, creating a
+/// client from this config does not read it. Which variables are used for what does not change:
+/// `tokenwell_config_use_environment` is still required for the settings and profiles.
+///
+/// Without any variable, the environment is empty. Variables that were already added are kept.
+///
+/// @param config The config. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `config` must be a config that was not freed. No other thread may be using it. `error` must
+/// be writable.
+tokenwell_status tokenwell_config_use_variables(tokenwell_config *config,
+                                                tokenwell_error **error);
+
+/// Adds one variable to those that are used instead of the variables of the process.
+///
+/// This includes `tokenwell_config_use_variables`. A later value replaces an earlier one. The
+/// strings are copied, and wiped when they are released. A variable that tokenwell does not read is
+/// not kept, so a program may pass its whole environment, which it copies under its own lock.
+///
+/// @param config The config. Must not be NULL.
+/// @param name The name of the variable. Must not be NULL.
+/// @param name_len The length of `name` in bytes, without a terminating NUL.
+/// @param value The value. It does not have to be UTF-8. Must not be NULL.
+/// @param value_len The length of `value` in bytes, without a terminating NUL. 0 counts as not set.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT: the name is empty or contains
+///   a `=`, or one of them contains a NUL.
+/// @since 0.1
+///
+/// @pre `config` must be a config that was not freed. No other thread may be using it. `name` and
+/// `value` must be readable for their lengths. `error` must be writable.
+tokenwell_status tokenwell_config_set_variable(tokenwell_config *config,
+                                               const char *name,
+                                               size_t name_len,
+                                               const char *value,
+                                               size_t value_len,
+                                               tokenwell_error **error);
 
 /// Releases a config and wipes its secret.
 ///
@@ -864,7 +920,8 @@ void tokenwell_queue_free(tokenwell_queue *queue);
 
 /// Creates a client.
 ///
-/// It reads configuration files. It opens no connection: the first call of
+/// It reads configuration files and environment variables, which no other thread may change
+/// meanwhile; see `tokenwell_config_use_variables`. It opens no connection: the first call of
 /// `tokenwell_client_token` does.
 ///
 /// @param config The settings. Remains owned by the caller. Must not be NULL.
@@ -1338,7 +1395,8 @@ void tokenwell_client_free(tokenwell_client *client);
 ///
 /// If a program never calls this function, its log can be enabled with the environment variable
 /// TOKENWELL_LOG: `error`, `warning`, `info` or `debug`. The first client that is created then
-/// sends lines of that level and of the more severe levels to standard error.
+/// sends lines of that level and of the more severe levels to standard error. It is read from the
+/// environment that the config of that client uses.
 ///
 /// @param callback The callback. NULL means that nothing is logged from now on.
 /// @param user_data Passed to the callback. May be NULL.

@@ -151,7 +151,7 @@ impl AdminApi {
             problem: "cannot call the Admin API: token_url selects a server that is not Atlas".to_owned(),
             hint: without_token_url(config),
         })?;
-        let route = Route::resolve(base, config, &|name| std::env::var_os(name))?;
+        let route = Route::resolve(base, config)?;
         Ok(Self { route, timeout: config.timeout })
     }
 

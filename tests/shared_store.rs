@@ -848,3 +848,19 @@ fn r8_what_the_last_request_took_is_in_the_record_and_the_next_one_replaces_it()
     assert_eq!(store.only_record().last_mint_ms, Some(0));
     assert_eq!(bench.client.token(&beyond).unwrap().value(), "fast");
 }
+
+#[test]
+fn r2_who_gets_the_lock_too_late_sends_no_request() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+    *store.holder_is_alive.lock().unwrap() = true;
+    let (free, waits) = (FakeStore::clone(&store), Arc::clone(&store));
+    *store.during_wait.lock().unwrap() = Some(Event::new(move || {
+        // The holder releases the lock without a token, after more than half of the time.
+        *waits.during_wait.lock().unwrap() = Some(Event::new(move || *free.locked_by_another.lock().unwrap() = false));
+    }));
+
+    let error = hurried(&bench, &store).token(&any()).unwrap_err();
+
+    assert_eq!((error.status(), bench.server.requests()), (Status::Deadline, 0));
+}

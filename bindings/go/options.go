@@ -2,6 +2,7 @@ package tokenwell
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,8 +66,21 @@ func WithTimeout(timeout time.Duration) Option {
 	}
 }
 
-// WithCAFile sets the path of a PEM file of certificate authorities to trust.
+// WithCAFile sets the path of a PEM file of certificate authorities to trust. The path "system"
+// means those of the operating system, whatever the environment says.
 func WithCAFile(path string) Option { return WithSetting("ca_file", path) }
+
+// WithCAPEM sets the certificate authorities to trust as PEM, instead of [WithCAFile].
+func WithCAPEM(pem string) Option { return WithSetting("ca_pem", pem) }
+
+// WithProxy sets the URL of the proxy for https servers. The URL "none" means no proxy, whatever the
+// environment says.
+func WithProxy(url string) Option { return WithSetting("proxy", url) }
+
+// WithNoProxy sets the hosts that are reached without the proxy.
+func WithNoProxy(hosts ...string) Option {
+	return WithSetting("no_proxy", strings.Join(hosts, ","))
+}
 
 // WithProfile sets the name of the profile.
 func WithProfile(name string) Option { return WithSetting("profile", name) }
@@ -81,6 +95,12 @@ func WithCacheDir(path string) Option { return WithSetting("cache_dir", path) }
 // false.
 func WithCacheUnsafe(unsafe bool) Option {
 	return WithSetting("cache_unsafe", strconv.FormatBool(unsafe))
+}
+
+// WithEnvironment sets whether anything comes from environment variables, including the proxy and
+// the cache directory. The default is true. False cannot be combined with [FromEnvironment].
+func WithEnvironment(read bool) Option {
+	return WithSetting("environment", strconv.FormatBool(read))
 }
 
 // WithManualClock sets the client's clock to start; only [Client.AdvanceClock] advances it. It is

@@ -19,13 +19,25 @@ export interface ClientOptions {
   resource?: string | undefined;
   /** The time limit of calls that have no `deadlineMs`, in milliseconds. */
   timeoutMs?: number | bigint | undefined;
+  /** The path of a PEM file, or `system` for the authorities of the operating system. */
   caFile?: string | undefined;
+  /** The certificate authorities to trust as PEM, instead of `caFile`. */
+  caPem?: string | undefined;
+  /** The URL of the proxy for https servers, or `none`. */
+  proxy?: string | undefined;
+  /** The hosts that are reached without the proxy; a string is separated by commas. */
+  noProxy?: string | readonly string[] | undefined;
   profile?: string | undefined;
   /** Whether processes share tokens through the shared cache. The default is true. */
   cache?: boolean | undefined;
   cacheDir?: string | undefined;
   /** Whether to use a cache directory that other users can access. The default is false. */
   cacheUnsafe?: boolean | undefined;
+  /**
+   * Whether anything comes from environment variables, including the proxy and the cache directory.
+   * The default is true.
+   */
+  environment?: boolean | undefined;
   /**
    * The start of a clock that only advanceClock() moves, in milliseconds since the Unix epoch. For
    * tests.

@@ -54,6 +54,11 @@ pub(super) struct RefreshTimes {
     /// How large a part of the time the others have patience with a holder that is not stopped: a
     /// bit more than half, and different in each process.
     patience: f64,
+    /// Since when a living process holds the lock, as far as this refresh has seen it.
+    held_since: Option<Duration>,
+    /// The longest time for which a living process has held the lock. Its request has taken at least
+    /// as long.
+    longest_hold: Duration,
     /// A store of a test may claim to have waited.
     waited: Duration,
 }
@@ -64,7 +69,16 @@ impl RefreshTimes {
         let (request_end, end) = (timeout.saturating_sub(margin(timeout)), timeout);
         let caller = max_wait.saturating_sub(LAST_LOOK.min(max_wait / 2)).min(end);
         let patience = 0.55 + 0.15 * jitter::fraction();
-        Self { started: Instant::now(), caller, request_end, end, patience, waited: Duration::ZERO }
+        Self {
+            started: Instant::now(),
+            caller,
+            request_end,
+            end,
+            patience,
+            held_since: None,
+            longest_hold: Duration::ZERO,
+            waited: Duration::ZERO,
+        }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -91,9 +105,22 @@ impl RefreshTimes {
     }
 
     /// Returns whether the time that is left suffices for a request that takes as long as the last
-    /// one, or for a tenth of the time if that is not known.
-    fn suffice_for_request(&self, record: &Record) -> bool {
-        self.left_for_caller() >= last_mint(record).unwrap_or(self.current_end() / 10)
+    /// one. If that is not known, it must be a tenth of the whole time. With the main lock, it must
+    /// also be as long as a living process has held it before, without success.
+    fn suffice_for_request(&self, record: &Record, which: WhichLock) -> bool {
+        let longest_hold = if which == WhichLock::Main { self.longest_hold } else { Duration::ZERO };
+        self.left_for_caller() >= last_mint(record).unwrap_or((self.current_end() / 10).max(longest_hold))
+    }
+
+    /// Notes the result of an attempt to acquire the lock.
+    fn note_attempt(&mut self, attempt: &Attempt) {
+        let now = self.elapsed();
+        if let Some(since) = self.held_since.filter(|_| !attempt.holder.is_silent) {
+            self.longest_hold = self.longest_hold.max(now.saturating_sub(since));
+        }
+        let is_held = attempt.lock.is_none() && !attempt.holder.is_silent;
+        let since = attempt.holder.held_for.map(|held_for| now.saturating_sub(held_for));
+        self.held_since = if is_held { since.or(self.held_since).or(Some(now)) } else { None };
     }
 
     /// Returns whether the time that is left suffices for a request next to that of a holder that is
@@ -170,11 +197,12 @@ impl Slot {
             let Some(attempt) = self.ok_or_warn(contender.attempt(which)) else {
                 return LockWait::Proceed(None, Box::new(self.load_record(key).unwrap_or_default()));
             };
+            times.note_attempt(&attempt);
             let record = self.ok_or_warn(attempt.record).unwrap_or_default();
             if let Some(answer) = self.answer_from_record(&record, request, credential, Origin::StoredDuringRefresh) {
                 return LockWait::Answered(answer);
             }
-            let in_time = is_first || times.suffice_for_request(&record);
+            let in_time = is_first || times.suffice_for_request(&record, which);
             if let (Some(lock), true) = (attempt.lock, in_time) {
                 if which == WhichLock::Main {
                     self.process().memory().waiting_for_lock_since = None;

@@ -1,13 +1,19 @@
 //! [`ConfigBuilder`]: options set in code, by method or by name.
 
+use super::authorities::SYSTEM;
 use super::environment::Environment;
+#[cfg(any(test, feature = "capi"))]
+use super::environment::LOG_VARIABLE;
 use super::keyring::{self, Keyring};
 use super::profiles;
+use super::proxy::{NONE, proxy_to_show};
+use super::rules::switch;
 use super::secret_provider::SecretProvider;
 use super::setting::{Key, Setting, by_name, settings};
 use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
 use super::{ClientAuthentication, Config};
 use crate::error::Error;
+use crate::platform;
 use crate::secret::Secret;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,8 +37,9 @@ pub struct ConfigBuilder {
     /// The errors of values set with the chainable methods.
     rejected: BTreeMap<Key, Error>,
     environment: Environment,
-    /// The environment used to find the user's cache directory, if it is not `environment`.
-    cache_environment: Option<Environment>,
+    /// Whether the variables of the process are used to find the user's cache directory, instead of
+    /// those of `environment`.
+    process_cache_dir: bool,
     /// The program's own keyring, used instead of the system's.
     keyring: Option<Arc<dyn Keyring>>,
     /// The program's own provider of the client secret.
@@ -134,10 +141,53 @@ impl ConfigBuilder {
         self.with(Key::Timeout, &timeout.as_nanos().div_ceil(1_000_000).to_string())
     }
 
-    /// Sets the PEM file with the CA certificates to trust. A path that is not UTF-8 is rejected.
+    /// Sets the PEM file with the CA certificates to trust, instead of those of the environment or
+    /// the system. A path that is not UTF-8 is rejected.
     #[must_use]
     pub fn ca_file(self, path: impl AsRef<Path>) -> Self {
         self.with_path(Key::CaFile, path.as_ref())
+    }
+
+    /// Trusts the CA certificates of the operating system, even if `SSL_CERT_FILE` or
+    /// `SSL_CERT_DIR` is set. The same as the value `system` of `ca_file`.
+    #[must_use]
+    pub fn ca_system(self) -> Self {
+        self.with(Key::CaFile, SYSTEM)
+    }
+
+    /// Sets the CA certificates to trust as PEM, instead of a file.
+    #[must_use]
+    pub fn ca_pem(self, pem: impl AsRef<str>) -> Self {
+        self.with(Key::CaPem, pem.as_ref())
+    }
+
+    /// Sets the proxy for https servers: `http://host:port` or `https://host:port`, also with user
+    /// and password. Default: the proxy of `HTTPS_PROXY` or `ALL_PROXY`.
+    #[must_use]
+    pub fn proxy(self, url: impl AsRef<str>) -> Self {
+        self.with(Key::Proxy, url.as_ref())
+    }
+
+    /// Connects to the server without a proxy, even if the environment sets one. The same as the
+    /// value `none` of `proxy`.
+    #[must_use]
+    pub fn without_proxy(self) -> Self {
+        self.with(Key::Proxy, NONE)
+    }
+
+    /// Sets the hosts that are reached without the proxy, separated by commas. Default: those of
+    /// `NO_PROXY`, if the proxy comes from the environment too.
+    #[must_use]
+    pub fn no_proxy(self, hosts: impl AsRef<str>) -> Self {
+        self.with(Key::NoProxy, hosts.as_ref())
+    }
+
+    /// Reads nothing from the environment: neither settings nor the proxy, the CA certificates and
+    /// the user's cache directory. Cannot be combined with
+    /// [`from_environment`](Self::from_environment).
+    #[must_use]
+    pub fn without_environment(self) -> Self {
+        self.with(Key::Environment, "off")
     }
 
     /// Sets the profile to use, from `tokenwell/config.toml` or from the Atlas CLI. Default: the
@@ -180,22 +230,43 @@ impl ConfigBuilder {
     /// (`TOKENWELL_*`, then `MONGODB_ATLAS_*`, then `MCLI_*`) and then from a profile. Default: no.
     #[must_use]
     pub fn from_environment(mut self, read: bool) -> Self {
-        self.environment = if read { Environment::Process } else { Environment::Unread };
+        self.environment.read_all(read);
         self
     }
 
     /// Reads values that are not set here from the environment and from profiles, while
     /// [`build`](Self::build) runs.
     pub fn use_environment(&mut self) {
-        self.environment = Environment::Process;
+        self.environment.read_all(true);
+    }
+
+    /// Uses no variable of the process, but only those that [`set_variable`](Self::set_variable)
+    /// adds. Without any, the environment is empty.
+    ///
+    /// For a program whose environment other threads change: it copies the environment under its
+    /// own lock. Which variables are read is the same as with those of the process.
+    pub fn use_variables(&mut self) {
+        self.environment.use_given();
+    }
+
+    /// Adds one variable to those that are used instead of the variables of the process; see
+    /// [`use_variables`](Self::use_variables), which this call includes. A variable that tokenwell
+    /// does not read is not kept.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the name is empty or contains a `=`, or if either contains a
+    /// NUL.
+    pub fn set_variable(&mut self, name: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.environment.give(name, value)
     }
 
     /// As [`from_environment`](Self::from_environment), but reads variables with `lookup` and not
     /// from the process: from a file of variables that the program has parsed, or in a test. The
-    /// user's directories also come from `lookup` (`HOME`, `XDG_CACHE_HOME` …).
+    /// user's directories (`HOME`, `XDG_CACHE_HOME` …), the proxy and the CA certificates
+    /// ([`route_variables`](super::route_variables)) also come from `lookup`.
     #[must_use]
     pub fn environment(mut self, lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
-        self.environment = Environment::Custom(Arc::new(lookup));
+        self.environment = Environment::of_lookup(Arc::new(lookup));
         self
     }
 
@@ -204,7 +275,7 @@ impl ConfigBuilder {
     /// configuration file is found, but that shares tokens with other processes.
     #[must_use]
     pub fn process_cache_dir(mut self) -> Self {
-        self.cache_environment = Some(Environment::Process);
+        self.process_cache_dir = true;
         self
     }
 
@@ -250,47 +321,62 @@ impl ConfigBuilder {
         if let Some(error) = self.rejected.values().next() {
             return Err(error.clone());
         }
-        self.assembled().map_err(|error| self.with_misspelled_variables(error))
+        self.built(platform::is_privileged())
     }
 
-    fn assembled(&self) -> Result<Config, Error> {
+    /// Builds the configuration. `privileged`: this process has more privileges than the user that
+    /// started it.
+    fn built(&self, privileged: bool) -> Result<Config, Error> {
+        let environment = self.environment.in_effect(self.is_off()?, privileged);
+        self.assembled(&environment).map_err(|error| with_misspelled_variables(&environment, error))
+    }
+
+    /// As [`build`](Self::build) in a process with more privileges than the user that started it.
+    #[cfg(test)]
+    pub(crate) fn built_as_privileged(&self) -> Result<Config, Error> {
+        self.built(true)
+    }
+
+    fn assembled(&self, environment: &Environment) -> Result<Config, Error> {
         let mut sources = vec![self.source()];
-        sources.extend(self.environment.sources());
-        sources.extend(self.environment.cache_variables());
+        sources.extend(environment.sources());
+        sources.extend(environment.host_variables());
         let keyring = self.keyring.clone().unwrap_or_else(keyring::system);
-        let below = profiles::sources(&self.environment, &sources, &keyring)?;
+        let below = profiles::sources(environment, &sources, &keyring)?;
         sources.extend(below);
         let context = SearchContext {
-            environment_is_read: self.environment.is_read(),
-            api_key_variables: self.environment.api_key_variables(),
-            token_variables: self.environment.token_variables(),
+            environment_is_read: environment.is_read(),
+            unavailable: environment.unavailable(),
+            api_key_variables: environment.api_key_variables(),
+            token_variables: environment.token_variables(),
             secret_provider: self.secret_provider.clone(),
         };
-        let user_cache_dir = self.cache_environment.as_ref().unwrap_or(&self.environment).user_cache_dir();
-        resolve(&sources, &context, user_cache_dir)
+        let user_cache_dir = match environment.unavailable() {
+            None if self.process_cache_dir => Environment::of_the_process().user_cache_dir(),
+            _ => environment.user_cache_dir(),
+        };
+        resolve(&sources, &context, environment, user_cache_dir)
     }
 
-    /// If something is not set, the most likely reason is a misspelled variable.
-    fn with_misspelled_variables(&self, mut error: Error) -> Error {
-        match &mut error {
-            Error::NoCredential { checked_sources, hint } => {
-                for unknown in self.environment.unknown_variables() {
-                    checked_sources.push(unknown.to_string());
-                    *hint = unknown.rename_hint() + hint;
-                }
-            }
-            Error::NotConfigured { problem, hint } => {
-                for unknown in self.environment.unknown_variables() {
-                    let Some(nearest) = unknown.nearest() else { continue };
-                    let is_missing = problem.contains(nearest);
-                    problem.push_str(&format!("; {unknown}"));
-                    // A value that is missing only because of the name needs no other remedy.
-                    *hint = if is_missing { unknown.rename_hint().trim_end().to_owned() } else { unknown.rename_hint() + hint };
-                }
-            }
-            _ => {}
+    /// Returns whether the setting `environment` is off.
+    fn is_off(&self) -> Result<bool, Error> {
+        let Some(value) = self.options.get(&Key::Environment) else { return Ok(false) };
+        let location = self.location(Key::Environment.setting());
+        let off = !switch(&location, value.expose())?;
+        if off && self.environment.is_requested() {
+            return Err(Error::NotConfigured {
+                problem: format!("{location} is off, but the client is created from the environment"),
+                hint: format!("Remove {location}, or create the client without its from-environment constructor."),
+            });
         }
-        error
+        Ok(off)
+    }
+
+    /// Returns the value of TOKENWELL_LOG in the environment in effect.
+    #[cfg(any(test, feature = "capi"))]
+    pub(crate) fn log_variable(&self) -> Option<OsString> {
+        let environment = self.environment.in_effect(self.is_off().unwrap_or(true), platform::is_privileged());
+        environment.set(LOG_VARIABLE)
     }
 
     fn source(&self) -> Source {
@@ -337,11 +423,38 @@ impl fmt::Debug for ConfigBuilder {
         let mut shown = f.debug_struct("ConfigBuilder");
         for (key, value) in &self.options {
             let (setting, text) = (key.setting(), value.expose());
-            shown.field(setting.name(), if setting.is_secret() { &value } else { &text });
+            match key {
+                Key::Proxy => shown.field(setting.name(), &proxy_to_show(text)),
+                _ if setting.is_secret() => shown.field(setting.name(), value),
+                _ => shown.field(setting.name(), &text),
+            };
         }
         if self.secret_provider.is_some() {
             shown.field("secret_provider", &"set");
         }
         shown.field("environment", &self.environment).finish()
     }
+}
+
+/// If something is not set, the most likely reason is a misspelled variable.
+fn with_misspelled_variables(environment: &Environment, mut error: Error) -> Error {
+    match &mut error {
+        Error::NoCredential { checked_sources, hint } => {
+            for unknown in environment.unknown_variables() {
+                checked_sources.push(unknown.to_string());
+                *hint = unknown.rename_hint() + hint;
+            }
+        }
+        Error::NotConfigured { problem, hint } => {
+            for unknown in environment.unknown_variables() {
+                let Some(nearest) = unknown.nearest() else { continue };
+                let is_missing = problem.contains(nearest);
+                problem.push_str(&format!("; {unknown}"));
+                // A value that is missing only because of the name needs no other remedy.
+                *hint = if is_missing { unknown.rename_hint().trim_end().to_owned() } else { unknown.rename_hint() + hint };
+            }
+        }
+        _ => {}
+    }
+    error
 }

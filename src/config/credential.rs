@@ -2,7 +2,7 @@
 //! request.
 
 use super::bounded::read_bounded;
-use super::rules::SECRET_LIMIT;
+use super::rules::{SECRET_LIMIT, atlas_credential};
 use super::secret_provider::{ProvidedSecret, SecretRequests};
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
@@ -26,6 +26,8 @@ pub(crate) enum CredentialSource {
         client_id: String,
         /// The file that contains the secret.
         path: PathBuf,
+        /// Whether the server is Atlas, whose secrets are ASCII.
+        at_atlas: bool,
         /// The setting, variable or line of a file that names `path`, for messages.
         location: String,
         /// The sources of the id and the secret, for messages.
@@ -65,8 +67,9 @@ impl Credentials for CredentialSource {
     fn current(&self) -> Result<Credential, Error> {
         match self {
             Self::Fixed(credential) => Ok(credential.clone()),
-            Self::SecretFile { client_id, path, location, origin } => {
-                Ok(Credential { client_id: client_id.clone(), client_secret: read_secret(path, location)?, origin: origin.clone() })
+            Self::SecretFile { client_id, path, at_atlas, location, origin } => {
+                let client_secret = read_secret(path, location, *at_atlas)?;
+                Ok(Credential { client_id: client_id.clone(), client_secret, origin: origin.clone() })
             }
             Self::Provided(provided) => SecretRequests::new(provided.clone()).current(),
         }
@@ -110,18 +113,19 @@ pub(crate) fn advice_on(credential: &Credential) -> Option<&'static str> {
 /// Finds characters that shells, variable files and copying leave around a value. The server treats
 /// them as part of the value.
 fn surrounding_characters(client_id: &str, client_secret: &str) -> Option<&'static str> {
-    let wrapped_in = |text: &str, marks: &[char]| text.starts_with(marks) || text.ends_with(marks);
-    let (quotes, space) = (['"', '\'', '`'], [' ']);
-    if wrapped_in(client_secret, &space) {
+    let wrapped_in = |text: &str, marks: fn(char) -> bool| text.starts_with(marks) || text.ends_with(marks);
+    let quotes = |mark| matches!(mark, '"' | '\'' | '`');
+    let space = char::is_whitespace;
+    if wrapped_in(client_secret, space) {
         return Some("The client secret has leading or trailing whitespace. Remove it.");
     }
-    if wrapped_in(client_secret, &quotes) {
+    if wrapped_in(client_secret, quotes) {
         return Some("The client secret has a leading or trailing quotation mark. Remove the quotation marks.");
     }
-    if wrapped_in(client_id, &space) {
+    if wrapped_in(client_id, space) {
         return Some("The client id has leading or trailing whitespace. Remove it.");
     }
-    wrapped_in(client_id, &quotes).then_some("The client id has a leading or trailing quotation mark. Remove the quotation marks.")
+    wrapped_in(client_id, quotes).then_some("The client id has a leading or trailing quotation mark. Remove the quotation marks.")
 }
 
 /// Returns what the format of an id and a secret suggests. The format proves nothing, so no value
@@ -160,7 +164,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// Reads the secret from the file at `path`, without the newline at its end.
-fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
+fn read_secret(path: &Path, location: &str, at_atlas: bool) -> Result<Secret, Error> {
     let content = read(path, location)?;
     let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
     let unusable = |problem: &str, hint: &str| unusable_file(path, location, problem, hint);
@@ -179,7 +183,8 @@ fn read_secret(path: &Path, location: &str) -> Result<Secret, Error> {
     if let Some(index) = bytes.iter().position(|byte| *byte == b'\n') {
         return Err(unusable(&format!("contains more than one line (newline at byte {})", index + 1), ONE_LINE));
     }
-    match Key::ClientSecret.setting().check("the client secret", bytes) {
+    let checked = Key::ClientSecret.setting().check("the client secret", bytes);
+    match checked.and_then(|text| if at_atlas { atlas_credential("the client secret", text).map(|()| text) } else { Ok(text) }) {
         Ok(text) => Ok(Secret::from(text)),
         Err(Error::InvalidArgument { problem, .. }) => Err(unusable(&problem, ONE_LINE)),
         Err(error) => Err(error),
@@ -238,7 +243,7 @@ mod tests {
 
     fn secret_file(path: PathBuf) -> CredentialSource {
         let (client_id, location, origin) = ("id".to_owned(), "client_secret_file".to_owned(), String::new());
-        CredentialSource::SecretFile { client_id, path, location, origin }
+        CredentialSource::SecretFile { client_id, path, at_atlas: true, location, origin }
     }
 
     fn source(content: &[u8]) -> (tempfile::TempDir, CredentialSource, PathBuf) {

@@ -13,8 +13,8 @@
 //!
 //! | setting | environment variables (the first one set wins) | value |
 //! | --- | --- | --- |
-//! | `client_id` | `TOKENWELL_CLIENT_ID`, `MONGODB_ATLAS_CLIENT_ID`, `MCLI_CLIENT_ID` | visible ASCII and spaces, at most 4096 bytes |
-//! | `client_secret` | `TOKENWELL_CLIENT_SECRET`, `MONGODB_ATLAS_CLIENT_SECRET`, `MCLI_CLIENT_SECRET` | visible ASCII and spaces, at most 64 KiB |
+//! | `client_id` | `TOKENWELL_CLIENT_ID`, `MONGODB_ATLAS_CLIENT_ID`, `MCLI_CLIENT_ID` | any characters except control characters, at most 4096 bytes; at Atlas only visible ASCII and spaces |
+//! | `client_secret` | `TOKENWELL_CLIENT_SECRET`, `MONGODB_ATLAS_CLIENT_SECRET`, `MCLI_CLIENT_SECRET` | any characters except control characters, at most 64 KiB; at Atlas only visible ASCII and spaces |
 //! | `client_secret_file` | `TOKENWELL_CLIENT_SECRET_FILE` | path of a file that contains the secret; read again for every token request |
 //! | `base_url` | `TOKENWELL_BASE_URL`, `MONGODB_ATLAS_BASE_URL`, `MONGODB_ATLAS_OPS_MANAGER_URL`, `MCLI_BASE_URL`, `MCLI_OPS_MANAGER_URL` | scheme and host of Atlas; default `https://cloud.mongodb.com` |
 //! | `token_url` | `TOKENWELL_TOKEN_URL` | token endpoint of any OAuth 2.0 server, instead of `base_url` |
@@ -24,11 +24,15 @@
 //! | `audience` | `TOKENWELL_AUDIENCE` | any characters except control characters, at most 4096 bytes |
 //! | `resource` | `TOKENWELL_RESOURCE` | absolute URI without fragment (RFC 8707) |
 //! | `timeout_ms` | `TOKENWELL_TIMEOUT_MS` | whole milliseconds, 1 to 600000; default 30000 |
-//! | `ca_file` | `TOKENWELL_CA_FILE` | path of a PEM file with the CA certificates to trust |
+//! | `ca_file` | `TOKENWELL_CA_FILE` | path of a PEM file with the CA certificates to trust, or `system`: those of the operating system, whatever the environment says |
+//! | `ca_pem` | `TOKENWELL_CA_PEM` | the CA certificates to trust as PEM, instead of `ca_file`; at most 1 MiB |
+//! | `proxy` | `TOKENWELL_PROXY` | URL of the proxy for https servers, `http://host:port` for example, or `none`; default: that of `HTTPS_PROXY` or `ALL_PROXY` |
+//! | `no_proxy` | `TOKENWELL_NO_PROXY` | hosts that are reached without the proxy, separated by commas; default: those of `NO_PROXY` |
 //! | `profile` | `TOKENWELL_PROFILE`, `MONGODB_ATLAS_PROFILE`, `MCLI_PROFILE` | name of a profile in a file: letters, digits, `-`, `_` and `.`, at most 64 characters; default: the profile `default`, if it exists |
 //! | `cache` | `TOKENWELL_CACHE` | `on` (the default) or `off`: whether processes share tokens in files |
 //! | `cache_dir` | `TOKENWELL_CACHE_DIR` | absolute path of the directory for shared tokens; default: `tokenwell` in the user's cache directory |
 //! | `cache_unsafe` | `TOKENWELL_CACHE_UNSAFE` | `on` or `off` (the default): whether to use a cache directory that other users can access |
+//! | `environment` | never read from the environment | `on` (the default) or `off`: whether anything comes from environment variables, including the proxy and the cache directory |
 //! | `manual_clock_ms` | never read from the environment | milliseconds since the Unix epoch; for tests |
 //!
 //! # Precedence
@@ -49,6 +53,7 @@
 //! The environment and the files are read only if the program requests it, and only while
 //! [`ConfigBuilder::build`] runs.
 
+mod authorities;
 mod bounded;
 mod builder;
 mod credential;
@@ -57,6 +62,7 @@ mod environment;
 mod exposed;
 pub mod keyring;
 pub mod profiles;
+mod proxy;
 mod rules;
 mod secret_provider;
 mod setting;
@@ -66,10 +72,13 @@ mod unknown_variable;
 
 use credential::client_id_to_show;
 
+pub(crate) use authorities::Authorities;
 pub use builder::ConfigBuilder;
 pub(crate) use credential::{CredentialSource, advice_on, client_id_in_sentence};
 pub use endpoint::Endpoint;
+pub use environment::route_variables;
 pub use exposed::ExposedFile;
+pub(crate) use proxy::{ProxySettings, parse_proxy};
 pub use secret_provider::{SecretProvider, SecretRequest};
 pub use setting::{Setting, settings};
 pub use unknown_variable::UnknownVariable;
@@ -109,7 +118,7 @@ impl ClientAuthentication {
 /// tokenwell does not read.
 #[must_use]
 pub fn unknown_variables() -> Vec<UnknownVariable> {
-    environment::Environment::Process.unknown_variables()
+    environment::Environment::of_the_process().unknown_variables()
 }
 
 /// A complete and valid configuration.
@@ -140,7 +149,8 @@ pub struct Config {
     pub(crate) resource: Option<String>,
     /// The time limit of one refresh and the default deadline of a caller.
     pub(crate) timeout: Duration,
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) authorities: Authorities,
+    pub(crate) proxy: ProxySettings,
     /// Whether processes share tokens in files.
     pub(crate) cache: bool,
     /// The directory of these files; `None`: the default one in the user's cache directory.
@@ -253,10 +263,10 @@ impl Config {
         self.timeout
     }
 
-    /// Returns the PEM file with the CA certificates to trust, if one is set.
+    /// Returns the PEM file with the CA certificates to trust, if the setting `ca_file` names one.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
-        self.ca_file.as_deref()
+        self.authorities.file()
     }
 
     /// Returns the start time of a manual clock, in milliseconds since the Unix epoch; `None`: the
@@ -293,7 +303,9 @@ impl Config {
         }
         self.user_cache_dir.as_ref().map(|directory| directory.join("tokenwell")).map_err(|missing| Error::NotConfigured {
             problem: format!("cannot find a directory for the token cache ({missing})"),
-            hint: "Set TOKENWELL_CACHE_DIR to the absolute path of a directory that only you can access.".to_owned(),
+            hint: "Set TOKENWELL_CACHE_DIR to the absolute path of a directory that only you can access, or the option cache_dir in a program \
+                   that does not use the environment. To use no shared cache, set cache to off."
+                .to_owned(),
         })
     }
 

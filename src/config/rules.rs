@@ -19,8 +19,12 @@ pub(super) const LONGEST_TIMEOUT_MS: u64 = 600_000;
 /// The end of the year 9999. A later time is a mistake, and some system clocks cannot express it.
 const LATEST_CLOCK_MS: u64 = 253_402_300_799_999;
 
-/// Checks the rules of every value: not empty, not too long, UTF-8, no control characters.
-pub(super) fn check_string<'a>(location: &str, value: &'a [u8], limit: usize, about: &str) -> Result<&'a str, Error> {
+/// The limit of `ca_pem`: a bundle of all public authorities has a quarter of it.
+pub(super) const PEM_LIMIT: usize = 1024 * KIB;
+
+/// Checks the rules of every value: not empty, not too long, UTF-8, no control characters. A value of
+/// several lines may contain newlines and tabs.
+pub(super) fn check_string<'a>(location: &str, value: &'a [u8], limit: usize, about: &str, has_lines: bool) -> Result<&'a str, Error> {
     if value.is_empty() {
         return Err(Error::invalid(location, "is empty", format!("Set a value ({about}), or remove the setting.")));
     }
@@ -35,7 +39,8 @@ pub(super) fn check_string<'a>(location: &str, value: &'a [u8], limit: usize, ab
     let value = std::str::from_utf8(value).map_err(|error| {
         Error::invalid(location, format!("is not UTF-8 (invalid at byte {})", error.valid_up_to() + 1), "Set a value that is UTF-8.")
     })?;
-    match first_disallowed(value, |character| !character.is_control()) {
+    let allowed = |character: char| !character.is_control() || (has_lines && matches!(character, '\n' | '\r' | '\t'));
+    match first_disallowed(value, allowed) {
         None => Ok(value),
         Some(found) => Err(Error::invalid(
             location,
@@ -50,16 +55,32 @@ pub(super) fn any_string(_location: &str, _text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// RFC 6749 appendix A.1 and A.2: VSCHAR, which is %x20-7E.
-pub(super) fn credential_characters(location: &str, value: &str) -> Result<(), Error> {
+/// Checks a client id or secret of Atlas, which follows RFC 6749 appendix A.1 and A.2: VSCHAR, which
+/// is %x20-7E. Other servers also use letters beyond ASCII, which are sent as UTF-8.
+pub(super) fn atlas_credential(location: &str, value: &str) -> Result<(), Error> {
     match first_disallowed(value, |character| matches!(character, ' '..='~')) {
         None => Ok(()),
         Some(found) => Err(Error::invalid(
             location,
-            format!("contains {found}; a client id or secret contains only visible ASCII and spaces (RFC 6749 appendix A)"),
-            "Copy the value again, without surrounding quotation marks, accents or invisible characters.",
+            format!("contains {found}; a client id or secret of Atlas contains only visible ASCII and spaces (RFC 6749 appendix A)"),
+            "Copy the value again, without surrounding quotation marks, accents or invisible characters. For a server other than Atlas, set \
+             token_url instead of base_url.",
         )),
     }
+}
+
+/// Checks that PEM contains certificates and no private key. Whether each certificate can be used is
+/// checked when the client is created.
+pub(super) fn certificates(location: &str, value: &str) -> Result<(), Error> {
+    const HINT: &str = "Set the content of a PEM file with the certificates of the authorities to trust: \
+         -----BEGIN CERTIFICATE-----, lines of base64, -----END CERTIFICATE-----.";
+    if value.contains("PRIVATE KEY-----") {
+        return Err(Error::invalid(location, "contains a private key", HINT));
+    }
+    if !value.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(Error::invalid(location, "contains no PEM certificate", HINT));
+    }
+    Ok(())
 }
 
 /// RFC 6749 section 3.3: 1*( %x21 / %x23-5B / %x5D-7E ), separated by single spaces.
@@ -194,7 +215,7 @@ mod tests {
             assert_eq!(scope("scope", &format!("re{character}ad")).is_ok(), allowed || character == ' ', "{character:?}");
             assert_eq!(scope("scope", &character.to_string()).is_ok(), allowed, "{character:?} alone");
         }
-        assert_eq!(check_string("scope", b"Read read", 4096, "").ok(), Some("Read read"), "case is kept");
+        assert_eq!(check_string("scope", b"Read read", 4096, "", false).ok(), Some("Read read"), "case is kept");
     }
 
     #[test]

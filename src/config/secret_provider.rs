@@ -1,6 +1,7 @@
 //! A client secret that the program itself delivers whenever one is needed, for example from a
 //! vault.
 
+use super::rules::atlas_credential;
 use super::setting::Key;
 use crate::credential::{Credential, Credentials, inside_secret_callback};
 use crate::error::{AWAITING_SECRET, Error, printable};
@@ -46,7 +47,8 @@ pub struct SecretRequest {
 }
 
 impl SecretRequest {
-    /// Delivers the secret: visible ASCII and spaces, at most 64 KiB.
+    /// Delivers the secret: no control characters, for Atlas only visible ASCII and spaces, at most
+    /// 64 KiB.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if the secret cannot be used, which also fails the refresh.
@@ -160,6 +162,8 @@ impl Pending {
 pub(crate) struct ProvidedSecret {
     pub(super) client_id: String,
     pub(super) provider: Arc<dyn SecretProvider>,
+    /// Whether the server is Atlas, whose secrets are ASCII.
+    pub(super) at_atlas: bool,
     /// How long one request may take.
     pub(super) limit: Duration,
     /// The sources of the id and the secret, for messages.
@@ -237,6 +241,9 @@ impl SecretRequests {
     fn accept(&self, requests: &Requests, pending: &Arc<Pending>, answer: Answer) -> Result<Credential, Error> {
         requests.remove(pending);
         let secret = answer?;
+        if self.source.at_atlas {
+            atlas_credential(LOCATION, secret.expose())?;
+        }
         self.latest.store(Some(Arc::new(secret.clone())));
         Ok(self.credential(secret))
     }
@@ -371,6 +378,7 @@ mod tests {
         SecretRequests::new(ProvidedSecret {
             client_id: "id".to_owned(),
             provider: Arc::new(provider),
+            at_atlas: true,
             limit: Duration::from_secs(60),
             origin: String::new(),
         })

@@ -1,9 +1,10 @@
 //! The table of settings: their names, environment variables, limits and rules, all in one place.
 
 use super::endpoint::Endpoint;
+use super::proxy::proxy;
 use super::rules::{
-    SECRET_LIMIT, VALUE_LIMIT, absolute_path, any_string, authentication, check_string, credential_characters, manual_clock, profile_name,
-    resource, scope, switch, timeout,
+    PEM_LIMIT, SECRET_LIMIT, VALUE_LIMIT, absolute_path, any_string, authentication, certificates, check_string, manual_clock,
+    profile_name, resource, scope, switch, timeout,
 };
 use super::suggestion::{nearest, shown_name};
 use crate::error::Error;
@@ -60,7 +61,8 @@ impl Setting {
         self.variables.iter().copied().flatten().copied()
     }
 
-    /// Returns whether its value must never be shown.
+    /// Returns whether its value must never be shown. Of `proxy`, which may contain a password, only
+    /// scheme, host and port are shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.key == Key::ClientSecret
@@ -72,7 +74,7 @@ impl Setting {
 
     /// Validates `value`; `location` names its source in the error.
     pub(super) fn check<'a>(&self, location: &str, value: &'a [u8]) -> Result<&'a str, Error> {
-        let value = check_string(location, value, self.limit, self.about)?;
+        let value = check_string(location, value, self.limit, self.about, self.key == Key::CaPem)?;
         (self.rule)(location, value)?;
         Ok(value)
     }
@@ -93,10 +95,14 @@ pub(super) enum Key {
     Resource,
     Timeout,
     CaFile,
+    CaPem,
+    Proxy,
+    NoProxy,
     Profile,
     Cache,
     CacheDir,
     CacheUnsafe,
+    Environment,
     ManualClock,
 }
 
@@ -121,23 +127,23 @@ impl Family {
 }
 
 /// One row for each [`Key`], in the order of the keys.
-static SETTINGS: [Setting; 17] = [
+static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::ClientId,
         name: "client_id",
-        about: "visible ASCII and spaces, at most 4096 bytes",
+        about: "any characters except control characters, at most 4096 bytes; at Atlas only visible ASCII and spaces",
         variables: [&["TOKENWELL_CLIENT_ID"], &["MONGODB_ATLAS_CLIENT_ID"], &["MCLI_CLIENT_ID"]],
         limit: VALUE_LIMIT,
-        rule: credential_characters,
+        rule: any_string,
         in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::ClientSecret,
         name: "client_secret",
-        about: "visible ASCII and spaces, at most 64 KiB",
+        about: "any characters except control characters, at most 64 KiB; at Atlas only visible ASCII and spaces",
         variables: [&["TOKENWELL_CLIENT_SECRET"], &["MONGODB_ATLAS_CLIENT_SECRET"], &["MCLI_CLIENT_SECRET"]],
         limit: SECRET_LIMIT,
-        rule: credential_characters,
+        rule: any_string,
         in_profile: Some(Kind::String),
     },
     Setting {
@@ -228,11 +234,38 @@ static SETTINGS: [Setting; 17] = [
     Setting {
         key: Key::CaFile,
         name: "ca_file",
-        about: "path of a PEM file with the CA certificates to trust",
+        about: "path of a PEM file with the CA certificates to trust, or `system`: those of the operating system, whatever the environment says",
         variables: [&["TOKENWELL_CA_FILE"], &[], &[]],
         limit: VALUE_LIMIT,
         rule: any_string,
         in_profile: Some(Kind::Path),
+    },
+    Setting {
+        key: Key::CaPem,
+        name: "ca_pem",
+        about: "the CA certificates to trust as PEM, instead of `ca_file`; at most 1 MiB",
+        variables: [&["TOKENWELL_CA_PEM"], &[], &[]],
+        limit: PEM_LIMIT,
+        rule: certificates,
+        in_profile: Some(Kind::String),
+    },
+    Setting {
+        key: Key::Proxy,
+        name: "proxy",
+        about: "URL of the proxy for https servers, `http://host:port` for example, or `none`; default: that of `HTTPS_PROXY` or `ALL_PROXY`",
+        variables: [&["TOKENWELL_PROXY"], &[], &[]],
+        limit: VALUE_LIMIT,
+        rule: proxy,
+        in_profile: Some(Kind::String),
+    },
+    Setting {
+        key: Key::NoProxy,
+        name: "no_proxy",
+        about: "hosts that are reached without the proxy, separated by commas; default: those of `NO_PROXY`",
+        variables: [&["TOKENWELL_NO_PROXY"], &[], &[]],
+        limit: VALUE_LIMIT,
+        rule: any_string,
+        in_profile: Some(Kind::String),
     },
     Setting {
         key: Key::Profile,
@@ -269,6 +302,15 @@ static SETTINGS: [Setting; 17] = [
         limit: VALUE_LIMIT,
         rule: |location, value| switch(location, value).map(drop),
         in_profile: Some(Kind::Boolean),
+    },
+    Setting {
+        key: Key::Environment,
+        name: "environment",
+        about: "`on` (the default) or `off`: whether anything comes from environment variables, including the proxy and the cache directory",
+        variables: [&[], &[], &[]],
+        limit: VALUE_LIMIT,
+        rule: |location, value| switch(location, value).map(drop),
+        in_profile: None,
     },
     Setting {
         key: Key::ManualClock,

@@ -3,9 +3,12 @@
 //! A source is a list of locations and of the values found there. The options in code are one
 //! source. Each family of environment variables is one, and so is each profile in a file.
 
+use super::authorities::{Authorities, settled};
 use super::credential::{CredentialSource, format_hint};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
-use super::rules::{authentication, manual_clock, switch, timeout};
+use super::environment::{Environment, Unavailable};
+use super::proxy::ProxySettings;
+use super::rules::{atlas_credential, authentication, manual_clock, switch, timeout};
 use super::secret_provider::{LOCATION, ProvidedSecret, SecretProvider};
 use super::setting::{Key, settings};
 use super::{ClientAuthentication, Config, Provenance};
@@ -103,6 +106,14 @@ impl Source {
         }
     }
 
+    /// Names one of its entries in a sentence: "the option proxy", "HTTPS_PROXY".
+    pub(super) fn named(&self, entry: &Entry) -> String {
+        match &self.origin {
+            Origin::Options => format!("the option {}", entry.location),
+            Origin::Variables | Origin::File(_) => entry.location.to_string(),
+        }
+    }
+
     fn credential_locations(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| matches!(entry.key, Key::ClientId | Key::ClientSecret | Key::ClientSecretFile))
     }
@@ -134,14 +145,19 @@ impl Entry {
 
 /// Builds the configuration; the first of the `sources` wins. `context` affects only the message
 /// about a missing credential. `user_cache_dir` is the user's cache directory, used if no source
-/// sets `cache_dir`.
-pub(super) fn resolve(sources: &[Source], context: &SearchContext, user_cache_dir: Result<PathBuf, &'static str>) -> Result<Config, Error> {
+/// sets `cache_dir`. `environment` has the variables of the proxy and the certificate authorities.
+pub(super) fn resolve(
+    sources: &[Source],
+    context: &SearchContext,
+    environment: &Environment,
+    user_cache_dir: Result<PathBuf, &'static str>,
+) -> Result<Config, Error> {
     let pair = Pair::find(sources, context)?;
     let server = Server::find(sources)?;
     let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.default_authentication);
     let timeout = first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT);
     Ok(Config {
-        credentials: pair.credentials(authentication, timeout)?,
+        credentials: pair.credentials(authentication, timeout, server.api_base.is_some())?,
         token_endpoint: server.token_endpoint.clone(),
         revocation_endpoint: server.revocation_endpoint.clone(),
         api_base: server.api_base.clone(),
@@ -150,7 +166,8 @@ pub(super) fn resolve(sources: &[Source], context: &SearchContext, user_cache_di
         audience: first(sources, Key::Audience, owned)?,
         resource: first(sources, Key::Resource, owned)?,
         timeout,
-        ca_file: first(sources, Key::CaFile, owned)?.map(PathBuf::from),
+        authorities: Authorities::find(sources, environment)?,
+        proxy: ProxySettings::find(sources, environment)?,
         cache: first(sources, Key::Cache, switch)?.unwrap_or(true),
         cache_dir: first(sources, Key::CacheDir, owned)?.map(PathBuf::from),
         user_cache_dir,
@@ -163,6 +180,8 @@ pub(super) fn resolve(sources: &[Source], context: &SearchContext, user_cache_di
 /// Details for the message about a missing credential.
 pub(super) struct SearchContext {
     pub(super) environment_is_read: bool,
+    /// Why no variable is read, if that is so.
+    pub(super) unavailable: Option<Unavailable>,
     /// The variables of programmatic API keys that are set.
     pub(super) api_key_variables: Vec<&'static str>,
     /// The variables of access tokens that are set.
@@ -199,7 +218,7 @@ fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<P
 }
 
 /// Returns the first source that has `key`, and its entry.
-fn winner(sources: &[Source], key: Key) -> Option<(&Source, &Entry)> {
+pub(super) fn winner(sources: &[Source], key: Key) -> Option<(&Source, &Entry)> {
     sources.iter().find_map(|source| Some((source, source.get(key)?)))
 }
 
@@ -266,8 +285,11 @@ impl<'a> Pair<'a> {
         Ok(Self { source, id, secret: PairSecret::Provider(provider) })
     }
 
-    fn credentials(&self, authentication: ClientAuthentication, timeout: Duration) -> Result<CredentialSource, Error> {
+    fn credentials(&self, authentication: ClientAuthentication, timeout: Duration, at_atlas: bool) -> Result<CredentialSource, Error> {
         let client_id = self.id.value()?.to_owned();
+        if at_atlas {
+            atlas_credential(&self.id.location, &client_id)?;
+        }
         if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
             return Err(Error::invalid(
                 &*self.id.location,
@@ -280,17 +302,21 @@ impl<'a> Pair<'a> {
             PairSecret::Provider(provider) => {
                 // The other half is for the token request, and for a second secret after a rejection.
                 let limit = timeout / 2;
-                let provided = ProvidedSecret { client_id, provider: Arc::clone(provider), limit, origin: self.origin() };
+                let provided = ProvidedSecret { client_id, provider: Arc::clone(provider), at_atlas, limit, origin: self.origin() };
                 return Ok(CredentialSource::Provided(provided));
             }
         };
         let secret = entry.value()?;
         if entry.key == Key::ClientSecret {
+            if at_atlas {
+                atlas_credential(&entry.location, secret)?;
+            }
             return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret), origin: self.origin() }));
         }
         let source = CredentialSource::SecretFile {
             client_id,
-            path: PathBuf::from(secret),
+            path: settled(secret),
+            at_atlas,
             location: entry.location.to_string(),
             origin: self.origin(),
         };
@@ -366,6 +392,9 @@ fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
             "Set MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, or the options {id} and {secret} (or {file}), to the client id and \
              secret of a service account. Or store them in a profile with `tokenwell login`."
         )
+    } else if let Some(unavailable) = context.unavailable {
+        checked_sources.push(format!("environment variables and profiles: not read, because {}", unavailable.reason()));
+        format!("Set the options {id} and {secret} (or {file}), and all other settings that the client needs, in the program.")
     } else {
         checked_sources.push("environment variables and profiles: not read".to_owned());
         format!(

@@ -1,18 +1,19 @@
 //! Variables with our prefix that nothing reads.
 
+use super::environment::LOG_VARIABLE;
 use super::setting::{FILE_VARIABLE, Family, settings};
 use super::suggestion::nearest;
 use crate::error::printable;
 use std::fmt;
 
 /// The prefix of our variables. No other program uses it.
-const OUR_PREFIX: &str = "TOKENWELL_";
+pub(super) const OUR_PREFIX: &str = "TOKENWELL_";
 
 /// Our variables that are not settings: the configuration file, the guard of `tokenwell exec`, the
 /// log of the C library, and the paths by which wrappers and tests find the library and the
 /// command.
 const OTHER_VARIABLES: [&str; 6] =
-    [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", "TOKENWELL_LOG", "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
+    [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", LOG_VARIABLE, "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
 
 /// A variable with our prefix that nothing reads, most likely a misspelled one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `tokenwell_client`: obtains and caches access tokens, for C.
 
 use super::boundary::{boundary, boundary_with_status, bytes, cancelable_boundary, destination, object};
-use super::config::{build, tokenwell_config};
+use super::config::tokenwell_config;
 use super::error::tokenwell_error;
 use super::log;
 use super::operation::{
@@ -62,7 +62,8 @@ impl Drop for tokenwell_client {
 
 /// Creates a client.
 ///
-/// It reads configuration files. It opens no connection: the first call of
+/// It reads configuration files and environment variables, which no other thread may change
+/// meanwhile; see `tokenwell_config_use_variables`. It opens no connection: the first call of
 /// `tokenwell_client_token` does.
 ///
 /// @param config The settings. Remains owned by the caller. Must not be NULL.
@@ -89,9 +90,10 @@ pub unsafe extern "C" fn tokenwell_client_new(
 ) -> Status {
     boundary(error, || {
         let out = destination("out", out)?;
-        log::apply_log_environment()?;
         // SAFETY: the caller promises NULL or a live config that no thread is setting.
-        let client = Client::new(unsafe { build(config) }?)?;
+        let config = unsafe { object("config", config) }?;
+        log::apply_log_environment(config.log_variable())?;
+        let client = Client::new(config.build()?)?;
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
         unsafe { out.write(Arc::into_raw(Arc::new(tokenwell_client(client))).cast_mut()) };
         Ok(())

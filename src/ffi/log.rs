@@ -10,7 +10,7 @@ use crate::platform;
 use arc_swap::ArcSwapOption;
 use once_cell::sync::OnceCell;
 use std::collections::BTreeMap;
-use std::ffi::{c_char, c_void};
+use std::ffi::{OsString, c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::span::{Attributes, Id, Record};
@@ -45,7 +45,8 @@ pub type tokenwell_log_callback =
 ///
 /// If a program never calls this function, its log can be enabled with the environment variable
 /// TOKENWELL_LOG: `error`, `warning`, `info` or `debug`. The first client that is created then
-/// sends lines of that level and of the more severe levels to standard error.
+/// sends lines of that level and of the more severe levels to standard error. It is read from the
+/// environment that the config of that client uses.
 ///
 /// @param callback The callback. NULL means that nothing is logged from now on.
 /// @param user_data Passed to the callback. May be NULL.
@@ -149,14 +150,14 @@ static SET_BY_THE_PROGRAM: AtomicBool = AtomicBool::new(false);
 const VARIABLE: &str = "TOKENWELL_LOG";
 const LEVELS: [(&str, Level); 4] = [("error", Level::ERROR), ("warning", Level::WARN), ("info", Level::INFO), ("debug", Level::DEBUG)];
 
-/// Sends log lines to standard error if TOKENWELL_LOG is set. A program that calls
-/// `tokenwell_log_set`, before this or concurrently, takes precedence.
-pub(super) fn apply_log_environment() -> Result<(), Error> {
+/// Sends log lines to standard error if TOKENWELL_LOG is set; `value` is its value. A program that
+/// calls `tokenwell_log_set`, before this or concurrently, takes precedence.
+pub(super) fn apply_log_environment(value: Option<OsString>) -> Result<(), Error> {
     let set_by_the_program = || SET_BY_THE_PROGRAM.load(Ordering::SeqCst);
     if set_by_the_program() || SINK.load().is_some() {
         return Ok(());
     }
-    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(()) };
+    let Some(value) = value else { return Ok(()) };
     let Some((_, level)) = LEVELS.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)) else {
         let problem = format!("`{}` is not one of error, warning, info, debug", printable(&value.to_string_lossy(), 40));
         let hint = "Set it to one of these values, or unset it. Use warning to see problems that did not cause an error.";

@@ -12,8 +12,23 @@ pub(crate) struct ConnectionHint {
     source: Option<String>,
     on_loopback: bool,
     host: String,
-    /// The proxy that connections go through: its origin, and the variable that sets it.
-    proxy: Option<(String, &'static str)>,
+    proxy: Option<ProxyHint>,
+}
+
+/// The proxy that connections go through.
+#[derive(Clone, Debug)]
+struct ProxyHint {
+    origin: String,
+    /// The option, variable or line of a file that sets it.
+    location: String,
+    /// Where a host can be added that is then reached without it.
+    exceptions_name: &'static str,
+}
+
+impl ProxyHint {
+    fn of(proxy: &HttpsProxy) -> Self {
+        Self { origin: proxy.origin(), location: proxy.location().to_owned(), exceptions_name: proxy.exceptions_name() }
+    }
 }
 
 impl ConnectionHint {
@@ -22,7 +37,7 @@ impl ConnectionHint {
             source: config.server_named_by(endpoint).map(str::to_owned),
             on_loopback: endpoint.is_loopback(),
             host: endpoint.url().host_str().unwrap_or_default().to_owned(),
-            proxy: proxy.map(|proxy| (proxy.origin(), proxy.variable())),
+            proxy: proxy.map(ProxyHint::of),
         }
     }
 
@@ -30,7 +45,9 @@ impl ConnectionHint {
     /// through it failed, so the result names the proxy.
     pub(super) fn problem(&self, problem: &str) -> String {
         match &self.proxy {
-            Some((origin, variable)) => format!("the connection through the proxy {origin} (set by {variable}) failed: {problem}"),
+            Some(ProxyHint { origin, location, .. }) => {
+                format!("the connection through the proxy {origin} (set by {location}) failed: {problem}")
+            }
             None => problem.to_owned(),
         }
     }
@@ -38,10 +55,10 @@ impl ConnectionHint {
     /// The hint for a failed connection. `was_refused`: the host rejected the connection, because
     /// no program listens on the port.
     pub(super) fn message(&self, was_refused: bool) -> String {
-        if let Some((_, variable)) = &self.proxy {
+        if let Some(ProxyHint { location, exceptions_name, .. }) = &self.proxy {
             return format!(
-                "Check that {variable} is correct, that the proxy is running, and that it allows connections to {host}. To connect without \
-                 a proxy, add {host} to NO_PROXY.",
+                "Check that {location} is correct, that the proxy is running, and that it allows connections to {host}. To connect without \
+                 a proxy, add {host} to {exceptions_name}.",
                 host = self.host
             );
         }
@@ -65,8 +82,8 @@ impl ConnectionHint {
                 "Check the port. If the server uses plain http on loopback, such as the emulator, use http:// in {}.",
                 source.as_deref().map_or("its URL", without_kind)
             ),
-            (_, Some((origin, variable))) if origin.starts_with("https:") => {
-                format!("Check the port. If the proxy does not use TLS, use http:// in {variable}.")
+            (_, Some(ProxyHint { origin, location, .. })) if origin.starts_with("https:") => {
+                format!("Check the port. If the proxy does not use TLS, use http:// in {location}.")
             }
             _ => "Check the port. A proxy or a firewall may have answered instead of the server.".to_owned(),
         }
@@ -118,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_proxy_is_named_instead_of_the_server() {
-        let proxy = Some(("http://p.example:3128".to_owned(), "HTTPS_PROXY"));
+        let (origin, location) = ("http://p.example:3128".to_owned(), "HTTPS_PROXY".to_owned());
+        let proxy = Some(ProxyHint { origin, location, exceptions_name: "NO_PROXY" });
         let hint = ConnectionHint { proxy, ..hint(Some("option base_url"), false) };
 
         let shown = format!("{} / {}", hint.problem("connection refused"), hint.message(true));

@@ -17,7 +17,6 @@ use oauth2::basic::BasicClient;
 use oauth2::{ClientId, ClientSecret, HttpRequest, RequestTokenError, Scope, TokenUrl};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,22 +41,12 @@ struct Settings {
 }
 
 impl HttpGrant {
-    /// Creates a grant for the endpoints of `config`. Reads the proxy and CA settings of the
-    /// environment; opens no connection.
+    /// Creates a grant for the endpoints of `config`. Opens no connection.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] if the configured CA file or the environment's proxy cannot be
-    /// used.
+    /// [`Error::NotConfigured`] if the CA certificates or the proxy of `config` cannot be used.
     pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        Self::in_environment(config, clock, &|name| std::env::var_os(name))
-    }
-
-    pub(super) fn in_environment(
-        config: &Config,
-        clock: Arc<dyn Clock>,
-        variable: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, Error> {
-        let route = |endpoint: &Endpoint| Route::resolve(endpoint, config, variable);
+        let route = |endpoint: &Endpoint| Route::resolve(endpoint, config);
         Ok(Self(Arc::new(Settings {
             token: route(&config.token_endpoint)?,
             revocation: config.revocation_endpoint.as_ref().map(route).transpose()?,

@@ -1,12 +1,13 @@
 //! The proxy for a request.
 //!
-//! The proxy comes from `HTTPS_PROXY` or, if that is not set, `ALL_PROXY`, unless `NO_PROXY` lists
-//! the host. The lower-case name of each variable is read if the upper-case one is empty or not
-//! set. Other sources are ignored: `HTTP_PROXY`, because a client of a web server can set it for
-//! CGI programs (httpoxy), and the operating system's proxy settings. A server on loopback is never
-//! reached through a proxy, and plain http is used for loopback only, so no secret passes a proxy
-//! unencrypted.
+//! The settings `proxy` and `no_proxy` win. Without them, the proxy comes from `HTTPS_PROXY` or, if
+//! that is not set, `ALL_PROXY`, unless `NO_PROXY` lists the host. The lower-case name of each
+//! variable is read if the upper-case one is empty or not set. Other sources are ignored:
+//! `HTTP_PROXY`, because a client of a web server can set it for CGI programs (httpoxy), and the
+//! operating system's proxy settings. A server on loopback is never reached through a proxy, and
+//! plain http is used for loopback only, so no secret passes a proxy unencrypted.
 
+use crate::config::{ProxySettings, parse_proxy};
 use crate::error::Error;
 use std::fmt;
 use std::net::IpAddr;
@@ -16,28 +17,30 @@ use url::{Host, Url};
 #[derive(Clone)]
 pub(super) struct HttpsProxy {
     url: Url,
-    /// The environment variable that sets it.
-    variable: &'static str,
+    /// The option, variable or line of a file that sets it.
+    location: String,
+    /// Where a host can be added that is then reached without it: `no_proxy` or `NO_PROXY`.
+    exceptions_name: &'static str,
 }
 
 impl HttpsProxy {
-    /// The proxy that the environment sets for `target`, if any.
-    pub(super) fn for_target(target: &Url, variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
+    /// The proxy for `target`, if any.
+    pub(super) fn for_target(target: &Url, settings: &ProxySettings) -> Result<Option<Self>, Error> {
         let Some(host) = target.host().filter(|host| target.scheme() == "https" && !is_loopback(host)) else {
             return Ok(None);
         };
-        let set = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty()).map(|value| (name, value));
-        let Some((name, value)) = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(set) else {
-            return Ok(None);
-        };
-        let bypass = ["NO_PROXY", "no_proxy"].into_iter().find_map(set).map(|(_, value)| value).unwrap_or_default();
-        if is_bypassed(&host, &bypass) {
+        let Some(value) = &settings.url else { return Ok(None) };
+        if is_bypassed(&host, target.port_or_known_default(), &settings.exceptions) {
             return Ok(None);
         }
-        parse(value.trim()).map(|url| Some(Self { url, variable: name })).map_err(|problem| Error::NotConfigured {
-            problem: format!("the proxy for {host} cannot be used: {name} {problem}"),
-            hint: format!("Set {name} to http://host:port, or add {host} to NO_PROXY to connect without a proxy."),
-        })
+        let (location, exceptions_name) = (settings.location.clone(), settings.exceptions_name);
+        match parse_proxy(value.expose()) {
+            Ok(url) => Ok(Some(Self { url, location, exceptions_name })),
+            Err(problem) => Err(Error::NotConfigured {
+                problem: format!("the proxy for {host} cannot be used: {location} {problem}"),
+                hint: format!("Set {location} to http://host:port, or add {host} to {exceptions_name} to connect without a proxy."),
+            }),
+        }
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -49,26 +52,20 @@ impl HttpsProxy {
         self.url.origin().ascii_serialization()
     }
 
-    pub(super) fn variable(&self) -> &'static str {
-        self.variable
+    /// The option, variable or line of a file that sets it.
+    pub(super) fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Where a host can be added that is then reached without it: `no_proxy` or `NO_PROXY`.
+    pub(super) fn exceptions_name(&self) -> &'static str {
+        self.exceptions_name
     }
 }
 
 impl fmt::Debug for HttpsProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HttpsProxy({})", self.origin())
-    }
-}
-
-/// The errors do not repeat the value, because it may contain a password.
-fn parse(value: &str) -> Result<Url, &'static str> {
-    let url = if value.contains("://") { Url::parse(value) } else { Url::parse(&format!("http://{value}")) };
-    let url = url.map_err(|_| "is not a URL")?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        "http" | "https" => Err("has no host"),
-        "socks4" | "socks4a" | "socks5" | "socks5h" => Err("is a SOCKS proxy, which tokenwell does not support"),
-        _ => Err("is not an http or https URL"),
     }
 }
 
@@ -80,18 +77,31 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// Whether `NO_PROXY` lists the host. Entries are separated by commas or blanks. `*` matches every
+/// Whether the list has the host. Entries are separated by commas or blanks. `*` matches every
 /// host. A name, with or without a leading dot, matches itself and all its subdomains. An address
-/// matches itself, or a network if it has a `/bits` suffix.
-fn is_bypassed(host: &Host<&str>, list: &str) -> bool {
+/// matches itself, or a network if it has a `/bits` suffix. A name or an address may have a port: it
+/// then matches only this port of the server. An IPv6 address with a port is in brackets.
+fn is_bypassed(host: &Host<&str>, port: Option<u16>, list: &str) -> bool {
     list.split(|character: char| character == ',' || character.is_whitespace()).filter(|entry| !entry.is_empty()).any(|entry| {
-        entry == "*"
-            || match host {
-                Host::Domain(name) => is_same_or_subdomain(name, entry),
-                Host::Ipv4(address) => is_in(IpAddr::V4(*address), entry),
-                Host::Ipv6(address) => is_in(IpAddr::V6(*address), entry),
-            }
+        let (entry, entry_port) = without_port(entry);
+        let is_port = entry_port.is_none_or(|entry_port| port.is_some() && entry_port.parse().ok() == port);
+        is_port
+            && (entry == "*"
+                || match host {
+                    Host::Domain(name) => is_same_or_subdomain(name, entry),
+                    Host::Ipv4(address) => is_in(IpAddr::V4(*address), entry),
+                    Host::Ipv6(address) => is_in(IpAddr::V6(*address), entry),
+                })
     })
+}
+
+/// Splits an entry into its host and its port. In an IPv6 address without brackets, a colon does not
+/// separate a port.
+fn without_port(entry: &str) -> (&str, Option<&str>) {
+    match entry.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ => (entry, None),
+    }
 }
 
 fn is_same_or_subdomain(name: &str, entry: &str) -> bool {
@@ -127,10 +137,18 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::config::{Config, ConfigBuilder};
 
-    fn chosen(target: &str, environment: &[(&str, &str)]) -> Result<Option<String>, Error> {
-        let variable = |name: &str| environment.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
-        Ok(HttpsProxy::for_target(&Url::parse(target).unwrap(), &variable)?.map(|proxy| proxy.url().to_string()))
+    /// The proxy in an environment with these variables and no other.
+    fn chosen(target: &str, environment: &[(&'static str, &'static str)]) -> Result<Option<String>, Error> {
+        let environment = environment.to_vec();
+        let lookup = move |name: &str| environment.iter().find(|(set, _)| *set == name).map(|(_, value)| value.into());
+        chosen_by(target, Config::builder().environment(lookup).from_environment(false))
+    }
+
+    fn chosen_by(target: &str, builder: ConfigBuilder) -> Result<Option<String>, Error> {
+        let config = builder.client_id("id").client_secret("secret").build()?;
+        Ok(HttpsProxy::for_target(&Url::parse(target).unwrap(), &config.proxy)?.map(|proxy| proxy.url().to_string()))
     }
 
     #[test]
@@ -202,8 +220,92 @@ mod tests {
         for (host, list, bypassed) in cases {
             let url = Url::parse(&format!("https://{host}/")).unwrap();
 
-            assert_eq!(is_bypassed(&url.host().unwrap(), list), bypassed, "{host} in {list}");
+            assert_eq!(is_bypassed(&url.host().unwrap(), Some(443), list), bypassed, "{host} in {list}");
         }
+    }
+
+    #[test]
+    fn r24_an_entry_of_no_proxy_with_a_port_matches_only_this_port() {
+        let cases = [
+            ("https://login.example", "login.example:443", true),
+            ("https://login.example:443", "login.example:443", true),
+            ("https://login.example:8443", "login.example:8443", true),
+            ("https://login.example:8443", "login.example:443", false),
+            ("https://login.example", "login.example:8443", false),
+            ("https://login.example:8443", "login.example", true),
+            ("https://a.login.example:8443", "login.example:8443", true),
+            ("https://a.login.example:8443", ".login.example:8443", true),
+            ("https://login.example", "login.example:", false),
+            ("https://login.example", "login.example:https", false),
+            ("https://login.example", "other.example:443, login.example:443", true),
+            ("https://10.1.2.3:8443", "10.1.2.3:8443", true),
+            ("https://10.1.2.3:8443", "10.1.2.3:443", false),
+            ("https://[2001:db8::1]:8443", "[2001:db8::1]:8443", true),
+            ("https://[2001:db8::1]:8443", "[2001:db8::1]:443", false),
+            ("https://[2001:db8::1]:8443", "2001:db8::1", true),
+            ("https://[2001:db8::8443]:8443", "2001:db8::8443", true),
+            ("https://login.example", "*:443", true),
+            ("https://login.example", "*:80", false),
+        ];
+        for (target, list, bypassed) in cases {
+            let url = Url::parse(target).unwrap();
+
+            assert_eq!(is_bypassed(&url.host().unwrap(), url.port_or_known_default(), list), bypassed, "{target} in {list}");
+        }
+    }
+
+    #[test]
+    fn the_settings_of_the_proxy_win_over_the_variables() {
+        let target = "https://login.example";
+        let environment = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://of-the-environment".into()),
+            "NO_PROXY" => Some("login.example".into()),
+            _ => None,
+        };
+        let builder = || Config::builder().environment(environment).from_environment(false);
+
+        assert_eq!(chosen_by(target, builder()).unwrap(), None);
+        // The exceptions belong to the proxy of the environment.
+        assert_eq!(chosen_by(target, builder().proxy("http://p")).unwrap().as_deref(), Some("http://p/"));
+        assert_eq!(chosen_by(target, builder().proxy("http://p").no_proxy("login.example:443")).unwrap(), None);
+        assert_eq!(chosen_by(target, builder().no_proxy("other.example")).unwrap().as_deref(), Some("http://of-the-environment/"));
+        assert_eq!(chosen_by("https://other.example", builder().without_proxy()).unwrap(), None);
+        assert_eq!(chosen_by("https://other.example", builder().proxy("NONE")).unwrap(), None);
+        assert_eq!(chosen_by("https://other.example", builder().without_environment()).unwrap(), None);
+    }
+
+    #[test]
+    fn our_variables_are_read_without_a_request_and_win_over_those_of_all_programs() {
+        let target = "https://login.example";
+        let variables = [
+            ("HTTPS_PROXY", "http://of-all"),
+            ("NO_PROXY", "login.example"),
+            ("TOKENWELL_PROXY", "ours:3128"),
+            ("TOKENWELL_NO_PROXY", "x"),
+        ];
+
+        assert_eq!(chosen(target, &variables).unwrap().as_deref(), Some("http://ours:3128/"));
+        assert_eq!(chosen(target, &[("TOKENWELL_PROXY", "none"), variables[0]]).unwrap(), None);
+        assert_eq!(chosen(target, &[("TOKENWELL_PROXY", ""), variables[0]]).unwrap().as_deref(), Some("http://of-all/"));
+        assert_eq!(chosen(target, &[("TOKENWELL_NO_PROXY", "*"), variables[0]]).unwrap(), None);
+        // A list below the source of the proxy does not apply to it.
+        let lookup = |name: &str| (name == "TOKENWELL_NO_PROXY").then(|| "*".into());
+        let builder = Config::builder().environment(lookup).proxy("http://p");
+        assert_eq!(chosen_by(target, builder).unwrap().as_deref(), Some("http://p/"));
+    }
+
+    #[test]
+    fn a_setting_that_is_no_proxy_is_an_error_that_hides_its_password() {
+        for value in ["socks5://user:canary@p", "ftp://user:canary@p", "http://user:canary@:99999", "http://"] {
+            let error = chosen_by("https://login.example", Config::builder().proxy(value)).unwrap_err();
+
+            let shown = format!("{error} {error:?} {}", error.hint());
+            assert!(shown.starts_with("proxy: ") && !shown.contains("canary"), "{shown}");
+        }
+        let builder = Config::builder().proxy("http://user:canary@p.example:3128");
+        let config = builder.clone().client_id("id").client_secret("secret").build().unwrap();
+        let shown = format!("{builder:?} {config:?}");
+        assert!(!shown.contains("canary") && shown.contains("http://p.example:3128"), "{shown}");
     }
 
     #[test]
@@ -222,7 +324,11 @@ mod tests {
 
     #[test]
     fn i9_the_debug_text_of_a_proxy_hides_its_password() {
-        let proxy = HttpsProxy { url: Url::parse("http://user:canary@p.example:3128").unwrap(), variable: "HTTPS_PROXY" };
+        let proxy = HttpsProxy {
+            url: Url::parse("http://user:canary@p.example:3128").unwrap(),
+            location: "HTTPS_PROXY".to_owned(),
+            exceptions_name: "NO_PROXY",
+        };
 
         assert_eq!(format!("{proxy:?}"), "HttpsProxy(http://p.example:3128)");
     }

@@ -27,13 +27,12 @@ pub struct ProbeReply {
 }
 
 impl ServerRoute {
-    /// Determines the route from `config` and the environment. Opens no connection.
+    /// Determines the route from `config`. Opens no connection.
     ///
     /// # Errors
-    /// [`Error::NotConfigured`] if the configured CA file or the environment's proxy cannot be
-    /// used.
+    /// [`Error::NotConfigured`] if the CA certificates or the proxy of `config` cannot be used.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Route::resolve(config.token_endpoint(), config, &|name| std::env::var_os(name)).map(Self)
+        Route::resolve(config.token_endpoint(), config).map(Self)
     }
 
     /// The token endpoint.

@@ -5,7 +5,7 @@
 use super::test_server::{Authority, Duplex, TestServer, authority, body, header};
 use super::*;
 use crate::clock::{Clock, ManualClock};
-use crate::config::{ClientAuthentication, Config, CredentialSource, Endpoint, Provenance};
+use crate::config::{Authorities, ClientAuthentication, Config, CredentialSource, Endpoint, Provenance, ProxySettings};
 use crate::error::Status;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +39,8 @@ fn config(token_url: &str) -> Config {
         audience: None,
         resource: None,
         timeout: ENOUGH,
-        ca_file: None,
+        authorities: Authorities::System,
+        proxy: ProxySettings::default(),
         cache: false,
         cache_dir: None,
         user_cache_dir: Err("no test shares tokens"),
@@ -461,7 +462,7 @@ fn localhost_over_plain_http_is_loopback_without_a_dns_lookup() {
 fn a_failed_dns_lookup_is_a_network_error_within_the_budget() {
     let (_directory, ca_file) = ca_file(&authority());
     let mut config = config("https://tokenwell.invalid/token");
-    config.ca_file = Some(ca_file);
+    config.authorities = Authorities::File(ca_file);
     let started = Instant::now();
 
     let error = grant(&config).mint(&credential(), Duration::from_secs(2)).unwrap_err();
@@ -478,7 +479,7 @@ fn a_server_that_accepts_a_connection_and_never_answers_counts_as_reached_only_w
     let (_directory, ca_file) = ca_file(&authority());
     let within = |url: String| {
         let mut config = config(&url);
-        config.ca_file = Some(ca_file.clone());
+        config.authorities = Authorities::File(ca_file.clone());
         grant(&config).mint(&credential(), Duration::from_secs(2)).unwrap_err()
     };
 
@@ -515,7 +516,7 @@ fn mint_over_tls(signer: &Authority, trusted: &Authority, name: &str, until: i32
     let server = TestServer::over_tls(signer.server(name, until), token_reply());
     let (_directory, file) = ca_file(trusted);
     let mut config = config(&format!("https://localhost:{}/token", server.port()));
-    config.ca_file = Some(file);
+    config.authorities = Authorities::File(file);
     config.provenance.push(Provenance { setting: "token_url", source: "environment variable TOKENWELL_TOKEN_URL".to_owned() });
     grant(&config).mint(&credential(), ENOUGH)
 }
@@ -555,7 +556,7 @@ fn item_8_a_server_that_cannot_be_trusted_is_asked_once_and_told_nothing() {
     let server = TestServer::over_tls(authority().server("localhost", 2400), token_reply());
     let (_directory, file) = ca_file(&authority());
     let mut config = config(&format!("https://localhost:{}/token", server.port()));
-    config.ca_file = Some(file);
+    config.authorities = Authorities::File(file);
 
     let error = grant(&config).mint(&credential(), ENOUGH).unwrap_err();
 
@@ -578,7 +579,7 @@ fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
     });
     let (_directory, file) = ca_file(&authority());
     let mut config = config(&format!("https://localhost:{port}/token"));
-    config.ca_file = Some(file);
+    config.authorities = Authorities::File(file);
 
     let error = grant(&config).mint(&credential(), ENOUGH).unwrap_err();
 
@@ -592,7 +593,7 @@ fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
 fn a_missing_ca_file_is_reported_when_the_grant_is_created() {
     for url in ["https://cloud.example/token", "http://127.0.0.1:1/token"] {
         let mut config = config(url);
-        config.ca_file = Some(PathBuf::from("/nonexistent/ca.pem"));
+        config.authorities = Authorities::File(PathBuf::from("/nonexistent/ca.pem"));
 
         let error = HttpGrant::new(&config, Arc::new(ManualClock::new(0))).unwrap_err();
 
@@ -607,7 +608,7 @@ fn a_ca_file_that_was_deleted_later_fails_the_request_before_it_is_sent() {
     let server = TestServer::over_tls(authority.server("localhost", 2400), token_reply());
     let (directory, file) = ca_file(&authority);
     let mut config = config(&format!("https://localhost:{}/token", server.port()));
-    config.ca_file = Some(file);
+    config.authorities = Authorities::File(file);
     let grant = grant(&config);
     directory.close().unwrap();
 
@@ -621,10 +622,15 @@ fn a_ca_file_that_was_deleted_later_fails_the_request_before_it_is_sent() {
 fn proxied(variable: &'static str, value: String) -> (tempfile::TempDir, HttpGrant) {
     let (directory, file) = ca_file(&authority());
     let mut config = config("https://cloud.example/token?tenant=query");
-    config.ca_file = Some(file);
+    config.authorities = Authorities::File(file);
     let clock = Arc::new(ManualClock::new(0));
-    let grant = HttpGrant::in_environment(&config, clock, &|name| (name == variable).then(|| value.clone().into()));
-    (directory, grant.unwrap())
+    config.proxy = ProxySettings {
+        url: Some(Secret::from(value)),
+        location: variable.to_owned(),
+        exceptions: String::new(),
+        exceptions_name: "NO_PROXY",
+    };
+    (directory, HttpGrant::new(&config, clock).unwrap())
 }
 
 #[test]

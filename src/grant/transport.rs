@@ -5,14 +5,12 @@ use super::connection_watch::ConnectionWatch;
 use super::proxy::HttpsProxy;
 use super::resolver::{LoopbackResolver, SystemResolver};
 use super::transport_error;
-use super::trust::Authorities;
-use crate::config::{Config, Endpoint};
+use crate::config::{Authorities, Config, Endpoint};
 use crate::error::Error;
 use crate::platform;
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method, Response, redirect, retry};
-use std::ffi::OsString;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -40,15 +38,16 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Determines the route to `endpoint` from the configuration and the environment.
+    /// Determines the route to `endpoint` from the configuration. The environment was read when the
+    /// configuration was built, and is not read again: a request runs on another thread, and reading
+    /// the environment while the program changes it is not safe in C.
     ///
     /// # Errors
     /// The configured proxy or CA file cannot be used.
-    pub(crate) fn resolve(endpoint: &Endpoint, config: &Config, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        let string = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-        let authorities = Authorities::from_settings(config.ca_file(), variable);
+    pub(crate) fn resolve(endpoint: &Endpoint, config: &Config) -> Result<Self, Error> {
+        let authorities = config.authorities.clone();
         authorities.check()?;
-        let proxy = HttpsProxy::for_target(endpoint.url(), &string)?;
+        let proxy = HttpsProxy::for_target(endpoint.url(), &config.proxy)?;
         let hint = ConnectionHint::for_endpoint(endpoint, config, proxy.as_ref());
         Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint })
     }

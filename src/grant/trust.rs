@@ -1,42 +1,17 @@
 //! TLS settings and the trusted certificate authorities.
 
+use crate::config::Authorities;
 use crate::error::{Error, Exchange, os_reason, printable};
+use crate::platform;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
-use std::ffi::OsString;
+use rustls_native_certs::{CertificateResult, load_certs_from_paths};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The source of the trusted certificate authorities. The source is determined once; its files are
-/// read again for each token request, so that an added or removed authority takes effect.
-#[derive(Clone, Debug)]
-pub(super) enum Authorities {
-    /// Only the file of the setting `ca_file`.
-    File(PathBuf),
-    /// The file and directories in `SSL_CERT_FILE` and `SSL_CERT_DIR`.
-    Environment { file: Option<PathBuf>, directories: Vec<PathBuf> },
-    /// The operating system's store.
-    System,
-}
-
 impl Authorities {
-    /// Determines the source from `ca_file` and the environment. The environment is read here and
-    /// not during a token request: that runs on another thread, and reading the environment while
-    /// the program changes it is not safe in C.
-    pub(super) fn from_settings(ca_file: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Self {
-        if let Some(file) = ca_file {
-            return Self::File(file.to_owned());
-        }
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let file = set("SSL_CERT_FILE").map(PathBuf::from);
-        let directories: Vec<PathBuf> = set("SSL_CERT_DIR")
-            .map(|paths| std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect())
-            .unwrap_or_default();
-        if file.is_none() && directories.is_empty() { Self::System } else { Self::Environment { file, directories } }
-    }
-
     /// A description for messages and reports.
     pub(super) fn description(&self) -> String {
         match self {
@@ -45,6 +20,7 @@ impl Authorities {
                 let paths = file.iter().chain(directories).map(|path| printable(&path.to_string_lossy(), 1024));
                 format!("{} (SSL_CERT_FILE, SSL_CERT_DIR)", paths.collect::<Vec<_>>().join(", "))
             }
+            Self::Pem(_) => "the certificates in ca_pem".to_owned(),
             Self::System => "the system's certificate store".to_owned(),
         }
     }
@@ -62,11 +38,11 @@ impl Authorities {
         Ok(config)
     }
 
-    /// Reports an unusable `ca_file` when the client is created, instead of at the first token
+    /// Reports an unusable `ca_file` or `ca_pem` when the client is created, instead of at the first token
     /// request.
     pub(super) fn check(&self) -> Result<(), Error> {
         match self {
-            Self::File(_) => self.roots("").map(|_| ()),
+            Self::File(_) | Self::Pem(_) => self.roots("").map(|_| ()),
             Self::Environment { .. } | Self::System => Ok(()),
         }
     }
@@ -75,12 +51,17 @@ impl Authorities {
         let (certificates, problems) = match self {
             Self::File(file) => (one_file(file)?, Vec::new()),
             Self::Environment { file, directories } => from_environment(file.as_deref(), directories),
-            Self::System => parts(load_native_certs()),
+            Self::Pem(pem) => (certificates_in(pem)?, Vec::new()),
+            Self::System => {
+                let system = platform::system_authorities();
+                (system.certificates, system.problems)
+            }
         };
         let mut roots = RootCertStore::empty();
         let (_, unusable) = roots.add_parsable_certificates(certificates);
         match self {
             Self::File(file) if unusable > 0 => Err(bad_file(file, "contains a certificate that cannot be used")),
+            Self::Pem(_) if unusable > 0 => Err(bad_pem("contains a certificate that cannot be used")),
             _ if roots.is_empty() => Err(Error::Tls {
                 server: server.to_owned(),
                 problem: format!("no trusted certificate authority found{}", self.searched(&problems)),
@@ -95,14 +76,14 @@ impl Authorities {
     fn install_authorities(&self) -> String {
         let own = match self {
             Self::Environment { .. } => "Correct or unset SSL_CERT_FILE and SSL_CERT_DIR",
-            Self::File(_) | Self::System => "Install the CA certificates of the system (package ca-certificates)",
+            Self::File(_) | Self::Pem(_) | Self::System => "Install the CA certificates of the system (package ca-certificates)",
         };
         format!("{own}, or set ca_file (TOKENWELL_CA_FILE) to a PEM file with the authority of this server.")
     }
 
     fn searched(&self, problems: &[String]) -> String {
         let source = match self {
-            Self::File(_) => "",
+            Self::File(_) | Self::Pem(_) => "",
             Self::Environment { .. } => " in SSL_CERT_FILE and SSL_CERT_DIR",
             Self::System => " in the system's certificate store",
         };
@@ -124,6 +105,16 @@ fn one_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         Some(problem) => Err(bad_file(file, &format!("cannot be read as PEM: {problem}"))),
         None if certificates.is_empty() => Err(bad_file(file, "contains no PEM certificate")),
         None => Ok(certificates),
+    }
+}
+
+/// The certificates in the setting `ca_pem`. All of them must be readable.
+fn certificates_in(pem: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match certificates {
+        Err(_) => Err(bad_pem("cannot be read as PEM")),
+        Ok(certificates) if certificates.is_empty() => Err(bad_pem("contains no PEM certificate")),
+        Ok(certificates) => Ok(certificates),
     }
 }
 
@@ -153,20 +144,36 @@ fn bad_file(file: &Path, problem: &str) -> Error {
     }
 }
 
+fn bad_pem(problem: &str) -> Error {
+    Error::NotConfigured {
+        problem: format!("ca_pem {problem}"),
+        hint: "Set ca_pem (TOKENWELL_CA_PEM) to the PEM certificate of the authority that signs the server's certificate, with its line breaks, or remove it to trust the system's authorities."
+            .to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::config::{Config, ConfigBuilder};
     use crate::error::Status;
     use crate::grant::test_server::authority;
 
     const SERVER: &str = "https://a.example";
 
-    fn from_variables(environment: &[(&str, &Path)]) -> Authorities {
-        Authorities::from_settings(None, &|name| {
-            environment.iter().find(|(set, _)| *set == name).map(|(_, path)| path.as_os_str().to_owned())
-        })
+    fn with(builder: ConfigBuilder) -> Authorities {
+        builder.client_id("id").client_secret("secret").build().unwrap().authorities
+    }
+
+    fn variables(environment: &[(&'static str, &Path)]) -> ConfigBuilder {
+        let environment: Vec<_> = environment.iter().map(|(name, path)| (*name, path.as_os_str().to_owned())).collect();
+        Config::builder().environment(move |name| environment.iter().find(|(set, _)| *set == name).map(|(_, path)| path.clone()))
+    }
+
+    fn from_variables(environment: &[(&'static str, &Path)]) -> Authorities {
+        with(variables(environment).from_environment(false))
     }
 
     #[test]
@@ -175,7 +182,7 @@ mod tests {
         let file = directory.path().join("ca.pem");
         std::fs::write(&file, authority().pem()).unwrap();
 
-        let named = Authorities::from_settings(Some(&file), &|_| Some(OsString::from("/not/read")));
+        let named = with(variables(&[("SSL_CERT_FILE", Path::new("/not/read"))]).ca_file(&file));
 
         assert!(matches!(&named, Authorities::File(path) if *path == file), "{named:?}");
         assert_eq!(named.roots(SERVER).unwrap().len(), 1);
@@ -210,6 +217,55 @@ mod tests {
 
         assert_eq!(from_variables(&[("SSL_CERT_FILE", &file)]).roots(SERVER).unwrap().len(), 1);
         assert_eq!(from_variables(&[("SSL_CERT_DIR", directory.path())]).roots(SERVER).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn b3_empty_variables_are_not_set() {
+        for empty in ["", " "] {
+            let (file, directory) = (("SSL_CERT_FILE", Path::new(empty)), ("SSL_CERT_DIR", Path::new(empty)));
+
+            for environment in [&[file][..], &[directory], &[file, directory]] {
+                assert_eq!(from_variables(environment), Authorities::System, "{environment:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn r6_a_relative_path_does_not_change_with_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+
+        assert_eq!(with(Config::builder().ca_file("ca.pem")), Authorities::File(here.join("ca.pem")));
+        let Authorities::Environment { file, directories } =
+            from_variables(&[("SSL_CERT_FILE", Path::new("ca.pem")), ("SSL_CERT_DIR", Path::new("certs"))])
+        else {
+            panic!("the variables were not used");
+        };
+        assert_eq!((file, directories), (Some(here.join("ca.pem")), vec![here.join("certs")]));
+    }
+
+    #[test]
+    fn r5_the_authorities_of_the_system_can_be_chosen_against_the_environment() {
+        let hostile = || variables(&[("SSL_CERT_FILE", Path::new("/hostile.pem")), ("SSL_CERT_DIR", Path::new("/hostile"))]);
+
+        for builder in [hostile().ca_file("system"), hostile().ca_system(), hostile().from_environment(false).without_environment()] {
+            assert_eq!(with(builder), Authorities::System);
+        }
+        let privileged = hostile().client_id("id").client_secret("secret").built_as_privileged().unwrap();
+        assert_eq!(privileged.authorities, Authorities::System);
+    }
+
+    #[test]
+    fn ca_pem_is_the_only_source_and_is_checked_when_the_client_is_created() {
+        let authority = authority();
+        let pem = authority.pem();
+        let authorities = with(Config::builder().ca_pem(pem));
+
+        assert_eq!(authorities.roots(SERVER).unwrap().len(), 1);
+        assert_eq!(with(Config::builder().ca_pem(format!("{pem}{pem}"))).roots(SERVER).unwrap().len(), 2);
+        for torn in ["-----BEGIN CERTIFICATE-----\nMIIB\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let error = with(Config::builder().ca_pem(torn)).check().unwrap_err();
+            assert!(error.status() == Status::NotConfigured && error.to_string().starts_with("ca_pem "), "{error}");
+        }
     }
 
     #[test]

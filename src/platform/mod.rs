@@ -12,25 +12,32 @@
 //! - `exposure` checks which files other users can access.
 //! - `directory` is an open directory that cannot be replaced by another one.
 //! - `process` identifies this process among its forks.
+//! - `privilege` tells whether the environment can be trusted, `variables` converts variables that
+//!   are passed as bytes.
+//! - `authorities` reads the certificate authorities of the system.
 //! - `unix` and `windows` contain the parts that differ completely. Unsafe code is allowed in their
 //!   `sys` files.
 
+mod authorities;
 mod changes;
 mod clocks;
 mod directory;
 mod exposure;
 mod files;
 mod folders;
+mod privilege;
 mod process;
 mod threads;
 #[cfg(unix)]
 mod unix;
+mod variables;
 #[cfg(windows)]
 mod windows;
 
 #[cfg(not(any(unix, windows)))]
 compile_error!("tokenwell supports Unix and Windows");
 
+pub(crate) use authorities::system_authorities;
 pub(crate) use changes::{Change, Changes, WatchId};
 pub(crate) use clocks::now;
 pub(crate) use directory::{Attributes, Directory, Kind, attributes, foreign_parent};
@@ -39,6 +46,7 @@ pub(crate) use files::open_nonblocking;
 #[cfg(feature = "cli")]
 pub(crate) use files::{create_private_dir, create_private_file, sync_dir};
 pub(crate) use folders::{cache_dir, config_dir, go_config_dir};
+pub(crate) use privilege::is_privileged;
 pub(crate) use process::ProcessId;
 #[cfg(feature = "capi")]
 pub(crate) use process::run_in_forked_children;
@@ -47,5 +55,6 @@ pub(crate) use threads::CancellationDisabled;
 pub(crate) use threads::{spawn_without_signals, without_sigpipe};
 #[cfg(all(unix, feature = "capi"))]
 pub(crate) use unix::event::Event;
+pub(crate) use variables::{os_string, variable_key};
 #[cfg(all(windows, feature = "capi"))]
 pub(crate) use windows::event::Event;

@@ -7,6 +7,7 @@ mod contradictions;
 mod defaults;
 mod environment;
 mod page;
+mod sealed;
 mod secrecy;
 mod secret_files;
 mod support;

@@ -86,7 +86,8 @@ proptest! {
 
     #[test]
     fn i3_no_setting_takes_a_carriage_return_or_a_line_feed_wherever_it_stands(
-        setting in proptest::sample::select(settings().map(|setting| setting.name()).collect::<Vec<_>>()),
+        // PEM has lines, and no part of it is ever sent.
+        setting in proptest::sample::select(settings().map(|setting| setting.name()).filter(|name| *name != "ca_pem").collect::<Vec<_>>()),
         before in "[ -~]{0,12}",
         end in proptest::sample::select(vec!["\r", "\n", "\r\n", "\n\r"]),
         after in "([ -~]{0,12})|(host=evil\\.example)",

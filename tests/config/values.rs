@@ -17,6 +17,8 @@ fn acceptable_values_are_accepted() {
         ("client_secret", " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
         ("client_secret", "mdb_sa_id_shapes_are_no_reason_to_reject"),
         ("client_id", "mdb_sa_sk_shapes_are_no_reason_to_reject"),
+        ("client_id", "\u{fc}ber\u{a0}\u{65e5}\u{672c}"),
+        ("client_secret", "p\u{e4}ssw\u{f6}rd\u{1f511}"),
         ("client_secret_file", "/run/secrets/atlas"),
         ("auth_method", "client_secret_basic"),
         ("auth_method", "client_secret_basic_raw"),
@@ -31,6 +33,17 @@ fn acceptable_values_are_accepted() {
         ("timeout_ms", "600000"),
         ("timeout_ms", "0005"),
         ("ca_file", "relative/ca.pem"),
+        ("ca_file", "system"),
+        ("ca_pem", "a comment\n-----BEGIN CERTIFICATE-----\r\n\tAAAA\n-----END CERTIFICATE-----\n"),
+        ("proxy", "http://user:password@proxy.example:3128"),
+        ("proxy", "https://proxy.example"),
+        ("proxy", "proxy.example:3128"),
+        ("proxy", "none"),
+        ("proxy", "None"),
+        ("no_proxy", "*"),
+        ("no_proxy", "a.example, .b.example:8443, 10.0.0.0/8"),
+        ("environment", "off"),
+        ("environment", "on"),
         ("profile", "staging-2_a.b"),
         ("cache", "on"),
         ("cache", "OFF"),
@@ -50,13 +63,12 @@ fn acceptable_values_are_accepted() {
 #[test]
 fn an_invalid_value_is_an_error_that_names_the_setting() {
     let table: &[(&str, &[u8], &str)] = &[
-        ("client_id", "\u{e4}".as_bytes(), "non-ASCII character"),
+        ("client_id", "\u{85}".as_bytes(), "control character"),
         ("client_id", b"a\x7f", "control character"),
         ("client_secret", b"canary\n", "newline at byte 7"),
         ("client_secret", b"canary\r", "carriage return"),
         ("client_secret", b"canary\0", "NUL"),
         ("client_secret", b"canary\xff", "not UTF-8 (invalid at byte 7)"),
-        ("client_secret", "canary\u{a0}".as_bytes(), "non-ASCII character"),
         ("client_secret_file", b"a\0b", "NUL"),
         ("auth_method", b"basic", "not a known authentication method"),
         ("auth_method", b"CLIENT_SECRET_POST", "not a known authentication method"),
@@ -89,6 +101,14 @@ fn an_invalid_value_is_an_error_that_names_the_setting() {
         ("manual_clock_ms", b"253402300800000", "whole number"),
         ("manual_clock_ms", b"18446744073709551616", "whole number"),
         ("ca_file", b"a\nb", "newline"),
+        ("ca_pem", b"/etc/ca.pem", "no PEM certificate"),
+        ("ca_pem", b"-----BEGIN CERTIFICATE-----\0", "NUL"),
+        ("ca_pem", b"-----BEGIN EC PRIVATE KEY-----\ncanary", "private key"),
+        ("proxy", b"socks5://user:canary@p", "SOCKS"),
+        ("proxy", b"ftp://user:canary@p", "not an http or https URL"),
+        ("proxy", b"http://user:canary@", "not a URL"),
+        ("no_proxy", b"a\nb", "newline"),
+        ("environment", b"maybe", "neither `on` nor `off`"),
         ("profile", b"../etc", "begins with a `.`"),
         ("profile", b"a/b", "`/`"),
         ("profile", b"a b", "space"),
@@ -111,10 +131,16 @@ fn an_invalid_value_is_an_error_that_names_the_setting() {
 
 #[test]
 fn every_setting_rejects_empty_long_and_binary_values_and_control_characters() {
-    let megabyte = vec![b'1'; 1024 * 1024];
+    let long = vec![b'1'; 1024 * 1024 + 1];
     for setting in settings() {
-        let limit = if setting.is_secret() { "64 KiB" } else { "4096 bytes" };
-        for (value, part) in [(&b""[..], "empty"), (&megabyte, limit), (b"1\xc3\x28", "UTF-8"), (b"1\0", "NUL"), (b"1\n", "newline")] {
+        let limit = match setting.name() {
+            "ca_pem" => "1024 KiB",
+            _ if setting.is_secret() => "64 KiB",
+            _ => "4096 bytes",
+        };
+        // PEM has lines.
+        let control = if setting.name() == "ca_pem" { (&b"1\x1b"[..], "control") } else { (&b"1\n"[..], "newline") };
+        for (value, part) in [(&b""[..], "empty"), (&long, limit), (b"1\xc3\x28", "UTF-8"), (b"1\0", "NUL"), control] {
             let error = set(setting.name(), value).unwrap_err();
             let shown = everything_shown(&error);
             assert_eq!(error.status(), Status::InvalidArgument, "{shown}");

@@ -47,13 +47,13 @@ impl Host {
         Self { cache: "off", ..self }
     }
 
-    pub fn requests(&self) -> u64 {
+    pub fn token_requests(&self) -> u64 {
         self.emulator.counters().token_requests
     }
 
     pub fn wait_for_request(&self) {
         let started = Instant::now();
-        while self.requests() == 0 {
+        while self.token_requests() == 0 {
             assert!(started.elapsed() < WAIT_LIMIT, "the server received no token request");
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -65,10 +65,18 @@ impl Host {
 
     /// Starts `count` processes, which do nothing until they are released.
     pub fn processes(&self, count: usize, time: Time) -> Vec<Process> {
-        (0..count).map(|_| self.process(time)).collect()
+        let processes: Vec<Process> = (0..count).map(|_| self.start(time)).collect();
+        processes.iter().for_each(Process::wait_until_ready);
+        processes
     }
 
     pub fn process(&self, time: Time) -> Process {
+        let process = self.start(time);
+        process.wait_until_ready();
+        process
+    }
+
+    fn start(&self, time: Time) -> Process {
         let program = std::env::var_os("TOKENWELL_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_tokenwell").into());
         let mut command = Command::new(program);
         command
@@ -95,6 +103,19 @@ pub struct Process {
 }
 
 impl Process {
+    /// Waits until the process reads its secret, so that its start is not part of its time. Where the
+    /// system does not tell what a process waits for, it gets a moment.
+    fn wait_until_ready(&self) {
+        let place = format!("/proc/{}/wchan", self.child.id());
+        for _ in 0..2_000 {
+            match std::fs::read_to_string(&place) {
+                Ok(place) if place.contains("pipe_read") => return,
+                Ok(_) => std::thread::sleep(Duration::from_millis(5)),
+                Err(_) => return std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
     /// Lets the process begin: it has waited for its secret.
     pub fn release(&mut self) {
         self.child.stdin.take().unwrap().write_all(self.secret.as_bytes()).unwrap();

@@ -41,7 +41,7 @@ fn seconds(seconds: f64) -> Duration {
 
 /// Half of the rounds set the deadline of the call, the others the timeout of the client.
 fn time(round: usize, duration: Duration) -> Time {
-    if round % 2 == 0 { Time::Deadline(duration) } else { Time::Timeout(duration) }
+    if round.is_multiple_of(2) { Time::Deadline(duration) } else { Time::Timeout(duration) }
 }
 
 fn cold(round: usize) -> Figures {
@@ -51,7 +51,7 @@ fn cold(round: usize) -> Figures {
     release(&mut crowd);
 
     let failures = failures(crowd);
-    Figures { requests: host.requests(), failures }
+    Figures { requests: host.token_requests(), failures }
 }
 
 fn hurried_first(round: usize) -> Figures {
@@ -65,7 +65,7 @@ fn hurried_first(round: usize) -> Figures {
 
     drop(hurried.output());
     let failures = failures(crowd);
-    Figures { requests: host.requests(), failures }
+    Figures { requests: host.token_requests(), failures }
 }
 
 /// Starts a process, which sends a request under the lock, and then the others.
@@ -91,7 +91,7 @@ fn killed(round: usize) -> Figures {
     holder.child.wait().unwrap();
 
     let failures = failures(crowd);
-    Figures { requests: host.requests(), failures }
+    Figures { requests: host.token_requests(), failures }
 }
 
 fn stopped(round: usize) -> Figures {
@@ -104,7 +104,7 @@ fn stopped(round: usize) -> Figures {
     let failures = failures(crowd);
     holder.child.kill().unwrap();
     holder.child.wait().unwrap();
-    Figures { requests: host.requests(), failures }
+    Figures { requests: host.token_requests(), failures }
 }
 
 /// A message that does not name the lock counts as a failure, and so does every failure of the
@@ -128,7 +128,7 @@ fn stopped_until_the_deadline(round: usize) -> Figures {
 
     holder.child.kill().unwrap();
     holder.child.wait().unwrap();
-    Figures { requests: host.requests(), failures: failures_seen }
+    Figures { requests: host.token_requests(), failures: failures_seen }
 }
 
 fn alone(_round: usize) -> Figures {
@@ -138,7 +138,7 @@ fn alone(_round: usize) -> Figures {
     process.release();
 
     let failures = failures(vec![process]);
-    Figures { requests: host.requests(), failures }
+    Figures { requests: host.token_requests(), failures }
 }
 
 /// A TLS server that accepts no connection. A message that does not say so counts as a failure.
@@ -153,5 +153,5 @@ fn unreachable(round: usize) -> Figures {
     let mut failures = failures(vec![process]);
     assert_eq!(failures.len(), 1);
     failures.retain(|message| !message.contains("no connection") || message.contains("deadline"));
-    Figures { requests: host.requests(), failures }
+    Figures { requests: host.token_requests(), failures }
 }

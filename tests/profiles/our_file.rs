@@ -42,6 +42,26 @@ fn every_setting_of_a_profile_arrives_in_the_configuration() {
 }
 
 #[test]
+fn a_profile_sets_how_its_server_is_reached() {
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let proxy = "proxy = 'http://user:canary@p.example'\nno_proxy = 'a.example'\n";
+    let home = Home::new().ours(&format!("{}{proxy}ca_pem = \"\"\"\n{pem}\"\"\"\n", profile("default", ID)));
+
+    let config = home.build();
+
+    let location = format!("profile default in {}", home.our_file().display());
+    for setting in ["proxy", "no_proxy", "ca_pem"] {
+        assert_eq!(origin(&config, setting), Some(&*location), "{setting}");
+    }
+    let shown = format!("{config:?}");
+    assert!(shown.contains("AAAA") && shown.contains("set by proxy in profile default of") && !shown.contains("canary"), "{shown}");
+
+    let system = Home::new().ours(&(profile("default", ID) + "ca_file = 'system'\n")).variable("SSL_CERT_FILE", "/hostile.pem").build();
+    assert_eq!(system.ca_file(), None);
+    assert!(!format!("{system:?}").contains("hostile"));
+}
+
+#[test]
 fn a_profile_is_chosen_by_option_and_by_each_variable_in_order() {
     let text: String = ["default", "a", "b", "c", "d"].iter().map(|name| profile(name, name)).collect();
     let home = Home::new().ours(&text);

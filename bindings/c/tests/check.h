@@ -54,8 +54,8 @@ typedef struct {
 
 /* The tests of each file, terminated by END_OF_TESTS. */
 extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[],
-    cancellation_tests[], error_tests[], secret_callback_tests[], fork_tests[], inherited_tests[], allocation_tests[], operation_tests[], operation_fork_tests[],
-    operation_crowd_tests[], event_loop_tests[];
+    cancellation_tests[], error_tests[], secret_callback_tests[], fork_tests[], inherited_tests[], allocation_tests[], environment_tests[],
+    operation_tests[], operation_fork_tests[], operation_crowd_tests[], event_loop_tests[];
 
 /* Called by a test that cannot run here: it is counted as skipped, never as passed. `reason` is a static string. */
 void skip_this_test(const char *reason);
@@ -66,12 +66,13 @@ void skip_this_test(const char *reason);
  */
 int run_child(const char *name);
 /*
- * The same for operations_crowd.c, fork_rounds.c, inherited.c and allocations.c. Returns -1 if there is no part with
+ * The same for operations_crowd.c, fork_rounds.c, inherited.c, allocations.c and environment.c. Returns -1 if there is no part with
  * this name.
  */
 int fork_child(const char *name);
 int inherited_child(const char *name);
 int allocation_child(const char *name);
+int environment_child(const char *name);
 int crowd_child(const char *name);
 
 /* ---- clients against the emulator whose address is in the environment ---- */

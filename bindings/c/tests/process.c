@@ -361,6 +361,7 @@ int run_child(const char *name)
     int code = fork_child(name);
     if (code < 0) code = inherited_child(name);
     if (code < 0) code = allocation_child(name);
+    if (code < 0) code = environment_child(name);
     if (code < 0) code = crowd_child(name);
     if (code < 0) fprintf(stderr, "no child is called %s\n", name);
     return code < 0 ? 2 : code;

@@ -35,6 +35,9 @@ function settingBytes(option, value) {
     case 'boolean':
       return stringBytes(option, String(value));
     default:
+      if (option === 'noProxy' && Array.isArray(value) && value.every((host) => typeof host === 'string')) {
+        return stringBytes(option, value.join(','));
+      }
       if (value instanceof Uint8Array) return Buffer.concat([value, Buffer.alloc(1)]);
       throw new TypeError(`${option} must be a string, a number, a boolean or a Uint8Array`);
   }

@@ -10,7 +10,7 @@ import pathlib
 import pickle
 import re
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Sequence, Union
 
 import pytest
 
@@ -92,6 +92,23 @@ def test_the_cache_is_switched_by_a_bool(make: Make, tmp_path: pathlib.Path, sha
     make(cache=shared, cache_dir=directory, cache_unsafe=False).token()
 
     assert directory.exists() == shared
+
+
+@pytest.mark.parametrize("hosts", ["login.invalid", ["login.invalid"], ("other.invalid", "login.invalid:443")])
+def test_the_hosts_without_a_proxy_are_a_string_or_a_sequence(hosts: Union[str, Sequence[str]]) -> None:
+    client = tokenwell.Client(
+        token_url="https://login.invalid/token",
+        client_id="id",
+        client_secret="secret",
+        proxy="127.0.0.1:1",
+        no_proxy=hosts,
+        environment=False,
+    )
+
+    with pytest.raises(tokenwell.NetworkError) as caught:
+        client.token()
+
+    assert "proxy" not in caught.value.message
 
 
 def test_a_manual_clock_begins_at_a_time_or_at_seconds(make: Make) -> None:

@@ -7,7 +7,7 @@ import os
 TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
-    from typing import Any, Dict, Literal, Mapping, Optional, TypedDict, Union
+    from typing import Any, Dict, Literal, Mapping, Optional, Sequence, TypedDict, Union
 
     Seconds = Union[float, timedelta]
     Path = Union[str, os.PathLike[str]]
@@ -32,10 +32,14 @@ if TYPE_CHECKING:
         timeout: Optional[Seconds]
         """`timeout_ms`: the time limit of every call that has no `timeout` argument."""
         ca_file: Optional[Path]
+        ca_pem: Optional[str]
+        proxy: Optional[str]
+        no_proxy: Optional[Union[str, Sequence[str]]]
         profile: Optional[str]
         cache: Optional[bool]
         cache_dir: Optional[Path]
         cache_unsafe: Optional[bool]
+        environment: Optional[bool]
         manual_clock: Optional[Union[float, datetime]]
         """`manual_clock_ms`, as a datetime or in seconds since the Unix epoch. For tests."""
         settings: Optional[Mapping[str, str]]
@@ -67,7 +71,9 @@ def settings(options: Any) -> Dict[str, bytes]:
         elif name == "manual_clock":
             since_epoch = value.timestamp() if hasattr(value, "timestamp") else value
             converted["manual_clock_ms"] = b"%d" % milliseconds(name, since_epoch)
-        elif name in ("cache", "cache_unsafe") and isinstance(value, bool):
+        elif name == "no_proxy" and isinstance(value, (list, tuple)):
+            converted[name] = b",".join(_encode(name, host) for host in value)
+        elif name in ("cache", "cache_unsafe", "environment") and isinstance(value, bool):
             converted[name] = b"on" if value else b"off"
         else:
             converted[name] = _encode(name, value)

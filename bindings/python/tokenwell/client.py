@@ -47,12 +47,19 @@ class Client:
         resource: The resource to request a token for (RFC 8707).
         timeout: The time limit of calls that have no `timeout` argument, in seconds or as a
             timedelta.
-        ca_file: The path of a PEM file of certificate authorities to trust.
+        ca_file: The path of a PEM file of certificate authorities to trust, or `system` for those
+            of the operating system.
+        ca_pem: The certificate authorities to trust as PEM, instead of `ca_file`.
+        proxy: The URL of the proxy for https servers, or `none`.
+        no_proxy: The hosts that are reached without the proxy: a sequence, or a string separated by
+            commas.
         profile: The name of the profile.
         cache: Whether processes share tokens through the shared cache. The default is True.
         cache_dir: The absolute path of the directory of the shared cache.
         cache_unsafe: Whether to use a cache directory that other users can access. The default is
             False.
+        environment: Whether anything comes from environment variables, including the proxy and the
+            cache directory. The default is True.
         manual_clock: The start of a clock that only `advance_clock` moves. For tests.
         settings: Any setting by its name in the library, as a string.
 

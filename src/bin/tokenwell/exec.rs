@@ -84,7 +84,7 @@ fn credential_variables(is_set: impl Fn(&str) -> bool) -> Vec<String> {
 
 /// The nesting depth of the command that is started.
 fn next_depth(own: Option<OsString>) -> Result<u32, Failure> {
-    let own = match own {
+    let own = match own.filter(|value| !value.is_empty()) {
         None => 0,
         // A value that is not a number was not set by tokenwell. It must not disable the limit.
         Some(value) => value.to_str().and_then(|value| value.parse().ok()).unwrap_or(MAX_DEPTH),
@@ -154,8 +154,9 @@ mod tests {
         let next = |value: &str| next_depth(Some(OsString::from(value)));
 
         assert_eq!(next_depth(None).unwrap(), 1);
+        assert_eq!(next("").unwrap(), 1, "b3: an empty variable counts as not set");
         assert_eq!(next("3").unwrap(), 4);
-        for own in ["4", "5", "-1", "", "many"] {
+        for own in ["4", "5", "-1", " ", "many"] {
             assert!(matches!(next(own), Err(Failure::Own { exit_code: ExitCode::Refused, .. })), "{own:?}");
         }
     }

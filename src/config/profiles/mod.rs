@@ -119,6 +119,12 @@ impl ProfileRequest {
         };
         let name = entry.value()?;
         profile_name(&entry.location, name)?;
+        if let Some(unavailable) = environment.unavailable() {
+            return Err(Error::NotConfigured {
+                problem: format!("{} is set, but profiles are not read, because {}", entry.location, unavailable.reason()),
+                hint: format!("Remove {}, and set all settings that the client needs in the program.", entry.location),
+            });
+        }
         if !environment.is_read() {
             return Err(Error::NotConfigured {
                 problem: format!("{} is set, but profiles are read only if the environment is read", entry.location),
@@ -241,13 +247,19 @@ impl Candidate {
     /// Keeps only the settings that are not about an account, for a profile whose credential is not
     /// used.
     fn drop_account_settings(&mut self) {
-        self.source.entries.retain(|entry| matches!(entry.key, Key::Timeout | Key::CaFile | Key::Cache | Key::CacheDir | Key::CacheUnsafe));
+        self.source.entries.retain(|entry| {
+            use Key::{CaFile, CaPem, Cache, CacheDir, CacheUnsafe, NoProxy, Proxy, Timeout};
+            matches!(entry.key, Timeout | CaFile | CaPem | Proxy | NoProxy | Cache | CacheDir | CacheUnsafe)
+        });
         self.source.remark = Some("not used: a source with higher precedence has a credential".to_owned());
     }
 }
 
 /// Returns the path of our own file, and whether a variable names it.
 fn our_path(environment: &Environment) -> Result<(PathBuf, bool), &'static str> {
+    if let Some(unavailable) = environment.unavailable() {
+        return Err(unavailable.reason());
+    }
     let variables = |name: &str| environment.lookup(name);
     if let Some(path) = environment.lookup(FILE_VARIABLE).filter(|path| !path.is_empty()) {
         return Ok((PathBuf::from(path), true));

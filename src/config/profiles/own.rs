@@ -1,6 +1,7 @@
 //! `tokenwell/config.toml`, our own configuration file: every unknown key in it is an error.
 
-use super::super::setting::{Kind, Setting, settings};
+use super::super::authorities::SYSTEM;
+use super::super::setting::{Key, Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
 use super::super::suggestion::{nearest, shown_name};
 use super::file::{Contents, Field, Value};
@@ -27,6 +28,7 @@ fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
     let (setting, kind) = profile_setting(&field.key, || line_location(path, name, field.line))?;
     let location = format!("{} in profile {name} of {}:{}", setting.name(), printable_path(path), field.line);
     let found = match (field.value, kind) {
+        (Value::String(text), Kind::Path) if setting.key == Key::CaFile && text.expose() == SYSTEM => Found::Value(text),
         (Value::String(text), Kind::Path) => resolve_path(path, text),
         (Value::String(text), _) => Found::Value(text),
         (Value::Integer(number), Kind::Integer) => Found::Value(Secret::new(number)),

@@ -127,7 +127,7 @@ impl ConfigFile {
     /// # Errors
     /// [`Error::NotConfigured`] if the environment does not define its path.
     pub fn for_current_user() -> Result<Self, Error> {
-        let (path, _) = our_path(&Environment::Process).map_err(|why| Error::NotConfigured {
+        let (path, _) = our_path(&Environment::of_the_process()).map_err(|why| Error::NotConfigured {
             problem: format!("cannot find a directory for the configuration file: {why}"),
             hint: "Set HOME, or set TOKENWELL_CONFIG_FILE to the path of the file.".to_owned(),
         })?;
