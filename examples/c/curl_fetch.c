@@ -108,7 +108,8 @@ static void invalidate(job *each)
     const char *value = tokenwell_token_value(each->token, &length);
     /* The index remains valid until `jobs` is released, after the drain: no destroy callback. */
     tokenwell_status status =
-        tokenwell_client_invalidate_async(client, value, length, token_deadline_ms, invalidate_done, &each->index, NULL, &each->operation, &error);
+        tokenwell_client_invalidate_async(client, value, length, token_deadline_ms, invalidate_done, &each->index, NULL, &each->operation,
+                                          &error);
     tokenwell_token_free(each->token);
     each->token = NULL;
     if (status == TOKENWELL_STATUS_PENDING) return;
@@ -258,7 +259,8 @@ int main(int count, char **arguments)
     const char *problem = NULL;
     for (; first < count && strncmp(arguments[first], "--", 2) == 0; first++) {
         if (strcmp(arguments[first], "--stop-at-end-of-input") == 0) input = 0;
-        else if (strcmp(arguments[first], "--token-deadline-ms") == 0 && first + 1 < count) token_deadline_ms = strtoull(arguments[++first], NULL, 10);
+        else if (strcmp(arguments[first],
+                        "--token-deadline-ms") == 0 && first + 1 < count) token_deadline_ms = strtoull(arguments[++first], NULL, 10);
         else break;
     }
     api = getenv("EXAMPLE_API_URL");

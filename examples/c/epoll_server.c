@@ -140,7 +140,8 @@ static void invalidate(connection *each)
     if (!number) abort();
     *number = each->number;
     tokenwell_status status =
-        tokenwell_client_invalidate_async(client, value, length, TOKEN_DEADLINE_MS, invalidate_done, number, free, &each->operation, &error);
+        tokenwell_client_invalidate_async(client, value, length, TOKEN_DEADLINE_MS, invalidate_done, number, free, &each->operation,
+                                          &error);
     tokenwell_token_free(each->token);
     each->token = NULL;
     if (status == TOKENWELL_STATUS_PENDING) return;
@@ -261,7 +262,8 @@ int main(void)
     shut_down();
     release_dropped();
     close(epoll);
-    printf("%u answered, %u tokens from memory, %u waits, %u invalidated, %u canceled\n", answered, from_memory, waited, invalidated, canceled);
+    printf("%u answered, %u tokens from memory, %u waits, %u invalidated, %u canceled\n", answered, from_memory, waited, invalidated,
+           canceled);
     return 0;
 }
 
@@ -301,7 +303,9 @@ static void peer_ready(connection *each, uint32_t events)
         return;
     }
     if (each->operation || each->api.fd >= 0) return; /* it has sent its path already */
-    for (ssize_t i = 0; i < got && more[i] != '\n' && each->path_length + 1 < sizeof each->path; i++) each->path[each->path_length++] = more[i];
+    for (ssize_t i = 0; i < got && more[i] != '\n' && each->path_length + 1 < sizeof each->path; i++) {
+        each->path[each->path_length++] = more[i];
+    }
     if (memchr(more, '\n', (size_t)got)) request_token(each);
 }
 
@@ -324,7 +328,8 @@ static void api_ready(connection *each, uint32_t events)
     if (events & EPOLLOUT) {
         char request[4096];
         int length = snprintf(request, sizeof request,
-                              "GET %s HTTP/1.0\r\nHost: %s\r\nAuthorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n\r\n", each->path,
+                              "GET %s HTTP/1.0\r\nHost: %s\r\nAuthorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n\r\n",
+                                  each->path,
                               api_host, tokenwell_token_authorization(each->token, NULL));
         if (length >= (int)sizeof request || send(each->api.fd, request, (size_t)length, MSG_NOSIGNAL) != length) {
             reply(each, "cannot send the request");

@@ -94,7 +94,8 @@ public:
     }
     // Returns true if the completion is never called. It may be called any number of times.
     bool cancel() noexcept { return pending_ && tokenwell_operation_cancel(pending_) == 1; }
-    bool is_pending() const noexcept { return pending_ && tokenwell_operation_wait(pending_, 0, nullptr, nullptr) == TOKENWELL_STATUS_PENDING; }
+    bool is_pending() const noexcept { return pending_ && tokenwell_operation_wait(pending_, 0, nullptr,
+                                                                                   nullptr) == TOKENWELL_STATUS_PENDING; }
 
 private:
     tokenwell_operation *pending_ = nullptr;
@@ -124,7 +125,8 @@ public:
         tokenwell_operation *pending = nullptr;
         tokenwell_error *cause = nullptr;
         auto kept = std::make_unique<completion>(std::move(done));
-        switch (tokenwell_client_token_async(handle_.get(), 0, static_cast<std::uint64_t>(deadline.count()), 0, called, kept.get(), destroyed, &now,
+        switch (tokenwell_client_token_async(handle_.get(), 0, static_cast<std::uint64_t>(deadline.count()), 0, called, kept.get(),
+                                             destroyed, &now,
                                              &pending, &cause)) {
         case TOKENWELL_STATUS_OK: (*kept)(result(tokens::token(now))); return {};
         case TOKENWELL_STATUS_PENDING: kept.release(); return operation(pending); // destroyed() deletes it
@@ -154,7 +156,8 @@ public:
         tokenwell_operation *pending = nullptr;
         tokenwell_error *cause = nullptr;
         auto kept = std::make_unique<completion>(std::move(done));
-        switch (tokenwell_client_invalidate_async(handle_.get(), value.data(), value.size(), static_cast<std::uint64_t>(deadline.count()), called,
+        switch (tokenwell_client_invalidate_async(handle_.get(), value.data(), value.size(), static_cast<std::uint64_t>(deadline.count()),
+                                                  called,
                                                   kept.get(), destroyed, &pending, &cause)) {
         case TOKENWELL_STATUS_OK: (*kept)(result(tokens::token())); return {};
         case TOKENWELL_STATUS_PENDING: kept.release(); return operation(pending);
@@ -260,7 +263,8 @@ static int api_status(const std::string &base, const std::string &authorization)
     loopback_reply reply = {0, nullptr};
     const char *problem = nullptr;
     std::string headers = "Authorization: " + authorization + "\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n";
-    if (loopback_http("GET", base.c_str(), "/api/atlas/v2/orgs", headers.c_str(), nullptr, &reply, &problem) != 0) throw std::runtime_error(problem);
+    if (loopback_http("GET", base.c_str(), "/api/atlas/v2/orgs", headers.c_str(), nullptr, &reply,
+                      &problem) != 0) throw std::runtime_error(problem);
     std::free(reply.body);
     return reply.status;
 }
@@ -351,7 +355,7 @@ private:
 int main(int count, char **arguments)
 try {
     const char *base = std::getenv("MONGODB_ATLAS_BASE_URL");
-    if (!base) throw std::runtime_error("MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and export the variables that it prints");
+    if (!base) throw std::runtime_error("MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and export its variables");
     milliseconds deadline(count > 1 ? std::atoi(arguments[1]) : 10000), patience(count > 2 ? std::atoi(arguments[2]) : 5000);
 
     tokens::client client = tokens::client::from_environment();

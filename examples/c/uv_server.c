@@ -257,7 +257,8 @@ static void accept_connection(uv_stream_t *server, int status)
     each->open_handles = 1;
     each->next = connections;
     connections = each;
-    if (uv_accept(server, (uv_stream_t *)&each->peer) != 0 || uv_read_start((uv_stream_t *)&each->peer, small_buffer, peer_ready) != 0) drop(each);
+    if (uv_accept(server, (uv_stream_t *)&each->peer) != 0 || uv_read_start((uv_stream_t *)&each->peer, small_buffer,
+                                                                            peer_ready) != 0) drop(each);
 }
 
 static void request_sent(uv_write_t *request, int status)
@@ -275,7 +276,8 @@ static void api_connected(uv_connect_t *request, int status)
         return;
     }
     int length = snprintf(each->request, sizeof each->request,
-                          "GET %s HTTP/1.0\r\nHost: %s\r\nAuthorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n\r\n", each->path, api_host,
+                          "GET %s HTTP/1.0\r\nHost: %s\r\nAuthorization: %s\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n\r\n",
+                              each->path, api_host,
                           tokenwell_token_authorization(each->token, NULL));
     uv_buf_t buffer = uv_buf_init(each->request, (unsigned)length);
     each->sending.data = each;
@@ -385,7 +387,8 @@ int main(void)
         uv_listen((uv_stream_t *)&listener, 128, accept_connection) != 0 ||
         uv_tcp_getsockname(&listener, (struct sockaddr *)&here, &here_length) != 0 ||
         uv_poll_init(loop, &completions, queue_descriptor) != 0 || uv_poll_start(&completions, UV_READABLE, queue_ready) != 0 ||
-        uv_async_init(loop, &wake_up, woken_up) != 0 || uv_signal_init(loop, &interrupt) != 0 || uv_signal_start(&interrupt, stop, SIGINT) != 0 ||
+        uv_async_init(loop, &wake_up, woken_up) != 0 || uv_signal_init(loop, &interrupt) != 0 || uv_signal_start(&interrupt, stop,
+                                                                                                                 SIGINT) != 0 ||
         uv_signal_init(loop, &terminate) != 0 || uv_signal_start(&terminate, stop, SIGTERM) != 0) {
         fail("cannot set up the loop", NULL);
     }
@@ -397,7 +400,8 @@ int main(void)
     tokenwell_queue_free(queue);
     tokenwell_client_free(client);
     if (drained) uv_loop_close(loop);
-    printf("%u answered, %u tokens from memory, %u waits, %u invalidated, %u canceled\n", answered, from_memory, waited, invalidated, canceled);
+    printf("%u answered, %u tokens from memory, %u waits, %u invalidated, %u canceled\n", answered, from_memory, waited, invalidated,
+           canceled);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 
 FIXED(abi_version, TOKENWELL_ABI_VERSION == 1);
 FIXED(force_refresh, TOKENWELL_FORCE_REFRESH == 1);
+FIXED(cached_only, TOKENWELL_CACHED_ONLY == 2);
 
 FIXED(ok, TOKENWELL_STATUS_OK == 0);
 FIXED(invalid_argument, TOKENWELL_STATUS_INVALID_ARGUMENT == 1);
@@ -48,7 +49,8 @@ FIXED(stats_invalidations, offsetof(tokenwell_stats, invalidations) == 56);
 extern tokenwell_status (*const fixed_config_new)(tokenwell_config **, tokenwell_error **);
 tokenwell_status (*const fixed_config_new)(tokenwell_config **, tokenwell_error **) = tokenwell_config_new;
 extern tokenwell_status (*const fixed_config_set)(tokenwell_config *, const char *, size_t, const char *, size_t, tokenwell_error **);
-tokenwell_status (*const fixed_config_set)(tokenwell_config *, const char *, size_t, const char *, size_t, tokenwell_error **) = tokenwell_config_set;
+tokenwell_status (*const fixed_config_set)(tokenwell_config *, const char *, size_t, const char *, size_t, tokenwell_error **) =
+    tokenwell_config_set;
 extern tokenwell_status (*const fixed_config_use_environment)(tokenwell_config *, tokenwell_error **);
 tokenwell_status (*const fixed_config_use_environment)(tokenwell_config *, tokenwell_error **) = tokenwell_config_use_environment;
 extern void (*const fixed_config_free)(tokenwell_config *);
@@ -56,20 +58,25 @@ void (*const fixed_config_free)(tokenwell_config *) = tokenwell_config_free;
 
 extern tokenwell_status (*const fixed_client_new)(const tokenwell_config *, tokenwell_client **, tokenwell_error **);
 tokenwell_status (*const fixed_client_new)(const tokenwell_config *, tokenwell_client **, tokenwell_error **) = tokenwell_client_new;
-extern tokenwell_status (*const fixed_client_token)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_token **, tokenwell_error **);
-tokenwell_status (*const fixed_client_token)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_token **, tokenwell_error **) = tokenwell_client_token;
+extern tokenwell_status (*const fixed_client_token)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_token **,
+    tokenwell_error **);
+tokenwell_status (*const fixed_client_token)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_token **, tokenwell_error
+    **) = tokenwell_client_token;
 extern tokenwell_status (*const fixed_client_invalidate)(const tokenwell_client *, const char *, size_t, tokenwell_error **);
-tokenwell_status (*const fixed_client_invalidate)(const tokenwell_client *, const char *, size_t, tokenwell_error **) = tokenwell_client_invalidate;
+tokenwell_status (*const fixed_client_invalidate)(const tokenwell_client *, const char *, size_t, tokenwell_error **) =
+    tokenwell_client_invalidate;
 extern tokenwell_status (*const fixed_client_revoke)(const tokenwell_client *, uint64_t, tokenwell_error **);
 tokenwell_status (*const fixed_client_revoke)(const tokenwell_client *, uint64_t, tokenwell_error **) = tokenwell_client_revoke;
 extern tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **);
-tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **) = tokenwell_client_stats;
+tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **) =
+    tokenwell_client_stats;
 extern const uint64_t *(*const fixed_client_generation)(const tokenwell_client *);
 const uint64_t *(*const fixed_client_generation)(const tokenwell_client *) = tokenwell_client_generation;
 extern uint64_t (*const fixed_client_fresh_for_ms)(const tokenwell_client *, const tokenwell_token *);
 uint64_t (*const fixed_client_fresh_for_ms)(const tokenwell_client *, const tokenwell_token *) = tokenwell_client_fresh_for_ms;
 extern tokenwell_status (*const fixed_client_advance_clock)(const tokenwell_client *, uint64_t, tokenwell_error **);
-tokenwell_status (*const fixed_client_advance_clock)(const tokenwell_client *, uint64_t, tokenwell_error **) = tokenwell_client_advance_clock;
+tokenwell_status (*const fixed_client_advance_clock)(const tokenwell_client *, uint64_t, tokenwell_error **) =
+    tokenwell_client_advance_clock;
 extern tokenwell_status (*const fixed_client_close)(const tokenwell_client *, tokenwell_error **);
 tokenwell_status (*const fixed_client_close)(const tokenwell_client *, tokenwell_error **) = tokenwell_client_close;
 extern void (*const fixed_client_free)(tokenwell_client *);
@@ -109,19 +116,23 @@ uint32_t (*const fixed_error_attempts)(const tokenwell_error *) = tokenwell_erro
 extern void (*const fixed_error_free)(tokenwell_error *);
 void (*const fixed_error_free)(tokenwell_error *) = tokenwell_error_free;
 
-extern tokenwell_status (*const fixed_config_set_secret_callback)(tokenwell_config *, tokenwell_secret_callback, void *, tokenwell_destroy_callback,
+extern tokenwell_status (*const fixed_config_set_secret_callback)(tokenwell_config *, tokenwell_secret_callback, void *,
+    tokenwell_destroy_callback,
                                                                   tokenwell_error **);
-tokenwell_status (*const fixed_config_set_secret_callback)(tokenwell_config *, tokenwell_secret_callback, void *, tokenwell_destroy_callback,
+tokenwell_status (*const fixed_config_set_secret_callback)(tokenwell_config *, tokenwell_secret_callback, void *,
+    tokenwell_destroy_callback,
                                                            tokenwell_error **) = tokenwell_config_set_secret_callback;
 extern tokenwell_status (*const fixed_secret_request_provide)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **);
 tokenwell_status (*const fixed_secret_request_provide)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **) =
     tokenwell_secret_request_provide;
 extern tokenwell_status (*const fixed_secret_request_fail)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **);
-tokenwell_status (*const fixed_secret_request_fail)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **) = tokenwell_secret_request_fail;
+tokenwell_status (*const fixed_secret_request_fail)(tokenwell_secret_request *, const char *, size_t, tokenwell_error **) =
+    tokenwell_secret_request_fail;
 
 extern tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **);
 tokenwell_status (*const fixed_log_set)(tokenwell_log_callback, void *, int32_t, tokenwell_error **) = tokenwell_log_set;
-extern tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **);
+extern tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error
+    **);
 tokenwell_status (*const fixed_client_log_set)(const tokenwell_client *, tokenwell_log_callback, void *, int32_t, tokenwell_error **) =
     tokenwell_client_log_set;
 extern void (*const fixed_log_callback_type)(tokenwell_log_callback);
@@ -134,3 +145,59 @@ extern const char *(*const fixed_version)(void);
 const char *(*const fixed_version)(void) = tokenwell_version;
 extern const char *(*const fixed_status_name)(int32_t);
 const char *(*const fixed_status_name)(int32_t) = tokenwell_status_name;
+
+extern tokenwell_status (*const fixed_client_token_async)(const tokenwell_client *, uint64_t, uint64_t, uint32_t,
+    tokenwell_operation_callback, void *, tokenwell_destroy_callback, tokenwell_token **, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_token_async)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, tokenwell_operation_callback,
+    void *, tokenwell_destroy_callback, tokenwell_token **, tokenwell_operation **, tokenwell_error **) = tokenwell_client_token_async;
+extern tokenwell_status (*const fixed_client_token_queued)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, const tokenwell_queue
+    *, uint64_t, tokenwell_token **, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_token_queued)(const tokenwell_client *, uint64_t, uint64_t, uint32_t, const tokenwell_queue *,
+    uint64_t, tokenwell_token **, tokenwell_operation **, tokenwell_error **) = tokenwell_client_token_queued;
+extern tokenwell_status (*const fixed_client_invalidate_async)(const tokenwell_client *, const char *, size_t, uint64_t,
+    tokenwell_operation_callback, void *, tokenwell_destroy_callback, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_invalidate_async)(const tokenwell_client *, const char *, size_t, uint64_t,
+    tokenwell_operation_callback, void *, tokenwell_destroy_callback, tokenwell_operation **, tokenwell_error **) =
+    tokenwell_client_invalidate_async;
+extern tokenwell_status (*const fixed_client_invalidate_queued)(const tokenwell_client *, const char *, size_t, uint64_t, const
+    tokenwell_queue *, uint64_t, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_invalidate_queued)(const tokenwell_client *, const char *, size_t, uint64_t, const tokenwell_queue
+    *, uint64_t, tokenwell_operation **, tokenwell_error **) = tokenwell_client_invalidate_queued;
+extern tokenwell_status (*const fixed_client_revoke_async)(const tokenwell_client *, uint64_t, tokenwell_operation_callback, void *,
+    tokenwell_destroy_callback, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_revoke_async)(const tokenwell_client *, uint64_t, tokenwell_operation_callback, void *,
+    tokenwell_destroy_callback, tokenwell_operation **, tokenwell_error **) = tokenwell_client_revoke_async;
+extern tokenwell_status (*const fixed_client_revoke_queued)(const tokenwell_client *, uint64_t, const tokenwell_queue *, uint64_t,
+    tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_revoke_queued)(const tokenwell_client *, uint64_t, const tokenwell_queue *, uint64_t,
+    tokenwell_operation **, tokenwell_error **) = tokenwell_client_revoke_queued;
+extern tokenwell_status (*const fixed_operation_wait)(const tokenwell_operation *, uint64_t, tokenwell_token **, tokenwell_error **);
+tokenwell_status (*const fixed_operation_wait)(const tokenwell_operation *, uint64_t, tokenwell_token **, tokenwell_error **) =
+    tokenwell_operation_wait;
+extern int32_t (*const fixed_operation_cancel)(const tokenwell_operation *);
+int32_t (*const fixed_operation_cancel)(const tokenwell_operation *) = tokenwell_operation_cancel;
+extern void (*const fixed_operation_free)(tokenwell_operation *);
+void (*const fixed_operation_free)(tokenwell_operation *) = tokenwell_operation_free;
+extern tokenwell_status (*const fixed_queue_new)(tokenwell_queue **, tokenwell_error **);
+tokenwell_status (*const fixed_queue_new)(tokenwell_queue **, tokenwell_error **) = tokenwell_queue_new;
+extern tokenwell_status (*const fixed_queue_descriptor)(const tokenwell_queue *, int32_t *, tokenwell_error **);
+tokenwell_status (*const fixed_queue_descriptor)(const tokenwell_queue *, int32_t *, tokenwell_error **) = tokenwell_queue_descriptor;
+extern tokenwell_status (*const fixed_queue_take)(const tokenwell_queue *, uint64_t *, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_queue_take)(const tokenwell_queue *, uint64_t *, tokenwell_operation **, tokenwell_error **) =
+    tokenwell_queue_take;
+extern tokenwell_status (*const fixed_queue_wait)(const tokenwell_queue *, uint64_t, tokenwell_error **);
+tokenwell_status (*const fixed_queue_wait)(const tokenwell_queue *, uint64_t, tokenwell_error **) = tokenwell_queue_wait;
+extern tokenwell_status (*const fixed_queue_close)(const tokenwell_queue *, tokenwell_error **);
+tokenwell_status (*const fixed_queue_close)(const tokenwell_queue *, tokenwell_error **) = tokenwell_queue_close;
+extern void (*const fixed_queue_free)(tokenwell_queue *);
+void (*const fixed_queue_free)(tokenwell_queue *) = tokenwell_queue_free;
+extern tokenwell_status (*const fixed_client_watch)(const tokenwell_client *, const tokenwell_queue *, uint64_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_watch)(const tokenwell_client *, const tokenwell_queue *, uint64_t, tokenwell_error **) =
+    tokenwell_client_watch;
+extern tokenwell_status (*const fixed_client_unwatch)(const tokenwell_client *, const tokenwell_queue *, tokenwell_error **);
+tokenwell_status (*const fixed_client_unwatch)(const tokenwell_client *, const tokenwell_queue *, tokenwell_error **) =
+    tokenwell_client_unwatch;
+extern tokenwell_status (*const fixed_client_clone)(const tokenwell_client *, tokenwell_client **, tokenwell_error **);
+tokenwell_status (*const fixed_client_clone)(const tokenwell_client *, tokenwell_client **, tokenwell_error **) = tokenwell_client_clone;
+extern tokenwell_status (*const fixed_client_drain)(const tokenwell_client *, uint64_t, tokenwell_error **);
+tokenwell_status (*const fixed_client_drain)(const tokenwell_client *, uint64_t, tokenwell_error **) = tokenwell_client_drain;

@@ -96,7 +96,8 @@ static unsigned times_in(const char *text, const char *part)
 
 static int connection_to(unsigned port, const char *path)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((unsigned short)port)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons((unsigned short)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char line[300];
     int length = snprintf(line, sizeof line, "%s\n", path);
@@ -134,7 +135,8 @@ static summary stop(program *server, char *output, size_t size)
     CHECK_INT(0, kill(server->process, SIGTERM));
     CHECK_INT(0, end_of(server, output, size));
     const char *line = strchr(output, '\n');
-    CHECK_INT(5, sscanf(line ? line : "", " %u answered, %u tokens from memory, %u waits, %u invalidated, %u canceled", &end.answered, &end.from_memory,
+    CHECK_INT(5, sscanf(line ? line : "", " %u answered, %u tokens from memory, %u waits, %u invalidated, %u canceled", &end.answered,
+                        &end.from_memory,
                         &end.waited, &end.invalidated, &end.canceled));
     return end;
 }
@@ -228,7 +230,8 @@ static void the_libcurl_program_fetches_retries_and_cancels(void)
 {
     char output[4096];
     emulator_faults("[{\"path\":\"/api/oauth/token\",\"delay_ms\":300,\"then_serve\":true}," API_SAYS_401_ONCE "]");
-    int code = run_to_end((const char *[]){"curl_fetch", ORGS, ORGS, ORGS, ORGS "/0e00000000000000000000ff", NULL}, NO_CURL, output, sizeof output);
+    int code = run_to_end((const char *[]){"curl_fetch", ORGS, ORGS, ORGS, ORGS "/0e00000000000000000000ff", NULL}, NO_CURL, output,
+                          sizeof output);
     if (code == -1) return;
     CHECK_INT(0, code);
     CHECK_UINT(3, times_in(output, ORGS ": 200\n"));

@@ -38,7 +38,8 @@ tokenwell_operation *begin_get(const tokenwell_client *client, uint64_t deadline
     tokenwell_operation *operation = NULL;
     tokenwell_token *now = NULL;
     tokenwell_error *error = NULL;
-    tokenwell_status status = tokenwell_client_token_async(client, 0, deadline_ms, flags, on_end, data, on_destroy, &now, &operation, &error);
+    tokenwell_status status = tokenwell_client_token_async(client, 0, deadline_ms, flags, on_end, data, on_destroy, &now, &operation,
+                                                           &error);
     if (!CHECK_INT(TOKENWELL_STATUS_PENDING, status) && error) printf("  %s\n", tokenwell_error_message(error, NULL));
     CHECK(error == NULL && now == NULL && operation != NULL);
     tokenwell_error_free(error);
@@ -49,7 +50,8 @@ tokenwell_operation *begin_get(const tokenwell_client *client, uint64_t deadline
 void begin_unowned_get(const tokenwell_client *client, uint64_t deadline_ms, uint32_t flags, seen *data)
 {
     tokenwell_token *now = NULL;
-    CHECK_INT(TOKENWELL_STATUS_PENDING, tokenwell_client_token_async(client, 0, deadline_ms, flags, on_end, data, on_destroy, &now, NULL, NULL));
+    CHECK_INT(TOKENWELL_STATUS_PENDING, tokenwell_client_token_async(client, 0, deadline_ms, flags, on_end, data, on_destroy, &now, NULL,
+                                                                     NULL));
     tokenwell_token_free(now);
 }
 
@@ -57,8 +59,10 @@ tokenwell_operation *begin_forced_get(const tokenwell_client *client, const toke
 {
     tokenwell_operation *operation = NULL;
     tokenwell_token *now = NULL;
-    tokenwell_status status = queue ? tokenwell_client_token_queued(client, 0, 0, TOKENWELL_FORCE_REFRESH, queue, tag, &now, &operation, NULL)
-                                    : tokenwell_client_token_async(client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, data, on_destroy, &now, &operation, NULL);
+    tokenwell_status status = queue ? tokenwell_client_token_queued(client, 0, 0, TOKENWELL_FORCE_REFRESH, queue, tag, &now, &operation,
+                                                                    NULL)
+                                    : tokenwell_client_token_async(client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, data, on_destroy, &now,
+                                                                   &operation, NULL);
     *pending = status == TOKENWELL_STATUS_PENDING;
     CHECK(*pending || status == TOKENWELL_STATUS_OK);
     CHECK(*pending == (operation != NULL) && *pending == (now == NULL));
@@ -163,10 +167,14 @@ static void null_in_an_asynchronous_call_is_named(void)
     uint64_t tag;
     int32_t descriptor;
 
-    CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_token_async(NULL, 0, 0, 0, on_end, &data, on_destroy, &now, &operation, &error), &error);
-    CHECK_FAILS_NAMING(INVALID, "now", tokenwell_client_token_async(client, 0, 0, 0, on_end, &data, on_destroy, NULL, &operation, &error), &error);
-    CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_invalidate_async(NULL, "x", 1, 0, on_end, &data, on_destroy, &operation, &error), &error);
-    CHECK_FAILS_NAMING(INVALID, "value", tokenwell_client_invalidate_async(client, NULL, 1, 0, on_end, &data, on_destroy, &operation, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_token_async(NULL, 0, 0, 0, on_end, &data, on_destroy, &now, &operation,
+                                                                       &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "now", tokenwell_client_token_async(client, 0, 0, 0, on_end, &data, on_destroy, NULL, &operation, &error),
+                       &error);
+    CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_invalidate_async(NULL, "x", 1, 0, on_end, &data, on_destroy, &operation,
+                                                                            &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "value", tokenwell_client_invalidate_async(client, NULL, 1, 0, on_end, &data, on_destroy, &operation,
+                                                                           &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_revoke_async(NULL, 0, on_end, &data, on_destroy, &operation, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "client", tokenwell_client_token_queued(NULL, 0, 0, 0, queue, 1, &now, &operation, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "queue", tokenwell_client_token_queued(client, 0, 0, 0, NULL, 1, &now, &operation, &error), &error);
@@ -218,9 +226,11 @@ static void an_unknown_flag_of_an_asynchronous_get_is_an_error(void)
 
     for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
         CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token(client, 0, 0, invalid[i], &now, &error), &error);
-        CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token_async(client, 0, 0, invalid[i], on_end, &data, on_destroy, &now, &operation, &error),
+        CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token_async(client, 0, 0, invalid[i], on_end, &data, on_destroy, &now,
+                                                                          &operation, &error),
                            &error);
-        CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token_queued(client, 0, 0, invalid[i], queue, 1, &now, &operation, &error), &error);
+        CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token_queued(client, 0, 0, invalid[i], queue, 1, &now, &operation, &error),
+                           &error);
     }
 
     CHECK(now == NULL && operation == NULL);
@@ -330,7 +340,8 @@ static void a_pending_get_ends_with_the_error(void)
 
     tokenwell_operation *operation = begin_get(client, 0, 0, &data);
 
-    for (int i = 0; i < 2; i++) CHECK_FAILS(TOKENWELL_STATUS_CREDENTIAL_REJECTED, tokenwell_operation_wait(operation, 60000, &token, &error), &error);
+    for (int i = 0; i < 2; i++) CHECK_FAILS(TOKENWELL_STATUS_CREDENTIAL_REJECTED, tokenwell_operation_wait(operation, 60000, &token,
+                                                                                                           &error), &error);
     CHECK(token == NULL);
     check_seen(1, TOKENWELL_STATUS_CREDENTIAL_REJECTED, &data);
     tokenwell_operation_free(operation);
@@ -369,7 +380,8 @@ static void an_invalidation_and_a_revocation_are_operations_too(void)
     char *first = get_value(client);
 
     /* Without files to share the token in, there may be nothing to wait for. */
-    tokenwell_status status = tokenwell_client_invalidate_async(client, first, strlen(first), 0, on_end, &data, on_destroy, &operation, &error);
+    tokenwell_status status = tokenwell_client_invalidate_async(client, first, strlen(first), 0, on_end, &data, on_destroy, &operation,
+                                                                &error);
     CHECK(status == TOKENWELL_STATUS_OK || status == TOKENWELL_STATUS_PENDING);
     if (status == TOKENWELL_STATUS_PENDING) {
         CHECK_OK(tokenwell_operation_wait(operation, 60000, &token, &error), &error);
@@ -569,10 +581,13 @@ static void close_ends_all_pending_operations(void)
     tokenwell_token *now = NULL;
     tokenwell_operation *none = NULL;
     seen later = {0};
-    CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_token_async(client, 0, 0, 0, on_end, &later, on_destroy, &now, &none, &error), &error);
+    CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_token_async(client, 0, 0, 0, on_end, &later, on_destroy, &now, &none, &error),
+                &error);
     CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_token_queued(client, 0, 0, 0, queue, 1, &now, &none, &error), &error);
-    CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_token_async(client, 0, 0, TOKENWELL_CACHED_ONLY, on_end, &later, on_destroy, &now, &none, &error), &error);
-    CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_invalidate_async(client, "x", 1, 0, on_end, &later, on_destroy, &none, &error), &error);
+    CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_token_async(client, 0, 0, TOKENWELL_CACHED_ONLY, on_end, &later, on_destroy,
+                                                                      &now, &none, &error), &error);
+    CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_invalidate_async(client, "x", 1, 0, on_end, &later, on_destroy, &none, &error),
+                &error);
     CHECK_FAILS(TOKENWELL_STATUS_CLOSED, tokenwell_client_revoke_async(client, 0, on_end, &later, on_destroy, &none, &error), &error);
     CHECK_UINT(0, atomic_load(&later.called) + atomic_load(&later.destroyed));
     CHECK(now == NULL && none == NULL);
@@ -850,9 +865,11 @@ static void call_back_in(seen *self, tokenwell_operation *operation)
     tokenwell_token_free(now);
     now = NULL;
     CHECK_INT(TOKENWELL_STATUS_PENDING,
-              tokenwell_client_token_async(self->client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &next[0], on_destroy, &now, &pending, &error));
+              tokenwell_client_token_async(self->client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &next[0], on_destroy, &now, &pending,
+                                           &error));
     CHECK_INT(TOKENWELL_STATUS_PENDING,
-              tokenwell_client_token_async(self->client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &next[1], on_destroy, &now, &canceled, &error));
+              tokenwell_client_token_async(self->client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &next[1], on_destroy, &now, &canceled,
+                                           &error));
     CHECK_INT(1, tokenwell_operation_cancel(canceled));
 
     /* A call that would block fails immediately. */
@@ -896,7 +913,8 @@ static void a_callback_may_close_and_free_the_client(void)
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_error *error = NULL;
     seen others[4] = {{0}}, data = {.inside = close_inside, .more = client};
-    emulator_faults("[{\"path\":\"/api/oauth/token\",\"times\":1},{\"path\":\"/api/oauth/token\",\"delay_ms\":120000,\"then_serve\":true}]");
+    emulator_faults("[{\"path\":\"/api/oauth/token\",\"times\":1},"
+                    "{\"path\":\"/api/oauth/token\",\"delay_ms\":120000,\"then_serve\":true}]");
     tokenwell_operation *operation = begin_get(client, 0, 0, &data);
 
     check_seen(1, TOKENWELL_STATUS_OK, &data);
@@ -1104,7 +1122,8 @@ static void check_cached_only(tokenwell_status status, const tokenwell_client *c
     seen data = {0};
     uint64_t requests = emulator_counter("requests");
     CHECK_INT(status, tokenwell_client_token(client, min_ttl_ms, 0, TOKENWELL_CACHED_ONLY, &tokens[0], &errors[0]));
-    CHECK_INT(status, tokenwell_client_token_async(client, min_ttl_ms, 0, TOKENWELL_CACHED_ONLY, on_end, &data, on_destroy, &tokens[1], &operation, &errors[1]));
+    CHECK_INT(status, tokenwell_client_token_async(client, min_ttl_ms, 0, TOKENWELL_CACHED_ONLY, on_end, &data, on_destroy, &tokens[1],
+                                                   &operation, &errors[1]));
     CHECK_INT(status, tokenwell_client_token_queued(client, min_ttl_ms, 0, TOKENWELL_CACHED_ONLY, queue, 1, &tokens[2], &operation,
                                                     &errors[2]));
     for (int i = 0; i < 3; i++) {

@@ -39,7 +39,8 @@ void check_seen(unsigned called, tokenwell_status status, const seen *data);
  * For tests that force refreshes while others end: then the get may also return the token that has
  * just come, and `pending` is false. With a queue the tag is used, otherwise `data`.
  */
-tokenwell_operation *begin_forced_get(const tokenwell_client *client, const tokenwell_queue *queue, uint64_t tag, seen *data, bool *pending);
+tokenwell_operation *begin_forced_get(const tokenwell_client *client, const tokenwell_queue *queue, uint64_t tag, seen *data,
+                                      bool *pending);
 
 tokenwell_queue *new_queue(void);
 int32_t descriptor_of(const tokenwell_queue *queue);

@@ -213,7 +213,8 @@ static unsigned threads_for(unsigned count)
     reset_counts();
     for (unsigned i = 0; i < count; i++) {
         tokenwell_token *now = NULL;
-        DEMAND(tokenwell_client_token_async(client, 0, 120000, 0, count_end_slowly, &uses[i], count_release, &now, NULL, NULL) == TOKENWELL_STATUS_PENDING);
+        DEMAND(tokenwell_client_token_async(client, 0, 120000, 0, count_end_slowly, &uses[i], count_release, &now, NULL,
+                                            NULL) == TOKENWELL_STATUS_PENDING);
     }
     for (uint64_t started = now_ms(); atomic_load(&released) < count; pause_ms(5)) {
         unsigned now = threads_of_this_process();
@@ -262,7 +263,8 @@ static long long bytes_in_use(void)
     size_t length = 0;
     FILE *stream = open_memstream(&report, &length);
     DEMAND(stream && malloc_info(0, stream) == 0 && fclose(stream) == 0);
-    long long bytes = total_of(report, "<system type=\"current\"") - total_of(report, "<total type=\"fast\"") - total_of(report, "<total type=\"rest\"") +
+    long long bytes = total_of(report, "<system type=\"current\"") - total_of(report, "<total type=\"fast\"") - total_of(report,
+            "<total type=\"rest\"") +
                       total_of(report, "<total type=\"mmap\"");
     free(report);
     return bytes;
@@ -305,8 +307,10 @@ static int child_memory(bool queued)
     tokenwell_queue *queue = NULL;
     if (queued) DEMAND(tokenwell_queue_new(&queue, NULL) == TOKENWELL_STATUS_OK);
     /* The first round pays for what exists once and is kept. */
-    long long first = bytes_of_a_waiter(client, queue), before = bytes_in_use(), second = bytes_of_a_waiter(client, queue), left = bytes_in_use() - before;
-    printf("  %lld and %lld bytes for each waiter with a %s, %lld bytes more after a round\n", first, second, queued ? "queue" : "callback", left);
+    long long first = bytes_of_a_waiter(client, queue), before = bytes_in_use(), second = bytes_of_a_waiter(client, queue),
+        left = bytes_in_use() - before;
+    printf("  %lld and %lld bytes for each waiter with a %s, %lld bytes more after a round\n", first, second,
+           queued ? "queue" : "callback", left);
     DEMAND(first > 0 && first <= MOST_BYTES + 50 && second <= MOST_BYTES);
     DEMAND(left < (long long)MANY * 8);
     tokenwell_queue_free(queue);
@@ -350,7 +354,8 @@ static int child_no_descriptors(void)
     tokenwell_status status = tokenwell_queue_new(&queue, &error);
     if (status == TOKENWELL_STATUS_OK) status = tokenwell_queue_descriptor(queue, &descriptor, &error);
     DEMAND(status != TOKENWELL_STATUS_OK && tokenwell_error_status(error) == status);
-    printf("  a queue: %s: %s (%s)\n", tokenwell_error_name(error), tokenwell_error_message(error, NULL), tokenwell_error_hint(error, NULL));
+    printf("  a queue: %s: %s (%s)\n", tokenwell_error_name(error), tokenwell_error_message(error, NULL), tokenwell_error_hint(error,
+                                                                                                                               NULL));
     DEMAND(strstr(tokenwell_error_message(error, NULL), "descriptor"));
     tokenwell_error_free(error);
     error = NULL;
@@ -365,7 +370,8 @@ static int child_no_descriptors(void)
         DEMAND(tokenwell_queue_take(early, &tag, &taken, NULL) == TOKENWELL_STATUS_OK && tag == 1);
         status = tokenwell_operation_wait(taken, 0, NULL, &error);
         DEMAND(status != TOKENWELL_STATUS_OK && status != TOKENWELL_STATUS_PENDING);
-        printf("  a get: %s: %s (%s)\n", tokenwell_error_name(error), tokenwell_error_message(error, NULL), tokenwell_error_hint(error, NULL));
+        printf("  a get: %s: %s (%s)\n", tokenwell_error_name(error), tokenwell_error_message(error, NULL), tokenwell_error_hint(error,
+                                                                                                                                 NULL));
         tokenwell_error_free(error);
         tokenwell_operation_free(taken);
     }
@@ -382,7 +388,8 @@ static int child_no_descriptors(void)
     client = emulator_client(SYSTEM_CLOCK);
     tokenwell_queue_free(queue);
     queue = NULL;
-    DEMAND(tokenwell_queue_new(&queue, NULL) == TOKENWELL_STATUS_OK && tokenwell_queue_descriptor(queue, &descriptor, NULL) == TOKENWELL_STATUS_OK);
+    DEMAND(tokenwell_queue_new(&queue, NULL) == TOKENWELL_STATUS_OK && tokenwell_queue_descriptor(queue, &descriptor,
+                                                                                                  NULL) == TOKENWELL_STATUS_OK);
     DEMAND(tokenwell_client_token(client, 0, 0, 0, &now, NULL) == TOKENWELL_STATUS_OK);
     tokenwell_token_free(now);
     tokenwell_operation_free(operation), tokenwell_operation_free(queued);

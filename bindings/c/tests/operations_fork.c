@@ -61,7 +61,8 @@ static _Noreturn void child_of_a_fork(const inheritance *its)
     /* Its own operations work. */
     seen own = {0};
     DEMAND(queued_get_here(its->client, its->queue, 99) == TOKENWELL_STATUS_OK);
-    DEMAND(tokenwell_client_token_async(its->client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &own, on_destroy, &token, NULL, NULL) == TOKENWELL_STATUS_PENDING);
+    DEMAND(tokenwell_client_token_async(its->client, 0, 0, TOKENWELL_FORCE_REFRESH, on_end, &own, on_destroy, &token, NULL,
+                                        NULL) == TOKENWELL_STATUS_PENDING);
     for (started = now_ms(); atomic_load(&own.destroyed) == 0; pause_ms(1)) DEMAND(now_ms() - started < 60000);
     DEMAND(atomic_load(&own.called) == 1 && atomic_load(&own.status) == TOKENWELL_STATUS_OK);
     DEMAND(tokenwell_client_token(its->client, 0, 0, 0, &token, NULL) == TOKENWELL_STATUS_OK);
@@ -221,7 +222,9 @@ static void whenever_a_process_forks_each_callback_comes_once_and_in_one_process
             tokenwell_operation *taken = NULL;
             DEMAND(tokenwell_queue_take(its.queue, &tag, &taken, NULL) == TOKENWELL_STATUS_PENDING);
             DEMAND(queued_get_here(its.client, its.queue, 77) == TOKENWELL_STATUS_OK);
-            for (unsigned i = 0; i < GETS; i++) DEMAND(called[i] == atomic_load(&data[i].called) && destroyed[i] == atomic_load(&data[i].destroyed));
+            for (unsigned i = 0; i < GETS; i++) {
+                DEMAND(called[i] == atomic_load(&data[i].called) && destroyed[i] == atomic_load(&data[i].destroyed));
+            }
             its.data = NULL;
             child_of_a_fork(&its);
         }

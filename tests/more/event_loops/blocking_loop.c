@@ -18,7 +18,8 @@ int main(void)
 {
     tokenwell_config *config = NULL;
     tokenwell_client *client = NULL;
-    if (tokenwell_config_new(&config, NULL) != 0 || tokenwell_config_use_environment(config, NULL) != 0 || tokenwell_client_new(config, &client, NULL) != 0) {
+    if (tokenwell_config_new(&config, NULL) != 0 || tokenwell_config_use_environment(config, NULL) != 0 || tokenwell_client_new(config,
+            &client, NULL) != 0) {
         return 1;
     }
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -27,7 +28,8 @@ int main(void)
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigprocmask(SIG_BLOCK, &stop, NULL);
-    int epoll = epoll_create1(EPOLL_CLOEXEC), signals = signalfd(-1, &stop, SFD_CLOEXEC), listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int epoll = epoll_create1(EPOLL_CLOEXEC), signals = signalfd(-1, &stop, SFD_CLOEXEC), listener = socket(AF_INET,
+                                                                                                            SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(listener, (struct sockaddr *)&here, sizeof here) != 0 || listen(listener, 128) != 0 ||
         getsockname(listener, (struct sockaddr *)&here, &length) != 0) {
         return 1;

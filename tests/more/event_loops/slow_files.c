@@ -90,7 +90,8 @@ static int open_at(const char *name, int directory, const char *path, int flags,
 int open(const char *path, int flags, ...) { MODE_OF(flags, mode) return open_at("openat", AT_FDCWD, path, flags, mode); }
 int open64(const char *path, int flags, ...) { MODE_OF(flags, mode) return open_at("openat64", AT_FDCWD, path, flags, mode); }
 int openat(int directory, const char *path, int flags, ...) { MODE_OF(flags, mode) return open_at("openat", directory, path, flags, mode); }
-int openat64(int directory, const char *path, int flags, ...) { MODE_OF(flags, mode) return open_at("openat64", directory, path, flags, mode); }
+int openat64(int directory, const char *path, int flags, ...) { MODE_OF(flags, mode) return open_at("openat64", directory, path, flags,
+                                                                                                    mode); }
 
 int flock(int fd, int operation)
 {
@@ -178,7 +179,8 @@ long syscall(long number, ...)
     for (int i = 0; i < 6; i++) a[i] = va_arg(rest, long);
     va_end(rest);
     REAL(syscall, "syscall");
-    int waits = number == SYS_futex && ((a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT || (a[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET) && waited_until &&
+    long command = a[1] & FUTEX_CMD_MASK;
+    int waits = number == SYS_futex && (command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET) && waited_until &&
                 getenv("LOOP_REPORT") && getpid() == gettid();
     uint64_t before = waits ? now_ns() : 0;
     long result = real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
