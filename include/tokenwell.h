@@ -186,8 +186,8 @@ typedef int32_t tokenwell_status;
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
 /// Between refreshes a client uses no thread and no socket.
-/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
-/// next one itself. exec and exit need no preparation.
+/// Fork: the child may continue to use the client. The child keeps the valid token and obtains
+/// the next one itself. exec and exit need no preparation.
 typedef struct tokenwell_client tokenwell_client;
 
 /// The settings that a client is created from.
@@ -220,8 +220,8 @@ typedef struct tokenwell_error tokenwell_error;
 /// freed.
 ///
 /// Threads: any number of threads may concurrently use it.
-/// Fork: an operation exists only in the process that began it. In a forked child it never ends: no
-/// callback comes, and `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
+/// Fork: an operation exists only in the process that began it. In a forked child it never ends:
+/// no callback comes, and `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
 typedef struct tokenwell_operation tokenwell_operation;
 
 /// A completion queue: the ends of operations and the changes of clients, in their order.
@@ -270,9 +270,9 @@ typedef void (*tokenwell_secret_callback)(void *user_data, tokenwell_secret_requ
 
 /// A callback that is called once when the library no longer uses a `user_data` pointer.
 ///
-/// It comes after the other callback has returned, or when it is certain that it never comes. Only
-/// then may the data be released. It may be called from any thread, also by the call that drops the
-/// last reference.
+/// It comes after the other callback has returned, or when it is certain that it never comes.
+/// Only then may the data be released. It may be called from any thread, also by the call that
+/// drops the last reference.
 ///
 /// @param user_data The pointer that was passed together with this callback.
 typedef void (*tokenwell_destroy_callback)(void *user_data);
@@ -797,8 +797,9 @@ tokenwell_status tokenwell_operation_wait(const tokenwell_operation *operation,
 
 /// Cancels an operation: it ends without a result, if it has none yet.
 ///
-/// The work that other callers share, such as a refresh, continues. The call never blocks. It
-/// may be made in the callback, after the end and more than once.
+/// A later wait returns its result, or TOKENWELL_STATUS_CLOSED if it had none. The work that
+/// other callers share, such as a refresh, continues. The call never blocks. It may be made in
+/// the callback, after the end and more than once.
 ///
 /// @param operation The operation. May be NULL.
 /// @return 1 if the callback, or the entry in the queue, never comes. The destroy callback comes
@@ -868,7 +869,9 @@ tokenwell_status tokenwell_queue_descriptor(const tokenwell_queue *queue,
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
 /// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_PENDING if the queue has no entry,
-///   TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+///   TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT. The entry of an operation
+///   that was canceled is skipped, so the queue may turn out to be empty although its descriptor
+///   was readable.
 /// @since 0.1
 ///
 /// @pre `queue` must be a queue that was not freed. `tag`, `operation` and `error` must be
@@ -1024,7 +1027,7 @@ tokenwell_status tokenwell_client_token(const tokenwell_client *client,
 ///
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// @pre `client` must be a client that was not freed. `callback` and `destroy` must be
 /// callable with `user_data` from any thread until `destroy` was called. `now`, `operation` and
 /// `error` must be writable.
 tokenwell_status tokenwell_client_token_async(const tokenwell_client *client,
@@ -1050,10 +1053,11 @@ tokenwell_status tokenwell_client_token_async(const tokenwell_client *client,
 /// @param operation As for `tokenwell_client_token_async`. May be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
-/// @return As for `tokenwell_client_token_async`.
+/// @return As for `tokenwell_client_token_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
+/// @pre `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
 /// and `error` must be writable.
 tokenwell_status tokenwell_client_token_queued(const tokenwell_client *client,
                                                uint64_t min_ttl_ms,
@@ -1111,7 +1115,7 @@ tokenwell_status tokenwell_client_invalidate(const tokenwell_client *client,
 ///   created.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `value` must be readable for
+/// @pre `client` must be a client that was not freed. `value` must be readable for
 /// `value_len` bytes. `callback` and `destroy` must be callable as for
 /// `tokenwell_client_token_async`. `operation` and `error` must be writable.
 tokenwell_status tokenwell_client_invalidate_async(const tokenwell_client *client,
@@ -1135,10 +1139,11 @@ tokenwell_status tokenwell_client_invalidate_async(const tokenwell_client *clien
 /// @param operation As for `tokenwell_client_token_async`. May be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
-/// @return As for `tokenwell_client_invalidate_async`.
+/// @return As for `tokenwell_client_invalidate_async`. TOKENWELL_STATUS_CLOSED also if the queue
+///   is closed.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client and `queue` a queue that was not freed. `value` must be
+/// @pre `client` must be a client and `queue` a queue that was not freed. `value` must be
 /// readable for `value_len` bytes. `operation` and `error` must be writable.
 tokenwell_status tokenwell_client_invalidate_queued(const tokenwell_client *client,
                                                     const char *value,
@@ -1193,7 +1198,7 @@ tokenwell_status tokenwell_client_revoke(const tokenwell_client *client,
 ///   created.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// @pre `client` must be a client that was not freed. `callback` and `destroy` must be
 /// callable as for `tokenwell_client_token_async`. `operation` and `error` must be writable.
 tokenwell_status tokenwell_client_revoke_async(const tokenwell_client *client,
                                                uint64_t deadline_ms,
@@ -1212,10 +1217,11 @@ tokenwell_status tokenwell_client_revoke_async(const tokenwell_client *client,
 /// @param operation As for `tokenwell_client_token_async`. May be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
-/// @return As for `tokenwell_client_revoke_async`.
+/// @return As for `tokenwell_client_revoke_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client and `queue` a queue that was not freed. `operation` and
+/// @pre `client` must be a client and `queue` a queue that was not freed. `operation` and
 /// `error` must be writable.
 tokenwell_status tokenwell_client_revoke_queued(const tokenwell_client *client,
                                                 uint64_t deadline_ms,
@@ -1379,7 +1385,7 @@ tokenwell_status tokenwell_client_drain(const tokenwell_client *client,
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. No other call with this reference may
+/// @pre `client` must be a client that was not freed. No other call with this reference may
 /// be running or follow.
 void tokenwell_client_free(tokenwell_client *client);
 

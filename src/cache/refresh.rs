@@ -8,7 +8,7 @@ use super::cooldown::{Cooldown, is_local_fault};
 use super::freshness::{DEFAULT_LIFETIME, Freshness};
 use super::jitter;
 use super::lock_wait::{HeldLock, LockWait, RefreshTimes, Remains};
-use super::refresh_request::{Exclude, KnownToken, Origin, RefreshOutcome, RefreshRequest};
+use super::refresh_request::{Exclude, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
@@ -113,8 +113,7 @@ impl Slot {
             None => {}
         }
         if matches!(request.exclude, Exclude::Stored) {
-            request.exclude =
-                record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::up_to(KnownToken::of_stored(token, self.now())));
+            request.exclude = record.token.as_ref().map_or(Exclude::Nothing, |token| Exclude::up_to_stored(token, self.now()));
         }
 
         let (waited, remains) = self.wait_for_lock_or_answer(&key, &request, credential, &mut times);

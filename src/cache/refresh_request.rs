@@ -24,14 +24,17 @@ pub(super) struct RefreshRequest {
 pub(super) enum Exclude {
     /// Any token satisfies the request.
     Nothing,
-    /// This token and all older ones. Shared, because many callers may wait with one request.
-    UpTo(Arc<KnownToken>),
+    /// This token of the process and all older ones. It is shared, not copied, because very many
+    /// callers may wait for a newer one.
+    UpTo(Token),
+    /// This token of the store and all older ones.
+    UpToStored(Arc<KnownToken>),
     /// The token that the store contains when the refresh begins: the caller forces a new token in
     /// a process that has none yet.
     Stored,
 }
 
-/// A token that does not satisfy a request.
+/// A token of the store that does not satisfy a request.
 #[derive(Clone, Debug)]
 pub(super) struct KnownToken {
     value: Secret,
@@ -68,28 +71,27 @@ pub(super) enum Resolution {
 }
 
 impl Exclude {
-    pub(super) fn up_to(token: KnownToken) -> Self {
-        Self::UpTo(Arc::new(token))
+    pub(super) fn up_to_stored(token: &StoredToken, now: Moment) -> Self {
+        let lifetime = Lifetime::from_stored(now, token.obtained_at_ms, token.refresh_at_ms, token.expires_at_ms);
+        let known = KnownToken { value: token.value.clone(), obtained_at: lifetime.map(|lifetime| lifetime.obtained_at) };
+        Self::UpToStored(Arc::new(known))
+    }
+
+    fn allows(&self, token: &Token) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::UpTo(known) => precedes(known.value(), Some(known.lifetime().obtained_at), token),
+            Self::UpToStored(known) => precedes(known.value.expose(), known.obtained_at, token),
+            Self::Stored => false,
+        }
     }
 }
 
-impl KnownToken {
-    pub(super) fn of(token: &Token) -> Self {
-        Self { value: Secret::from(token.value()), obtained_at: Some(token.lifetime().obtained_at) }
-    }
-
-    pub(super) fn of_stored(token: &StoredToken, now: Moment) -> Self {
-        let lifetime = Lifetime::from_stored(now, token.obtained_at_ms, token.refresh_at_ms, token.expires_at_ms);
-        Self { value: token.value.clone(), obtained_at: lifetime.map(|lifetime| lifetime.obtained_at) }
-    }
-
-    /// Returns whether `token` is a different token and not older. Setting the wall clock can make
-    /// a newer token look older, but only by one of the two clocks.
-    fn precedes(&self, token: &Token) -> bool {
-        let later = token.lifetime().obtained_at;
-        token.value() != self.value.expose()
-            && self.obtained_at.is_none_or(|known| later.wall_ms >= known.wall_ms || later.monotonic_ms >= known.monotonic_ms)
-    }
+/// Returns whether `token` is another one than `known` and not older. Setting the wall clock can make
+/// a newer token look older, but only by one of the two clocks.
+fn precedes(known: &str, obtained_at: Option<Moment>, token: &Token) -> bool {
+    let later = token.lifetime().obtained_at;
+    token.value() != known && obtained_at.is_none_or(|known| later.wall_ms >= known.wall_ms || later.monotonic_ms >= known.monotonic_ms)
 }
 
 impl RefreshRequest {
@@ -116,12 +118,7 @@ impl RefreshRequest {
             Freshness::Due => !self.reject_due,
             Freshness::Unusable => false,
         };
-        is_usable
-            && match &self.exclude {
-                Exclude::Nothing => true,
-                Exclude::UpTo(known) => known.precedes(token),
-                Exclude::Stored => false,
-            }
+        is_usable && self.exclude.allows(token)
     }
 
     /// Returns the result of `outcome` for this request. A token that the server has just issued is
@@ -140,7 +137,7 @@ impl RefreshRequest {
             Origin::Stored | Origin::StoredDuringRefresh => {
                 if matches!(self.exclude, Exclude::Stored) {
                     let stored_during = outcome.origin == Origin::StoredDuringRefresh;
-                    self.exclude = if stored_during { Exclude::Nothing } else { Exclude::up_to(KnownToken::of(&outcome.token)) };
+                    self.exclude = if stored_during { Exclude::Nothing } else { Exclude::UpTo(outcome.token.clone()) };
                 }
                 if self.is_satisfied_by(&outcome.token, now) { Resolution::Done(Ok(outcome.token)) } else { Resolution::Retry(self) }
             }

@@ -6,7 +6,7 @@ use super::freshness::Freshness;
 use super::next_attempt::{Hold, NextAttempt};
 use super::pending_get::Begun;
 use super::process::{Memory, ProcessState, Refusal, Watcher, catch_panic, spawn_detached};
-use super::refresh_request::{Exclude, KnownToken, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
+use super::refresh_request::{Exclude, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
@@ -178,7 +178,9 @@ impl Slot {
 
     /// Closes the slot: later calls and waiting callers receive [`Error::Closed`].
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
         let process = self.process();
         {
             let memory = process.memory();
@@ -277,7 +279,7 @@ impl Slot {
     pub(super) fn refresh_request(&self, options: &GetOptions) -> RefreshRequest {
         let exclude = match (options.force_refresh, self.current.token()) {
             (false, _) => Exclude::Nothing,
-            (true, Some(token)) => Exclude::up_to(KnownToken::of(&token)),
+            (true, Some(token)) => Exclude::UpTo(token),
             (true, None) => Exclude::Stored,
         };
         RefreshRequest { min_ttl: options.min_ttl, exclude, reject_due: false }

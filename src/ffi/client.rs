@@ -7,7 +7,7 @@ use super::log;
 use super::operation::{
     Target, begin, refuse_in_callback, tokenwell_destroy_callback, tokenwell_operation, tokenwell_operation_callback, would_block,
 };
-use super::queue::{shared, tokenwell_queue};
+use super::queue::{open_queue, tokenwell_queue};
 use super::stats::tokenwell_stats;
 use super::token::{borrow, into_raw, tokenwell_token};
 use crate::cache::Begun;
@@ -41,8 +41,8 @@ pub const TOKENWELL_CACHED_ONLY: u32 = 2;
 ///
 /// Threads: any number of threads may concurrently call the functions that take a const client.
 /// Between refreshes a client uses no thread and no socket.
-/// Fork: the child may continue to use the client. The child keeps the valid token and obtains the
-/// next one itself. exec and exit need no preparation.
+/// Fork: the child may continue to use the client. The child keeps the valid token and obtains
+/// the next one itself. exec and exit need no preparation.
 pub struct tokenwell_client(Client);
 
 impl tokenwell_client {
@@ -221,7 +221,8 @@ pub unsafe extern "C" fn tokenwell_client_token(
 ///
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// # Safety
+/// `client` must be a client that was not freed. `callback` and `destroy` must be
 /// callable with `user_data` from any thread until `destroy` was called. `now`, `operation` and
 /// `error` must be writable.
 #[unsafe(no_mangle)]
@@ -256,10 +257,12 @@ pub unsafe extern "C" fn tokenwell_client_token_async(
 /// @param operation As for `tokenwell_client_token_async`. May be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
-/// @return As for `tokenwell_client_token_async`.
+/// @return As for `tokenwell_client_token_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
+/// # Safety
+/// `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
 /// and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_token_queued(
@@ -275,7 +278,7 @@ pub unsafe extern "C" fn tokenwell_client_token_queued(
 ) -> Status {
     cancelable_boundary(error, || {
         // SAFETY: the caller promises NULL or a live queue.
-        let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
+        let target = || Ok(Target::Queue { queue: unsafe { open_queue(queue) }?, tag });
         // SAFETY: the caller promises NULL or a live client, and writable outputs.
         unsafe { begin_token(client, min_ttl_ms, deadline_ms, flags, target, now, operation) }
     })
@@ -339,7 +342,8 @@ pub unsafe extern "C" fn tokenwell_client_invalidate(
 ///   created.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `value` must be readable for
+/// # Safety
+/// `client` must be a client that was not freed. `value` must be readable for
 /// `value_len` bytes. `callback` and `destroy` must be callable as for
 /// `tokenwell_client_token_async`. `operation` and `error` must be writable.
 #[unsafe(no_mangle)]
@@ -372,10 +376,12 @@ pub unsafe extern "C" fn tokenwell_client_invalidate_async(
 /// @param operation As for `tokenwell_client_token_async`. May be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
-/// @return As for `tokenwell_client_invalidate_async`.
+/// @return As for `tokenwell_client_invalidate_async`. TOKENWELL_STATUS_CLOSED also if the queue
+///   is closed.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client and `queue` a queue that was not freed. `value` must be
+/// # Safety
+/// `client` must be a client and `queue` a queue that was not freed. `value` must be
 /// readable for `value_len` bytes. `operation` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_invalidate_queued(
@@ -390,7 +396,7 @@ pub unsafe extern "C" fn tokenwell_client_invalidate_queued(
 ) -> Status {
     boundary_with_status(error, || {
         // SAFETY: the caller promises NULL or a live queue.
-        let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
+        let target = || Ok(Target::Queue { queue: unsafe { open_queue(queue) }?, tag });
         // SAFETY: the caller promises NULL or a live client, a readable string and a writable output.
         unsafe { begin_invalidate(client, value, value_len, deadline_ms, target, operation) }
     })
@@ -451,7 +457,8 @@ pub unsafe extern "C" fn tokenwell_client_revoke(
 ///   created.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. `callback` and `destroy` must be
+/// # Safety
+/// `client` must be a client that was not freed. `callback` and `destroy` must be
 /// callable as for `tokenwell_client_token_async`. `operation` and `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_revoke_async(
@@ -479,10 +486,12 @@ pub unsafe extern "C" fn tokenwell_client_revoke_async(
 /// @param operation As for `tokenwell_client_token_async`. May be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
-/// @return As for `tokenwell_client_revoke_async`.
+/// @return As for `tokenwell_client_revoke_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client and `queue` a queue that was not freed. `operation` and
+/// # Safety
+/// `client` must be a client and `queue` a queue that was not freed. `operation` and
 /// `error` must be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_revoke_queued(
@@ -495,7 +504,7 @@ pub unsafe extern "C" fn tokenwell_client_revoke_queued(
 ) -> Status {
     boundary_with_status(error, || {
         // SAFETY: the caller promises NULL or a live queue.
-        let target = || Ok(Target::Queue { queue: unsafe { shared(queue) }?, tag });
+        let target = || Ok(Target::Queue { queue: unsafe { open_queue(queue) }?, tag });
         // SAFETY: the caller promises NULL or a live client, and a writable output.
         unsafe { begin_revoke(client, deadline_ms, target, operation) }
     })
@@ -525,7 +534,7 @@ pub unsafe extern "C" fn tokenwell_client_watch(
 ) -> Status {
     boundary(error, || {
         // SAFETY: the caller promises NULL or a live client and a live queue.
-        let (client, queue) = unsafe { (object("client", client)?, shared(queue)?) };
+        let (client, queue) = unsafe { (object("client", client)?, open_queue(queue)?) };
         client.0.watch(queue.watcher(tag))
     })
 }
@@ -551,8 +560,8 @@ pub unsafe extern "C" fn tokenwell_client_unwatch(
 ) -> Status {
     boundary(error, || {
         // SAFETY: the caller promises NULL or a live client and a live queue.
-        let (client, queue) = unsafe { (object("client", client)?, shared(queue)?) };
-        let identity = queue.identity();
+        let (client, queue) = unsafe { (object("client", client)?, object("queue", queue)?) };
+        let identity = queue.0.identity();
         client.0.unwatch(|watcher| watcher.target() == identity);
         Ok(())
     })
@@ -732,7 +741,8 @@ pub unsafe extern "C" fn tokenwell_client_drain(client: *const tokenwell_client,
 /// @param client The client. If it is NULL, nothing happens.
 /// @since 0.1
 ///
-/// # Safety `client` must be a client that was not freed. No other call with this reference may
+/// # Safety
+/// `client` must be a client that was not freed. No other call with this reference may
 /// be running or follow.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
@@ -814,7 +824,8 @@ unsafe fn begin_token(
     }
 }
 
-/// # Safety `client` must be NULL or live, `value` NULL or readable for its length, and the
+/// # Safety
+/// `client` must be NULL or live, `value` NULL or readable for its length, and the
 /// output NULL or writable.
 unsafe fn begin_invalidate(
     client: *const tokenwell_client,

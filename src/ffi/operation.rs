@@ -20,8 +20,8 @@ use std::{marker, ptr};
 /// freed.
 ///
 /// Threads: any number of threads may concurrently use it.
-/// Fork: an operation exists only in the process that began it. In a forked child it never ends: no
-/// callback comes, and `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
+/// Fork: an operation exists only in the process that began it. In a forked child it never ends:
+/// no callback comes, and `tokenwell_operation_wait` returns TOKENWELL_STATUS_CLOSED.
 pub struct tokenwell_operation {
     _opaque: marker::PhantomData<Target>,
 }
@@ -43,9 +43,9 @@ pub type tokenwell_operation_callback = Option<unsafe extern "C" fn(user_data: *
 
 /// A callback that is called once when the library no longer uses a `user_data` pointer.
 ///
-/// It comes after the other callback has returned, or when it is certain that it never comes. Only
-/// then may the data be released. It may be called from any thread, also by the call that drops the
-/// last reference.
+/// It comes after the other callback has returned, or when it is certain that it never comes.
+/// Only then may the data be released. It may be called from any thread, also by the call that
+/// drops the last reference.
 ///
 /// @param user_data The pointer that was passed together with this callback.
 pub type tokenwell_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
@@ -98,8 +98,9 @@ pub unsafe extern "C" fn tokenwell_operation_wait(
 
 /// Cancels an operation: it ends without a result, if it has none yet.
 ///
-/// The work that other callers share, such as a refresh, continues. The call never blocks. It
-/// may be made in the callback, after the end and more than once.
+/// A later wait returns its result, or TOKENWELL_STATUS_CLOSED if it had none. The work that
+/// other callers share, such as a refresh, continues. The call never blocks. It may be made in
+/// the callback, after the end and more than once.
 ///
 /// @param operation The operation. May be NULL.
 /// @return 1 if the callback, or the entry in the queue, never comes. The destroy callback comes

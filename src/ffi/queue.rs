@@ -96,7 +96,9 @@ pub unsafe extern "C" fn tokenwell_queue_descriptor(
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
 /// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_PENDING if the queue has no entry,
-///   TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+///   TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT. The entry of an operation
+///   that was canceled is skipped, so the queue may turn out to be empty although its descriptor
+///   was readable.
 /// @since 0.1
 ///
 /// # Safety
@@ -196,11 +198,16 @@ pub unsafe extern "C" fn tokenwell_queue_free(queue: *mut tokenwell_queue) {
     });
 }
 
-/// Borrows the queue of a parameter.
+/// Borrows the queue of a parameter, for work that ends in it.
+///
+/// # Errors
+/// It is closed: the end would never be seen.
 ///
 /// # Safety
 /// `queue` must be NULL or a queue that was not freed.
-pub(super) unsafe fn shared(queue: *const tokenwell_queue) -> Result<Arc<Queue<Target>>, Error> {
+pub(super) unsafe fn open_queue(queue: *const tokenwell_queue) -> Result<Arc<Queue<Target>>, Error> {
     // SAFETY: upheld by the caller of this function.
-    Ok(Arc::clone(&unsafe { object("queue", queue) }?.0))
+    let queue = unsafe { object("queue", queue) }?;
+    queue.0.refuse_if_closed()?;
+    Ok(Arc::clone(&queue.0))
 }

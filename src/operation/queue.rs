@@ -56,6 +56,11 @@ impl<C: Completion> Queue<C> {
         Ok(Arc::new(Self(ArcSwap::from_pointee(OfProcess::new(Some(event), false)))))
     }
 
+    /// Refuses work whose end would never be seen.
+    pub(crate) fn refuse_if_closed(&self) -> Result<(), Error> {
+        if self.of_this_process().lock().closed { Err(Error::QueueClosed) } else { Ok(()) }
+    }
+
     /// Returns a descriptor that is readable while the queue has entries or is closed; -1 on Windows.
     pub(crate) fn descriptor(&self) -> Result<i32, Error> {
         let queue = self.of_this_process();
