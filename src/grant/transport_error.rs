@@ -15,8 +15,8 @@ use tower_service::Service;
 /// The maximum length of an error string from another library, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// The failure of a proxy's tunnel, as reqwest reports it. Its crate does not export the name of the
-/// type. Matching its message instead would fail silently with another version of the crate.
+/// The failure of a proxy's tunnel, as reqwest reports it. hyper-util does not export the name of the
+/// type. A renamed variant does not compile; a changed message would not be noticed.
 type TunnelError = <Tunnel<HttpConnector> as Service<hyper::Uri>>::Error;
 
 /// The error for a request that got no complete response. Its strings contain neither a URL nor a
