@@ -4,8 +4,8 @@
 //! [`Client`].
 
 #[cfg(feature = "capi")]
-use crate::cache::{ActiveWork, Begun, PendingGet, PendingRemoval, PendingRevocation, Watcher};
-use crate::cache::{CachedState, GetOptions, Slot, SlotParts, Stats};
+use crate::cache::{ActiveWork, PendingGet, Watcher};
+use crate::cache::{Begun, CachedState, GetOptions, PendingRemoval, PendingRevocation, Slot, SlotParts, Stats};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::Config;
 use crate::credential::Credentials;
@@ -193,8 +193,19 @@ impl Client {
         self.0.slot.logged(|| self.0.slot.invalidate(value, self.0.timeout))
     }
 
-    /// Like [`Client::invalidate`], for callers that must not block.
-    #[cfg(feature = "capi")]
+    /// Like [`Client::invalidate`], without blocking the thread. It requires no particular runtime.
+    /// The token is dropped in this client at the first poll. Dropping the future does not end the
+    /// removal from the shared store.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn invalidate_async(&self, value: &str) -> Result<(), Error> {
+        match self.begin_invalidate(value)? {
+            Begun::Ready(()) => Ok(()),
+            Begun::Pending(removal) => removal.await,
+        }
+    }
+
     pub(crate) fn begin_invalidate(&self, value: &str) -> Result<Begun<(), PendingRemoval>, Error> {
         self.0.slot.logged(|| self.0.slot.begin_invalidate(value))
     }
@@ -210,8 +221,18 @@ impl Client {
         self.0.slot.logged(|| self.0.slot.revoke(deadline.unwrap_or(self.0.timeout)))
     }
 
-    /// Like [`Client::revoke`], for callers that must not block.
-    #[cfg(feature = "capi")]
+    /// Like [`Client::revoke`], without blocking the thread. It requires no particular runtime and has
+    /// no deadline. Dropping the future does not end the revocation.
+    ///
+    /// # Errors
+    /// As [`Client::revoke`].
+    pub async fn revoke_async(&self) -> Result<(), Error> {
+        match self.begin_revoke()? {
+            Begun::Ready(()) => Ok(()),
+            Begun::Pending(revocation) => revocation.await,
+        }
+    }
+
     pub(crate) fn begin_revoke(&self) -> Result<Begun<(), PendingRevocation>, Error> {
         self.0.slot.logged(|| self.0.slot.begin_revoke())
     }

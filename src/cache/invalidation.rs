@@ -11,8 +11,10 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::store::Record;
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// The time to wait for the store's lock before a token is removed.
@@ -363,6 +365,22 @@ impl PendingRevocation {
             }
             Err(error) => Some(Err(error)),
         }
+    }
+}
+
+impl Future for PendingRemoval {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_result(context.waker())
+    }
+}
+
+impl Future for PendingRevocation {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_result(context.waker())
     }
 }
 

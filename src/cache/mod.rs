@@ -30,10 +30,16 @@ mod snapshot;
 mod stats;
 mod sync;
 
+#[cfg(feature = "capi")]
 pub(crate) use activity::ActiveWork;
 pub use cached::CachedState;
 pub(crate) use invalidation::{PendingRemoval, PendingRevocation};
-pub(crate) use pending_get::{Begun, PendingGet};
+pub(crate) use pending_get::Begun;
+#[cfg(feature = "capi")]
+pub(crate) use pending_get::PendingGet;
+#[cfg(feature = "capi")]
 pub(crate) use process::Watcher;
-pub(crate) use slot::{GetOptions, Slot, SlotParts, cannot_create_thread};
+#[cfg(feature = "capi")]
+pub(crate) use slot::cannot_create_thread;
+pub(crate) use slot::{GetOptions, Slot, SlotParts};
 pub use stats::Stats;

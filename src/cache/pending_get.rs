@@ -59,7 +59,7 @@ impl PendingGet {
             };
             // The flight has removed the waker.
             self.registration = Registration::NONE;
-            match self.slot.resolve(outcome, self.request.clone()) {
+            match self.slot.resolve(outcome, self.request.clone(), time_left) {
                 Resolution::Done(answer) => return Poll::Ready(answer),
                 Resolution::Retry(request) => self.request = request,
             }
@@ -72,6 +72,7 @@ impl PendingGet {
     }
 
     /// Returns the result for a caller whose deadline passes, after it waited for `waited`.
+    #[cfg(feature = "capi")]
     pub(crate) fn at_deadline(&self, waited: Duration) -> Result<Token, Error> {
         self.slot.at_deadline(&self.request, waited)
     }

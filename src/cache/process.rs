@@ -50,6 +50,7 @@ pub(crate) trait Watcher: Send + Sync + fmt::Debug {
     fn changed(&self);
 
     /// Returns the queue that it writes to, to find it again.
+    #[cfg(feature = "capi")]
     fn target(&self) -> usize;
 }
 
@@ -129,10 +130,12 @@ impl Memory {
         self.check = CheckInterval::default();
     }
 
+    #[cfg(feature = "capi")]
     pub(super) fn add_watcher(&mut self, watcher: Arc<dyn Watcher>) {
         self.watchers.push(watcher);
     }
 
+    #[cfg(feature = "capi")]
     pub(super) fn remove_watchers(&mut self, matches: impl Fn(&dyn Watcher) -> bool) {
         self.watchers.retain(|watcher| !matches(watcher.as_ref()));
     }

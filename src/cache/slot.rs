@@ -1,11 +1,14 @@
 //! The slot of one token: how one get is answered, from the fast path to the refresh.
 
+#[cfg(feature = "capi")]
 use super::activity::ActiveWork;
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
 use super::next_attempt::{Hold, NextAttempt};
 use super::pending_get::Begun;
-use super::process::{Memory, ProcessState, Refusal, Watcher, catch_panic, spawn_detached};
+#[cfg(feature = "capi")]
+use super::process::Watcher;
+use super::process::{Memory, ProcessState, Refusal, catch_panic, spawn_detached};
 use super::refresh_request::{Exclude, RefreshOutcome, RefreshRequest, Resolution, min_ttl_exceeds_lifetime};
 use super::snapshot::Current;
 use super::stats::{Counts, Stats};
@@ -32,6 +35,10 @@ const HUNG_AFTER_TIMEOUTS: u32 = 3;
 /// program that exits immediately leaves its token to others. A slow disk delays it no longer than
 /// this, or than a quarter of its remaining time if that is less.
 const MAX_WAIT_FOR_SAVE: Duration = Duration::from_millis(200);
+
+/// A caller that joined a refresh with a shorter deadline starts another one if it has more time left
+/// than this.
+const MIN_TIME_FOR_REFRESH: Duration = Duration::from_millis(100);
 
 /// The options of one get.
 #[derive(Clone, Debug, Default)]
@@ -132,9 +139,10 @@ impl Slot {
             };
             self.counts.waits.add_one();
             let Some(outcome) = flight.wait(deadline) else { return self.at_deadline(&request, started.elapsed()) };
-            request = match self.resolve(outcome, request) {
+            let time_left = max_wait.saturating_sub(started.elapsed());
+            request = match self.resolve(outcome, request, time_left) {
                 Resolution::Done(answer) => {
-                    wait_for_save(&flight, thread, max_wait.saturating_sub(started.elapsed()));
+                    wait_for_save(&flight, thread, time_left);
                     return answer;
                 }
                 Resolution::Retry(request) => request,
@@ -158,6 +166,7 @@ impl Slot {
     }
 
     /// Counts one more piece of work that [`Slot::drain`] waits for.
+    #[cfg(feature = "capi")]
     pub(crate) fn begin_work(&self) -> ActiveWork {
         self.process().activity.begin()
     }
@@ -376,14 +385,23 @@ impl Slot {
         self.refuse_if_closed().err().unwrap_or(Error::NotCached)
     }
 
-    pub(super) fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest) -> Resolution {
+    /// Returns the result for a caller that can wait for another `time_left`.
+    pub(super) fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest, time_left: Duration) -> Resolution {
         let now = self.parts.clock.now();
         match outcome {
             Ok(outcome) => request.resolve(outcome, now),
             Err(Error::Closed) => Resolution::Done(Err(Error::Closed)),
             Err(error) => {
                 let valid = self.current.token().filter(|token| request.is_satisfied_by(token, now));
-                Resolution::Done(valid.inspect(|_| self.counts.stale_served.add_one()).ok_or(error))
+                match valid {
+                    Some(token) => {
+                        self.counts.stale_served.add_one();
+                        Resolution::Done(Ok(token))
+                    }
+                    // The refresh had the deadline of the caller that started it. This one has more time.
+                    None if matches!(error, Error::Deadline { .. }) && time_left > MIN_TIME_FOR_REFRESH => Resolution::Retry(request),
+                    None => Resolution::Done(Err(error)),
+                }
             }
         }
     }
@@ -450,6 +468,7 @@ impl Slot {
     }
 
     /// Calls `watcher` whenever the generation changes, until it is removed or the process forks.
+    #[cfg(feature = "capi")]
     pub(crate) fn watch(&self, watcher: Arc<dyn Watcher>) -> Result<(), Error> {
         self.refuse_if_closed()?;
         self.process().memory().add_watcher(watcher);
@@ -457,6 +476,7 @@ impl Slot {
     }
 
     /// Removes the watchers for which `matches` returns true.
+    #[cfg(feature = "capi")]
     pub(crate) fn unwatch(&self, matches: impl Fn(&dyn Watcher) -> bool) {
         self.process().memory().remove_watchers(matches);
     }
