@@ -864,3 +864,31 @@ fn r2_who_gets_the_lock_too_late_sends_no_request() {
 
     assert_eq!((error.status(), bench.server.requests()), (Status::Deadline, 0));
 }
+
+#[test]
+fn r2_a_caller_that_joined_later_uses_the_time_that_it_has_left() {
+    let (bench, _, store) = two();
+    *store.locked_by_another.lock().unwrap() = true;
+    *store.holder_is_alive.lock().unwrap() = true;
+    let client = hurried(&bench, &store);
+    let (free, waits, joined) = (FakeStore::clone(&store), Arc::clone(&store), client.clone());
+    *store.during_wait.lock().unwrap() = Some(Event::new(move || {
+        while joined.stats().waits < 2 {
+            std::thread::yield_now();
+        }
+        // As above: the first caller gets the lock too late.
+        *waits.during_wait.lock().unwrap() = Some(Event::new(move || *free.locked_by_another.lock().unwrap() = false));
+    }));
+
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| client.token(&any()));
+        while client.stats().waits < 1 {
+            std::thread::yield_now();
+        }
+        let second = scope.spawn(|| client.token(&any()));
+
+        assert_eq!(first.join().unwrap().unwrap_err().status(), Status::Deadline);
+        assert_eq!(second.join().unwrap().unwrap().value(), "token-1");
+    });
+    assert_eq!(bench.server.requests(), 1);
+}

@@ -2,7 +2,7 @@
 
 use super::flight::Registration;
 use super::refresh_request::{RefreshRequest, Resolution};
-use super::slot::{GetOptions, Lookup, RefreshFlight, Slot, WithoutThread};
+use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread};
 use crate::error::Error;
 use crate::token::Token;
 use std::future::Future;
@@ -27,6 +27,8 @@ pub(crate) struct PendingGet {
     request: RefreshRequest,
     flight: RefreshFlight,
     registration: Registration,
+    /// Whether this get started the flight.
+    is_starter: bool,
 }
 
 impl Slot {
@@ -40,11 +42,16 @@ impl Slot {
         let request = self.refresh_request(options);
         match self.logged(|| self.answer_or_join(&request, max_wait, WithoutThread::Fail)) {
             Lookup::Answer(answer) => answer.map(Begun::Ready),
-            Lookup::Pending(flight, _) => {
-                self.counts.waits.add_one();
-                Ok(Begun::Pending(PendingGet { slot: Arc::clone(self), request, flight, registration: Registration::NONE }))
-            }
+            Lookup::Joined(flight) => Ok(Begun::Pending(self.pending_get(request, flight, false))),
+            Lookup::Started(flight, _) => Ok(Begun::Pending(self.pending_get(request, flight, true))),
         }
+    }
+}
+
+impl Slot {
+    fn pending_get(self: &Arc<Self>, request: RefreshRequest, flight: RefreshFlight, is_starter: bool) -> PendingGet {
+        self.counts.waits.add_one();
+        PendingGet { slot: Arc::clone(self), request, flight, registration: Registration::NONE, is_starter }
     }
 }
 
@@ -59,13 +66,15 @@ impl PendingGet {
             };
             // The flight has removed the waker.
             self.registration = Registration::NONE;
-            match self.slot.resolve(outcome, self.request.clone(), time_left) {
+            let part = if self.is_starter { Part::Starter } else { Part::Joiner { time_left } };
+            match self.slot.resolve(outcome, self.request.clone(), part) {
                 Resolution::Done(answer) => return Poll::Ready(answer),
                 Resolution::Retry(request) => self.request = request,
             }
             match self.slot.logged(|| self.slot.answer_or_join(&self.request, time_left, WithoutThread::Fail)) {
                 Lookup::Answer(answer) => return Poll::Ready(answer),
-                Lookup::Pending(flight, _) => self.flight = flight,
+                Lookup::Joined(flight) => (self.flight, self.is_starter) = (flight, false),
+                Lookup::Started(flight, _) => (self.flight, self.is_starter) = (flight, true),
             }
             self.slot.counts.waits.add_one();
         }

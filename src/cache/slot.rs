@@ -82,8 +82,19 @@ pub(super) type RefreshFlight = Arc<Flight<Result<RefreshOutcome, Error>>>;
 /// The result for a caller that is not served by the fast path.
 pub(super) enum Lookup {
     Answer(Result<Token, Error>),
-    /// A refresh is pending. Its thread is included if this caller started it.
-    Pending(RefreshFlight, Option<JoinHandle<()>>),
+    /// A refresh that another caller started is pending.
+    Joined(RefreshFlight),
+    /// This caller started a refresh, on this thread if one was created.
+    Started(RefreshFlight, Option<JoinHandle<()>>),
+}
+
+/// Whether a refresh answers a caller that has waited for it with its own deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The caller started it: its deadline is that of the refresh.
+    Starter,
+    /// The caller joined it, and can wait for as long as this in addition.
+    Joiner { time_left: Duration },
 }
 
 /// What a caller does if no thread can be created.
@@ -133,14 +144,17 @@ impl Slot {
         let deadline = started.checked_add(max_wait);
         let mut request = self.refresh_request(options);
         loop {
-            let (flight, thread) = match self.answer_or_join(&request, max_wait.saturating_sub(started.elapsed()), WithoutThread::Run) {
-                Lookup::Answer(answer) => return answer,
-                Lookup::Pending(flight, thread) => (flight, thread),
-            };
+            let (flight, thread, starter) =
+                match self.answer_or_join(&request, max_wait.saturating_sub(started.elapsed()), WithoutThread::Run) {
+                    Lookup::Answer(answer) => return answer,
+                    Lookup::Joined(flight) => (flight, None, false),
+                    Lookup::Started(flight, thread) => (flight, thread, true),
+                };
             self.counts.waits.add_one();
             let Some(outcome) = flight.wait(deadline) else { return self.at_deadline(&request, started.elapsed()) };
             let time_left = max_wait.saturating_sub(started.elapsed());
-            request = match self.resolve(outcome, request, time_left) {
+            let part = if starter { Part::Starter } else { Part::Joiner { time_left } };
+            request = match self.resolve(outcome, request, part) {
                 Resolution::Done(answer) => {
                     wait_for_save(&flight, thread, time_left);
                     return answer;
@@ -305,7 +319,7 @@ impl Slot {
                 Entry::Joined(flight) if flight.age() > self.parts.timeout.saturating_mul(HUNG_AFTER_TIMEOUTS) => {
                     process.refresh.complete(&flight, Err(refresh_hung(flight.age())));
                 }
-                Entry::Joined(flight) => return Lookup::Pending(flight, None),
+                Entry::Joined(flight) => return Lookup::Joined(flight),
                 Entry::Started(flight) => return self.start_refresh(&process, flight, request, max_wait, without_thread),
             }
         }
@@ -320,7 +334,7 @@ impl Slot {
         without_thread: WithoutThread,
     ) -> Lookup {
         match spawn_detached(self.refresh_task(process, &flight, request.clone(), max_wait)) {
-            Ok(thread) => return Lookup::Pending(flight, thread),
+            Ok(thread) => return Lookup::Started(flight, thread),
             Err(task) if without_thread == WithoutThread::Run => task(),
             Err(_) => {
                 let error = cannot_create_thread();
@@ -329,7 +343,7 @@ impl Slot {
                 return Lookup::Answer(Err(error));
             }
         }
-        Lookup::Pending(flight, None)
+        Lookup::Started(flight, None)
     }
 
     /// Starts a refresh unless one is pending, has just completed, or is suppressed by a cooldown.
@@ -353,7 +367,9 @@ impl Slot {
                 // This caller has a valid token, so it does not perform the refresh itself. If no
                 // thread can be created, the next caller may be able to.
                 match self.start_refresh(&process, flight, &RefreshRequest::not_due(), self.parts.timeout, WithoutThread::Fail) {
-                    Lookup::Pending(..) => suppressed_for.map_or(BackgroundRefresh::Started, BackgroundRefresh::Suppressed),
+                    Lookup::Started(..) | Lookup::Joined(_) => {
+                        suppressed_for.map_or(BackgroundRefresh::Started, BackgroundRefresh::Suppressed)
+                    }
                     Lookup::Answer(_) => BackgroundRefresh::Suppressed(Duration::ZERO),
                 }
             }
@@ -385,22 +401,21 @@ impl Slot {
         self.refuse_if_closed().err().unwrap_or(Error::NotCached)
     }
 
-    /// Returns the result for a caller that can wait for another `time_left`.
-    pub(super) fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest, time_left: Duration) -> Resolution {
+    /// Returns the result of a refresh for a caller that took `part` in it.
+    pub(super) fn resolve(&self, outcome: Result<RefreshOutcome, Error>, request: RefreshRequest, part: Part) -> Resolution {
         let now = self.parts.clock.now();
         match outcome {
             Ok(outcome) => request.resolve(outcome, now),
             Err(Error::Closed) => Resolution::Done(Err(Error::Closed)),
             Err(error) => {
-                let valid = self.current.token().filter(|token| request.is_satisfied_by(token, now));
-                match valid {
-                    Some(token) => {
-                        self.counts.stale_served.add_one();
-                        Resolution::Done(Ok(token))
-                    }
+                if let Some(token) = self.current.token().filter(|token| request.is_satisfied_by(token, now)) {
+                    self.counts.stale_served.add_one();
+                    return Resolution::Done(Ok(token));
+                }
+                match (&error, part) {
                     // The refresh had the deadline of the caller that started it. This one has more time.
-                    None if matches!(error, Error::Deadline { .. }) && time_left > MIN_TIME_FOR_REFRESH => Resolution::Retry(request),
-                    None => Resolution::Done(Err(error)),
+                    (Error::Deadline { .. }, Part::Joiner { time_left }) if time_left > MIN_TIME_FOR_REFRESH => Resolution::Retry(request),
+                    _ => Resolution::Done(Err(error)),
                 }
             }
         }

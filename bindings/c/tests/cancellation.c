@@ -125,7 +125,7 @@ static void r18_a_thread_of_the_library_cannot_be_canceled(void)
 }
 
 const test cancellation_tests[] = {
-    TEST(r18_a_canceled_thread_finishes_its_calls),
-    TEST(r18_a_thread_of_the_library_cannot_be_canceled),
+    NATIVE_TEST(r18_a_canceled_thread_finishes_its_calls, "valgrind would follow the child and report memory of threads that only its parent has"),
+    NATIVE_TEST(r18_a_thread_of_the_library_cannot_be_canceled, "valgrind would follow the child and report memory of threads that only its parent has"),
     END_OF_TESTS,
 };

@@ -44,7 +44,7 @@ static void r28_an_error_without_a_code_of_the_server_has_none(void)
 {
     tokenwell_client *client = emulator_client(MANUAL_CLOCK);
     size_t length = 7;
-    emulator_faults("[{\"path\":\"/api/oauth/token\",\"status\":401,\"body\":\"<html>\"}]");
+    emulator_faults("[{\"path\":\"/api/oauth/token\",\"status\":401,\"body\":\"\"}]");
 
     tokenwell_error *error = failed_get(client, TOKENWELL_STATUS_CREDENTIAL_REJECTED);
 

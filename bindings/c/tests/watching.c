@@ -257,6 +257,8 @@ static void *remove_the_callback(void *data)
 {
     slow_log *log = data;
     DEMAND(tokenwell_log_set(NULL, NULL, 0, NULL) == TOKENWELL_STATUS_OK);
+    /* The child that was forked inside the callback has no other thread of the program. */
+    if (log->forked) _exit(atomic_load(&log->inside) ? 3 : 0);
     atomic_store(&log->removed, true);
     return NULL;
 }
@@ -270,17 +272,13 @@ static void take_long(void *user_data, int32_t level, const char *message, size_
         fflush(NULL);
         *log->forked = fork();
         if (*log->forked > 0) return;
+        atomic_store(&log->inside, true);
         if (pthread_create(&log->remover, NULL, remove_the_callback, log) != 0) abort();
     }
     atomic_store(&log->inside, true);
     for (uint64_t started = now_ms(); now_ms() - started < LONG_ENOUGH_MS && !atomic_load(&log->removed);) pause_ms(1);
     if (atomic_load(&log->removed)) atomic_store(&log->used_late, true);
     atomic_store(&log->inside, false);
-    if (log->forked && *log->forked == 0) {
-        /* The child has no other thread of its parent: this one belongs to the library. */
-        pthread_join(log->remover, NULL);
-        _exit(atomic_load(&log->used_late) ? 3 : 0);
-    }
 }
 
 /* Makes the library log a warning before this returns: the cache cannot be used. */
