@@ -277,21 +277,6 @@ typedef void (*tokenwell_secret_callback)(void *user_data, tokenwell_secret_requ
 /// @param user_data The pointer that was passed together with this callback.
 typedef void (*tokenwell_destroy_callback)(void *user_data);
 
-/// A callback that is called once when an operation ends.
-///
-/// It is called on a thread of the library, never on a thread that calls a function of the
-/// library. All callbacks run one after another, so it should return quickly. If it takes longer
-/// than 200 ms, another thread runs the callbacks that wait, up to 64 threads.
-///
-/// It may call any function of tokenwell, for this client too, except that a call which would
-/// block fails with TOKENWELL_STATUS_INVALID_ARGUMENT. `tokenwell_operation_wait` returns the
-/// result.
-///
-/// @param user_data The pointer that was passed to the function that began the operation.
-/// @param operation The operation. It is valid during the call only, and must not be freed by
-///   it.
-typedef void (*tokenwell_operation_callback)(void *user_data, tokenwell_operation *operation);
-
 /// The counters of a client, since it was created.
 ///
 /// A "get" is one call of `tokenwell_client_token`. Later versions may add members at the end: the
@@ -314,6 +299,21 @@ typedef struct {
   /// Calls of `tokenwell_client_invalidate` and `tokenwell_client_revoke` that dropped a token.
   uint64_t invalidations;
 } tokenwell_stats;
+
+/// A callback that is called once when an operation ends.
+///
+/// It is called on a thread of the library, never on a thread that calls a function of the
+/// library. All callbacks run one after another, so it should return quickly. If it takes longer
+/// than 200 ms, another thread runs the callbacks that wait, up to 64 threads.
+///
+/// It may call any function of tokenwell, for this client too, except that a call which would
+/// block fails with TOKENWELL_STATUS_INVALID_ARGUMENT. `tokenwell_operation_wait` returns the
+/// result.
+///
+/// @param user_data The pointer that was passed to the function that began the operation.
+/// @param operation The operation. It is valid during the call only, and must not be freed by
+///   it.
+typedef void (*tokenwell_operation_callback)(void *user_data, tokenwell_operation *operation);
 
 /// A callback that receives one log line.
 ///
@@ -995,80 +995,6 @@ tokenwell_status tokenwell_client_token(const tokenwell_client *client,
                                         tokenwell_token **out,
                                         tokenwell_error **error);
 
-/// Like `tokenwell_client_token`, but never blocks: the token comes later if it needs a refresh.
-///
-/// All callers share one refresh, and an operation uses no thread of its own.
-///
-/// @param client The client. Must not be NULL.
-/// @param min_ttl_ms As for `tokenwell_client_token`.
-/// @param deadline_ms After how many milliseconds the operation ends with
-///   TOKENWELL_STATUS_DEADLINE; 0 for the configured timeout.
-/// @param flags As for `tokenwell_client_token`.
-/// @param callback Called once when the operation ends, if this call returns
-///   TOKENWELL_STATUS_PENDING and the operation is not canceled. May be NULL: see
-///   `tokenwell_operation_wait`.
-/// @param user_data Passed to the callbacks. May be NULL.
-/// @param destroy Called once when `user_data` is no longer used, if this call returns
-///   TOKENWELL_STATUS_PENDING. May be NULL.
-/// @param now Receives the token with TOKENWELL_STATUS_OK; release it with
-///   `tokenwell_token_free`. Must not be NULL.
-/// @param operation Receives the operation with TOKENWELL_STATUS_PENDING; release it with
-///   `tokenwell_operation_free`. May be NULL: then it cannot be canceled.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return TOKENWELL_STATUS_OK: a token was cached, and there is no operation.
-///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise there is no operation, and no
-///   callback comes:
-/// - TOKENWELL_STATUS_CLOSED: the client is closed.
-/// - TOKENWELL_STATUS_NOT_CACHED: see TOKENWELL_CACHED_ONLY.
-/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_client_token`.
-/// - TOKENWELL_STATUS_NOT_CONFIGURED: no thread can be created.
-/// - The status of a remembered refresh error.
-///
-/// @since 0.1
-///
-/// @pre `client` must be a client that was not freed. `callback` and `destroy` must be
-/// callable with `user_data` from any thread until `destroy` was called. `now`, `operation` and
-/// `error` must be writable.
-tokenwell_status tokenwell_client_token_async(const tokenwell_client *client,
-                                              uint64_t min_ttl_ms,
-                                              uint64_t deadline_ms,
-                                              uint32_t flags,
-                                              tokenwell_operation_callback callback,
-                                              void *user_data,
-                                              tokenwell_destroy_callback destroy,
-                                              tokenwell_token **now,
-                                              tokenwell_operation **operation,
-                                              tokenwell_error **error);
-
-/// Like `tokenwell_client_token_async`, with an entry in a queue instead of the callback.
-///
-/// @param client The client. Must not be NULL.
-/// @param min_ttl_ms As for `tokenwell_client_token`.
-/// @param deadline_ms As for `tokenwell_client_token_async`.
-/// @param flags As for `tokenwell_client_token`.
-/// @param queue The queue that receives an entry when the operation ends. Must not be NULL.
-/// @param tag Returned by `tokenwell_queue_take` with this entry.
-/// @param now As for `tokenwell_client_token_async`. Must not be NULL.
-/// @param operation As for `tokenwell_client_token_async`. May be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return As for `tokenwell_client_token_async`. TOKENWELL_STATUS_CLOSED also if the queue is
-///   closed.
-/// @since 0.1
-///
-/// @pre `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
-/// and `error` must be writable.
-tokenwell_status tokenwell_client_token_queued(const tokenwell_client *client,
-                                               uint64_t min_ttl_ms,
-                                               uint64_t deadline_ms,
-                                               uint32_t flags,
-                                               const tokenwell_queue *queue,
-                                               uint64_t tag,
-                                               tokenwell_token **now,
-                                               tokenwell_operation **operation,
-                                               tokenwell_error **error);
-
 /// Drops the current token after a resource server rejected it with HTTP status 401.
 ///
 /// A current token other than `value` is kept.
@@ -1093,66 +1019,6 @@ tokenwell_status tokenwell_client_invalidate(const tokenwell_client *client,
                                              const char *value,
                                              size_t value_len,
                                              tokenwell_error **error);
-
-/// Like `tokenwell_client_invalidate`, but never blocks.
-///
-/// When it returns, the token is no longer the current one. The operation ends when the token is
-/// removed from the files that processes share.
-///
-/// @param client The client. Must not be NULL.
-/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
-/// @param value_len As for `tokenwell_client_invalidate`.
-/// @param deadline_ms As for `tokenwell_client_token_async`. The removal continues after that.
-/// @param callback As for `tokenwell_client_token_async`. May be NULL.
-/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
-/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
-/// @param operation As for `tokenwell_client_token_async`. May be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return TOKENWELL_STATUS_OK: nothing is left to do, and there is no operation.
-///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
-///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
-///   created.
-/// @since 0.1
-///
-/// @pre `client` must be a client that was not freed. `value` must be readable for
-/// `value_len` bytes. `callback` and `destroy` must be callable as for
-/// `tokenwell_client_token_async`. `operation` and `error` must be writable.
-tokenwell_status tokenwell_client_invalidate_async(const tokenwell_client *client,
-                                                   const char *value,
-                                                   size_t value_len,
-                                                   uint64_t deadline_ms,
-                                                   tokenwell_operation_callback callback,
-                                                   void *user_data,
-                                                   tokenwell_destroy_callback destroy,
-                                                   tokenwell_operation **operation,
-                                                   tokenwell_error **error);
-
-/// Like `tokenwell_client_invalidate_async`, with an entry in a queue instead of the callback.
-///
-/// @param client The client. Must not be NULL.
-/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
-/// @param value_len As for `tokenwell_client_invalidate`.
-/// @param deadline_ms As for `tokenwell_client_invalidate_async`.
-/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
-/// @param tag As for `tokenwell_client_token_queued`.
-/// @param operation As for `tokenwell_client_token_async`. May be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return As for `tokenwell_client_invalidate_async`. TOKENWELL_STATUS_CLOSED also if the queue
-///   is closed.
-/// @since 0.1
-///
-/// @pre `client` must be a client and `queue` a queue that was not freed. `value` must be
-/// readable for `value_len` bytes. `operation` and `error` must be writable.
-tokenwell_status tokenwell_client_invalidate_queued(const tokenwell_client *client,
-                                                    const char *value,
-                                                    size_t value_len,
-                                                    uint64_t deadline_ms,
-                                                    const tokenwell_queue *queue,
-                                                    uint64_t tag,
-                                                    tokenwell_operation **operation,
-                                                    tokenwell_error **error);
 
 /// Revokes the current token at the server (RFC 7009), and drops it once the server has
 /// confirmed that.
@@ -1180,90 +1046,6 @@ tokenwell_status tokenwell_client_invalidate_queued(const tokenwell_client *clie
 tokenwell_status tokenwell_client_revoke(const tokenwell_client *client,
                                          uint64_t deadline_ms,
                                          tokenwell_error **error);
-
-/// Like `tokenwell_client_revoke`, but never blocks.
-///
-/// @param client The client. Must not be NULL.
-/// @param deadline_ms As for `tokenwell_client_token_async`. The revocation continues after
-///   that.
-/// @param callback As for `tokenwell_client_token_async`. May be NULL.
-/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
-/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
-/// @param operation As for `tokenwell_client_token_async`. May be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return TOKENWELL_STATUS_OK: there is no current token, and no operation.
-///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
-///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
-///   created.
-/// @since 0.1
-///
-/// @pre `client` must be a client that was not freed. `callback` and `destroy` must be
-/// callable as for `tokenwell_client_token_async`. `operation` and `error` must be writable.
-tokenwell_status tokenwell_client_revoke_async(const tokenwell_client *client,
-                                               uint64_t deadline_ms,
-                                               tokenwell_operation_callback callback,
-                                               void *user_data,
-                                               tokenwell_destroy_callback destroy,
-                                               tokenwell_operation **operation,
-                                               tokenwell_error **error);
-
-/// Like `tokenwell_client_revoke_async`, with an entry in a queue instead of the callback.
-///
-/// @param client The client. Must not be NULL.
-/// @param deadline_ms As for `tokenwell_client_revoke_async`.
-/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
-/// @param tag As for `tokenwell_client_token_queued`.
-/// @param operation As for `tokenwell_client_token_async`. May be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return As for `tokenwell_client_revoke_async`. TOKENWELL_STATUS_CLOSED also if the queue is
-///   closed.
-/// @since 0.1
-///
-/// @pre `client` must be a client and `queue` a queue that was not freed. `operation` and
-/// `error` must be writable.
-tokenwell_status tokenwell_client_revoke_queued(const tokenwell_client *client,
-                                                uint64_t deadline_ms,
-                                                const tokenwell_queue *queue,
-                                                uint64_t tag,
-                                                tokenwell_operation **operation,
-                                                tokenwell_error **error);
-
-/// Watches a client: a queue receives an entry whenever the generation of the client changes.
-///
-/// At most one such entry waits in the queue. Only changes in this process are seen.
-///
-/// @param client The client. Must not be NULL.
-/// @param queue The queue. Must not be NULL.
-/// @param tag Returned by `tokenwell_queue_take` with the entry, which has no operation.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
-/// @since 0.1
-///
-/// @pre `client` must be a client and `queue` a queue that was not freed. `error` must be
-/// writable.
-tokenwell_status tokenwell_client_watch(const tokenwell_client *client,
-                                        const tokenwell_queue *queue,
-                                        uint64_t tag,
-                                        tokenwell_error **error);
-
-/// Stops watching a client. An entry that is in the queue already stays there.
-///
-/// @param client The client. Must not be NULL.
-/// @param queue The queue, which receives no more entries for changes of this client. Must not
-///   be NULL.
-/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
-///   NULL.
-/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
-/// @since 0.1
-///
-/// @pre `client` must be a client and `queue` a queue that was not freed. `error` must be
-/// writable.
-tokenwell_status tokenwell_client_unwatch(const tokenwell_client *client,
-                                          const tokenwell_queue *queue,
-                                          tokenwell_error **error);
 
 /// Reads the counters of a client.
 ///
@@ -1388,6 +1170,224 @@ tokenwell_status tokenwell_client_drain(const tokenwell_client *client,
 /// @pre `client` must be a client that was not freed. No other call with this reference may
 /// be running or follow.
 void tokenwell_client_free(tokenwell_client *client);
+
+/// Like `tokenwell_client_token`, but never blocks: the token comes later if it needs a refresh.
+///
+/// All callers share one refresh, and an operation uses no thread of its own.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms As for `tokenwell_client_token`.
+/// @param deadline_ms After how many milliseconds the operation ends with
+///   TOKENWELL_STATUS_DEADLINE; 0 for the configured timeout.
+/// @param flags As for `tokenwell_client_token`.
+/// @param callback Called once when the operation ends, if this call returns
+///   TOKENWELL_STATUS_PENDING and the operation is not canceled. May be NULL: see
+///   `tokenwell_operation_wait`.
+/// @param user_data Passed to the callbacks. May be NULL.
+/// @param destroy Called once when `user_data` is no longer used, if this call returns
+///   TOKENWELL_STATUS_PENDING. May be NULL.
+/// @param now Receives the token with TOKENWELL_STATUS_OK; release it with
+///   `tokenwell_token_free`. Must not be NULL.
+/// @param operation Receives the operation with TOKENWELL_STATUS_PENDING; release it with
+///   `tokenwell_operation_free`. May be NULL: then it cannot be canceled.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: a token was cached, and there is no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise there is no operation, and no
+///   callback comes:
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_NOT_CACHED: see TOKENWELL_CACHED_ONLY.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: as for `tokenwell_client_token`.
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: no thread can be created.
+/// - The status of a remembered refresh error.
+///
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `callback` and `destroy` must be
+/// callable with `user_data` from any thread until `destroy` was called. `now`, `operation` and
+/// `error` must be writable.
+tokenwell_status tokenwell_client_token_async(const tokenwell_client *client,
+                                              uint64_t min_ttl_ms,
+                                              uint64_t deadline_ms,
+                                              uint32_t flags,
+                                              tokenwell_operation_callback callback,
+                                              void *user_data,
+                                              tokenwell_destroy_callback destroy,
+                                              tokenwell_token **now,
+                                              tokenwell_operation **operation,
+                                              tokenwell_error **error);
+
+/// Like `tokenwell_client_token_async`, with an entry in a queue instead of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param min_ttl_ms As for `tokenwell_client_token`.
+/// @param deadline_ms As for `tokenwell_client_token_async`.
+/// @param flags As for `tokenwell_client_token`.
+/// @param queue The queue that receives an entry when the operation ends. Must not be NULL.
+/// @param tag Returned by `tokenwell_queue_take` with this entry.
+/// @param now As for `tokenwell_client_token_async`. Must not be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_token_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `now`, `operation`
+/// and `error` must be writable.
+tokenwell_status tokenwell_client_token_queued(const tokenwell_client *client,
+                                               uint64_t min_ttl_ms,
+                                               uint64_t deadline_ms,
+                                               uint32_t flags,
+                                               const tokenwell_queue *queue,
+                                               uint64_t tag,
+                                               tokenwell_token **now,
+                                               tokenwell_operation **operation,
+                                               tokenwell_error **error);
+
+/// Like `tokenwell_client_invalidate`, but never blocks.
+///
+/// When it returns, the token is no longer the current one. The operation ends when the token is
+/// removed from the files that processes share.
+///
+/// @param client The client. Must not be NULL.
+/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
+/// @param value_len As for `tokenwell_client_invalidate`.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The removal continues after that.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: nothing is left to do, and there is no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
+///   created.
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `value` must be readable for
+/// `value_len` bytes. `callback` and `destroy` must be callable as for
+/// `tokenwell_client_token_async`. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_invalidate_async(const tokenwell_client *client,
+                                                   const char *value,
+                                                   size_t value_len,
+                                                   uint64_t deadline_ms,
+                                                   tokenwell_operation_callback callback,
+                                                   void *user_data,
+                                                   tokenwell_destroy_callback destroy,
+                                                   tokenwell_operation **operation,
+                                                   tokenwell_error **error);
+
+/// Like `tokenwell_client_invalidate_async`, with an entry in a queue instead of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
+/// @param value_len As for `tokenwell_client_invalidate`.
+/// @param deadline_ms As for `tokenwell_client_invalidate_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_invalidate_async`. TOKENWELL_STATUS_CLOSED also if the queue
+///   is closed.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `value` must be
+/// readable for `value_len` bytes. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_invalidate_queued(const tokenwell_client *client,
+                                                    const char *value,
+                                                    size_t value_len,
+                                                    uint64_t deadline_ms,
+                                                    const tokenwell_queue *queue,
+                                                    uint64_t tag,
+                                                    tokenwell_operation **operation,
+                                                    tokenwell_error **error);
+
+/// Like `tokenwell_client_revoke`, but never blocks.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The revocation continues after
+///   that.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK: there is no current token, and no operation.
+///   TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED if no thread can be
+///   created.
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `callback` and `destroy` must be
+/// callable as for `tokenwell_client_token_async`. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_revoke_async(const tokenwell_client *client,
+                                               uint64_t deadline_ms,
+                                               tokenwell_operation_callback callback,
+                                               void *user_data,
+                                               tokenwell_destroy_callback destroy,
+                                               tokenwell_operation **operation,
+                                               tokenwell_error **error);
+
+/// Like `tokenwell_client_revoke_async`, with an entry in a queue instead of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_revoke_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return As for `tokenwell_client_revoke_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `operation` and
+/// `error` must be writable.
+tokenwell_status tokenwell_client_revoke_queued(const tokenwell_client *client,
+                                                uint64_t deadline_ms,
+                                                const tokenwell_queue *queue,
+                                                uint64_t tag,
+                                                tokenwell_operation **operation,
+                                                tokenwell_error **error);
+
+/// Watches a client: a queue receives an entry whenever the generation of the client changes.
+///
+/// At most one such entry waits in the queue. Only changes in this process are seen.
+///
+/// @param client The client. Must not be NULL.
+/// @param queue The queue. Must not be NULL.
+/// @param tag Returned by `tokenwell_queue_take` with the entry, which has no operation.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, TOKENWELL_STATUS_CLOSED or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `error` must be
+/// writable.
+tokenwell_status tokenwell_client_watch(const tokenwell_client *client,
+                                        const tokenwell_queue *queue,
+                                        uint64_t tag,
+                                        tokenwell_error **error);
+
+/// Stops watching a client. An entry that is in the queue already stays there.
+///
+/// @param client The client. Must not be NULL.
+/// @param queue The queue, which receives no more entries for changes of this client. Must not
+///   be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
+///   NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `queue` a queue that was not freed. `error` must be
+/// writable.
+tokenwell_status tokenwell_client_unwatch(const tokenwell_client *client,
+                                          const tokenwell_queue *queue,
+                                          tokenwell_error **error);
 
 /// Sends log lines to a callback, which replaces an earlier callback.
 ///

@@ -16,6 +16,7 @@
 mod boundary;
 mod calls;
 mod client;
+mod client_async;
 mod config;
 mod error;
 mod library;

@@ -11,5 +11,6 @@ mod errors;
 mod files;
 mod help;
 mod passages;
+mod promises;
 mod sentences;
 mod words;
