@@ -90,11 +90,20 @@ struct State<T> {
 
 /// The place of one waker in a flight. It is used with one flight only.
 #[derive(Debug)]
-pub(crate) struct Registration(usize);
+pub(crate) struct Registration(u32);
 
 impl Registration {
     /// A waker that was not registered yet.
-    pub(crate) const NONE: Self = Self(usize::MAX);
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// As small as possible: there may be very many callers. More than `u32::MAX` have no memory.
+    fn at(index: usize) -> Self {
+        u32::try_from(index).map_or(Self::NONE, Self)
+    }
+
+    fn index(&self) -> usize {
+        if self.0 == u32::MAX { NO_ENTRY } else { self.0 as usize }
+    }
 }
 
 impl<T: Clone> Flight<T> {
@@ -213,12 +222,12 @@ impl Default for Waiters {
 
 impl Waiters {
     fn register(&mut self, waker: &Waker, registration: &mut Registration) {
-        if let Some(Waiter::Waiting(known)) = self.entries.get_mut(registration.0) {
+        if let Some(Waiter::Waiting(known)) = self.entries.get_mut(registration.index()) {
             known.clone_from(waker);
             return;
         }
         let entry = Waiter::Waiting(waker.clone());
-        *registration = Registration(match self.entries.get(self.first_vacant) {
+        *registration = Registration::at(match self.entries.get(self.first_vacant) {
             Some(Waiter::Vacant(next)) => {
                 let index = std::mem::replace(&mut self.first_vacant, *next);
                 self.entries[index] = entry;
@@ -232,7 +241,7 @@ impl Waiters {
     }
 
     fn remove(&mut self, registration: &mut Registration) -> Option<Waiter> {
-        let Registration(index) = std::mem::replace(registration, Registration::NONE);
+        let index = std::mem::replace(registration, Registration::NONE).index();
         let entry = self.entries.get_mut(index).filter(|entry| matches!(entry, Waiter::Waiting(_)))?;
         let removed = std::mem::replace(entry, Waiter::Vacant(self.first_vacant));
         self.first_vacant = index;
