@@ -48,8 +48,8 @@
 /// `tokenwell_client_drain` may block; the description of each function says for how long, and
 /// which function does the same without blocking. `tokenwell_operation_wait` and
 /// `tokenwell_queue_wait` block if they are told to. `tokenwell_client_new` reads configuration
-/// files. `tokenwell_log_set` and `tokenwell_client_log_set` wait for a callback that is running.
-/// No other function blocks.
+/// files. `tokenwell_log_set`, `tokenwell_client_log_set` and
+/// `tokenwell_client_free` wait for a log callback that is running. No other function blocks.
 ///
 /// ## Event loops
 ///
@@ -59,8 +59,8 @@
 ///
 /// ## Callbacks
 ///
-/// Callbacks run on threads of the library. A call that would block fails in a callback. A
-/// `user_data` pointer is used until its `destroy` callback was called.
+/// Callbacks run on threads of the library, log callbacks also on the thread of the caller. A call
+/// that would block fails in a callback. A `user_data` pointer is used until its `destroy` callback was called.
 ///
 /// ## Fork
 ///

@@ -193,6 +193,18 @@ impl Client {
         self.0.slot.logged(|| self.0.slot.invalidate(value, self.0.timeout))
     }
 
+    /// Drops the token with the value `value`, like [`Client::invalidate`], when no resource server has
+    /// rejected it: a user logs out, for example. Tokens that are rejected in a row pause further token
+    /// requests; a token that was dropped by this function is not counted.
+    ///
+    /// Waits for the shared store, at most a few seconds.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn forget(&self, value: &str) -> Result<bool, Error> {
+        self.0.slot.logged(|| self.0.slot.forget(value))
+    }
+
     /// Like [`Client::invalidate`], without blocking the thread. It requires no particular runtime.
     /// The token is dropped in this client at the first poll. Dropping the future does not end the
     /// removal from the shared store.

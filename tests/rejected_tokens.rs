@@ -152,3 +152,16 @@ fn r7_the_cached_state_includes_the_pause() {
 
     assert_eq!(process().cached_state().unwrap().cooldown.unwrap().status(), Status::CredentialRejected);
 }
+
+#[test]
+fn r7_a_token_that_a_user_drops_is_not_a_rejected_one() {
+    for store in [Arc::new(NoStore) as Arc<dyn Store>, Arc::new(FakeStore::default())] {
+        let bench = bench_with_store(store);
+        for _ in 0..5 {
+            let token = bench.client.token(&any()).unwrap();
+            assert!(bench.client.forget(token.value()).unwrap());
+            assert!(!bench.client.forget(token.value()).unwrap(), "it is dropped already");
+        }
+        assert_eq!((bench.server.requests(), bench.client.stats().invalidations), (5, 5));
+    }
+}

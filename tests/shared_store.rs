@@ -892,3 +892,43 @@ fn r2_a_caller_that_joined_later_uses_the_time_that_it_has_left() {
     });
     assert_eq!(bench.server.requests(), 1);
 }
+
+/// Two processes that share tokens, each with a server of its own.
+fn two_with_servers() -> ((Client, Arc<FakeServer>), (Client, Arc<FakeServer>), FakeStore) {
+    let (store, clock) = (FakeStore::default(), Arc::new(ManualClock::new(START_MS)));
+    let process = || {
+        let server = FakeServer::new();
+        (client_of(&clock, &server, Arc::new(store.clone()), Box::new(FixedCredentials)), server)
+    };
+    (process(), process(), store)
+}
+
+#[test]
+fn r23_a_short_refusal_does_not_replace_the_longer_one_of_another_process() {
+    let ((slow, slow_server), (fast, fast_server), store) = two_with_servers();
+    fast_server.then_fail(rate_limited(600));
+    slow_server.then(move || {
+        fast.token(&any()).unwrap_err();
+        Err(unavailable())
+    });
+
+    slow.token(&any()).unwrap_err();
+
+    assert!(store.only_record().cooldown.unwrap().until_ms >= START_MS + 600_000);
+}
+
+#[test]
+fn r7_a_token_that_arrives_late_does_not_hide_a_rejection_that_another_process_counted() {
+    let ((slow, slow_server), (fast, _), store) = two_with_servers();
+    slow_server.then(move || {
+        let token = fast.token(&any()).unwrap();
+        fast.invalidate(token.value()).unwrap();
+        Ok(minted("late", GrantedLifetime::Stated(Duration::from_secs(3600))))
+    });
+
+    assert_eq!(slow.token(&any()).unwrap().value(), "late");
+
+    let record = store.only_record();
+    assert_eq!(record.token.unwrap().value.expose(), "late");
+    assert_eq!(record.rejected_tokens.unwrap().count, 1);
+}

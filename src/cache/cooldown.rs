@@ -120,7 +120,12 @@ impl Cooldown {
 
     /// Creates the cooldown after another process's log-in to the proxy was rejected. Returns `None`
     /// if this process sends another log-in, or if the cooldown is over.
-    pub(crate) fn from_stored_proxy_rejection(stored: &StoredProxyRejection, login: &ProxyLogin, now: Moment) -> Option<Self> {
+    pub(crate) fn from_stored_proxy_rejection(
+        stored: &StoredProxyRejection,
+        login: &ProxyLogin,
+        credential: &Credential,
+        now: Moment,
+    ) -> Option<Self> {
         if stored.login != login.id || now.wall_ms < stored.since_ms || now.wall_ms >= stored.until_ms {
             return None;
         }
@@ -130,7 +135,7 @@ impl Cooldown {
             since: Moment { wall_ms: stored.since_ms, monotonic_ms: now.monotonic_ms.saturating_sub(age) },
             until: now.after(Duration::from_millis(stored.until_ms - now.wall_ms)),
             failures: 1,
-            credential: None,
+            credential: Some(credential.clone()),
             shared: true,
         })
     }

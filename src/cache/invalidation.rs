@@ -50,8 +50,8 @@ struct Removal {
 enum Reason {
     /// A resource server rejected it. `None` if this process does not know when it was obtained.
     Rejected { obtained_at_ms: Option<u64> },
-    /// It was revoked.
-    Revoked,
+    /// It was revoked, or a user dropped it. It says nothing about the tokens of this account.
+    NotRejected,
 }
 
 /// The value of a token as a key.
@@ -88,6 +88,18 @@ impl Slot {
             Some(removed) => removed.map(|removed| removed || dropped),
             None => Ok(dropped),
         }
+    }
+
+    /// Like [`Slot::invalidate`], for a token that no resource server rejected. Waits for the store.
+    pub(crate) fn forget(&self, value: &str) -> Result<bool, Error> {
+        self.refuse_if_closed()?;
+        self.refuse_inside_callback()?;
+        let dropped = self.drop_current(value).is_some();
+        let removed = self.remove_from_store(value, Reason::NotRejected);
+        if dropped || removed {
+            self.counts.invalidations.add_one();
+        }
+        Ok(dropped || removed)
     }
 
     /// Like [`Slot::invalidate`], for callers that must not block. When this returns, the token is no
@@ -223,7 +235,7 @@ impl Slot {
         self.parts.grant.revoke(&credential, value, self.parts.timeout)?;
         self.counts.invalidations.add_one();
         self.drop_current(value.expose());
-        self.remove_from_store(value.expose(), Reason::Revoked);
+        self.remove_from_store(value.expose(), Reason::NotRejected);
         Ok(())
     }
 
@@ -243,7 +255,7 @@ impl Slot {
         let contains_token = |record: &Record| record.token.as_ref().is_some_and(|token| token.value.expose() == value);
         let count = |record: &mut Record| match reason {
             Reason::Rejected { obtained_at_ms } => self.count_rejection(record, value, obtained_at_ms),
-            Reason::Revoked => false,
+            Reason::NotRejected => false,
         };
         let Some(mut record) = self.load_record(&key) else {
             count_here();

@@ -38,9 +38,9 @@ struct Unsaved {
 }
 
 enum Change {
-    /// Replace the record, which was read under the lock, with this one, which has a new token.
-    /// `was_rejected`: a resource server has rejected this token, and the server issued it again.
-    Token { record: Record, was_rejected: bool },
+    /// Add this token to the record. `mint_time`: how long its request took. `was_rejected`: a resource
+    /// server has rejected this token, and the server issued it again.
+    Token { token: StoredToken, mint_time: Duration, was_rejected: bool },
     /// Add this refusal to the record.
     Cooldown(Cooldown, Credential),
 }
@@ -139,7 +139,7 @@ impl Slot {
             Ok(minted) => {
                 // On the injected clock a request may take longer than in real time.
                 let duration = started.elapsed().max(Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms)));
-                self.accept_minted(minted, sent, credential, record.with_last_mint(duration))
+                self.accept_minted(minted, sent, duration, credential, &record)
             }
             Err(error) => self.remember_failure(credential, with_timeout_setting(error, self.parts.timeout), &record),
         };
@@ -176,12 +176,14 @@ impl Slot {
     fn save(&self, unsaved: Unsaved) {
         let store = &self.parts.store;
         match unsaved.change {
-            Change::Token { record, was_rejected } => {
+            Change::Token { token, mint_time, was_rejected } => {
+                // Read now: another process may have counted a rejected token since the request.
+                let stored = self.load_record(&unsaved.key).unwrap_or_default();
                 // A process that was stopped or had no lock may come late.
-                let stored = self.load_record(&unsaved.key).and_then(|record| record.token);
-                if stored.is_some_and(|stored| self.is_newer(&stored, &record)) {
+                if stored.token.as_ref().is_some_and(|stored| self.is_newer(stored, &token)) {
                     return;
                 }
+                let record = stored.with_new_token(token).with_last_mint(mint_time);
                 if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() {
                     self.process().forget_warnings();
                 }
@@ -201,11 +203,10 @@ impl Slot {
         }
     }
 
-    /// Returns whether `stored` was requested after the token of `record`, as far as the clock can be
-    /// trusted.
-    fn is_newer(&self, stored: &StoredToken, record: &Record) -> bool {
+    /// Returns whether `stored` was requested after `token`, as far as the clock can be trusted.
+    fn is_newer(&self, stored: &StoredToken, token: &StoredToken) -> bool {
         let later = stored.obtained_at_ms.min(self.now().wall_ms);
-        later == stored.obtained_at_ms && record.token.as_ref().is_some_and(|token| token.obtained_at_ms < later)
+        later == stored.obtained_at_ms && token.obtained_at_ms < later
     }
 
     fn is_rejected(&self, record: &Record) -> bool {
@@ -230,7 +231,7 @@ impl Slot {
         }
         let cooldown = Cooldown::in_record(record, || self.server(), credential, now).or_else(|| {
             let stored = record.proxy_rejection.as_ref()?;
-            Cooldown::from_stored_proxy_rejection(stored, &self.parts.grant.proxy_login(credential)?, now)
+            Cooldown::from_stored_proxy_rejection(stored, &self.parts.grant.proxy_login(credential)?, credential, now)
         })?;
         let error = cooldown.active_error(now)?;
         tracing::debug!(cache = self.parts.store.location(), "found a remembered refusal in the token cache");
@@ -279,8 +280,9 @@ impl Slot {
         &self,
         minted: Minted,
         sent: Moment,
+        mint_time: Duration,
         credential: &Credential,
-        record: Record,
+        record: &Record,
     ) -> (Result<RefreshOutcome, Error>, Option<Change>) {
         self.counts.mints.add_one();
         let (life, origin, shared) = match minted.lifetime {
@@ -292,7 +294,7 @@ impl Slot {
         let lifetime = Lifetime::granted(sent, life, jitter::fraction()).with_request_time(request_time);
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
             let error = self.expired_on_arrival(life, sent.until(self.now()));
-            return self.remember_failure(credential, error, &record);
+            return self.remember_failure(credential, error, record);
         }
         let process = self.process();
         let mut memory = process.memory();
@@ -310,15 +312,15 @@ impl Slot {
         let was_rejected = memory.is_rejected_token(token.value());
         drop(memory);
         let change = shared.then(|| {
-            let record = record.with_new_token(StoredToken {
+            let token = StoredToken {
                 value: minted.value,
                 scope: minted.scope,
                 obtained_at_ms: lifetime.obtained_at.wall_ms,
                 expires_at_ms: lifetime.expires_at.wall_ms,
                 refresh_at_ms: lifetime.refresh_at.wall_ms,
                 unknown: UnknownMembers::default(),
-            });
-            Change::Token { record, was_rejected }
+            };
+            Change::Token { token, mint_time, was_rejected }
         });
         let result = if published { Ok(RefreshOutcome { token, origin }) } else { Err(Error::Closed) };
         (result, change)
@@ -362,7 +364,11 @@ impl Slot {
     fn with_failure(&self, record: Record, cooldown: &Cooldown, credential: &Credential) -> Option<Record> {
         let grant = &self.parts.grant;
         if let Some(stored) = cooldown.to_stored().filter(|_| grant.is_shared(&cooldown.error())) {
-            return Some(record.with_cooldown(stored));
+            // Another process may have been told to wait for longer.
+            let now = self.now();
+            let known = Cooldown::in_record(&record, || self.server(), credential, now);
+            let known_ends_later = known.is_some_and(|known| cooldown.ends_before(&known, now));
+            return (!known_ends_later).then(|| record.with_cooldown(stored));
         }
         cooldown.to_stored_proxy_rejection(grant.proxy_login(credential)?).map(|rejection| record.with_proxy_rejection(rejection))
     }

@@ -67,7 +67,10 @@ impl Record {
     /// contains none.
     pub(crate) fn has_refusal(&self) -> bool {
         let paused = |rejected: &RejectedTokens| rejected.until_ms > rejected.since_ms;
-        self.cooldown.is_some() || self.unknown_cooldown.is_some() || self.rejected_tokens.as_ref().is_some_and(paused)
+        self.cooldown.is_some()
+            || self.unknown_cooldown.is_some()
+            || self.proxy_rejection.is_some()
+            || self.rejected_tokens.as_ref().is_some_and(paused)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::settings::{Settings, line_from_standard_input};
 ///
 /// Use it after the resource server answered with 401. It sends no request: the token remains valid
 /// at the server until it expires. To make it invalid there, use `tokenwell revoke`.
+///
+/// Tokens that are dropped within a minute after they were issued count as rejected. After the second
+/// one in a row, no token is requested for a minute, so that a loop does not use up the account's tokens.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -64,7 +64,7 @@ fn drop_token(file: &ConfigFile, args: &Args) -> Result<(), Failure> {
         session.revoke(&token, "The profile was kept. Repeat the command, or remove the profile without --revoke.")?;
         output::message(&format!("revoked the cached token of profile {}", args.profile));
     } else if let Some(token) = session.cached_state()?.token {
-        session.client.invalidate(token.value())?;
+        session.client.forget(token.value())?;
     }
     Ok(())
 }

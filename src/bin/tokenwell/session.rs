@@ -76,7 +76,7 @@ impl Session {
     /// confirm.
     pub(crate) fn revoke_or_forget(&self, token: &Token) -> Result<(), Failure> {
         let Err(error) = self.client.revoke(None) else { return self.ensure_not_cached(token) };
-        self.client.invalidate(token.value())?;
+        self.client.forget(token.value())?;
         self.ensure_not_cached(token)?;
         let state = format!("The token is valid at the server until it expires ({}).", expiry(token));
         Err(not_revoked(&error, "the token was dropped from the cache but not revoked", &state))

@@ -78,8 +78,8 @@ impl FileStore {
     fn refuse_missing_parent(&self) -> Result<(), StoreError> {
         let Some(missing) = self.never_created.as_deref().filter(|parent| !parent.is_dir()) else { return Ok(()) };
         Err(StoreError::new(format!(
-            "{} cannot be created: the directory {} does not exist. Set HOME to a directory that exists, or TOKENWELL_CACHE_DIR to a \
-             directory that only you can access",
+            "{} cannot be created: the directory {} does not exist. Create it, set HOME to a directory that \
+             exists, or set TOKENWELL_CACHE_DIR to a directory that only you can access",
             printable_path(&self.directory),
             printable_path(missing)
         )))
@@ -121,7 +121,6 @@ impl Store for FileStore {
     }
 
     fn contend(&self, key: &SlotKey) -> Result<Option<Box<dyn Contender>>, StoreError> {
-        self.refuse_missing_parent()?;
         let seal = Seal::for_slot(key)?;
         let files = LockFiles::new(&self.directory, self.allow_unsafe, &format!("{}.lock", seal.name()), record_name(&seal));
         Ok(Some(Box::new(FileContender { store: self.clone(), key: key.clone(), files })))
@@ -138,6 +137,7 @@ struct FileContender {
 
 impl Contender for FileContender {
     fn attempt(&mut self, which: WhichLock) -> Result<Attempt, StoreError> {
+        self.store.refuse_missing_parent()?;
         let mut lock = self.files.try_lock(which)?;
         if lock.is_none() {
             // The lock may have been released before the process starts to watch.
