@@ -48,8 +48,8 @@
 /// `tokenwell_client_drain` may block; the description of each function says for how long, and
 /// which function does the same without blocking. `tokenwell_operation_wait` and
 /// `tokenwell_queue_wait` block if they are told to. `tokenwell_client_new` reads configuration
-/// files. `tokenwell_log_set`, `tokenwell_client_log_set` and
-/// `tokenwell_client_free` wait for a log callback that is running. No other function blocks.
+/// files. `tokenwell_log_set`, `tokenwell_client_log_set` and `tokenwell_client_free` wait for a
+/// log callback that is running. No other function blocks.
 ///
 /// ## Event loops
 ///
@@ -60,7 +60,8 @@
 /// ## Callbacks
 ///
 /// Callbacks run on threads of the library, log callbacks also on the thread of the caller. A call
-/// that would block fails in a callback. A `user_data` pointer is used until its `destroy` callback was called.
+/// that would block fails in a callback. A `user_data` pointer is used until its `destroy` callback
+/// was called.
 ///
 /// ## Fork
 ///
@@ -234,7 +235,8 @@ typedef struct tokenwell_operation tokenwell_operation;
 /// watched client has at most one.
 ///
 /// Threads: any number of threads may concurrently use it.
-/// Fork: the child has an empty queue, with a descriptor of its own, which is another one.
+/// Fork: the child has an empty queue, with a descriptor of its own, which is another one. The
+/// descriptor of the parent stays open in the child until exec.
 typedef struct tokenwell_queue tokenwell_queue;
 
 /// A request for the client secret, which the program answers exactly once.
@@ -309,6 +311,9 @@ typedef struct {
 /// It may call any function of tokenwell, for this client too, except that a call which would
 /// block fails with TOKENWELL_STATUS_INVALID_ARGUMENT. `tokenwell_operation_wait` returns the
 /// result.
+///
+/// Like every callback of this library it must return: no `longjmp`, no `pthread_exit` and no C++
+/// exception may leave it. Its stack has 2 MiB.
 ///
 /// @param user_data The pointer that was passed to the function that began the operation.
 /// @param operation The operation. It is valid during the call only, and must not be freed by
@@ -1138,11 +1143,11 @@ tokenwell_status tokenwell_client_advance_clock(const tokenwell_client *client,
 tokenwell_status tokenwell_client_close(const tokenwell_client *client, tokenwell_error **error);
 
 /// Waits until nothing of a client runs any more: no refresh, no save, no operation and no
-/// callback.
+/// callback of an operation. A secret callback that exceeded its time may still run.
 ///
 /// A program calls it before it exits, so that a token is saved for other processes, and after
-/// `tokenwell_client_close`, to know that no callback comes any more. If the client is not
-/// closed, other threads can start new work at any time.
+/// `tokenwell_client_close`, to know that no callback of an operation comes any more. If the
+/// client is not closed, other threads can start new work at any time.
 ///
 /// @param client The client. Must not be NULL.
 /// @param ms How long to wait, in milliseconds. 0 does not wait.
@@ -1356,7 +1361,9 @@ tokenwell_status tokenwell_client_revoke_queued(const tokenwell_client *client,
 
 /// Watches a client: a queue receives an entry whenever the generation of the client changes.
 ///
-/// At most one such entry waits in the queue. Only changes in this process are seen.
+/// At most one such entry waits in the queue. Only changes in this process are seen. A client that
+/// the queue watches already gets the new tag. A forked child watches nothing: call this function
+/// again there.
 ///
 /// @param client The client. Must not be NULL.
 /// @param queue The queue. Must not be NULL.

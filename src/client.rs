@@ -173,11 +173,7 @@ impl Client {
     /// Like [`Client::token`], for callers that must not block.
     #[cfg(feature = "capi")]
     pub(crate) fn begin_token(&self, options: &TokenOptions) -> Result<Begun<Token, PendingGet>, Error> {
-        let get_options = options.get_options();
-        if options.cached_only {
-            return self.0.slot.get(&get_options, Duration::ZERO).map(Begun::Ready);
-        }
-        self.0.slot.begin_get(&get_options, options.deadline.unwrap_or(self.0.timeout))
+        self.0.slot.begin_get(&options.get_options(), options.deadline.unwrap_or(self.0.timeout))
     }
 
     /// Drops the token with the value `value`, in this client and in the shared store, if it is

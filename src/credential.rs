@@ -4,6 +4,7 @@
 //! options, environment variables and files.
 
 use crate::error::Error;
+use crate::platform::ProcessId;
 use crate::secret::Secret;
 use std::cell::Cell;
 use std::fmt;
@@ -57,21 +58,22 @@ pub trait Credentials: Send + Sync + fmt::Debug {
 }
 
 thread_local! {
-    /// The number of the client whose secret callback runs on this thread; 0 for none.
-    static INSIDE_CALLBACK_OF: Cell<u64> = const { Cell::new(0) };
+    /// The process and the number of the client whose secret callback runs on this thread. In a child that
+    /// the callback forks nothing waits for it.
+    static INSIDE_CALLBACK_OF: Cell<Option<(ProcessId, u64)>> = const { Cell::new(None) };
 }
 
 /// Runs `callback`, which delivers the secret of the client with this number, on a thread of its
 /// own.
 pub(crate) fn inside_secret_callback(client: Option<u64>, callback: impl FnOnce()) {
-    INSIDE_CALLBACK_OF.set(client.unwrap_or(0));
+    INSIDE_CALLBACK_OF.set(client.map(|client| (ProcessId::current(), client)));
     callback();
 }
 
 /// Refuses a call of a client inside the callback that delivers its secret: the call would wait for
 /// the callback that makes it.
 pub(crate) fn refuse_inside_secret_callback(client: u64) -> Result<(), Error> {
-    if INSIDE_CALLBACK_OF.get() != client {
+    if INSIDE_CALLBACK_OF.get() != Some((ProcessId::current(), client)) {
         return Ok(());
     }
     Err(Error::invalid(

@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use support::{FakeServer, FixedCredentials, Gate, HOUR, START_MS, bench, client_of, minted, rejected, unavailable};
 use tokenwell::clock::ManualClock;
@@ -210,6 +211,52 @@ fn the_generation_changes_when_and_only_when_the_token_does() {
     assert_eq!((with_token, after_hit, after_other), (1, 1, 1));
     assert_eq!(token.generation(), 1);
     assert_eq!(after_invalidation, 2);
+}
+
+/// Waits for a future without a runtime.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return result;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn s3_each_revocation_revokes_the_token_that_was_current_when_it_began() {
+    let bench = bench();
+    let begin = || {
+        let mut revocation = Box::pin(bench.client.revoke_async());
+        assert!(revocation.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        revocation
+    };
+    bench.client.token(&any()).unwrap();
+    bench.server.revocation_gate.shut();
+
+    let first = begin();
+    bench.client.token(&any().force_refresh(true)).unwrap();
+    let second = begin();
+    bench.client.token(&any().force_refresh(true)).unwrap();
+    bench.server.revocation_gate.open();
+    block_on(first).unwrap();
+    block_on(second).unwrap();
+
+    assert_eq!(bench.server.revoked(), ["token-1", "token-2"]);
+    assert_eq!(bench.client.token(&any()).unwrap().value(), "token-3");
+}
+
+#[test]
+fn an_asynchronous_get_of_the_cache_alone_sends_no_request() {
+    let bench = bench();
+    let cached = any().cached_only(true);
+
+    assert!(matches!(block_on(bench.client.token_async(&cached)), Err(Error::NotCached)));
+    assert_eq!((bench.server.requests(), bench.client.stats().refreshes), (0, 0));
+
+    bench.client.token(&any()).unwrap();
+    assert_eq!(block_on(bench.client.token_async(&cached)).unwrap().value(), "token-1");
 }
 
 #[test]

@@ -893,8 +893,10 @@ fn r2_a_caller_that_joined_later_uses_the_time_that_it_has_left() {
     assert_eq!(bench.server.requests(), 1);
 }
 
+type Process = (Client, Arc<FakeServer>);
+
 /// Two processes that share tokens, each with a server of its own.
-fn two_with_servers() -> ((Client, Arc<FakeServer>), (Client, Arc<FakeServer>), FakeStore) {
+fn two_with_servers() -> (Process, Process, FakeStore) {
     let (store, clock) = (FakeStore::default(), Arc::new(ManualClock::new(START_MS)));
     let process = || {
         let server = FakeServer::new();

@@ -4,6 +4,7 @@
 //! `tests/single_flight_model` checks this file under every interleaving of its threads.
 
 use super::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -152,14 +153,16 @@ impl<T: Clone> Flight<T> {
     /// Returns the result if it is known. Otherwise registers `waker`, which is called when it is.
     /// A later call with the same `registration` replaces the waker.
     pub(crate) fn poll(&self, waker: &Waker, registration: &mut Registration) -> Poll<T> {
-        let mut state = locked(&self.state);
-        match &state.result {
-            Some(result) => Poll::Ready(result.clone()),
-            None => {
-                state.waiters.register(waker, registration);
-                Poll::Pending
+        let replaced = {
+            let mut state = locked(&self.state);
+            if let Some(result) = &state.result {
+                return Poll::Ready(result.clone());
             }
-        }
+            state.waiters.register(waker, registration)
+        };
+        // Outside the lock: it may own a caller's data, with another waker of this flight.
+        drop(replaced);
+        Poll::Pending
     }
 
     /// Removes the waker of a caller that stops waiting.
@@ -221,10 +224,10 @@ impl Default for Waiters {
 }
 
 impl Waiters {
-    fn register(&mut self, waker: &Waker, registration: &mut Registration) {
+    /// Returns the waker that `waker` replaces, if any.
+    fn register(&mut self, waker: &Waker, registration: &mut Registration) -> Option<Waker> {
         if let Some(Waiter::Waiting(known)) = self.entries.get_mut(registration.index()) {
-            known.clone_from(waker);
-            return;
+            return (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
         }
         let entry = Waiter::Waiting(waker.clone());
         *registration = Registration::at(match self.entries.get(self.first_vacant) {
@@ -238,6 +241,7 @@ impl Waiters {
                 self.entries.len() - 1
             }
         });
+        None
     }
 
     fn remove(&mut self, registration: &mut Registration) -> Option<Waiter> {
@@ -251,7 +255,8 @@ impl Waiters {
     fn wake_all(self) {
         for entry in self.entries {
             if let Waiter::Waiting(waker) = entry {
-                waker.wake();
+                // A waker that panics must not leave the others asleep.
+                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             }
         }
     }

@@ -54,6 +54,9 @@ enum Reason {
     NotRejected,
 }
 
+/// A revocation that is in progress. It returns the token that it has revoked.
+type RevocationFlight = Arc<Flight<Result<Secret, Error>>>;
+
 /// The value of a token as a key.
 #[derive(Debug)]
 struct Value(Secret);
@@ -69,11 +72,10 @@ pub(crate) struct PendingRemoval {
 #[derive(Debug)]
 pub(crate) struct PendingRevocation {
     slot: Arc<Slot>,
-    /// The token to revoke. A pending revocation may be for another one.
+    /// The token to revoke; empty if there was none. The flight may revoke another one.
     value: Secret,
-    flight: Arc<Flight<Result<(), Error>>>,
+    flight: RevocationFlight,
     registration: Registration,
-    started_here: bool,
 }
 
 impl Slot {
@@ -190,22 +192,27 @@ impl Slot {
     }
 
     fn begin_revocation(self: &Arc<Self>, without_thread: WithoutThread) -> Result<Begun<(), PendingRevocation>, Error> {
+        let value = self.current.token().map_or_else(|| Secret::from(""), |token| Secret::from(token.value()));
+        self.begin_revocation_of(value, without_thread)
+    }
+
+    /// Begins to revoke `value`, even if another token becomes the current one meanwhile. A token that was
+    /// dropped needs no revocation any more.
+    fn begin_revocation_of(self: &Arc<Self>, value: Secret, without_thread: WithoutThread) -> Result<Begun<(), PendingRevocation>, Error> {
         self.refuse_if_closed()?;
         self.refuse_inside_callback()?;
         let process = self.process();
-        let no_token = || self.current.token().is_none().then_some(());
-        let (flight, started_here) = match process.revocation.enter(no_token) {
+        let is_dropped = || value.expose().is_empty() || process.memory().is_rejected_token(value.expose());
+        let (flight, started_here) = match process.revocation.enter(|| is_dropped().then_some(())) {
             Entry::Answered(()) => return Ok(Begun::Ready(())),
             Entry::Joined(flight) => (flight, false),
             Entry::Started(flight) => (flight, true),
         };
-        // Another thread may have dropped it since; then there is nothing left to revoke.
-        let value = self.current.token().map_or_else(|| Secret::from(""), |token| Secret::from(token.value()));
         if started_here {
             let (slot, active) = (Arc::clone(self), process.activity.begin());
             let (in_thread, revoked) = (Arc::clone(&flight), value.clone());
             let work = move || {
-                let result = catch_panic(|| slot.revoke_token(&revoked));
+                let result = catch_panic(|| slot.revoke_token(&revoked).map(|()| revoked.clone()));
                 slot.process().revocation.complete(&in_thread, result);
                 drop(active);
                 in_thread.end();
@@ -222,15 +229,12 @@ impl Slot {
             }
         }
         let slot = Arc::clone(self);
-        Ok(Begun::Pending(PendingRevocation { slot, value, flight, registration: Registration::NONE, started_here }))
+        Ok(Begun::Pending(PendingRevocation { slot, value, flight, registration: Registration::NONE }))
     }
 
     /// Revokes `value`, which stays current, in memory and in the store, if that fails: it must be
     /// assumed to be valid, and a second attempt must find it.
     fn revoke_token(&self, value: &Secret) -> Result<(), Error> {
-        if value.expose().is_empty() {
-            return Ok(());
-        }
         let credential = self.parts.credentials.current()?;
         self.parts.grant.revoke(&credential, value, self.parts.timeout)?;
         self.counts.invalidations.add_one();
@@ -362,14 +366,15 @@ impl PendingRevocation {
         }
     }
 
-    /// Returns the result for this caller. `None`: the revocation that it joined was for an earlier
-    /// token, and it now waits for another one.
-    fn resolve(&mut self, result: Result<(), Error>, without_thread: WithoutThread) -> Option<Result<(), Error>> {
-        let still_current = || self.slot.current.token().is_some_and(|token| token.value() == self.value.expose());
-        if self.started_here || result.is_err() || self.slot.refuse_if_closed().is_err() || !still_current() {
-            return Some(result);
+    /// Returns the result for this caller. `None`: the revocation that it joined was for another token,
+    /// and it now waits for that of its own.
+    fn resolve(&mut self, result: Result<Secret, Error>, without_thread: WithoutThread) -> Option<Result<(), Error>> {
+        let is_other = |revoked: &Secret| revoked.expose() != self.value.expose();
+        if !result.as_ref().is_ok_and(is_other) {
+            return Some(result.map(drop));
         }
-        match self.slot.begin_revocation(without_thread) {
+        // On whatever thread this is called, its log lines belong to this client.
+        match self.slot.logged(|| self.slot.begin_revocation_of(self.value.clone(), without_thread)) {
             Ok(Begun::Ready(())) => Some(Ok(())),
             Ok(Begun::Pending(next)) => {
                 *self = next;

@@ -5,10 +5,8 @@ use super::refresh_request::{RefreshRequest, Resolution};
 use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread};
 use crate::error::Error;
 use crate::token::Token;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// The state of a call that must not block: its result, or what it waits for.
@@ -19,8 +17,6 @@ pub(crate) enum Begun<T, P> {
 }
 
 /// A get that waits for a refresh. Dropping it does not affect the refresh.
-///
-/// As a future it has no deadline: its caller uses the timeout function of a runtime.
 #[derive(Debug)]
 pub(crate) struct PendingGet {
     slot: Arc<Slot>,
@@ -37,6 +33,9 @@ impl Slot {
     pub(crate) fn begin_get(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Begun<Token, PendingGet>, Error> {
         if let Some(token) = self.from_memory(options) {
             return Ok(Begun::Ready(token));
+        }
+        if options.cached_only {
+            return self.get(options, Duration::ZERO).map(Begun::Ready);
         }
         self.refuse_inside_callback()?;
         let request = self.refresh_request(options);
@@ -87,15 +86,6 @@ impl PendingGet {
     }
 }
 
-impl Future for PendingGet {
-    type Output = Result<Token, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let timeout = self.slot.parts.timeout;
-        self.poll_result(context.waker(), timeout)
-    }
-}
-
 impl Drop for PendingGet {
     fn drop(&mut self) {
         self.flight.forget(&mut self.registration);
@@ -103,9 +93,12 @@ impl Drop for PendingGet {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::flight::{Flight, Registration};
-    use std::task::{Poll, Waker};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::task::{Poll, Wake, Waker};
 
     #[test]
     fn r21_a_caller_that_polls_again_or_leaves_costs_no_further_place() {
@@ -124,5 +117,53 @@ mod tests {
         }
 
         assert_eq!(flight.places(), 1001);
+    }
+
+    /// A waker whose task waits for the same flight.
+    struct Task(Arc<Flight<u32>>, Mutex<Registration>);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker of the program");
+        }
+    }
+
+    impl Drop for Task {
+        fn drop(&mut self) {
+            self.0.forget(&mut self.1.lock().unwrap());
+        }
+    }
+
+    #[test]
+    fn r21_a_waker_that_is_replaced_may_leave_the_flight_as_it_is_dropped() {
+        let flight = Arc::new(Flight::<u32>::new());
+        let mut inner = Registration::NONE;
+        assert_eq!(flight.poll(Waker::noop(), &mut inner), Poll::Pending);
+        let task = Waker::from(Arc::new(Task(Arc::clone(&flight), Mutex::new(inner))));
+        let mut registration = Registration::NONE;
+        assert_eq!(flight.poll(&task, &mut registration), Poll::Pending);
+        drop(task);
+
+        assert_eq!(flight.poll(Waker::noop(), &mut registration), Poll::Pending);
+    }
+
+    #[test]
+    fn a_waker_that_panics_leaves_no_other_one_asleep() {
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let (flight, count) = (Arc::new(Flight::<u32>::new()), Arc::new(Count(AtomicUsize::new(0))));
+        let panics = Waker::from(Arc::new(Task(Arc::clone(&flight), Mutex::new(Registration::NONE))));
+        let counts = Waker::from(Arc::clone(&count));
+        let mut registrations = [Registration::NONE, Registration::NONE];
+        assert_eq!(flight.poll(&panics, &mut registrations[0]), Poll::Pending);
+        assert_eq!(flight.poll(&counts, &mut registrations[1]), Poll::Pending);
+
+        flight.set_result(1);
+
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
     }
 }

@@ -10,6 +10,7 @@ use super::rejected_tokens::RejectedList;
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::platform::{self, ProcessId};
+use crate::secret::Secret;
 use crate::store::RejectedTokens;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,8 @@ use std::time::Instant;
 pub(super) struct ProcessState {
     pub(super) process: ProcessId,
     pub(super) refresh: SingleFlight<Result<RefreshOutcome, Error>>,
-    pub(super) revocation: SingleFlight<Result<(), Error>>,
+    /// Returns the token that was revoked.
+    pub(super) revocation: SingleFlight<Result<Secret, Error>>,
     pub(super) removals: Removals,
     pub(super) activity: Arc<Activity>,
     rejected_tokens: Arc<RejectedList>,
@@ -52,6 +54,10 @@ pub(crate) trait Watcher: Send + Sync + fmt::Debug {
     /// Returns the queue that it writes to, to find it again.
     #[cfg(feature = "capi")]
     fn target(&self) -> usize;
+
+    /// Returns whether the queue was freed.
+    #[cfg(feature = "capi")]
+    fn is_gone(&self) -> bool;
 }
 
 /// A cooldown that is in effect.
@@ -130,8 +136,10 @@ impl Memory {
         self.check = CheckInterval::default();
     }
 
+    /// Adds a watcher, in place of one of the same queue.
     #[cfg(feature = "capi")]
     pub(super) fn add_watcher(&mut self, watcher: Arc<dyn Watcher>) {
+        self.watchers.retain(|known| !known.is_gone() && known.target() != watcher.target());
         self.watchers.push(watcher);
     }
 

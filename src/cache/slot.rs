@@ -22,6 +22,7 @@ use crate::store::Store;
 use crate::token::Token;
 use arc_swap::ArcSwap;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::thread::JoinHandle;
@@ -167,15 +168,23 @@ impl Slot {
     /// Like [`Slot::get`], for callers that must not block. Dropping the future does not affect the
     /// refresh.
     pub(crate) async fn get_async(self: &Arc<Self>, options: &GetOptions) -> Result<Token, Error> {
-        match self.begin_get(options, self.parts.timeout)? {
+        let (began, timeout) = (Instant::now(), self.parts.timeout);
+        match self.begin_get(options, timeout)? {
             Begun::Ready(token) => Ok(token),
-            Begun::Pending(pending) => pending.await,
+            Begun::Pending(mut pending) => {
+                poll_fn(|context| pending.poll_result(context.waker(), timeout.saturating_sub(began.elapsed()))).await
+            }
         }
     }
 
     /// Waits until no refresh, save, removal, revocation or operation is in progress, for at most
     /// `max_wait`. Returns whether none is.
+    ///
+    /// Returns false at once inside the secret callback of this client, which is part of a refresh.
     pub(crate) fn drain(&self, max_wait: Duration) -> bool {
+        if self.refuse_inside_callback().is_err() {
+            return false;
+        }
         self.process().activity.wait_for_none(Instant::now().checked_add(max_wait))
     }
 
@@ -485,8 +494,11 @@ impl Slot {
     /// Calls `watcher` whenever the generation changes, until it is removed or the process forks.
     #[cfg(feature = "capi")]
     pub(crate) fn watch(&self, watcher: Arc<dyn Watcher>) -> Result<(), Error> {
+        let process = self.process();
+        let mut memory = process.memory();
+        // Under the lock, so that a close in another thread is not missed.
         self.refuse_if_closed()?;
-        self.process().memory().add_watcher(watcher);
+        memory.add_watcher(watcher);
         Ok(())
     }
 

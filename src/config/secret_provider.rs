@@ -123,6 +123,10 @@ struct State {
     answer: Option<Answer>,
     /// The callback has returned, with or without an answer.
     returned: bool,
+    /// How many refreshes wait for the answer.
+    waiting: usize,
+    /// A refresh has waited in vain.
+    timed_out: bool,
     /// No refresh waits for the answer any more, and another request may have been made.
     given_up: bool,
 }
@@ -134,6 +138,18 @@ impl Pending {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a refresh that waits. Returns false if no answer is to be expected: the callback has returned,
+    /// and the time for the answer has passed. The request is given up then.
+    fn join(&self) -> bool {
+        let mut state = self.state();
+        if state.timed_out && state.returned && state.answer.is_none() && state.waiting == 0 {
+            state.given_up = true;
+            return false;
+        }
+        state.waiting += 1;
+        true
     }
 
     fn answer(&self, answer: Answer) -> Result<(), Error> {
@@ -257,12 +273,16 @@ impl SecretRequests {
             if let Some(answer) = &state.answer {
                 return Ok(answer.clone());
             }
-            state.given_up = state.returned;
+            state.waiting -= 1;
+            state.timed_out = true;
+            state.given_up = state.returned && state.waiting == 0;
             state.returned
         };
         let limit = self.source.limit.as_millis();
         let problem = if returned {
-            requests.remove(pending);
+            if pending.state().given_up {
+                requests.remove(pending);
+            }
             format!("{LOCATION} provided no client secret within {limit} ms, half of timeout_ms")
         } else {
             format!("{LOCATION} has not returned, and provided no client secret within {limit} ms, half of timeout_ms")
@@ -275,10 +295,11 @@ impl SecretRequests {
     /// Returns the pending request, or starts one.
     fn join_or_start(&self, requests: &Requests) -> Result<Arc<Pending>, Error> {
         let mut current = requests.pending();
-        if let Some(pending) = &*current {
+        if let Some(pending) = current.as_ref().filter(|pending| pending.join()) {
             return Ok(Arc::clone(pending));
         }
         let pending = Arc::new(Pending::new());
+        pending.state().waiting = 1;
         let (provider, in_thread) = (Arc::clone(&self.source.provider), Arc::clone(&pending));
         platform::spawn_without_signals(Builder::new().name("tokenwell-secret".to_owned()), move || call(provider, &in_thread)).map_err(
             |_| Error::NotConfigured {

@@ -398,11 +398,11 @@ pub unsafe extern "C" fn tokenwell_client_close(client: *const tokenwell_client,
 }
 
 /// Waits until nothing of a client runs any more: no refresh, no save, no operation and no
-/// callback.
+/// callback of an operation. A secret callback that exceeded its time may still run.
 ///
 /// A program calls it before it exits, so that a token is saved for other processes, and after
-/// `tokenwell_client_close`, to know that no callback comes any more. If the client is not
-/// closed, other threads can start new work at any time.
+/// `tokenwell_client_close`, to know that no callback of an operation comes any more. If the
+/// client is not closed, other threads can start new work at any time.
 ///
 /// @param client The client. Must not be NULL.
 /// @param ms How long to wait, in milliseconds. 0 does not wait.

@@ -260,7 +260,9 @@ pub unsafe extern "C" fn tokenwell_client_revoke_queued(
 
 /// Watches a client: a queue receives an entry whenever the generation of the client changes.
 ///
-/// At most one such entry waits in the queue. Only changes in this process are seen.
+/// At most one such entry waits in the queue. Only changes in this process are seen. A client that
+/// the queue watches already gets the new tag. A forked child watches nothing: call this function
+/// again there.
 ///
 /// @param client The client. Must not be NULL.
 /// @param queue The queue. Must not be NULL.
@@ -339,6 +341,7 @@ unsafe fn begin_token(
         return Ok(Status::Ok);
     }
     let _not_canceled = CancellationDisabled::begin();
+    let active = client.0.begin_work();
     match client.0.begin_token(&options)? {
         Begun::Ready(token) => {
             // SAFETY: `now` is not NULL, and the caller of this function promises that it is writable.
@@ -346,7 +349,7 @@ unsafe fn begin_token(
             Ok(Status::Ok)
         }
         // SAFETY: upheld by the caller of this function.
-        Begun::Pending(get) => unsafe { begin(&client.0, Work::Get(get), target, deadline_ms, operation) },
+        Begun::Pending(get) => unsafe { begin(&client.0, Work::Get(get), target, active, deadline_ms, operation) },
     }
 }
 
@@ -364,10 +367,11 @@ unsafe fn begin_invalidate(
     // SAFETY: upheld by the caller of this function.
     let (client, value) = unsafe { (object("client", client)?, bytes("value", value, value_len)?) };
     let (value, target) = (token_value(value)?, target()?);
+    let active = client.0.begin_work();
     match client.0.begin_invalidate(value)? {
         Begun::Ready(()) => Ok(Status::Ok),
         // SAFETY: upheld by the caller of this function.
-        Begun::Pending(removal) => unsafe { begin(&client.0, Work::Removal(removal), target, deadline_ms, operation) },
+        Begun::Pending(removal) => unsafe { begin(&client.0, Work::Removal(removal), target, active, deadline_ms, operation) },
     }
 }
 
@@ -382,9 +386,10 @@ unsafe fn begin_revoke(
     // SAFETY: upheld by the caller of this function.
     let client = unsafe { object("client", client) }?;
     let target = target()?;
+    let active = client.0.begin_work();
     match client.0.begin_revoke()? {
         Begun::Ready(()) => Ok(Status::Ok),
         // SAFETY: upheld by the caller of this function.
-        Begun::Pending(revocation) => unsafe { begin(&client.0, Work::Revocation(revocation), target, deadline_ms, operation) },
+        Begun::Pending(revocation) => unsafe { begin(&client.0, Work::Revocation(revocation), target, active, deadline_ms, operation) },
     }
 }

@@ -3,9 +3,11 @@
 use super::boundary::{boundary_with_status, object};
 use super::error::tokenwell_error;
 use super::token::{into_raw as token_into_raw, tokenwell_token};
+use crate::cache::ActiveWork;
 use crate::client::Client;
 use crate::error::{Error, Status};
 use crate::operation::{Completion, Dispatcher, Operation, Queue, Work, in_callback};
+use crate::platform::ProcessId;
 use arc_swap::ArcSwapOption;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -35,6 +37,9 @@ pub struct tokenwell_operation {
 /// It may call any function of tokenwell, for this client too, except that a call which would
 /// block fails with TOKENWELL_STATUS_INVALID_ARGUMENT. `tokenwell_operation_wait` returns the
 /// result.
+///
+/// Like every callback of this library it must return: no `longjmp`, no `pthread_exit` and no C++
+/// exception may leave it. Its stack has 2 MiB.
 ///
 /// @param user_data The pointer that was passed to the function that began the operation.
 /// @param operation The operation. It is valid during the call only, and must not be freed by
@@ -186,12 +191,16 @@ impl Completion for Target {
     }
 
     fn run(self, operation: &Arc<Operation<Self>>) {
+        let process = ProcessId::current();
         if let Self::Callback { callback: Some(callback), user_data, .. } = self {
             // SAFETY: the function that took the callback requires that it can be called until the
             // destroy callback was called. The pointer is valid during the call.
             unsafe { callback(user_data, Arc::as_ptr(operation).cast_mut().cast()) };
         }
-        self.discard();
+        // A child that the callback has forked does not own the data.
+        if process == ProcessId::current() {
+            self.discard();
+        }
     }
 
     fn discard(self) {
@@ -202,7 +211,8 @@ impl Completion for Target {
     }
 }
 
-/// Begins an operation and transfers it to C, if `out` is not NULL.
+/// Begins an operation and transfers it to C, if `out` is not NULL. `active` was counted before the work
+/// began, so that `tokenwell_client_drain` never misses it.
 ///
 /// # Safety
 /// `out` must be NULL or writable.
@@ -210,11 +220,12 @@ pub(super) unsafe fn begin(
     client: &Client,
     work: Work,
     target: Target,
+    active: ActiveWork,
     deadline_ms: u64,
     out: *mut *mut tokenwell_operation,
 ) -> Result<Status, Error> {
     let max_wait = if deadline_ms == 0 { client.timeout() } else { Duration::from_millis(deadline_ms) };
-    let operation = Operation::begin(work, target, client.begin_work(), max_wait)?;
+    let operation = Operation::begin(work, target, active, max_wait)?;
     if !out.is_null() {
         // SAFETY: upheld by the caller of this function.
         unsafe { out.write(into_raw(operation)) };

@@ -20,7 +20,8 @@ use std::time::Duration;
 /// watched client has at most one.
 ///
 /// Threads: any number of threads may concurrently use it.
-/// Fork: the child has an empty queue, with a descriptor of its own, which is another one.
+/// Fork: the child has an empty queue, with a descriptor of its own, which is another one. The
+/// descriptor of the parent stays open in the child until exec.
 pub struct tokenwell_queue(pub(super) Arc<Queue<Target>>);
 
 /// Creates a queue.

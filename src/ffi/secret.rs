@@ -3,9 +3,10 @@
 use super::boundary::{boundary, bytes, destination};
 use super::config::tokenwell_config;
 use super::error::tokenwell_error;
-use super::operation::tokenwell_destroy_callback;
+use super::operation::{Target, tokenwell_destroy_callback};
 use crate::config::{SecretProvider, SecretRequest};
 use crate::error::{Error, Status};
+use crate::operation::{Completion, Dispatcher, on_dispatcher_thread};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
@@ -171,9 +172,12 @@ impl SecretProvider for Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        if let Some(destroy) = self.destroy {
-            // SAFETY: as above. Nothing else has the pointer to `user_data` any more.
-            unsafe { destroy(self.user_data) };
+        let data = Target::Callback { callback: None, user_data: self.user_data, destroy: self.destroy };
+        if on_dispatcher_thread() {
+            // It runs no code of the program: all deadlines of the process would wait.
+            Dispatcher::of_this_process().discard(data, None);
+        } else {
+            data.discard();
         }
     }
 }

@@ -71,6 +71,13 @@ struct ByDeadline<C: Completion>(Arc<Operation<C>>);
 thread_local! {
     /// The process in which the thread runs a callback: not a child that the callback forks.
     static IN_CALLBACK: Cell<Option<ProcessId>> = const { Cell::new(None) };
+    /// Whether this is the dispatcher's thread.
+    static IS_DISPATCHER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether the calling thread is the dispatcher's, which must not run code of the program.
+pub(crate) fn on_dispatcher_thread() -> bool {
+    IS_DISPATCHER.with(Cell::get)
 }
 
 /// Returns whether the calling thread runs a callback of the program. Such a thread must not block:
@@ -82,7 +89,7 @@ pub(crate) fn in_callback() -> bool {
 impl<C: Completion> Dispatcher<C> {
     /// Returns the dispatcher of this process. A forked child finds that of its parent, leaves it
     /// unchanged and creates its own.
-    pub(super) fn of_this_process() -> Arc<Self> {
+    pub(crate) fn of_this_process() -> Arc<Self> {
         loop {
             let known = C::dispatcher().load_full();
             if let Some(known) = &known
@@ -164,7 +171,7 @@ impl<C: Completion> Dispatcher<C> {
     }
 
     /// Releases the data of a callback that never comes.
-    pub(super) fn discard(self: &Arc<Self>, completion: C, active: Option<ActiveWork>) {
+    pub(crate) fn discard(self: &Arc<Self>, completion: C, active: Option<ActiveWork>) {
         if !completion.is_callback() {
             return;
         }
@@ -205,24 +212,26 @@ impl<C: Completion> Dispatcher<C> {
 
     /// The dispatcher's thread.
     fn run(self: Arc<Self>) {
+        IS_DISPATCHER.with(|is_dispatcher| is_dispatcher.set(true));
         let mut state = self.lock();
         loop {
+            // First, so that a program that never stops beginning operations gets its callbacks.
+            if !state.calls.is_empty() && state.needs_callback_thread() && self.start_callback_thread(&mut state).is_err() {
+                drop(state);
+                self.run_calls(None);
+                state = self.lock();
+                continue;
+            }
             let woken = std::mem::take(&mut state.woken);
             let expired = state.take_expired(self.now_ms());
             if !woken.is_empty() || !expired.is_empty() {
                 drop(state);
                 for operation in woken {
-                    operation.proceed();
+                    operation.end_if_it_panics(Operation::proceed);
                 }
                 for operation in expired {
-                    operation.expire();
+                    operation.end_if_it_panics(Operation::expire);
                 }
-                state = self.lock();
-                continue;
-            }
-            if !state.calls.is_empty() && state.needs_callback_thread() && self.start_callback_thread(&mut state).is_err() {
-                drop(state);
-                self.run_calls(None);
                 state = self.lock();
                 continue;
             }
@@ -267,6 +276,10 @@ impl<C: Completion> Dispatcher<C> {
             drop(state);
             // A panic of a callback in Rust must not end the others.
             let _ = catch_unwind(AssertUnwindSafe(|| call.run()));
+            if !self.is_of_this_process() {
+                // The callback has forked and this is the child: the rest belongs to its parent.
+                return;
+            }
             state = self.lock();
         }
         state.callback_threads.retain(|thread| Some(thread.id) != id);
@@ -314,17 +327,21 @@ impl<C: Completion> State<C> {
 
 impl<C: Completion> Call<C> {
     fn run(self) {
-        match self {
+        let process = ProcessId::current();
+        let active = match self {
             Self::Complete(operation) => {
-                if let Some((completion, active)) = operation.take_completion() {
-                    completion.run(&operation);
-                    drop(active);
-                }
+                let Some((completion, active)) = operation.take_completion() else { return };
+                completion.run(&operation);
+                active
             }
             Self::Discard(completion, active) => {
                 completion.discard();
-                drop(active);
+                active
             }
+        };
+        if process != ProcessId::current() {
+            // In a child that the callback has forked. Dropping it would access a lock of the parent.
+            std::mem::forget(active);
         }
     }
 }

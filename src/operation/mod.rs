@@ -7,7 +7,7 @@
 mod dispatcher;
 mod queue;
 
-pub(crate) use dispatcher::{Dispatcher, in_callback};
+pub(crate) use dispatcher::{Dispatcher, in_callback, on_dispatcher_thread};
 pub(crate) use queue::Queue;
 
 use crate::cache::{ActiveWork, PendingGet, PendingRemoval, PendingRevocation};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::token::Token;
 use arc_swap::ArcSwapOption;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,8 @@ struct State<C> {
     phase: Phase<C>,
     /// Whether a thread waits for the end.
     awaited: bool,
+    /// Whether the end is not announced because the operation was canceled.
+    canceled: bool,
 }
 
 enum Phase<C> {
@@ -98,7 +100,7 @@ impl<C: Completion> Operation<C> {
         let dispatcher = Dispatcher::<C>::of_this_process();
         let began_ms = dispatcher.now_ms();
         let deadline_ms = began_ms.saturating_add(u64::try_from(max_wait.as_millis()).unwrap_or(u64::MAX));
-        let state = Mutex::new(State { phase: Phase::Pending { work, completion, active }, awaited: false });
+        let state = Mutex::new(State { phase: Phase::Pending { work, completion, active }, awaited: false, canceled: false });
         let operation = Arc::new(Self { dispatcher, began_ms, deadline_ms, state, ended: Condvar::new() });
         // Its thread polls the operation for the first time.
         operation.dispatcher.add(&operation)?;
@@ -137,6 +139,7 @@ impl<C: Completion> Operation<C> {
         let mut state = self.lock();
         let (completion, active) = match std::mem::replace(&mut state.phase, Phase::Changing) {
             Phase::Pending { work, completion, active } => {
+                state.canceled = true;
                 self.set_phase(&mut state, Phase::Ended(Err(Box::new(Error::Canceled))));
                 drop(state);
                 drop(work);
@@ -144,14 +147,13 @@ impl<C: Completion> Operation<C> {
                 (completion, Some(active))
             }
             Phase::Unannounced { outcome, completion, active } => {
-                state.phase = Phase::Ended(outcome);
+                (state.phase, state.canceled) = (Phase::Ended(outcome), true);
                 drop(state);
                 (completion, active)
             }
             other => {
-                let canceled = matches!(&other, Phase::Ended(Err(error)) if matches!(**error, Error::Canceled));
                 state.phase = other;
-                return canceled;
+                return state.canceled;
             }
         };
         self.dispatcher.discard(completion, active);
@@ -171,6 +173,14 @@ impl<C: Completion> Operation<C> {
                 state.phase = other;
                 None
             }
+        }
+    }
+
+    /// Calls `step`. A panic in it ends this operation with an error, and no other one.
+    fn end_if_it_panics(self: &Arc<Self>, step: impl FnOnce(&Arc<Self>)) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step(self))).is_err() {
+            let state = self.lock();
+            self.complete(state, Err(Error::internal("an operation panicked")));
         }
     }
 
@@ -196,9 +206,15 @@ impl<C: Completion> Operation<C> {
         self.complete(state, result);
     }
 
-    /// `state` must be pending.
+    /// Does nothing if `state` is not pending.
     fn complete(self: &Arc<Self>, mut state: MutexGuard<'_, State<C>>, result: Result<Option<Token>, Error>) {
-        let Phase::Pending { work, completion, active } = std::mem::replace(&mut state.phase, Phase::Changing) else { return };
+        let (work, completion, active) = match std::mem::replace(&mut state.phase, Phase::Changing) {
+            Phase::Pending { work, completion, active } => (work, completion, active),
+            other => {
+                state.phase = other;
+                return;
+            }
+        };
         let announced = completion.announce(self);
         // Nothing of the library runs for an announcement that waits in a queue.
         let active = (!announced).then_some(active);
@@ -214,7 +230,11 @@ impl<C: Completion> Operation<C> {
     /// Returns whether the operation has no result yet, as far as can be seen without waiting for a
     /// thread that changes it.
     fn is_pending(&self) -> bool {
-        self.state.try_lock().map_or(true, |state| matches!(state.phase, Phase::Pending { .. }))
+        match self.state.try_lock() {
+            Ok(state) => matches!(state.phase, Phase::Pending { .. }),
+            Err(TryLockError::Poisoned(state)) => matches!(state.get_ref().phase, Phase::Pending { .. }),
+            Err(TryLockError::WouldBlock) => true,
+        }
     }
 
     fn set_phase(&self, state: &mut MutexGuard<'_, State<C>>, phase: Phase<C>) {

@@ -100,7 +100,8 @@ impl<C: Completion> Queue<C> {
             match entry {
                 None => return Ok(None),
                 Some(Entry::Changed(change)) => {
-                    change.waits.store(false, Ordering::SeqCst);
+                    // A swap, so that this reader sees what every change that was merged into the entry has written.
+                    change.waits.swap(false, Ordering::SeqCst);
                     return Ok(Some(Taken { tag: change.tag, operation: None }));
                 }
                 Some(Entry::Ended(tag, operation)) => {
@@ -217,6 +218,10 @@ impl<C: Completion> Watcher for Change<C> {
 
     fn target(&self) -> usize {
         self.queue.as_ptr().addr()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.queue.strong_count() == 0
     }
 }
 

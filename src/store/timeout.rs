@@ -3,6 +3,7 @@
 use super::{Attempt, Contender, LockWaiter, Record, SlotKey, Store, StoreError, StoreLock, WhichLock};
 use crate::platform::{self, ProcessId};
 use arc_swap::ArcSwap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -97,7 +98,7 @@ impl TimedCalls {
         let (calls_in_thread, thread_state) = (Arc::clone(&calls), Arc::clone(&state));
         let thread = std::thread::Builder::new().name("tokenwell-store".to_owned());
         let thread = platform::spawn_without_signals(thread, move || {
-            let outcome = call();
+            let outcome = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(StoreError::new("the operation panicked")));
             if thread_state.swap(RETURNED, Ordering::SeqCst) == ABANDONED {
                 calls_in_thread.stuck.fetch_sub(1, Ordering::SeqCst);
             }
@@ -111,7 +112,7 @@ impl TimedCalls {
                 let _ = thread.join();
                 return outcome;
             }
-            Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("the operation panicked")),
+            Err(RecvTimeoutError::Disconnected) => return Err(StoreError::new("the operation did not end")),
             Err(RecvTimeoutError::Timeout) => {}
         }
         calls.stuck.fetch_add(1, Ordering::SeqCst);

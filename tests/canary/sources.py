@@ -97,6 +97,8 @@ def farewells(suite, program, emulator, url, account):
     emulator.control("faults", [{"path": "/api/oauth/revoke", "status": 400, "body": refusal}])
     logout("the server refuses the revocation", "--profile", "canary", "--revoke", code=4)
     emulator.control("faults", [])
+    # It kept the profile, so that the command can be repeated.
+    logout("once more", "--profile", "canary", "--revoke")
     logout("with revocation", "--profile", "terminal", "--revoke")
     logout("without revocation", "--profile", "typed-in")
     logout("no such profile", "--profile", "nobody", code=3)

@@ -59,6 +59,8 @@ pub struct FakeServer {
     tokens: AtomicUsize,
     revoked: Mutex<Vec<String>>,
     pub gate: Gate,
+    /// Blocks each revocation while it is shut.
+    pub revocation_gate: Gate,
     arrived: (Mutex<usize>, Condvar),
 }
 
@@ -77,6 +79,7 @@ impl FakeServer {
             tokens: AtomicUsize::new(0),
             revoked: Mutex::default(),
             gate: Gate::new(),
+            revocation_gate: Gate::new(),
             arrived: (Mutex::new(0), Condvar::new()),
         })
     }
@@ -129,6 +132,7 @@ impl Grant for FakeServer {
     }
 
     fn revoke(&self, _credential: &Credential, token: &Secret, _budget: Duration) -> Result<(), Error> {
+        self.revocation_gate.pass();
         self.revoked.lock().unwrap().push(token.expose().to_owned());
         self.revocation.lock().unwrap().clone().map_or(Ok(()), Err)
     }

@@ -439,6 +439,22 @@ static void a_canceled_operation_has_no_callback(void)
     tokenwell_client_free(client);
 }
 
+static void an_end_that_waits_in_a_queue_can_be_canceled_again_and_again(void)
+{
+    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    tokenwell_queue *queue = new_queue();
+    tokenwell_operation *queued = begin_queued_get(client, 0, queue, 1);
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_operation_wait(queued, 60000, NULL, NULL));
+
+    for (int i = 0; i < 3; i++) CHECK_INT(1, tokenwell_operation_cancel(queued));
+
+    check_empty(queue);
+    CHECK_INT(TOKENWELL_STATUS_OK, tokenwell_operation_wait(queued, 0, NULL, NULL));
+    tokenwell_operation_free(queued);
+    tokenwell_queue_free(queue);
+    tokenwell_client_free(client);
+}
+
 static void cancel_inside(seen *self, tokenwell_operation *operation)
 {
     (void)self;
@@ -1179,6 +1195,7 @@ const test operation_tests[] = {
     TEST(each_get_has_its_own_deadline),
     TEST(an_invalidation_and_a_revocation_are_operations_too),
     TEST(a_canceled_operation_has_no_callback),
+    TEST(an_end_that_waits_in_a_queue_can_be_canceled_again_and_again),
     TEST(cancel_in_the_callback_and_after_the_end_returns_0),
     TEST(a_cancel_that_races_with_the_completion_has_one_outcome),
     TEST(close_ends_all_pending_operations),

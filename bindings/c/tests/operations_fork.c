@@ -165,6 +165,44 @@ static void a_fork_in_a_callback_leaves_both_usable(void)
     tokenwell_client_free(its.client);
 }
 
+/* A callback that forks and in which parent and child both return. */
+typedef struct { pid_t parent, child; atomic_uint called, destroyed; } forker;
+
+static void fork_and_return(void *user_data, tokenwell_operation *operation)
+{
+    forker *self = user_data;
+    (void)operation;
+    DEMAND(getpid() == self->parent);
+    fflush(NULL);
+    if (atomic_fetch_add(&self->called, 1) == 0) self->child = fork();
+}
+
+static void destroy_in_the_parent(void *user_data)
+{
+    forker *self = user_data;
+    DEMAND(getpid() == self->parent);
+    atomic_fetch_add(&self->destroyed, 1);
+}
+
+static void a_child_that_returns_from_the_callback_runs_nothing_of_its_parent(void)
+{
+    enum { GETS = 8 };
+    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    forker data = {.parent = getpid()};
+    emulator_faults(SLOW(300));
+    for (int i = 0; i < GETS; i++) {
+        tokenwell_token *now = NULL;
+        CHECK_INT(TOKENWELL_STATUS_PENDING,
+                  tokenwell_client_token_async(client, 0, 0, 0, fork_and_return, &data, destroy_in_the_parent, &now, NULL, NULL));
+    }
+    for (uint64_t started = now_ms(); atomic_load(&data.destroyed) < GETS && now_ms() - started < 60000;) pause_ms(2);
+    CHECK_UINT(GETS, atomic_load(&data.called));
+    CHECK_UINT(GETS, atomic_load(&data.destroyed));
+    /* The callback's thread was the only one of the child, and it has ended. */
+    CHECK_INT(0, exit_code_of(data.child));
+    tokenwell_client_free(client);
+}
+
 /* While a child closes and frees everything, nothing of the parent ends. */
 static void what_the_child_frees_stays_with_the_parent(void)
 {
@@ -253,6 +291,7 @@ const test operation_fork_tests[] = {
     NATIVE_TEST(a_fork_during_an_operation_leaves_it_to_the_parent, FORKS),
     NATIVE_TEST(a_fork_after_an_operation_takes_no_entry_along, FORKS),
     NATIVE_TEST(a_fork_in_a_callback_leaves_both_usable, FORKS),
+    NATIVE_TEST(a_child_that_returns_from_the_callback_runs_nothing_of_its_parent, FORKS),
     NATIVE_TEST(what_the_child_frees_stays_with_the_parent, FORKS),
     NATIVE_TEST(whenever_a_process_forks_each_callback_comes_once_and_in_one_process, FORKS),
     END_OF_TESTS,
