@@ -333,7 +333,7 @@ mod tests {
         let mut waiting = files(&directory);
         assert!(waiting.try_lock(WhichLock::Main).unwrap().is_none());
         waiting.reports.pretend_to_have_none();
-        // Stands for a network file system: the attributes of the open file do not change any more.
+        // As on a network file system, the attributes of the open file do not change any more.
         let open = directory.join("00000000000000000000000000000001.open");
         std::fs::rename(directory.join(NAME), &open).unwrap();
         std::fs::copy(&open, directory.join(NAME)).unwrap();
