@@ -1,6 +1,6 @@
 //! `cache`: the files of the shared cache.
 
-use crate::support::{Scene, json, stderr, stdout, text};
+use crate::support::{Scene, TOKENWELL, json, stderr, stdout, text};
 use std::path::PathBuf;
 use tokenwell::secret::Secret;
 use tokenwell::store::{FileStore, Record, SlotKey, Store};
@@ -114,6 +114,27 @@ fn b20_clear_removes_only_the_files_that_are_older_than_the_given_age() {
     assert_eq!(records[0].with_extension("lock").exists(), !cfg!(unix));
     assert!(records[1].with_extension("lock").exists());
     assert!(stderr(&cache(&scene, &["clear", "--older-than", "30"]).assert().code(2)).contains("`30` is not a duration"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn b20_a_file_that_is_not_removed_is_an_error() {
+    let scene = Scene::new();
+    save_records(&scene, &["one"]);
+    for file in std::fs::read_dir(directory(&scene)).unwrap() {
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(40 * 86_400);
+        std::fs::OpenOptions::new().write(true).open(file.unwrap().path()).unwrap().set_modified(old).unwrap();
+    }
+    for arguments in [&["clear"][..], &["clear", "--older-than", "30d"]] {
+        let mut traced = scene.plain("strace");
+        traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=unlink,unlinkat:error=EROFS"]);
+        traced.args([TOKENWELL, "cache"]).args(arguments).env("TOKENWELL_CACHE_DIR", directory(&scene));
+
+        let message = stderr(&assert_cmd::Command::from_std(traced).assert().failure());
+
+        assert!(message.contains("cannot remove") && message.contains("read-only file system"), "{arguments:?}: {message}");
+        assert!(message.contains(text(&directory(&scene))), "{arguments:?}: {message}");
+    }
 }
 
 #[cfg(unix)]

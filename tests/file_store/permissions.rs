@@ -53,6 +53,23 @@ fn i10_a_directory_that_is_open_to_others_is_refused() {
 }
 
 #[test]
+fn r22_a_save_writes_the_record_before_it_cleans_up() {
+    let bench = Bench::with("token");
+    let stamp = bench.directory().join("housekeeping");
+    fs::remove_file(&stamp).unwrap();
+    set_mode(&bench.file("token"), 0o644);
+
+    bench.store.save(&slot(), &record("another")).expect_err("the record is refused");
+    assert!(!stamp.exists(), "the record comes first");
+
+    set_mode(&bench.file("token"), 0o600);
+    // What the cleanup cannot use is no reason for a save to fail.
+    fs::create_dir(&stamp).unwrap();
+    bench.save("another");
+    assert_eq!(bench.token().as_deref(), Some("another"));
+}
+
+#[test]
 fn i13_a_directory_that_another_program_made_too_open_stays_as_it_is() {
     let bench = Bench::new();
     fs::create_dir(bench.directory()).unwrap();

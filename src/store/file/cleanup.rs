@@ -1,14 +1,15 @@
 //! Removes files that are not used any more: seldom, and a bounded number of files each time.
 //!
 //! A save does no more than read the time of one file, the stamp. Once a day the save begins to go
-//! through the directory, in steps: each checks about a thousand names and keeps its position in
-//! the stamp for the next one.
+//! through the directory, in steps: each checks about a thousand names, or as many as it can in 50 ms,
+//! and keeps its position in the stamp for the next one.
 
+use super::super::StoreError;
 use super::directory::StoreDirectory;
-use super::{is_lock, is_record, lock};
+use super::{is_lock, is_record, is_slot_with, lock};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The file whose time is that of the last step. It contains the position of the next step, or
 /// nothing if the last one reached the end of the directory.
@@ -20,6 +21,9 @@ const PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 const PAUSE_BETWEEN_STEPS: Duration = Duration::from_secs(60);
 /// The number of names in one step. A little more if the system returns more with one call.
 const NAMES_IN_A_STEP: usize = 1000;
+/// The time after which a step ends, in which a network file system may check far fewer names: a caller
+/// waits for the save. One name is checked in any case.
+const TIME_OF_A_STEP: Duration = Duration::from_millis(50);
 /// A slot whose files were not written for this long is not used any more: its secret was replaced, or
 /// its program removed. If a token was still valid, another one is requested.
 const DEAD_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -32,26 +36,61 @@ const STALE_AFTER: Duration = Duration::from_secs(10 * 60);
 ///
 /// Ignores errors: what is not removed now is removed later.
 pub(super) fn step_if_due(directory: &StoreDirectory) -> Option<usize> {
-    step_of(directory, NAMES_IN_A_STEP)
+    step_of(directory, NAMES_IN_A_STEP, TIME_OF_A_STEP)
 }
 
-fn step_of(directory: &StoreDirectory, names: usize) -> Option<usize> {
+fn step_of(directory: &StoreDirectory, names: usize, time: Duration) -> Option<usize> {
     if !is_due(directory.size_and_time(STAMP).ok()?) {
         return None;
     }
     let mut stamp = directory.open_or_create_file(STAMP).ok()?;
+    step_with(&mut stamp, directory, names, time)
+}
+
+fn step_with(stamp: &mut File, directory: &StoreDirectory, names: usize, time: Duration) -> Option<usize> {
     // Another process makes this step.
     stamp.try_lock().ok()?;
-    let position = position_in(&mut stamp);
+    let count = locked_step(stamp, directory, names, time);
+    // Closing the file is not enough: a child that was forked during the step has a copy of it.
+    let _ = stamp.unlock();
+    count
+}
+
+fn locked_step(stamp: &mut File, directory: &StoreDirectory, names: usize, time: Duration) -> Option<usize> {
+    let started = Instant::now();
+    let from = cursor_in(stamp);
     // Set before the work, so that a process that is killed in it does not leave it to every other one.
     stamp.set_modified(SystemTime::now()).ok()?;
-    let mut count = 0;
-    let next = directory.visit_names(position, names, &mut |name| {
+    let (mut to_skip, mut count, mut kept, mut is_over) = (from.checked, 0, from.checked, false);
+    let next = directory.visit_names(from.position, names.saturating_add(from.checked), &mut |name| {
+        if to_skip > 0 {
+            to_skip -= 1;
+            return;
+        }
+        is_over = is_over || (count > 0 && started.elapsed() >= time);
+        if is_over {
+            return;
+        }
         count += 1;
-        remove_if_unused(directory, name, DEAD_AFTER);
+        kept += usize::from(!matches!(remove_if_unused(directory, name, DEAD_AFTER), Ok(1..)));
     });
-    let _ = set_position(&mut stamp, next.unwrap_or(None));
+    let next = match next {
+        Ok(_) if is_over => Some(Cursor { position: from.position, checked: kept }),
+        Ok(Some(position)) => Some(Cursor { position, checked: 0 }),
+        Ok(None) | Err(_) => None,
+    };
+    let _ = set_cursor(stamp, next);
     Some(count)
+}
+
+/// Where the next step continues.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    /// A position in the directory.
+    position: u64,
+    /// The number of names behind it that the last step has checked and kept. Systems keep positions
+    /// only between groups of names, and one group may take longer than a step.
+    checked: usize,
 }
 
 /// Returns whether a step is due, by the size of the stamp and its time. A time in the future is not
@@ -62,65 +101,123 @@ fn is_due(stamp: Option<(u64, Option<SystemTime>)>) -> bool {
     SystemTime::now().duration_since(time).map_or(true, |age| age >= pause)
 }
 
-fn position_in(stamp: &mut File) -> u64 {
-    let mut position = String::new();
-    let read = stamp.take(20).read_to_string(&mut position);
-    read.ok().and_then(|_| position.parse().ok()).unwrap_or(0)
+fn cursor_in(stamp: &mut File) -> Cursor {
+    let mut text = String::new();
+    if stamp.take(41).read_to_string(&mut text).is_err() {
+        return Cursor::default();
+    }
+    let (position, checked) = text.split_once(' ').unwrap_or((&text, "0"));
+    match (position.parse(), checked.parse()) {
+        (Ok(position), Ok(checked)) => Cursor { position, checked },
+        _ => Cursor::default(),
+    }
 }
 
-fn set_position(stamp: &mut File, position: Option<u64>) -> std::io::Result<()> {
+fn set_cursor(stamp: &mut File, cursor: Option<Cursor>) -> std::io::Result<()> {
     use std::io::Seek;
 
     stamp.set_len(0)?;
     stamp.rewind()?;
-    if let Some(position) = position {
-        stamp.write_all(position.to_string().as_bytes())?;
+    match cursor {
+        Some(Cursor { position, checked: 0 }) => stamp.write_all(position.to_string().as_bytes())?,
+        Some(Cursor { position, checked }) => stamp.write_all(format!("{position} {checked}").as_bytes())?,
+        None => {}
     }
     stamp.set_modified(SystemTime::now())
 }
 
 /// Removes the file `name` if it was left by a killed writer, or if its slot was not used for
-/// `dead_after`. Returns the number of files that were removed. Ignores errors.
-pub(super) fn remove_if_unused(directory: &StoreDirectory, name: &str, dead_after: Duration) -> usize {
+/// `dead_after`. Returns the number of files that were removed.
+pub(super) fn remove_if_unused(directory: &StoreDirectory, name: &str, dead_after: Duration) -> Result<usize, StoreError> {
     if is_temporary(name) {
-        let stale = age(directory, name).is_some_and(|age| age > STALE_AFTER);
-        return usize::from(stale && directory.remove(name).unwrap_or(false));
+        let is_stale = matches!(Found::at(directory, name), Found::Written(age) if age > STALE_AFTER);
+        return Ok(usize::from(is_stale && directory.remove(name)?));
     }
-    if is_record(name) || is_lock(name) { remove_dead_slot(directory, name, dead_after) } else { 0 }
+    if is_record(name) || is_main_lock(name) {
+        remove_dead_slot(directory, name, dead_after)
+    } else if is_lock(name) {
+        remove_dead_reserve_lock(directory, name, dead_after)
+    } else {
+        Ok(0)
+    }
 }
 
-/// Removes the record and the lock file of the slot to which `name` belongs, if both are dead.
+/// Removes the record and the lock file of the slot to which `name` belongs, if each of them is dead or
+/// does not exist.
 ///
 /// Only the holder of a lock may remove its file: a process that waits for a removed file would acquire
 /// a lock that no other process sees. Such a process tries again, because it checks that the file that
 /// it locked is still the one in the directory.
-fn remove_dead_slot(directory: &StoreDirectory, name: &str, dead_after: Duration) -> usize {
+fn remove_dead_slot(directory: &StoreDirectory, name: &str, dead_after: Duration) -> Result<usize, StoreError> {
     let slot = name.split('.').next().unwrap_or(name);
-    let (record, lock_name) = (format!("{slot}.token"), if is_lock(name) { name.to_owned() } else { format!("{slot}.lock") });
-    let is_alive = |name: &str| age(directory, name).is_some_and(|age| age < dead_after);
-    if is_alive(&record) || is_alive(&lock_name) {
-        return 0;
+    let (record, lock_name) = (format!("{slot}.token"), format!("{slot}.lock"));
+    let is_dead = |name: &str| Found::at(directory, name).is_dead(dead_after);
+    let has_lock = Found::at(directory, &lock_name) != Found::Absent;
+    // A file that does not exist was removed together with the other one of its slot.
+    if Found::at(directory, name) == Found::Absent || !is_dead(&record) || !is_dead(&lock_name) {
+        return Ok(0);
     }
-    // It may have been removed together with the other file of its slot.
-    if age(directory, name).is_none() {
-        return 0;
+    let Some(held) = lock::acquire_unmarked(directory.path(), directory.allows_unsafe(), &lock_name, Duration::ZERO)? else { return Ok(0) };
+    // Another process may have used the slot just before the lock was acquired.
+    if !is_dead(&record) || (has_lock && !is_dead(&lock_name)) {
+        return Ok(0);
     }
-    let Ok(Some(held)) = lock::acquire(directory.path(), directory.allows_unsafe(), &lock_name, Duration::ZERO) else { return 0 };
-    // A process may have written it just before the lock was acquired.
-    if is_alive(&record) {
-        return 0;
-    }
-    let removed = usize::from(directory.remove(&record).unwrap_or(false));
-    // Where files have no identity, nobody can check whether a lock file is still the same one.
-    let removed = removed + usize::from(cfg!(unix) && directory.remove(&lock_name).unwrap_or(false));
+    let removed = usize::from(directory.remove(&record)?) + remove_lock(directory, &lock_name)?;
     drop(held);
-    removed
+    Ok(removed)
 }
 
-/// Returns the time since the file was last written; `None` if it does not exist or is refused.
-fn age(directory: &StoreDirectory, name: &str) -> Option<Duration> {
-    let (_, written) = directory.size_and_time(name).ok()??;
-    SystemTime::now().duration_since(written?).ok()
+/// Removes the file of a reserve lock whose holder was killed. Nothing else: it does not tell whether its
+/// slot is used.
+fn remove_dead_reserve_lock(directory: &StoreDirectory, name: &str, dead_after: Duration) -> Result<usize, StoreError> {
+    let is_dead = || matches!(Found::at(directory, name), Found::Written(age) if age >= dead_after);
+    if !is_dead() {
+        return Ok(0);
+    }
+    let Some(held) = lock::acquire_unmarked(directory.path(), directory.allows_unsafe(), name, Duration::ZERO)? else { return Ok(0) };
+    let removed = if is_dead() { remove_lock(directory, name)? } else { 0 };
+    drop(held);
+    Ok(removed)
+}
+
+/// Removes the file of a lock that this process holds. Where files have no identity, it is kept: nobody
+/// can check whether a lock file is still the same one.
+fn remove_lock(directory: &StoreDirectory, name: &str) -> Result<usize, StoreError> {
+    Ok(usize::from(cfg!(unix) && directory.remove(name)?))
+}
+
+fn is_main_lock(name: &str) -> bool {
+    is_slot_with(name, |suffix| suffix == "lock")
+}
+
+/// What is known about the use of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It does not exist.
+    Absent,
+    /// It was written this long ago.
+    Written(Duration),
+    /// It is refused, and left for the user to examine; or its time is in the future or not known.
+    Unclear,
+}
+
+impl Found {
+    fn at(directory: &StoreDirectory, name: &str) -> Self {
+        match directory.size_and_time(name) {
+            Ok(None) => Self::Absent,
+            Ok(Some((_, Some(written)))) => SystemTime::now().duration_since(written).map_or(Self::Unclear, Self::Written),
+            Ok(Some((_, None))) | Err(_) => Self::Unclear,
+        }
+    }
+
+    /// Returns whether the file does not keep its slot alive.
+    fn is_dead(self, dead_after: Duration) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Written(age) => age >= dead_after,
+            Self::Unclear => false,
+        }
+    }
 }
 
 /// Returns whether `name` was created by [`StoreDirectory::replace`]. The directory may contain
@@ -170,7 +267,7 @@ mod tests {
             if self.path(STAMP).exists() {
                 self.file(STAMP, 2 * DAY);
             }
-            step_of(&self.1, names).unwrap()
+            step_of(&self.1, names, Duration::MAX).unwrap()
         }
     }
 
@@ -215,6 +312,7 @@ mod tests {
             ("", DAY, true),
             ("7", Duration::from_secs(50), false),
             ("7", Duration::from_secs(60), true),
+            ("7 7", Duration::from_secs(50), false),
             ("not a number", Duration::from_secs(60), true),
         ] {
             std::fs::write(bench.path(STAMP), content).unwrap();
@@ -233,6 +331,75 @@ mod tests {
         other.lock().unwrap();
 
         assert_eq!(step_if_due(&bench.1), None);
+    }
+
+    #[test]
+    fn r22_a_step_that_takes_too_long_continues_where_it_ended() {
+        let bench = Bench::new();
+        for number in 0..20 {
+            bench.file(&format!("{}.token", slot(number)), if number % 2 == 0 { 31 * DAY } else { DAY });
+        }
+
+        let mut steps = 0;
+        while steps == 0 || std::fs::metadata(bench.path(STAMP)).unwrap().len() > 0 {
+            bench.file(STAMP, 2 * DAY);
+            assert!(step_of(&bench.1, 1000, Duration::ZERO).unwrap() <= 1, "the time of a step is over after one name");
+            steps += 1;
+            assert!(steps < 100, "the end of the directory is never reached");
+        }
+
+        assert!(steps >= 20, "{steps} steps");
+        assert_eq!(bench.names().len(), 10, "{:?}", bench.names());
+    }
+
+    #[test]
+    fn r22_a_child_that_was_forked_during_a_step_does_not_keep_its_lock() {
+        let bench = Bench::new();
+        bench.file(&format!("{}.token", slot(1)), DAY);
+        let mut stamp = bench.1.open_or_create_file(STAMP).unwrap();
+        // Shares the lock, as the copy of a child does.
+        let copy = stamp.try_clone().unwrap();
+
+        assert!(step_with(&mut stamp, &bench.1, 1000, Duration::MAX).is_some());
+        drop(stamp);
+
+        assert!(File::open(bench.path(STAMP)).unwrap().try_lock().is_ok());
+        drop(copy);
+    }
+
+    #[test]
+    fn b20_what_is_refused_or_from_the_future_or_beside_a_reserve_lock_is_kept() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let (old, fresh) = (31 * DAY, DAY);
+        let name = |number, suffix: &str| format!("{}.{suffix}", slot(number));
+        let bench = Bench::new();
+        bench.file(&name(1, "token"), fresh);
+        bench.file(&name(1, "lock"), old);
+        std::fs::set_permissions(bench.path(&name(1, "token")), std::fs::Permissions::from_mode(0o644)).unwrap();
+        bench.file(&name(2, "token"), Duration::ZERO);
+        bench.file(&name(2, "lock"), old);
+        let future = SystemTime::now() + Duration::from_secs(300);
+        OpenOptions::new().write(true).open(bench.path(&name(2, "token"))).unwrap().set_modified(future).unwrap();
+        bench.file(&name(3, "token"), fresh);
+        bench.file(&name(3, "lock"), old);
+        std::fs::hard_link(bench.path(&name(3, "token")), bench.0.path().join("link")).unwrap();
+        bench.file(&name(4, "token"), old);
+        bench.file(&name(4, "lock"), fresh);
+        bench.file(&name(4, "reserve-1.lock"), old);
+        // A refused file is kept although it is old, and is not an error.
+        bench.file(&name(5, "token"), old);
+        std::fs::set_permissions(bench.path(&name(5, "token")), std::fs::Permissions::from_mode(0o644)).unwrap();
+
+        bench.step(1000);
+
+        let both = |number| [name(number, "token"), name(number, "lock")];
+        let expected = (1..=4).flat_map(both).chain([name(5, "token")]).collect::<BTreeSet<_>>();
+        assert_eq!(bench.names(), expected);
+        for (name, expected) in [(name(4, "lock"), fresh), (name(1, "lock"), old)] {
+            let age = SystemTime::now().duration_since(std::fs::metadata(bench.path(&name)).unwrap().modified().unwrap()).unwrap();
+            assert!(age >= expected, "{name}: a check is not a use");
+        }
     }
 
     #[test]

@@ -53,20 +53,22 @@ impl FileStore {
             if is_record(&name) {
                 count += usize::from(store_directory.remove(&name)?);
             } else if !is_lock(&name) {
-                cleanup::remove_if_unused(&store_directory, &name, Duration::MAX);
+                let _ = cleanup::remove_if_unused(&store_directory, &name, Duration::MAX);
             }
         }
         Ok(count)
     }
 
     /// Removes the files of all slots that were not used for `age`: the records, and the lock files,
-    /// unless a process holds the lock. Returns the number of files. Files of other programs are kept.
+    /// unless a process holds the lock. Returns the number of files. Files of other programs are kept, and
+    /// so are the files that are refused or whose time is in the future.
     ///
     /// # Errors
-    /// The directory cannot be read, belongs to another user, or is not private.
+    /// The directory cannot be read, belongs to another user, or is not private; a file cannot be
+    /// removed, or its lock not be acquired.
     pub fn clear_unused(&self, age: Duration) -> Result<usize, StoreError> {
         let Some(store_directory) = StoreDirectory::open(&self.directory, self.allow_unsafe)? else { return Ok(0) };
-        Ok(store_directory.names()?.iter().map(|name| cleanup::remove_if_unused(&store_directory, name, age)).sum())
+        store_directory.names()?.iter().map(|name| cleanup::remove_if_unused(&store_directory, name, age)).sum()
     }
 }
 
@@ -88,7 +90,8 @@ impl FileStore {
     }
 
     /// Returns the paths of the lock files that other processes hold, both now and after
-    /// `max_wait`. Such a process is getting a token, or was stopped while it did.
+    /// `max_wait`. Such a process is getting a token, or was stopped while it did. Does not change the
+    /// times of the files, which tell whether a slot is still used.
     ///
     /// # Errors
     /// The directory cannot be read, belongs to another user, or is not private; a lock file is
@@ -107,7 +110,7 @@ impl FileStore {
         let mut held = Vec::new();
         for name in names {
             let left = max_wait.saturating_sub(started.elapsed());
-            if lock::acquire(&self.directory, self.allow_unsafe, &name, left)?.is_none() {
+            if lock::acquire_unmarked(&self.directory, self.allow_unsafe, &name, left)?.is_none() {
                 held.push(name);
             }
         }
@@ -116,8 +119,26 @@ impl FileStore {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::is_record;
+    use super::*;
+
+    #[test]
+    fn a_check_of_the_locks_does_not_keep_dead_slots_young() {
+        let around = tempfile::tempdir().unwrap();
+        let store = FileStore::open(around.path().join("cache"), false);
+        let name = format!("{:032x}.lock", 1);
+        drop(lock::acquire(&store.directory, false, &name, Duration::ZERO).unwrap());
+        let file = std::fs::File::options().write(true).open(store.directory.join(&name)).unwrap();
+        let old = SystemTime::now() - Duration::from_secs(31 * 24 * 60 * 60);
+        file.set_times(std::fs::FileTimes::new().set_accessed(old).set_modified(old)).unwrap();
+        let times = || file.metadata().map(|found| (found.accessed().unwrap(), found.modified().unwrap())).unwrap();
+        let before = times();
+
+        assert!(store.locks_held_for(Duration::ZERO).unwrap().is_empty());
+
+        assert_eq!(times(), before);
+    }
 
     #[test]
     fn only_the_stores_own_names_are_records() {

@@ -28,6 +28,10 @@ const SILENT_AFTER_IF_OLD: Duration = Duration::from_millis(600);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
+/// The same where changes are not reported. A network file system may return attributes that are some
+/// seconds old.
+const SILENT_AFTER_IF_POLLED: Duration = Duration::from_secs(5);
+
 /// The reports about the lock files of one slot and its record. The thread that waits uses no file,
 /// so it cannot be blocked by a file system that does not respond.
 #[derive(Debug)]
@@ -56,7 +60,8 @@ struct WatchedFile {
     watch: Option<WatchId>,
     modified: Option<SystemTime>,
     last_sign: Instant,
-    silent_after: Duration,
+    /// Whether the time of the file was old when it was opened, and has not changed since.
+    was_old: bool,
     /// Whether the process that waits has been told that the holder is silent.
     told: bool,
 }
@@ -64,12 +69,24 @@ struct WatchedFile {
 impl WatchedFile {
     fn sign(&mut self) {
         self.last_sign = Instant::now();
-        self.silent_after = SILENT_AFTER;
+        self.was_old = false;
         self.told = false;
     }
 
-    fn silent_in(&self) -> Duration {
-        self.silent_after.saturating_sub(self.last_sign.elapsed())
+    fn silent_in(&self, is_polled: bool) -> Duration {
+        let silent_after = match (is_polled, self.was_old) {
+            (true, _) => SILENT_AFTER_IF_POLLED,
+            (false, true) => SILENT_AFTER_IF_OLD,
+            (false, false) => SILENT_AFTER,
+        };
+        silent_after.saturating_sub(self.last_sign.elapsed())
+    }
+}
+
+impl State {
+    /// Whether this process learns of changes only by looking.
+    fn is_polled(&self) -> bool {
+        self.asked_for_changes && self.changes.is_none()
     }
 }
 
@@ -93,8 +110,8 @@ impl LockReports {
         let mut state = self.state();
         state.files.truncate(index);
         let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        let silent_after = if age.is_some_and(|age| age > SILENT_AFTER) { SILENT_AFTER_IF_OLD } else { SILENT_AFTER };
-        state.files.push(WatchedFile { name, watch: None, modified, last_sign: Instant::now(), silent_after, told: false });
+        let was_old = age.is_some_and(|age| age > SILENT_AFTER);
+        state.files.push(WatchedFile { name, watch: None, modified, last_sign: Instant::now(), was_old, told: false });
         self.watch_opened(&mut state);
     }
 
@@ -102,8 +119,14 @@ impl LockReports {
     /// may not have had the time to read the reports.
     pub(super) fn seen(&self, index: usize, modified: Option<SystemTime>) {
         let mut state = self.state();
+        let is_polled = state.is_polled();
         let Some(file) = state.files.get_mut(index).filter(|file| file.modified != modified) else { return };
         file.modified = modified;
+        if is_polled {
+            // The holder may be on another host, whose clock differs.
+            file.sign();
+            return;
+        }
         let age = modified.and_then(|modified| SystemTime::now().duration_since(modified).ok()).unwrap_or_default();
         match Instant::now().checked_sub(age) {
             Some(sign) if sign > file.last_sign && age < SILENT_AFTER => {
@@ -116,7 +139,13 @@ impl LockReports {
 
     /// Returns whether the holder of the lock file with this index shows no sign of life.
     pub(super) fn is_silent(&self, index: usize) -> bool {
-        self.state().files.get(index).is_some_and(|file| file.silent_in().is_zero())
+        let state = self.state();
+        state.files.get(index).is_some_and(|file| file.silent_in(state.is_polled()).is_zero())
+    }
+
+    /// Returns whether the holder seems silent, but the attributes of the open file may be old.
+    pub(super) fn is_judged_by_old_attributes(&self, index: usize) -> bool {
+        self.is_silent(index) && self.state().is_polled()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -188,7 +217,8 @@ impl LockWaiter for LockReports {
             let left = max_wait.saturating_sub(started.elapsed());
             let (changes, next) = {
                 let mut state = self.state();
-                let now_silent = state.files.iter_mut().filter(|file| !file.told && file.silent_in().is_zero());
+                let is_polled = state.is_polled();
+                let now_silent = state.files.iter_mut().filter(|file| !file.told && file.silent_in(is_polled).is_zero());
                 if now_silent.map(|file| file.told = true).count() > 0 {
                     return started.elapsed();
                 }
@@ -197,7 +227,7 @@ impl LockWaiter for LockReports {
                     state.next_attempt = None;
                     return started.elapsed();
                 }
-                let silent_in = state.files.iter().filter(|file| !file.told).map(WatchedFile::silent_in).min();
+                let silent_in = state.files.iter().filter(|file| !file.told).map(|file| file.silent_in(is_polled)).min();
                 (state.changes.clone(), [attempt_in, silent_in].into_iter().flatten().fold(left, Duration::min))
             };
             if left.is_zero() {
@@ -212,5 +242,60 @@ impl LockWaiter for LockReports {
                 None => std::thread::sleep(next),
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl LockReports {
+    /// Makes this process poll, as on a network file system.
+    pub(super) fn pretend_to_have_none(&self) {
+        let mut state = self.state();
+        state.asked_for_changes = true;
+        state.changes = None;
+    }
+
+    pub(super) fn pretend_that_time_passes(&self, time: Duration) {
+        for file in &mut self.state().files {
+            file.last_sign = file.last_sign.checked_sub(time).unwrap_or(file.last_sign);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_reports_a_holder_has_five_seconds_and_its_clock_does_not_matter() {
+        for clock in [Duration::ZERO, Duration::from_secs(3600)] {
+            let reports = LockReports::new(PathBuf::new(), String::new());
+            let time = |seconds| SystemTime::now().checked_sub(clock + Duration::from_secs(seconds));
+            reports.pretend_to_have_none();
+            reports.opened(0, String::new(), time(10));
+
+            reports.pretend_that_time_passes(Duration::from_secs(4));
+            assert!(!reports.is_silent(0), "a clock that is {clock:?} behind");
+            reports.seen(0, time(6));
+            reports.pretend_that_time_passes(Duration::from_secs(4));
+            assert!(!reports.is_silent(0), "the time has changed; a clock that is {clock:?} behind");
+            reports.pretend_that_time_passes(Duration::from_secs(1));
+            assert!(reports.is_silent(0), "it has not changed again; a clock that is {clock:?} behind");
+        }
+    }
+
+    #[test]
+    fn with_reports_a_holder_has_less_time() {
+        let after_600_ms = |age| {
+            let reports = LockReports::new(PathBuf::new(), String::new());
+            reports.opened(0, String::new(), SystemTime::now().checked_sub(Duration::from_secs(age)));
+            reports.pretend_that_time_passes(Duration::from_millis(600));
+            reports
+        };
+
+        assert!(after_600_ms(60).is_silent(0), "its time was old already");
+        let reports = after_600_ms(0);
+        assert!(!reports.is_silent(0));
+        reports.pretend_that_time_passes(Duration::from_millis(900));
+        assert!(reports.is_silent(0));
     }
 }

@@ -109,8 +109,10 @@ impl Store for FileStore {
         }
         self.refuse_missing_parent()?;
         let store_directory = StoreDirectory::open_or_create(&self.directory, self.allow_unsafe)?;
-        cleanup::step_if_due(&store_directory);
-        store_directory.replace(&record_name(&seal), &bytes)
+        store_directory.replace(&record_name(&seal), &bytes)?;
+        // After the record, which other processes wait for. Its own errors are not those of the save.
+        let _ = cleanup::step_if_due(&store_directory);
+        Ok(())
     }
 
     fn lock(&self, key: &SlotKey, max_wait: Duration) -> Result<Option<Box<dyn StoreLock>>, StoreError> {
