@@ -136,7 +136,7 @@ impl Memory {
         self.check = CheckInterval::default();
     }
 
-    /// Adds a watcher, in place of one of the same queue.
+    /// Adds a watcher, instead of one of the same queue.
     #[cfg(feature = "capi")]
     pub(super) fn add_watcher(&mut self, watcher: Arc<dyn Watcher>) {
         self.watchers.retain(|known| !known.is_gone() && known.target() != watcher.target());

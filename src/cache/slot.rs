@@ -180,7 +180,7 @@ impl Slot {
     /// Waits until no refresh, save, removal, revocation or operation is in progress, for at most
     /// `max_wait`. Returns whether none is.
     ///
-    /// Returns false at once inside the secret callback of this client, which is part of a refresh.
+    /// Returns false immediately inside the secret callback of this client, which is part of a refresh.
     pub(crate) fn drain(&self, max_wait: Duration) -> bool {
         if self.refuse_inside_callback().is_err() {
             return false;

@@ -125,7 +125,7 @@ struct State {
     returned: bool,
     /// How many refreshes wait for the answer.
     waiting: usize,
-    /// A refresh has waited in vain.
+    /// A refresh has waited without success.
     timed_out: bool,
     /// No refresh waits for the answer any more, and another request may have been made.
     given_up: bool,
