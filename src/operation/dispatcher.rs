@@ -237,6 +237,10 @@ impl<C: Completion> Dispatcher<C> {
             }
             if state.pending == 0 && state.calls.is_empty() {
                 state.running = false;
+                // After very many operations these are large.
+                state.woken.shrink_to_fit();
+                state.deadlines.shrink_to_fit();
+                state.calls.shrink_to_fit();
                 return;
             }
             state = self.wait(state);
