@@ -173,7 +173,8 @@ static bool one_step(worker *self, dice *own)
     case 2: token = get_with(self, 3599 * 1000, 5, 0); break;
     case 3:
         token = get_with(self, 0, 0, 0);
-        if (!token) break;
+        /* Seldom: after two new tokens in a row nothing is refreshed for a minute. */
+        if (!token || roll(own, 32) != 0) break;
         value = tokenwell_token_value(token, NULL);
         status = tokenwell_client_invalidate(self->client, value, strlen(value), &error);
         count(self, status, error);
@@ -259,6 +260,10 @@ static void one_round(unsigned round, bool forks)
     make_directory(directory, sizeof directory);
     emulator_reset();
     tokenwell_client *client = concurrent_client(round % 2 ? directory : NULL);
+    worker first = {.client = client};
+    emulator_faults("[{\"path\":\"/api/oauth/token\",\"delay_ms\":100,\"then_serve\":true}]");
+    tokenwell_token_free(get_with(&first, 0, 1, TOKENWELL_FORCE_REFRESH));
+    emulator_faults("[]");
     atomic_store(&stop, false);
     start_thread(&log, turn_the_log_on_and_off, NULL);
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -287,7 +292,7 @@ static void check_what_happened(void)
 {
     CHECK(atomic_load(&statuses[TOKENWELL_STATUS_OK]) > 0);
     CHECK(atomic_load(&statuses[TOKENWELL_STATUS_CLOSED]) > 0);
-    CHECK(atomic_load(&statuses[TOKENWELL_STATUS_DEADLINE]) + atomic_load(&statuses[TOKENWELL_STATUS_NETWORK]) > 0);
+    CHECK(atomic_load(&statuses[TOKENWELL_STATUS_DEADLINE]) > 0);
     for (int i = 0; i < STATUSES; i++) atomic_store(&statuses[i], 0);
 }
 

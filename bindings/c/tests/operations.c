@@ -469,6 +469,7 @@ static void cancel_in_the_callback_and_after_the_end_returns_0(void)
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_queue *queue = new_queue();
     seen data = {.inside = cancel_inside};
+    emulator_faults(SLOW(300));
     tokenwell_operation *operation = begin_get(client, 0, 0, &data), *queued = begin_queued_get(client, 0, queue, 1);
 
     check_seen(1, TOKENWELL_STATUS_OK, &data);
