@@ -1,7 +1,7 @@
 /* Signals, exit, unloading and fork: how the library behaves in its process. */
 #define _POSIX_C_SOURCE 200809L
 #define _DEFAULT_SOURCE
-#include "check.h"
+#include "concurrent.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -136,6 +136,28 @@ static int child_thread_free(void)
 static void between_refreshes_there_is_no_thread(void)
 {
     CHECK_INT(0, in_a_fresh_process("thread_free"));
+}
+
+/* Python 3.12 and newer counts the threads in /proc/self/stat at each fork, and warns about any. */
+static int child_threads_after_gets(void)
+{
+    char directory[64];
+    make_directory(directory, sizeof directory);
+    tokenwell_client *const clients[] = {concurrent_client(NULL), concurrent_client(directory)};
+    for (int i = 0; i < 100; i++) {
+        tokenwell_token *token = NULL;
+        DEMAND(tokenwell_client_token(clients[i % 2], 0, 0, TOKENWELL_FORCE_REFRESH, &token, NULL) == TOKENWELL_STATUS_OK);
+        DEMAND(threads_of_this_process() == 1);
+        tokenwell_token_free(token);
+    }
+    for (int i = 0; i < 2; i++) tokenwell_client_free(clients[i]);
+    remove_directory(directory);
+    return 0;
+}
+
+static void b15_a_get_that_nobody_else_waits_for_leaves_no_thread_when_it_returns(void)
+{
+    CHECK_INT(0, in_a_fresh_process("threads_after_gets"));
 }
 
 /* ---- exit ---- */
@@ -355,6 +377,7 @@ int run_child(const char *name)
     if (strcmp(name, "refresh_takes_no_signal") == 0) return child_refresh_takes_no_signal();
     if (strcmp(name, "timers") == 0) return child_timers();
     if (strcmp(name, "thread_free") == 0) return child_thread_free();
+    if (strcmp(name, "threads_after_gets") == 0) return child_threads_after_gets();
     if (strcmp(name, "exit_during_refresh") == 0) return child_exit_during_refresh();
     if (strcmp(name, "exit_while_others_wait") == 0) return child_exit_while_others_wait();
     if (strcmp(name, "exit_as_a_refresh_ends") == 0) return child_exit_as_a_refresh_ends();
@@ -375,6 +398,7 @@ const test process_tests[] = {
     NATIVE_TEST(the_refresh_thread_takes_no_signal, SCHEDULES),
     NATIVE_TEST(timer_signals_disturb_nothing, SCHEDULES),
     NATIVE_TEST(between_refreshes_there_is_no_thread, EXECS),
+    NATIVE_TEST(b15_a_get_that_nobody_else_waits_for_leaves_no_thread_when_it_returns, EXECS),
     NATIVE_TEST(exit_during_a_refresh_is_safe, EXECS),
     NATIVE_TEST(exit_while_others_wait_is_safe, EXECS),
     NATIVE_TEST(exit_as_a_refresh_ends_is_safe, EXECS),
