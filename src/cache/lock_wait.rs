@@ -299,13 +299,23 @@ impl LockWaiter for Pause {
 #[derive(Debug)]
 pub(super) struct HeldLock {
     // Dropped in this order: a sign of life after the release would be that of another holder.
-    _signs: Option<SignsOfLife>,
+    signs: Option<SignsOfLife>,
     _lock: Box<dyn StoreLock>,
 }
 
 impl HeldLock {
     pub(super) fn new(lock: Box<dyn StoreLock>) -> Self {
-        Self { _signs: lock.sign_of_life().and_then(SignsOfLife::start), _lock: lock }
+        Self { signs: lock.sign_of_life().and_then(SignsOfLife::start), _lock: lock }
+    }
+
+    /// Gives one more sign of life and ends the thread for them: the answer of the server has come, and
+    /// what is left takes a short time.
+    pub(super) fn give_last_sign(&mut self) {
+        if let Some(SignsOfLife { stop: Some(stop), .. }) = &self.signs {
+            // Fails if the thread has ended, which nothing else can end.
+            let _ = stop.send(());
+        }
+        self.signs = None;
     }
 }
 
@@ -324,8 +334,12 @@ impl SignsOfLife {
         let (at_end, stopped) = channel::<()>();
         let thread = std::thread::Builder::new().name("tokenwell-lock".to_owned());
         let started = platform::spawn_without_signals(thread, move || {
-            while until_stop.recv_timeout(SIGN_OF_LIFE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                sign();
+            loop {
+                match until_stop.recv_timeout(SIGN_OF_LIFE_INTERVAL) {
+                    Err(RecvTimeoutError::Timeout) => sign(),
+                    Ok(()) => break sign(),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
             drop(at_end);
         });

@@ -34,7 +34,7 @@ struct Refreshed {
 struct Unsaved {
     key: SlotKey,
     change: Change,
-    _lock: Option<HeldLock>,
+    lock: Option<HeldLock>,
 }
 
 enum Change {
@@ -143,7 +143,7 @@ impl Slot {
             }
             Err(error) => self.remember_failure(credential, with_timeout_setting(error, self.parts.timeout), &record),
         };
-        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, _lock: lock }), remains: None }
+        Refreshed { result, unsaved: change.map(|change| Unsaved { key: key.clone(), change, lock }), remains: None }
     }
 
     /// Refreshes a stored token that is due, for a process that had no token. The first process
@@ -173,7 +173,10 @@ impl Slot {
     /// prevents the other processes from sending requests. The record is read immediately before.
     /// If the holder writes a token between the read and the write, the other processes do not see
     /// that token until the cooldown is over.
-    fn save(&self, unsaved: Unsaved) {
+    fn save(&self, mut unsaved: Unsaved) {
+        if let Some(lock) = &mut unsaved.lock {
+            lock.give_last_sign();
+        }
         let store = &self.parts.store;
         match unsaved.change {
             Change::Token { token, mint_time, was_rejected } => {

@@ -155,8 +155,8 @@ impl<C: Completion> Queue<C> {
     /// Closes the queue and its descriptor, also if an operation still refers to the queue.
     pub(crate) fn release(&self) {
         self.close();
-        let event = self.of_this_process().lock().event.take();
-        drop(event);
+        // Closed as this returns, outside the lock.
+        let _closed = self.of_this_process().lock().event.take();
     }
 
     /// Returns what writes an entry with `tag` to this queue whenever a client changes.

@@ -3,6 +3,7 @@
  * memory or descriptors run in a fresh process each.
  */
 #define _GNU_SOURCE
+#include "concurrent.h"
 #include "operations.h"
 
 #include <malloc.h>
@@ -205,9 +206,9 @@ static void canceling_all_but_one_serves_the_last(void)
 /* ---- threads ---- */
 
 /* Returns how many threads there were at most, beyond those of an idle process, until all ended. */
-static unsigned threads_for(unsigned count)
+static unsigned threads_for(unsigned count, const char *directory)
 {
-    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    tokenwell_client *client = concurrent_client(directory);
     static atomic_uint uses[MANY];
     unsigned idle = threads_of_this_process(), most = idle;
     reset_counts();
@@ -216,7 +217,7 @@ static unsigned threads_for(unsigned count)
         DEMAND(tokenwell_client_token_async(client, 0, 120000, 0, count_end_slowly, &uses[i], count_release, &now, NULL,
                                             NULL) == TOKENWELL_STATUS_PENDING);
     }
-    for (uint64_t started = now_ms(); atomic_load(&released) < count; pause_ms(5)) {
+    for (uint64_t started = now_ms(); atomic_load(&released) < count; pause_ms(1)) {
         unsigned now = threads_of_this_process();
         if (now > most) most = now;
         DEMAND(now_ms() - started < 100000);
@@ -230,10 +231,18 @@ static unsigned threads_for(unsigned count)
 static int child_threads(void)
 {
     DEMAND(threads_of_this_process() == 1);
-    unsigned few = threads_for(FEW), many = threads_for(MANY);
+    unsigned few = threads_for(FEW, NULL), many = threads_for(MANY, NULL);
     printf("  %u threads for %d waiters, %u for %d\n", few, FEW, many, MANY);
     DEMAND(few <= MOST_THREADS && many <= MOST_THREADS);
-    DEMAND(few == many);
+    /* Threads that live for a moment, as for a call of the store, are not always seen. */
+    for (int i = 0; i < 5; i++) {
+        char directory[64];
+        make_directory(directory, sizeof directory);
+        unsigned shared = threads_for(MANY, directory);
+        printf("  %u threads with the shared cache\n", shared);
+        DEMAND(shared <= MOST_THREADS);
+        remove_directory(directory);
+    }
     return 0;
 }
 
@@ -241,7 +250,7 @@ static void the_number_of_threads_does_not_grow_with_the_number_of_waiters(void)
 {
     emulator_faults(SLOW(1500));
     CHECK_INT(0, run_fresh("crowd_threads"));
-    CHECK_UINT(2, emulator_counter("token_requests"));
+    CHECK_UINT(7, emulator_counter("token_requests"));
 }
 
 /* ---- memory ---- */
