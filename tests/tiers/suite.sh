@@ -31,6 +31,8 @@ suite() {
     echo "$verdict, $passed passed, $skipped skipped, $seconds s"
     if [ "$verdict" = FAILED ]; then
         failed=$((failed + 1))
+        # What failed may be further up than the last lines.
+        grep -E -B 8 '^(FAIL|not ok)' "$logs/output"
         tail -n 200 "$logs/output"
     else
         grep '^skipped' "$logs/output"
