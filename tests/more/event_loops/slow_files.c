@@ -170,6 +170,14 @@ int __poll_chk(struct pollfd *watched, nfds_t count, int timeout, size_t size)
     return poll(watched, count, timeout);
 }
 
+/* The shutdown begins here. Afterwards the loop has ended, and the program waits for what still runs. */
+int tokenwell_client_close(void *client, void **error)
+{
+    REAL(tokenwell_client_close, "tokenwell_client_close");
+    if (getpid() == gettid()) waited_until = 0;
+    return real(client, error);
+}
+
 /* How Rust waits for locks. */
 long syscall(long number, ...)
 {
