@@ -13,7 +13,8 @@ planted=$work/planted
     -Wl,-rpath,"$DIST/lib" -o "$planted" || exit 1
 
 memcheck="valgrind --error-exitcode=99 --fair-sched=yes --log-file=$work/report.%p"
-with_leaks="$memcheck --track-fds=yes --leak-check=full --errors-for-leak-kinds=definite,possible --show-leak-kinds=definite,possible"
+# Not "possible": arc-swap keeps pointers into its allocations, not to their start, and a refresh that nobody waits for may still run at the end.
+with_leaks="$memcheck --track-fds=yes --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
 
 # A command that fails if valgrind found an error, or a descriptor that the process opened and did
 # not close.

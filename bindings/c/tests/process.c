@@ -310,7 +310,9 @@ static void i30_a_child_does_not_wait_for_its_parent_s_refresh(void)
     tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
     tokenwell_token *token = NULL;
     emulator_faults(SLOW_MINT(3000));
-    CHECK_INT(TOKENWELL_STATUS_DEADLINE, tokenwell_client_token(client, 0, 50, 0, &token, NULL));
+    /* NETWORK: under valgrind there may be no connection within that time. */
+    tokenwell_status status = tokenwell_client_token(client, 0, 50, 0, &token, NULL);
+    CHECK(status == TOKENWELL_STATUS_DEADLINE || status == TOKENWELL_STATUS_NETWORK);
     CHECK(emulator_wait_for("token_requests", 1));
 
     pid_t child = fork();
