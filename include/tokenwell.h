@@ -304,9 +304,10 @@ typedef struct {
 
 /// A callback that is called once when an operation ends.
 ///
-/// It is called on a thread of the library, never on a thread that calls a function of the
-/// library. All callbacks run one after another, so it should return quickly. If it takes longer
-/// than 200 ms, another thread runs the callbacks that wait, up to 64 threads.
+/// It is called on a thread of the library. Only if the system can create no thread, a function
+/// of the library may call it. All callbacks run one after another, so it should return
+/// quickly. If it takes longer than 200 ms, another thread runs the callbacks that wait, up to 64
+/// threads.
 ///
 /// It may call any function of tokenwell, for this client too, except that a call which would
 /// block fails with TOKENWELL_STATUS_INVALID_ARGUMENT. `tokenwell_operation_wait` returns the

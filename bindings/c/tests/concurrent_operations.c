@@ -9,8 +9,6 @@
 #define _GNU_SOURCE
 #include "concurrent.h"
 
-#ifdef TOKENWELL_CACHED_ONLY
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,9 +319,3 @@ const test concurrent_operation_tests[] = {
     NATIVE_TEST(operations_may_be_used_by_all_threads_while_the_process_forks, FORKS),
     END_OF_TESTS,
 };
-
-#else
-
-const test concurrent_operation_tests[] = {END_OF_TESTS};
-
-#endif

@@ -122,6 +122,6 @@ tests_because() {
 }
 concurrent_tests() { # concurrent_tests [REASON]
     tests_in bindings/c/tests/concurrent.c "${1:-}" | tr '\n' ' '
-    if grep -q TOKENWELL_CACHED_ONLY include/tokenwell.h; then tests_in bindings/c/tests/concurrent_operations.c "${1:-}" | tr '\n' ' '; fi
+    tests_in bindings/c/tests/concurrent_operations.c "${1:-}" | tr '\n' ' '
 }
 exit_tests() { echo exit_during_a_refresh_is_safe exit_while_others_wait_is_safe exit_as_a_refresh_ends_is_safe; }
