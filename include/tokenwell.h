@@ -119,6 +119,14 @@
 /// returns TOKENWELL_STATUS_NOT_CACHED.
 #define TOKENWELL_CACHED_ONLY 2
 
+/// A flag of the functions that return a token: an operation ends when its token is also saved.
+///
+/// A token request is answered as soon as the token is known; then the token is saved for other
+/// processes. With this flag the operation ends after the save, or 200 ms after the token is
+/// known if the save takes longer, so that a program that exits then leaves its token to the next
+/// process. `tokenwell_client_token` always waits for the save in this way.
+#define TOKENWELL_WAIT_FOR_SAVE 4
+
 /// The status of a call.
 ///
 /// The numbers are stable and the same in every language. The exit code of the `tokenwell` command
@@ -979,7 +987,8 @@ tokenwell_status tokenwell_client_clone(const tokenwell_client *client,
 ///   default minimum: the smaller of 60 s and a tenth of the token's lifetime.
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured
 ///   timeout.
-/// @param flags 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY.
+/// @param flags 0, or TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY, each also with
+///   TOKENWELL_WAIT_FOR_SAVE.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
@@ -1176,6 +1185,38 @@ tokenwell_status tokenwell_client_drain(const tokenwell_client *client,
 /// @pre `client` must be a client that was not freed. No other call with this reference may
 /// be running or follow.
 void tokenwell_client_free(tokenwell_client *client);
+
+/// Returns the base URL of the API that accepts the tokens: "https://cloud.mongodb.com".
+///
+/// @param client The client. May be NULL.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return A NUL-terminated string, owned by `client`. NULL if the server was set by `token_url`,
+///   or `client` is NULL.
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `len` must be writable.
+const char *tokenwell_client_base_url(const tokenwell_client *client, size_t *len);
+
+/// Returns the name of a setting that is in effect, and where its value came from.
+///
+/// A program that shows where its credential came from calls it with `index` 0, 1, and so on, until
+/// it returns NULL. A setting without a default is in effect only if it was set. The order is that
+/// of `tokenwell_config_set`.
+///
+/// @param client The client. May be NULL.
+/// @param index The index of the setting, from 0.
+/// @param source Receives the source, a NUL-terminated UTF-8 string owned by `client`: "option
+///   client_id", "environment variable TOKENWELL_CLIENT_ID", "profile staging in
+///   /home/x/.config/tokenwell/config.toml", "the secret callback" or "the default" for example. It
+///   never contains a value. Receives NULL if the function returns NULL. May be NULL.
+/// @return The name of the setting, a NUL-terminated string owned by `client`. NULL if there are no
+///   more settings, or `client` is NULL.
+/// @since 0.1
+///
+/// @pre `client` must be a client that was not freed. `source` must be writable.
+const char *tokenwell_client_setting(const tokenwell_client *client,
+                                     size_t index,
+                                     const char **source);
 
 /// Like `tokenwell_client_token`, but never blocks: the token comes later if it needs a refresh.
 ///

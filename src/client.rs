@@ -4,10 +4,10 @@
 //! [`Client`].
 
 #[cfg(feature = "capi")]
-use crate::cache::{ActiveWork, PendingGet, Watcher};
+use crate::cache::{ActiveWork, AwaitSave, PendingGet, Watcher};
 use crate::cache::{Begun, CachedState, GetOptions, PendingRemoval, PendingRevocation, Slot, SlotParts, Stats};
 use crate::clock::{Clock, ManualClock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Provenance};
 use crate::credential::Credentials;
 use crate::error::Error;
 use crate::grant::{Grant, HttpGrant};
@@ -85,8 +85,17 @@ struct Inner {
     slot: Arc<Slot>,
     timeout: Duration,
     manual_clock: Option<Arc<ManualClock>>,
+    described: Described,
+}
+
+/// What a client tells about its configuration.
+#[derive(Default)]
+struct Described {
     /// The server that issues the tokens. `None` for custom parts.
     origin: Option<String>,
+    /// The base URL of the API. `None` for custom parts, and for a server that is not Atlas.
+    base_url: Option<String>,
+    sources: Vec<Provenance>,
 }
 
 impl Client {
@@ -114,16 +123,22 @@ impl Client {
             clock,
             grant: Arc::new(grant),
         };
-        Ok(Self::assemble(number, parts, manual_clock, Some(config.token_endpoint.origin())))
+        let base_url = config.api_base.map(|base| base.origin());
+        Ok(Self::assemble(
+            number,
+            parts,
+            manual_clock,
+            Described { origin: Some(config.token_endpoint.origin()), base_url, sources: config.provenance },
+        ))
     }
 
     /// Creates a client from custom parts: a different clock, store or grant.
     #[must_use]
     pub fn from_parts(parts: ClientParts) -> Self {
-        Self::assemble(logging::next_client(), parts, None, None)
+        Self::assemble(logging::next_client(), parts, None, Described::default())
     }
 
-    fn assemble(number: u64, parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, origin: Option<String>) -> Self {
+    fn assemble(number: u64, parts: ClientParts, manual_clock: Option<Arc<ManualClock>>, described: Described) -> Self {
         let timeout = parts.timeout;
         let slot = Slot::new(SlotParts {
             identity: parts.identity,
@@ -134,12 +149,26 @@ impl Client {
             grant: parts.grant,
             timeout,
         });
-        Self(Arc::new(Inner { slot: Arc::new(slot), timeout, manual_clock, origin }))
+        Self(Arc::new(Inner { slot: Arc::new(slot), timeout, manual_clock, described }))
     }
 
     /// The origin of the server that issues the tokens. `None` for a client of custom parts.
     pub(crate) fn origin(&self) -> Option<&str> {
-        self.0.origin.as_deref()
+        self.0.described.origin.as_deref()
+    }
+
+    /// Returns the base URL of the API that accepts the tokens: `https://cloud.mongodb.com`. `None`
+    /// if the server was set by `token_url`, and for a client of custom parts.
+    #[must_use]
+    pub fn base_url(&self) -> Option<&str> {
+        self.0.described.base_url.as_deref()
+    }
+
+    /// Returns the source of each setting in effect, in the order of
+    /// [`settings`](crate::config::settings); never a value. Empty for a client of custom parts.
+    #[must_use]
+    pub fn sources(&self) -> &[Provenance] {
+        &self.0.described.sources
     }
 
     /// Returns a valid token: the cached one, or a new one after a refresh that all callers share.
@@ -172,8 +201,8 @@ impl Client {
 
     /// Like [`Client::token`], for callers that must not block.
     #[cfg(feature = "capi")]
-    pub(crate) fn begin_token(&self, options: &TokenOptions) -> Result<Begun<Token, PendingGet>, Error> {
-        self.0.slot.begin_get(&options.get_options(), options.deadline.unwrap_or(self.0.timeout))
+    pub(crate) fn begin_token(&self, options: &TokenOptions, await_save: AwaitSave) -> Result<Begun<Token, PendingGet>, Error> {
+        self.0.slot.begin_get(&options.get_options(), options.deadline.unwrap_or(self.0.timeout), await_save)
     }
 
     /// Drops the token with the value `value`, in this client and in the shared store, if it is
@@ -362,7 +391,7 @@ fn store(config: &Config) -> Arc<dyn Store> {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("server", &self.0.origin.as_deref().unwrap_or("custom parts")).field("stats", &self.stats()).finish()
+        f.debug_struct("Client").field("server", &self.origin().unwrap_or("custom parts")).field("stats", &self.stats()).finish()
     }
 }
 

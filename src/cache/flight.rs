@@ -165,6 +165,20 @@ impl<T: Clone> Flight<T> {
         Poll::Pending
     }
 
+    /// Like [`Flight::poll`], for a caller that knows the result and waits for the end of the work.
+    pub(crate) fn poll_end(&self, waker: &Waker, registration: &mut Registration) -> Poll<()> {
+        let replaced = {
+            let mut state = locked(&self.state);
+            if state.ended {
+                return Poll::Ready(());
+            }
+            state.waiters.register(waker, registration)
+        };
+        // Outside the lock: it may own a caller's data.
+        drop(replaced);
+        Poll::Pending
+    }
+
     /// Removes the waker of a caller that stops waiting.
     pub(crate) fn forget(&self, registration: &mut Registration) {
         // Dropped outside the lock: it may own a caller's data.
@@ -180,8 +194,13 @@ impl<T: Clone> Flight<T> {
 
     /// Marks the work as over: its thread does nothing any more.
     pub(crate) fn end(&self) {
-        locked(&self.state).ended = true;
+        let waiters = {
+            let mut state = locked(&self.state);
+            state.ended = true;
+            std::mem::take(&mut state.waiters)
+        };
         self.changed.notify_all();
+        waiters.wake_all();
     }
 
     /// Sets the result, which all callers receive. Only the first result of a flight counts.

@@ -36,7 +36,7 @@ pub use cached::CachedState;
 pub(crate) use invalidation::{PendingRemoval, PendingRevocation};
 pub(crate) use pending_get::Begun;
 #[cfg(feature = "capi")]
-pub(crate) use pending_get::PendingGet;
+pub(crate) use pending_get::{AwaitSave, PendingGet};
 #[cfg(feature = "capi")]
 pub(crate) use process::Watcher;
 #[cfg(feature = "capi")]

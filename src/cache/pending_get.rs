@@ -2,6 +2,8 @@
 
 use super::flight::Registration;
 use super::refresh_request::{RefreshRequest, Resolution};
+#[cfg(feature = "capi")]
+use super::slot::max_wait_for_save;
 use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread};
 use crate::error::Error;
 use crate::token::Token;
@@ -25,12 +27,37 @@ pub(crate) struct PendingGet {
     registration: Registration,
     /// Whether this get started the flight.
     is_starter: bool,
+    save: Save,
+}
+
+/// What a get does after its result is known.
+#[derive(Debug)]
+enum Save {
+    /// Return the result.
+    Ignore,
+    /// Wait for the save first.
+    Await,
+    /// It waits, with the result. Boxed, because very many gets may wait for their result.
+    Awaited(Box<Result<Token, Error>>),
+}
+
+/// Whether a get waits for the save of its token; see [`PendingGet::time_for_save`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AwaitSave {
+    No,
+    #[cfg(feature = "capi")]
+    Yes,
 }
 
 impl Slot {
     /// Like [`Slot::get`], for callers that must not block. `max_wait` is how long the caller is
     /// going to wait.
-    pub(crate) fn begin_get(self: &Arc<Self>, options: &GetOptions, max_wait: Duration) -> Result<Begun<Token, PendingGet>, Error> {
+    pub(crate) fn begin_get(
+        self: &Arc<Self>,
+        options: &GetOptions,
+        max_wait: Duration,
+        await_save: AwaitSave,
+    ) -> Result<Begun<Token, PendingGet>, Error> {
         if let Some(token) = self.from_memory(options) {
             return Ok(Begun::Ready(token));
         }
@@ -41,16 +68,23 @@ impl Slot {
         let request = self.refresh_request(options);
         match self.logged(|| self.answer_or_join(&request, max_wait, WithoutThread::Fail)) {
             Lookup::Answer(answer) => answer.map(Begun::Ready),
-            Lookup::Joined(flight) => Ok(Begun::Pending(self.pending_get(request, flight, false))),
-            Lookup::Started(flight, _) => Ok(Begun::Pending(self.pending_get(request, flight, true))),
+            Lookup::Joined(flight) => Ok(Begun::Pending(self.pending_get(request, flight, false, await_save))),
+            Lookup::Started(flight, _) => Ok(Begun::Pending(self.pending_get(request, flight, true, await_save))),
         }
     }
 }
 
 impl Slot {
-    fn pending_get(self: &Arc<Self>, request: RefreshRequest, flight: RefreshFlight, is_starter: bool) -> PendingGet {
+    fn pending_get(
+        self: &Arc<Self>,
+        request: RefreshRequest,
+        flight: RefreshFlight,
+        is_starter: bool,
+        await_save: AwaitSave,
+    ) -> PendingGet {
         self.counts.waits.add_one();
-        PendingGet { slot: Arc::clone(self), request, flight, registration: Registration::NONE, is_starter }
+        let save = if await_save == AwaitSave::No { Save::Ignore } else { Save::Await };
+        PendingGet { slot: Arc::clone(self), request, flight, registration: Registration::NONE, is_starter, save }
     }
 }
 
@@ -59,6 +93,9 @@ impl PendingGet {
     /// should be polled again. `time_left` is how long the caller is still going to wait.
     pub(crate) fn poll_result(&mut self, waker: &Waker, time_left: Duration) -> Poll<Result<Token, Error>> {
         loop {
+            if matches!(self.save, Save::Awaited(_)) {
+                return self.flight.poll_end(waker, &mut self.registration).map(|()| self.answer());
+            }
             let outcome = match self.flight.poll(waker, &mut self.registration) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(outcome) => outcome,
@@ -67,7 +104,11 @@ impl PendingGet {
             self.registration = Registration::NONE;
             let part = if self.is_starter { Part::Starter } else { Part::Joiner { time_left } };
             match self.slot.resolve(outcome, self.request.clone(), part) {
-                Resolution::Done(answer) => return Poll::Ready(answer),
+                Resolution::Done(answer) if matches!(self.save, Save::Ignore) => return Poll::Ready(answer),
+                Resolution::Done(answer) => {
+                    self.save = Save::Awaited(Box::new(answer));
+                    continue;
+                }
                 Resolution::Retry(request) => self.request = request,
             }
             match self.slot.logged(|| self.slot.answer_or_join(&self.request, time_left, WithoutThread::Fail)) {
@@ -79,10 +120,28 @@ impl PendingGet {
         }
     }
 
-    /// Returns the result for a caller whose deadline passes, after it waited for `waited`.
+    /// Returns for how long the get may wait for the save, if it does. After that the result is
+    /// that of [`PendingGet::at_deadline`].
     #[cfg(feature = "capi")]
-    pub(crate) fn at_deadline(&self, waited: Duration) -> Result<Token, Error> {
+    pub(crate) fn time_for_save(&self, time_left: Duration) -> Option<Duration> {
+        matches!(self.save, Save::Awaited(_)).then(|| max_wait_for_save(time_left))
+    }
+
+    /// Returns the result for a caller that waits no longer, after it waited for `waited`.
+    #[cfg(feature = "capi")]
+    pub(crate) fn at_deadline(&mut self, waited: Duration) -> Result<Token, Error> {
+        if matches!(self.save, Save::Awaited(_)) {
+            return self.answer();
+        }
         self.slot.at_deadline(&self.request, waited)
+    }
+
+    /// Returns the result that is known, once.
+    fn answer(&mut self) -> Result<Token, Error> {
+        match std::mem::replace(&mut self.save, Save::Ignore) {
+            Save::Awaited(answer) => *answer,
+            Save::Ignore | Save::Await => Err(Error::internal("a get has no result")),
+        }
     }
 }
 

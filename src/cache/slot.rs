@@ -5,7 +5,7 @@ use super::activity::ActiveWork;
 use super::flight::{Entry, Flight};
 use super::freshness::Freshness;
 use super::next_attempt::{Hold, NextAttempt};
-use super::pending_get::Begun;
+use super::pending_get::{AwaitSave, Begun};
 #[cfg(feature = "capi")]
 use super::process::Watcher;
 use super::process::{Memory, ProcessState, Refusal, catch_panic, spawn_detached};
@@ -32,8 +32,8 @@ use std::time::{Duration, Instant};
 /// operation without a timeout: a file system that does not respond.
 const HUNG_AFTER_TIMEOUTS: u32 = 3;
 
-/// The longest time that a blocking get waits for the save after its result is known, so that a
-/// program that exits immediately leaves its token to others. A slow disk delays it no longer than
+/// The longest time that a get waits for the save after its result is known, so that a program that
+/// exits immediately leaves its token to others. A slow disk delays it no longer than
 /// this, or than a quarter of its remaining time if that is less.
 const MAX_WAIT_FOR_SAVE: Duration = Duration::from_millis(200);
 
@@ -169,7 +169,7 @@ impl Slot {
     /// refresh.
     pub(crate) async fn get_async(self: &Arc<Self>, options: &GetOptions) -> Result<Token, Error> {
         let (began, timeout) = (Instant::now(), self.parts.timeout);
-        match self.begin_get(options, timeout)? {
+        match self.begin_get(options, timeout, AwaitSave::No)? {
             Begun::Ready(token) => Ok(token),
             Begun::Pending(mut pending) => {
                 poll_fn(|context| pending.poll_result(context.waker(), timeout.saturating_sub(began.elapsed()))).await
@@ -534,11 +534,16 @@ impl Slot {
 /// Waits until the save is done, and the thread that this caller started is gone: for a short time
 /// only.
 fn wait_for_save(flight: &RefreshFlight, thread: Option<JoinHandle<()>>, time_left: Duration) {
-    let ended = flight.wait_for_end(Instant::now().checked_add(MAX_WAIT_FOR_SAVE.min(time_left / 4)));
+    let ended = flight.wait_for_end(Instant::now().checked_add(max_wait_for_save(time_left)));
     if let Some(thread) = thread.filter(|_| ended) {
         // It has nothing left to do. A panic was reported to the callers already.
         let _ = thread.join();
     }
+}
+
+/// Returns how long a get waits for the save that has `time_left` until its deadline.
+pub(super) fn max_wait_for_save(time_left: Duration) -> Duration {
+    MAX_WAIT_FOR_SAVE.min(time_left / 4)
 }
 
 fn refresh_hung(age: Duration) -> Error {

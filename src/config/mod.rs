@@ -179,7 +179,7 @@ impl Provenance {
 
     /// Returns the source: "option client_id", "environment variable MONGODB_ATLAS_CLIENT_ID",
     /// "profile staging in /home/x/.config/tokenwell/config.toml", "the keyring (service
-    /// tokenwell_staging, account client_secret)" or "the default".
+    /// tokenwell_staging, account client_secret)", "the secret callback" or "the default".
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source

@@ -210,9 +210,10 @@ fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<P
         Key::AuthMethod | Key::Timeout | Key::Cache => true,
         _ => false,
     };
-    let origin = |key: Key| match winner(key) {
-        Some((source, entry)) => Some(source.provenance(entry)),
-        None => by_default(key).then(|| THE_DEFAULT.to_owned()),
+    let origin = |key: Key| match (winner(key), &pair.secret) {
+        (Some((source, entry)), _) => Some(source.provenance(entry)),
+        (None, PairSecret::Provider(_)) if key == Key::ClientSecret => Some(LOCATION.to_owned()),
+        (None, _) => by_default(key).then(|| THE_DEFAULT.to_owned()),
     };
     settings().filter_map(|setting| origin(setting.key).map(|source| Provenance { setting: setting.name(), source })).collect()
 }

@@ -2,12 +2,13 @@
 
 use super::boundary::{boundary, bytes, cancelable_boundary, destination, object};
 use super::config::tokenwell_config;
+use super::description::Description;
 use super::error::tokenwell_error;
 use super::log;
 use super::operation::{refuse_in_callback, would_block};
 use super::stats::tokenwell_stats;
 use super::token::{borrow, into_raw, tokenwell_token};
-use crate::cache::Begun;
+use crate::cache::{AwaitSave, Begun};
 use crate::client::{Client, TokenOptions};
 use crate::error::{Error, Status};
 use crate::operation::in_callback;
@@ -28,6 +29,14 @@ pub const TOKENWELL_FORCE_REFRESH: u32 = 1;
 /// returns TOKENWELL_STATUS_NOT_CACHED.
 pub const TOKENWELL_CACHED_ONLY: u32 = 2;
 
+/// A flag of the functions that return a token: an operation ends when its token is also saved.
+///
+/// A token request is answered as soon as the token is known; then the token is saved for other
+/// processes. With this flag the operation ends after the save, or 200 ms after the token is
+/// known if the save takes longer, so that a program that exits then leaves its token to the next
+/// process. `tokenwell_client_token` always waits for the save in this way.
+pub const TOKENWELL_WAIT_FOR_SAVE: u32 = 4;
+
 /// A client: obtains and caches the access token of one service account.
 ///
 /// It is created by `tokenwell_client_new`, owned by the caller, and released with
@@ -40,7 +49,7 @@ pub const TOKENWELL_CACHED_ONLY: u32 = 2;
 /// Between refreshes a client uses no thread and no socket.
 /// Fork: the child may continue to use the client. The child keeps the valid token and obtains
 /// the next one itself. exec and exit need no preparation.
-pub struct tokenwell_client(pub(super) Client);
+pub struct tokenwell_client(pub(super) Client, pub(super) Description);
 
 impl tokenwell_client {
     /// The number of the client, which its log lines have.
@@ -91,8 +100,9 @@ pub unsafe extern "C" fn tokenwell_client_new(
         let config = unsafe { object("config", config) }?;
         log::apply_log_environment(config.log_variable())?;
         let client = Client::new(config.build()?)?;
+        let description = Description::of(&client);
         // SAFETY: `out` is not NULL, and the caller promises that it is writable.
-        unsafe { out.write(Arc::into_raw(Arc::new(tokenwell_client(client))).cast_mut()) };
+        unsafe { out.write(Arc::into_raw(Arc::new(tokenwell_client(client, description))).cast_mut()) };
         Ok(())
     })
 }
@@ -141,7 +151,8 @@ pub unsafe extern "C" fn tokenwell_client_clone(
 ///   default minimum: the smaller of 60 s and a tenth of the token's lifetime.
 /// @param deadline_ms How long the call may block, in milliseconds; 0 for the configured
 ///   timeout.
-/// @param flags 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY.
+/// @param flags 0, or TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY, each also with
+///   TOKENWELL_WAIT_FOR_SAVE.
 /// @param out Receives the token; release it with `tokenwell_token_free`. Must not be NULL.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
@@ -455,7 +466,7 @@ pub unsafe extern "C" fn tokenwell_client_free(client: *mut tokenwell_client) {
 
 pub(super) fn token_options(min_ttl_ms: u64, deadline_ms: u64, flags: u32) -> Result<TokenOptions, Error> {
     let has = |flag: u32| flags & flag != 0;
-    let problem = if has(!(TOKENWELL_FORCE_REFRESH | TOKENWELL_CACHED_ONLY)) {
+    let problem = if has(!(TOKENWELL_FORCE_REFRESH | TOKENWELL_CACHED_ONLY | TOKENWELL_WAIT_FOR_SAVE)) {
         format!("has unknown bits: {flags:#x}")
     } else if has(TOKENWELL_FORCE_REFRESH) && has(TOKENWELL_CACHED_ONLY) {
         "has two flags that exclude each other".to_owned()
@@ -466,12 +477,21 @@ pub(super) fn token_options(min_ttl_ms: u64, deadline_ms: u64, flags: u32) -> Re
             .cached_only(has(TOKENWELL_CACHED_ONLY));
         return Ok(if deadline_ms == 0 { options } else { options.deadline(Duration::from_millis(deadline_ms)) });
     };
-    Err(Error::invalid("flags", problem, "Pass 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY."))
+    Err(Error::invalid(
+        "flags",
+        problem,
+        "Pass 0, TOKENWELL_FORCE_REFRESH or TOKENWELL_CACHED_ONLY, each also with TOKENWELL_WAIT_FOR_SAVE.",
+    ))
+}
+
+/// Returns whether an operation that is begun with these flags waits for the save.
+pub(super) fn await_save(flags: u32) -> AwaitSave {
+    if flags & TOKENWELL_WAIT_FOR_SAVE == 0 { AwaitSave::No } else { AwaitSave::Yes }
 }
 
 /// A get in a callback, which returns a cached token or a remembered error and otherwise fails.
 fn token_without_blocking(client: &Client, options: &TokenOptions) -> Result<crate::Token, Error> {
-    match client.begin_token(options)? {
+    match client.begin_token(options, AwaitSave::No)? {
         Begun::Ready(token) => Ok(token),
         Begun::Pending(_) => Err(would_block("tokenwell_client_token")),
     }

@@ -1,7 +1,7 @@
 //! Calls of `tokenwell_client` that do not block, for C: each begins an operation.
 
 use super::boundary::{boundary, boundary_with_status, bytes, cancelable_boundary, destination, object};
-use super::client::{token_options, token_value, tokenwell_client};
+use super::client::{await_save, token_options, token_value, tokenwell_client};
 use super::error::tokenwell_error;
 use super::operation::{Target, begin, tokenwell_destroy_callback, tokenwell_operation, tokenwell_operation_callback};
 use super::queue::{open_queue, tokenwell_queue};
@@ -342,7 +342,7 @@ unsafe fn begin_token(
     }
     let _not_canceled = CancellationDisabled::begin();
     let active = client.0.begin_work();
-    match client.0.begin_token(&options)? {
+    match client.0.begin_token(&options, await_save(flags))? {
         Begun::Ready(token) => {
             // SAFETY: `now` is not NULL, and the caller of this function promises that it is writable.
             unsafe { now.write(into_raw(token)) };

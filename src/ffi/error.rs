@@ -50,7 +50,7 @@ fn milliseconds(duration: Duration) -> i64 {
 
 /// Converts a message to a C string. Messages contain no NUL, because strings from outside pass
 /// `printable`. If one contains a NUL anyway, it is shown escaped and the message is not truncated.
-fn c_string(message: &str) -> CString {
+pub(super) fn c_string(message: &str) -> CString {
     CString::new(message.replace('\0', "\\u{0}")).unwrap_or_default()
 }
 
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn tokenwell_error_free(error: *mut tokenwell_error) {
 ///
 /// # Safety
 /// `len` must be NULL or writable.
-unsafe fn borrow_string(string: Option<&std::ffi::CStr>, len: *mut usize) -> *const c_char {
+pub(super) unsafe fn borrow_string(string: Option<&std::ffi::CStr>, len: *mut usize) -> *const c_char {
     if !len.is_null() {
         // SAFETY: upheld by the caller of this function.
         unsafe { len.write(string.map_or(0, |string| string.count_bytes())) };

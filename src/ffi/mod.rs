@@ -18,6 +18,7 @@ mod calls;
 mod client;
 mod client_async;
 mod config;
+mod description;
 mod error;
 mod library;
 mod log;

@@ -66,7 +66,11 @@ enum Call<C: Completion> {
     Discard(C, Option<ActiveWork>),
 }
 
-struct ByDeadline<C: Completion>(Arc<Operation<C>>);
+/// An operation, and when it waits no longer, on the dispatcher's clock.
+struct ByDeadline<C: Completion> {
+    deadline_ms: u64,
+    operation: Arc<Operation<C>>,
+}
 
 thread_local! {
     /// The process in which the thread runs a callback: not a child that the callback forks.
@@ -134,11 +138,18 @@ impl<C: Completion> Dispatcher<C> {
         self.ensure_thread(&mut state)?;
         state.pending += 1;
         if operation.deadline_ms != u64::MAX {
-            state.deadlines.push(Reverse(ByDeadline(Arc::clone(operation))));
+            state.deadlines.push(Reverse(ByDeadline { deadline_ms: operation.deadline_ms, operation: Arc::clone(operation) }));
         }
         // The thread computes the next deadline again, too.
         self.push_woken(&mut state, operation);
         Ok(())
+    }
+
+    /// Ends a pending operation after `duration`, unless it ends before that. Called by the
+    /// dispatcher's thread only, which computes the next deadline afterwards.
+    pub(super) fn expire_after(&self, duration: Duration, operation: &Arc<Operation<C>>) {
+        let deadline_ms = self.now_ms().saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        self.lock().deadlines.push(Reverse(ByDeadline { deadline_ms, operation: Arc::clone(operation) }));
     }
 
     /// Notes that an operation is no longer pending.
@@ -250,7 +261,7 @@ impl<C: Completion> Dispatcher<C> {
     /// Waits until something changes, a deadline passes or a callback has taken too long.
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<C>>) -> MutexGuard<'a, State<C>> {
         let next_deadline =
-            state.deadlines.peek().map(|Reverse(next)| Duration::from_millis(next.0.deadline_ms.saturating_sub(self.now_ms())));
+            state.deadlines.peek().map(|Reverse(next)| Duration::from_millis(next.deadline_ms.saturating_sub(self.now_ms())));
         let next_check = if state.calls.is_empty() { None } else { state.time_to_next_check() };
         match next_deadline.into_iter().chain(next_check).min() {
             // A full millisecond more: the clock counts whole ones.
@@ -300,8 +311,8 @@ impl<C: Completion> Dispatcher<C> {
 impl<C: Completion> State<C> {
     fn take_expired(&mut self, now_ms: u64) -> Vec<Arc<Operation<C>>> {
         let mut expired = Vec::new();
-        while self.deadlines.peek().is_some_and(|Reverse(next)| next.0.deadline_ms <= now_ms) {
-            expired.extend(self.deadlines.pop().map(|Reverse(next)| next.0));
+        while self.deadlines.peek().is_some_and(|Reverse(next)| next.deadline_ms <= now_ms) {
+            expired.extend(self.deadlines.pop().map(|Reverse(next)| next.operation));
         }
         expired
     }
@@ -309,9 +320,9 @@ impl<C: Completion> State<C> {
     /// Removes the entries of operations that have ended.
     fn take_stale_entries(&mut self) -> Vec<Arc<Operation<C>>> {
         let (kept, stale): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.deadlines).into_iter().partition(|Reverse(each)| each.0.is_pending());
+            std::mem::take(&mut self.deadlines).into_iter().partition(|Reverse(each)| each.operation.is_pending());
         self.deadlines = kept.into();
-        stale.into_iter().map(|Reverse(each)| each.0).collect()
+        stale.into_iter().map(|Reverse(each)| each.operation).collect()
     }
 
     fn needs_callback_thread(&self) -> bool {
@@ -352,7 +363,7 @@ impl<C: Completion> Call<C> {
 
 impl<C: Completion> Ord for ByDeadline<C> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.deadline_ms.cmp(&other.0.deadline_ms)
+        self.deadline_ms.cmp(&other.deadline_ms)
     }
 }
 

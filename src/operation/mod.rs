@@ -189,15 +189,22 @@ impl<C: Completion> Operation<C> {
         let mut state = self.lock();
         let Phase::Pending { work, .. } = &mut state.phase else { return };
         let time_left = Duration::from_millis(self.deadline_ms.saturating_sub(self.dispatcher.now_ms()));
-        if let Poll::Ready(result) = work.poll(&Waker::from(Arc::clone(self)), time_left) {
-            self.complete(state, result);
+        let result = work.poll(&Waker::from(Arc::clone(self)), time_left);
+        let time_for_save = work.time_for_save(time_left);
+        match (result, time_for_save) {
+            (Poll::Ready(result), _) => self.complete(state, result),
+            (Poll::Pending, Some(limit)) => {
+                drop(state);
+                self.dispatcher.expire_after(limit, self);
+            }
+            (Poll::Pending, None) => {}
         }
     }
 
-    /// Ends the operation because its deadline has passed.
+    /// Ends the operation because its deadline has passed, or its time to wait for the save.
     fn expire(self: &Arc<Self>) {
-        let state = self.lock();
-        let Phase::Pending { work, .. } = &state.phase else { return };
+        let mut state = self.lock();
+        let Phase::Pending { work, .. } = &mut state.phase else { return };
         let waited = Duration::from_millis(self.dispatcher.now_ms().saturating_sub(self.began_ms));
         let result = match work {
             Work::Get(get) => get.at_deadline(waited).map(Some),
@@ -271,6 +278,15 @@ impl Work {
             Self::Get(get) => get.poll_result(waker, time_left).map(|result| result.map(Some)),
             Self::Removal(removal) => removal.poll_result(waker).map(|result| result.map(|()| None)),
             Self::Revocation(revocation) => revocation.poll_result(waker).map(|result| result.map(|()| None)),
+        }
+    }
+
+    /// Returns for how long the work may continue to wait, if its result is known and only a save
+    /// is missing.
+    fn time_for_save(&self, time_left: Duration) -> Option<Duration> {
+        match self {
+            Self::Get(get) => get.time_for_save(time_left),
+            Self::Removal(_) | Self::Revocation(_) => None,
         }
     }
 }

@@ -12,6 +12,7 @@
 FIXED(abi_version, TOKENWELL_ABI_VERSION == 1);
 FIXED(force_refresh, TOKENWELL_FORCE_REFRESH == 1);
 FIXED(cached_only, TOKENWELL_CACHED_ONLY == 2);
+FIXED(wait_for_save, TOKENWELL_WAIT_FOR_SAVE == 4);
 
 FIXED(ok, TOKENWELL_STATUS_OK == 0);
 FIXED(invalid_argument, TOKENWELL_STATUS_INVALID_ARGUMENT == 1);
@@ -70,6 +71,10 @@ tokenwell_status (*const fixed_client_revoke)(const tokenwell_client *, uint64_t
 extern tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **);
 tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **) =
     tokenwell_client_stats;
+extern const char *(*const fixed_client_base_url)(const tokenwell_client *, size_t *);
+const char *(*const fixed_client_base_url)(const tokenwell_client *, size_t *) = tokenwell_client_base_url;
+extern const char *(*const fixed_client_setting)(const tokenwell_client *, size_t, const char **);
+const char *(*const fixed_client_setting)(const tokenwell_client *, size_t, const char **) = tokenwell_client_setting;
 extern const uint64_t *(*const fixed_client_generation)(const tokenwell_client *);
 const uint64_t *(*const fixed_client_generation)(const tokenwell_client *) = tokenwell_client_generation;
 extern uint64_t (*const fixed_client_fresh_for_ms)(const tokenwell_client *, const tokenwell_token *);

@@ -10,6 +10,7 @@
 /* The address that marks an output that was not written. No call returns it. */
 static char untouched;
 #define UNTOUCHED ((void *)&untouched)
+static const char untouched_text[] = "untouched";
 
 static void the_abi_version_matches_the_header(void)
 {
@@ -96,7 +97,16 @@ static void an_accessor_returns_a_default_for_null(void)
     tokenwell_token *token = get(client);
     size_t length = 7;
 
+    const char *source = untouched_text;
+
     CHECK(tokenwell_client_generation(NULL) == NULL);
+    CHECK(tokenwell_client_base_url(NULL, NULL) == NULL);
+    CHECK(tokenwell_client_base_url(NULL, &length) == NULL);
+    CHECK_UINT(0, length);
+    CHECK(tokenwell_client_setting(NULL, 0, NULL) == NULL);
+    CHECK(tokenwell_client_setting(NULL, 0, &source) == NULL);
+    CHECK(source == NULL);
+    length = 7;
     CHECK(tokenwell_token_value(NULL, NULL) == NULL);
     CHECK(tokenwell_token_value(NULL, &length) == NULL);
     CHECK_UINT(0, length);

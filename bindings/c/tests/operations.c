@@ -222,7 +222,7 @@ static void an_unknown_flag_of_an_asynchronous_get_is_an_error(void)
     tokenwell_error *error = NULL;
     seen data = {0};
     /* A new token and no request contradict each other. */
-    static const uint32_t invalid[] = {4, 8, 0x80000000u, TOKENWELL_FORCE_REFRESH | 4, TOKENWELL_FORCE_REFRESH | TOKENWELL_CACHED_ONLY};
+    static const uint32_t invalid[] = {8, 16, 0x80000000u, TOKENWELL_FORCE_REFRESH | 8, TOKENWELL_FORCE_REFRESH | TOKENWELL_CACHED_ONLY};
 
     for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
         CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token(client, 0, 0, invalid[i], &now, &error), &error);
