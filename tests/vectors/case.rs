@@ -117,6 +117,14 @@ pub enum Step {
         eventually: bool,
         expect: StatsExpect,
     },
+    /// The base URL of the API; `null`: none.
+    BaseUrl {
+        expect: Option<Literal>,
+    },
+    /// The source of each of these settings; `null`: the setting is not in effect.
+    Sources {
+        expect: BTreeMap<String, Option<String>>,
+    },
     Advance {
         ms: u64,
         #[serde(default)]
@@ -183,6 +191,12 @@ pub struct ErrorExpect {
     /// `null`: must be unknown.
     #[serde(default, deserialize_with = "present")]
     pub retry_after_ms: Option<Option<[u64; 2]>>,
+    /// `null`: the server sent none.
+    #[serde(default, deserialize_with = "present")]
+    pub oauth_code: Option<Option<String>>,
+    pub is_remembered: Option<bool>,
+    pub age_ms: Option<[u64; 2]>,
+    pub attempts: Option<u64>,
     #[serde(default)]
     pub message_has: Vec<String>,
     #[serde(default)]
@@ -341,6 +355,7 @@ impl Step {
         match self {
             Self::Token { expect, .. } | Self::Authorization { expect } => expect.is_some(),
             Self::Together { .. } | Self::Loop { .. } | Self::Stats { .. } | Self::Traffic { .. } => true,
+            Self::BaseUrl { .. } | Self::Sources { .. } => true,
             Self::Invalidate { expect, .. }
             | Self::Revoke { expect, .. }
             | Self::Advance { expect, .. }
@@ -378,6 +393,7 @@ impl Step {
                 None if expect.stats.is_empty() => Err("an empty expectation".into()),
                 None => Ok(()),
             },
+            Self::Sources { expect } if expect.is_empty() => Err("an empty expectation".into()),
             Self::Server { faults: None, settings: None } => Err("neither faults nor settings".into()),
             Self::Traffic { expect } if !expect.has_expectation() => Err("an empty expectation".into()),
             Self::Revoke { expect: Some(DoneExpect(error)), .. }

@@ -11,6 +11,8 @@ pub enum Answer {
     Many(Many),
     /// The counters in the order of the header.
     Stats(Vec<u64>),
+    /// The settings in effect and their sources.
+    Sources(Vec<(String, String)>),
     Error(ShimError),
     Unimplemented(String),
 }
@@ -33,6 +35,10 @@ pub struct ShimError {
     pub hint: String,
     /// The string that the language makes of the error.
     pub formatted: String,
+    pub oauth_code: Option<String>,
+    pub is_remembered: bool,
+    pub age_ms: u64,
+    pub attempts: u64,
 }
 
 pub fn hex(bytes: &[u8]) -> String {
@@ -76,7 +82,14 @@ pub fn parse(line: &str) -> Result<Answer, String> {
             first_status: optional(first_status, status_name)?,
         })),
         ("stats", counters) => counters_in_order(counters).map(Answer::Stats),
-        ("error", [code, name, http_status, retry_after_ms, message, hint, formatted]) => {
+        ("sources", sources) => sources.iter().map(|field| source(field)).collect::<Result<_, _>>().map(Answer::Sources),
+        ("error", [code, name, http_status, retry_after_ms, message, hint, formatted, details @ ..]) => {
+            // A shim that does not know them yet leaves them out.
+            let (oauth_code, remembered, age_ms, attempts) = match details {
+                [] => ("-", "0", "0", "0"),
+                [code, remembered, age_ms, attempts] => (*code, *remembered, *age_ms, *attempts),
+                _ => return Err("not an answer of the protocol".to_owned()),
+            };
             let name = status_name(name)?;
             let code = usize::try_from(integer(code)?).unwrap_or(usize::MAX);
             if STATUS_NAMES.get(code) != Some(&name.as_str()) {
@@ -89,6 +102,14 @@ pub fn parse(line: &str) -> Result<Answer, String> {
                 message: decode(message)?,
                 hint: decode(hint)?,
                 formatted: decode(formatted)?,
+                oauth_code: optional(oauth_code, decode)?,
+                is_remembered: match remembered {
+                    "0" => false,
+                    "1" => true,
+                    other => return Err(format!("{other} is neither 0 nor 1")),
+                },
+                age_ms: integer(age_ms)?,
+                attempts: integer(attempts)?,
             }))
         }
         ("unimplemented", [reason]) => decode(reason).map(Answer::Unimplemented),
@@ -118,6 +139,11 @@ fn status_name(field: &str) -> Result<String, String> {
 
 fn optional<T>(field: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if field == "-" { Ok(None) } else { read(field).map(Some) }
+}
+
+fn source(field: &str) -> Result<(String, String), String> {
+    let (name, source) = field.split_once('=').ok_or_else(|| format!("{field} is not NAME=SOURCE"))?;
+    Ok((name.to_owned(), decode(source)?))
 }
 
 fn counters_in_order(counters: &[&str]) -> Result<Vec<u64>, String> {

@@ -246,6 +246,8 @@ impl CaseRunner<'_> {
                     }
                 }
             }
+            Step::BaseUrl { expect } => self.base_url(expect.as_ref()),
+            Step::Sources { expect } => self.sources(expect),
             Step::Advance { ms, only, expect } => {
                 if *only != Clocks::Client {
                     self.world.advance(*ms);
@@ -397,6 +399,31 @@ impl CaseRunner<'_> {
             let got = index.and_then(|index| counters.get(index)).copied();
             if !got.is_some_and(|got| wanted.contains(got)) {
                 return mismatch(format!("{name}={wanted}"), describe(&answer));
+            }
+        }
+        Ok(())
+    }
+
+    fn base_url(&mut self, expect: Option<&Literal>) -> Result<(), Stop> {
+        let answer = self.ask("base_url")?;
+        let Answer::Ok(fields) = &answer else { return mismatch("`ok` and the base URL", describe(&answer)) };
+        let got = match fields.as_slice() {
+            [none] if none == "-" => None,
+            [url] => Some(protocol::decode(url)?),
+            _ => return mismatch("one field after `ok`", describe(&answer)),
+        };
+        let wanted = expect.map(|url| String::from_utf8_lossy(&self.bytes(url)).into_owned());
+        if got == wanted { Ok(()) } else { mismatch(format!("{wanted:?}"), format!("{got:?}")) }
+    }
+
+    fn sources(&mut self, expect: &BTreeMap<String, Option<String>>) -> Result<(), Stop> {
+        let answer = self.ask("sources")?;
+        let Answer::Sources(sources) = &answer else { return mismatch("`sources` …", describe(&answer)) };
+        for (setting, wanted) in expect {
+            let wanted = wanted.as_ref().map(|source| self.world.fill(source));
+            let got = sources.iter().find(|(name, _)| name == setting).map(|(_, source)| source.clone());
+            if got != wanted {
+                return mismatch(format!("{setting} from {wanted:?}"), format!("{got:?}"));
             }
         }
         Ok(())
@@ -579,6 +606,18 @@ fn check_error(error: &ShimError, expected: &ErrorExpect) -> Result<(), Stop> {
         (Some(Some([min, max])), Some(ms)) if (min..=max).contains(&ms) => {}
         (Some(wanted), _) => return mismatch(format!("{} with retry_after_ms {wanted:?}", error.name), got()),
     }
+    if expected.oauth_code.as_ref().is_some_and(|code| *code != error.oauth_code) {
+        return mismatch(format!("{} with the code {:?}", error.name, expected.oauth_code), got());
+    }
+    if expected.is_remembered.is_some_and(|wanted| wanted != error.is_remembered) {
+        return mismatch(format!("{} with is_remembered {:?}", error.name, expected.is_remembered), got());
+    }
+    if expected.age_ms.is_some_and(|[min, max]| !(min..=max).contains(&error.age_ms)) {
+        return mismatch(format!("{} with age_ms {:?}", error.name, expected.age_ms), got());
+    }
+    if expected.attempts.is_some_and(|wanted| wanted != error.attempts) {
+        return mismatch(format!("{} with attempts {:?}", error.name, expected.attempts), got());
+    }
     let missing = |line: &str, wanted: &[String]| wanted.iter().find(|wanted| !line.contains(wanted.as_str())).cloned();
     if let Some(wanted) = missing(&error.message, &expected.message_has) {
         return mismatch(format!("a message with {wanted:?}"), got());
@@ -607,9 +646,18 @@ fn describe(answer: &Answer) -> String {
         Answer::Stats(counters) => {
             STAT_NAMES.iter().zip(counters).map(|(name, counter)| format!("{name}={counter}")).collect::<Vec<_>>().join(" ")
         }
+        Answer::Sources(sources) => format!("{sources:?}"),
         Answer::Error(error) => format!(
-            "{} (HTTP status {:?}, retry after {:?} ms): {:?}, hint {:?}",
-            error.name, error.http_status, error.retry_after_ms, error.message, error.hint
+            "{} (HTTP status {:?}, retry after {:?} ms, code {:?}, remembered {}, age {} ms, {} attempts): {:?}, hint {:?}",
+            error.name,
+            error.http_status,
+            error.retry_after_ms,
+            error.oauth_code,
+            error.is_remembered,
+            error.age_ms,
+            error.attempts,
+            error.message,
+            error.hint
         ),
         Answer::Unimplemented(reason) => format!("unimplemented: {reason}"),
     }

@@ -112,6 +112,11 @@ fn call(client: &Client, words: &[&str]) -> String {
                 stats.invalidations
             )
         }
+        ["base_url"] => format!("ok {}", client.base_url().map_or_else(|| "-".to_owned(), |url| encode(url.as_bytes()))),
+        ["sources"] => {
+            let sources = client.sources().iter().map(|from| format!(" {}={}", from.setting(), encode(from.source().as_bytes())));
+            format!("sources{}", sources.collect::<String>())
+        }
         ["advance", ms] => done(client.advance_clock(milliseconds(ms).unwrap_or_default())),
         ["close"] => {
             client.close();
@@ -151,14 +156,18 @@ fn done(result: Result<(), Error>) -> String {
 fn failed(error: &Error) -> String {
     let optional = |number: Option<u128>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     format!(
-        "error {} {} {} {} {} {} {}",
+        "error {} {} {} {} {} {} {} {} {} {} {}",
         error.status().code(),
         error.status().name(),
         optional(error.http_status().map(u128::from)),
         optional(error.retry_after().map(|after| after.as_millis())),
         encode(error.to_string().as_bytes()),
         encode(error.hint().as_bytes()),
-        encode(error.to_string().as_bytes())
+        encode(error.to_string().as_bytes()),
+        error.oauth_code().map_or_else(|| "-".to_owned(), |code| encode(code.as_bytes())),
+        u8::from(error.is_remembered()),
+        error.age().as_millis(),
+        error.attempts()
     )
 }
 

@@ -195,16 +195,23 @@ pub fn serve(defect: &str) -> ExitCode {
             ("client", "connects_to_another_server") => send_request(&addresses[1]),
             ("token", _) if closed => match defect {
                 "token_after_close" => format!("ok {token} {}", now_ms + 3_600_000),
-                "wrong_error" => format!("error 13 INTERNAL - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
-                "wrong_number" => format!("error 11 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
-                "no_hint" => format!("error 12 CLOSED - - {} x x", encode(b"closed")),
+                "wrong_error" => {
+                    format!("error 13 INTERNAL - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed"))
+                }
+                "wrong_number" => format!("error 11 CLOSED - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                "no_hint" => format!("error 12 CLOSED - - {} x x - 0 0 0", encode(b"closed")),
                 "no_sentence" => {
-                    format!("error 12 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed.. A hint."))
+                    format!("error 12 CLOSED - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed.. A hint."))
                 }
                 "leak" => {
-                    format!("error 12 CLOSED - - {} {} {}", encode(b"no more the-token"), encode(b"A hint."), encode(b"no more the-token"))
+                    format!(
+                        "error 12 CLOSED - - {} {} {} - 0 0 0",
+                        encode(b"no more the-token"),
+                        encode(b"A hint."),
+                        encode(b"no more the-token")
+                    )
                 }
-                _ => format!("error 12 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                _ => format!("error 12 CLOSED - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
             },
             ("token", _) => {
                 tokens += 1;

@@ -26,6 +26,8 @@ static void do_token(char **fields, int header);
 static void do_together(char **fields);
 static void do_loop(uint64_t count);
 static void do_stats(void);
+static void do_base_url(void);
+static void do_sources(void);
 static tokenwell_client *make_client(int from_environment, tokenwell_error **error);
 static void forget_settings(void);
 static outcome get(uint64_t min_ttl_ms, uint64_t deadline_ms, uint32_t flags);
@@ -80,6 +82,10 @@ int main(void)
             answer_done(error);
         } else if (strcmp(verb, "stats") == 0) {
             do_stats();
+        } else if (strcmp(verb, "base_url") == 0) {
+            do_base_url();
+        } else if (strcmp(verb, "sources") == 0) {
+            do_sources();
         } else if (strcmp(verb, "advance") == 0 && count == 2) {
             tokenwell_client_advance_clock(client, number(fields[1]), &error);
             answer_done(error);
@@ -195,6 +201,26 @@ static void do_stats(void)
     printf(" cooldown_answers=%" PRIu64 " invalidations=%" PRIu64 "\n", stats.cooldown_answers, stats.invalidations);
 }
 
+static void do_base_url(void)
+{
+    size_t length = 0;
+    const char *url = tokenwell_client_base_url(client, &length);
+    printf("ok ");
+    if (url) write_text(url, length); else putchar('-');
+    putchar('\n');
+}
+
+static void do_sources(void)
+{
+    const char *name, *source;
+    printf("sources");
+    for (size_t i = 0; (name = tokenwell_client_setting(client, i, &source)) != NULL; i++) {
+        printf(" %s=", name);
+        write_text(source, strlen(source));
+    }
+    putchar('\n');
+}
+
 static tokenwell_client *make_client(int from_environment, tokenwell_error **error)
 {
     tokenwell_config *config = NULL;
@@ -282,7 +308,11 @@ static void answer_error(tokenwell_error *error)
     putchar(' ');
     /* C has no string form of its own: the message is the one that programs print. */
     write_text(message, message_length);
-    putchar('\n');
+    putchar(' ');
+    const char *code = tokenwell_error_oauth_code(error, &message_length);
+    if (code) write_text(code, message_length); else putchar('-');
+    printf(" %" PRId32 " %" PRId64 " %" PRIu32 "\n", tokenwell_error_is_remembered(error), tokenwell_error_age_ms(error),
+           tokenwell_error_attempts(error));
     tokenwell_error_free(error);
 }
 
