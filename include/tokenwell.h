@@ -784,7 +784,9 @@ void tokenwell_token_free(tokenwell_token *token);
 
 /// Waits for the end of an operation, and returns its result.
 ///
-/// It may be called any number of times, also after the end.
+/// It may be called any number of times, also after the end. An operation that was begun without
+/// callbacks and without a queue needs no thread of the library: the threads that wait for it
+/// continue it. So a program can wait in short steps and look after something else in between.
 ///
 /// @param operation The operation. Must not be NULL.
 /// @param ms How long to wait, in milliseconds. 0 does not wait.

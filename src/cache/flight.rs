@@ -179,6 +179,12 @@ impl<T: Clone> Flight<T> {
         Poll::Pending
     }
 
+    /// Returns whether the work is over.
+    #[cfg(feature = "capi")]
+    pub(crate) fn has_ended(&self) -> bool {
+        locked(&self.state).ended
+    }
+
     /// Removes the waker of a caller that stops waiting.
     pub(crate) fn forget(&self, registration: &mut Registration) {
         // Dropped outside the lock: it may own a caller's data.

@@ -2,14 +2,13 @@
 
 use super::flight::Registration;
 use super::refresh_request::{RefreshRequest, Resolution};
-#[cfg(feature = "capi")]
-use super::slot::max_wait_for_save;
-use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread};
+use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread, max_wait_for_save};
 use crate::error::Error;
 use crate::token::Token;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The state of a call that must not block: its result, or what it waits for.
 #[derive(Debug)]
@@ -27,18 +26,27 @@ pub(crate) struct PendingGet {
     registration: Registration,
     /// Whether this get started the flight.
     is_starter: bool,
-    save: Save,
+    await_save: AwaitSave,
+    /// Boxed, because most of very many gets that wait have none.
+    more: Option<Box<More>>,
 }
 
-/// What a get does after its result is known.
+/// What a get has that started the flight or waits for the save.
+#[derive(Debug, Default)]
+struct More {
+    /// The thread of the flight that it started.
+    #[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only an operation joins it"))]
+    thread: Option<JoinHandle<()>>,
+    known: Option<KnownResult>,
+}
+
+/// The result of a get that waits for the save.
 #[derive(Debug)]
-enum Save {
-    /// Return the result.
-    Ignore,
-    /// Wait for the save first.
-    Await,
-    /// It waits, with the result. Boxed, because very many gets may wait for their result.
-    Awaited(Box<Result<Token, Error>>),
+struct KnownResult {
+    result: Result<Token, Error>,
+    /// When the get waits no longer.
+    #[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only an operation has a time limit of its own"))]
+    until: Instant,
 }
 
 /// Whether a get waits for the save of its token; see [`PendingGet::time_for_save`].
@@ -68,23 +76,27 @@ impl Slot {
         let request = self.refresh_request(options);
         match self.logged(|| self.answer_or_join(&request, max_wait, WithoutThread::Fail)) {
             Lookup::Answer(answer) => answer.map(Begun::Ready),
-            Lookup::Joined(flight) => Ok(Begun::Pending(self.pending_get(request, flight, false, await_save))),
-            Lookup::Started(flight, _) => Ok(Begun::Pending(self.pending_get(request, flight, true, await_save))),
+            Lookup::Joined(flight) => Ok(Begun::Pending(self.pending_get(request, flight, await_save))),
+            Lookup::Started(flight, thread) => {
+                let mut started = self.pending_get(request, flight, await_save);
+                (started.is_starter, started.more) = (true, More::of_starter(thread));
+                Ok(Begun::Pending(started))
+            }
         }
     }
 }
 
 impl Slot {
-    fn pending_get(
-        self: &Arc<Self>,
-        request: RefreshRequest,
-        flight: RefreshFlight,
-        is_starter: bool,
-        await_save: AwaitSave,
-    ) -> PendingGet {
+    fn pending_get(self: &Arc<Self>, request: RefreshRequest, flight: RefreshFlight, await_save: AwaitSave) -> PendingGet {
         self.counts.waits.add_one();
-        let save = if await_save == AwaitSave::No { Save::Ignore } else { Save::Await };
-        PendingGet { slot: Arc::clone(self), request, flight, registration: Registration::NONE, is_starter, save }
+        let slot = Arc::clone(self);
+        PendingGet { slot, request, flight, registration: Registration::NONE, is_starter: false, await_save, more: None }
+    }
+}
+
+impl More {
+    fn of_starter(thread: Option<JoinHandle<()>>) -> Option<Box<Self>> {
+        thread.map(|thread| Box::new(Self { thread: Some(thread), known: None }))
     }
 }
 
@@ -93,7 +105,7 @@ impl PendingGet {
     /// should be polled again. `time_left` is how long the caller is still going to wait.
     pub(crate) fn poll_result(&mut self, waker: &Waker, time_left: Duration) -> Poll<Result<Token, Error>> {
         loop {
-            if matches!(self.save, Save::Awaited(_)) {
+            if self.known().is_some() {
                 return self.flight.poll_end(waker, &mut self.registration).map(|()| self.answer());
             }
             let outcome = match self.flight.poll(waker, &mut self.registration) {
@@ -104,44 +116,58 @@ impl PendingGet {
             self.registration = Registration::NONE;
             let part = if self.is_starter { Part::Starter } else { Part::Joiner { time_left } };
             match self.slot.resolve(outcome, self.request.clone(), part) {
-                Resolution::Done(answer) if matches!(self.save, Save::Ignore) => return Poll::Ready(answer),
-                Resolution::Done(answer) => {
-                    self.save = Save::Awaited(Box::new(answer));
+                Resolution::Done(answer) if self.await_save == AwaitSave::No => return Poll::Ready(answer),
+                Resolution::Done(result) => {
+                    let until = Instant::now() + max_wait_for_save(time_left);
+                    self.more.get_or_insert_default().known = Some(KnownResult { result, until });
                     continue;
                 }
                 Resolution::Retry(request) => self.request = request,
             }
             match self.slot.logged(|| self.slot.answer_or_join(&self.request, time_left, WithoutThread::Fail)) {
                 Lookup::Answer(answer) => return Poll::Ready(answer),
-                Lookup::Joined(flight) => (self.flight, self.is_starter) = (flight, false),
-                Lookup::Started(flight, _) => (self.flight, self.is_starter) = (flight, true),
+                Lookup::Joined(flight) => (self.flight, self.is_starter, self.more) = (flight, false, None),
+                Lookup::Started(flight, thread) => (self.flight, self.is_starter, self.more) = (flight, true, More::of_starter(thread)),
             }
             self.slot.counts.waits.add_one();
         }
     }
 
-    /// Returns for how long the get may wait for the save, if it does. After that the result is
+    /// Returns for how long the get still waits for the save, if it does. After that the result is
     /// that of [`PendingGet::at_deadline`].
     #[cfg(feature = "capi")]
-    pub(crate) fn time_for_save(&self, time_left: Duration) -> Option<Duration> {
-        matches!(self.save, Save::Awaited(_)).then(|| max_wait_for_save(time_left))
+    pub(crate) fn time_for_save(&self) -> Option<Duration> {
+        Some(self.known()?.until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Waits until the thread that this get started is gone, if it waits for the save and that is
+    /// over: the thread has nothing left to do.
+    #[cfg(feature = "capi")]
+    pub(crate) fn join_thread(&mut self) {
+        if self.known().is_some()
+            && self.flight.has_ended()
+            && let Some(thread) = self.more.as_mut().and_then(|more| more.thread.take())
+        {
+            // A panic was reported to the callers already.
+            let _ = thread.join();
+        }
     }
 
     /// Returns the result for a caller that waits no longer, after it waited for `waited`.
     #[cfg(feature = "capi")]
     pub(crate) fn at_deadline(&mut self, waited: Duration) -> Result<Token, Error> {
-        if matches!(self.save, Save::Awaited(_)) {
+        if self.known().is_some() {
             return self.answer();
         }
         self.slot.at_deadline(&self.request, waited)
     }
 
-    /// Returns the result that is known, once.
-    fn answer(&mut self) -> Result<Token, Error> {
-        match std::mem::replace(&mut self.save, Save::Ignore) {
-            Save::Awaited(answer) => *answer,
-            Save::Ignore | Save::Await => Err(Error::internal("a get has no result")),
-        }
+    fn known(&self) -> Option<&KnownResult> {
+        self.more.as_ref()?.known.as_ref()
+    }
+
+    fn answer(&self) -> Result<Token, Error> {
+        self.known().map_or_else(|| Err(Error::internal("a get has no result")), |known| known.result.clone())
     }
 }
 

@@ -73,7 +73,7 @@ impl Slot {
     fn obtain(&self, request: RefreshRequest, max_wait: Duration) -> Refreshed {
         if let Some(refusal) = self.check_cooldown() {
             // The gets of a due token were answered with the token.
-            if !request.reject_due {
+            if !request.rejects_due() {
                 self.counts.cooldown_answers.add_one();
             }
             return Err(refusal).into();

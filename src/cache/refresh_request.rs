@@ -15,15 +15,15 @@ use std::time::Duration;
 pub(super) struct RefreshRequest {
     pub(super) min_ttl: Duration,
     pub(super) exclude: Exclude,
-    /// Reject a token that is already due for a refresh.
-    pub(super) reject_due: bool,
 }
 
-/// The known tokens that do not satisfy a request.
+/// The tokens that do not satisfy a request.
 #[derive(Clone, Debug)]
 pub(super) enum Exclude {
     /// Any token satisfies the request.
     Nothing,
+    /// A token that is already due for a refresh.
+    Due,
     /// This token of the process and all older ones. It is shared, not copied, because very many
     /// callers may wait for a newer one.
     UpTo(Token),
@@ -79,7 +79,7 @@ impl Exclude {
 
     fn allows(&self, token: &Token) -> bool {
         match self {
-            Self::Nothing => true,
+            Self::Nothing | Self::Due => true,
             Self::UpTo(known) => precedes(known.value(), Some(known.lifetime().obtained_at), token),
             Self::UpToStored(known) => precedes(known.value.expose(), known.obtained_at, token),
             Self::Stored => false,
@@ -97,7 +97,7 @@ fn precedes(known: &str, obtained_at: Option<Moment>, token: &Token) -> bool {
 impl RefreshRequest {
     /// Creates a request for any token that is not due.
     pub(super) fn not_due() -> Self {
-        Self { min_ttl: Duration::ZERO, exclude: Exclude::Nothing, reject_due: true }
+        Self { min_ttl: Duration::ZERO, exclude: Exclude::Due }
     }
 
     /// Returns whether `token` proves that no token of this server has a remaining lifetime of
@@ -112,10 +112,15 @@ impl RefreshRequest {
         (lifetime.total() <= self.min_ttl || left_too_short) && lifetime.freshness(now, Duration::ZERO) != Freshness::Unusable
     }
 
+    /// Returns whether a token that is already due for a refresh does not satisfy this request.
+    pub(super) fn rejects_due(&self) -> bool {
+        matches!(self.exclude, Exclude::Due)
+    }
+
     pub(super) fn is_satisfied_by(&self, token: &Token, now: Moment) -> bool {
         let is_usable = match token.lifetime().freshness(now, self.min_ttl) {
             Freshness::Fresh => true,
-            Freshness::Due => !self.reject_due,
+            Freshness::Due => !self.rejects_due(),
             Freshness::Unusable => false,
         };
         is_usable && self.exclude.allows(token)

@@ -314,7 +314,7 @@ impl Slot {
             (true, Some(token)) => Exclude::UpTo(token),
             (true, None) => Exclude::Stored,
         };
-        RefreshRequest { min_ttl: options.min_ttl, exclude, reject_due: false }
+        RefreshRequest { min_ttl: options.min_ttl, exclude }
     }
 
     pub(super) fn answer_or_join(self: &Arc<Self>, request: &RefreshRequest, max_wait: Duration, without_thread: WithoutThread) -> Lookup {

@@ -58,7 +58,9 @@ pub type tokenwell_destroy_callback = Option<unsafe extern "C" fn(user_data: *mu
 
 /// Waits for the end of an operation, and returns its result.
 ///
-/// It may be called any number of times, also after the end.
+/// It may be called any number of times, also after the end. An operation that was begun without
+/// callbacks and without a queue needs no thread of the library: the threads that wait for it
+/// continue it. So a program can wait in short steps and look after something else in between.
 ///
 /// @param operation The operation. Must not be NULL.
 /// @param ms How long to wait, in milliseconds. 0 does not wait.
@@ -191,6 +193,10 @@ impl Completion for Target {
         matches!(self, Self::Callback { .. })
     }
 
+    fn is_announced(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+
     fn run(self, operation: &Arc<Operation<Self>>) {
         let process = ProcessId::current();
         if let Self::Callback { callback: Some(callback), user_data, .. } = self {
@@ -271,6 +277,6 @@ mod tests {
     fn an_operation_is_small() {
         // With the counts of its Arc, its place in the flight and the entry of its deadline this stays
         // below 256 bytes for each waiter, also while the lists grow.
-        assert!(size_of::<Operation<Target>>() <= 152, "{}", size_of::<Operation<Target>>());
+        assert!(size_of::<Operation<Target>>() <= 160, "{}", size_of::<Operation<Target>>());
     }
 }

@@ -34,6 +34,10 @@ pub(crate) trait Completion: Send + Sized + 'static {
     /// Returns whether it runs code of the program.
     fn is_callback(&self) -> bool;
 
+    /// Returns whether the end is announced at all. If not, the operation needs no thread: those that
+    /// wait for it continue it.
+    fn is_announced(&self) -> bool;
+
     /// Runs the callback of the program, and releases its data.
     fn run(self, operation: &Arc<Operation<Self>>);
 
@@ -67,8 +71,12 @@ type Outcome = Result<Option<Token>, Box<Error>>;
 
 struct State<C> {
     phase: Phase<C>,
+    /// Whether the dispatcher continues it. Otherwise one of the threads that wait for it does.
+    is_dispatched: bool,
     /// Whether a thread waits for the end.
     awaited: bool,
+    /// Wakes the one of the threads that wait which continues the work.
+    driver: Option<Arc<Alarm>>,
     /// Whether the end is not announced because the operation was canceled.
     canceled: bool,
 }
@@ -77,7 +85,7 @@ enum Phase<C> {
     Pending {
         work: Work,
         completion: C,
-        active: ActiveWork,
+        active: Option<ActiveWork>,
     },
     /// The result is known, and its announcement was not begun.
     Unannounced {
@@ -92,7 +100,8 @@ enum Phase<C> {
 
 impl<C: Completion> Operation<C> {
     /// Begins to wait for `work`. Its completion is announced once, unless the operation is canceled,
-    /// and never by this thread. `active` lasts until the announcement is over.
+    /// and never by this thread. `active` lasts until the announcement is over; without one it ends
+    /// now, because nothing runs for the operation.
     ///
     /// # Errors
     /// No thread can be created. The completion is dropped.
@@ -100,10 +109,15 @@ impl<C: Completion> Operation<C> {
         let dispatcher = Dispatcher::<C>::of_this_process();
         let began_ms = dispatcher.now_ms();
         let deadline_ms = began_ms.saturating_add(u64::try_from(max_wait.as_millis()).unwrap_or(u64::MAX));
-        let state = Mutex::new(State { phase: Phase::Pending { work, completion, active }, awaited: false, canceled: false });
+        let is_dispatched = completion.is_announced();
+        let active = Some(active).filter(|_| is_dispatched);
+        let phase = Phase::Pending { work, completion, active };
+        let state = Mutex::new(State { phase, is_dispatched, awaited: false, driver: None, canceled: false });
         let operation = Arc::new(Self { dispatcher, began_ms, deadline_ms, state, ended: Condvar::new() });
-        // Its thread polls the operation for the first time.
-        operation.dispatcher.add(&operation)?;
+        if is_dispatched {
+            // Its thread polls the operation for the first time.
+            operation.dispatcher.add(&operation)?;
+        }
         Ok(operation)
     }
 
@@ -119,7 +133,15 @@ impl<C: Completion> Operation<C> {
                 return Some(outcome.clone().map_err(|error| *error));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            let is_last_look = left.is_some_and(|left| left.is_zero());
+            if !state.is_dispatched && state.driver.is_none() {
+                state = self.drive(state, left);
+                if is_last_look && matches!(state.phase, Phase::Pending { .. }) {
+                    return None;
+                }
+                continue;
+            }
+            if is_last_look {
                 return None;
             }
             state.awaited = true;
@@ -127,6 +149,60 @@ impl<C: Completion> Operation<C> {
                 Some(left) => self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
+        }
+    }
+
+    /// Continues the work on the thread of a caller, which waits at most for `left`, and ends the
+    /// operation if its work or its time is over.
+    fn drive<'a>(&'a self, mut state: MutexGuard<'a, State<C>>, left: Option<Duration>) -> MutexGuard<'a, State<C>> {
+        let Phase::Pending { work, .. } = &mut state.phase else { return state };
+        let alarm = Arc::new(Alarm::default());
+        let time_left = self.time_left();
+        let poll = || work.poll(&Waker::from(Arc::clone(&alarm)), time_left);
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(poll));
+        let own_time = work.time_for_save().unwrap_or(time_left);
+        let result = match polled {
+            Ok(Poll::Ready(result)) => {
+                work.join_thread();
+                result
+            }
+            Ok(Poll::Pending) if own_time.is_zero() => self.at_deadline(work),
+            Ok(Poll::Pending) => {
+                let pause = left.map_or(own_time, |left| left.min(own_time));
+                if pause.is_zero() {
+                    return state;
+                }
+                state.driver = Some(Arc::clone(&alarm));
+                drop(state);
+                alarm.wait(pause);
+                state = self.lock();
+                state.driver = None;
+                if state.awaited {
+                    // This thread may stop waiting, and another one then continues the work.
+                    self.ended.notify_all();
+                }
+                return state;
+            }
+            Err(_) => Err(Error::internal("an operation panicked")),
+        };
+        let ended = std::mem::replace(&mut state.phase, Phase::Changing);
+        self.set_phase(&mut state, Phase::Ended(result.map_err(Box::new)));
+        drop(state);
+        // It may own the last reference to a client.
+        drop(ended);
+        self.lock()
+    }
+
+    fn time_left(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms.saturating_sub(self.dispatcher.now_ms()))
+    }
+
+    /// Returns the result of work that is not waited for any longer.
+    fn at_deadline(&self, work: &mut Work) -> Result<Option<Token>, Error> {
+        let waited = Duration::from_millis(self.dispatcher.now_ms().saturating_sub(self.began_ms));
+        match work {
+            Work::Get(get) => get.at_deadline(waited).map(Some),
+            Work::Removal(_) | Work::Revocation(_) => Err(Error::Deadline { waited, blocked_by: String::new() }),
         }
     }
 
@@ -141,10 +217,13 @@ impl<C: Completion> Operation<C> {
             Phase::Pending { work, completion, active } => {
                 state.canceled = true;
                 self.set_phase(&mut state, Phase::Ended(Err(Box::new(Error::Canceled))));
+                let is_dispatched = state.is_dispatched;
                 drop(state);
                 drop(work);
-                self.dispatcher.remove();
-                (completion, Some(active))
+                if is_dispatched {
+                    self.dispatcher.remove();
+                }
+                (completion, active)
             }
             Phase::Unannounced { outcome, completion, active } => {
                 (state.phase, state.canceled) = (Phase::Ended(outcome), true);
@@ -188,9 +267,8 @@ impl<C: Completion> Operation<C> {
     fn proceed(self: &Arc<Self>) {
         let mut state = self.lock();
         let Phase::Pending { work, .. } = &mut state.phase else { return };
-        let time_left = Duration::from_millis(self.deadline_ms.saturating_sub(self.dispatcher.now_ms()));
-        let result = work.poll(&Waker::from(Arc::clone(self)), time_left);
-        let time_for_save = work.time_for_save(time_left);
+        let result = work.poll(&Waker::from(Arc::clone(self)), self.time_left());
+        let time_for_save = work.time_for_save();
         match (result, time_for_save) {
             (Poll::Ready(result), _) => self.complete(state, result),
             (Poll::Pending, Some(limit)) => {
@@ -205,11 +283,7 @@ impl<C: Completion> Operation<C> {
     fn expire(self: &Arc<Self>) {
         let mut state = self.lock();
         let Phase::Pending { work, .. } = &mut state.phase else { return };
-        let waited = Duration::from_millis(self.dispatcher.now_ms().saturating_sub(self.began_ms));
-        let result = match work {
-            Work::Get(get) => get.at_deadline(waited).map(Some),
-            Work::Removal(_) | Work::Revocation(_) => Err(Error::Deadline { waited, blocked_by: String::new() }),
-        };
+        let result = self.at_deadline(work);
         self.complete(state, result);
     }
 
@@ -224,7 +298,7 @@ impl<C: Completion> Operation<C> {
         };
         let announced = completion.announce(self);
         // Nothing of the library runs for an announcement that waits in a queue.
-        let active = (!announced).then_some(active);
+        let active = active.filter(|_| !announced);
         self.set_phase(&mut state, Phase::Unannounced { outcome: result.map_err(Box::new), completion, active });
         drop(state);
         drop(work);
@@ -249,6 +323,9 @@ impl<C: Completion> Operation<C> {
         if state.awaited {
             self.ended.notify_all();
         }
+        if let Some(driver) = &state.driver {
+            driver.ring();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<C>> {
@@ -259,6 +336,32 @@ impl<C: Completion> Operation<C> {
 impl<C: Completion> Wake for Operation<C> {
     fn wake(self: Arc<Self>) {
         self.dispatcher.wake(&self);
+    }
+}
+
+/// Wakes the thread that continues an operation. It has a lock of its own, which is held for nothing
+/// else, because a waker may be called while another operation is locked.
+#[derive(Default)]
+struct Alarm {
+    rang: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Alarm {
+    fn wait(&self, max_wait: Duration) {
+        let rang = self.rang.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_timeout_while(rang, max_wait, |rang| !*rang));
+    }
+
+    fn ring(&self) {
+        *self.rang.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.ring();
     }
 }
 
@@ -281,12 +384,19 @@ impl Work {
         }
     }
 
-    /// Returns for how long the work may continue to wait, if its result is known and only a save
-    /// is missing.
-    fn time_for_save(&self, time_left: Duration) -> Option<Duration> {
+    /// Returns for how long the work continues to wait, if its result is known and only a save is
+    /// missing.
+    fn time_for_save(&self) -> Option<Duration> {
         match self {
-            Self::Get(get) => get.time_for_save(time_left),
+            Self::Get(get) => get.time_for_save(),
             Self::Removal(_) | Self::Revocation(_) => None,
+        }
+    }
+
+    /// Waits until the thread that the work started is gone, if it has nothing left to do.
+    fn join_thread(&mut self) {
+        if let Self::Get(get) = self {
+            get.join_thread();
         }
     }
 }

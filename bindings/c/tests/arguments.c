@@ -243,7 +243,7 @@ static void an_unknown_flag_is_refused(void)
     tokenwell_token *token = NULL;
     tokenwell_error *error = NULL;
 
-    CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token(client, 0, 0, 4, &token, &error), &error);
+    CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token(client, 0, 0, 8, &token, &error), &error);
     CHECK_FAILS_NAMING(INVALID, "flags", tokenwell_client_token(client, 0, 0, UINT32_MAX, &token, &error), &error);
     CHECK_UINT(0, emulator_counter("connections"));
 
