@@ -113,9 +113,14 @@ static bool use(tokenwell_operation *operation, dice *own)
     return canceled;
 }
 
+static uint32_t random_flags(dice *own)
+{
+    return (roll(own, 3) ? TOKENWELL_FORCE_REFRESH : 0u) | (roll(own, 2) ? TOKENWELL_WAIT_FOR_SAVE : 0u);
+}
+
 static tokenwell_status begin(crowd *all, const tokenwell_client *client, dice *own, tokenwell_token **now, tokenwell_operation **operation)
 {
-    uint32_t flags = roll(own, 3) ? TOKENWELL_FORCE_REFRESH : 0;
+    uint32_t flags = random_flags(own);
     uint64_t deadline_ms = roll(own, 3) ? 0 : 1 + roll(own, 20);
     unsigned what = roll(own, 8);
     tokenwell_error *error = NULL;
@@ -138,12 +143,26 @@ static tokenwell_status begin_queued(crowd *all, const tokenwell_client *client,
     tokenwell_error *error = NULL;
     /* Counted before: another thread may take the entry before this call returns. */
     unsigned tag = 1 + atomic_fetch_add(&all->queued, 1);
-    uint32_t flags = roll(own, 2) ? TOKENWELL_FORCE_REFRESH : 0;
+    uint32_t flags = random_flags(own);
     tokenwell_status status = roll(own, 5) ? tokenwell_client_token_queued(client, 0, 0, flags, all->queue, tag, now, operation, &error)
                                            : tokenwell_client_invalidate_queued(client, "unknown", 7, 0, all->queue, tag, operation, &error);
     if (status != TOKENWELL_STATUS_PENDING) atomic_fetch_sub(&all->queued, 1);
     tokenwell_error_free(error);
     return status;
+}
+
+/* Without a callback and without a queue: the threads that wait continue it. */
+static tokenwell_status begin_waited(crowd *all, const tokenwell_client *client, dice *own, tokenwell_token **now,
+                                     tokenwell_operation **operation)
+{
+    (void)all;
+    uint32_t flags = random_flags(own);
+    uint64_t deadline_ms = roll(own, 3) ? 0 : 1 + roll(own, 20);
+    switch (roll(own, 8)) {
+    case 0: return tokenwell_client_invalidate_async(client, "unknown", 7, deadline_ms, NULL, NULL, NULL, operation, NULL);
+    case 1: return tokenwell_client_revoke_async(client, deadline_ms, NULL, NULL, NULL, operation, NULL);
+    default: return tokenwell_client_token_async(client, 0, deadline_ms, flags, NULL, NULL, NULL, now, operation, NULL);
+    }
 }
 
 static void *begin_operations(void *pointer)
@@ -157,14 +176,15 @@ static void *begin_operations(void *pointer)
     for (int i = 0; i < STEPS; i++) {
         tokenwell_token *now = NULL;
         tokenwell_operation *operation = NULL;
-        bool with_callback = roll(&own, 2) == 0;
+        unsigned way = roll(&own, 3);
         if (roll(&own, 6) == 0) change_the_mood_of_the_server(&own);
         if (roll(&own, 10) == 0) tokenwell_client_watch(own_reference, all->queue, 0, NULL);
         if (roll(&own, 10) == 0) tokenwell_client_unwatch(own_reference, all->queue, NULL);
-        tokenwell_status status = (with_callback ? begin : begin_queued)(all, own_reference, &own, &now, &operation);
+        tokenwell_status status = (way == 0 ? begin : way == 1 ? begin_queued : begin_waited)(all, own_reference, &own, &now, &operation);
         CHECK((operation != NULL) == (status == TOKENWELL_STATUS_PENDING));
         if (operation && use(operation, &own)) {
-            if (with_callback) atomic_fetch_add(&all->canceled, 1); else atomic_fetch_sub(&all->queued, 1);
+            if (way == 0) atomic_fetch_add(&all->canceled, 1);
+            if (way == 1) atomic_fetch_sub(&all->queued, 1);
         }
         tokenwell_token_free(now);
     }
