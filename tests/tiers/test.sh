@@ -21,7 +21,7 @@ node_packages() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel
 node_tests() { (cd bindings/node && "$NPM" run --silent types && "$NPM" test); }
 shims() {
     make -s -C bindings/c PREFIX="$DIST" shim &&
-        (cd bindings/go && "$GO" build -race -o "$DIST/test/go-shim" ./internal/shim)
+        (cd bindings/go && "$GO" build -o "$DIST/test/go-shim" ./internal/shim)
 }
 vectors() { "$CARGO" test --quiet --locked --features "$FEATURES" --test vectors -- "$@"; }
 

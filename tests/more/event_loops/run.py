@@ -30,7 +30,7 @@ import time
 import urllib.request
 
 ATTEMPTS = 5
-HANG_MS = 1000 if os.environ.get("SHORT") else 3000
+HANG_MS = 300 if os.environ.get("SHORT") else 3000
 LONGEST_TURN_MS = 20
 LONGEST_FUTEX_MS = 1
 PATIENCE_S = 90
