@@ -285,3 +285,26 @@ fn the_end_of_the_work_is_seen_after_its_result() {
         working.join().unwrap();
     });
 }
+
+#[test]
+fn a_caller_that_waits_for_the_end_sees_it_or_is_woken() {
+    loom::model(|| {
+        let cache = Cache::new();
+        let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
+        let working = {
+            let (cache, flight) = (Arc::clone(&cache), Arc::clone(&flight));
+            thread::spawn(move || {
+                cache.run(&flight);
+                flight.end();
+            })
+        };
+        let woken = std::sync::Arc::new(Woken::default());
+        assert_eq!(flight.wait(None), Some(1));
+
+        let first = flight.poll_end(&Waker::from(std::sync::Arc::clone(&woken)), &mut Registration::NONE);
+        working.join().unwrap();
+
+        assert!(first == Poll::Ready(()) || woken.0.load(Ordering::SeqCst), "neither seen nor woken");
+        assert_eq!(flight.poll_end(Waker::noop(), &mut Registration::NONE), Poll::Ready(()));
+    });
+}
