@@ -143,6 +143,27 @@ func (c *Client) Generation() uint64 {
 	return atomic.LoadUint64(c.generation)
 }
 
+// BaseURL returns the base URL of the API for which the client gets tokens, for example
+// https://cloud.mongodb.com. It is empty if the server was set with [WithTokenURL].
+func (c *Client) BaseURL() string {
+	if c.checkInitialized() != nil {
+		return ""
+	}
+	defer runtime.KeepAlive(c)
+	return c.handle.baseURL()
+}
+
+// Sources returns where the value of each setting came from, by the name of the setting, for example
+// "environment variable MONGODB_ATLAS_CLIENT_ID" for client_id. It contains the settings that are in
+// effect, and no value of a setting. The map is a copy.
+func (c *Client) Sources() map[string]string {
+	if c.checkInitialized() != nil {
+		return nil
+	}
+	defer runtime.KeepAlive(c)
+	return c.handle.sources()
+}
+
 // AdvanceClock advances the clock of a client that was created with [WithManualClock].
 func (c *Client) AdvanceClock(by time.Duration) error {
 	if err := c.checkInitialized(); err != nil {

@@ -76,6 +76,17 @@ type Error struct {
 	// true.
 	RetryAfter      time.Duration
 	RetryAfterKnown bool
+	// OAuthCode is the error code in the server's reply (RFC 6749 section 5.2), for example
+	// invalid_client. It is empty if the reply had none.
+	OAuthCode string
+	// IsRemembered reports whether this is the error of an earlier call, which is returned during a
+	// cooldown. No request was sent for this call.
+	IsRemembered bool
+	// Age is how long ago a remembered error occurred. It is zero for a new error.
+	Age time.Duration
+	// Attempts is how many requests the failure took, including retries. It is zero if the failure
+	// is not that of a request.
+	Attempts int
 }
 
 // Error returns the name, the message and, in parentheses, the hint.

@@ -1,9 +1,11 @@
 package tokenwell_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
@@ -48,4 +50,70 @@ func TestN15TheStringFormOfALibraryErrorIsPunctuated(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAnErrorHasTheOAuthCodeOfTheReply(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.client(tokenwell.WithClientSecret("mdb_sa_sk_wrong"))
+
+	problem := failedGet(t, client)
+
+	if problem.OAuthCode != "invalid_client" || problem.Attempts != 1 || problem.IsRemembered || problem.Age != 0 {
+		t.Errorf("%+v", problem)
+	}
+}
+
+func TestAnErrorThatIsReturnedAgainIsRemembered(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.stoppedClock()
+	atlas.faults(map[string]any{"path": "/api/oauth/token", "status": 429, "headers": map[string]string{"Retry-After": "30"}, "body": "slow down"})
+
+	first := failedGet(t, client)
+	atlas.advance(client, 1500*time.Millisecond)
+	second := failedGet(t, client)
+
+	if first.IsRemembered || first.Age != 0 || first.Attempts != 1 || first.OAuthCode != "" {
+		t.Errorf("first: %+v", first)
+	}
+	if !second.IsRemembered || second.Age != 1500*time.Millisecond || second.Attempts != 1 {
+		t.Errorf("second: %+v", second)
+	}
+	if counted := atlas.counters(); counted.TokenRequests != 1 {
+		t.Errorf("%d token requests", counted.TokenRequests)
+	}
+}
+
+func TestAnErrorCountsTheRetries(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	client := atlas.stoppedClock(tokenwell.WithTimeout(30 * time.Second))
+	atlas.faults(map[string]any{"path": "/api/oauth/token", "status": 503})
+
+	problem := failedGet(t, client)
+
+	if requests := atlas.counters().TokenRequests; problem.Attempts != requests || requests < 2 {
+		t.Errorf("%d attempts, %d requests", problem.Attempts, requests)
+	}
+}
+
+func TestAnErrorWithoutARequestHasNoAttempts(t *testing.T) {
+	t.Parallel()
+	_, err := tokenwell.New()
+
+	var problem *tokenwell.Error
+	if !errors.As(err, &problem) || problem.Attempts != 0 || problem.OAuthCode != "" || problem.IsRemembered || problem.Age != 0 {
+		t.Errorf("%+v", problem)
+	}
+}
+
+func failedGet(t *testing.T, client *tokenwell.Client) *tokenwell.Error {
+	t.Helper()
+	_, err := client.Token(context.Background())
+	var problem *tokenwell.Error
+	if !errors.As(err, &problem) {
+		t.Fatalf("not an *Error: %v", err)
+	}
+	return problem
 }

@@ -185,6 +185,24 @@ func (h *handle) close() error {
 	return takeError(status, problem)
 }
 
+func (h *handle) baseURL() string {
+	var length C.size_t
+	url := C.tokenwell_client_base_url(h.c(), &length)
+	return goString(url, length)
+}
+
+func (h *handle) sources() map[string]string {
+	sources := make(map[string]string)
+	for index := C.size_t(0); ; index++ {
+		var source *C.char
+		name := C.tokenwell_client_setting(h.c(), index, &source)
+		if name == nil {
+			return sources
+		}
+		sources[C.GoString(name)] = C.GoString(source)
+	}
+}
+
 // generation returns a pointer to an atomic counter inside the library's client. It is valid until
 // the client is freed.
 func (h *handle) generation() *uint64 {
@@ -227,15 +245,22 @@ func takeError(status C.tokenwell_status, from *C.tokenwell_error) error {
 		return newError(Code(status), "the call failed, and the library returned no message", "")
 	}
 	defer C.tokenwell_error_free(from)
-	var messageLen, hintLen C.size_t
+	var messageLen, hintLen, oauthCodeLen C.size_t
 	message := C.tokenwell_error_message(from, &messageLen)
 	hint := C.tokenwell_error_hint(from, &hintLen)
+	oauthCode := C.tokenwell_error_oauth_code(from, &oauthCodeLen)
 	created := &Error{
-		Code:       Code(C.tokenwell_error_status(from)),
-		Name:       C.GoString(C.tokenwell_error_name(from)),
-		Message:    goString(message, messageLen),
-		Hint:       goString(hint, hintLen),
-		HTTPStatus: int(C.tokenwell_error_http_status(from)),
+		Code:         Code(C.tokenwell_error_status(from)),
+		Name:         C.GoString(C.tokenwell_error_name(from)),
+		Message:      goString(message, messageLen),
+		Hint:         goString(hint, hintLen),
+		HTTPStatus:   int(C.tokenwell_error_http_status(from)),
+		OAuthCode:    goString(oauthCode, oauthCodeLen),
+		IsRemembered: C.tokenwell_error_is_remembered(from) != 0,
+		Attempts:     int(C.tokenwell_error_attempts(from)),
+	}
+	if ms := int64(C.tokenwell_error_age_ms(from)); ms > 0 {
+		created.Age = saturated(uint64(ms))
 	}
 	if ms := int64(C.tokenwell_error_retry_after_ms(from)); ms >= 0 {
 		created.RetryAfter, created.RetryAfterKnown = saturated(uint64(ms)), true

@@ -32,9 +32,10 @@ const char *tokenwell_version(void) { return "9.9.9"; }
 #define OTHER(name) void tokenwell_##name(void) {}
 OTHER(status_name) OTHER(config_new) OTHER(config_set) OTHER(config_use_environment) OTHER(config_free)
 OTHER(client_new) OTHER(client_token) OTHER(client_invalidate) OTHER(client_revoke) OTHER(client_stats) OTHER(client_generation)
-OTHER(client_advance_clock) OTHER(client_close) OTHER(client_free) OTHER(client_fresh_for_ms)
+OTHER(client_advance_clock) OTHER(client_close) OTHER(client_free) OTHER(client_fresh_for_ms) OTHER(client_base_url) OTHER(client_setting)
 OTHER(token_value) OTHER(token_authorization) OTHER(token_scope) OTHER(token_expires_at_ms) OTHER(token_generation) OTHER(token_free)
 OTHER(error_status) OTHER(error_name) OTHER(error_message) OTHER(error_hint) OTHER(error_http_status) OTHER(error_retry_after_ms) OTHER(error_free)
+OTHER(error_oauth_code) OTHER(error_is_remembered) OTHER(error_age_ms) OTHER(error_attempts)
 `
 
 func TestALibraryWithAnotherABIVersionIsRejectedAndNamed(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
@@ -54,7 +53,7 @@ func demo(ctx context.Context) (*report, error) {
 	}
 	done.FirstTokenMs = rounded(float64(time.Since(start)) / float64(time.Millisecond))
 
-	if done.APIStatus, err = callAPI(ctx, header); err != nil {
+	if done.APIStatus, err = callAPI(ctx, client.BaseURL(), header); err != nil {
 		return nil, err
 	}
 
@@ -69,12 +68,8 @@ func demo(ctx context.Context) (*report, error) {
 }
 
 // callAPI lists the organizations of the account with net/http and returns the HTTP status.
-func callAPI(ctx context.Context, header string) (int, error) {
-	base := os.Getenv("MONGODB_ATLAS_BASE_URL")
-	if base == "" {
-		base = "https://cloud.mongodb.com"
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/api/atlas/v2/orgs", nil)
+func callAPI(ctx context.Context, base, header string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/atlas/v2/orgs", nil)
 	if err != nil {
 		return 0, err
 	}

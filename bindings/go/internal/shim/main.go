@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -90,6 +92,10 @@ func (s *shim) answer(request string, given arguments) string {
 		return done(client.Revoke(ctx))
 	case "stats":
 		return stats(client)
+	case "base_url":
+		return "ok " + encodedOrNone(client.BaseURL())
+	case "sources":
+		return sources(client)
 	case "advance":
 		return done(client.AdvanceClock(given.milliseconds(0)))
 	case "close":
@@ -146,6 +152,16 @@ func stats(client *tokenwell.Client) string {
 	}
 	return fmt.Sprintf("stats hits=%d waits=%d refreshes=%d mints=%d mint_failures=%d stale_served=%d cooldown_answers=%d invalidations=%d",
 		counts.Hits, counts.Waits, counts.Refreshes, counts.Mints, counts.MintFailures, counts.StaleServed, counts.CooldownAnswers, counts.Invalidations)
+}
+
+// sources are sorted by name, because a map has no order.
+func sources(client *tokenwell.Client) string {
+	answer := "sources"
+	known := client.Sources()
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		answer += " " + name + "=" + encoded(known[name])
+	}
+	return answer
 }
 
 // get contains the arguments of one get.
@@ -218,7 +234,13 @@ func failure(err error) string {
 	if problem.RetryAfterKnown {
 		retryAfter = strconv.FormatInt(problem.RetryAfter.Milliseconds(), 10)
 	}
-	return fmt.Sprintf("error %d %s %s %s %s %s %s", problem.Code, problem.Name, httpStatus, retryAfter, encoded(problem.Message), encoded(problem.Hint), encoded(err.Error()))
+	remembered := 0
+	if problem.IsRemembered {
+		remembered = 1
+	}
+	return fmt.Sprintf("error %d %s %s %s %s %s %s %s %d %d %d", problem.Code, problem.Name, httpStatus, retryAfter,
+		encoded(problem.Message), encoded(problem.Hint), encoded(err.Error()),
+		encodedOrNone(problem.OAuthCode), remembered, problem.Age.Milliseconds(), problem.Attempts)
 }
 
 // described returns the package's own error. Any other error is a bug in the package.
@@ -273,6 +295,13 @@ func (a arguments) get() get {
 }
 
 func encoded(value string) string { return "x" + hex.EncodeToString([]byte(value)) }
+
+func encodedOrNone(value string) string {
+	if value == "" {
+		return "-"
+	}
+	return encoded(value)
+}
 
 // fail exits after a protocol error. The runner sees the closed pipe and this line.
 func fail(problem string) {
