@@ -28,6 +28,9 @@ func New(options ...Option) (*Client, error) {
 		return nil, err
 	}
 	defer from.free()
+	if err := from.copyEnvironment(); err != nil {
+		return nil, err
+	}
 	for _, option := range options {
 		if option == nil {
 			continue

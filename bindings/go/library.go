@@ -96,6 +96,21 @@ func (to *configuration) useEnvironment() error {
 	return takeError(status, problem)
 }
 
+// useVariables makes the library use the variables of setVariable instead of the environment.
+func (to *configuration) useVariables() error {
+	var problem *C.tokenwell_error
+	status := C.tokenwell_config_use_variables(to.handle, &problem)
+	return takeError(status, problem)
+}
+
+func (to *configuration) setVariable(name, value string) error {
+	var problem *C.tokenwell_error
+	namePointer, nameLen := cString(name)
+	valuePointer, valueLen := cString(value)
+	status := C.tokenwell_config_set_variable(to.handle, namePointer, nameLen, valuePointer, valueLen, &problem)
+	return takeError(status, problem)
+}
+
 func (to *configuration) free() { C.tokenwell_config_free(to.handle) }
 
 // handle is the library's client. Its owner keeps it alive during calls and frees it when no call
