@@ -15,7 +15,6 @@ type Client struct {
 	handle     *handle
 	generation *uint64
 	localCopy  atomic.Pointer[localCopy]
-	calls      chan struct{}
 }
 
 // New creates a client. It sends no request.
@@ -43,7 +42,7 @@ func New(options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{handle: created, generation: created.generation(), calls: make(chan struct{}, maxConcurrentCalls)}
+	client := &Client{handle: created, generation: created.generation()}
 	// The cleanup runs when the client is unreachable. No call is running then, because each call
 	// keeps its client reachable.
 	runtime.AddCleanup(client, (*handle).free, created)
@@ -103,14 +102,18 @@ func (c *Client) Invalidate(ctx context.Context, token *Token) error {
 
 // InvalidateValue is like [Client.Invalidate] but takes the value of the token.
 func (c *Client) InvalidateValue(ctx context.Context, value string) error {
-	_, err := callWithContext(ctx, c, func(uint64) (struct{}, error) { return struct{}{}, c.handle.invalidate(value) })
+	_, err := c.complete(ctx, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
+		return c.handle.beginInvalidate(value, deadlineMS, by)
+	})
 	return err
 }
 
 // Revoke revokes the current token at the server. If it returns an error, the token is still the
 // current one, because the server may still accept it.
 func (c *Client) Revoke(ctx context.Context) error {
-	_, err := callWithContext(ctx, c, func(deadlineMS uint64) (struct{}, error) { return struct{}{}, c.handle.revoke(deadlineMS) })
+	_, err := c.complete(ctx, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
+		return c.handle.beginRevoke(deadlineMS, by)
+	})
 	return err
 }
 
@@ -240,14 +243,17 @@ func (c *Client) get(ctx context.Context, options []GetOption) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return callWithContext(ctx, c, func(deadlineMS uint64) (*Token, error) {
-		copied, err := c.handle.token(request, deadlineMS, c.localCopy.Load())
-		if err != nil {
-			return nil, err
-		}
-		c.localCopy.Store(copied)
-		return copied.token, nil
+	got, err := c.complete(ctx, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
+		return c.handle.beginGet(request, deadlineMS, by)
 	})
+	if err != nil {
+		return nil, err
+	}
+	defer runtime.KeepAlive(c)
+	defer got.free()
+	copied := c.handle.copyOf(got, c.localCopy.Load())
+	c.localCopy.Store(copied)
+	return copied.token, nil
 }
 
 // checkInitialized returns an error for a zero or nil Client, which New did not create.

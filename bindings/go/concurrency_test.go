@@ -3,8 +3,6 @@ package tokenwell_test
 import (
 	"context"
 	"errors"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,24 +64,6 @@ func TestAHundredGoroutinesOnANewClientSendOneTokenRequest(t *testing.T) {
 	}
 	if counted := atlas.counters(); counted.TokenRequests != 1 {
 		t.Errorf("%d token requests", counted.TokenRequests)
-	}
-}
-
-func TestAThousandWaitingGoroutinesUseALimitedNumberOfThreads(t *testing.T) {
-	atlas := startEmulator(t)
-	client := atlas.client(tokenwell.WithTimeout(time.Minute))
-	atlas.slowToken(500 * time.Millisecond)
-	threads := pprof.Lookup("threadcreate")
-	before := threads.Count()
-
-	var got distinct
-	inParallel(1000, func() { got.add(client.Token(context.Background())) })
-
-	if len(got.errors) != 0 || len(got.values) != 1 || atlas.counters().TokenRequests != 1 {
-		t.Errorf("%d errors %v, %d distinct tokens, %+v", len(got.errors), got.errors, len(got.values), atlas.counters())
-	}
-	if made := threads.Count() - before; made > 300 {
-		t.Errorf("%d threads for 1000 waiting goroutines", made)
 	}
 }
 
@@ -214,27 +194,19 @@ func TestAnExceededDeadlineMatchesBothErrors(t *testing.T) {
 	}
 }
 
-func TestCallersThatGiveUpLeakNoGoroutine(t *testing.T) {
+func TestTheErrorOfADeadlineIsThatOfTheLibrary(t *testing.T) {
+	t.Parallel()
 	atlas := startEmulator(t)
 	client := atlas.client(tokenwell.WithTimeout(time.Minute))
-	atlas.slowToken(500 * time.Millisecond)
-	ctx, giveUp := context.WithCancel(context.Background())
-	var gaveUp sync.WaitGroup
-	for range 50 {
-		gaveUp.Add(1)
-		go func() {
-			defer gaveUp.Done()
-			_, _ = client.Token(ctx)
-		}()
-	}
-	eventually(t, "the refresh starts", func() bool { return mustStats(t, client).Refreshes == 1 })
+	// Longer than the test may take.
+	atlas.slowToken(10 * time.Minute)
 
-	giveUp()
-	gaveUp.Wait()
-
-	eventually(t, "the calls in the library return", func() bool {
-		stacks := make([]byte, 1<<20)
-		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "tokenwell/bindings/go.run[")
+	// On a busy machine the library may be late once.
+	eventually(t, "the library's error says how long the call waited", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		_, err := client.Token(ctx)
+		return strings.Contains(err.Error(), "deadline exceeded after 5")
 	})
 }
 
@@ -322,68 +294,4 @@ func TestCallsThatRaceWithCloseReturnATokenOrErrClosed(t *testing.T) {
 	}
 
 	finished.Wait()
-}
-
-func TestUnreachableClientsAreFreed(t *testing.T) {
-	atlas := startEmulator(t)
-	atlas.post("/_emulator/settings", map[string]any{"rate_limit": nil})
-	const count = 60
-	var collected atomic.Int32
-	var failed atomic.Int32
-
-	inParallel(6, func() {
-		for i := range count / 6 {
-			client, err := tokenwell.New(atlas.account(tokenwell.WithTimeout(time.Minute))...)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			runtime.AddCleanup(client, func(n *atomic.Int32) { n.Add(1) }, &collected)
-			// From here on, only the call keeps the client reachable.
-			if _, err := client.Token(context.Background()); err != nil {
-				failed.Add(1)
-			}
-			if i%2 == 0 {
-				runtime.GC()
-			}
-		}
-	})
-
-	if failed.Load() != 0 {
-		t.Errorf("%d calls failed", failed.Load())
-	}
-	eventually(t, "every client is collected", func() bool {
-		runtime.GC()
-		return collected.Load() == count
-	})
-}
-
-func TestACallKeepsItsClientAliveAfterItsCallerGaveUp(t *testing.T) {
-	atlas := startEmulator(t)
-	atlas.slowToken(300 * time.Millisecond)
-	var collected atomic.Int32
-
-	func() {
-		client, err := tokenwell.New(atlas.account(tokenwell.WithTimeout(time.Minute))...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		runtime.AddCleanup(client, func(n *atomic.Int32) { n.Add(1) }, &collected)
-		ctx, giveUp := context.WithCancel(context.Background())
-		gaveUp := make(chan error, 1)
-		go func() {
-			_, err := client.Token(ctx)
-			gaveUp <- err
-		}()
-		eventually(t, "the refresh starts", func() bool { return mustStats(t, client).Refreshes == 1 })
-		giveUp()
-		if err := <-gaveUp; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	}()
-
-	eventually(t, "the client is freed once its last call has returned", func() bool {
-		runtime.GC()
-		return collected.Load() == 1
-	})
 }

@@ -23,12 +23,22 @@
 // applies. If the context is done first, the call returns an error that wraps the context's error.
 // The token request continues for other callers.
 //
-// A call into C occupies an operating system thread while it waits. A get waits only before the
-// first token, after an invalidation, or after the token has expired. At most 256 goroutines of a
-// client wait inside the library at the same time, so a burst uses at most 256 threads. Other
-// goroutines queue in Go, where waiting uses no thread, and return when their context is done. Time
-// in the queue counts against the deadline of a context, but not against the timeout setting, which
-// starts with the call.
+// A get waits only before the first token, after an invalidation, or after the token has expired. A
+// goroutine that waits occupies no operating system thread, and their number is not limited. Each
+// takes about 6 KB, most of which is its stack. While gets wait, the library has two threads, and up
+// to two more for each client that refreshes its token; at other times it has none.
+//
+// # Environment
+//
+// [New] passes the variables of [os.Environ] to the library, which does not read the environment
+// itself. So os.Setenv can be called at any time, also in another goroutine. A variable that C code
+// of the program sets with setenv is not used.
+//
+// # Exit
+//
+// A call that gets a new token returns when the token is saved for other processes, or 200 ms later.
+// A program that exits immediately therefore leaves its token to the next process. os.Exit, a panic,
+// a signal and syscall.Exec need no preparation, also while calls wait.
 //
 // # Secrets
 //
@@ -37,6 +47,6 @@
 // from memory, because the garbage collector may have copied it.
 //
 // Start reading at [New]. The settings are in options.go, the errors in errors.go, the
-// http.RoundTripper in transport.go, the calls into C in library.go and the waiting of callers in
-// waiting.go.
+// http.RoundTripper in transport.go and the waiting of callers in waiting.go. The calls into C are in
+// library.go and operation.go, the calls from C in callback.go.
 package tokenwell

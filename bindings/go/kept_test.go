@@ -1,8 +1,6 @@
 package tokenwell
 
 import (
-	"context"
-	"errors"
 	"math"
 	"testing"
 	"time"
@@ -48,29 +46,5 @@ func TestMillisecondsRoundUpAndSaturate(t *testing.T) {
 	}
 	if saturated(math.MaxUint64) != math.MaxInt64 || saturated(1500) != 1500*time.Millisecond {
 		t.Error("a long duration became a short one")
-	}
-}
-
-func TestACallerInTheQueueReturnsWhenItsContextIsDone(t *testing.T) {
-	t.Parallel()
-	// Nothing listens at this address, and nothing should connect to it.
-	client, err := New(WithBaseURL("http://127.0.0.1:9"), WithClientID("id"), WithClientSecret("secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	for range maxConcurrentCalls {
-		client.calls <- struct{}{}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-	defer cancel()
-
-	_, err = client.Token(ctx)
-
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrDeadline) {
-		t.Errorf("%v", err)
-	}
-	if counts, err := client.Stats(); err != nil || counts.Refreshes != 0 {
-		t.Errorf("the library was called: %+v, %v", counts, err)
 	}
 }

@@ -4,6 +4,12 @@ package tokenwell
 #cgo pkg-config: tokenwell
 #cgo linux CFLAGS: -D_GNU_SOURCE
 #cgo linux LDFLAGS: -ldl
+#cgo noescape tokenwell_token_value
+#cgo nocallback tokenwell_token_value
+#cgo noescape tokenwell_token_authorization
+#cgo nocallback tokenwell_token_authorization
+#cgo noescape tokenwell_token_scope
+#cgo nocallback tokenwell_token_scope
 #include <stdint.h>
 #include <tokenwell.h>
 #ifndef _WIN32
@@ -129,44 +135,24 @@ func newHandle(from *configuration) (*handle, error) {
 
 func (h *handle) c() *C.tokenwell_client { return (*C.tokenwell_client)(h) }
 
-// token makes a get. The result says for how long the token can be returned without another call of
-// the library. If the library returns the token that is already in last, its strings are not copied
-// again.
-func (h *handle) token(request get, deadlineMS uint64, last *localCopy) (*localCopy, error) {
-	var flags C.uint32_t
-	if request.forceRefresh {
-		flags = C.TOKENWELL_FORCE_REFRESH
-	}
-	var got *C.tokenwell_token
-	var problem *C.tokenwell_error
-	status := C.tokenwell_client_token(h.c(), C.uint64_t(request.minTTL), C.uint64_t(deadlineMS), flags, &got, &problem)
-	if err := takeError(status, problem); err != nil {
-		return nil, err
-	}
-	defer C.tokenwell_token_free(got)
+// tokenReference is a reference to a token of the library. Its owner frees it.
+type tokenReference C.tokenwell_token
 
+func (t *tokenReference) free() { C.tokenwell_token_free((*C.tokenwell_token)(t)) }
+
+// copyOf returns a token and for how long it can be returned without another call of the library.
+// If it is the token that is already in last, its strings are not copied again.
+func (h *handle) copyOf(reference *tokenReference, last *localCopy) *localCopy {
+	got := (*C.tokenwell_token)(reference)
 	// The clock is read before the call, so that the copy is never used for longer than the library
 	// allows.
 	now := time.Now()
 	fresh := saturated(uint64(C.tokenwell_client_fresh_for_ms(h.c(), got)))
 
 	if last != nil && isSame(last.token, got) {
-		return newLocalCopy(last.token, now, fresh), nil
+		return newLocalCopy(last.token, now, fresh)
 	}
-	return newLocalCopy(newToken(got), now, fresh), nil
-}
-
-func (h *handle) invalidate(value string) error {
-	var problem *C.tokenwell_error
-	valuePointer, valueLen := cString(value)
-	status := C.tokenwell_client_invalidate(h.c(), valuePointer, valueLen, &problem)
-	return takeError(status, problem)
-}
-
-func (h *handle) revoke(deadlineMS uint64) error {
-	var problem *C.tokenwell_error
-	status := C.tokenwell_client_revoke(h.c(), C.uint64_t(deadlineMS), &problem)
-	return takeError(status, problem)
+	return newLocalCopy(newToken(got), now, fresh)
 }
 
 func (h *handle) stats() (Stats, error) {

@@ -29,7 +29,7 @@ const char *tokenwell_version(void) { return "9.9.9"; }
 #define OTHER(name) void tokenwell_##name(void) {}
 OTHER(status_name) OTHER(config_new) OTHER(config_set) OTHER(config_use_environment) OTHER(config_free)
 OTHER(config_use_variables) OTHER(config_set_variable)
-OTHER(client_new) OTHER(client_token) OTHER(client_invalidate) OTHER(client_revoke) OTHER(client_token_async) OTHER(client_invalidate_async) OTHER(client_revoke_async) OTHER(client_stats) OTHER(client_generation)
+OTHER(client_new) OTHER(client_token_async) OTHER(client_invalidate_async) OTHER(client_revoke_async) OTHER(client_stats) OTHER(client_generation)
 OTHER(client_advance_clock) OTHER(client_close) OTHER(client_free) OTHER(client_fresh_for_ms) OTHER(client_base_url) OTHER(client_setting)
 OTHER(operation_wait) OTHER(operation_cancel) OTHER(operation_free)
 OTHER(token_value) OTHER(token_authorization) OTHER(token_scope) OTHER(token_expires_at_ms) OTHER(token_generation) OTHER(token_free)

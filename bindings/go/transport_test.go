@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	tokenwell "github.com/tokenwell/tokenwell/bindings/go"
 )
@@ -430,4 +431,34 @@ type closing struct {
 func (c *closing) Close() error {
 	c.closed = true
 	return nil
+}
+
+func TestARequestEndsWithItsContextWhileItWaitsForAToken(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	api := startResource(t, func(string, int) int { return http.StatusOK })
+	client := atlas.client(tokenwell.WithTimeout(10 * time.Minute))
+	// Longer than the test may take.
+	atlas.slowToken(10 * time.Minute)
+	program := http.Client{Transport: client.RoundTripper(nil, api.URL)}
+	limited := http.Client{Transport: client.RoundTripper(nil, api.URL), Timeout: 100 * time.Millisecond}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, api.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, canceled := program.Do(request)
+	_, late := limited.Get(api.URL)
+
+	if !errors.Is(canceled, context.Canceled) {
+		t.Errorf("%v", canceled)
+	}
+	if !errors.Is(late, context.DeadlineExceeded) {
+		t.Errorf("%v", late)
+	}
+	if len(api.headers) != 0 {
+		t.Error("a request without a token was sent")
+	}
 }

@@ -7,65 +7,61 @@ import (
 	"time"
 )
 
-// maxConcurrentCalls limits the threads that the waiting calls of one client occupy. The Go runtime
-// aborts a program that has 10,000 threads.
-const maxConcurrentCalls = 256
-
 // deadlineGrace is how long a call waits for the library after the deadline of its context. The
 // library has the same deadline, and its error says what the time was spent on.
 const deadlineGrace = 100 * time.Millisecond
 
-// callWithContext makes a call that may block, and returns when the context is done. A call that is
-// abandoned in this way continues in the background, and its result is discarded.
-func callWithContext[T any](ctx context.Context, c *Client, call func(deadlineMS uint64) (T, error)) (T, error) {
-	var none T
+// begin begins a call of the library. It returns an operation if the result comes later.
+type begin func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error)
+
+// complete begins a call and waits for its result without occupying a thread. If the context is done
+// first, it cancels the operation and returns.
+func (c *Client) complete(ctx context.Context, call begin) (*tokenReference, error) {
 	if err := c.checkInitialized(); err != nil {
-		return none, err
+		return nil, err
 	}
 	if ctx.Err() != nil {
-		return none, contextError(ctx)
+		return nil, contextError(ctx)
 	}
-	select {
-	case c.calls <- struct{}{}:
-	case <-ctx.Done():
-		return none, contextError(ctx)
+	// The cleanup of an unreachable client would close it, which ends its operations.
+	defer runtime.KeepAlive(c)
+	by := newWaiter()
+	token, pending, err := call(deadlineOf(ctx), by)
+	if pending == nil {
+		by.unused()
+		return token, err
 	}
-	if ctx.Done() == nil {
-		return run(ctx, c, call)
+	defer pending.free()
+	if by.waits(ctx) {
+		return pending.result()
 	}
-
-	type answer struct {
-		value T
-		err   error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		value, err := run(ctx, c, call)
-		answered <- answer{value, err}
-	}()
-	select {
-	case got := <-answered:
-		return got.value, got.err
-	case <-ctx.Done():
-	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		select {
-		case got := <-answered:
-			return got.value, got.err
-		case <-time.After(deadlineGrace):
-		}
-	}
-	return none, contextError(ctx)
+	pending.cancel()
+	return nil, contextError(ctx)
 }
 
-// run makes the call on this goroutine and then releases its slot in c.calls.
-func run[T any](ctx context.Context, c *Client, call func(deadlineMS uint64) (T, error)) (T, error) {
-	defer runtime.KeepAlive(c)
-	defer func() { <-c.calls }()
-	var deadlineMS uint64
-	if deadline, ok := ctx.Deadline(); ok {
-		// Zero would mean the timeout setting.
-		deadlineMS = max(1, ceilMilliseconds(time.Until(deadline)))
+// waits waits for the end of the operation. It returns false if the context is done first.
+func (w waiter) waits(ctx context.Context) bool {
+	select {
+	case <-w.ended:
+		return true
+	case <-ctx.Done():
 	}
-	return call(deadlineMS)
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return false
+	}
+	select {
+	case <-w.ended:
+		return true
+	case <-time.After(deadlineGrace):
+		return false
+	}
+}
+
+// deadlineOf returns the deadline of a context for the library. Zero means the timeout setting.
+func deadlineOf(ctx context.Context) uint64 {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(1, ceilMilliseconds(time.Until(deadline)))
 }
