@@ -99,6 +99,13 @@ class Shim:
         self.client.revoke(seconds(deadline))
         return "ok"
 
+    def do_base_url(self) -> str:
+        base_url = self.client.base_url
+        return "ok -" if base_url is None else f"ok {encoded(base_url)}"
+
+    def do_sources(self) -> str:
+        return " ".join(["sources", *(f"{name}={encoded(source)}" for name, source in self.client.sources.items())])
+
     def do_stats(self) -> str:
         stats = self.client.stats()
         return "stats " + " ".join(f"{name}={getattr(stats, name)}" for name in stats._fields)
@@ -131,7 +138,10 @@ def many(outcomes: List[Outcome]) -> str:
 def failed(error: tokenwell.TokenwellError) -> str:
     http_status = "-" if error.http_status is None else error.http_status
     retry_after = "-" if error.retry_after is None else round(error.retry_after * 1000)
-    return f"error {error.code} {error.name} {http_status} {retry_after} {encoded(error.message)} {encoded(error.hint)} {encoded(str(error))}"
+    strings = f"{encoded(error.message)} {encoded(error.hint)} {encoded(str(error))}"
+    oauth_code = "-" if error.oauth_code is None else encoded(error.oauth_code)
+    more = f"{oauth_code} {int(error.is_remembered)} {round(error.age * 1000)} {error.attempts}"
+    return f"error {error.code} {error.name} {http_status} {retry_after} {strings} {more}"
 
 
 def main() -> None:

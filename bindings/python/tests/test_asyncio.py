@@ -3,14 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import resource
+import sys
 import threading
 import time
-from typing import Any, List, Union
+from typing import Any, Callable, List, Set
 
 import pytest
 
 import tokenwell
-from conftest import PATIENCE, Emulator
+from conftest import PATIENCE, Emulator, until
+
+Loops = Callable[[], asyncio.AbstractEventLoop]
+
+
+def native_threads() -> int:
+    """Returns the number of threads of this process, including those of the library."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def descriptors() -> Set[str]:
+    return set(os.listdir("/proc/self/fd"))
+
+
+class LoopWithoutReaders(asyncio.SelectorEventLoop):
+    """A loop like that of Windows, which cannot watch the descriptor of a queue."""
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+        if fd == self._csock.fileno() or fd == self._ssock.fileno():  # type: ignore[attr-defined]
+            self._add_reader(fd, callback, *args)  # type: ignore[attr-defined]
+        else:
+            raise NotImplementedError
+
+
+def loop_of_uvloop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+LOOPS = [
+    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(LoopWithoutReaders, id="no readers"),
+]
+if sys.implementation.name == "cpython" and sys.platform != "win32":
+    LOOPS.append(pytest.param(loop_of_uvloop, id="uvloop"))
+
+
+def run(loops: Loops, main: Any) -> Any:
+    """Does what asyncio.run does, in a loop of the given kind."""
+    loop = loops()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 async def requested(emulator: Emulator) -> None:
@@ -69,20 +118,81 @@ def test_the_event_loop_runs_while_a_token_is_requested(emulator: Emulator, clie
     assert asyncio.run(main()) >= 5
 
 
-def test_waiting_tasks_share_a_thread_and_leave_the_executor_free(emulator: Emulator, client: tokenwell.Client) -> None:
-    emulator.slow(5)
+@pytest.mark.parametrize("loops", LOOPS)
+def test_r11_tasks_with_different_deadlines_use_no_threads(emulator: Emulator, client: tokenwell.Client, loops: Loops) -> None:
+    emulator.slow(1)
 
     async def main() -> None:
-        before = threading.active_count()
+        before, python_threads = native_threads(), threading.active_count()
+        tasks = [asyncio.ensure_future(client.token_async(timeout=20 + number / 100)) for number in range(2000)]
+        most = 0
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0.005)
+            most = max(most, native_threads())
+
+        assert most <= before + 4, "the refresh, its signs of life, the dispatcher, and one for a loop without readers"
+        assert threading.active_count() - python_threads <= (loops is LoopWithoutReaders)
+        assert len({task.result().value for task in tasks}) == 1
+
+    run(loops, main())
+    assert emulator.token_requests == 1
+
+
+def test_waiting_tasks_leave_the_executor_free(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(2)
+
+    async def main() -> None:
         tasks = [asyncio.ensure_future(client.token_async()) for _ in range(100)]
         await asyncio.sleep(0)
-        assert threading.active_count() <= before + 1
 
         assert await asyncio.get_running_loop().run_in_executor(None, lambda: "free") == "free"
         assert not any(task.done() for task in tasks)
         assert len({token.value for token in await asyncio.gather(*tasks)}) == 1
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+def test_each_task_has_its_own_deadline_and_they_share_a_request(
+    emulator: Emulator, client: tokenwell.Client, loops: Loops
+) -> None:
+    emulator.slow(2)
+    ends = {}
+
+    async def get(timeout: float) -> bool:
+        began = time.monotonic()
+        try:
+            await client.token_async(timeout=timeout)
+        except tokenwell.DeadlineError:
+            ends[timeout] = time.monotonic() - began
+            return False
+        return True
+
+    async def main() -> List[bool]:
+        return await asyncio.gather(*(get(timeout) for timeout in (0.1, 0.5, 1.0, PATIENCE)))
+
+    assert run(loops, main()) == [False, False, False, True]
+    assert all(took >= timeout * 0.99 for timeout, took in ends.items())
+    assert ends[0.1] < ends[0.5] < ends[1.0] < 2
+    assert emulator.token_requests == 1
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+def test_cancelling_all_tasks_but_one_serves_that_one(emulator: Emulator, client: tokenwell.Client, loops: Loops) -> None:
+    emulator.slow(1)
+
+    async def main() -> None:
+        tasks = [asyncio.ensure_future(client.token_async()) for _ in range(1000)]
+        await requested(emulator)
+        for task in tasks[:-1]:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+        assert {type(outcome) for outcome in outcomes[:-1]} == {asyncio.CancelledError}
+        assert isinstance(outcomes[-1], tokenwell.Token)
+
+    run(loops, main())
+    assert emulator.token_requests == 1
 
 
 def test_cancelling_a_task_does_not_cancel_the_token_request(emulator: Emulator, client: tokenwell.Client) -> None:
@@ -167,20 +277,10 @@ def test_a_task_never_receives_a_token_that_was_invalidated_before_its_call(
     asyncio.run(main())
 
 
-def test_a_task_invalidates_and_revokes_on_another_thread(emulator: Emulator) -> None:
-    callers: List[threading.Thread] = []
-
-    class Watched(tokenwell.Client):
-        def invalidate(self, token: Union[tokenwell.Token, str]) -> None:
-            callers.append(threading.current_thread())
-            super().invalidate(token)
-
-        def revoke(self, timeout: Any = None) -> None:
-            callers.append(threading.current_thread())
-            super().revoke(timeout)
-
+@pytest.mark.parametrize("loops", LOOPS)
+def test_a_task_invalidates_and_revokes(emulator: Emulator, loops: Loops) -> None:
     async def main() -> None:
-        async with Watched(**emulator.settings()) as client:
+        async with tokenwell.Client(**emulator.settings()) as client:
             first = await client.token_async()
             await client.invalidate_async(first)
             second = await client.token_async()
@@ -191,9 +291,24 @@ def test_a_task_invalidates_and_revokes_on_another_thread(emulator: Emulator) ->
         with pytest.raises(TypeError, match="token: must be a Token"):
             await client.invalidate_async(None)  # type: ignore[arg-type]
 
-    asyncio.run(main())
-    assert len(callers) == 4 and threading.current_thread() not in callers
+    run(loops, main())
     assert emulator.counters()["revoke_requests"] == 1
+
+
+def test_the_event_loop_runs_while_a_token_is_revoked(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.control("faults", [{"path": "/api/oauth/revoke", "delay_ms": 1000, "then_serve": True}])
+
+    async def main() -> int:
+        await client.token_async()
+        ticks = 0
+        task = asyncio.ensure_future(client.revoke_async())
+        while not task.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        await task
+        return ticks
+
+    assert asyncio.run(main()) >= 5
 
 
 def test_close_wakes_every_waiting_task(emulator: Emulator, client: tokenwell.Client) -> None:
@@ -230,3 +345,139 @@ def test_loops_in_two_threads_share_a_client(emulator: Emulator, client: tokenwe
 
     assert len(values) == 20 and len(set(values)) == 1
     assert emulator.token_requests == 1
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+def test_loops_that_replace_each_other_leave_nothing_behind(
+    emulator: Emulator, client: tokenwell.Client, loops: Loops
+) -> None:
+    emulator.control("settings", {"rate_limit": None})
+    run(loops, client.token_async(force_refresh=True))
+    gc.collect()
+    before = descriptors()
+
+    values = {run(loops, client.token_async(force_refresh=True)).value for _ in range(20)}
+
+    gc.collect()
+    assert len(values) == 20
+    until(lambda: descriptors() <= before, "the end of the queues")
+    until(lambda: threading.active_count() == 1, "the end of the threads")
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["task dropped", "task kept"])
+@pytest.mark.parametrize("loops", LOOPS)
+def test_a_loop_that_is_closed_during_a_wait_leaks_no_descriptor(
+    emulator: Emulator, make: Callable[..., tokenwell.Client], loops: Loops, kept: bool
+) -> None:
+    emulator.slow(2 * PATIENCE)
+    client = make(timeout=1)  # the refresh, which has descriptors of its own, ends after that
+    run(loops, asyncio.sleep(0))  # so that what a kind of loop opens once is open
+    before = descriptors()
+    tasks = []
+
+    for _ in range(5):
+        loop = loops()
+        task = loop.create_task(client.token_async(timeout=PATIENCE))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        tasks.append(task)
+        if not kept:
+            tasks.clear()
+        del loop, task
+    client.close()
+    gc.collect()
+
+    # What the kept task of the last loop refers to is freed when another loop waits. A queue that a
+    # thread reads is freed with the task.
+    left = 0 if not kept else 5 if loops is LoopWithoutReaders else 1
+    until(lambda: len(descriptors() - before) <= left, "the end of the queues")
+    tasks.clear()
+    gc.collect()
+    until(lambda: descriptors() <= before, "the end of the last queue")
+    until(lambda: threading.active_count() == 1, "the end of the threads")
+
+
+def test_nothing_is_watched_while_no_task_waits(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(0.3, times=1)
+
+    async def main() -> List[int]:
+        watched = [len(loop._selector.get_map())]
+        task = asyncio.ensure_future(client.token_async())
+        await asyncio.sleep(0)
+        watched.append(len(loop._selector.get_map()))
+        await task
+        watched.append(len(loop._selector.get_map()))
+        await client.token_async(min_ttl=90)
+        watched.append(len(loop._selector.get_map()))
+        return watched
+
+    loop: Any = asyncio.SelectorEventLoop()
+    try:
+        first, waiting, after, cached = loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+    assert (waiting, after, cached) == (first + 1, first, first)
+
+
+def test_a_task_whose_deadline_passes_while_its_loop_is_stopped_gets_its_error(
+    emulator: Emulator, client: tokenwell.Client
+) -> None:
+    emulator.slow(2 * PATIENCE)
+    loop = asyncio.new_event_loop()
+    try:
+        task = loop.create_task(client.token_async(timeout=0.1))
+        loop.run_until_complete(asyncio.sleep(0))
+        time.sleep(0.3)
+
+        with pytest.raises(tokenwell.DeadlineError):
+            loop.run_until_complete(task)
+    finally:
+        loop.close()
+
+
+def test_a_wait_that_another_thread_collects_ends_the_watching(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(2 * PATIENCE)
+
+    async def main() -> None:
+        waiting = client.token_async().__await__()
+        next(waiting)  # the future it waits for
+        before = len(loop._selector.get_map())
+
+        thread = threading.Thread(target=waiting.close)
+        thread.start()
+        thread.join()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+        assert len(loop._selector.get_map()) == before - 1
+
+    loop: Any = asyncio.SelectorEventLoop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+
+def test_without_a_descriptor_a_task_gets_an_error(client: tokenwell.Client) -> None:
+    token = client.token()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    filling: List[int] = []
+
+    async def main() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, descriptors())) + 1, hard))
+        try:
+            with pytest.raises(OSError):
+                while True:
+                    filling.append(os.dup(0))
+            with pytest.raises(tokenwell.NotConfiguredError, match="descriptor"):
+                await client.token_async(min_ttl=90)
+            assert (await client.token_async()).value == client.token(min_ttl=90).value == token.value
+        finally:
+            for descriptor in filling:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (await client.token_async(min_ttl=90)).value == token.value
+
+    asyncio.run(main())

@@ -49,6 +49,30 @@ def test_the_constructor_does_not_read_the_environment(emulator: Emulator, monke
     assert emulator.counters()["connections"] == 0
 
 
+def test_a_client_tells_its_base_url(emulator: Emulator, make: Make) -> None:
+    settings = {"client_id": "id", "client_secret": "secret", "environment": False}
+
+    assert make().base_url == emulator.base_url
+    assert tokenwell.Client(**settings).base_url == "https://cloud.mongodb.com"
+    assert tokenwell.Client(**settings, token_url="https://login.invalid/token").base_url is None
+
+
+def test_a_client_tells_where_its_settings_came_from(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+
+    sources = tokenwell.Client.from_env(scope="a").sources
+
+    assert sources["client_id"] == "environment variable MONGODB_ATLAS_CLIENT_ID"
+    assert sources["client_secret"] == "environment variable MONGODB_ATLAS_CLIENT_SECRET"
+    assert sources["base_url"] == "environment variable MONGODB_ATLAS_BASE_URL"
+    assert sources["scope"] == "option scope" and sources["timeout_ms"] == "the default"
+    assert "audience" not in sources
+    assert emulator.client_secret not in str(sources) and emulator.client_id not in str(sources)
+    with pytest.raises(TypeError):
+        sources["client_id"] = "x"  # type: ignore[index]
+
+
 def test_from_env_of_a_subclass_returns_the_subclass(emulator: Emulator) -> None:
     class Mine(tokenwell.Client):
         pass

@@ -1,7 +1,4 @@
-"""The environment of the process, changed by other threads while clients are created.
-
-The package does not use `tokenwell_config_set_variable` yet, so this test calls the library as the package will.
-"""
+"""The environment is passed to the library as Python knows it, so that other threads may change it."""
 
 from __future__ import annotations
 
@@ -10,72 +7,87 @@ import pathlib
 import subprocess
 import sys
 
-from conftest import Emulator
+import pytest
 
-PROGRAM = """
-import ctypes, os, sys, threading
-
-library = ctypes.CDLL(os.environ["TOKENWELL_LIBRARY"])
-passing, rounds = sys.argv[1] == "passing", int(sys.argv[2])
-variables = dict(os.environ)
-settings = dict(pair.split("=", 1) for pair in sys.argv[3:])
-over = False
+import tokenwell
+from conftest import REPOSITORY, Emulator
+from tokenwell._options import variables
 
 
-def change():
-    names = ["OF_THE_TEST_%d" % count for count in range(2000)]
-    while not over:
-        for name in names:
-            os.environ[name] = "value"
-        for name in names:
-            del os.environ[name]
-
-
-def call(function, *arguments):
-    error = ctypes.c_void_p()
-    status = getattr(library, function)(*arguments, ctypes.byref(error))
-    assert status == 0, (function, status)
-
-
-def string(value):
-    encoded = os.fsencode(value)
-    return encoded, ctypes.c_size_t(len(encoded))
-
-
-def create_client():
-    config, client = ctypes.c_void_p(), ctypes.c_void_p()
-    call("tokenwell_config_new", ctypes.byref(config))
-    for name, value in settings.items():
-        call("tokenwell_config_set", config, *string(name), *string(value))
-    if passing:
-        call("tokenwell_config_use_variables", config)
-        for name, value in variables.items():
-            call("tokenwell_config_set_variable", config, *string(name), *string(value))
-    call("tokenwell_config_use_environment", config)
-    call("tokenwell_client_new", config, ctypes.byref(client))
-    call("tokenwell_client_close", client)
-    library.tokenwell_client_free(client)
-    library.tokenwell_config_free(config)
-
-
-thread = threading.Thread(target=change)
-thread.start()
-for _ in range(rounds):
-    create_client()
-over = True
-thread.join()
-print("done")
-"""
-
-
-def test_b1_clients_with_passed_variables_are_created_beside_a_thread_that_sets_variables(
-    emulator: Emulator, tmp_path: pathlib.Path
+@pytest.mark.parametrize("constructor", ["Client", "from_env"])
+def test_b1_clients_are_created_beside_a_thread_that_sets_variables(
+    emulator: Emulator, tmp_path: pathlib.Path, constructor: str
 ) -> None:
-    settings = [f"{name}={value}" for name, value in emulator.settings().items()]
-    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {**os.environ, **emulator.environment, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
 
     result = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "passing", "300", *settings], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, str(REPOSITORY / "tests/more/python/setenv.py"), "3", constructor],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
-    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+    assert result.returncode == 0 and " clients " in result.stdout, result.stderr
+
+
+def test_b1_the_library_does_not_read_the_environment_of_the_process(emulator: Emulator) -> None:
+    """putenv changes what C reads, and not os.environ."""
+    for name, value in {**emulator.environment, "MONGODB_ATLAS_CLIENT_ID": "mdb_sa_id_of_putenv"}.items():
+        os.putenv(name, value)
+    try:
+        with pytest.raises(tokenwell.NotConfiguredError, match="MONGODB_ATLAS_CLIENT_ID"):
+            tokenwell.Client.from_env()
+    finally:
+        for name in emulator.environment:
+            os.unsetenv(name)
+
+
+def test_the_variables_of_the_host_are_passed_to_every_client(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setenv("TOKENWELL_CACHE", "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    with tokenwell.Client(**emulator.settings()) as client:
+        client.token()
+
+    assert (tmp_path / "cache" / "tokenwell").is_dir()
+
+
+def test_a_variable_that_is_not_utf8_reaches_the_library(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    directory = os.fsencode(tmp_path) + b"/\xff\xfe"
+    monkeypatch.setenv("TOKENWELL_CACHE", "on")
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fsdecode(directory))
+
+    with tokenwell.Client(**emulator.settings()) as client:
+        client.token()
+
+    assert os.path.isdir(directory)
+    # A setting of the library itself must be UTF-8, which it can only say if it received the bytes.
+    monkeypatch.setenv("TOKENWELL_CACHE_DIR", os.fsdecode(directory))
+    with pytest.raises(tokenwell.InvalidArgumentError, match="TOKENWELL_CACHE_DIR: is not UTF-8"):
+        tokenwell.Client(**emulator.settings())
+
+
+def test_a_variable_whose_name_is_not_utf8_or_missing_is_no_obstacle(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(os.fsdecode(b"N\xffME"), os.fsdecode(b"\xff"))
+    monkeypatch.setitem(os.environ._data, b"", b"a value without a name")  # type: ignore[attr-defined]
+
+    passed = dict(variables())
+
+    assert passed[b"N\xffME"] == b"\xff" and b"" not in passed
+    with tokenwell.Client(**emulator.settings()) as client:
+        assert client.token().value
+
+
+def test_a_variable_that_is_removed_meanwhile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Changing(dict):  # type: ignore[type-arg]
+        def get(self, name: str, default: object = None) -> object:
+            return None if name == "REMOVED" else super().get(name, default)
+
+    monkeypatch.setattr(os, "environ", Changing(REMOVED="x", KEPT="y"))
+
+    assert variables() == [(b"KEPT", b"y")]

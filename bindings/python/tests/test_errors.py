@@ -39,6 +39,37 @@ def test_a_rejected_credential_names_the_server_and_no_secret(emulator: Emulator
     assert "not-the-secret" not in repr(error) + str(error)
 
 
+def test_an_error_has_the_code_of_the_server_and_the_number_of_requests(emulator: Emulator, make: Make) -> None:
+    with pytest.raises(tokenwell.CredentialRejectedError) as rejected:
+        make(client_secret="mdb_sa_sk_this-is-not-the-secret-of-the-account-00").token()
+
+    assert (rejected.value.oauth_code, rejected.value.attempts) == ("invalid_client", 1)
+    assert (rejected.value.is_remembered, rejected.value.age) == (False, 0.0)
+
+
+def test_an_error_without_a_request_has_no_code_and_no_attempts() -> None:
+    with pytest.raises(tokenwell.NotConfiguredError) as caught:
+        tokenwell.Client()
+
+    error = caught.value
+    assert (error.oauth_code, error.is_remembered, error.age, error.attempts) == (None, False, 0.0, 0)
+
+
+def test_a_remembered_error_has_its_age(emulator: Emulator, clocked: tokenwell.Client) -> None:
+    emulator.faults({"status": 401, "body": {"error": "invalid_client"}})
+    with pytest.raises(tokenwell.CredentialRejectedError) as first:
+        clocked.token()
+    clocked.advance_clock(7)
+
+    with pytest.raises(tokenwell.CredentialRejectedError) as again:
+        clocked.token()
+
+    assert not first.value.is_remembered and again.value.is_remembered
+    assert 7 <= again.value.age < 9 and isinstance(again.value.age, float)
+    assert (again.value.oauth_code, again.value.attempts) == ("invalid_client", first.value.attempts)
+    assert emulator.token_requests == 1
+
+
 def test_an_unreachable_server_is_a_connection_error(make: Make) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound but not listening: no other program can use the port, and connections are refused
@@ -92,13 +123,14 @@ def test_each_class_has_a_distinct_code_and_name() -> None:
 @pytest.mark.parametrize("kind", tokenwell.TokenwellError.__subclasses__(), ids=lambda kind: kind.name)
 @pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy], ids=["pickle", "copy"])
 def test_an_error_survives_pickling(kind: type, again: Callable[[BaseException], BaseException]) -> None:
-    error = kind("it broke", "fix it", 503, 1.5)
+    error = kind("it broke", "fix it", 503, 1.5, "server_error", True, 2.5, 3)
 
     result = again(error)
 
     assert type(result) is kind and str(result) == "it broke. fix it"
-    fields = ("code", "name", "message", "hint", "http_status", "retry_after")
-    assert [getattr(result, field) for field in fields] == [kind.code, kind.name, "it broke", "fix it", 503, 1.5]
+    fields = ("code", "name", "message", "hint", "http_status", "retry_after", "oauth_code", "is_remembered", "age", "attempts")
+    expected = [kind.code, kind.name, "it broke", "fix it", 503, 1.5, "server_error", True, 2.5, 3]
+    assert [getattr(result, field) for field in fields] == expected
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_the_shim_answers_each_request_with_a_line(emulator: Emulator) -> None:
     requests = ["hello"]
     for name, value in emulator.settings().items():
         requests.append(f"set x{name.encode().hex()} x{value.encode().hex()}")
-    requests += ["client 0", "token - - 0", "authorization", "together 8 - - 0", "loop 3", "stats", "close", "loop 2"]
+    requests += ["client 0", "token - - 0", "authorization", "together 8 - - 0", "loop 3", "stats", "base_url", "sources", "close", "loop 2"]
     requests += ["token - - 0", "quit"]
 
     answers = run(REPOSITORY / "bindings/python/tests/shim.py", emulator, "\n".join(requests) + "\n").splitlines()
@@ -41,8 +41,10 @@ def test_the_shim_answers_each_request_with_a_line(emulator: Emulator) -> None:
     assert answers[6] == "ok x" + f"Bearer {token}".encode().hex()
     assert answers[7:9] == [f"many 8 1 {value} 0 -", f"many 3 1 {value} 0 -"]
     assert answers[9].startswith("stats hits=") and " mints=1 " in answers[9]
-    assert answers[10:12] == ["ok", "many 0 0 - 2 CLOSED"]
-    assert answers[12].startswith("error 12 CLOSED - - x") and answers[13] == "ok"
+    assert answers[10] == f"ok x{emulator.base_url.encode().hex()}"
+    assert answers[11].startswith("sources client_id=x" + b"option client_id".hex())
+    assert answers[12:14] == ["ok", "many 0 0 - 2 CLOSED"]
+    assert answers[14].startswith("error 12 CLOSED - - x") and answers[14].endswith(" - 0 0 0") and answers[15] == "ok"
 
 
 def test_the_hello_example_runs_and_does_not_show_the_token(emulator: Emulator) -> None:

@@ -28,13 +28,21 @@ from .errors import LibraryError
 
 TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
-    from typing import Any, List, Optional
+    from typing import Any, Dict, List, Optional
 
 ABI_VERSION = 1
 """The ABI version of the library that this package requires."""
 
 FORCE_REFRESH = 1
 """The flag ``TOKENWELL_FORCE_REFRESH``."""
+WAIT_FOR_SAVE = 4
+"""The flag ``TOKENWELL_WAIT_FOR_SAVE``."""
+
+OK, NOT_CONFIGURED, DEADLINE, PENDING = 0, 2, 8, 14
+"""The statuses ``TOKENWELL_STATUS_…`` that this package distinguishes."""
+
+FOREVER = 2**64 - 1
+"""The longest wait, in milliseconds."""
 
 
 class Statistics(Structure):
@@ -52,6 +60,21 @@ class Statistics(Structure):
     ]
 
 
+class Waiting:
+    """The forms of a function of the library that may wait.
+
+    The forms take the same arguments first. `begin` and `queue` then take how the end is announced
+    (a callback or a queue), and receive an operation.
+    """
+
+    __slots__ = ("begin", "block", "queue")
+
+    def __init__(self, block: Any, begin: Any, queue: Any) -> None:
+        self.block = block
+        self.begin = begin
+        self.queue = queue
+
+
 class Library:
     """The loaded library, with one attribute for each function."""
 
@@ -63,9 +86,11 @@ class Library:
         """
         if os.path.isabs(path) and not os.path.isfile(path):
             raise OSError("no such file")
+        self.path = path
         # CDLL releases the interpreter lock during a call, which is needed by functions that may
-        # block or free. A function that only reads fields returns sooner than the lock could be
-        # released and acquired again, so it is called through PyDLL, which keeps the lock.
+        # block or free much. A function that never blocks returns sooner than the lock could be
+        # released and acquired again, so it is called through PyDLL, which keeps the lock. The
+        # library's own threads never acquire it.
         blocking = CDLL(path)
         reading = PyDLL(path, handle=blocking._handle)
         if not hasattr(reading, "tokenwell_abi_version"):
@@ -74,7 +99,7 @@ class Library:
         if abi_version != ABI_VERSION:
             raise OSError(f"has ABI version {abi_version}, but this package requires {ABI_VERSION}")
 
-        handle, string, out = c_void_p, c_char_p, POINTER(c_void_p)
+        handle, string, out, length = c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_size_t)
         self._version = _function(reading, "tokenwell_version", string)
         self.status_name = _function(reading, "tokenwell_status_name", string, c_int32)
 
@@ -83,28 +108,67 @@ class Library:
             blocking, "tokenwell_config_set", c_int32, handle, string, c_size_t, string, c_size_t, out
         )
         self.config_use_environment = _function(blocking, "tokenwell_config_use_environment", c_int32, handle, out)
+        self.config_use_variables = _function(reading, "tokenwell_config_use_variables", c_int32, handle, out)
+        self.config_set_variable = _function(
+            reading, "tokenwell_config_set_variable", c_int32, handle, string, c_size_t, string, c_size_t, out
+        )
         self.config_free = _function(blocking, "tokenwell_config_free", None, handle)
 
         self.client_new = _function(blocking, "tokenwell_client_new", c_int32, handle, out, out)
-        self.client_token = _function(
-            blocking, "tokenwell_client_token", c_int32, handle, c_uint64, c_uint64, c_uint32, out, out
-        )
-        self.client_invalidate = _function(
-            blocking, "tokenwell_client_invalidate", c_int32, handle, string, c_size_t, out
-        )
-        self.client_revoke = _function(blocking, "tokenwell_client_revoke", c_int32, handle, c_uint64, out)
         self.client_stats = _function(
             blocking, "tokenwell_client_stats", c_int32, handle, POINTER(Statistics), c_size_t, out
+        )
+        self.client_base_url = _function(reading, "tokenwell_client_base_url", c_void_p, handle, length)
+        self.client_setting = _function(
+            reading, "tokenwell_client_setting", string, handle, c_size_t, POINTER(c_char_p)
         )
         self.client_generation = _function(reading, "tokenwell_client_generation", c_void_p, handle)
         self.client_advance_clock = _function(
             blocking, "tokenwell_client_advance_clock", c_int32, handle, c_uint64, out
         )
         self.client_close = _function(blocking, "tokenwell_client_close", c_int32, handle, out)
+        self.client_drain = _function(blocking, "tokenwell_client_drain", c_int32, handle, c_uint64, out)
         self.client_free = _function(blocking, "tokenwell_client_free", None, handle)
         self.client_fresh_for_ms = _function(reading, "tokenwell_client_fresh_for_ms", c_uint64, handle, handle)
 
-        length = POINTER(c_size_t)
+        # How the end of an operation is announced: a callback, its user_data and its destroy
+        # callback, which are always NULL; or a queue and a tag.
+        callback, queue = (c_void_p, c_void_p, c_void_p), (handle, c_uint64)
+        # Without the type of what is pointed to, ctypes converts an argument in half the time.
+        get, any_out = (handle, c_uint64, c_uint64, c_uint32), c_void_p
+        self.client_token = Waiting(
+            _function(blocking, "tokenwell_client_token", c_int32, *get, any_out, any_out),
+            _function(reading, "tokenwell_client_token_async", c_int32, *get, *callback, any_out, any_out, any_out),
+            _function(reading, "tokenwell_client_token_queued", c_int32, *get, *queue, any_out, any_out, any_out),
+        )
+        invalidate = (handle, string, c_size_t)
+        self._client_invalidate = _function(blocking, "tokenwell_client_invalidate", c_int32, *invalidate, out)
+        self.client_invalidate = Waiting(
+            # Unlike the others, this form has no deadline.
+            lambda client, value, length, deadline, error: self._client_invalidate(client, value, length, error),
+            _function(reading, "tokenwell_client_invalidate_async", c_int32, *invalidate, c_uint64, *callback, out, out),
+            _function(reading, "tokenwell_client_invalidate_queued", c_int32, *invalidate, c_uint64, *queue, out, out),
+        )
+        revoke = (handle, c_uint64)
+        self.client_revoke = Waiting(
+            _function(blocking, "tokenwell_client_revoke", c_int32, *revoke, out),
+            _function(reading, "tokenwell_client_revoke_async", c_int32, *revoke, *callback, out, out),
+            _function(reading, "tokenwell_client_revoke_queued", c_int32, *revoke, *queue, out, out),
+        )
+
+        self.operation_wait = _function(blocking, "tokenwell_operation_wait", c_int32, handle, c_uint64, out, out)
+        # For waits of 0 ms, which do not block.
+        self.operation_result = _function(reading, "tokenwell_operation_wait", c_int32, handle, c_uint64, out, out)
+        self.operation_cancel = _function(reading, "tokenwell_operation_cancel", c_int32, handle)
+        self.operation_free = _function(reading, "tokenwell_operation_free", None, handle)
+
+        self.queue_new = _function(reading, "tokenwell_queue_new", c_int32, out, out)
+        self.queue_descriptor = _function(reading, "tokenwell_queue_descriptor", c_int32, handle, POINTER(c_int32), out)
+        self.queue_take = _function(reading, "tokenwell_queue_take", c_int32, handle, POINTER(c_uint64), out, out)
+        self.queue_wait = _function(blocking, "tokenwell_queue_wait", c_int32, handle, c_uint64, out)
+        self.queue_close = _function(reading, "tokenwell_queue_close", c_int32, handle, out)
+        self.queue_free = _function(reading, "tokenwell_queue_free", None, handle)
+
         self.token_value = _function(reading, "tokenwell_token_value", c_void_p, handle, length)
         self.token_authorization = _function(reading, "tokenwell_token_authorization", c_void_p, handle, length)
         self.token_scope = _function(reading, "tokenwell_token_scope", c_void_p, handle, length)
@@ -116,6 +180,10 @@ class Library:
         self.error_hint = _function(reading, "tokenwell_error_hint", c_void_p, handle, length)
         self.error_http_status = _function(reading, "tokenwell_error_http_status", c_int32, handle)
         self.error_retry_after_ms = _function(reading, "tokenwell_error_retry_after_ms", c_int64, handle)
+        self.error_oauth_code = _function(reading, "tokenwell_error_oauth_code", c_void_p, handle, length)
+        self.error_is_remembered = _function(reading, "tokenwell_error_is_remembered", c_int32, handle)
+        self.error_age_ms = _function(reading, "tokenwell_error_age_ms", c_int64, handle)
+        self.error_attempts = _function(reading, "tokenwell_error_attempts", c_uint32, handle)
         self.error_free = _function(reading, "tokenwell_error_free", None, handle)
 
     def version(self) -> str:
@@ -128,6 +196,15 @@ class Library:
         length = c_size_t()
         start = function(owner, byref(length))
         return None if start is None else string_at(start, length.value).decode("utf-8", "replace")
+
+    def sources(self, handle: Any) -> Dict[str, str]:
+        """Returns the settings of a client that are in effect, and the source of each."""
+        found: Dict[str, str] = {}
+        source, index = c_char_p(), 0
+        while (name := self.client_setting(handle, index, byref(source))) is not None:
+            found[name.decode()] = (source.value or b"").decode("utf-8", "replace")
+            index += 1
+        return found
 
     def statistics(self, handle: Any, error: c_void_p) -> tuple[int, Statistics]:
         """Calls ``tokenwell_client_stats``; returns its status and the counts."""

@@ -1,116 +1,108 @@
-"""Lets tasks wait for the library without blocking their event loop.
+"""Lets a thread wait for a call of the library.
 
-Calls of the library block, so a separate thread makes them. The event loop's default executor is
-not used, because a hundred waiting tasks would occupy all its threads. Tasks that make the same
-call at the same time share one thread: the library would send only one token request for them in
-any case. The first call that has to wait imports this module.
+A call that has to wait is one operation of the library, whatever waits for its end: a thread here,
+a greenlet in _hubs.py, a task in _loops.py. The first two are chosen when the call is made.
 """
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import os
-from threading import Thread
-from typing import Any, Callable, Dict, Optional, Tuple
+from _thread import get_ident
+from ctypes import byref, c_void_p
+from sys import modules
 
-from .errors import DeadlineError, TokenwellError
-from .token import Token
+from ._library import DEADLINE, NOT_CONFIGURED, PENDING
 
-# The return value or exception of the work. Exceptions are also stored as the result of the future,
-# because every task may have been canceled, and asyncio reports exceptions that are never
-# retrieved.
-Outcome = Any
-# The process (a forked child inherits its parent's calls, but not the threads that make them), the
-# event loop, the generation when the call started (so that no task receives a token that was
-# invalidated before it asked), and the call's min_ttl, deadline and flags.
-Key = Tuple[int, asyncio.AbstractEventLoop, int, int, int, int]
-# The start time and the outcome of a call that tasks share.
-Call = Tuple[float, "asyncio.Future[Outcome]"]
+TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
+if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
 
+    from ._library import Library, Waiting
 
-async def run_in_thread(work: Callable[..., None], *arguments: Any) -> None:
-    """Runs `work` on a thread and waits for it. Cancelling the task does not stop the work."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Outcome] = loop.create_future()
-    _start_thread(loop, done, work, arguments)
-    outcome = await asyncio.shield(done)
-    if outcome is not None:
-        raise outcome
+SLICE_MS = 50
+"""How long the main thread waits before Python runs signal handlers, such as that of Ctrl-C."""
+LONG_SLICE_MS = 1000
+"""The same for other threads, which run no signal handlers.
+
+It bounds how late an exception arrives that another thread sets.
+"""
+SAVE_MS = 1000
+"""How long the end of a ``with`` block waits for work in progress, such as a save."""
 
 
-async def wait_for_token(
-    calls: Dict[Key, Call], generation: int, fetch: Callable[[int, int, int], Token], min_ttl: int, deadline: int, flags: int
-) -> Token:
-    """Calls `fetch` on a thread, or joins a running call with the same arguments; returns its token."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    key = (os.getpid(), loop, generation, min_ttl, deadline, flags)
-    late: Optional[Tuple[DeadlineError, float]] = None
-    while True:
-        call = calls.get(key)
-        joined = call is not None
-        if call is None:
-            call = _start_shared_call(calls, key, fetch)
-        call_started, shared = call
-        # The future is shielded, so that cancelling this task does not cancel the call for others.
-        if late is None:
-            outcome = await asyncio.shield(shared)
-        else:
-            try:
-                outcome = await asyncio.wait_for(asyncio.shield(shared), late[1] - loop.time())
-            except asyncio.TimeoutError:
-                raise late[0] from None
-        if isinstance(outcome, Token):
-            return outcome
-        if joined and late is None and isinstance(outcome, DeadlineError):
-            # The deadline of the task that started the call was exceeded. This task joined later
-            # and has time left.
-            late = copy.copy(outcome), started + loop.time() - call_started
-            continue
-        # Every task raises its own copy, with its own traceback.
-        raise copy.copy(outcome) if isinstance(outcome, TokenwellError) else outcome
+def wait(library: Library, waiting: Waiting, arguments: Tuple[Any, ...], outputs: Tuple[Any, ...], error: c_void_p) -> int:
+    """Makes a call that may wait, and returns its status.
 
+    Other greenlets run meanwhile, if the thread has any.
 
-def _start_shared_call(calls: Dict[Key, Call], key: Key, fetch: Callable[[int, int, int], Token]) -> Call:
-    """Starts a call that other tasks can join until it completes."""
-    _, loop, _, min_ttl, deadline, flags = key
+    Args:
+        library: The library.
+        waiting: The forms of the function.
+        arguments: The arguments that all forms have.
+        outputs: A pointer to the variable that receives the token, or nothing.
+        error: Receives the error.
+    """
+    if "gevent" in modules or "eventlet" in modules:
+        from ._hubs import running_hub
 
-    def work() -> Token:
-        try:
-            return fetch(min_ttl, deadline, flags)
-        finally:
-            calls.pop(key, None)
-
-    call = calls[key] = loop.time(), loop.create_future()
+        hub = running_hub()
+        if hub is not None:
+            return hub.wait(library, waiting, arguments, outputs, error)
+    operation = c_void_p()
     try:
-        _start_thread(loop, call[1], work, ())
-    except BaseException:
-        del calls[key]
-        raise
-    return call
+        status: int = waiting.begin(*arguments, None, None, None, *outputs, byref(operation), byref(error))
+        if status == PENDING:
+            status = _wait_in_slices(library, operation, outputs, error)
+        elif status == NOT_CONFIGURED:
+            status = without_operation(library, waiting, arguments, outputs, error)
+        return status
+    finally:
+        if operation:
+            library.operation_cancel(operation)
+            library.operation_free(operation)
 
 
-def _start_thread(
-    loop: asyncio.AbstractEventLoop, done: asyncio.Future[Outcome], work: Callable[..., Any], arguments: Tuple[Any, ...]
-) -> None:
-    """Starts a thread that runs `work` and passes the outcome to the event loop."""
+def without_operation(
+    library: Library, waiting: Waiting, arguments: Tuple[Any, ...], outputs: Tuple[Any, ...], error: c_void_p
+) -> int:
+    """Continues after an operation could not be begun because of NOT_CONFIGURED; returns the status of the call.
 
-    def run() -> None:
-        outcome: Outcome
-        try:
-            outcome = work(*arguments)
-        except BaseException as error:
-            outcome = error
-        try:
-            loop.call_soon_threadsafe(finish, outcome)
-        except RuntimeError:
-            pass  # the loop has been closed, so no task is waiting
+    If no thread can be created for the operation, the blocking form needs none.
+    """
+    if library.error_is_remembered(error):
+        return NOT_CONFIGURED
+    library.error_free(error)
+    error.value = None
+    status: int = waiting.block(*arguments, *outputs, byref(error))
+    return status
 
-    def finish(outcome: Outcome) -> None:
-        if not done.done():
-            done.set_result(outcome)
 
-    # A daemon thread, so that the program's exit does not wait for a call whose result nobody
-    # needs.
-    Thread(target=run, name="tokenwell-wait", daemon=True).start()
+def wait_for_saves(library: Library, client: Any) -> None:
+    """Waits until a closed client has no work in progress, for at most `SAVE_MS`."""
+    if "gevent" in modules or "eventlet" in modules:
+        from ._hubs import running_hub
+
+        hub = running_hub()
+        if hub is not None:
+            hub.poll(lambda: library.client_drain(client, 0, None) != DEADLINE, SAVE_MS / 1000)
+            return
+    slice_ms = _slice_ms()
+    left = SAVE_MS
+    while left > 0 and library.client_drain(client, min(left, slice_ms), None) == DEADLINE:
+        left -= slice_ms
+
+
+def _wait_in_slices(library: Library, operation: c_void_p, outputs: Tuple[Any, ...], error: c_void_p) -> int:
+    token = outputs[0] if outputs else None
+    slice_ms = _slice_ms()
+    status = PENDING
+    while status == PENDING:
+        status = library.operation_wait(operation, slice_ms, token, byref(error))
+    return status
+
+
+def _slice_ms() -> int:
+    # Not imported here, because that takes longer than importing this package. Without it the
+    # program has only its main thread.
+    threading = modules.get("threading")
+    is_main = threading is None or get_ident() == threading.main_thread().ident
+    return SLICE_MS if is_main else LONG_SLICE_MS

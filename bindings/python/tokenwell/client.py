@@ -6,21 +6,21 @@ from collections import namedtuple
 from ctypes import byref, c_uint64, c_void_p
 from time import monotonic, time
 
-from ._library import FORCE_REFRESH, load
-from ._options import deadline, milliseconds, settings, utf8
+from ._library import FORCE_REFRESH, WAIT_FOR_SAVE, load
+from ._options import deadline, milliseconds, settings, utf8, variables
+from ._waiting import wait, wait_for_saves
 from .errors import from_library
 from .token import Token
 
 TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Dict, NoReturn, Optional, Tuple, Type, TypeVar, Union
+    from typing import Any, Mapping, NoReturn, Optional, Tuple, Type, TypeVar, Union
 
     from typing_extensions import Unpack  # only for the type checker, which includes it
 
     from ._library import Library
     from ._options import Options, Seconds
-    from ._waiting import Call, Key
 
     Self = TypeVar("Self", bound="Client")
 
@@ -73,10 +73,9 @@ class Client:
         ValueError: A duration is negative or not finite.
     """
 
-    __slots__ = ("__weakref__", "_calls", "_generation", "_handle", "_local_copy", "_library")
+    __slots__ = ("__weakref__", "_generation", "_handle", "_library", "_local_copy")
 
     _local_copy: Optional[_LocalCopy]
-    _calls: Dict[Key, Call]
 
     def __init__(self, /, **options: Unpack[Options]) -> None:
         self._open(options, from_environment=False)
@@ -134,15 +133,19 @@ class Client:
     ) -> Token:
         """Returns what `token` returns, without blocking the event loop.
 
-        Cancelling the task does not cancel the token request, which other tasks may be waiting for.
+        A task that waits uses no thread, and has a deadline of its own. Cancelling it does not
+        cancel the token request, which other tasks may be waiting for.
         """
         if min_ttl is None and not force_refresh:
             copy = self._fresh_local_token()
             if copy is not None:
                 return copy
-        from ._waiting import wait_for_token
+        from ._loops import wait_in_loop
 
-        return await wait_for_token(self._calls, self.generation, self._fetch, *_get_arguments(min_ttl, timeout, force_refresh))
+        token, error = c_void_p(), c_void_p()
+        arguments = self._handle, *_get_arguments(min_ttl, timeout, force_refresh)
+        status = await wait_in_loop(self._library, self._library.client_token, arguments, (byref(token),), error)
+        return self._receive(status, token, error)
 
     def authorization(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
@@ -180,17 +183,17 @@ class Client:
             ClosedError: The client is closed.
             TypeError: `token` is neither a Token nor a string.
         """
-        if not isinstance(token, (Token, str)):
-            raise TypeError(f"token: must be a Token or its value (str), not {type(token).__name__}")
-        value = utf8(token.value if isinstance(token, Token) else token)
-        error = c_void_p()
-        self._check(self._library.client_invalidate(self._handle, value, len(value), byref(error)), error)
+        error, value = c_void_p(), _token_value(token)
+        arguments = self._handle, value, len(value), 0
+        self._check(wait(self._library, self._library.client_invalidate, arguments, (), error), error)
 
     async def invalidate_async(self, token: Union[Token, str]) -> None:
         """Drops a token like `invalidate`, without blocking the event loop."""
-        from ._waiting import run_in_thread
+        from ._loops import wait_in_loop
 
-        await run_in_thread(self.invalidate, token)
+        error, value = c_void_p(), _token_value(token)
+        arguments = self._handle, value, len(value), 0
+        self._check(await wait_in_loop(self._library, self._library.client_invalidate, arguments, (), error), error)
 
     def revoke(self, timeout: Optional[Seconds] = None) -> None:
         """Revokes the current token at the server, and drops it here once the server has confirmed.
@@ -207,17 +210,18 @@ class Client:
             TypeError: `timeout` has the wrong type.
             ValueError: `timeout` is negative or not finite.
         """
-        error = c_void_p()
-        self._check(self._library.client_revoke(self._handle, deadline(timeout), byref(error)), error)
+        error, arguments = c_void_p(), (self._handle, deadline(timeout))
+        self._check(wait(self._library, self._library.client_revoke, arguments, (), error), error)
 
     async def revoke_async(self, timeout: Optional[Seconds] = None) -> None:
         """Revokes the token like `revoke`, without blocking the event loop.
 
         Cancelling the task does not cancel the request.
         """
-        from ._waiting import run_in_thread
+        from ._loops import wait_in_loop
 
-        await run_in_thread(self.revoke, timeout)
+        error, arguments = c_void_p(), (self._handle, deadline(timeout))
+        self._check(await wait_in_loop(self._library, self._library.client_revoke, arguments, (), error), error)
 
     def stats(self) -> Stats:
         """Returns the counts since the client was created.
@@ -228,6 +232,25 @@ class Client:
         status, counts = self._library.statistics(self._handle, error)
         self._check(status, error)
         return Stats(*(getattr(counts, name) for name in Stats._fields))
+
+    @property
+    def base_url(self) -> Optional[str]:
+        """The base URL of the API, for example ``"https://cloud.mongodb.com"``.
+
+        None if the authorization server was set by `token_url`.
+        """
+        return self._library.copy_string(self._library.client_base_url, self._handle)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where the value of each setting that is in effect came from; read-only.
+
+        For example ``{"client_id": "environment variable TOKENWELL_CLIENT_ID"}``. It contains no
+        values.
+        """
+        from types import MappingProxyType
+
+        return MappingProxyType(self._library.sources(self._handle))
 
     @property
     def generation(self) -> int:
@@ -259,12 +282,19 @@ class Client:
         self._check(self._library.client_close(self._handle, byref(error)), error)
 
     def __enter__(self: Self) -> Self:
+        """The end of the block closes the client.
+
+        It then waits for at most one second for a token request or a save in progress, so that the
+        next process finds the token, unless Ctrl-C or a cancellation ends the block.
+        """
         return self
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close()
+        if _may_wait(kind):
+            wait_for_saves(self._library, self._handle)
 
     async def __aenter__(self: Self) -> Self:
         return self
@@ -273,6 +303,10 @@ class Client:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close()
+        if _may_wait(kind):
+            from ._loops import wait_for_saves_in_loop
+
+            await wait_for_saves_in_loop(self._library, self._handle)
 
     def __repr__(self) -> str:
         # Crash reporters also print a client whose constructor failed.
@@ -292,6 +326,11 @@ class Client:
             for name, value in converted.items():
                 key = utf8(name)
                 self._check(library.config_set(config, key, len(key), value, len(value), byref(error)), error)
+            # The library must not read the environment of the process, which another thread may
+            # change at the same time.
+            self._check(library.config_use_variables(config, byref(error)), error)
+            for key, value in variables():
+                self._check(library.config_set_variable(config, key, len(key), value, len(value), byref(error)), error)
             if from_environment:
                 self._check(library.config_use_environment(config, byref(error)), error)
             client = c_void_p()
@@ -303,13 +342,17 @@ class Client:
         # the value was returned by a call of the library.
         self._generation = c_uint64.from_address(library.client_generation(self._handle))
         self._local_copy = None
-        self._calls = {}
 
     def _fetch(self, min_ttl: int, deadline: int, flags: int) -> Token:
+        token, error = c_void_p(), c_void_p()
+        library, arguments = self._library, (self._handle, min_ttl, deadline, flags)
+        return self._receive(wait(library, library.client_token, arguments, (byref(token),), error), token, error)
+
+    def _receive(self, status: int, out: c_void_p, error: c_void_p) -> Token:
+        """Converts the outcome of a get, and keeps a local copy of the token."""
         library = self._library
-        out, error = c_void_p(), c_void_p()
-        status = library.client_token(self._handle, min_ttl, deadline, flags, byref(out), byref(error))
-        self._check(status, error)
+        if status:
+            raise from_library(library, status, error)
         try:
             generation = library.token_generation(out)
             copy = self._local_copy
@@ -356,7 +399,7 @@ class Stats(
     Gets answered from the local copy are not counted.
     """
     waits: int
-    """Gets that waited for a refresh. Tasks that share one wait count once."""
+    """Gets that waited for a refresh."""
     refreshes: int
     """Refreshes started."""
     mints: int
@@ -400,6 +443,17 @@ def _get_arguments(min_ttl: Optional[Seconds], timeout: Optional[Seconds], force
     """Converts the arguments of a get for the library."""
     return (
         0 if min_ttl is None else milliseconds("min_ttl", min_ttl),
-        deadline(timeout),
-        FORCE_REFRESH if force_refresh else 0,
+        0 if timeout is None else deadline(timeout),
+        WAIT_FOR_SAVE | FORCE_REFRESH if force_refresh else WAIT_FOR_SAVE,
     )
+
+
+def _token_value(token: Any) -> bytes:
+    if not isinstance(token, (Token, str)):
+        raise TypeError(f"token: must be a Token or its value (str), not {type(token).__name__}")
+    return utf8(token.value if isinstance(token, Token) else token)
+
+
+def _may_wait(kind: Optional[Type[BaseException]]) -> bool:
+    """Returns whether the end of a ``with`` block may wait: not after Ctrl-C or a cancellation."""
+    return kind is None or issubclass(kind, Exception)

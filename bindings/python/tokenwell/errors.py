@@ -19,6 +19,10 @@ class TokenwellError(Exception):
         hint: What to do about it, in full sentences. Empty if there is nothing to suggest.
         http_status: The HTTP status of the server's reply, or None.
         retry_after: The number of seconds before a new attempt can succeed, or None.
+        oauth_code: The error code that the server sent, or None.
+        is_remembered: Whether this is the remembered error of an earlier call.
+        age: The number of seconds since the remembered error occurred.
+        attempts: The number of requests that the failure took.
     """
 
     code: int = 13
@@ -33,15 +37,42 @@ class TokenwellError(Exception):
     """The HTTP status of the server's reply; None if there was no reply."""
     retry_after: Optional[float]
     """The number of seconds before a new attempt can succeed; None if unknown."""
+    oauth_code: Optional[str]
+    """The error code that the server sent (RFC 6749 section 5.2), for example ``"invalid_client"``.
+
+    None if it sent no such code.
+    """
+    is_remembered: bool
+    """Whether this is the remembered error of an earlier call: no token request was sent now."""
+    age: float
+    """The number of seconds since the remembered error occurred; 0 if it is not remembered."""
+    attempts: int
+    """The number of requests that the failure took, including retries.
+
+    0 if the failure is not that of a request. For a remembered error, these are the requests of the
+    earlier call.
+    """
 
     def __init__(
-        self, message: str, hint: str = "", http_status: Optional[int] = None, retry_after: Optional[float] = None
+        self,
+        message: str,
+        hint: str = "",
+        http_status: Optional[int] = None,
+        retry_after: Optional[float] = None,
+        oauth_code: Optional[str] = None,
+        is_remembered: bool = False,
+        age: float = 0.0,
+        attempts: int = 0,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.http_status = http_status
         self.retry_after = retry_after
+        self.oauth_code = oauth_code
+        self.is_remembered = is_remembered
+        self.age = age
+        self.attempts = attempts
 
     def __str__(self) -> str:
         if not self.hint:
@@ -54,7 +85,8 @@ class TokenwellError(Exception):
 
     def __reduce__(self) -> Tuple[Callable[..., TokenwellError], Tuple[Any, ...], Dict[str, Any]]:
         # The __reduce__ of OSError, a base of two of the classes below, would lose the fields.
-        return type(self), (self.message, self.hint, self.http_status, self.retry_after), self.__dict__
+        # The fields are set from the second item.
+        return type(self), (self.message,), self.__dict__
 
 
 class InvalidArgumentError(TokenwellError, ValueError):
@@ -174,19 +206,29 @@ def from_library(library: Library, status: int, error: Any) -> TokenwellError:
         The exception, for the caller to raise.
     """
     name = library.status_name(status).decode()
-    if not error:
-        message, hint, http_status, retry_after_ms = f"the call failed with status {name}", "", 0, -1
-    else:
+    if error:
         try:
-            message = library.copy_string(library.error_message, error) or ""
-            hint = library.copy_string(library.error_hint, error) or ""
-            http_status = library.error_http_status(error)
-            retry_after_ms = library.error_retry_after_ms(error)
+            fields = _read_fields(library, error)
         finally:
             library.error_free(error)
-    raised = _CLASSES.get(status, TokenwellError)(
-        message, hint, http_status or None, None if retry_after_ms < 0 else retry_after_ms / 1000
-    )
+    else:
+        fields = {"message": f"the call failed with status {name}"}
+    raised = _CLASSES.get(status, TokenwellError)(**fields)
     if raised.code != status:  # a status that only a newer library has
         raised.code, raised.name = status, name
     return raised
+
+
+def _read_fields(library: Library, error: Any) -> Dict[str, Any]:
+    """Reads the arguments of `TokenwellError` from a ``tokenwell_error``."""
+    retry_after_ms = library.error_retry_after_ms(error)
+    return {
+        "message": library.copy_string(library.error_message, error) or "",
+        "hint": library.copy_string(library.error_hint, error) or "",
+        "http_status": library.error_http_status(error) or None,
+        "retry_after": None if retry_after_ms < 0 else retry_after_ms / 1000,
+        "oauth_code": library.copy_string(library.error_oauth_code, error),
+        "is_remembered": bool(library.error_is_remembered(error)),
+        "age": library.error_age_ms(error) / 1000,
+        "attempts": library.error_attempts(error),
+    }
