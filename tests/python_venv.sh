@@ -3,11 +3,12 @@
 # `python_venv.sh [DIRECTORY]`, by default dist/venv.
 set -eu
 venv=${1:-$DIST/venv}
-"$venv/bin/python" -c 'import pytest, mypy' 2>/dev/null && exit
+needed='pytest, mypy, gevent, eventlet, uvloop'
+"$venv/bin/python" -W ignore -c "import $needed" 2>/dev/null && exit
 if [ -e "$venv" ] && [ ! -f "$venv/pyvenv.cfg" ]; then
     echo "$venv exists and is not a virtual environment" >&2
     exit 1
 fi
 rm -rf "$venv"
 "$PYTHON" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.10,<3'
+"$venv/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.10,<3' 'gevent>=24,<27' 'eventlet>=0.36,<1' 'uvloop>=0.19,<1'
