@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import os
 import resource
-import sys
 import threading
 import time
 from typing import Any, Callable, List, Set
@@ -44,12 +44,12 @@ def loop_of_uvloop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+WITHOUT_UVLOOP = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
 LOOPS = [
     pytest.param(asyncio.new_event_loop, id="asyncio"),
     pytest.param(LoopWithoutReaders, id="no readers"),
+    pytest.param(loop_of_uvloop, id="uvloop", marks=WITHOUT_UVLOOP),
 ]
-if sys.implementation.name == "cpython" and sys.platform != "win32":
-    LOOPS.append(pytest.param(loop_of_uvloop, id="uvloop"))
 
 
 def run(loops: Loops, main: Any) -> Any:

@@ -173,7 +173,8 @@ def cold_exits(emulator, folder):
         counts[way] += 1
         if requests != [1, 0]:
             wrong.append(f"round {number}: {way}: {requests[0]} requests, then {requests[1]}")
-    verdict(not wrong, f"{COLD_EXITS - len(wrong)} of {COLD_EXITS} cold tokens found by the next process ({len(counts)} ways to exit)", "\n".join(wrong))
+    found = f"{COLD_EXITS - len(wrong)} of {COLD_EXITS} cold tokens found by the next process"
+    verdict(not wrong, f"{found} ({len(counts)} ways to exit)", "\n".join(wrong))
 
 
 def setenv(emulator):
