@@ -52,8 +52,8 @@ def test_a_signal_handler_that_raises_ends_a_get(emulator: Emulator, client: tok
     with pytest.raises(Raised):
         getattr(client, call)()
 
-    # The slice is 50 ms; the rest is for a busy machine.
-    assert time.monotonic() - sent[0] < 0.5
+    # The slice is 50 ms; the rest is for a busy machine. The suite `python` of make test-more is exact.
+    assert time.monotonic() - sent[0] < 1.5
     # The token request continues: a later call gets its token.
     assert client.token().value and emulator.token_requests == 1
 
@@ -67,11 +67,11 @@ def test_a_signal_handler_that_raises_ends_a_revocation(emulator: Emulator, clie
     with pytest.raises(Raised):
         client.revoke()
 
-    assert time.monotonic() - sent[0] < 0.5
+    assert time.monotonic() - sent[0] < 1.5
 
 
 def test_a_signal_handler_that_returns_runs_during_a_get(emulator: Emulator, client: tokenwell.Client) -> None:
-    emulator.slow(1)
+    emulator.slow(3)
     handled: List[float] = []
     before = signal.signal(signal.SIGUSR1, lambda *_: handled.append(time.monotonic()))
     try:
@@ -80,7 +80,7 @@ def test_a_signal_handler_that_returns_runs_during_a_get(emulator: Emulator, cli
     finally:
         signal.signal(signal.SIGUSR1, before)
 
-    assert token.value and handled[0] - sent[0] < 0.5
+    assert token.value and handled[0] - sent[0] < 1.5
     assert emulator.token_requests == 1, "slices are not several gets"
 
 
@@ -99,7 +99,7 @@ def test_ctrl_c_ends_a_program_that_waits(emulator: Emulator) -> None:
     _, said = program.communicate(timeout=PATIENCE)
 
     assert said.rstrip().endswith("KeyboardInterrupt") and program.returncode == -signal.SIGINT
-    assert time.monotonic() - began < 0.8, "the end of the block does not wait after Ctrl-C either"
+    assert time.monotonic() - began < 10, "the timeout is 600 s"
 
 
 @pytest.mark.parametrize("call", ["token", "invalidate", "revoke"])
@@ -162,6 +162,18 @@ def test_a_thread_gets_its_token_even_if_no_thread_can_be_created(emulator: Emul
     assert (done.returncode, done.stdout) == (0, "True True\nTrue\n"), done.stderr
 
 
+def test_the_end_of_a_block_does_not_wait_after_an_interrupt(emulator: Emulator, make: Callable[..., tokenwell.Client]) -> None:
+    emulator.slow(2 * PATIENCE)
+    with pytest.raises(KeyboardInterrupt):
+        with make(timeout=PATIENCE) as client:
+            with pytest.raises(tokenwell.DeadlineError):
+                client.token(timeout=0.05)
+            began = time.monotonic()
+            raise KeyboardInterrupt
+
+    assert time.monotonic() - began < 0.9, "it would wait for 1 s"
+
+
 def test_the_end_of_a_block_waits_for_a_request_in_progress(emulator: Emulator, clocked: tokenwell.Client) -> None:
     with clocked:
         clocked.token()
@@ -195,4 +207,4 @@ def test_close_does_not_wait(emulator: Emulator, make: Callable[..., tokenwell.C
     began = time.monotonic()
     client.close()
 
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 0.9, "the end of a block would wait for 1 s"
