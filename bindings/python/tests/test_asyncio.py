@@ -460,6 +460,50 @@ def test_a_wait_that_another_thread_collects_ends_the_watching(emulator: Emulato
         loop.close()
 
 
+def test_a_canceled_task_cancels_and_frees_its_operation(
+    emulator: Emulator, client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.slow(2 * PATIENCE)
+    library = client._library
+    canceled: List[int] = []
+    freed: List[int] = []
+    cancel, free = library.operation_cancel, library.operation_free
+    monkeypatch.setattr(library, "operation_cancel", lambda each: canceled.append(each.value) or cancel(each))
+    monkeypatch.setattr(library, "operation_free", lambda each: freed.append(each.value) or free(each))
+
+    async def main() -> None:
+        tasks = [asyncio.ensure_future(client.token_async()) for _ in range(3)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        assert (len(canceled), canceled) == (1, freed)
+        tasks[1].cancel()
+        tasks[2].cancel()
+        await asyncio.wait(tasks)
+
+    asyncio.run(main())
+    assert len(set(canceled)) == 3 and canceled == freed
+
+
+def test_a_task_may_be_canceled_after_its_operation_has_ended(emulator: Emulator, client: tokenwell.Client) -> None:
+    emulator.slow(0.1)
+    problems: List[Any] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: problems.append(context))
+        task = asyncio.ensure_future(client.token_async())
+        await asyncio.sleep(0)
+        until(lambda: client.stats().mints == 1, "the token")
+        time.sleep(0.5)  # the entry is in the queue, and the loop, which this blocks, has not read it
+        loop.call_soon(task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert not problems
+
+
 def test_without_a_descriptor_a_task_gets_an_error(client: tokenwell.Client) -> None:
     token = client.token()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
