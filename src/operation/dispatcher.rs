@@ -26,9 +26,9 @@ const MAX_CALLBACK_TIME: Duration = Duration::from_millis(200);
 /// The most threads that run callbacks. If so many callbacks do not return, the others wait.
 const MAX_CALLBACK_THREADS: usize = 64;
 
-/// Entries of ended operations are removed once there are more of them than this, and than half of
-/// all.
-const MIN_STALE_ENTRIES: usize = 64;
+/// Entries of ended operations are removed once more operations than this have ended, and than a
+/// quarter of the number of entries: half of the entries may be theirs then.
+const MIN_ENDED: usize = 64;
 
 /// The threads of the operations of one process.
 pub(crate) struct Dispatcher<C: Completion> {
@@ -47,9 +47,21 @@ struct State<C: Completion> {
     woken: Vec<Arc<Operation<C>>>,
     /// Operations with a deadline, the next one first. Some have ended already.
     deadlines: BinaryHeap<Reverse<ByDeadline<C>>>,
+    removals: Removals,
     calls: VecDeque<Call<C>>,
     callback_threads: Vec<CallbackThread>,
     next_thread: u64,
+}
+
+/// Decides when entries of ended operations are removed.
+///
+/// It counts operations and not entries, of which an operation has two while it waits for a save.
+/// So however many entries are left each time, the time for all removals is proportional to the
+/// number of operations.
+#[derive(Default)]
+struct Removals {
+    /// The operations that have ended since the last removal.
+    ended: usize,
 }
 
 /// A thread that runs callbacks.
@@ -113,6 +125,7 @@ impl<C: Completion> Dispatcher<C> {
             pending: 0,
             woken: Vec::new(),
             deadlines: BinaryHeap::new(),
+            removals: Removals::default(),
             calls: VecDeque::new(),
             callback_threads: Vec::new(),
             next_thread: 0,
@@ -160,9 +173,8 @@ impl<C: Completion> Dispatcher<C> {
             if state.pending == 0 {
                 self.changed.notify_one();
             }
-            let stale = state.deadlines.len().saturating_sub(state.pending);
-            let many = stale > MIN_STALE_ENTRIES && stale > state.deadlines.len() / 2;
-            if many || state.pending == 0 { state.take_stale_entries() } else { Vec::new() }
+            let entries = state.deadlines.len();
+            if state.removals.is_due_after_end(entries) || state.pending == 0 { state.take_stale_entries() } else { Vec::new() }
         };
         drop(stale);
     }
@@ -308,6 +320,18 @@ impl<C: Completion> Dispatcher<C> {
     }
 }
 
+impl Removals {
+    /// Counts an operation that has ended, and returns whether the entries are inspected now.
+    fn is_due_after_end(&mut self, entries: usize) -> bool {
+        self.ended += 1;
+        let is_due = self.ended > MIN_ENDED && self.ended > entries / 4;
+        if is_due {
+            self.ended = 0;
+        }
+        is_due
+    }
+}
+
 impl<C: Completion> State<C> {
     fn take_expired(&mut self, now_ms: u64) -> Vec<Arc<Operation<C>>> {
         let mut expired = Vec::new();
@@ -384,5 +408,44 @@ impl<C: Completion> Eq for ByDeadline<C> {}
 impl<C: Completion> fmt::Debug for Dispatcher<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dispatcher").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removing_the_entries_of_ended_operations_takes_linear_time_with_any_number_of_entries_each() {
+        const OPERATIONS: usize = 100_000;
+        for entries_each in [0, 1, 2] {
+            let mut removals = Removals::default();
+            let (mut entries, mut inspected) = (OPERATIONS * entries_each, 0);
+            for pending in (0..OPERATIONS).rev() {
+                if removals.is_due_after_end(entries) {
+                    inspected += entries;
+                    entries = pending * entries_each;
+                }
+            }
+            assert!(inspected <= 4 * OPERATIONS, "{entries_each} entries each: {inspected} were inspected");
+        }
+    }
+
+    #[test]
+    fn the_entries_of_ended_operations_do_not_accumulate_while_others_begin() {
+        const PENDING: usize = 1_000;
+        for entries_each in [1, 2] {
+            let mut removals = Removals::default();
+            let mut entries = PENDING * entries_each;
+            let mut most = 0;
+            for _ in 0..100 * PENDING {
+                if removals.is_due_after_end(entries) {
+                    entries = (PENDING - 1) * entries_each;
+                }
+                entries += entries_each;
+                most = most.max(entries);
+            }
+            assert!(most <= 3 * PENDING * entries_each, "{entries_each} entries each: {most}");
+        }
     }
 }
