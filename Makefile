@@ -111,9 +111,10 @@ tools-demo: tools-library
 	$(call need,$(PYTHON),it runs the demo and one of its callers; install Python 3.9 or newer)
 	$(call need,$(GO),one of the callers is a Go program; install Go 1.24 or newer)
 	$(call need,$(NODE),one of the callers is a Node program; install Node.js 20.4 or newer)
-	$(call need,$(NPM),it fetches koffi through which Node calls the library; it comes with Node.js)
+	@sh packaging/node_headers.sh >/dev/null
 	$(call need,pkg-config,C and Go find the library with it)
 tools-test: tools-demo
+	$(call need,$(NPM),it installs the type checker with which the types of the Node package are tested; it comes with Node.js)
 	$(call need,$(CXX),the header must be clean in C++ too; install g++ or clang)
 	$(call need,valgrind,the C tests run under it)
 	$(call need,nm,the exported symbols are compared with the header; install binutils)

@@ -22,7 +22,6 @@ PROGRAMS = [
 
 
 def main() -> int:
-    install_koffi()
     emulator = subprocess.Popen(
         [str(DIST / "bin/tokenwell"), "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -43,14 +42,6 @@ def main() -> int:
     print_table(reports)
     print(f"{len(reports)} callers, {requests} token request{'' if requests == 1 else 's'}")
     return 0
-
-
-def install_koffi() -> None:
-    """Installs koffi, the package through which Node calls the library."""
-    if (DIST / "node/node_modules/koffi").is_dir():
-        return
-    npm = [os.environ.get("NPM", "npm"), "ci", "--omit=dev", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(npm, cwd=DIST / "node", check=True, stdout=subprocess.DEVNULL)
 
 
 def program_environment(home: str) -> dict:

@@ -31,14 +31,7 @@ for file in bindings/go/go.mod bindings/go/README.md bindings/go/LICENSE-* bindi
     case $file in *_test.go) ;; *) cp "$file" "$DIST/go/" ;; esac
 done
 
-# Node: the package with its library, for npm install. node_modules is kept while the lock file is
-# unchanged, to avoid another download.
-cmp -s bindings/node/package-lock.json "$DIST/node/package-lock.json" || rm -rf "$DIST/node"
-rm -rf "$DIST/node/lib" "$DIST/node/_lib"
-mkdir -p "$DIST/node/_lib"
-cp bindings/node/.npmrc bindings/node/package.json bindings/node/package-lock.json bindings/node/README.md bindings/node/LICENSE-* bindings/node/index.* "$DIST/node/"
-cp -R bindings/node/lib "$DIST/node/lib"
-cp "$DIST/lib/$library" "$DIST/node/_lib/"
+sh packaging/node.sh "$library"
 
 # The environment to use this tree from any directory: `. dist/env`.
 cat >"$DIST/env" <<END

@@ -65,6 +65,7 @@ def repetitions(rust, python, go, node):
     for module in ("bindings/go/bench", "examples/go/demo", "examples/go/hello"):
         yield f"{module}/go.mod", r"^go (\d+\.\d+)", go
     yield "Makefile", r"install Node\.js ([\d.]+) or newer", node
+    yield "packaging/node_headers.sh", r"install Node\.js ([\d.]+) or newer", node
     yield "bindings/node/README.md", r"Node ([\d.]+) or later", node
     yield "bindings/node/package-lock.json", r'"node": ">=([\d.]+)"', node
 

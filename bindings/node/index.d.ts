@@ -51,8 +51,8 @@ export interface RevokeOptions {
   /** The deadline of this call, in milliseconds. */
   deadlineMs?: number | bigint;
   /**
-   * If it is aborted, the promise is rejected immediately with its reason. The call continues for
-   * other callers.
+   * If it is aborted, the promise is rejected immediately with its reason. The request continues
+   * for other callers.
    */
   signal?: AbortSignal;
 }
@@ -132,11 +132,19 @@ export class Client {
   stats(): Stats;
   /** A number that changes whenever the current token changes. */
   readonly generation: number;
+  /** The base URL of the API, or null if the server was set by `tokenUrl`. */
+  readonly baseUrl: string | null;
+  /**
+   * Where the value of each setting that is in effect came from, by the names of the library:
+   * `{ client_id: 'environment variable TOKENWELL_CLIENT_ID', … }`. The object is frozen.
+   */
+  readonly sources: Readonly<Partial<Record<string, string>>>;
   /** Advances the clock of a client that was created with manualClockMs. */
   advanceClock(ms: number | bigint): void;
 
   /**
-   * Closes the client: waiting and later calls fail with ClosedError. Can be called more than once.
+   * Closes the client and frees its secret: waiting and later calls fail with ClosedError. Can be
+   * called more than once.
    */
   close(): void;
   [Symbol.dispose](): void;
@@ -178,6 +186,17 @@ export class TokenwellError extends Error {
   readonly httpStatus: number | null;
   /** The time before a new attempt can succeed, in milliseconds, or null if unknown. */
   readonly retryAfterMs: number | null;
+  /**
+   * The error code in the server's reply (RFC 6749 section 5.2), for example `invalid_client`, or
+   * null if the reply had none.
+   */
+  readonly oauthCode: string | null;
+  /** Whether this is the remembered error of an earlier call: no token request was sent. */
+  readonly isRemembered: boolean;
+  /** How long ago a remembered error occurred, in milliseconds; 0 for a new error. */
+  readonly ageMs: number;
+  /** How many requests the failure took, including retries; 0 if it is not that of a request. */
+  readonly attempts: number;
 }
 
 /** An argument or setting is invalid. */

@@ -372,7 +372,7 @@ def programs(suite, emulator, url):
     """Runs programs that print all their objects, and the example of each language."""
     environment = suite.environment(emulator, url, WRONG_SECRET=WRONG, PYTHONDEVMODE="1", NODE_DEBUG="module")
     python, node = sys.executable, os.environ.get("NODE", "node")
-    index = str(ROOT / "bindings" / "node" / "index.mjs")
+    index = str(DIST / "node" / "index.mjs")
     suite.run("everything that Python prints", [python, str(HERE / "show.py")], environment, 0)
     suite.run("everything that Node prints", [node, str(HERE / "show.mjs"), index], environment, 0)
     suite.run("the example in Python", [python, str(ROOT / "examples" / "python" / "hello_token.py")], environment, 0)

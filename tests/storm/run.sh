@@ -9,7 +9,6 @@ cd "$(dirname "$0")/../.."
 . tests/environment.sh
 make -s -C bindings/c PREFIX="$DIST" shim
 (cd bindings/go && "$GO" build -race -o "$DIST/test/go-shim" ./internal/shim)
-[ -d bindings/node/node_modules ] || (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error)
 if "$CARGO" test --quiet --locked --features "$FEATURES" --test storm -- \
     --shim "c=bindings/c/build/shim" \
     --shim "python=$PYTHON bindings/python/tests/shim.py" \

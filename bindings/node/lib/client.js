@@ -1,25 +1,21 @@
 'use strict';
 
-const koffi = require('koffi');
+const { variables } = require('./environment.js');
 const { check } = require('./errors.js');
 const { load } = require('./library.js');
-const { deadlineOf, milliseconds, settingBytes, settingName, stringBytes } = require('./options.js');
-const { Token, readToken } = require('./token.js');
-const { LONGEST_TIMER_MS, SharedCalls, remainingDeadline, waitFor, whenThreadIsFree } = require('./waiting.js');
+const { deadlineOf, milliseconds, settingName, settingValue, wellFormed, wipe } = require('./options.js');
+const { Token, tokenOf } = require('./token.js');
+const { outcomeOf } = require('./waiting.js');
 
-const FORCE_REFRESH = 1;
+// About twelve days. The limit of setTimeout is about twice as long.
+const LONGEST_TIMER_MS = 2 ** 30;
 const FROM_ENVIRONMENT = Symbol('from the environment');
 
 // In the order of tokenwell_stats.
 const STATS = ['hits', 'waits', 'refreshes', 'mints', 'mintFailures', 'staleServed', 'cooldownAnswers', 'invalidations'];
 
-// The library's client is freed only when the Client is garbage collected. close() does not free
-// it, so that later calls and calls that still run on a worker thread (which keep a reference to
-// the Client) are safe.
-const clients = new FinalizationRegistry(({ library, pointer, localCopy }) => {
-  clearTimeout(localCopy.timer);
-  library.client_free(pointer);
-});
+// A local copy of the token is dropped with its Client. The addon frees the client of the library.
+const clients = new FinalizationRegistry((localCopy) => clearTimeout(localCopy.timer));
 
 /**
  * Returns access tokens, and sends a token request only if no cached token is fresh. One request
@@ -27,13 +23,15 @@ const clients = new FinalizationRegistry(({ library, pointer, localCopy }) => {
  */
 class Client {
   #library = load();
-  #pointer;
-  // The library's generation counter, as two 32-bit words in the library's memory.
-  #generation;
+  #handle;
+  // The library's generation counter, as two 32-bit words in the library's memory. Undefined if the
+  // host does not allow that; then it is read by a call.
+  #counter;
+  #baseUrl;
+  #sources;
   // The local copy of the token. It is a separate object, because `clients` must be able to clear
   // its timer after the Client is collected.
-  #localCopy = { token: null, authorization: undefined, tokenPromise: null, authorizationPromise: null, low: 0, high: 0, from: 0, until: 0, timer: undefined };
-  #gets = new SharedCalls(() => this.generation, (request, deadline) => this.#fetch(request, deadline));
+  #localCopy = { token: null, authorization: undefined, tokenPromise: null, authorizationPromise: null, generation: 0, low: 0, high: 0, from: 0, until: 0, timer: undefined };
 
   /**
    * @param {object} [options] The settings, by their names in camelCase: clientId, clientSecret,
@@ -42,9 +40,12 @@ class Client {
    * @throws {LibraryError} No usable library was found.
    */
   constructor(options = {}, origin = undefined) {
-    this.#pointer = newClient(this.#library, options, origin === FROM_ENVIRONMENT);
-    this.#generation = new Uint32Array(koffi.view(this.#library.client_generation(this.#pointer), 8));
-    clients.register(this, { library: this.#library, pointer: this.#pointer, localCopy: this.#localCopy });
+    const created = newClient(this.#library, options, origin === FROM_ENVIRONMENT);
+    this.#handle = created.handle;
+    this.#counter = created.counter && new Uint32Array(created.counter);
+    this.#baseUrl = created.baseUrl;
+    this.#sources = Object.freeze(pairs(created.sources));
+    clients.register(this, this.#localCopy);
   }
 
   /**
@@ -96,8 +97,8 @@ class Client {
   async invalidate(token) {
     const value = token instanceof Token ? token.value : token;
     if (typeof value !== 'string') throw new TypeError('token must be a Token or its value (a string)');
-    const bytes = stringBytes('token', value);
-    await this.#call(this.#library.client_invalidate, () => [bytes, bytes.length - 1]);
+    wellFormed('token', value);
+    await this.#call((settle) => this.#library.invalidate(this.#handle, value, settle));
   }
 
   /**
@@ -109,11 +110,8 @@ class Client {
   async revoke(options = {}) {
     const { deadlineMs, signal, ...unknown } = options;
     rejectUnknown(unknown, 'deadlineMs, signal');
-    const limitMs = deadlineOf(deadlineMs);
-    signal?.throwIfAborted();
-    const startedAt = performance.now();
-    const call = this.#call(this.#library.client_revoke, () => [remainingDeadline(limitMs, startedAt)]);
-    await waitFor(call, { remainingMs: limitMs ?? Infinity, limitMs, signal });
+    const deadline = deadlineOf(deadlineMs);
+    await this.#call((settle) => this.#library.revoke(this.#handle, deadline, settle), signal);
   }
 
   /**
@@ -121,15 +119,26 @@ class Client {
    * counted.
    */
   stats() {
-    const counts = new BigUint64Array(STATS.length);
-    const error = [null];
-    check(this.#library, this.#library.client_stats(this.#pointer, counts, counts.byteLength, error), error);
-    return Object.fromEntries(STATS.map((name, index) => [name, Number(counts[index])]));
+    const counts = check(this.#library.stats(this.#handle));
+    return Object.fromEntries(STATS.map((name, index) => [name, counts[index]]));
   }
 
   /** A number that changes whenever the current token changes. */
   get generation() {
-    return this.#generation[1] * 2 ** 32 + this.#generation[0];
+    return this.#library.generation(this.#handle);
+  }
+
+  /** The base URL of the API, or null if the server was set by tokenUrl. */
+  get baseUrl() {
+    return this.#baseUrl;
+  }
+
+  /**
+   * Where the value of each setting that is in effect came from, by the names of the library:
+   * `{ client_id: 'environment variable TOKENWELL_CLIENT_ID', … }`. Frozen.
+   */
+  get sources() {
+    return this.#sources;
   }
 
   /**
@@ -138,17 +147,17 @@ class Client {
    * @param {number | bigint} ms The duration in milliseconds.
    */
   advanceClock(ms) {
-    const error = [null];
-    check(this.#library, this.#library.client_advance_clock(this.#pointer, milliseconds('ms', ms), error), error);
+    check(this.#library.advanceClock(this.#handle, milliseconds('ms', ms)));
   }
 
   /**
-   * Closes the client: waiting and later calls fail with ClosedError. Can be called more than once.
+   * Closes the client and frees its secret: waiting and later calls fail with ClosedError. Can be
+   * called more than once.
    */
   close() {
     this.#drop();
-    const error = [null];
-    check(this.#library, this.#library.client_close(this.#pointer, error), error);
+    check(this.#library.close(this.#handle, this.#counter?.buffer));
+    this.#counter = undefined;
   }
 
   /**
@@ -163,14 +172,20 @@ class Client {
 
   #isFresh() {
     const copy = this.#localCopy;
-    // Plain loads are sufficient: nothing else is read from shared memory, and the counter only
-    // increases, so both words equal the copied ones only while it is unchanged.
-    if (copy.token === null || this.#generation[0] !== copy.low || this.#generation[1] !== copy.high) return false;
+    if (copy.token === null || !this.#isCurrent(copy)) return false;
     // Only the wall clock is read here. The monotonic clock is checked by the timer that drops the
     // copy, because reading a second clock would double the cost of a get. Blocking the event loop
     // delays the timer, but not the wall clock.
     const now = Date.now();
     return now >= copy.from && now < copy.until;
+  }
+
+  #isCurrent(copy) {
+    const counter = this.#counter;
+    if (counter === undefined) return this.generation === copy.generation;
+    // Plain loads are sufficient: nothing else is read from shared memory, and the counter only
+    // increases, so both words equal the copied ones only while it is unchanged.
+    return counter[0] === copy.low && counter[1] === copy.high;
   }
 
   #keep(token, freshForMs, from) {
@@ -183,8 +198,9 @@ class Client {
     copy.authorization = token.authorization;
     copy.tokenPromise = Promise.resolve(token);
     copy.authorizationPromise = Promise.resolve(token.authorization);
-    copy.low = this.#generation[0];
-    copy.high = this.#generation[1];
+    copy.generation = token.generation;
+    copy.low = token.generation % 2 ** 32;
+    copy.high = Math.floor(token.generation / 2 ** 32);
     copy.from = from;
     copy.until = from + freshForMs;
   }
@@ -200,75 +216,50 @@ class Client {
     const { minTtlMs, deadlineMs, forceRefresh = false, signal, ...unknown } = options;
     rejectUnknown(unknown, 'minTtlMs, deadlineMs, forceRefresh, signal');
     const minTtl = minTtlMs === undefined ? 0n : milliseconds('minTtlMs', minTtlMs);
-    const limitMs = deadlineOf(deadlineMs);
+    const deadline = deadlineOf(deadlineMs);
     signal?.throwIfAborted();
-
     if (minTtl === 0n && !forceRefresh && this.#isFresh()) return this.#localCopy.token;
-    return this.#gets.join({ minTtl, flags: forceRefresh ? FORCE_REFRESH : 0, limitMs }, signal);
+    return this.#call((settle) => this.#library.token(this.#handle, minTtl, deadline, Boolean(forceRefresh), settle), signal);
   }
 
-  /** Makes one call for a token. `deadline()` is evaluated when the call starts. */
-  async #fetch({ minTtl, flags }, deadline) {
-    const out = [null];
-    await this.#call(this.#library.client_token, () => [minTtl, deadline(), flags, out]);
-    return this.#receive(out[0]);
+  /** Makes a call that may wait. The client is not collected meanwhile. */
+  async #call(begin, signal) {
+    signal?.throwIfAborted();
+    let outcome = outcomeOf(this.#library, begin, signal);
+    // Without an `await`, if possible: the next of many gets then finds the local copy.
+    if (outcome instanceof Promise) outcome = await outcome;
+    check(outcome);
+    return outcome === null ? undefined : this.#receive(outcome);
   }
 
-  /**
-   * Copies and frees the library's token, and keeps a local copy for as long as the library allows.
-   */
-  #receive(pointer) {
-    const library = this.#library;
-    const from = Date.now();
-    const token = readToken(library, pointer);
-    const freshForMs = Number(library.client_fresh_for_ms(this.#pointer, pointer));
-    library.token_free(pointer);
-    this.#keep(token, freshForMs, from);
+  /** Creates the token, and keeps a local copy for as long as the library allows. */
+  #receive(outcome) {
+    // All callers that waited for one token get the same object.
+    if (this.#isFresh() && this.#localCopy.generation === outcome.generation) return this.#localCopy.token;
+    const token = tokenOf(outcome);
+    this.#keep(token, outcome.freshForMs, Date.now());
     return token;
   }
-
-  /**
-   * Makes one call on a worker thread. `args()` is evaluated when the call starts; the error slot
-   * is appended.
-   */
-  async #call(fn, args) {
-    const error = [null];
-    const start = (done) => fn.async(this.#pointer, ...args(), error, done);
-    const close = () => this.#library.client_close(this.#pointer, null);
-    check(this.#library, await whenThreadIsFree(start, close), error);
-  }
 }
 
-function newClient(library, options, useEnvironment) {
-  const error = [null];
-  const config = [null];
-  const client = [null];
-  check(library, library.config_new(config, error), error);
+function newClient(library, { settings, ...named }, useEnvironment) {
+  // The names and values of settings, alternately.
+  const list = [];
+  const add = (name, option, value) => list.push(wellFormed('the name of a setting', name), settingValue(option, value));
   try {
-    const { settings, ...named } = options;
-    for (const [name, value] of Object.entries(settings ?? {})) setOne(library, config[0], name, name, value);
+    for (const [name, value] of Object.entries(settings ?? {})) add(name, name, value);
     for (const [option, value] of Object.entries(named)) {
-      if (value !== undefined && value !== null) setOne(library, config[0], settingName(option), option, value);
+      if (value !== undefined && value !== null) add(settingName(option), option, value);
     }
-    if (useEnvironment) check(library, library.config_use_environment(config[0], error), error);
-    check(library, library.client_new(config[0], client, error), error);
-    return client[0];
+    return check(library.newClient(list, variables(), useEnvironment));
   } finally {
-    library.config_free(config[0]);
+    wipe(list);
   }
 }
 
-/** Sets one setting. `option` is the caller's name for it, used in error messages. */
-function setOne(library, config, setting, option, value) {
-  const error = [null];
-  const name = stringBytes('the name of a setting', setting);
-  const bytes = settingBytes(option, value);
-  try {
-    check(library, library.config_set(config, name, name.length - 1, bytes, bytes.length - 1, error), error);
-  } finally {
-    // The value may be the secret.
-    bytes.fill(0);
-  }
+/** Converts names and values, alternately, to an object. */
+function pairs(list) {
+  return Object.fromEntries(list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1]]] : [])));
 }
 
 function rejectUnknown(unknown, known) {

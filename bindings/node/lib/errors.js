@@ -7,13 +7,17 @@
  * languages share. `status` is its number.
  */
 class TokenwellError extends Error {
-  constructor(message, { code, status, hint = '', httpStatus = null, retryAfterMs = null }) {
+  constructor(message, { code, status, hint = '', httpStatus = null, retryAfterMs = null, oauthCode = null, isRemembered = false, ageMs = 0, attempts = 0 }) {
     super(message);
     this.code = code;
     this.status = status;
     this.hint = hint;
     this.httpStatus = httpStatus;
     this.retryAfterMs = retryAfterMs;
+    this.oauthCode = oauthCode;
+    this.isRemembered = isRemembered;
+    this.ageMs = ageMs;
+    this.attempts = attempts;
   }
 
   get name() {
@@ -54,71 +58,34 @@ const CLASS_BY_STATUS = [
 ];
 
 /**
- * Converts an error of the library and frees it.
+ * Returns the outcome of a call, or throws the error whose fields it contains.
  *
- * @param library The loaded library.
- * @param status The status that the call returned.
- * @param pointer The library's error, or null.
- * @returns {TokenwellError}
- */
-function takeError(library, status, pointer) {
-  if (pointer === null) {
-    const code = library.status_name(status);
-    return errorFor(status, `the call failed with ${code}`, { code });
-  }
-
-  const httpStatus = library.error_http_status(pointer);
-  const retryAfterMs = Number(library.error_retry_after_ms(pointer));
-  const error = errorFor(library.error_status(pointer), library.error_message(pointer, null), {
-    code: library.error_name(pointer),
-    hint: library.error_hint(pointer, null),
-    httpStatus: httpStatus === 0 ? null : httpStatus,
-    retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
-  });
-  library.error_free(pointer);
-  return error;
-}
-
-/**
- * Throws if the status is not zero.
- *
- * @param library The loaded library.
- * @param status The status that the call returned.
- * @param slot The array of one element that received the call's error.
+ * @param outcome What a function of the library returned. Only an error has a `status`.
  * @throws {TokenwellError}
  */
-function check(library, status, slot) {
-  if (status !== 0) throw takeError(library, status, slot[0]);
+function check(outcome) {
+  if (outcome?.status !== undefined) throw errorFor(outcome);
+  return outcome;
 }
 
 /** Returns the error for a string with a lone surrogate, which cannot be encoded in UTF-8. */
 function notWellFormed(name) {
-  return errorFor(1, `${name}: the string is not well-formed (it contains a lone surrogate)`, {
+  return errorFor({
+    status: 1,
     code: 'INVALID_ARGUMENT',
+    message: `${name}: the string is not well-formed (it contains a lone surrogate)`,
     hint: 'Check where the string was cut, or pass the bytes as a Uint8Array.',
   });
 }
 
-/**
- * Returns the error for a caller whose deadline was exceeded while a shared call continues for
- * others.
- */
-function deadlineExceeded(deadlineMs) {
-  return errorFor(8, `no result after ${deadlineMs} ms: deadline exceeded`, {
-    code: 'DEADLINE',
-    hint: 'Allow more time, or try again: a refresh in progress continues in the background.',
-  });
-}
-
-function errorFor(status, message, fields) {
-  const Class = CLASS_BY_STATUS[status] ?? TokenwellError;
-  return new Class(message, { status, ...fields });
+function errorFor(fields) {
+  const Class = CLASS_BY_STATUS[fields.status] ?? TokenwellError;
+  return new Class(fields.message, fields);
 }
 
 module.exports = {
   check,
   notWellFormed,
-  deadlineExceeded,
   TokenwellError,
   InvalidArgumentError,
   NotConfiguredError,

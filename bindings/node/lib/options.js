@@ -1,10 +1,8 @@
 'use strict';
 
 // Converts the options of a client for the shared library: names, strings, durations.
-//
-// A string becomes bytes followed by one NUL that is not part of its length, so that the empty
-// string has an address too.
 
+const { isUint8Array } = require('node:util/types');
 const { notWellFormed } = require('./errors.js');
 
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -18,34 +16,57 @@ function settingName(option) {
 }
 
 /**
- * Converts the value of a setting to bytes.
+ * Converts the value of a setting to a string or bytes.
  *
  * @throws {InvalidArgumentError} A string contains a lone surrogate.
  * @throws {RangeError} A number is negative or not finite.
  * @throws {TypeError} The value has another type.
  */
-function settingBytes(option, value) {
+function settingValue(option, value) {
   switch (typeof value) {
     case 'string':
-      return stringBytes(option, value);
+      return wellFormed(option, value);
     case 'number':
-      return stringBytes(option, Number.isInteger(value) ? String(wholeNumber(option, value)) : String(notNegative(option, value)));
+      return wellFormed(option, Number.isInteger(value) ? String(wholeNumber(option, value)) : String(notNegative(option, value)));
     case 'bigint':
-      return stringBytes(option, String(wholeNumber(option, value)));
+      return wellFormed(option, String(wholeNumber(option, value)));
     case 'boolean':
-      return stringBytes(option, String(value));
+      return wellFormed(option, String(value));
     default:
       if (option === 'noProxy' && Array.isArray(value) && value.every((host) => typeof host === 'string')) {
-        return stringBytes(option, value.join(','));
+        return wellFormed(option, value.join(','));
       }
-      if (value instanceof Uint8Array) return Buffer.concat([value, Buffer.alloc(1)]);
+      // Not `instanceof`: each vm context has its own Uint8Array.
+      if (isUint8Array(value)) return copyOfBytes(value);
       throw new TypeError(`${option} must be a string, a number, a boolean or a Uint8Array`);
   }
 }
 
-function stringBytes(name, string) {
+/**
+ * Copies bytes, which may be a secret, into memory that can be wiped. V8 keeps short arrays in its
+ * heap, where it moves them, and moves them out of it when an addon reads them: it would leave a copy.
+ */
+function copyOfBytes(bytes) {
+  const copy = new Uint8Array(new ArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+/** Wipes the values of settings that are bytes. */
+function wipe(values) {
+  for (const value of values) {
+    if (isUint8Array(value)) value.fill(0);
+  }
+}
+
+/**
+ * Returns the string.
+ *
+ * @throws {InvalidArgumentError} It contains a lone surrogate, which cannot be encoded in UTF-8.
+ */
+function wellFormed(name, string) {
   if (!string.isWellFormed()) throw notWellFormed(name);
-  return Buffer.from(`${string}\0`, 'utf8');
+  return string;
 }
 
 /**
@@ -60,12 +81,13 @@ function milliseconds(name, value) {
 }
 
 /**
- * Converts a caller's deadline in milliseconds to at least 1, because the library treats 0 as not
- * set.
+ * Converts a caller's deadline in milliseconds. It is at least 1, because 0 means to the library
+ * that none is set.
  */
 function deadlineOf(deadlineMs) {
-  if (deadlineMs === undefined) return undefined;
-  return Math.min(Math.max(1, Number(milliseconds('deadlineMs', deadlineMs))), Number.MAX_SAFE_INTEGER);
+  if (deadlineMs === undefined) return 0n;
+  const whole = milliseconds('deadlineMs', deadlineMs);
+  return whole === 0n ? 1n : whole;
 }
 
 function wholeNumber(name, value) {
@@ -81,4 +103,4 @@ function notNegative(name, value) {
   return value;
 }
 
-module.exports = { deadlineOf, milliseconds, settingBytes, settingName, stringBytes };
+module.exports = { deadlineOf, milliseconds, settingName, settingValue, wellFormed, wipe };

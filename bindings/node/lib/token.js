@@ -62,15 +62,9 @@ class Token {
   }
 }
 
-/** Copies the library's token. The caller must still free `pointer`. */
-function readToken(library, pointer) {
-  return new Token(
-    library.token_value(pointer, null),
-    library.token_authorization(pointer, null),
-    Number(library.token_expires_at_ms(pointer)),
-    library.token_scope(pointer, null),
-    Number(library.token_generation(pointer)),
-  );
+/** Creates the token that an outcome of the library describes. */
+function tokenOf({ value, authorization, expiresAtMs, scope, generation }) {
+  return new Token(value, authorization, expiresAtMs, scope, generation);
 }
 
-module.exports = { Token, readToken };
+module.exports = { Token, tokenOf };

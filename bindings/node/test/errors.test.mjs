@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import test from 'node:test';
 import { inspect } from 'node:util';
-import errorHelpers from '../lib/errors.js';
-import { startEmulator, tokenwell } from './support.mjs';
+import { PACKAGE, startEmulator, tokenwell } from './support.mjs';
 
 const { Client, TokenwellError } = tokenwell;
-const { deadlineExceeded, notWellFormed } = errorHelpers;
+const { notWellFormed } = createRequire(PACKAGE)(`${PACKAGE}/lib/errors.js`);
 
 test('an_error_has_code_status_hint_http_status_and_the_time_to_retry_after', async (t) => {
   const emulator = await startEmulator(t);
@@ -25,6 +25,54 @@ test('an_error_has_code_status_hint_http_status_and_the_time_to_retry_after', as
   assert.match(error.message, /rate limit exceeded/);
   assert.notEqual(error.hint, '');
   assert.match(inspect(error), /RateLimitedError: .*hint:/s);
+});
+
+test('an_error_has_the_code_of_the_server_and_the_number_of_requests', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client({ ...emulator.options, clientSecret: 'wrong' });
+
+  const error = await client.token().catch((reason) => reason);
+
+  const { oauthCode, isRemembered, ageMs, attempts } = error;
+  assert.deepEqual({ oauthCode, isRemembered, ageMs, attempts }, { oauthCode: 'invalid_client', isRemembered: false, ageMs: 0, attempts: 1 });
+});
+
+test('a_remembered_error_has_its_age', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = await emulator.manualClient({ clientSecret: 'wrong' });
+  await client.token().catch(() => {});
+  client.advanceClock(7000);
+
+  const error = await client.token().catch((reason) => reason);
+
+  const { oauthCode, isRemembered, ageMs, attempts } = error;
+  assert.deepEqual({ oauthCode, isRemembered, ageMs, attempts }, { oauthCode: 'invalid_client', isRemembered: true, ageMs: 7000, attempts: 1 });
+  assert.equal((await emulator.counters()).token_requests, 1);
+});
+
+test('an_error_that_needed_no_request_has_no_code_of_a_server', () => {
+  const error = (() => {
+    try {
+      return new Client({ color: 'blue' });
+    } catch (reason) {
+      return reason;
+    }
+  })();
+
+  const { oauthCode, isRemembered, ageMs, attempts } = error;
+  assert.deepEqual({ oauthCode, isRemembered, ageMs, attempts }, { oauthCode: null, isRemembered: false, ageMs: 0, attempts: 0 });
+});
+
+test('the_stack_of_an_error_names_the_caller', async (t) => {
+  const emulator = await startEmulator(t);
+  await emulator.faults([{ path: '/api/oauth/token', delay_ms: 100, status: 401, body: { error: 'invalid_client' } }]);
+  async function functionOfTheCaller() {
+    return await new Client(emulator.options).token();
+  }
+
+  const error = await functionOfTheCaller().catch((reason) => reason);
+
+  assert.match(error.stack, /functionOfTheCaller/);
 });
 
 test('a_rejected_secret_is_never_shown', async (t) => {
@@ -137,8 +185,8 @@ test('n15_the_string_form_of_an_error_is_punctuated', async () => {
 });
 
 test('n15_messages_and_hints_of_this_package_join_to_sentences', () => {
-  for (const error of [deadlineExceeded(5), notWellFormed('clientId')]) {
-    assert.match(error.message, /[^.]$/);
-    assert.match(error.hint, /^[A-Z].*\.$/);
-  }
+  const error = notWellFormed('clientId');
+
+  assert.match(error.message, /[^.]$/);
+  assert.match(error.hint, /^[A-Z].*\.$/);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -56,8 +56,7 @@ test('an_unrelated_library_is_rejected', async (t) => {
 test('without_TOKENWELL_LIBRARY_the_package_and_the_loader_are_tried_and_named', async (t) => {
   const copy = await copyOfPackage(t);
   const { LD_LIBRARY_PATH, TOKENWELL_LIBRARY, ...env } = process.env;
-  const broken = path.join(copy, '_lib', path.basename(fileName()));
-  await mkdir(path.dirname(broken));
+  const broken = path.join(copy, '_lib', fileName());
   await writeFile(broken, 'torn');
 
   const { stdout } = await runNode(`const tokenwell = require(${JSON.stringify(copy)}); ${PRINT_LOAD_ERROR}`, env);
@@ -72,12 +71,33 @@ test('without_TOKENWELL_LIBRARY_the_package_and_the_loader_are_tried_and_named',
 test('the_library_inside_the_package_is_found', async (t) => {
   const copy = await copyOfPackage(t);
   const { TOKENWELL_LIBRARY, ...env } = process.env;
-  await mkdir(path.join(copy, '_lib'));
   await copyFile(LIBRARY, path.join(copy, '_lib', fileName()));
 
   const { stdout } = await runNode(`console.log(require(${JSON.stringify(copy)}).libraryVersion())`, env);
 
   assert.equal(stdout.trim(), tokenwell.libraryVersion());
+});
+
+test('a_package_without_its_addon_says_so', async (t) => {
+  const copy = await copyOfPackage(t);
+  const addon = path.join(copy, '_lib/tokenwell.node');
+  await rm(addon);
+
+  const { stdout } = await runNode(`const tokenwell = require(${JSON.stringify(copy)}); ${PRINT_LOAD_ERROR}`, process.env);
+
+  const error = JSON.parse(stdout);
+  assert.equal(error.name, 'LibraryError');
+  assert.deepEqual(error.places.map((each) => each.place), [addon]);
+  assert.match(error.hint, /Install the package again/);
+  assert.ok(!error.message.includes('Require stack'));
+});
+
+test('a_library_that_lacks_a_function_is_rejected_with_its_name', async (t) => {
+  const file = await compiled(t, '#include <stdint.h>\nuint32_t tokenwell_abi_version(void) { return 1; }\nvoid tokenwell_version(void) {}\n');
+
+  const { stdout } = await runProgram(PRINT_LOAD_ERROR, { env: { TOKENWELL_LIBRARY: file } });
+
+  assert.match(JSON.parse(stdout).message, /does not export tokenwell_status_name/);
 });
 
 test('both_module_systems_share_one_implementation', async () => {
@@ -109,13 +129,11 @@ async function compiled(t, source) {
   return path.join(directory, 'fake.so');
 }
 
-/** Copies the package as it is installed, without a bundled library. */
+/** Copies the package without its library. */
 async function copyOfPackage(t) {
   const copy = path.join(await temporaryDirectory(t), 'tokenwell');
-  await mkdir(copy);
-  for (const part of ['index.js', 'package.json', 'lib', 'node_modules/koffi', 'node_modules/@koromix']) {
-    await cp(path.join(PACKAGE, part), path.join(copy, part), { recursive: true });
-  }
+  await cp(PACKAGE, copy, { recursive: true });
+  await rm(path.join(copy, '_lib', fileName()));
   return copy;
 }
 

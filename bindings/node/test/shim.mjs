@@ -3,10 +3,11 @@
 import { isUtf8 } from 'node:buffer';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-process.env.TOKENWELL_LIBRARY ??= path.join(fileURLToPath(new URL('.', import.meta.url)), '../../../dist/lib/libtokenwell.so.0');
-const { Client, TokenwellError, libraryVersion } = await import('../index.mjs');
+const dist = process.env.DIST || fileURLToPath(new URL('../../../dist', import.meta.url));
+process.env.TOKENWELL_LIBRARY ??= path.join(dist, 'lib/libtokenwell.so.0');
+const { Client, TokenwellError, libraryVersion } = await import(pathToFileURL(path.join(dist, 'node/index.mjs')));
 
 const requests = {
   hello: () => `ok node ${libraryVersion()}`,
@@ -52,6 +53,8 @@ const requests = {
     client.close();
     return 'ok';
   },
+  base_url: () => `ok ${client.baseUrl === null ? '-' : encoded(client.baseUrl)}`,
+  sources: () => ['sources', ...Object.entries(client.sources).map(([name, source]) => `${name}=${encoded(source)}`)].join(' '),
 };
 
 class Unimplemented extends Error {}
@@ -73,8 +76,10 @@ async function answer(request, fields) {
   } catch (error) {
     if (error instanceof Unimplemented) return `unimplemented ${encoded(error.message)}`;
     if (!(error instanceof TokenwellError)) throw error;
-    const { code, status, httpStatus, retryAfterMs, message, hint } = error;
-    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${encoded(message)} ${encoded(hint)} ${encoded(String(error))}`;
+    const { code, status, httpStatus, retryAfterMs, message, hint, oauthCode, isRemembered, ageMs, attempts } = error;
+    const strings = [message, hint, String(error)].map(encoded).join(' ');
+    const cause = `${oauthCode === null ? '-' : encoded(oauthCode)} ${Number(isRemembered)} ${ageMs} ${attempts}`;
+    return `error ${status} ${code} ${httpStatus ?? '-'} ${retryAfterMs ?? '-'} ${strings} ${cause}`;
   }
 }
 

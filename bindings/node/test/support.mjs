@@ -4,14 +4,16 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-export const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
-export const LIBRARY = process.env.TOKENWELL_LIBRARY || path.join(ROOT, 'dist/lib/libtokenwell.so.0');
-const COMMAND = process.env.TOKENWELL_BIN || path.join(ROOT, 'dist/bin/tokenwell');
+const DIST = process.env.DIST || fileURLToPath(new URL('../../../dist', import.meta.url));
+// The package as it is installed: the addon is not in the source tree.
+export const PACKAGE = path.join(DIST, 'node');
+export const ADDON = path.join(PACKAGE, '_lib/tokenwell.node');
+export const LIBRARY = process.env.TOKENWELL_LIBRARY || path.join(DIST, 'lib/libtokenwell.so.0');
+export const COMMAND = process.env.TOKENWELL_BIN || path.join(DIST, 'bin/tokenwell');
 
-for (const file of [LIBRARY, COMMAND]) {
+for (const file of [ADDON, LIBRARY, COMMAND]) {
   if (!existsSync(file)) throw new Error(`${file} is missing: build it with make library`);
 }
 
@@ -26,7 +28,7 @@ process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 // Tests must not share tokens through the cache.
 Object.assign(process.env, { TOKENWELL_CACHE: 'off', HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') });
 
-export const tokenwell = await import('../index.mjs');
+export const tokenwell = await import(pathToFileURL(path.join(PACKAGE, 'index.mjs')));
 
 /** Starts the Atlas emulator for one test. */
 export async function startEmulator(t, flags = []) {
@@ -68,6 +70,8 @@ export async function startEmulator(t, flags = []) {
     counters: () => control('GET', 'counters'),
     faults: (list) => control('POST', 'faults', list),
     settings: (values) => control('POST', 'settings', values),
+    /** For tests that request many tokens. */
+    unlimited: () => control('POST', 'settings', { rate_limit: null, token_cap: 1_000_000 }),
     now: async () => (await control('GET', 'clock')).now_ms,
     advance: (ms) => control('POST', 'clock', { advance_ms: ms }),
     /** Delays the replies to token requests. */

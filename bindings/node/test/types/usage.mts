@@ -22,6 +22,8 @@ await client.invalidate(token);
 await client.invalidate(value);
 await client.revoke({ deadlineMs: 1000 });
 const mints: number = client.stats().mints + client.generation - token.generation;
+const baseUrl: string | null = client.baseUrl;
+const source: string | undefined = client.sources['client_secret'];
 client.advanceClock(1000);
 client.close();
 
@@ -35,7 +37,9 @@ try {
     console.log(wait, error.httpStatus, error.hint, status);
   } else if (error instanceof TokenwellError) {
     const code: string = error.code;
-    console.log(code);
+    const oauthCode: string | null = error.oauthCode;
+    const age: number = error.isRemembered ? error.ageMs : error.attempts;
+    console.log(code, oauthCode, age);
   } else if (error instanceof LibraryError) {
     console.log(error.places.map((each) => each.found));
   }
@@ -57,7 +61,9 @@ new Client({ cache: 'off' });
 new Token('value');
 // @ts-expect-error: a token cannot be changed
 token.value = 'another';
+// @ts-expect-error: the sources cannot be changed
+client.sources['client_id'] = 'another';
 // @ts-expect-error: the result may be undefined
 const sure: string = client.authorizationIfFresh();
 
-console.log(fromEnvironment, expiresAt, scope, header, peek, mints, sure, libraryVersion());
+console.log(fromEnvironment, expiresAt, scope, header, peek, mints, sure, baseUrl, source, libraryVersion());
