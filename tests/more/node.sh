@@ -1,0 +1,29 @@
+#!/bin/sh
+# Node: ten thousand callers that wait, workers and processes that end at random moments, what remains in memory, and a test runner with several realms.
+# The workers end on each version that is promised; npm has them as packages.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/more/need.sh
+need "${NODE:-node}" "it runs the Node package; install Node.js"
+[ "$(uname -s)" = Linux ] || { skip "threads and memory are read from /proc"; finish node; exit; }
+
+# In the short form only the lowest and the highest of them.
+lowest=$(sed -n 's/.*"node": ">=\([0-9.]*\)".*/\1/p' bindings/node/package.json).0
+if [ -n "${SHORT:-}" ]; then wanted="$lowest 24"; else wanted="$lowest 20 22 24"; fi
+installed() { "${NPM:-npm}" install --silent --no-audit --no-fund --prefix "$work/$1" "$1" >/dev/null 2>&1; }
+for version in $wanted; do installed "node@$version" & done
+installed jest@30 &
+wait
+
+programs=
+for version in $wanted; do
+    program=$work/node@$version/node_modules/node/bin/node
+    if "$program" --version >/dev/null 2>&1; then
+        programs="$programs $program"
+    else
+        skip "Node.js $version is missing, and npm cannot install it"
+    fi
+done
+jest=$work/jest@30
+[ -d "$jest/node_modules/jest" ] || { jest= && skip "Jest is missing, and npm cannot install it"; }
+# shellcheck disable=SC2086
+SKIPPED=$skipped JEST=$jest "${NODE:-node}" tests/more/node/main.mjs $programs
