@@ -83,13 +83,7 @@ pub fn parse(line: &str) -> Result<Answer, String> {
         })),
         ("stats", counters) => counters_in_order(counters).map(Answer::Stats),
         ("sources", sources) => sources.iter().map(|field| source(field)).collect::<Result<_, _>>().map(Answer::Sources),
-        ("error", [code, name, http_status, retry_after_ms, message, hint, formatted, details @ ..]) => {
-            // A shim that does not know them yet leaves them out.
-            let (oauth_code, remembered, age_ms, attempts) = match details {
-                [] => ("-", "0", "0", "0"),
-                [code, remembered, age_ms, attempts] => (*code, *remembered, *age_ms, *attempts),
-                _ => return Err("not an answer of the protocol".to_owned()),
-            };
+        ("error", [code, name, http_status, retry_after_ms, message, hint, formatted, oauth_code, remembered, age_ms, attempts]) => {
             let name = status_name(name)?;
             let code = usize::try_from(integer(code)?).unwrap_or(usize::MAX);
             if STATUS_NAMES.get(code) != Some(&name.as_str()) {
@@ -103,7 +97,7 @@ pub fn parse(line: &str) -> Result<Answer, String> {
                 hint: decode(hint)?,
                 formatted: decode(formatted)?,
                 oauth_code: optional(oauth_code, decode)?,
-                is_remembered: match remembered {
+                is_remembered: match *remembered {
                     "0" => false,
                     "1" => true,
                     other => return Err(format!("{other} is neither 0 nor 1")),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// A defect of a shim, the location at which the runner must report it, and a part of the message.
-const DEFECTS: [(&str, &str, &str); 21] = [
+const DEFECTS: [(&str, &str, &str); 25] = [
     ("another_token", "step 2", "a token that was not returned before"),
     ("empty_token", "step 1", "an empty string"),
     ("no_expiry", "step 1", "success with a value"),
@@ -24,6 +24,10 @@ const DEFECTS: [(&str, &str, &str); 21] = [
     ("token_after_close", "step 6", "success with a value"),
     ("wrong_error", "step 6", "INTERNAL"),
     ("wrong_number", "step 6", "do not match"),
+    ("no_details", "step 6", "not an answer of the protocol"),
+    ("wrong_code", "step 6", "code Some(\"odd\")"),
+    ("remembered", "step 6", "remembered true"),
+    ("wrong_attempts", "step 6", "3 attempts"),
     ("no_hint", "step 6", "an empty string"),
     ("no_sentence", "step 6", "the punctuation"),
     ("leak", "step 6", "one that contains it"),
@@ -44,7 +48,7 @@ const CASE: &str = r#"[{
         { "call": "together", "count": 100, "expect": { "ok": 100, "distinct": 1, "token": "A" } },
         { "call": "stats", "expect": { "stats": { "mints": 1 } } },
         { "call": "close" },
-        { "call": "token", "expect": { "error": "CLOSED" } }
+        { "call": "token", "expect": { "error": "CLOSED", "oauth_code": null, "is_remembered": false, "age_ms": [0, 0], "attempts": 0 } }
     ],
     "expect": { "connections": 0 }
 }]"#;
@@ -199,6 +203,10 @@ pub fn serve(defect: &str) -> ExitCode {
                     format!("error 13 INTERNAL - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed"))
                 }
                 "wrong_number" => format!("error 11 CLOSED - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                "no_details" => format!("error 12 CLOSED - - {} {} {}", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                "wrong_code" => closed_answer("x6f6464 0 0 0"),
+                "remembered" => closed_answer("- 1 0 0"),
+                "wrong_attempts" => closed_answer("- 0 0 3"),
                 "no_hint" => format!("error 12 CLOSED - - {} x x - 0 0 0", encode(b"closed")),
                 "no_sentence" => {
                     format!("error 12 CLOSED - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed.. A hint."))
@@ -211,7 +219,7 @@ pub fn serve(defect: &str) -> ExitCode {
                         encode(b"no more the-token")
                     )
                 }
-                _ => format!("error 12 CLOSED - - {} {} {} - 0 0 0", encode(b"closed"), encode(b"A hint."), encode(b"closed")),
+                _ => closed_answer("- 0 0 0"),
             },
             ("token", _) => {
                 tokens += 1;
@@ -262,4 +270,9 @@ fn send_request(url: &str) -> String {
     // The other server closes without reading. Only the connection matters.
     drop(sent);
     "ok".to_owned()
+}
+
+/// The answer of a closed client, with these details.
+fn closed_answer(details: &str) -> String {
+    format!("error 12 CLOSED - - {} {} {} {details}", encode(b"closed"), encode(b"A hint."), encode(b"closed"))
 }
