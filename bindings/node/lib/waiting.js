@@ -11,7 +11,7 @@
  * @param library The loaded library.
  * @param begin `begin(settle)` begins the operation. It returns the outcome, or undefined if
  *   `settle(outcome)` is called later.
- * @param signal The caller's AbortSignal, or undefined. If it is aborted, the promise is rejected
+ * @param signal The caller's AbortSignal, or undefined or null. If it is aborted, the promise is rejected
  *   with its reason, and the operation is canceled.
  */
 function outcomeOf(library, begin, signal) {
@@ -21,7 +21,7 @@ function outcomeOf(library, begin, signal) {
     resolve = resolved;
     reject = rejected;
   });
-  if (signal === undefined) {
+  if (signal === undefined || signal === null) {
     const outcome = begin(resolve);
     return outcome === undefined ? pending : outcome;
   }
@@ -31,13 +31,15 @@ function outcomeOf(library, begin, signal) {
     reject(signal.reason);
   };
   const settle = (outcome) => {
-    removeListener(signal, onAbort);
     resolve(outcome);
+    removeListener(signal, onAbort);
   };
-  const outcome = begin(settle);
-  if (outcome !== undefined) return outcome;
+  // First, because it fails if the signal is not an AbortSignal. Then no operation begins.
   addListener(signal, onAbort);
-  return pending;
+  const outcome = begin(settle);
+  if (outcome === undefined) return pending;
+  removeListener(signal, onAbort);
+  return outcome;
 }
 
 // All callers with one signal share one listener of it, because Node warns about more than ten.
@@ -49,8 +51,8 @@ function addListener(signal, onAbort) {
     const listener = () => {
       for (const each of waiting) each();
     };
-    aborts.set(signal, { waiting, listener });
     signal.addEventListener('abort', listener, { once: true });
+    aborts.set(signal, { waiting, listener });
   }
   aborts.get(signal).waiting.add(onAbort);
 }

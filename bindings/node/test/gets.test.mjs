@@ -149,6 +149,26 @@ test('an_abort_after_the_end_has_no_effect', async (t) => {
   assert.match((await client.token()).value, /./);
 });
 
+test('a_signal_that_is_null_is_no_signal', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client(emulator.options);
+
+  assert.match((await client.token({ signal: null })).value, /./);
+  await client.revoke({ signal: null });
+
+  assert.equal(client.authorizationIfFresh(), undefined);
+});
+
+test('what_is_not_an_abort_signal_is_rejected_and_begins_no_token_request', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client(emulator.options);
+  const signal = { throwIfAborted() {} };
+
+  for (let i = 0; i < 2; i += 1) await assert.rejects(client.token({ signal }), TypeError);
+
+  assert.equal(client.stats().waits, 0);
+});
+
 test('an_abort_while_the_event_loop_is_blocked_loses_no_other_get', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
