@@ -49,19 +49,19 @@ export interface ClientOptions {
 
 export interface RevokeOptions {
   /** The deadline of this call, in milliseconds. */
-  deadlineMs?: number | bigint;
+  deadlineMs?: number | bigint | undefined;
   /**
    * If it is aborted, the promise is rejected immediately with its reason. The request continues
    * for other callers.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | null | undefined;
 }
 
 export interface GetOptions extends RevokeOptions {
   /** The minimum remaining validity of the token, in milliseconds. */
-  minTtlMs?: number | bigint;
+  minTtlMs?: number | bigint | undefined;
   /** Request a new token even if the current one is fresh. */
-  forceRefresh?: boolean;
+  forceRefresh?: boolean | undefined;
 }
 
 /** Counts since the client was created. Gets answered from the local copy are not counted. */

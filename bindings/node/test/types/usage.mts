@@ -13,6 +13,8 @@ const client: Client = new Client({
 const fromEnvironment: Client = Client.fromEnv();
 
 const token: Token = await client.token({ minTtlMs: 60_000, deadlineMs: 500n, forceRefresh: true, signal: AbortSignal.timeout(50) });
+const same: Token = await client.token({ minTtlMs: undefined, deadlineMs: undefined, forceRefresh: undefined, signal: undefined });
+await client.revoke({ deadlineMs: undefined, signal: null });
 const value: string = token.value;
 const expiresAt: Date = token.expiresAt;
 const scope: string | null = token.scope;
@@ -66,4 +68,4 @@ client.sources['client_id'] = 'another';
 // @ts-expect-error: the result may be undefined
 const sure: string = client.authorizationIfFresh();
 
-console.log(fromEnvironment, expiresAt, scope, header, peek, mints, sure, baseUrl, source, libraryVersion());
+console.log(same, fromEnvironment, expiresAt, scope, header, peek, mints, sure, baseUrl, source, libraryVersion());
