@@ -1,5 +1,7 @@
 'use strict';
 
+// Not those of the global object: jsdom and Electron have timers there that are numbers.
+const { clearTimeout, setTimeout } = require('node:timers');
 const { variables } = require('./environment.js');
 const { check } = require('./errors.js');
 const { load } = require('./library.js');

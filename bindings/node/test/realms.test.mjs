@@ -73,6 +73,18 @@ test('in_another_context_promises_and_errors_belong_to_that_context', async (t) 
   await assert.rejects(client.token(), (error) => error instanceof ClosedError && error instanceof realm.Error && !(error instanceof Error));
 });
 
+test('in_a_context_with_the_timers_of_a_browser_the_local_copy_works', async (t) => {
+  const emulator = await startEmulator(t);
+  // As in jsdom and Electron, a timer is a number.
+  const { Client } = loadInto(vm.createContext({ process, setTimeout: () => 1, clearTimeout: () => {} }));
+  const client = new Client(emulator.options);
+
+  const token = await client.token();
+
+  assert.equal(client.authorizationIfFresh(), token.authorization);
+  client.close();
+});
+
 /** Loads the package and the addon again, as after jest.resetModules(). */
 function freshCopy() {
   for (const file of Object.keys(require.cache)) {
