@@ -16,11 +16,11 @@ headers=$(sh packaging/node_headers.sh) || {
     echo "tokenwell: the Node package has no addon and cannot be used" >&2
     exit 0
 }
-# Node itself provides the functions of Node-API. nodelete: a thread of the library may be in a callback when Node unloads the addon of a worker.
+# Node itself provides the functions of Node-API.
 if [ "$(uname -s)" = Darwin ]; then
     link="-bundle -undefined dynamic_lookup"
 else
-    link="-shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -pthread -ldl"
+    link="-shared -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -pthread -ldl"
 fi
 # shellcheck disable=SC2086
 "$CC" -std=c11 -O2 -fPIC -fvisibility=hidden -Wall -Wextra -Werror ${NODE_ADDON_CFLAGS:-} -DNAPI_VERSION=8 -Iinclude "-I$headers" \

@@ -1,3 +1,5 @@
+// For dladdr.
+#define _GNU_SOURCE
 #include "library.h"
 
 #include <stdio.h>
@@ -25,6 +27,12 @@ static void *load(const char *path, char problem[PROBLEM_SIZE])
 }
 
 static void *symbol(void *file, const char *name) { return (void *)GetProcAddress(file, name); }
+
+static void keep_addon_loaded(void)
+{
+    HMODULE addon;
+    GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const wchar_t *)&loaded, &addon);
+}
 #else
 #include <dlfcn.h>
 
@@ -36,6 +44,14 @@ static void *load(const char *path, char problem[PROBLEM_SIZE])
 }
 
 static void *symbol(void *file, const char *name) { return dlsym(file, name); }
+
+/* Node unloads the addon of a worker that ends, while threads of the library may be in a callback. */
+static void keep_addon_loaded(void)
+{
+    Dl_info addon;
+    // A reference that is never closed. Not -z nodelete, which macOS does not have.
+    if (dladdr(&loaded, &addon)) dlopen(addon.dli_fname, RTLD_NOW | RTLD_NOLOAD);
+}
 #endif
 
 /* ---- the table */
@@ -78,6 +94,7 @@ const struct library *library_open(const char *path, char problem[PROBLEM_SIZE])
     if (file && !library) {
         library = table_of(file, problem);
         if (library) {
+            if (!loaded) keep_addon_loaded();
             library->next = loaded;
             loaded = library;
         }

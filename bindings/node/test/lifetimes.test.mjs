@@ -196,6 +196,29 @@ test('each_worker_has_its_own_client_and_its_exit_does_not_affect_the_others', a
   );
 });
 
+test('the_addon_of_a_worker_that_has_ended_remains_loaded', async (t) => {
+  const emulator = await startEmulator(t);
+  await emulator.slow(60_000);
+  // A thread of the library may be in a callback of the addon when the worker ends.
+  const body = `
+    const { Worker } = require('node:worker_threads');
+    const isLoaded = () => process.report.getReport().sharedObjects.some((file) => file.endsWith('tokenwell.node'));
+    const inWorker = \`
+      const { parentPort, workerData } = require('node:worker_threads');
+      new (require(workerData.package).Client)(workerData.options).token().catch(() => {});
+      parentPort.postMessage('waiting');\`;
+    const before = isLoaded();
+    const worker = new Worker(inWorker, { eval: true, workerData: { package: ${JSON.stringify(PACKAGE)}, options } });
+    worker.on('message', async () => {
+      await worker.terminate();
+      console.log(before, isLoaded());
+    });`;
+
+  const { code, stdout, stderr } = await runProgram(body, { options: emulator.options });
+
+  assert.deepEqual({ code, stdout: stdout.trim(), stderr }, { code: 0, stdout: 'false true', stderr: '' });
+});
+
 test('r12_a_worker_is_terminated_immediately_during_a_token_request', async (t) => {
   const emulator = await startEmulator(t);
   await emulator.slow(60_000);
