@@ -49,6 +49,8 @@ function addListener(signal, onAbort) {
   if (!aborts.has(signal)) {
     const waiting = new Set();
     const listener = () => {
+      // The listener is removed, and the operations of these callers are canceled.
+      aborts.delete(signal);
       for (const each of waiting) each();
     };
     signal.addEventListener('abort', listener, { once: true });

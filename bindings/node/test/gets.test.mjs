@@ -169,6 +169,21 @@ test('what_is_not_an_abort_signal_is_rejected_and_begins_no_token_request', asyn
   assert.equal(client.stats().waits, 0);
 });
 
+test('a_signal_aborts_later_gets_after_a_program_has_dispatched_its_event', async (t) => {
+  const emulator = await startEmulator(t);
+  const client = new Client(emulator.options);
+  await emulator.slow(1000);
+  const controller = new AbortController();
+
+  const first = client.token({ signal: controller.signal });
+  controller.signal.dispatchEvent(new Event('abort'));
+  const second = client.token({ signal: controller.signal });
+  controller.abort();
+
+  assert.equal((await Promise.allSettled([first]))[0].status, 'rejected');
+  await assert.rejects(second, { name: 'AbortError' });
+});
+
 test('an_abort_while_the_event_loop_is_blocked_loses_no_other_get', async (t) => {
   const emulator = await startEmulator(t);
   const client = new Client(emulator.options);
