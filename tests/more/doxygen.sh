@@ -1,29 +1,28 @@
 #!/bin/sh
-# Doxygen reads the header without a warning: every function, parameter and member is documented.
+# Doxygen reads the headers without a warning: every function, parameter and member is documented.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/more/need.sh
-need doxygen "it reads the documentation in include/tokenwell.h; install doxygen"
-settings() { # settings WARN_AS_ERROR
-    cat <<END
-INPUT = include/tokenwell.h
-OUTPUT_DIRECTORY = $work/doxygen
-GENERATE_LATEX = NO
-OPTIMIZE_OUTPUT_FOR_C = YES
-HAVE_DOT = NO
-QUIET = YES
-WARN_IF_UNDOCUMENTED = YES
-WARN_NO_PARAMDOC = YES
-WARN_IF_DOC_ERROR = YES
-WARN_AS_ERROR = $1
-END
+need doxygen "it reads the documentation in include/tokenwell.h and tokenwell.hpp; install doxygen"
+mkdir -p "$work/planted"
+pages() {
+    sh packaging/api_pages.sh "$work/html" "WARN_AS_ERROR = FAIL_ON_WARNINGS" && [ -s "$work/html/tokenwell_8h.html" ] &&
+        [ -s "$work/html/classtokenwell_1_1client.html" ]
 }
-mkdir -p "$work/doxygen" "$work/planted"
-pages() { settings FAIL_ON_WARNINGS | doxygen - && [ -s "$work/doxygen/html/tokenwell_8h.html" ]; }
-a_missing_parameter_is_found() {
-    grep -v '@param config' include/tokenwell.h >"$work/planted/tokenwell.h"
-    settings FAIL_ON_WARNINGS | sed "s|^INPUT = .*|INPUT = $work/planted/tokenwell.h|" | doxygen - >"$work/found" 2>&1 && return 1
-    grep "parameter 'config'" "$work/found"
+the_pages_are_complete() { # they have the programs of the examples, and refer to nothing that is missing
+    grep -q 'main(' "$work/html/index.html" || return 1
+    grep -q or_throw "$work/html/classtokenwell_1_1result.html" || return 1
+    ! grep -l '<script' "$work"/html/*.html || return 1
+    for file in $(cat "$work"/html/*.html | grep -o '\(href\|src\)="[^"#]*' | sed 's/.*"//' | grep -v '^http' | sort -u); do
+        [ -e "$work/html/$file" ] || { echo "$file is missing"; return 1; }
+    done
 }
-check "the header's documentation has no fault" pages
-check "a missing parameter is found" a_missing_parameter_is_found
+a_missing_parameter_is_found() { # a_missing_parameter_is_found HEADER PARAMETER
+    grep -v "@param $2" "include/$1" >"$work/planted/$1"
+    sh packaging/api_pages.sh "$work/none" "WARN_AS_ERROR = FAIL_ON_WARNINGS" "INPUT = $work/planted/$1" >"$work/found" 2>&1 && return 1
+    grep "parameter '$2'" "$work/found"
+}
+check "the documentation of the headers has no fault" pages
+check "the pages are complete" the_pages_are_complete
+check "a missing parameter is found in C" a_missing_parameter_is_found tokenwell.h config
+check "a missing parameter is found in C++" a_missing_parameter_is_found tokenwell.hpp where
 finish doxygen

@@ -33,7 +33,7 @@ impl Syntax {
         let name = path.rsplit('/').next().unwrap_or(path);
         Some(match name.rsplit_once('.').map_or(name, |(_, ending)| ending) {
             "rs" => Self::Rust,
-            "c" | "h" => Self::C,
+            "c" | "h" | "cpp" | "hpp" => Self::C,
             "go" => Self::Go,
             "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" => Self::JavaScript,
             "py" => Self::Python,

@@ -96,13 +96,19 @@ fi
 
 # ---- the header and the library, without an emulator ----
 
+root=$(cd "$here/../../.." && pwd)
 for standard in c99 c11; do
     report "the_header_is_clean_$standard" "$cc" -std=$standard -Wall -Wextra -Werror -pedantic -I"$dist/include" -c "$here/abi_layout.c" -o "$work/layout.o"
 done
 for standard in c++11 c++17; do
     report "the_header_is_clean_$standard" "$cxx" -x c++ -std=$standard -Wall -Wextra -Werror -pedantic -I"$dist/include" -c "$here/abi_layout.c" -o "$work/layout.o"
 done
-root=$(cd "$here/../../.." && pwd)
+# Without exceptions and run-time type information too, as some programs are built.
+for options in -std=c++17 -std=c++20 "-std=c++17 -fno-exceptions -fno-rtti"; do
+    # shellcheck disable=SC2086
+    report "tokenwell_hpp_is_clean_with_$options" "$cxx" $options -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I"$dist/include" \
+        -c "$root/examples/cpp/hello_token.cpp" -o "$work/hpp.o"
+done
 run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h" "$root/" "${CARGO_HOME:-$user_home/.cargo}/" registry/src
 only_our_symbols_are_global_in() { # only_our_symbols_are_global_in ARCHIVE
     nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }' >"$work/global"
@@ -166,6 +172,7 @@ the_demo_refuses_a_foreign_host() {
     MONGODB_ATLAS_BASE_URL=http://127.0.0.1.example.com:80 "$build/demo" 2>&1 | grep REFUSED
 }
 retry_after_401() { "$build/refresh_after_401" | grep -x 'GET /api/atlas/v2/orgs: 200'; }
+hello_in_cpp() { "$build/hello_token_cpp" | grep 'a token of [1-9]'; }
 shim_answers() { [ "$(printf 'hello\nset x73636f7065 x61\nquit\n' | "$build/shim" | sed 's/[0-9.]*$//')" = "$(printf 'ok c \nok\nok')" ]; }
 
 # Checks of the checks: each must fail for a planted fault.
@@ -202,6 +209,11 @@ report the_demo_prints_its_line the_demo_prints_its_line
 report i5_the_demo_refuses_a_foreign_host the_demo_refuses_a_foreign_host
 report the_retry_example_gets_its_answer retry_after_401
 report the_shim_answers shim_answers
+report hello_in_cpp hello_in_cpp
+# Before the tests in C, which leave faults in the emulator.
+run test_cpp "$build/test_cpp"
+# shellcheck disable=SC2086
+run valgrind_of_test_cpp $valgrind "$build/test_cpp"
 run test_tokenwell "$build/test_tokenwell"
 
 echo "-- under valgrind --"
