@@ -2,6 +2,8 @@
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
+# Relative to PREFIX; lib/x86_64-linux-gnu for example where libraries of several platforms are installed.
+LIBDIR ?= lib
 DIST := $(CURDIR)/dist
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PYTHON ?= python3
@@ -30,7 +32,7 @@ else
 endif
 export LIBRARY TARGET FEATURES
 
-.PHONY: help demo test test-more storm forks races library header bench lint install clean
+.PHONY: help demo test test-more storm forks races library header bench lint install uninstall clean
 help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
@@ -39,7 +41,8 @@ help:
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
 	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
 	@echo "make library   build the library, the command and the wrappers into dist/"
-	@echo "make install   copy the library, the header and the command to PREFIX (now $(PREFIX))"
+	@echo "make install   install the library, its headers and the command into PREFIX (now $(PREFIX)); DESTDIR and LIBDIR are used too"
+	@echo "make uninstall remove what make install installed"
 	@echo "make bench     measure tokenwell and comparable libraries"
 	@echo "make header    generate include/tokenwell.h from src/ffi"
 	@echo "make lint      check formatting, clippy, documentation and prose, and three other targets"
@@ -91,7 +94,10 @@ lint: tools-library
 	@sh tests/foreign_targets.sh
 
 install: library
-	@sh bindings/c/install.sh "$(DIST)" "$(DESTDIR)$(PREFIX)" "$(PREFIX)"
+	@sh bindings/c/install.sh "$(DIST)" "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)"
+
+uninstall:
+	@sh bindings/c/install.sh --uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)"
 
 clean:
 	$(CARGO) clean

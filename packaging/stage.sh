@@ -13,10 +13,9 @@ put "$build/c/libtokenwell.a" "$DIST/lib/libtokenwell.a"
 ln -sf "$library" "$DIST/lib/$link_name"
 put include/tokenwell.h "$DIST/include/tokenwell.h"
 put include/tokenwell.hpp "$DIST/include/tokenwell.hpp"
-mkdir -p "$DIST/lib/pkgconfig"
 # libgcc_eh instead of libgcc_s, so that the same line also works for `cc -static`.
 static_libs=$(sed 's/-lgcc_s/-lgcc_eh/' "$build/libtokenwell.libs")
-sed -e "s|@VERSION@|$version|" -e "s|@STATIC_LIBS@|$static_libs|" bindings/c/tokenwell.pc.in >"$DIST/lib/pkgconfig/tokenwell.pc"
+sh packaging/find_files.sh "$DIST" lib "$version" "$static_libs"
 
 # Python: the package with its library, for PYTHONPATH or pip.
 rm -rf "$DIST/python"

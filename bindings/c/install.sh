@@ -1,11 +1,73 @@
 #!/bin/sh
-# Copies dist/ to the directories that the system searches: install.sh DIST DESTINATION PREFIX
+# Installs what `make library` built. The packages for C are made from the same tree.
+#   install.sh DIST DESTDIR PREFIX LIBDIR               copies the files to DESTDIR/PREFIX
+#   install.sh --uninstall DESTDIR PREFIX LIBDIR        removes them
+# LIBDIR is relative to PREFIX: lib, or lib/x86_64-linux-gnu for example. The tree may be moved afterwards.
+# From the environment: STRIP, and COMMAND, a tokenwell command that runs on this machine (default: the one in DIST). It prints the manual pages.
 set -eu
-dist=$1 destination=$2 prefix=$3
+umask 022
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../packaging/put.sh"
 
-mkdir -p "$destination/bin" "$destination/lib/pkgconfig" "$destination/include"
-cp "$dist/bin/tokenwell" "$destination/bin/"
-cp -P "$dist"/lib/libtokenwell* "$destination/lib/"
-cp "$dist/include/tokenwell.h" "$destination/include/"
-cp "$dist/lib/pkgconfig/tokenwell.pc" "$destination/lib/pkgconfig/"
-echo "installed to $destination; if programs do not find the library, run ldconfig or set LD_LIBRARY_PATH=$prefix/lib"
+uninstall() {
+    rm -f "$destination/bin/tokenwell" "$destination/include/tokenwell.h" "$destination/include/tokenwell.hpp" \
+        "$destination/$libdir"/libtokenwell.* "$destination/$libdir/pkgconfig/tokenwell.pc" \
+        "$destination/share/man/man1/tokenwell.1" "$destination"/share/man/man1/tokenwell-*.1 \
+        "$destination/share/bash-completion/completions/tokenwell" "$destination/share/zsh/site-functions/_tokenwell" \
+        "$destination/share/fish/vendor_completions.d/tokenwell.fish"
+    rm -rf "$destination/$libdir/cmake/tokenwell" "$destination/share/doc/tokenwell"
+    echo "removed from $destination"
+}
+
+case $4 in
+    /* | *..*) echo "install.sh: LIBDIR must be relative to PREFIX, lib/x86_64-linux-gnu for example, and is $4" >&2 && exit 1 ;;
+esac
+if [ "$1" = --uninstall ]; then
+    destination=$2$3 libdir=$4
+    uninstall
+    exit
+fi
+if ! [ -f "$1/lib/pkgconfig/tokenwell.pc" ]; then
+    echo "install.sh: $1/lib/pkgconfig/tokenwell.pc is missing: run \`make library\`" >&2
+    exit 1
+fi
+dist=$(cd "$1" && pwd)
+destination=$2$3 libdir=$4
+: "${STRIP:=strip}" "${COMMAND:=$dist/bin/tokenwell}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+program() { # program FROM TO: without the symbols that only a debugger uses
+    "$STRIP" --strip-unneeded --remove-section=.comment -o "$work/stripped" "$1"
+    chmod 755 "$work/stripped"
+    put "$work/stripped" "$2"
+}
+data() { # data FROM TO
+    install -m 644 "$1" "$work/data"
+    put "$work/data" "$2"
+}
+printed() { # printed TO COMMAND...: the output of the command as a file
+    file=$1
+    shift
+    "$@" >"$work/printed"
+    data "$work/printed" "$file"
+}
+
+in_pc() { sed -n "s/^$1: //p" "$dist/lib/pkgconfig/tokenwell.pc"; }
+
+program "$dist/lib/libtokenwell.so.0" "$destination/$libdir/libtokenwell.so.0"
+ln -sf libtokenwell.so.0 "$destination/$libdir/libtokenwell.so"
+data "$dist/lib/libtokenwell.a" "$destination/$libdir/libtokenwell.a"
+data "$dist/include/tokenwell.h" "$destination/include/tokenwell.h"
+data "$dist/include/tokenwell.hpp" "$destination/include/tokenwell.hpp"
+sh "$here/../../packaging/find_files.sh" "$(cd "$destination" && pwd)" "$libdir" "$(in_pc Version)" "$(in_pc Libs.private)"
+
+program "$dist/bin/tokenwell" "$destination/bin/tokenwell"
+manual=$destination/share/man/man1
+printed "$manual/tokenwell.1" "$COMMAND" man
+for name in $(sed -n 's/^tokenwell\\-\([a-z]*\)(1)$/\1/p' "$manual/tokenwell.1"); do printed "$manual/tokenwell-$name.1" "$COMMAND" man "$name"; done
+printed "$destination/share/bash-completion/completions/tokenwell" "$COMMAND" completions bash
+printed "$destination/share/zsh/site-functions/_tokenwell" "$COMMAND" completions zsh
+printed "$destination/share/fish/vendor_completions.d/tokenwell.fish" "$COMMAND" completions fish
+for file in LICENSE-APACHE LICENSE-MIT CHANGELOG.md; do data "$here/../../$file" "$destination/share/doc/tokenwell/$file"; done
+echo "installed to $destination; if programs do not find the library, run ldconfig or set LD_LIBRARY_PATH=$3/$libdir"
