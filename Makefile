@@ -32,7 +32,7 @@ else
 endif
 export LIBRARY TARGET FEATURES
 
-.PHONY: help demo test test-more storm forks races library header bench lint install uninstall clean
+.PHONY: help demo test test-more storm forks races library header bench lint install uninstall packages clean
 help:
 	@echo "make demo      build everything and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
@@ -41,6 +41,7 @@ help:
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
 	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
 	@echo "make library   build the library, the command and the wrappers into dist/"
+	@echo "make packages  build the packages that users install into dist/packages/"
 	@echo "make install   install the library, its headers and the command into PREFIX (now $(PREFIX)); DESTDIR and LIBDIR are used too"
 	@echo "make uninstall remove what make install installed"
 	@echo "make bench     measure tokenwell and comparable libraries"
@@ -98,6 +99,9 @@ install: library
 
 uninstall:
 	@sh bindings/c/install.sh --uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)"
+
+packages: library
+	@sh packaging/packages.sh
 
 clean:
 	$(CARGO) clean

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
     sed -n 's/^#define TOKENWELL_VERSION "\(.*\)"/PROJECT_NUMBER = \1/p' include/tokenwell.h
     echo "HTML_OUTPUT = $output"
     [ $# -eq 0 ] || printf '%s\n' "$@"
-} | doxygen -
+} | "${DOXYGEN:-doxygen}" -
 # The pages work without the scripts that doxygen copies: the menu and the search are switched off.
 rm -f "$output"/*.js "$output"/*.md5 "$output"/*.map
 find "$output" -name '*.html' -exec sed -i '/<script[^>]*><\/script>/d' {} +
