@@ -30,7 +30,7 @@ else
   LIBRARY := libtokenwell.so.0
   LINK_NAME := libtokenwell.so
 endif
-export LIBRARY TARGET FEATURES
+export LIBRARY LINK_NAME TARGET FEATURES
 
 .PHONY: help demo test test-more storm forks races library header bench lint install uninstall packages clean
 help:

@@ -72,8 +72,8 @@ control() { # control PACKAGE SECTION MULTI_ARCH DEPENDS, then the rest of the f
 build() { # build PACKAGE
     (cd "$work/$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | sort -z | xargs -0 md5sum) >"$work/$1/DEBIAN/md5sums"
     find "$work/$1" -print0 | xargs -0 touch --no-dereference --date="@$SOURCE_DATE_EPOCH"
-    # One thread: then the compressed data do not depend on the number of processors.
-    DPKG_DEB_THREADS_MAX=1 dpkg-deb --root-owner-group -Zxz --build "$work/$1" "$output/$1_${version}_$architecture.deb" >/dev/null
+    # Level 4 takes half of the time for 6 % more bytes. One thread: then the compressed data do not depend on the number of processors.
+    DPKG_DEB_THREADS_MAX=1 dpkg-deb --root-owner-group -Zxz -z4 --build "$work/$1" "$output/$1_${version}_$architecture.deb" >/dev/null
 }
 
 crates >"$work/crates"

@@ -3,7 +3,7 @@
 #   install.sh DIST DESTDIR PREFIX LIBDIR               copies the files to DESTDIR/PREFIX
 #   install.sh --uninstall DESTDIR PREFIX LIBDIR        removes them
 # LIBDIR is relative to PREFIX: lib, or lib/x86_64-linux-gnu for example. The tree may be moved afterwards.
-# From the environment: STRIP, and COMMAND, a tokenwell command that runs on this machine (default: the one in DIST). It prints the manual pages.
+# From the environment: LIBRARY and LINK_NAME (the file name of the shared library, and of the link to it), STRIP, and COMMAND, a tokenwell command that runs on this machine (default: the one in DIST). It prints the manual pages.
 set -eu
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,12 +33,13 @@ if ! [ -f "$1/lib/pkgconfig/tokenwell.pc" ]; then
 fi
 dist=$(cd "$1" && pwd)
 destination=$2$3 libdir=$4
-: "${STRIP:=strip}" "${COMMAND:=$dist/bin/tokenwell}"
+: "${STRIP:=strip}" "${COMMAND:=$dist/bin/tokenwell}" "${LIBRARY:=libtokenwell.so.0}" "${LINK_NAME:=libtokenwell.so}"
+export LIBRARY
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 program() { # program FROM TO: without the symbols that only a debugger uses
-    "$STRIP" --strip-unneeded --remove-section=.comment -o "$work/stripped" "$1"
+    if [ "$(uname -s)" = Darwin ]; then cp "$1" "$work/stripped"; else "$STRIP" --strip-unneeded --remove-section=.comment -o "$work/stripped" "$1"; fi
     chmod 755 "$work/stripped"
     put "$work/stripped" "$2"
 }
@@ -55,8 +56,8 @@ printed() { # printed TO COMMAND...: the output of the command as a file
 
 in_pc() { sed -n "s/^$1: //p" "$dist/lib/pkgconfig/tokenwell.pc"; }
 
-program "$dist/lib/libtokenwell.so.0" "$destination/$libdir/libtokenwell.so.0"
-ln -sf libtokenwell.so.0 "$destination/$libdir/libtokenwell.so"
+program "$dist/lib/$LIBRARY" "$destination/$libdir/$LIBRARY"
+ln -sf "$LIBRARY" "$destination/$libdir/$LINK_NAME"
 data "$dist/lib/libtokenwell.a" "$destination/$libdir/libtokenwell.a"
 data "$dist/include/tokenwell.h" "$destination/include/tokenwell.h"
 data "$dist/include/tokenwell.hpp" "$destination/include/tokenwell.hpp"
