@@ -213,6 +213,11 @@ claim the_five_tasks_of_the_readme_work
 claim the_cmake_lines_of_the_readme_work
 claim the_static_lines_of_the_readme_work
 claim the_apt_line_of_the_readme_names_the_packages
+if a_layer_can_be_mounted; then
+    with apt-get they_install_on_this_system
+else
+    skip "they_install_on_this_system: only root can mount a layer above this system, and not in every container"
+fi
 claim a_program_does_not_start_with_a_library_that_lacks_a_function
 claim another_abi_version_is_one_sentence
 claim an_upgrade_does_not_disturb_a_running_program

@@ -69,6 +69,17 @@ dpkg_gensymbols_agrees() {
 apt_can_install_them() { # the dependencies are found in the distribution; nothing is installed
     apt-get install --simulate -o APT::Sandbox::User=root "$packages"/*.deb | grep -c '^Inst .*tokenwell' | grep -x 3
 }
+they_install_on_this_system() { # by the line of the README, in a layer above this system, and removed again
+    mkdir -p "$work/on_this_system" && snippet apt "$work/apt.sh" && snippet compile "$work/compile.sh" &&
+        snippet hello "$work/on_this_system/hello.c" && snippet hello_cpp "$work/on_this_system/hello.cpp" &&
+        snippet cmake "$work/on_this_system/CMakeLists.txt" || return 1
+    unshare --mount sh tests/more/c_packages/on_this_system.sh "$work" "$packages"
+}
+a_layer_can_be_mounted() {
+    mkdir -p "$work/probe/lower" "$work/probe/upper" && [ "$(id -u)" -eq 0 ] &&
+        unshare --mount sh -c "mount -t tmpfs tmpfs '$work/probe/upper' && cd '$work/probe' && mkdir upper/upper upper/work &&
+            mount -t overlay overlay -o lowerdir=/usr,upperdir=upper/upper,workdir=upper/work lower" 2>/dev/null
+}
 lintian_has_no_complaint() {
     # Not a package of the distribution, so its changelog closes no bug there.
     lintian --no-cfg --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs "$packages"/*.deb
