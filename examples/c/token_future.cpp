@@ -20,185 +20,89 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <tokenwell.h>
+#include <tokenwell.hpp>
 #include <unistd.h>
 #include <utility>
+#include <variant>
 #include <vector>
 
 using std::chrono::milliseconds;
 
-// ---- the wrapper: copy it into your program ----
+// ---- tokens by completion or by future ----
 
-namespace tokens {
-
-// Releases an object with its own `_free` function.
-template <auto Free> struct release {
-    template <typename Object> void operator()(Object *object) const noexcept { Free(object); }
-};
-using config = std::unique_ptr<tokenwell_config, release<tokenwell_config_free>>;
-using client_handle = std::unique_ptr<tokenwell_client, release<tokenwell_client_free>>;
-using queue = std::unique_ptr<tokenwell_queue, release<tokenwell_queue_free>>;
-using token = std::unique_ptr<tokenwell_token, release<tokenwell_token_free>>;
-
-class error : public std::runtime_error {
-public:
-    explicit error(tokenwell_error *cause)
-        : std::runtime_error(std::string(tokenwell_error_name(cause)) + ": " + tokenwell_error_message(cause, nullptr)),
-          status(tokenwell_error_status(cause))
-    {
-        tokenwell_error_free(cause);
-    }
-    tokenwell_status status;
-};
-
-inline void check(tokenwell_status status, tokenwell_error *cause)
-{
-    if (status != TOKENWELL_STATUS_OK) throw error(cause);
-}
-
-// A token or an error: what a completion receives. `get()` returns the token or throws.
-class result {
-public:
-    explicit result(token value) : value_(std::move(value)) {}
-    explicit result(tokenwell_error *cause) : error_(std::make_exception_ptr(error(cause))) {}
-    token get()
-    {
-        if (error_) std::rethrow_exception(error_);
-        return std::move(value_);
-    }
-
-private:
-    token value_;
-    std::exception_ptr error_;
-};
+using completion = std::function<void(tokenwell::result<tokenwell::token>)>;
 
 // A pending operation. Its destructor cancels it, so that nothing happens after its owner is gone.
-class operation {
+class pending {
 public:
-    operation() = default;
-    explicit operation(tokenwell_operation *pending) : pending_(pending) {}
-    operation(operation &&other) noexcept : pending_(std::exchange(other.pending_, nullptr)) {}
-    operation &operator=(operation &&other) noexcept
+    pending() = default;
+    explicit pending(tokenwell::operation begun) : operation_(std::move(begun)) {}
+    pending(pending &&) noexcept = default;
+    pending &operator=(pending &&other) noexcept
     {
-        std::swap(pending_, other.pending_);
+        std::swap(operation_, other.operation_);
         return *this;
     }
-    ~operation()
-    {
-        cancel();
-        tokenwell_operation_free(pending_);
-    }
+    ~pending() { cancel(); }
     // Returns true if the completion is never called. It may be called any number of times.
-    bool cancel() noexcept { return pending_ && tokenwell_operation_cancel(pending_) == 1; }
-    bool is_pending() const noexcept { return pending_ && tokenwell_operation_wait(pending_, 0, nullptr,
-                                                                                   nullptr) == TOKENWELL_STATUS_PENDING; }
+    bool cancel() const noexcept { return operation_ && operation_->get() && operation_->cancel(); }
+    bool is_pending() const noexcept { return operation_ && !operation_->wait(milliseconds(0)); }
 
 private:
-    tokenwell_operation *pending_ = nullptr;
+    std::optional<tokenwell::operation> operation_;
 };
 
-class client {
-public:
-    using completion = std::function<void(result)>;
+// Calls `done` immediately, on this thread, if a token is cached or on an error. Otherwise calls it
+// later on a thread of the library: it must only pass the result on, and never block.
+static pending get_token(const tokenwell::client &client, milliseconds deadline, completion done)
+{
+    auto kept = std::make_shared<completion>(std::move(done));
+    auto begun = client.token_async({milliseconds(0), deadline}, [kept](auto came) { (*kept)(std::move(came)); });
+    if (!begun) (*kept)(std::move(begun).error());
+    else if (auto *now = std::get_if<tokenwell::token>(&*begun)) (*kept)(std::move(*now));
+    else return pending(std::get<tokenwell::operation>(*std::move(begun)));
+    return {};
+}
 
-    static client from_environment()
-    {
-        tokenwell_error *cause = nullptr;
-        tokenwell_config *made = nullptr;
-        check(tokenwell_config_new(&made, &cause), cause);
-        config settings(made);
-        check(tokenwell_config_use_environment(made, &cause), cause);
-        tokenwell_client *handle = nullptr;
-        check(tokenwell_client_new(made, &handle, &cause), cause);
-        return client(client_handle(handle));
-    }
-
-    // Calls `done` immediately, on this thread, if a token is cached or on an error. Otherwise calls
-    // it later on a thread of the library: it must only pass the result on, and never block.
-    operation token(milliseconds deadline, completion done) const
-    {
-        tokenwell_token *now = nullptr;
-        tokenwell_operation *pending = nullptr;
-        tokenwell_error *cause = nullptr;
-        auto kept = std::make_unique<completion>(std::move(done));
-        switch (tokenwell_client_token_async(handle_.get(), 0, static_cast<std::uint64_t>(deadline.count()), 0, called, kept.get(),
-                                             destroyed, &now,
-                                             &pending, &cause)) {
-        case TOKENWELL_STATUS_OK: (*kept)(result(tokens::token(now))); return {};
-        case TOKENWELL_STATUS_PENDING: kept.release(); return operation(pending); // destroyed() deletes it
-        default: (*kept)(result(cause)); return {};
+// The same with a future. A canceled operation leaves the future with std::future_error
+// (broken_promise).
+static std::pair<std::future<tokenwell::token>, pending> get_token(const tokenwell::client &client, milliseconds deadline)
+{
+    auto promise = std::make_shared<std::promise<tokenwell::token>>();
+    auto future = promise->get_future();
+    pending begun = get_token(client, deadline, [promise](auto came) {
+        try {
+            promise->set_value(std::move(came).or_throw());
+        } catch (...) {
+            promise->set_exception(std::current_exception());
         }
-    }
+    });
+    return {std::move(future), std::move(begun)};
+}
 
-    // The same with a future. A canceled operation leaves the future with std::future_error
-    // (broken_promise).
-    std::pair<std::future<tokens::token>, operation> token(milliseconds deadline) const
-    {
-        auto promise = std::make_shared<std::promise<tokens::token>>();
-        auto future = promise->get_future();
-        operation pending = token(deadline, [promise](result came) {
-            try {
-                promise->set_value(came.get());
-            } catch (...) {
-                promise->set_exception(std::current_exception());
-            }
-        });
-        return {std::move(future), std::move(pending)};
-    }
+// The token was rejected with 401: drops it. `done` gets an empty token or the error.
+static pending invalidate(const tokenwell::client &client, const std::string &value, milliseconds deadline, completion done)
+{
+    auto kept = std::make_shared<completion>(std::move(done));
+    auto begun = client.invalidate_async(value, deadline, [kept](auto came) { (*kept)(std::move(came)); });
+    if (!begun) (*kept)(std::move(begun).error());
+    else if (!*begun) (*kept)(tokenwell::token(nullptr));
+    else return pending(*std::move(*begun));
+    return {};
+}
 
-    // The token was rejected with 401: drops it. `done` gets an empty token or the error.
-    operation invalidate(const std::string &value, milliseconds deadline, completion done) const
-    {
-        tokenwell_operation *pending = nullptr;
-        tokenwell_error *cause = nullptr;
-        auto kept = std::make_unique<completion>(std::move(done));
-        switch (tokenwell_client_invalidate_async(handle_.get(), value.data(), value.size(), static_cast<std::uint64_t>(deadline.count()),
-                                                  called,
-                                                  kept.get(), destroyed, &pending, &cause)) {
-        case TOKENWELL_STATUS_OK: (*kept)(result(tokens::token())); return {};
-        case TOKENWELL_STATUS_PENDING: kept.release(); return operation(pending);
-        default: (*kept)(result(cause)); return {};
-        }
-    }
-
-    // An entry with this tag appears in the queue whenever the current token changes.
-    void watch(const queue &where, std::uint64_t tag) const
-    {
-        tokenwell_error *cause = nullptr;
-        check(tokenwell_client_watch(handle_.get(), where.get(), tag, &cause), cause);
-    }
-
-    // Ends everything that is pending with CLOSED. Returns true if no completion runs or comes any
-    // more, and false if a request to a server that hangs takes longer than `patience`.
-    bool close(milliseconds patience) const
-    {
-        tokenwell_error *cause = nullptr;
-        check(tokenwell_client_close(handle_.get(), &cause), cause);
-        return tokenwell_client_drain(handle_.get(), static_cast<std::uint64_t>(patience.count()), nullptr) == TOKENWELL_STATUS_OK;
-    }
-
-private:
-    explicit client(client_handle handle) : handle_(std::move(handle)) {}
-
-    // No exception may leave a function that C calls: noexcept ends the program instead.
-    static void called(void *data, tokenwell_operation *finished) noexcept
-    {
-        tokenwell_token *token = nullptr;
-        tokenwell_error *cause = nullptr;
-        bool good = tokenwell_operation_wait(finished, 0, &token, &cause) == TOKENWELL_STATUS_OK;
-        (*static_cast<completion *>(data))(good ? result(tokens::token(token)) : result(cause));
-    }
-    // Comes exactly once for each PENDING, after `called` has returned or will never come.
-    static void destroyed(void *data) noexcept { delete static_cast<completion *>(data); }
-
-    client_handle handle_;
-};
-
-} // namespace tokens
+// Ends everything that is pending with CLOSED, and waits until no completion runs any more, unless
+// a request to a server that hangs takes longer than this.
+static void close(const tokenwell::client &client)
+{
+    client.close();
+    (void)client.drain(milliseconds(1000));
+}
 
 // ---- a program that uses it ----
 
@@ -272,7 +176,7 @@ static int api_status(const std::string &base, const std::string &authorization)
 // One call of the API, with one retry after a 401. All its functions run on the loop.
 class call {
 public:
-    call(event_loop &loop, const tokens::client &client, std::string base, milliseconds deadline)
+    call(event_loop &loop, const tokenwell::client &client, std::string base, milliseconds deadline)
         : loop_(loop), client_(client), base_(std::move(base)), deadline_(deadline)
     {
     }
@@ -283,9 +187,9 @@ public:
 
     void start()
     {
-        pending_ = client_.token(deadline_, [this](tokens::result came) {
+        pending_ = get_token(client_, deadline_, [this](auto came) {
             // Not on the loop: post the result. A std::function must be copyable, hence the pointer.
-            auto kept = std::make_shared<tokens::result>(std::move(came));
+            auto kept = std::make_shared<decltype(came)>(std::move(came));
             loop_.post([this, kept] { token_came(*kept); });
         });
         std::printf("%s\n", pending_.is_pending() ? "waiting for a token" : "no wait for the token");
@@ -296,13 +200,13 @@ public:
     std::string problem;
 
 private:
-    void token_came(tokens::result &came)
+    void token_came(tokenwell::result<tokenwell::token> &came)
     {
         try {
-            tokens::token token = came.get();
-            value_ = tokenwell_token_value(token.get(), nullptr);
+            tokenwell::token token = std::move(came).or_throw();
+            value_ = token.value();
             if (http_.joinable()) http_.join();
-            http_ = std::thread([this, authorization = std::string(tokenwell_token_authorization(token.get(), nullptr))] {
+            http_ = std::thread([this, authorization = std::string(token.authorization())] {
                 int status = 0;
                 std::string problem;
                 try {
@@ -324,11 +228,11 @@ private:
         }
         retried_ = true;
         std::printf("401: the token is invalidated\n");
-        pending_ = client_.invalidate(value_, deadline_, [this](tokens::result came) {
-            auto kept = std::make_shared<tokens::result>(std::move(came));
+        pending_ = invalidate(client_, value_, deadline_, [this](auto came) {
+            auto kept = std::make_shared<decltype(came)>(std::move(came));
             loop_.post([this, kept] {
                 try {
-                    kept->get();
+                    std::move(*kept).or_throw();
                     start();
                 } catch (const std::exception &why) {
                     finish(0, why.what());
@@ -344,12 +248,12 @@ private:
     }
 
     event_loop &loop_;
-    const tokens::client &client_;
+    const tokenwell::client &client_;
     std::string base_, value_;
     milliseconds deadline_;
     bool retried_ = false;
     std::thread http_;
-    tokens::operation pending_;
+    pending pending_;
 };
 
 int main(int count, char **arguments)
@@ -358,27 +262,22 @@ try {
     if (!base) throw std::runtime_error("MONGODB_ATLAS_BASE_URL is not set: start `tokenwell emulator` and export its variables");
     milliseconds deadline(count > 1 ? std::atoi(arguments[1]) : 10000), patience(count > 2 ? std::atoi(arguments[2]) : 5000);
 
-    tokens::client client = tokens::client::from_environment();
-    tokenwell_error *cause = nullptr;
-    tokenwell_queue *made = nullptr;
-    tokens::check(tokenwell_queue_new(&made, &cause), cause);
-    tokens::queue changes(made);
-    std::int32_t descriptor = -1;
-    tokens::check(tokenwell_queue_descriptor(made, &descriptor, &cause), cause);
-    client.watch(changes, 1);
+    tokenwell::client client = tokenwell::client::from_environment().or_throw();
+    tokenwell::queue changes = tokenwell::queue::create().or_throw();
+    int descriptor = changes.descriptor().or_throw();
+    // An entry with this tag appears in the queue whenever the current token changes.
+    client.watch(changes, 1).or_throw();
 
     event_loop loop;
-    auto changed = [made] {
-        std::uint64_t tag;
-        tokenwell_operation *none = nullptr;
-        while (tokenwell_queue_take(made, &tag, &none, nullptr) == TOKENWELL_STATUS_OK) std::printf("the current token has changed\n");
+    auto changed = [&changes] {
+        while (changes.take().or_throw()) std::printf("the current token has changed\n");
     };
     {
         call first(loop, client, base, deadline);
         first.start();
         if (!loop.run(descriptor, changed, patience)) {
             std::printf("%s\n", first.give_up() ? "gave up: the completion is never called" : "gave up: it has just been called");
-            client.close(milliseconds(1000));
+            close(client);
             return 1;
         }
         if (!first.problem.empty()) throw std::runtime_error(first.problem);
@@ -386,11 +285,11 @@ try {
     }
 
     // A token is cached now: the future is ready immediately.
-    auto [future, none] = client.token(deadline);
-    tokens::token token = future.get();
-    std::printf("from memory: a token until %lld\n", static_cast<long long>(tokenwell_token_expires_at_ms(token.get())));
+    auto [future, none] = get_token(client, deadline);
+    tokenwell::token token = future.get();
+    std::printf("from memory: a token until %lld\n", static_cast<long long>(token.expires_at().time_since_epoch().count()));
 
-    client.close(milliseconds(1000));
+    close(client);
     return 0;
 } catch (const std::exception &why) {
     std::fprintf(stderr, "%s\n", why.what());
