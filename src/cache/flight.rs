@@ -203,10 +203,10 @@ impl<T: Clone> Flight<T> {
         let waiters = {
             let mut state = locked(&self.state);
             state.ended = true;
-            std::mem::take(&mut state.waiters)
+            state.waiters.take()
         };
         self.changed.notify_all();
-        waiters.wake_all();
+        wake_all(waiters);
     }
 
     /// Sets the result, which all callers receive. Only the first result of a flight counts.
@@ -217,10 +217,10 @@ impl<T: Clone> Flight<T> {
                 return;
             }
             state.result = Some(result);
-            std::mem::take(&mut state.waiters)
+            state.waiters.take()
         };
         self.changed.notify_all();
-        waiters.wake_all();
+        wake_all(waiters);
     }
 }
 
@@ -230,6 +230,9 @@ impl<T: Clone> Flight<T> {
 struct Waiters {
     entries: Vec<Waiter>,
     first_vacant: usize,
+    /// The number of entries that were taken. A registration counts them too, so that none of a
+    /// caller that was woken is that of another caller, which waits for the end.
+    taken: usize,
 }
 
 /// One entry, as small as a waker.
@@ -244,18 +247,18 @@ const NO_ENTRY: usize = usize::MAX;
 
 impl Default for Waiters {
     fn default() -> Self {
-        Self { entries: Vec::new(), first_vacant: NO_ENTRY }
+        Self { entries: Vec::new(), first_vacant: NO_ENTRY, taken: 0 }
     }
 }
 
 impl Waiters {
     /// Returns the waker that `waker` replaces, if any.
     fn register(&mut self, waker: &Waker, registration: &mut Registration) -> Option<Waker> {
-        if let Some(Waiter::Waiting(known)) = self.entries.get_mut(registration.index()) {
+        if let Some(Waiter::Waiting(known)) = self.entry(registration) {
             return (!known.will_wake(waker)).then(|| std::mem::replace(known, waker.clone()));
         }
         let entry = Waiter::Waiting(waker.clone());
-        *registration = Registration::at(match self.entries.get(self.first_vacant) {
+        let index = match self.entries.get(self.first_vacant) {
             Some(Waiter::Vacant(next)) => {
                 let index = std::mem::replace(&mut self.first_vacant, *next);
                 self.entries[index] = entry;
@@ -265,24 +268,37 @@ impl Waiters {
                 self.entries.push(entry);
                 self.entries.len() - 1
             }
-        });
+        };
+        *registration = Registration::at(self.taken + index);
         None
     }
 
     fn remove(&mut self, registration: &mut Registration) -> Option<Waiter> {
-        let index = std::mem::replace(registration, Registration::NONE).index();
-        let entry = self.entries.get_mut(index).filter(|entry| matches!(entry, Waiter::Waiting(_)))?;
-        let removed = std::mem::replace(entry, Waiter::Vacant(self.first_vacant));
-        self.first_vacant = index;
+        let registration = std::mem::replace(registration, Registration::NONE);
+        let vacant = Waiter::Vacant(self.first_vacant);
+        let entry = self.entry(&registration).filter(|entry| matches!(entry, Waiter::Waiting(_)))?;
+        let removed = std::mem::replace(entry, vacant);
+        self.first_vacant = registration.index() - self.taken;
         Some(removed)
     }
 
-    fn wake_all(self) {
-        for entry in self.entries {
-            if let Waiter::Waiting(waker) = entry {
-                // A waker that panics must not leave the others asleep.
-                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            }
+    fn entry(&mut self, registration: &Registration) -> Option<&mut Waiter> {
+        self.entries.get_mut(registration.index().checked_sub(self.taken)?)
+    }
+
+    /// Removes all entries, whose registrations become invalid.
+    fn take(&mut self) -> Vec<Waiter> {
+        self.first_vacant = NO_ENTRY;
+        self.taken += self.entries.len();
+        std::mem::take(&mut self.entries)
+    }
+}
+
+fn wake_all(waiters: Vec<Waiter>) {
+    for waiter in waiters {
+        if let Waiter::Waiting(waker) = waiter {
+            // A waker that panics must not leave the others asleep.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 }

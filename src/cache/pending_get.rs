@@ -232,14 +232,16 @@ mod tests {
         assert_eq!(flight.poll(Waker::noop(), &mut registration), Poll::Pending);
     }
 
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
     #[test]
     fn a_waker_that_panics_leaves_no_other_one_asleep() {
-        struct Count(AtomicUsize);
-        impl Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::SeqCst);
-            }
-        }
         let (flight, count) = (Arc::new(Flight::<u32>::new()), Arc::new(Count(AtomicUsize::new(0))));
         let panics = Waker::from(Arc::new(Task(Arc::clone(&flight), Mutex::new(Registration::NONE))));
         let counts = Waker::from(Arc::clone(&count));
@@ -248,6 +250,20 @@ mod tests {
         assert_eq!(flight.poll(&counts, &mut registrations[1]), Poll::Pending);
 
         flight.set_result(1);
+
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_caller_that_leaves_after_the_result_removes_no_caller_that_waits_for_the_end() {
+        let (flight, count) = (Flight::<u32>::new(), Arc::new(Count(AtomicUsize::new(0))));
+        let (mut leaves, mut stays) = (Registration::NONE, Registration::NONE);
+        assert_eq!(flight.poll(Waker::noop(), &mut leaves), Poll::Pending);
+        flight.set_result(1);
+        assert_eq!(flight.poll_end(&Waker::from(Arc::clone(&count)), &mut stays), Poll::Pending);
+
+        flight.forget(&mut leaves);
+        flight.end();
 
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
     }
