@@ -262,8 +262,11 @@ impl<C: Completion> Dispatcher<C> {
                 state.running = false;
                 // After very many operations these are large.
                 state.woken.shrink_to_fit();
-                state.deadlines.shrink_to_fit();
                 state.calls.shrink_to_fit();
+                // An entry may be left of an operation that another thread had locked as it ended.
+                let stale = std::mem::take(&mut state.deadlines);
+                drop(state);
+                drop(stale);
                 return;
             }
             state = self.wait(state);
@@ -447,5 +450,56 @@ mod tests {
             }
             assert!(most <= 3 * PENDING * entries_each, "{entries_each} entries each: {most}");
         }
+    }
+
+    /// An announcement that is only written to a queue, without the queue.
+    struct Nobody;
+
+    impl Completion for Nobody {
+        fn dispatcher() -> &'static arc_swap::ArcSwapOption<Dispatcher<Self>> {
+            static DISPATCHER: arc_swap::ArcSwapOption<Dispatcher<Nobody>> = arc_swap::ArcSwapOption::const_empty();
+            &DISPATCHER
+        }
+
+        fn announce(&self, _: &Arc<Operation<Self>>) -> bool {
+            true
+        }
+
+        fn is_callback(&self) -> bool {
+            false
+        }
+
+        fn is_announced(&self) -> bool {
+            true
+        }
+
+        fn run(self, _: &Arc<Operation<Self>>) {}
+
+        fn discard(self) {}
+    }
+
+    #[test]
+    fn the_thread_leaves_no_reference_to_an_operation_that_has_ended() {
+        let dispatcher = Arc::new(Dispatcher::<Nobody>::new());
+        let state = super::super::State {
+            phase: super::super::Phase::Ended(Ok(None)),
+            is_dispatched: true,
+            awaited: false,
+            driver: None,
+            canceled: true,
+        };
+        let operation = Arc::new(Operation {
+            dispatcher: Arc::clone(&dispatcher),
+            began_ms: 0,
+            deadline_ms: u64::MAX,
+            state: Mutex::new(state),
+            ended: Condvar::new(),
+        });
+        // It was canceled while the thread began to wait for its save.
+        dispatcher.expire_after(Duration::from_secs(3600), &operation);
+
+        assert!(std::thread::spawn(move || dispatcher.run()).join().is_ok());
+
+        assert_eq!(Arc::strong_count(&operation), 1);
     }
 }
