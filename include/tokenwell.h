@@ -1302,7 +1302,8 @@ tokenwell_status tokenwell_client_token_queued(const tokenwell_client *client,
 /// @param client The client. Must not be NULL.
 /// @param value As for `tokenwell_client_invalidate`. Must not be NULL.
 /// @param value_len As for `tokenwell_client_invalidate`.
-/// @param deadline_ms As for `tokenwell_client_token_async`. The removal continues after that.
+/// @param deadline_ms As for `tokenwell_client_token_async`. The operation then succeeds, and the
+///   removal continues.
 /// @param callback As for `tokenwell_client_token_async`. May be NULL.
 /// @param user_data As for `tokenwell_client_token_async`. May be NULL.
 /// @param destroy As for `tokenwell_client_token_async`. May be NULL.

@@ -202,7 +202,9 @@ impl<C: Completion> Operation<C> {
         let waited = Duration::from_millis(self.dispatcher.now_ms().saturating_sub(self.began_ms));
         match work {
             Work::Get(get) => get.at_deadline(waited).map(Some),
-            Work::Removal(_) | Work::Revocation(_) => Err(Error::Deadline { waited, blocked_by: String::new() }),
+            // The token is not the current one any more, and the removal continues, as after a call that blocks.
+            Work::Removal(_) => Ok(None),
+            Work::Revocation(_) => Err(Error::Deadline { waited, blocked_by: String::new() }),
         }
     }
 

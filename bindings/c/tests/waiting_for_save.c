@@ -179,11 +179,32 @@ static void a_process_that_exits_when_its_operation_ends_leaves_its_token(void)
     }
 }
 
+static void an_invalidation_succeeds_at_its_deadline_and_continues(void)
+{
+    char directory[DIRECTORY_SIZE];
+    tokenwell_client *client = client_with_hanging_saves(directory);
+    tokenwell_operation *operation = NULL;
+    tokenwell_error *error = NULL;
+    tokenwell_token *token = get(client);
+    size_t length;
+    const char *value = tokenwell_token_value(token, &length);
+
+    /* The hanging save has the lock of the directory. */
+    CHECK_INT(TOKENWELL_STATUS_PENDING, tokenwell_client_invalidate_async(client, value, length, 20, NULL, NULL, NULL, &operation, &error));
+    CHECK_OK(tokenwell_operation_wait(operation, 30000, NULL, &error), &error);
+
+    CHECK(atomic_load(&saves_hang));
+    tokenwell_operation_free(operation);
+    tokenwell_token_free(token);
+    end_with_directory(client, directory);
+}
+
 const test save_tests[] = {
     TEST(an_operation_ends_after_the_save_if_it_waits_for_it),
     TEST(an_operation_does_not_wait_for_ever_for_a_save_that_hangs),
     TEST(an_operation_that_waits_for_a_save_can_be_canceled_and_closed),
     TEST(a_cached_token_is_returned_at_once_whatever_is_saved),
+    TEST(an_invalidation_succeeds_at_its_deadline_and_continues),
     NATIVE_TEST(a_process_that_exits_when_its_operation_ends_leaves_its_token, "its children would be measured, not the exit"),
     END_OF_TESTS,
 };

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -120,6 +123,22 @@ def test_a_call_is_one_operation_that_is_freed(
 
     assert len(begun) == 1
     assert len(freed) == begun.count(14), "each pending operation is freed once"
+
+
+def test_an_invalidation_that_takes_longer_than_the_timeout_is_no_error(
+    make: Callable[..., tokenwell.Client], tmp_path: pathlib.Path
+) -> None:
+    cached = {"cache": True, "cache_dir": str(tmp_path / "cache"), "timeout": 0.1}
+    client = make(**cached)
+    token = client.token()
+    (lock,) = (tmp_path / "cache").glob("*.lock")
+    with open(lock, "rb") as file:
+        # Another process that uses the shared cache. The removal waits for it for about a second.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        client.invalidate(token)
+        asyncio.run(client.invalidate_async(token))
+
+    assert client.stats().invalidations == 1 and client.token().value != token.value
 
 
 # As root the limit of processes does not apply, so the test is another user.
