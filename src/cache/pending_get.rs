@@ -2,7 +2,7 @@
 
 use super::flight::Registration;
 use super::refresh_request::{RefreshRequest, Resolution};
-use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread, max_wait_for_save};
+use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread, awaits_save, max_wait_for_save};
 use crate::error::Error;
 use crate::token::Token;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ impl PendingGet {
             self.registration = Registration::NONE;
             let part = if self.is_starter { Part::Starter } else { Part::Joiner { time_left } };
             match self.slot.resolve(outcome, self.request.clone(), part) {
-                Resolution::Done(answer) if self.await_save == AwaitSave::No => return Poll::Ready(answer),
+                Resolution::Done(answer) if self.await_save == AwaitSave::No || !awaits_save(&answer) => return Poll::Ready(answer),
                 Resolution::Done(result) => {
                     let until = Instant::now() + max_wait_for_save(time_left);
                     self.more.get_or_insert_default().known = Some(KnownResult { result, until });

@@ -157,7 +157,9 @@ impl Slot {
             let part = if starter { Part::Starter } else { Part::Joiner { time_left } };
             request = match self.resolve(outcome, request, part) {
                 Resolution::Done(answer) => {
-                    wait_for_save(&flight, thread, time_left);
+                    if awaits_save(&answer) {
+                        wait_for_save(&flight, thread, time_left);
+                    }
                     return answer;
                 }
                 Resolution::Retry(request) => request,
@@ -539,6 +541,12 @@ fn wait_for_save(flight: &RefreshFlight, thread: Option<JoinHandle<()>>, time_le
         // It has nothing left to do. A panic was reported to the callers already.
         let _ = thread.join();
     }
+}
+
+/// Returns whether a get with this result waits for the save. If the client was closed, the work may
+/// be waiting for the server still.
+pub(super) fn awaits_save(result: &Result<Token, Error>) -> bool {
+    !matches!(result, Err(Error::Closed))
 }
 
 /// Returns how long a get waits for the save that has `time_left` until its deadline.

@@ -179,6 +179,24 @@ static void a_process_that_exits_when_its_operation_ends_leaves_its_token(void)
     }
 }
 
+static void a_get_of_a_client_that_is_closed_waits_for_no_save(void)
+{
+    tokenwell_client *client = emulator_client(SYSTEM_CLOCK);
+    tokenwell_operation *operation = NULL;
+    tokenwell_token *token = NULL;
+    tokenwell_error *error = NULL;
+    emulator_faults(HANGING);
+    CHECK_INT(TOKENWELL_STATUS_PENDING, tokenwell_client_token_async(client, 0, 0, TOKENWELL_WAIT_FOR_SAVE, NULL, NULL, NULL, &token,
+                                                                     &operation, &error));
+    CHECK(emulator_wait_for("token_requests", 1));
+
+    CHECK_OK(tokenwell_client_close(client, &error), &error);
+
+    CHECK_INT(TOKENWELL_STATUS_CLOSED, tokenwell_operation_wait(operation, 0, &token, NULL));
+    tokenwell_operation_free(operation);
+    tokenwell_client_free(client);
+}
+
 static void an_invalidation_succeeds_at_its_deadline_and_continues(void)
 {
     char directory[DIRECTORY_SIZE];
@@ -204,6 +222,7 @@ const test save_tests[] = {
     TEST(an_operation_does_not_wait_for_ever_for_a_save_that_hangs),
     TEST(an_operation_that_waits_for_a_save_can_be_canceled_and_closed),
     TEST(a_cached_token_is_returned_at_once_whatever_is_saved),
+    TEST(a_get_of_a_client_that_is_closed_waits_for_no_save),
     TEST(an_invalidation_succeeds_at_its_deadline_and_continues),
     NATIVE_TEST(a_process_that_exits_when_its_operation_ends_leaves_its_token, "its children would be measured, not the exit"),
     END_OF_TESTS,
