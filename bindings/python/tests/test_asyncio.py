@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import os
 import resource
+import select
 import threading
 import time
 from typing import Any, Callable, List, Set
@@ -15,6 +16,7 @@ import pytest
 
 import tokenwell
 from conftest import PATIENCE, Emulator, until
+from tokenwell._queue import _queues
 
 Loops = Callable[[], asyncio.AbstractEventLoop]
 
@@ -502,6 +504,31 @@ def test_a_task_may_be_canceled_after_its_operation_has_ended(emulator: Emulator
 
     asyncio.run(main())
     assert not problems
+
+
+def test_a_token_that_comes_while_the_last_task_is_canceled_is_not_kept_in_the_queue(
+    emulator: Emulator, client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.slow(0.1)
+    library = client._library
+    cancel = library.operation_cancel
+
+    def cancel_after_the_end(operation: Any) -> Any:
+        until(lambda: client.stats().mints == 1, "the token")
+        time.sleep(0.5)  # the entry is in the queue
+        return cancel(operation)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(client.token_async())
+        await asyncio.sleep(0)
+        monkeypatch.setattr(library, "operation_cancel", cancel_after_the_end)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        queue = _queues[asyncio.get_running_loop()]
+        assert select.select([queue.descriptor], [], [], 0)[0] == []
+
+    asyncio.run(main())
 
 
 def test_without_a_descriptor_a_task_gets_an_error(client: tokenwell.Client) -> None:

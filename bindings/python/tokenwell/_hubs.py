@@ -50,10 +50,11 @@ class Hub:
                 status = without_operation(library, waiting, arguments, outputs, error)
             return status
         finally:
-            waits.remove(tag)
             if operation:
                 library.operation_cancel(operation)
                 library.operation_free(operation)
+            # Afterwards, because the last one also drops what is left in the queue.
+            waits.remove(tag)
 
     def poll(self, condition: Callable[[], bool], seconds: float) -> None:
         """Waits until the condition holds, for at most this time."""

@@ -35,10 +35,11 @@ async def wait_in_loop(
             status = library.operation_result(operation, 0, outputs[0] if outputs else None, byref(error))
         return status
     finally:
-        waits.remove(tag)
         if operation:
             library.operation_cancel(operation)
             library.operation_free(operation)
+        # Afterwards, because the last one also drops what is left in the queue.
+        waits.remove(tag)
 
 
 async def wait_for_saves_in_loop(library: Library, client: Any) -> None:
