@@ -62,6 +62,30 @@ def test_a_signal_handler_that_raises_ends_a_get(emulator: Emulator, client: tok
 
 
 @pytest.mark.usefixtures("raising_handler")
+def test_a_signal_handler_that_raises_when_the_token_has_come_leaks_no_token(
+    emulator: Emulator, client: tokenwell.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.slow(0.1)
+    library = client._library
+    freed: List[Any] = []
+    wait, free = library.operation_wait, library.token_free
+
+    def wait_and_get_signal(*arguments: Any) -> int:
+        status: int = wait(*arguments)
+        if status == 0:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return status
+
+    monkeypatch.setattr(library, "operation_wait", wait_and_get_signal)
+    monkeypatch.setattr(library, "token_free", lambda token: freed.append(token.value) or free(token))
+
+    with pytest.raises(Raised):
+        client.token()
+
+    assert len(freed) == 1 and freed[0]
+
+
+@pytest.mark.usefixtures("raising_handler")
 def test_a_signal_handler_that_raises_ends_a_revocation(emulator: Emulator, client: tokenwell.Client) -> None:
     client.token()
     emulator.control("faults", [{"path": "/api/oauth/revoke", "delay_ms": 3000, "then_serve": True}])

@@ -144,8 +144,12 @@ class Client:
 
         token, error = c_void_p(), c_void_p()
         arguments = self._handle, *_get_arguments(min_ttl, timeout, force_refresh)
-        status = await wait_in_loop(self._library, self._library.client_token, arguments, (byref(token),), error)
-        return self._receive(status, token, error)
+        library = self._library
+        try:
+            status = await wait_in_loop(library, library.client_token, arguments, (byref(token),), error)
+            return self._receive(status, token, error)
+        finally:
+            library.token_free(token)
 
     def authorization(
         self, *, min_ttl: Optional[Seconds] = None, timeout: Optional[Seconds] = None, force_refresh: bool = False
@@ -346,28 +350,29 @@ class Client:
     def _fetch(self, min_ttl: int, deadline: int, flags: int) -> Token:
         token, error = c_void_p(), c_void_p()
         library, arguments = self._library, (self._handle, min_ttl, deadline, flags)
-        return self._receive(wait(library, library.client_token, arguments, (byref(token),), error), token, error)
+        try:
+            return self._receive(wait(library, library.client_token, arguments, (byref(token),), error), token, error)
+        finally:
+            # A signal handler may raise when the call has already returned the token.
+            library.token_free(token)
 
     def _receive(self, status: int, out: c_void_p, error: c_void_p) -> Token:
-        """Converts the outcome of a get, and keeps a local copy of the token."""
+        """Converts the outcome of a get, and keeps a local copy of the token. The caller frees `out`."""
         library = self._library
         if status:
             raise from_library(library, status, error)
-        try:
-            generation = library.token_generation(out)
-            copy = self._local_copy
-            if copy is not None and copy[1] == generation:
-                return copy[5]  # the same token, copied by an earlier call
-            value = library.copy_string(library.token_value, out)
-            authorization = library.copy_string(library.token_authorization, out)
-            scope = library.copy_string(library.token_scope, out)
-            token = Token(value or "", authorization or "", library.token_expires_at_ms(out), scope, generation)
-            # The clocks are read before the call, so that its duration shortens the time for which
-            # the copy is used.
-            wall, steady = time(), monotonic()
-            fresh_for = library.client_fresh_for_ms(self._handle, out) / 1000
-        finally:
-            library.token_free(out)
+        generation = library.token_generation(out)
+        copy = self._local_copy
+        if copy is not None and copy[1] == generation:
+            return copy[5]  # the same token, copied by an earlier call
+        value = library.copy_string(library.token_value, out)
+        authorization = library.copy_string(library.token_authorization, out)
+        scope = library.copy_string(library.token_scope, out)
+        token = Token(value or "", authorization or "", library.token_expires_at_ms(out), scope, generation)
+        # The clocks are read before the call, so that its duration shortens the time for which the
+        # copy is used.
+        wall, steady = time(), monotonic()
+        fresh_for = library.client_fresh_for_ms(self._handle, out) / 1000
         if fresh_for > 0:
             self._local_copy = (token.authorization, generation, wall, wall + fresh_for, steady + fresh_for, token)
         return token
