@@ -1,4 +1,4 @@
-//go:build tokenwell_gcstress
+//go:build cgo && tokenwell_gcstress
 
 package tokenwell
 
