@@ -40,7 +40,7 @@ func ExampleClient_RoundTripper() {
 	}
 	defer client.Close()
 
-	api := http.Client{Transport: client.RoundTripper(nil, client.BaseURL()), Timeout: 30 * time.Second}
+	api := http.Client{Transport: client.RoundTripper(nil, ""), Timeout: 30 * time.Second}
 	response, err := api.Get(client.BaseURL() + "/api/atlas/v2/orgs")
 	if err != nil {
 		log.Print(err)

@@ -15,22 +15,44 @@ import (
 // RoundTripper returns a transport that adds the Authorization header to requests for one origin
 // only: the scheme, host and port of the request must be those of origin, such as
 // "https://cloud.mongodb.com". Other requests, including those that follow a redirect to another
-// origin, are sent unchanged.
+// origin, are sent unchanged. If origin is empty, it is that of [Client.BaseURL].
+//
+// A request that already has an Authorization header is sent unchanged too, and the transport does
+// not act on the reply.
 //
 // If the server replies with 401, the transport invalidates the token and sends the request once
-// more with a new one. The request must have no body, or a GetBody function. If the server also
-// rejects the new token, the transport does not replace that token for a minute, so that a server
-// that rejects every token does not cause a token request for each request.
+// more with a new one. The request must have no body, or a GetBody function; otherwise the caller
+// gets the 401, and only the next request has a new token. If the server also rejects the new token,
+// the transport does not replace that token for a minute, so that a server that rejects every token
+// does not cause a token request for each request.
+//
+// The context of a request also limits how long it waits for a token. If there is no token, the
+// request is not sent, and its error wraps that of [Client.Token].
 //
 // The requests are sent through base, or [http.DefaultTransport] if base is nil. The origin must be
-// a URL that [WithBaseURL] accepts: https, or http to this machine. With any other origin, every
-// request returns an error.
+// a URL that [WithBaseURL] accepts: https, or http to this machine. With any other origin, and
+// without one if the client has no base URL, every request returns an error.
 func (c *Client) RoundTripper(base http.RoundTripper, origin string) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
+	if origin == "" {
+		origin = c.BaseURL()
+	}
 	pinned, err := parseOrigin(origin)
+	if origin == "" {
+		err = c.hasNoOrigin()
+	}
 	return &transport{client: c, base: base, pinned: pinned, unusable: err}
+}
+
+// hasNoOrigin returns why the client has no base URL.
+func (c *Client) hasNoOrigin() error {
+	if err := c.checkInitialized(); err != nil {
+		return err
+	}
+	return invalidArgument("the transport has no origin, and the client has no base URL, because its server was set with token_url",
+		`Pass the origin of the API, such as "https://api.example.com".`)
 }
 
 type transport struct {
@@ -55,7 +77,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, t.unusable
 	}
-	if !t.pinned.isTargetOf(request) {
+	if !t.pinned.isTargetOf(request) || hasAuthorization(request) {
 		return t.base.RoundTrip(request)
 	}
 
@@ -192,14 +214,31 @@ func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
+// hasAuthorization reports whether the program set the header itself. A program can also set a name
+// in another case in the map, and net/http sends that name too.
+func hasAuthorization(request *http.Request) bool {
+	for name := range request.Header {
+		if strings.EqualFold(name, "Authorization") {
+			return true
+		}
+	}
+	return false
+}
+
 func rewoundBody(request *http.Request) (io.ReadCloser, bool) {
 	if request.Body == nil || request.Body == http.NoBody {
 		return request.Body, true
 	}
-	if request.GetBody == nil {
+	// After a redirect, net/http of Go 1.24 leaves GetBody in the first request only. It is how the
+	// body of this request was made.
+	first := request
+	for first.GetBody == nil && first.Response != nil && first.Response.Request != nil {
+		first = first.Response.Request
+	}
+	if first.GetBody == nil {
 		return nil, false
 	}
-	body, err := request.GetBody()
+	body, err := first.GetBody()
 	return body, err == nil
 }
 

@@ -242,7 +242,6 @@ func TestI6AnUnusableOriginFailsEveryRequestAndSendsNothing(t *testing.T) {
 	atlas := startEmulator(t)
 	client := atlas.client()
 	for origin, expected := range map[string]error{
-		"":                                       tokenwell.ErrInvalidArgument,
 		"cloud.mongodb.com":                      tokenwell.ErrInvalidArgument,
 		"https://":                               tokenwell.ErrInvalidArgument,
 		"https://user:hunter2@cloud.mongodb.com": tokenwell.ErrRefused,

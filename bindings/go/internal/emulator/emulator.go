@@ -1,10 +1,14 @@
-// Package emulator starts the Atlas emulator for the tests and benchmarks of this module.
+// Package emulator starts the Atlas emulator for the tests and benchmarks of this module and of the
+// modules in its directory.
 package emulator
 
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,4 +61,65 @@ func Start(t testing.TB, root string) Account {
 		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(environment))
 	}
 	return account
+}
+
+// Counters are some of the emulator's counters.
+type Counters struct {
+	TokenRequests int `json:"token_requests"`
+	APIRequests   int `json:"api_requests"`
+}
+
+// Counters returns how many requests the emulator got.
+func (a Account) Counters(t testing.TB) (counted Counters) {
+	t.Helper()
+	response, err := http.Get(a.BaseURL + "/_emulator/counters")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&counted); err != nil {
+		t.Fatal(err)
+	}
+	return counted
+}
+
+// Fault makes the emulator apply one fault, in the form of docs/emulator.md.
+func (a Account) Fault(t testing.TB, fault map[string]any) {
+	t.Helper()
+	body, err := json.Marshal([]any{fault})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodPost, a.BaseURL+"/_emulator/faults", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	send(t, request)
+}
+
+// Revoke revokes a token as another process would: the client that holds it does not notice, and the
+// API replies with 401.
+func (a Account) Revoke(t testing.TB, token string) {
+	t.Helper()
+	form := url.Values{"token": {token}}.Encode()
+	request, err := http.NewRequest(http.MethodPost, a.BaseURL+"/api/oauth/revoke", strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(a.ClientID, a.ClientSecret)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	send(t, request)
+}
+
+func send(t testing.TB, request *http.Request) {
+	t.Helper()
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("%s: %s", request.URL.Path, response.Status)
+	}
 }
