@@ -24,11 +24,14 @@ cp bindings/python/pyproject.toml bindings/python/README.md bindings/python/LICE
 cp bindings/python/tokenwell/*.py bindings/python/tokenwell/py.typed "$DIST/python/tokenwell/"
 cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
 
-# Go: the module. cgo finds the library with pkg-config.
+# Go: the module, and those of the integrations. cgo finds the library with pkg-config.
 rm -rf "$DIST/go"
-mkdir -p "$DIST/go"
-for file in bindings/go/go.mod bindings/go/README.md bindings/go/LICENSE-* bindings/go/*.go; do
-    case $file in *_test.go) ;; *) cp "$file" "$DIST/go/" ;; esac
+mkdir -p "$DIST/go/oauth2"
+cp bindings/go/README.md bindings/go/LICENSE-* "$DIST/go/"
+for module in . oauth2; do
+    for file in bindings/go/$module/go.* bindings/go/$module/*.go; do
+        case $file in *_test.go) ;; *) cp "$file" "$DIST/go/$module/" ;; esac
+    done
 done
 
 sh packaging/node.sh "$library"

@@ -62,8 +62,9 @@ def repetitions(rust, python, go, node):
     yield "bindings/python/README.md", r"Python ([\d.]+) or newer", python
     yield "Makefile", r"install Go ([\d.]+) or newer", go
     yield "bindings/go/README.md", r"Go ([\d.]+) or newer", go
-    for module in ("bindings/go/bench", "examples/go/demo", "examples/go/hello"):
-        yield f"{module}/go.mod", r"^go (\d+\.\d+)", go
+    modules = [*(ROOT / "bindings/go").glob("*/go.mod"), *(ROOT / "examples/go").glob("*/go.mod")]
+    for module in modules:
+        yield str(module.relative_to(ROOT)), r"^go (\d+\.\d+)", go
     yield "Makefile", r"install Node\.js ([\d.]+) or newer", node
     yield "packaging/node_headers.sh", r"install Node\.js ([\d.]+) or newer", node
     yield "bindings/node/README.md", r"Node ([\d.]+) or later", node

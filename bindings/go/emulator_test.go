@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -36,7 +35,7 @@ type emulator struct {
 
 func startEmulator(t *testing.T) *emulator {
 	t.Helper()
-	started := starting.Start(t, filepath.Join("..", ".."))
+	started := starting.Start(t, repository)
 	return &emulator{
 		t:       t,
 		base:    started.BaseURL,

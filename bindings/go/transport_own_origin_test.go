@@ -16,11 +16,13 @@ import (
 
 const orgs = "/api/atlas/v2/orgs"
 
+var repository = filepath.Join("..", "..")
+
 // ownOrigin starts an emulator and returns it with a client, and an http.Client whose transport got
 // no origin.
 func ownOrigin(t *testing.T) (starting.Account, *tokenwell.Client, *http.Client) {
 	t.Helper()
-	account := starting.Start(t, filepath.Join("..", ".."))
+	account := starting.Start(t, repository)
 	client, err := tokenwell.New(
 		tokenwell.WithBaseURL(account.BaseURL), tokenwell.WithClientID(account.ClientID), tokenwell.WithClientSecret(account.ClientSecret),
 	)
@@ -114,14 +116,11 @@ func TestWithoutAnOriginAndWithoutABaseURLNothingIsSent(t *testing.T) {
 func TestARevokedTokenIsReplacedAndTheWholeRequestIsSentOnceMore(t *testing.T) {
 	t.Parallel()
 	account, client, program := ownOrigin(t)
-	_, reply := call(t, program, "GET", account.BaseURL+orgs, nil)
-	_, rest, _ := strings.Cut(reply, `"id":"`)
-	org, _, _ := strings.Cut(rest, `"`)
 	account.Revoke(t, mustToken(t, client).Value())
 	before := account.Counters(t)
 
 	// The body must arrive complete, or the API would not create the account.
-	status, reply := call(t, program, "POST", account.BaseURL+orgs+"/"+org+"/serviceAccounts",
+	status, reply := call(t, program, "POST", account.BaseURL+orgs+"/"+account.OrgID+"/serviceAccounts",
 		strings.NewReader(`{"name":"replayed","description":"the second request has the body","roles":["ORG_MEMBER"],"secretExpiresAfterHours":8}`))
 
 	if status != http.StatusCreated || !strings.Contains(reply, `"replayed"`) {
@@ -133,6 +132,24 @@ func TestARevokedTokenIsReplacedAndTheWholeRequestIsSentOnceMore(t *testing.T) {
 	}
 	if stats := mustStats(t, client); stats.Invalidations != 1 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+func TestTheExamplePrintsTheOrganizationsBeforeAndAfterItsTokenWasRevoked(t *testing.T) {
+	t.Parallel()
+	account := starting.Start(t, repository)
+	example := account.BuildExample(t, repository, "http_client")
+
+	before := example.Run(t)
+	account.Revoke(t, example.Token(t))
+	counted := account.Counters(t)
+	after := example.Run(t)
+
+	if !strings.HasPrefix(before, account.OrgID+" ") || after != before {
+		t.Errorf("%q, then %q", before, after)
+	}
+	if again := account.Counters(t); counted.APIRequests != 1 || again.APIRequests != 3 || again.TokenRequests != 2 {
+		t.Errorf("%+v, then %+v", counted, again)
 	}
 }
 

@@ -11,11 +11,13 @@ python_tests() {
     sh tests/python_venv.sh && (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m pytest -q)
 }
 go_tests() {
-    # The benchmarks and the examples are modules of their own, which no other suite compiles.
-    for module in bindings/go bindings/go/bench examples/go/demo examples/go/hello; do
+    # The integrations, the benchmarks and the examples are modules of their own.
+    for module in bindings/go bindings/go/bench bindings/go/oauth2 examples/go/*; do
         (cd "$module" && "$GO" vet ./...) || return 1
     done
-    (cd bindings/go && "$GO" test -race -count=1 -v ./...)
+    for module in bindings/go bindings/go/oauth2; do
+        (cd "$module" && "$GO" test -race -count=1 -v ./...) || return 1
+    done
 }
 node_packages() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error); }
 node_tests() { (cd bindings/node && "$NPM" run --silent types && "$NPM" test); }

@@ -14,20 +14,6 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// The README shows these lines, which make a client an oauth2.TokenSource. The test is that they
-// compile.
-type source struct{ client *tokenwell.Client }
-
-var _ oauth2.TokenSource = source{}
-
-func (s source) Token() (*oauth2.Token, error) {
-	token, err := s.client.Token(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	return &oauth2.Token{AccessToken: token.Value(), TokenType: "Bearer", Expiry: token.ExpiresAt()}, nil
-}
-
 // BenchmarkRatio alternates between both and reports the best chunk of each, which a busy machine
 // affects least.
 func BenchmarkRatio(b *testing.B) {

@@ -17,18 +17,14 @@ import (
 )
 
 // Account is the URL of an emulator and a client that it accepts.
-type Account struct{ BaseURL, ClientID, ClientSecret string }
+type Account struct{ BaseURL, ClientID, ClientSecret, OrgID string }
 
 // Start runs an emulator in a process of its own that ends with its test. The command is the one
-// that TOKENWELL_BIN names, or that of `make library`; root is the way from the test's folder to
-// the repository.
-func Start(t testing.TB, root string) Account {
+// that TOKENWELL_BIN names, or that of `make library`; root is the relative path of the repository.
+// Flags are those of docs/emulator.md.
+func Start(t testing.TB, root string, flags ...string) Account {
 	t.Helper()
-	program := os.Getenv("TOKENWELL_BIN")
-	if program == "" {
-		program = filepath.Join(root, "dist", "bin", "tokenwell")
-	}
-	command := exec.Command(program, "emulator", "--until-stdin-closes")
+	command := exec.Command(program(root), append([]string{"emulator", "--until-stdin-closes"}, flags...)...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	stdin, err := command.StdinPipe()
@@ -56,11 +52,24 @@ func Start(t testing.TB, root string) Account {
 		name, value, _ := strings.Cut(assignment, "=")
 		environment[name] = value
 	}
-	account := Account{environment["MONGODB_ATLAS_BASE_URL"], environment["MONGODB_ATLAS_CLIENT_ID"], environment["MONGODB_ATLAS_CLIENT_SECRET"]}
-	if account.BaseURL == "" || account.ClientID == "" || account.ClientSecret == "" {
+	account := Account{
+		BaseURL:      environment["MONGODB_ATLAS_BASE_URL"],
+		ClientID:     environment["MONGODB_ATLAS_CLIENT_ID"],
+		ClientSecret: environment["MONGODB_ATLAS_CLIENT_SECRET"],
+		OrgID:        environment["MONGODB_ATLAS_ORG_ID"],
+	}
+	if account.BaseURL == "" || account.ClientID == "" || account.ClientSecret == "" || account.OrgID == "" {
 		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(environment))
 	}
 	return account
+}
+
+// program returns the path of the command tokenwell.
+func program(root string) string {
+	if named := os.Getenv("TOKENWELL_BIN"); named != "" {
+		return named
+	}
+	return filepath.Join(root, "dist", "bin", "tokenwell")
 }
 
 // Counters are some of the emulator's counters.

@@ -1,0 +1,19 @@
+module github.com/tokenwell/tokenwell/examples/go/atlas_sdk
+
+go 1.24.0
+
+require (
+	github.com/tokenwell/tokenwell/bindings/go v0.0.0
+	github.com/tokenwell/tokenwell/bindings/go/oauth2 v0.0.0
+	go.mongodb.org/atlas-sdk/v20250312008 v20250312008.0.0
+)
+
+require (
+	github.com/mongodb-forks/digest v1.1.0 // indirect
+	golang.org/x/oauth2 v0.34.0 // indirect
+)
+
+replace (
+	github.com/tokenwell/tokenwell/bindings/go => ../../../bindings/go
+	github.com/tokenwell/tokenwell/bindings/go/oauth2 => ../../../bindings/go/oauth2
+)
