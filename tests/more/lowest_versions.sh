@@ -33,7 +33,7 @@ fi
 
 with_go() {
     (cd bindings/go && GOTOOLCHAIN="go$go" "$GO" test -race -count=1 ./...) &&
-        for module in oauth2; do (cd "bindings/go/$module" && GOTOOLCHAIN="go$go" "$GO" test -count=1 ./...) || return 1; done
+        for module in oauth2 mongodriver; do (cd "bindings/go/$module" && GOTOOLCHAIN="go$go" "$GO" test -count=1 ./...) || return 1; done
 }
 if GOTOOLCHAIN="go$go" "$GO" version >/dev/null 2>&1; then
     check "the Go suite passes with Go $go" with_go

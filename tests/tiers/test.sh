@@ -12,12 +12,14 @@ python_tests() {
 }
 go_tests() {
     # The integrations, the benchmarks and the examples are modules of their own.
-    for module in bindings/go bindings/go/bench bindings/go/oauth2 examples/go/*; do
+    for module in bindings/go bindings/go/bench bindings/go/oauth2 bindings/go/mongodriver examples/go/*; do
         (cd "$module" && "$GO" vet ./...) || return 1
     done
     for module in bindings/go bindings/go/oauth2; do
         (cd "$module" && "$GO" test -race -count=1 -v ./...) || return 1
     done
+    # Without the race detector: the driver would be compiled twice.
+    (cd bindings/go/mongodriver && "$GO" test -count=1 -v ./...)
 }
 node_packages() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error); }
 node_tests() { (cd bindings/node && "$NPM" run --silent types && "$NPM" test); }
