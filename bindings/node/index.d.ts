@@ -119,6 +119,17 @@ export class Client {
   authorizationIfFresh(): string | undefined;
 
   /**
+   * The global fetch with a token, for the API of this client: a relative URL is relative to
+   * `baseUrl`. Requests for another origin, and requests with an Authorization header, are sent
+   * unchanged. If the API replies with 401, the token is invalidated, and the request is sent once
+   * more with another token, unless its body is a stream or that of a Request. The function can be
+   * passed to another library: it needs no `this`.
+   *
+   * @throws {TokenwellError} No token can be returned, or the client has no base URL.
+   */
+  readonly fetch: typeof globalThis.fetch;
+
+  /**
    * Drops a token that a server rejected with 401, if it is still the current token. The next get
    * returns another one. If another process is writing to the shared cache, the call waits for it
    * for about a second.

@@ -5,7 +5,7 @@
 // lib/client.js.
 
 const { Client } = require('./lib/client.js');
-const { check, notWellFormed, ...classes } = require('./lib/errors.js');
+const { check, errorFor, notWellFormed, ...classes } = require('./lib/errors.js');
 const { LibraryError, libraryVersion } = require('./lib/library.js');
 const { Token } = require('./lib/token.js');
 

@@ -4,6 +4,7 @@
 const { clearTimeout, setTimeout } = require('node:timers');
 const { variables } = require('./environment.js');
 const { check } = require('./errors.js');
+const { fetchWithToken } = require('./fetch.js');
 const { load } = require('./library.js');
 const { deadlineOf, milliseconds, settingName, settingValue, wellFormed, wipe } = require('./options.js');
 const { Token, tokenOf } = require('./token.js');
@@ -86,6 +87,16 @@ class Client {
   authorizationIfFresh() {
     return this.#isFresh() ? this.#localCopy.authorization : undefined;
   }
+
+  /**
+   * The global fetch with a token, for the API of this client: a relative URL is relative to baseUrl.
+   * Requests for another origin, and requests with an Authorization header, are sent unchanged. If
+   * the API replies with 401, the token is invalidated, and the request is sent once more with
+   * another token, unless its body is a stream or that of a Request. It needs no `this`.
+   *
+   * @throws {TokenwellError} No token can be returned, or the client has no base URL.
+   */
+  fetch = (input, init) => fetchWithToken(this, input, init);
 
   /**
    * Drops a token that a server rejected with 401, if it is still the current token. The next get

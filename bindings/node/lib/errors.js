@@ -78,6 +78,7 @@ function notWellFormed(name) {
   });
 }
 
+/** Creates the error with these fields, of the class for its `status`. */
 function errorFor(fields) {
   const Class = CLASS_BY_STATUS[fields.status] ?? TokenwellError;
   return new Class(fields.message, fields);
@@ -85,6 +86,7 @@ function errorFor(fields) {
 
 module.exports = {
   check,
+  errorFor,
   notWellFormed,
   TokenwellError,
   InvalidArgumentError,
