@@ -12,6 +12,10 @@ if [ -n "${SHORT:-}" ]; then wanted="$lowest 24"; else wanted="$lowest 20 22 24"
 installed() { "${NPM:-npm}" install --silent --no-audit --no-fund --prefix "$work/$1" "$1" >/dev/null 2>&1; }
 for version in $wanted; do installed "node@$version" & done
 installed jest@30 &
+# The API client of mongodb-mcp-server has 270 MB of dependencies: not in the short form.
+api_client=
+[ -n "${SHORT:-}" ] || api_client=@mongodb-js/mcp-atlas-api-client@3.0.4
+[ -z "$api_client" ] || installed "$api_client" &
 wait
 
 programs=
@@ -25,5 +29,9 @@ for version in $wanted; do
 done
 jest=$work/jest@30
 [ -d "$jest/node_modules/jest" ] || { jest= && skip "Jest is missing, and npm cannot install it"; }
+if [ -n "$api_client" ]; then
+    api_client=$work/$api_client
+    [ -d "$api_client/node_modules/@mongodb-js" ] || { api_client= && skip "the API client of mongodb-mcp-server is missing, and npm cannot install it"; }
+fi
 # shellcheck disable=SC2086
-SKIPPED=$skipped JEST=$jest "${NODE:-node}" tests/more/node/main.mjs $programs
+SKIPPED=$skipped JEST=$jest API_CLIENT=$api_client "${NODE:-node}" tests/more/node/main.mjs $programs

@@ -113,7 +113,27 @@ test('both_module_systems_share_one_implementation', async () => {
   const { same, names, imported } = JSON.parse(stdout);
   assert.equal(same, true);
   assert.deepEqual(imported, names);
-  assert.ok(names.includes('Client') && names.includes('RateLimitedError') && !names.includes('check'));
+  assert.ok(names.includes('Client') && names.includes('RateLimitedError') && !names.includes('check') && !names.includes('errorFor'));
+});
+
+test('the_integrations_are_loaded_by_both_module_systems_without_the_libraries_that_they_are_for', async () => {
+  const program = `
+    import { createRequire } from 'node:module';
+    const require = createRequire(process.cwd() + '/');
+    const loaded = {};
+    for (const name of ['undici', 'mongodb', 'mongodb-mcp-server']) {
+      const viaRequire = require('tokenwell/' + name);
+      const viaImport = await import('tokenwell/' + name);
+      loaded[name] = Object.keys(viaRequire).filter((each) => viaRequire[each] === viaImport[each]);
+    }
+    console.log(JSON.stringify({ loaded, others: Object.keys(require.cache).filter((file) => !file.startsWith(process.cwd())) }));`;
+
+  const { stdout } = await runNode(program, process.env, ['--input-type=module']);
+
+  assert.deepEqual(JSON.parse(stdout), {
+    loaded: { undici: ['interceptor'], mongodb: ['oidcCallback'], 'mongodb-mcp-server': ['apiClientAuth'] },
+    others: [],
+  });
 });
 
 async function temporaryDirectory(t) {

@@ -3,6 +3,7 @@
 //   main.mjs [NODE...]     each NODE is a program on which workers end at random moments
 //
 // Prints one line for each claim, with its figures, and the closing line. SHORT=1 shortens them.
+import { apiClients } from './api_clients.mjs';
 import { callers } from './callers.mjs';
 import { contexts } from './contexts.mjs';
 import { ends } from './ends.mjs';
@@ -14,8 +15,8 @@ const short = Boolean(process.env.SHORT);
 let passed = 0;
 let failed = 0;
 
-for (const claims of [callers, hungServers, memory, ends, contexts]) {
-  for (const [name, prove] of Object.entries(claims({ short, programs: process.argv.slice(2), jest: process.env.JEST }))) {
+for (const claims of [callers, hungServers, memory, ends, contexts, apiClients]) {
+  for (const [name, prove] of Object.entries(claims({ short, programs: process.argv.slice(2), jest: process.env.JEST, apiClient: process.env.API_CLIENT }))) {
     if (only.test(name)) await show(name, prove);
   }
 }
