@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pathlib
@@ -28,6 +29,7 @@ for needed in (BINARY, LIBRARY):
         raise SystemExit(f"{needed} is missing: build it with `make library`")
 
 import tokenwell  # noqa: E402
+from servers import Recorder  # noqa: E402
 
 
 class Emulator:
@@ -67,6 +69,17 @@ class Emulator:
 
     def slow(self, seconds: float, **more: Any) -> None:
         self.faults({"delay_ms": round(seconds * 1000), "then_serve": True, **more})
+
+    def revoke(self, token: tokenwell.Token) -> None:
+        """Revokes a token without its client, which finds out by a 401."""
+        credentials = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+        request = urllib.request.Request(
+            f"{self.base_url}/api/oauth/revoke",
+            data=f"token={token.value}&token_type_hint=access_token".encode(),
+            headers={"Authorization": f"Basic {credentials}"},
+        )
+        with self.opener.open(request, timeout=PATIENCE):
+            pass
 
     def now_ms(self) -> int:
         return int(self.control("clock")["now_ms"])
@@ -120,6 +133,22 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
     finally:
         emulator.stop()
+
+
+@pytest.fixture
+def api() -> Iterator[Recorder]:
+    """An API that is not at the emulator's origin, and whose answers the test decides."""
+    recorder = Recorder()
+    yield recorder
+    recorder.stop()
+
+
+@pytest.fixture
+def foreign() -> Iterator[Recorder]:
+    """A server that must not get a token."""
+    recorder = Recorder()
+    yield recorder
+    recorder.stop()
 
 
 @pytest.fixture

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+from typing import Any, Dict
 
+import pytest
+
+import tokenwell
 from conftest import PATIENCE, REPOSITORY, Emulator
 
 
-def run(script: pathlib.Path, emulator: Emulator, given: str = "") -> str:
+def run(script: pathlib.Path, emulator: Emulator, *arguments: str, given: str = "", **variables: str) -> str:
     done = subprocess.run(
-        [sys.executable, str(script)],
-        env={**os.environ, **emulator.environment},
+        [sys.executable, str(script), *arguments],
+        env={**os.environ, **emulator.environment, **variables},
         input=given,
         capture_output=True,
         text=True,
@@ -31,7 +39,7 @@ def test_the_shim_answers_each_request_with_a_line(emulator: Emulator) -> None:
     requests += ["client 0", "token - - 0", "authorization", "together 8 - - 0", "loop 3", "stats", "base_url", "sources", "close", "loop 2"]
     requests += ["token - - 0", "quit"]
 
-    answers = run(REPOSITORY / "bindings/python/tests/shim.py", emulator, "\n".join(requests) + "\n").splitlines()
+    answers = run(REPOSITORY / "bindings/python/tests/shim.py", emulator, given="\n".join(requests) + "\n").splitlines()
 
     assert len(answers) == len(requests)
     assert answers[0].startswith("ok python ") and answers[1:5] == ["ok"] * 4
@@ -59,3 +67,64 @@ def test_the_demo_prints_one_line_of_json(emulator: Emulator) -> None:
     assert (figures["language"], figures["api_status"], figures["gets"]) == ("Python", 200, 10000)
     assert figures["ns_per_get"] > 0 and figures["first_token_ms"] > 0
     assert emulator.token_requests == 1
+
+
+@pytest.mark.parametrize("rejections", [0, 1], ids=["accepted", "after a 401"])
+@pytest.mark.parametrize("example", ["requests", "httpx", "httpx async", "aiohttp"])
+def test_the_examples_for_http_clients_print_the_organizations(emulator: Emulator, example: str, rejections: int) -> None:
+    library, *arguments = example.split()
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    emulator.control("faults", [{"path": "/api/atlas/v2/orgs", "status": 401, "times": rejections}] * rejections)
+
+    printed = run(REPOSITORY / f"examples/python/with_{library}.py", emulator, *arguments)
+
+    assert printed.startswith(emulator.environment["MONGODB_ATLAS_ORG_ID"] + " ") and printed.count("\n") == 1
+    counters = emulator.counters()
+    assert counters["api_requests"] == counters["token_requests"] == 1 + rejections
+
+
+@pytest.mark.parametrize("library", ["requests", "httpx", "aiohttp", "pymongo"])
+def test_the_readme_plugs_a_client_into_a_library(emulator: Emulator, client: tokenwell.Client, library: str) -> None:
+    pytest.importorskip(library)
+    readme = (REPOSITORY / "bindings/python/README.md").read_text()
+    (program,) = re.findall(rf"```python\n(import {library}, tokenwell\.{library}\n.*?)```", readme, re.DOTALL)
+    names: Dict[str, Any] = {"client": client, "uri": "mongodb://127.0.0.1:1/"}
+
+    async def main() -> None:
+        code = compile(program, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        coroutine = eval(code, names)
+        if coroutine is not None:
+            await coroutine
+
+    asyncio.run(main())
+
+    if library == "pymongo":
+        names["mongo"].close()
+    elif library == "aiohttp":
+        assert names["response"].status == 406  # the token is accepted, and the Accept header is missing
+    else:
+        api = names["session" if library == "requests" else "api"]
+        with api:
+            assert api.get(f"{client.base_url}/api/atlas/v2/orgs").status_code == 406
+
+
+def test_the_example_for_pymongo_prints_the_answer(emulator: Emulator) -> None:
+    pytest.importorskip("pymongo")
+    from mongodb import MongoDB
+
+    mongodb = MongoDB(lambda token: bool(token))
+    try:
+        printed = run(
+            REPOSITORY / "examples/python/with_pymongo.py",
+            emulator,
+            MONGODB_URI=mongodb.uri,
+            MONGODB_ATLAS_BASE_URL="",
+            TOKENWELL_TOKEN_URL=f"{emulator.base_url}/generic/oauth/token",
+            TOKENWELL_CLIENT_ID=emulator.client_id,
+            TOKENWELL_CLIENT_SECRET=emulator.client_secret,
+        )
+    finally:
+        mongodb.stop()
+
+    assert "'ok': 1" in printed and emulator.token_requests == 1

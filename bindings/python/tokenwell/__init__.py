@@ -9,6 +9,9 @@ This package contains types, object lifetimes, a local copy of the token and the
 wait on. Everything else is done by the tokenwell library, which is loaded when the first client is
 created.
 
+tokenwell.requests, tokenwell.httpx, tokenwell.aiohttp and tokenwell.pymongo plug a client into the
+library of the same name. Import the one you need.
+
 Start reading at client.py. The options are in _options.py, the results in token.py and errors.py,
 the waiting of tasks in _waiting.py and the shared library in _library.py.
 """
