@@ -31,6 +31,15 @@ else
     skip "Python $python is missing; install python$python"
 fi
 
+# The libraries that the Python package plugs into.
+with_libraries() {
+    sed -n 's/^\([a-z]*\) = \["\1>=\([0-9.]*\)"\]$/\1==\2/p' bindings/python/pyproject.toml >"$work/lowest.txt"
+    "$interpreter" -m venv "$work/libraries" &&
+        "$work/libraries/bin/python" -m pip install --quiet 'pytest>=8,<10' -r "$work/lowest.txt" &&
+        (cd bindings/python && "$work/libraries/bin/python" -m pytest -q tests/test_http_clients.py tests/test_http_details.py tests/test_pymongo.py)
+}
+[ -z "$interpreter" ] || check "the integrations for Python pass with the lowest versions of their libraries" with_libraries
+
 with_go() {
     (cd bindings/go && GOTOOLCHAIN="go$go" "$GO" test -race -count=1 ./...) &&
         for module in oauth2 mongodriver; do (cd "bindings/go/$module" && GOTOOLCHAIN="go$go" "$GO" test -count=1 ./...) || return 1; done
