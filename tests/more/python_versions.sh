@@ -20,7 +20,9 @@ if sys.version_info >= (3, 9):
     print("%d.%d" % sys.version_info[:2], build, sys.executable)
 '
 for python in $(candidates 2>/dev/null); do "$python" -c "$describe" 2>/dev/null; done | sort -V -u -k 1,2 >"$work/found"
-grep ' usual ' "$work/found" | sed -n -e 1p -e '$p' | sort -u >"$work/chosen"
+# The short form leaves the oldest one to the suite lowest_versions.
+if [ -n "${SHORT:-}" ]; then ends='$p'; else ends='1p;$p'; fi
+grep ' usual ' "$work/found" | sed -n "$ends" | sort -u >"$work/chosen"
 grep ' free-threaded ' "$work/found" >>"$work/chosen" || skip "no free-threaded build of Python is installed"
 [ -s "$work/chosen" ] || skip "no Python is installed that the package supports"
 
