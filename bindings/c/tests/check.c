@@ -353,6 +353,21 @@ unsigned threads_of_this_process(void)
     return count;
 }
 
+unsigned threads_of_the_library(void)
+{
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *each; tasks && (each = readdir(tasks));) {
+        char path[300], name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", each->d_name);
+        FILE *comm = fopen(path, "r");
+        if (comm && fgets(name, sizeof name, comm)) count += strncmp(name, "tokenwell", strlen("tokenwell")) == 0;
+        if (comm) fclose(comm);
+    }
+    if (tasks) closedir(tasks);
+    return count;
+}
+
 const char *need_environment(const char *name)
 {
     const char *value = getenv(name);

@@ -110,6 +110,8 @@ bool emulator_wait_for(const char *counter, uint64_t at_least);
 uint64_t now_ms(void);
 void pause_ms(unsigned ms);
 unsigned threads_of_this_process(void);
+/* Those that the library has named. A tool such as ThreadSanitizer may have others at any time. */
+unsigned threads_of_the_library(void);
 /*
  * Waits for at most two minutes, so that a child that hangs is a failure and does not block the
  * test run. Returns the exit code, 1000 + the signal that killed it, or 2000 if it hung and was

@@ -257,7 +257,6 @@ static void one_round(unsigned round, bool forks)
     worker workers[WORKERS];
     char directory[64];
     tokenwell_error *error = NULL;
-    unsigned idle = threads_of_this_process();
     make_directory(directory, sizeof directory);
     emulator_reset();
     tokenwell_client *client = concurrent_client(round % 2 ? directory : NULL);
@@ -287,7 +286,7 @@ static void one_round(unsigned round, bool forks)
     atomic_store(&stop, true);
     pthread_join(log, NULL);
     /* At the end of the process a thread that still runs would look like a leak. */
-    for (uint64_t started = now_ms(); threads_of_this_process() > idle && now_ms() - started < 60000;) pause_ms(2);
+    for (uint64_t started = now_ms(); threads_of_the_library() > 0 && now_ms() - started < 60000;) pause_ms(2);
     remove_directory(directory);
 }
 

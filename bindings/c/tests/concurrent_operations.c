@@ -301,7 +301,6 @@ static void operations_may_be_used_by_all_threads_while_the_process_forks(void)
 static void everything_may_be_freed_while_operations_are_pending(void)
 {
     enum { PENDING = 16 };
-    unsigned idle = threads_of_this_process();
     for (unsigned round = 0; round < concurrent_rounds(); round++) {
         tokenwell_client *client = concurrent_client(NULL);
         crowd all = {.client = client, .round = round};
@@ -327,7 +326,7 @@ static void everything_may_be_freed_while_operations_are_pending(void)
         comes_to(&all.destroyed, atomic_load(&all.begun));
         CHECK_UINT(atomic_load(&all.begun), atomic_load(&all.called));
         /* The refresh that nobody waits for any more. */
-        for (uint64_t started = now_ms(); threads_of_this_process() > idle && now_ms() - started < 60000;) pause_ms(2);
+        for (uint64_t started = now_ms(); threads_of_the_library() > 0 && now_ms() - started < 60000;) pause_ms(2);
     }
 }
 
