@@ -153,28 +153,23 @@ impl<T: Clone> Flight<T> {
     /// Returns the result if it is known. Otherwise registers `waker`, which is called when it is.
     /// A later call with the same `registration` replaces the waker.
     pub(crate) fn poll(&self, waker: &Waker, registration: &mut Registration) -> Poll<T> {
-        let replaced = {
-            let mut state = locked(&self.state);
-            if let Some(result) = &state.result {
-                return Poll::Ready(result.clone());
-            }
-            state.waiters.register(waker, registration)
-        };
-        // Outside the lock: it may own a caller's data, with another waker of this flight.
-        drop(replaced);
-        Poll::Pending
+        self.poll_for(waker, registration, |state| state.result.clone())
     }
 
     /// Like [`Flight::poll`], for a caller that knows the result and waits for the end of the work.
     pub(crate) fn poll_end(&self, waker: &Waker, registration: &mut Registration) -> Poll<()> {
+        self.poll_for(waker, registration, |state| state.ended.then_some(()))
+    }
+
+    fn poll_for<R>(&self, waker: &Waker, registration: &mut Registration, look: impl Fn(&State<T>) -> Option<R>) -> Poll<R> {
         let replaced = {
             let mut state = locked(&self.state);
-            if state.ended {
-                return Poll::Ready(());
+            if let Some(found) = look(&state) {
+                return Poll::Ready(found);
             }
             state.waiters.register(waker, registration)
         };
-        // Outside the lock: it may own a caller's data.
+        // Outside the lock: it may own a caller's data, with another waker of this flight.
         drop(replaced);
         Poll::Pending
     }

@@ -266,18 +266,21 @@ fn a_caller_that_stops_waiting_is_forgotten_and_the_others_are_woken() {
     });
 }
 
+/// Does the work on another thread, with what follows its result.
+fn run_to_the_end(cache: &Arc<Cache>, flight: &Arc<Flight<u32>>) -> thread::JoinHandle<()> {
+    let (cache, flight) = (Arc::clone(cache), Arc::clone(flight));
+    thread::spawn(move || {
+        cache.run(&flight);
+        flight.end();
+    })
+}
+
 #[test]
 fn the_end_of_the_work_is_seen_after_its_result() {
     loom::model(|| {
         let cache = Cache::new();
         let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
-        let working = {
-            let (cache, flight) = (Arc::clone(&cache), Arc::clone(&flight));
-            thread::spawn(move || {
-                cache.run(&flight);
-                flight.end();
-            })
-        };
+        let working = run_to_the_end(&cache, &flight);
 
         assert!(flight.wait_for_end(None));
 
@@ -291,13 +294,7 @@ fn a_caller_that_waits_for_the_end_sees_it_or_is_woken() {
     loom::model(|| {
         let cache = Cache::new();
         let Entry::Started(flight) = cache.enter() else { panic!("the first caller starts") };
-        let working = {
-            let (cache, flight) = (Arc::clone(&cache), Arc::clone(&flight));
-            thread::spawn(move || {
-                cache.run(&flight);
-                flight.end();
-            })
-        };
+        let working = run_to_the_end(&cache, &flight);
         let woken = std::sync::Arc::new(Woken::default());
         assert_eq!(flight.wait(None), Some(1));
 
