@@ -246,6 +246,7 @@ static void every_optional_argument_may_be_null(void)
     tokenwell_queue *queue = new_queue();
     tokenwell_token *now = NULL;
     seen data = {0};
+    emulator_faults(SLOW(300));
 
     /* Nobody asks for the result, but the token is fetched all the same. */
     CHECK_INT(TOKENWELL_STATUS_PENDING, tokenwell_client_token_async(client, 0, 0, 0, NULL, NULL, NULL, &now, NULL, NULL));
