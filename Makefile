@@ -40,7 +40,7 @@ help:
 	@echo "make storm     64 processes of all languages get a token at the same time, ROUNDS times (now $(ROUNDS))"
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
 	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
-	@echo "make library   build the library, the command and the wrappers into dist/"
+	@echo "make library   build the library, the command and the wrappers into dist/; with zig (packaging/zig_version) for glibc 2.17"
 	@echo "make packages  build the packages that users install into dist/packages/"
 	@echo "make install   install the library, its headers and the command into PREFIX (now $(PREFIX)); DESTDIR and LIBDIR are used too"
 	@echo "make uninstall remove what make install installed"
@@ -75,7 +75,7 @@ races: tools-library
 
 library: tools-library
 	@echo "building the library and the command (the first time takes a minute or two) ..."
-	@. packaging/trimmed_paths.sh && $(CARGO) build --quiet --locked --release --no-default-features --features $(COMMAND_FEATURES) --bin tokenwell
+	@sh packaging/command.sh $(COMMAND_FEATURES)
 	@sh packaging/library.sh "$(TARGET)/release/c"
 	@sh packaging/stage.sh "$(TARGET)/release" "$(LIBRARY)" "$(LINK_NAME)" "$(VERSION)"
 

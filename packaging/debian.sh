@@ -91,7 +91,7 @@ Description: cache of OAuth 2.0 access tokens - shared library
  .
  This package contains the shared library.
 END
-sh packaging/symbols.sh packaging/tokenwell.map >"$work/libtokenwell0/DEBIAN/symbols"
+sh packaging/symbols.sh packaging/tokenwell.map "$work/libtokenwell0/$libdir/libtokenwell.so.0" >"$work/libtokenwell0/DEBIAN/symbols"
 echo "libtokenwell 0 libtokenwell0 (>= $upstream)" >"$work/libtokenwell0/DEBIAN/shlibs"
 echo "activate-noawait ldconfig" >"$work/libtokenwell0/DEBIAN/triggers"
 build libtokenwell0

@@ -36,7 +36,8 @@ every_file_of_the_installation_is_in_one_package() {
 the_fields_are_right() {
     field() { sed -n "s/^$2: //p" "$control/$1/control"; }
     library=$root/usr/lib/$platform/libtokenwell.so.0
-    field libtokenwell0 Depends | grep -x "libc6 (>= $(highest_version "$library" GLIBC)), libgcc-s1 (>= $(highest_version "$library" GCC | sed 's/\.0$//'))" || return 1
+    gcc=$(highest_version "$library" GCC)
+    field libtokenwell0 Depends | grep -x "libc6 (>= $(highest_version "$library" GLIBC))${gcc:+, libgcc-s1 (>= ${gcc%.0})}" || return 1
     field libtokenwell-dev Depends | grep "^libtokenwell0 (= $(field libtokenwell0 Version))," || return 1
     grep -x 'activate-noawait ldconfig' "$control/libtokenwell0/triggers" && grep -x 'libtokenwell 0 libtokenwell0 (>= 0.1.0)' "$control/libtokenwell0/shlibs" || return 1
     for package in libtokenwell0 libtokenwell-dev tokenwell; do

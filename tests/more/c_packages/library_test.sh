@@ -3,11 +3,22 @@
 # Requires: $tree (the unpacked archive), $root (the unpacked Debian packages).
 
 # Each file, and what it may need: FILE TYPE INTERPRETER SONAME NEEDED GLIBC GCC, the last two as the highest version of symbols.
+# It depends on the linker: with zig, any glibc since 2.17 is enough, and no library of gcc is needed.
 elf_table() {
-    cat <<'END'
+    case $(sh packaging/linker.sh) in
+        */zig_cc)
+            cat <<'END'
+libtokenwell.so.0 DYN - libtokenwell.so.0 ld-linux-x86-64.so.2,libc.so.6,libdl.so.2,libpthread.so.0 2.17 -
+tokenwell DYN /lib64/ld-linux-x86-64.so.2 - libc.so.6,libdl.so.2,libpthread.so.0 2.17 -
+END
+            ;;
+        *)
+            cat <<'END'
 libtokenwell.so.0 DYN - libtokenwell.so.0 ld-linux-x86-64.so.2,libc.so.6,libgcc_s.so.1 2.34 4.2.0
 tokenwell DYN /lib64/ld-linux-x86-64.so.2 - libc.so.6,libgcc_s.so.1 2.34 4.2.0
 END
+            ;;
+    esac
 }
 elf_files() { # the paths of all ELF files below the directories
     find "$@" -type f -exec sh -c 'for file; do if [ "$(head -c 4 "$file" | tail -c 3)" = ELF ]; then echo "$file"; fi; done' sh {} +
