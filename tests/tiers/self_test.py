@@ -81,5 +81,25 @@ for count, lines in {"count_go": "--- PASS: TestA (0.0s)\n    --- PASS: TestB\n-
     code, output = suites(f"lines() {{ cat <<'END'\n{lines}\nEND\n}}\nsuite it {count} lines")
     check(f"{count}_counts_what_was_skipped", code == 0 and closing(output) == "2 passed, 0 failed, 1 skipped", output)
 
+# What each runner prints about a failed test, which may be long before its end.
+FAILURES = {
+    "cargo": ("test cache::tests::one ... FAILED\n\nfailures:\n\n---- cache::tests::one stdout ----\nthread panicked", ["cache::tests::one"]),
+    "cargo_quiet": ("..F.\nfailures:\n\n---- cache::tests::one stdout ----\nassertion failed\n\n\nfailures:\n    cache::tests::one", ["cache::tests::one"]),
+    "go": ("=== RUN   TestA\n    --- FAIL: TestA/sub (0.01s)\n--- FAIL: TestA (0.02s)\nFAIL\nFAIL\texample.com/a\t0.1s", ["TestA/sub", "TestA", "example.com/a\t0.1s"]),
+    "node_spec": ("✖ a promise (12.5ms)\nℹ fail 1\n✖ failing tests:\n✖ a promise (12.5ms)", ["a promise"]),
+    "node_tap": ("    not ok 1 - a promise\nnot ok 3 - all", ["a promise", "all"]),
+    "pytest": ("=== short test summary info ===\nFAILED tests/test_a.py::test_b - assert 1\nERROR tests/test_c.py::test_d", ["tests/test_a.py::test_b - assert 1", "tests/test_c.py::test_d"]),
+    "plain": ("ok one\nFAILED  two: 3 requests (4 s)\nFAIL three (5 ms)\n  FAILED inner", ["two: 3 requests (4 s)", "three (5 ms)", "inner"]),
+    "vectors": ("python: FAILED a case (errors.json), step 2", ["python: FAILED a case (errors.json), step 2"]),
+    "unnamed": ("building\nerror: no space left\n", ["no test is named; the last line is: error: no space left"]),
+}
+for runner, (lines, names) in FAILURES.items():
+    code, output = suites(f"fails() {{ cat <<'END'\n{lines}\nEND\nfor i in $(seq 300); do echo \"line $i\"; done; echo '{lines.splitlines()[-1]}'; false; }}\nsuite it count_plain fails")
+    expected = [f"FAILED in it: {name}" for name in names]
+    check(f"the_last_lines_name_what_failed_in_{runner}", code == 1 and output.splitlines()[-len(names) - 1 : -1] == expected, output)
+
+code, output = suites('step false')
+check("the_last_lines_name_a_failed_step", code == 1 and output.splitlines()[-2:] == ["FAILED: false", "0 passed, 1 failed, 0 skipped"], output)
+
 print(f"tiers: {passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
