@@ -6,6 +6,7 @@ root=$(pwd)
 need "$GO" "it builds the programs; install Go 1.24 or newer"
 need pkg-config "cgo finds the library with it"
 [ "$(uname -s)" = Linux ] || { skip "threads are counted in /proc"; finish go; exit; }
+need_glibc 2.33 "it counts the bytes that are allocated"
 
 # Builds the program of tests/more/go, and a program that links two major versions of the module: the second one is a copy with another path, and with
 # the names that a later major version would have.

@@ -4,7 +4,12 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/more/need.sh
 need "${NODE:-node}" "it runs the Node package; install Node.js"
+need "${CC:-cc}" "it compiles a part of the tests; install gcc or clang"
 [ "$(uname -s)" = Linux ] || { skip "threads and memory are read from /proc"; finish node; exit; }
+need_glibc 2.33 "it counts the bytes that are allocated"
+headers=$(sh packaging/node_headers.sh) || exit 1
+heap=$work/heap.node
+"${CC:-cc}" -std=c11 -D_DEFAULT_SOURCE -O1 -fPIC -shared -Wall -Wextra -Werror -DNAPI_VERSION=8 "-I$headers" tests/more/node/heap.c -o "$heap" || exit 1
 
 # In the short form only the lowest and the highest of them.
 lowest=$(sed -n 's/.*"node": ">=\([0-9.]*\)".*/\1/p' bindings/node/package.json).0
@@ -34,4 +39,4 @@ if [ -n "$api_client" ]; then
     [ -d "$api_client/node_modules/@mongodb-js" ] || { api_client= && skip "the API client of mongodb-mcp-server is missing, and npm cannot install it"; }
 fi
 # shellcheck disable=SC2086
-SKIPPED=$skipped JEST=$jest API_CLIENT=$api_client "${NODE:-node}" tests/more/node/main.mjs $programs
+HEAP=$heap SKIPPED=$skipped JEST=$jest API_CLIENT=$api_client "${NODE:-node}" tests/more/node/main.mjs $programs

@@ -41,19 +41,27 @@ console.log(
 );
 process.exit(0);
 
-/** Begins and cancels gets in many rounds, and exits. */
+/**
+ * Begins and cancels gets in many rounds, and exits. Each round says how many bytes of the heaps of C and of V8 are in
+ * use; the least of several counts, because either may be at work on something else at the moment.
+ */
 async function rounds() {
-  const ROUNDS = 33;
-  let first;
-  for (let round = 1; round <= ROUNDS; round += 1) {
+  const heap = createRequire(import.meta.url)(process.env.HEAP);
+  const [count, lost] = [Number(process.env.ROUNDS), Number(process.env.LOST_BYTES)];
+  const used = [];
+  for (let round = 0; round < count; round += 1) {
     const controller = new AbortController();
-    const gets = Array.from({ length: callers }, () => client.token({ signal: controller.signal }).catch(() => {}));
+    const gets = Array.from({ length: callers }, () => client.token({ signal: controller.signal }).catch(() => lost && heap.lose(lost)));
     controller.abort();
     await Promise.all(gets);
     gc();
-    if (round === ROUNDS / 3) first = process.memoryUsage.rss();
+    used.push({ c: heap.bytesInUse(), v8: process.memoryUsage().heapUsed });
   }
-  console.log(JSON.stringify({ canceled: ROUNDS * callers, grown: process.memoryUsage.rss() - first }));
+  const least = (which, from, to) => Math.min(...used.slice(from, to).map((bytes) => bytes[which]));
+  const grown = (which) => least(which, -4) - least(which, 2, 6);
+  // The middle of the first four of these is as far from that of the last four.
+  const measured = (count - 6) * callers;
+  console.log(JSON.stringify({ canceled: count * callers, measured, c: grown('c') / measured, v8: grown('v8') / measured }));
   process.exit(0);
 }
 

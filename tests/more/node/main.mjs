@@ -16,7 +16,7 @@ let passed = 0;
 let failed = 0;
 
 for (const claims of [callers, hungServers, memory, ends, contexts, apiClients]) {
-  for (const [name, prove] of Object.entries(claims({ short, programs: process.argv.slice(2), jest: process.env.JEST, apiClient: process.env.API_CLIENT }))) {
+  for (const [name, prove] of Object.entries(claims({ short, programs: process.argv.slice(2), jest: process.env.JEST, apiClient: process.env.API_CLIENT, heap: process.env.HEAP }))) {
     if (only.test(name)) await show(name, prove);
   }
 }
