@@ -16,6 +16,7 @@ mod scenes;
 mod waiting_costs;
 
 use scenes::{Figures, SCENES, Scene};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     }
     if waiting_costs::NAME.contains(&options.only) {
         let started = Instant::now();
-        count(waiting_costs::NAME, waiting_costs::measure(), started.elapsed().as_secs_f64());
+        count(waiting_costs::NAME, without_panic(waiting_costs::measure).and_then(|measured| measured), started.elapsed().as_secs_f64());
     }
     println!("processes: {passed} passed, {failed} failed ({:.1} s)", started.elapsed().as_secs_f64());
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -63,20 +64,23 @@ fn main() -> ExitCode {
 fn all_rounds(scene: &Scene, options: &Options) -> Result<String, String> {
     let next = Mutex::new(0..options.rounds);
     let seen = Mutex::new(Vec::<(usize, Figures)>::new());
+    let panicked = Mutex::new(Vec::<String>::new());
     std::thread::scope(|scope| {
         for _ in 0..options.together.min(options.rounds) {
             scope.spawn(|| {
                 loop {
                     let Some(round) = next.lock().unwrap().next() else { return };
-                    let figures = (scene.round)(round);
-                    seen.lock().unwrap().push((round, figures));
+                    match without_panic(|| (scene.round)(round)) {
+                        Ok(figures) => seen.lock().unwrap().push((round, figures)),
+                        Err(message) => panicked.lock().unwrap().push(format!("round {round}: {message}")),
+                    }
                 }
             });
         }
     });
-    let seen = seen.into_inner().unwrap();
-    if seen.len() < options.rounds {
-        return Err("a round panicked".to_owned());
+    let (seen, panicked) = (seen.into_inner().unwrap(), panicked.into_inner().unwrap());
+    if !panicked.is_empty() {
+        return Err(panicked.join("; "));
     }
     let (requests, failures) = (
         seen.iter().map(|(_, figures)| figures.requests).max().unwrap(),
@@ -91,6 +95,14 @@ fn all_rounds(scene: &Scene, options: &Options) -> Result<String, String> {
         })
         .collect();
     if problems.is_empty() { Ok(summary) } else { Err(format!("{summary}; allowed: {}\n  {}", scene.most_requests, problems.join("\n  "))) }
+}
+
+/// A panic must not hide which test it was.
+fn without_panic<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let message = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|message| (*message).to_owned()));
+        format!("panicked: {}", message.unwrap_or_default())
+    })
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
