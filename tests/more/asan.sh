@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/more/sanitizers/build.sh
 if [ -n "${SHORT:-}" ]; then rounds=6 forks=40; else rounds=${ROUNDS:-60} forks=${FORKS:-1000}; fi
 build address asan
+built
 with_leaks=$(options detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1)
 without_leaks=$(options detect_leaks=0:detect_stack_use_after_return=1:strict_string_checks=1)
 export ASAN_OPTIONS="$with_leaks"

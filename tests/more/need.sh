@@ -1,9 +1,10 @@
 # Sourced, not run, by the suites of `make test-more`: what they have in common.
 #
-#   need TOOL REASON     ends the suite as skipped, with a line that names the tool and why it is needed, if the tool is missing
+#   need TOOL REASON            ends the suite as skipped, with a line that names the tool and why it is needed, if the tool is missing
 #   need_glibc VERSION REASON   the same if the C library is another one, or older
-#   check NAME COMMAND   one test; its output is shown if it fails
-#   finish SUITE         the closing line; its status is 0 if nothing failed
+#   built                       ends a suite that was called only to build (tests/tiers/builds.sh)
+#   check NAME COMMAND          one test; its output is shown if it fails
+#   finish SUITE                the closing line; its status is 0 if nothing failed
 #
 # A missing tool is never a pass: the closing line counts it as skipped.
 
@@ -31,6 +32,8 @@ skip() {
     echo "skipped $suite_name: $1"
     skipped=$((skipped + 1))
 }
+
+built() { [ -z "${BUILD_ONLY:-}" ] || exit 0; }
 
 check() {
     name=$1

@@ -17,4 +17,5 @@ git archive "$commit" | tar -x -C "$tree" || exit 1
 # Behavior is compared, not speed: without link-time optimization the build takes half the time.
 (cd "$tree" && CARGO_TARGET_DIR="$target/build" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     "$CARGO" rustc --quiet --locked --release --no-default-features --features capi --lib --crate-type cdylib) || exit 1
+built
 "$PYTHON" tests/more/older_version.py "$target/build/release/libtokenwell.so" "$tree/bindings/python"

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 if [ -n "${SHORT:-}" ]; then rounds=6 forks=40; else rounds=${ROUNDS:-60} forks=${FORKS:-1000}; fi
 build thread tsan
 with_nightly build -Zbuild-std --manifest-path "$FAULTS/standard_library/Cargo.toml" || exit 1
+built
 TSAN_OPTIONS=$(options die_after_fork=0:second_deadlock_stack=1:atexit_sleep_ms=50)
 export TSAN_OPTIONS
 
