@@ -101,5 +101,12 @@ for runner, (lines, names) in FAILURES.items():
 code, output = suites('step false')
 check("the_last_lines_name_a_failed_step", code == 1 and output.splitlines()[-2:] == ["FAILED: false", "0 passed, 1 failed, 0 skipped"], output)
 
+# What .ci/run builds beforehand: a suite that does not stop after its builds would run at the wrong time.
+listed = (ROOT / "tests/tiers/builds.sh").read_text().split("set -- ", 1)[1].splitlines()[0].split()
+stopping = [path.stem for path in sorted((ROOT / "tests/more").glob("*.sh")) if "built" in path.read_text().splitlines()]
+check("the_suites_that_are_built_beforehand_stop_after_their_builds", stopping == sorted(listed) != [], f"{listed} are listed, {stopping} stop")
+code, output = run(["sh", "tests/tiers/builds.sh", "no_such_suite"])
+check("a_build_that_fails_is_left_to_its_suite", code == 0 and output.splitlines()[-1].startswith("no_such_suite: not built, see its suite"), output)
+
 print(f"tiers: {passed} passed, {failed} failed")
 sys.exit(1 if failed else 0)
