@@ -51,7 +51,7 @@ help:
 
 demo: tools-demo library
 	@$(MAKE) -s -C bindings/c PREFIX=$(DIST) build/demo
-	@cd examples/go/demo && PKG_CONFIG_PATH=$(DIST)/lib/pkgconfig $(GO) build -o $(DIST)/demo/go-demo .
+	@cd examples/go/demo && PKG_CONFIG_PATH=$(DIST)/lib/pkgconfig $(GO) build -tags tokenwell_dynamic -o $(DIST)/demo/go-demo .
 	@$(PYTHON) examples/demo.py
 
 test: tools-test library

@@ -32,7 +32,7 @@ fi
 "$DIST/bench-venv/bin/python" bindings/python/bench/gets.py
 
 echo "== Go"
-(cd bindings/go/bench && "$GO" test -run '^$' -bench . -benchtime 200ms .)
+(cd bindings/go/bench && "$GO" test -tags tokenwell_dynamic -run '^$' -bench . -benchtime 200ms .)
 
 echo "== Node"
 (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error >/dev/null && TOKENWELL_LIBRARY=$(ls "$DIST"/lib/libtokenwell.*0*) "$NPM" run --silent bench)

@@ -24,15 +24,7 @@ cp bindings/python/pyproject.toml bindings/python/README.md bindings/python/LICE
 cp bindings/python/tokenwell/*.py bindings/python/tokenwell/py.typed "$DIST/python/tokenwell/"
 cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
 
-# Go: the module, and those of the integrations. cgo finds the library with pkg-config.
-rm -rf "$DIST/go"
-mkdir -p "$DIST/go/oauth2" "$DIST/go/mongodriver"
-cp bindings/go/README.md bindings/go/LICENSE-* "$DIST/go/"
-for module in . oauth2 mongodriver; do
-    for file in "bindings/go/$module"/go.* "bindings/go/$module"/*.go; do
-        case $file in *_test.go) ;; *) cp "$file" "$DIST/go/$module/" ;; esac
-    done
-done
+sh packaging/go.sh "$library"
 
 sh packaging/node.sh "$library"
 

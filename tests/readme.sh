@@ -11,7 +11,7 @@ unset PKG_CONFIG_PATH LD_LIBRARY_PATH PYTHONPATH
 for name in $(env | sed -n 's/^\(\(TOKENWELL\|MONGODB_ATLAS\|MCLI\)_[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 export HOME="$work/home" XDG_CACHE_HOME="$work/cache" XDG_CONFIG_HOME="$work/config"
 # Go and npm keep their downloads below HOME. Keep using them, although HOME is another directory.
-export GOPATH="${GOPATH:-$work/go}" GOFLAGS="${GOFLAGS:-} -modcacherw" npm_config_cache="${npm_config_cache:-$work/npm}" npm_config_update_notifier=false
+export GOPATH="${GOPATH:-$work/go}" GOFLAGS=-modcacherw npm_config_cache="${npm_config_cache:-$work/npm}" npm_config_update_notifier=false
 mkdir -p "$HOME"
 
 . "$DIST/env"

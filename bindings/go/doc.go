@@ -12,7 +12,9 @@
 //	defer client.Close()
 //	header, err := client.Authorization(ctx)
 //
-// The package links the tokenwell library with cgo. The package itself contains types, object
+// The package links the tokenwell library with cgo. A released module contains it as a static library
+// for Linux with glibc on x86-64. With the build tag tokenwell_dynamic, the package links the shared
+// library that pkg-config finds. The package itself contains types, object
 // lifetimes, contexts, an http.RoundTripper and a local copy of the current token. While that token
 // is current and fresh, a get without options returns the local copy without a lock, an allocation
 // or a call into C. [Client.Stats] does not count these gets.
@@ -48,5 +50,6 @@
 //
 // Start reading at [New]. The settings are in options.go, the errors in errors.go, the
 // http.RoundTripper in transport.go and the waiting of callers in waiting.go. The calls into C are in
-// library.go and operation.go, the calls from C in callback.go.
+// library.go and operation.go, the calls from C in callback.go. Which library is linked is decided in
+// library.h and native_linux_amd64.go.
 package tokenwell

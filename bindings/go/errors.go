@@ -119,28 +119,38 @@ type sentinel Code
 
 func (s sentinel) Error() string { return "tokenwell: " + Code(s).String() }
 
-// LibraryError reports that the loaded library is not compatible with this package.
+// LibraryError reports that the library is not compatible with this package.
 type LibraryError struct {
 	// WantABI is the ABI version that this package requires. FoundABI is the version of the
 	// library.
 	WantABI, FoundABI uint32
-	// LibraryVersion is the version of the loaded library.
-	LibraryVersion string
-	// LoadedFrom is the path of the loaded library, or empty if it is unknown.
+	// WantVersion is the version of libtokenwell that this package was compiled for. LibraryVersion
+	// is the version of the library.
+	WantVersion, LibraryVersion string
+	// Static reports whether the library is a part of the program. Otherwise it is a shared library
+	// (build tag tokenwell_dynamic).
+	Static bool
+	// LoadedFrom is the path of the shared library, or empty if it is unknown.
 	LoadedFrom string
 }
 
-// Error describes the two versions and how the loader finds the library.
+// Error describes the two versions and how another library is used.
 func (e *LibraryError) Error() string {
-	from := e.LoadedFrom
-	if from == "" {
-		from = "an unknown path"
+	from := ", loaded from " + e.LoadedFrom
+	hint := "The dynamic loader uses the first libtokenwell that it finds in LD_LIBRARY_PATH, the program's run path and the system's " +
+		"library directories. Make it find a library that matches, or rebuild the program with the Go package that matches " +
+		"the library. The build finds the library through tokenwell.pc and pkg-config."
+	if e.LoadedFrom == "" {
+		from = ", loaded from an unknown path"
 	}
-	return fmt.Sprintf("tokenwell: libtokenwell %s, loaded from %s, has ABI version %d, but this package requires ABI version %d "+
-		"(The dynamic loader uses the first libtokenwell that it finds in LD_LIBRARY_PATH, the program's run path and the system's "+
-		"library directories. Make it find a library with ABI version %d, or rebuild the program with the Go package that matches "+
-		"the library. The build finds the library through tokenwell.pc and pkg-config.)",
-		e.LibraryVersion, from, e.FoundABI, e.WantABI, e.WantABI)
+	if e.Static {
+		from = ", which is a part of this program"
+		hint = "The program contains the static libraries of two versions of tokenwell, and the linker used the other one. Find them with " +
+			"`go list -m all` and in CGO_LDFLAGS, and keep one. If there is only one, the files of the module do not belong together: " +
+			"run `go mod verify`, and `go mod vendor` if the module is vendored."
+	}
+	return fmt.Sprintf("tokenwell: libtokenwell %s%s, has ABI version %d, but this package requires libtokenwell %s or newer with ABI version %d (%s)",
+		e.LibraryVersion, from, e.FoundABI, e.WantVersion, e.WantABI, hint)
 }
 
 func newError(code Code, message, hint string) *Error {

@@ -1,39 +1,43 @@
 package tokenwell
 
 /*
-#cgo pkg-config: tokenwell
 #cgo linux CFLAGS: -D_GNU_SOURCE
-#cgo linux LDFLAGS: -ldl
+#cgo tokenwell_dynamic pkg-config: tokenwell
+#cgo tokenwell_dynamic CFLAGS: -DTOKENWELL_GO_DYNAMIC
+#cgo tokenwell_dynamic,linux LDFLAGS: -ldl
+#cgo musl CFLAGS: -DTOKENWELL_GO_MUSL
 #cgo noescape tokenwell_token_value
 #cgo nocallback tokenwell_token_value
 #cgo noescape tokenwell_token_authorization
 #cgo nocallback tokenwell_token_authorization
 #cgo noescape tokenwell_token_scope
 #cgo nocallback tokenwell_token_scope
-#include <stdint.h>
-#include <tokenwell.h>
+#include "library.h"
 #ifndef _WIN32
 #include <dlfcn.h>
 #endif
 
-#if TOKENWELL_ABI_VERSION != 1
-#error "This package requires ABI version 1 of libtokenwell, but the tokenwell.h that pkg-config found has another version. Set PKG_CONFIG_PATH to the pkgconfig directory of the library that matches this package."
-#endif
-
-// Returns the path of the loaded library, or NULL if it is unknown.
+// Returns the path of the shared library, or NULL if it is unknown or linked statically.
 static const char *tokenwell_go_loaded_from(void) {
-#ifdef _WIN32
-	return NULL;
-#else
+#if defined(TOKENWELL_GO_DYNAMIC) && !defined(_WIN32)
 	Dl_info info;
 	void *symbol = dlsym(RTLD_DEFAULT, "tokenwell_abi_version");
 	return symbol != NULL && dladdr(symbol, &info) != 0 ? info.dli_fname : NULL;
+#else
+	return NULL;
 #endif
 }
+
+#ifdef TOKENWELL_GO_DYNAMIC
+enum { tokenwell_go_is_static = 0 };
+#else
+enum { tokenwell_go_is_static = 1 };
+#endif
 */
 import "C"
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -45,21 +49,44 @@ import (
 
 const abiVersion = 1
 
-// LibraryVersion returns the version of the loaded library.
+// LibraryVersion returns the version of the library.
 func LibraryVersion() string { return C.GoString(C.tokenwell_version()) }
 
-// checkLibrary returns an error if the loaded library has another ABI version. It checks only once.
+// checkLibrary returns an error if the library has another ABI version, or is older than the header
+// that this package was compiled with. It checks only once.
 var checkLibrary = sync.OnceValue(func() error {
-	found := uint32(C.tokenwell_abi_version())
-	if found == abiVersion {
+	found, version := uint32(C.tokenwell_abi_version()), LibraryVersion()
+	if found == abiVersion && !isOlder(version, C.TOKENWELL_VERSION) {
 		return nil
 	}
-	problem := &LibraryError{WantABI: abiVersion, FoundABI: found, LibraryVersion: LibraryVersion()}
+	problem := &LibraryError{
+		WantABI:        abiVersion,
+		FoundABI:       found,
+		WantVersion:    C.TOKENWELL_VERSION,
+		LibraryVersion: version,
+		Static:         C.tokenwell_go_is_static != 0,
+	}
 	if from := C.tokenwell_go_loaded_from(); from != nil {
 		problem.LoadedFrom = C.GoString(from)
 	}
 	return problem
 })
+
+// isOlder compares two versions of three numbers. A version that is not of this form is not older.
+func isOlder(version, than string) bool {
+	numbers, others := strings.Split(version, "."), strings.Split(than, ".")
+	if len(numbers) != 3 || len(others) != 3 {
+		return false
+	}
+	for index := range numbers {
+		number, err := strconv.Atoi(numbers[index])
+		other, otherErr := strconv.Atoi(others[index])
+		if err != nil || otherErr != nil || number != other {
+			return err == nil && otherErr == nil && number < other
+		}
+	}
+	return false
+}
 
 func statusName(code Code) string {
 	return C.GoString(C.tokenwell_status_name(C.tokenwell_status(code)))

@@ -1,8 +1,7 @@
 package tokenwell
 
 /*
-#include <stdint.h>
-#include <tokenwell.h>
+#include "library.h"
 
 // callback.go exports these two.
 extern void tokenwell_go_v0_ended(uintptr_t waiter);

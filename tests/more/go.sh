@@ -12,7 +12,7 @@ need_glibc 2.33 "it counts the bytes that are allocated"
 # the names that a later major version would have.
 (cd tests/more/go && "$GO" vet . && "$GO" build -o "$work/scenes" .) || exit 1
 two_versions() {
-    mkdir -p "$work/two/next" && cp bindings/go/*.go "$work/two/next" && rm -f "$work"/two/next/*_test.go &&
+    mkdir -p "$work/two/next" && cp bindings/go/*.go bindings/go/*.h "$work/two/next" && rm -f "$work"/two/next/*_test.go &&
         sed -i 's/tokenwell_go_v0_/tokenwell_go_v1_/g' "$work"/two/next/*.go &&
         printf 'module example.com/two\n\ngo 1.24\n\nrequire github.com/tokenwell/tokenwell/bindings/go v0.0.0\n\nreplace github.com/tokenwell/tokenwell/bindings/go => %s\n' \
             "$root/bindings/go" >"$work/two/go.mod" &&
@@ -24,7 +24,7 @@ static_link() {
         ! readelf -d "$work/static" | grep -q NEEDED && PYTHONPATH="$root/tests/more" "$PYTHON" "$root/tests/more/go/run.py" "$work/static" waiters exits
 }
 tests() { (cd bindings/go && "$GO" test -count=1 "$@" .); }
-stressed() { tests -tags tokenwell_gcstress -timeout 20m "$@"; }
+stressed() { tests -tags tokenwell_gcstress,tokenwell_dynamic -timeout 20m "$@"; }
 checkmark() { GODEBUG=gccheckmark=1 GOGC=1 tests -run 'Wait|Alive|Freed|Leave|Clos|R10'; }
 
 if [ -n "$SHORT" ]; then
