@@ -4,3 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 
 sh packaging/c_packages.sh "$DIST" "$DIST/packages"
+sh packaging/go_packages.sh "$DIST" "$DIST/packages"

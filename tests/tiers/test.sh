@@ -12,7 +12,7 @@ python_tests() {
 }
 go_tests() {
     # The integrations, the benchmarks and the examples are modules of their own.
-    for module in bindings/go bindings/go/bench bindings/go/oauth2 bindings/go/mongodriver examples/go/*; do
+    for module in bindings/go bindings/go/bench bindings/go/oauth2 bindings/go/mongodriver examples/go/* packaging/go_modules; do
         (cd "$module" && "$GO" vet ./...) || return 1
     done
     for module in bindings/go bindings/go/oauth2; do
