@@ -26,7 +26,7 @@ cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
 
 sh packaging/go.sh "$library"
 
-sh packaging/node.sh "$library"
+sh packaging/node.sh
 
 # The environment to use this tree from any directory: `. dist/env`.
 cat >"$DIST/env" <<END

@@ -237,7 +237,7 @@ export class ClosedError extends TokenwellError {}
 /** A bug in tokenwell. Please report it. */
 export class InternalError extends TokenwellError {}
 
-/** No usable shared library was found. */
+/** No usable library was found. The message says what to do. */
 export class LibraryError extends Error {
   private constructor();
   /** Each location that was tried, and what was found there. */
@@ -246,5 +246,5 @@ export class LibraryError extends Error {
   readonly hint: string;
 }
 
-/** Returns the version of the shared library. */
+/** Returns the version of the library. */
 export function libraryVersion(): string;

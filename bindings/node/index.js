@@ -1,7 +1,7 @@
 'use strict';
 
 // The entry point of the package. It contains types, object lifetimes, a local copy of the token
-// and the waiting of callers; everything else is done by the shared library. Start reading at
+// and the waiting of callers; everything else is done by the library in the addon. Start reading at
 // lib/client.js.
 
 const { Client } = require('./lib/client.js');

@@ -1,28 +1,13 @@
 'use strict';
 
-// Finds the shared library and loads it through the addon, which checks its ABI version.
+// The functions of the library: those of the one that is linked into the addon, or of the shared
+// library that TOKENWELL_LIBRARY names, whose ABI version the addon checks.
 
 const path = require('node:path');
+const { loadAddon } = require('./addon.js');
+const { LibraryError } = require('./library_error.js');
 
-const PACKAGED = path.join(__dirname, '..', '_lib');
-// The addon is compiled from src/ by `make library`.
-const ADDON = path.join(PACKAGED, 'tokenwell.node');
-
-/**
- * No usable shared library was found. `places` lists each location that was tried and what was
- * `found` there.
- */
-class LibraryError extends Error {
-  constructor(places, hint) {
-    super(['no usable tokenwell library was found; tried:', ...places.map(({ place, found }) => `  ${place}: ${found}`), hint].join('\n'));
-    this.places = places;
-    this.hint = hint;
-  }
-
-  get name() {
-    return 'LibraryError';
-  }
-}
+const NAMED_HINT = 'Set TOKENWELL_LIBRARY to the path of a usable library, or unset it to use the library of this package.';
 
 let loaded;
 
@@ -33,12 +18,12 @@ let loaded;
  * @throws {LibraryError} No usable library was found.
  */
 function load() {
-  loaded ??= find(addon());
+  loaded ??= find(loadAddon());
   return loaded;
 }
 
 /**
- * Returns the version of the shared library.
+ * Returns the version of the library.
  *
  * @returns {string}
  * @throws {LibraryError} No usable library was found.
@@ -47,48 +32,13 @@ function libraryVersion() {
   return load().version();
 }
 
-const HINT = 'Install the tokenwell library, or set TOKENWELL_LIBRARY to its path. In a source tree, run `make library`.';
-const NAMED_HINT = 'Set TOKENWELL_LIBRARY to the path of a usable library, or unset it: while it is set, no other location is tried.';
-const ADDON_HINT = 'Install the package again, for this operating system and processor. In a source tree, run `make library`.';
-
-function addon() {
+function find({ linked, open }) {
+  const named = process.env.TOKENWELL_LIBRARY;
+  if (!named) return linked();
   try {
-    return require(ADDON);
+    return open(path.resolve(named));
   } catch (error) {
-    // The other lines of the message are those of `require`.
-    throw new LibraryError([{ place: ADDON, found: error.message.split('\n', 1)[0] }], ADDON_HINT);
-  }
-}
-
-function find({ open }) {
-  const configured = process.env.TOKENWELL_LIBRARY;
-  const packaged = path.join(PACKAGED, fileName());
-  const candidates = configured
-    ? [{ place: `TOKENWELL_LIBRARY=${configured}`, file: path.resolve(configured) }]
-    : [
-        { place: packaged, file: packaged },
-        { place: `the dynamic loader, ${fileName()}`, file: fileName() },
-      ];
-
-  const places = [];
-  for (const { place, file } of candidates) {
-    try {
-      return open(file);
-    } catch (error) {
-      places.push({ place, found: error.message });
-    }
-  }
-  throw new LibraryError(places, configured ? NAMED_HINT : HINT);
-}
-
-function fileName() {
-  switch (process.platform) {
-    case 'darwin':
-      return 'libtokenwell.0.dylib';
-    case 'win32':
-      return 'tokenwell.dll';
-    default:
-      return 'libtokenwell.so.0';
+    throw new LibraryError('the library that TOKENWELL_LIBRARY names cannot be used', [{ place: `TOKENWELL_LIBRARY=${named}`, found: error.message }], NAMED_HINT);
   }
 }
 

@@ -7,7 +7,7 @@
 
 #include "lock.h"
 
-/* The libraries of this process: one, unless TOKENWELL_LIBRARY changes. They are all that environments share. */
+/* The libraries that were loaded because TOKENWELL_LIBRARY names them. They are all that environments share. */
 static struct library *loaded;
 static lock loaded_lock = LOCK_INITIALIZER;
 
@@ -45,11 +45,14 @@ static void *load(const char *path, char problem[PROBLEM_SIZE])
 
 static void *symbol(void *file, const char *name) { return dlsym(file, name); }
 
-/* Node unloads the addon of a worker that ends, while threads of the library may be in a callback. */
+/*
+ * Node unloads the addon of a worker that ends, while threads of the library may be in a callback. On Linux the addon is
+ * also linked with -z nodelete, which macOS does not have.
+ */
 static void keep_addon_loaded(void)
 {
     Dl_info addon;
-    // A reference that is never closed. Not -z nodelete, which macOS does not have.
+    // A reference that is never closed.
     if (dladdr(&loaded, &addon)) dlopen(addon.dli_fname, RTLD_NOW | RTLD_NOLOAD);
 }
 #endif
@@ -83,6 +86,18 @@ static struct library *table_of(void *file, char problem[PROBLEM_SIZE])
 #undef FILL
     table->file = file;
     return table;
+}
+
+static const struct library linked = {
+#define FILL(name) .name = tokenwell_##name,
+    LIBRARY_FUNCTIONS(FILL)
+#undef FILL
+};
+
+const struct library *library_linked(void)
+{
+    keep_addon_loaded();
+    return &linked;
 }
 
 const struct library *library_open(const char *path, char problem[PROBLEM_SIZE])

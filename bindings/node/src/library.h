@@ -1,6 +1,7 @@
 /*
  * The functions of the tokenwell library, as a table of pointers. Their types are those of tokenwell.h, so the compiler
- * checks every call. Nothing else in this addon refers to a symbol of the library.
+ * checks every call. Nothing else in this addon refers to a symbol of the library, so that each client can use another
+ * one: the library that is linked into the addon, or a shared library that TOKENWELL_LIBRARY names.
  */
 #ifndef TOKENWELL_NODE_LIBRARY_H
 #define TOKENWELL_NODE_LIBRARY_H
@@ -61,6 +62,9 @@ struct library {
 
 /* The size of the buffer for the reason why a library cannot be used. */
 enum { PROBLEM_SIZE = 512 };
+
+/* The library that is linked into this addon. */
+const struct library *library_linked(void);
 
 /*
  * Loads the library at `path`, in UTF-8: a file, or a name that the dynamic loader searches for. The result remains

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import { LIBRARY, PACKAGE, runProgram, tokenwell } from './support.mjs';
+import { ADDON, INSTALLED, LIBRARY, PACKAGE, copyPackage, runProgram, startEmulator, tokenwell } from './support.mjs';
 
 const PRINT_LOAD_ERROR = `
   try { new tokenwell.Client(); console.log('loaded'); }
@@ -53,43 +53,74 @@ test('an_unrelated_library_is_rejected', async (t) => {
   assert.match(JSON.parse(stdout).message, /is not a compatible tokenwell library: it does not export tokenwell_abi_version/);
 });
 
-test('without_TOKENWELL_LIBRARY_the_package_and_the_loader_are_tried_and_named', async (t) => {
-  const copy = await copyOfPackage(t);
-  const { LD_LIBRARY_PATH, TOKENWELL_LIBRARY, ...env } = process.env;
-  const broken = path.join(copy, '_lib', fileName());
-  await writeFile(broken, 'torn');
+test('the_library_in_the_addon_is_used_without_any_other_file', async (t) => {
+  const { LD_LIBRARY_PATH, ...env } = process.env;
+  const copy = copyPackage(await temporaryDirectory(t));
 
-  const { stdout } = await runNode(`const tokenwell = require(${JSON.stringify(copy)}); ${PRINT_LOAD_ERROR}`, env);
+  const { stdout } = await runNode(
+    `console.log(require(${JSON.stringify(copy)}).libraryVersion(), require('node:fs').readFileSync('/proc/self/maps', 'utf8').includes('libtokenwell'))`,
+    env,
+  );
 
-  const error = JSON.parse(stdout);
-  assert.equal(error.places.length, 2);
-  assert.equal(error.places[0].place, broken);
-  assert.match(error.places[1].place, /dynamic loader/);
-  assert.match(error.hint, /TOKENWELL_LIBRARY/);
+  assert.equal(stdout.trim(), `${tokenwell.libraryVersion()} false`);
 });
 
-test('the_library_inside_the_package_is_found', async (t) => {
-  const copy = await copyOfPackage(t);
-  const { TOKENWELL_LIBRARY, ...env } = process.env;
-  await copyFile(LIBRARY, path.join(copy, '_lib', fileName()));
+test('TOKENWELL_LIBRARY_names_another_library_which_is_used_instead', { skip: INSTALLED }, async (t) => {
+  const emulator = await startEmulator(t);
+  const program = `
+    const client = new tokenwell.Client(options);
+    client.token().then((token) => console.log(token.value.length > 0, require('node:fs').readFileSync('/proc/self/maps', 'utf8').includes(process.env.TOKENWELL_LIBRARY)));`;
 
-  const { stdout } = await runNode(`console.log(require(${JSON.stringify(copy)}).libraryVersion())`, env);
+  const { stdout, code } = await runProgram(program, { options: emulator.options, env: { TOKENWELL_LIBRARY: LIBRARY } });
 
-  assert.equal(stdout.trim(), tokenwell.libraryVersion());
+  assert.deepEqual({ stdout: stdout.trim(), code }, { stdout: 'true true', code: 0 });
 });
 
-test('a_package_without_its_addon_says_so', async (t) => {
-  const copy = await copyOfPackage(t);
-  const addon = path.join(copy, '_lib/tokenwell.node');
-  await rm(addon);
+test('an_addon_that_is_missing_or_damaged_is_one_error_that_says_what_to_do', { skip: INSTALLED }, async (t) => {
+  const { length } = await readFile(ADDON);
+  const cases = {
+    'does not exist': (file) => rm(file),
+    'is truncated: it has only 12 bytes': (file) => truncate(file, 12),
+    [`is truncated: it has ${length - 1} of ${length} bytes`]: (file) => truncate(file, length - 1),
+    [`is truncated: it has 4096 of ${length} bytes`]: (file) => truncate(file, 4096),
+    'is not a library for Linux: it begins with the bytes 23212f62': (file) => writeFile(file, '#!/bin/sh\n'.repeat(100)),
+    'is not a library for Linux: it begins with the bytes cffaedfe': (file) => changed(file, 0, [0xcf, 0xfa, 0xed, 0xfe]),
+    'is for arm64, but this Node.js runs as x64': (file) => changed(file, 18, [183, 0]),
+    'cannot be loaded: ': (file) => changed(file, 16, [9, 0]),
+  };
+  for (const [found, damage] of Object.entries(process.platform === 'linux' && process.arch === 'x64' ? cases : {})) {
+    const copy = copyPackage(await temporaryDirectory(t));
+    const file = path.join(copy, '_lib/tokenwell.node');
+    await damage(file);
+
+    const { stdout } = await runNode(`const tokenwell = require(${JSON.stringify(copy)}); ${PRINT_LOAD_ERROR}`, process.env);
+
+    const error = JSON.parse(stdout);
+    assert.equal(error.name, 'LibraryError', found);
+    assert.deepEqual(error.places.map((each) => each.place), [file]);
+    assert.ok(error.places[0].found.startsWith(found), `${error.places[0].found} instead of ${found}`);
+    assert.match(error.hint, /npm install.*make library/);
+    assert.ok(!error.message.includes('Require stack'));
+  }
+});
+
+test('an_addon_of_another_version_is_rejected_with_both_versions', { skip: INSTALLED }, async (t) => {
+  const copy = copyPackage(await temporaryDirectory(t));
+  const platforms = path.join(copy, 'lib/platforms.js');
+  await writeFile(platforms, (await readFile(platforms, 'utf8')).replace(/version = '.*'/, "version = '99.1.2'"));
 
   const { stdout } = await runNode(`const tokenwell = require(${JSON.stringify(copy)}); ${PRINT_LOAD_ERROR}`, process.env);
 
-  const error = JSON.parse(stdout);
-  assert.equal(error.name, 'LibraryError');
-  assert.deepEqual(error.places.map((each) => each.place), [addon]);
-  assert.match(error.hint, /Install the package again/);
-  assert.ok(!error.message.includes('Require stack'));
+  assert.match(JSON.parse(stdout).message, new RegExp(`has version ${tokenwell.libraryVersion()}, but version 99.1.2 is needed`));
+});
+
+test('a_platform_without_a_package_is_named_with_those_that_have_one', { skip: INSTALLED }, async () => {
+  const { stdout } = await runNode(
+    `Object.defineProperty(process, 'platform', { value: 'aix' }); const tokenwell = require(${JSON.stringify(PACKAGE)}); ${PRINT_LOAD_ERROR}`,
+    process.env,
+  );
+
+  assert.match(JSON.parse(stdout).message, /is not available for aix-x64:\n {2}aix-x64: only linux-x64-gnu is supported\nUse Node\.js for linux-x64-gnu\./);
 });
 
 test('a_library_that_lacks_a_function_is_rejected_with_its_name', async (t) => {
@@ -149,18 +180,13 @@ async function compiled(t, source) {
   return path.join(directory, 'fake.so');
 }
 
-/** Copies the package without its library. */
-async function copyOfPackage(t) {
-  const copy = path.join(await temporaryDirectory(t), 'tokenwell');
-  await cp(PACKAGE, copy, { recursive: true });
-  await rm(path.join(copy, '_lib', fileName()));
-  return copy;
+/** Replaces the bytes at a position of a file. */
+async function changed(file, position, bytes) {
+  const handle = await open(file, 'r+');
+  await handle.write(Buffer.from(bytes), 0, bytes.length, position);
+  await handle.close();
 }
 
 function runNode(program, env, flags = []) {
   return promisify(execFile)(process.execPath, [...flags, '--eval', program], { env, cwd: PACKAGE });
-}
-
-function fileName() {
-  return { darwin: 'libtokenwell.0.dylib', win32: 'tokenwell.dll' }[process.platform] ?? 'libtokenwell.so.0';
 }

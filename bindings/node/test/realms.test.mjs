@@ -1,13 +1,13 @@
 // Several copies of the package, of the addon and of the JavaScript world in one process, as test
 // runners and bundlers make them.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import vm from 'node:vm';
-import { ADDON, PACKAGE, runProgram, startEmulator, tokenwell } from './support.mjs';
+import { ADDON, PACKAGE, copyPackage, runProgram, startEmulator, tokenwell } from './support.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -31,16 +31,15 @@ test('two_copies_of_the_package_work_in_one_process', async (t) => {
   const emulator = await startEmulator(t);
   const directory = mkdtempSync(path.join(os.tmpdir(), 'tokenwell-node-copy-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  cpSync(PACKAGE, directory, { recursive: true });
-  const copy = require(directory);
+  const copy = require(copyPackage(directory));
 
-  // The copy uses a library of its own, if it is not told otherwise.
+  // The copy uses a library of its own.
   const { stdout, code, stderr } = await runProgram(
-    `const copy = require(${JSON.stringify(directory)});
+    `const copy = require(${JSON.stringify(path.join(directory, 'node_modules/tokenwell'))});
      Promise.all([tokenwell, copy].map(({ Client }) => new Client(options).token())).then((tokens) => {
        console.log(tokens[0].value !== tokens[1].value, tokens[0] instanceof tokenwell.Token, tokens[1] instanceof tokenwell.Token, tokens[1] instanceof copy.Token);
      });`,
-    { options: emulator.options, env: { TOKENWELL_LIBRARY: undefined } },
+    { options: emulator.options },
   );
 
   assert.deepEqual({ stdout: stdout.trim(), code, stderr }, { stdout: 'true true false true', code: 0, stderr: '' });
@@ -88,7 +87,7 @@ test('in_a_context_with_the_timers_of_a_browser_the_local_copy_works', async (t)
 /** Loads the package and the addon again, as after jest.resetModules(). */
 function freshCopy() {
   for (const file of Object.keys(require.cache)) {
-    if (file.startsWith(PACKAGE)) delete require.cache[file];
+    if (file.startsWith(PACKAGE) || file === ADDON) delete require.cache[file];
   }
   const loaded = require(PACKAGE);
   loaded.libraryVersion();
@@ -104,9 +103,9 @@ function loadInto(context) {
     if (!modules.has(file)) {
       const module = { exports: {} };
       modules.set(file, module);
-      const requireFrom = (name) => (name.startsWith('node:') ? require(name) : load(path.resolve(path.dirname(file), name)));
-      const names = ['require', 'module', 'exports', '__dirname'];
-      vm.compileFunction(readFileSync(file, 'utf8'), names, { filename: file, parsingContext: context })(requireFrom, module, module.exports, path.dirname(file));
+      const requireFrom = (name) => (name.startsWith('node:') ? require(name) : load(createRequire(file).resolve(name)));
+      const names = ['require', 'module', 'exports', '__dirname', '__filename'];
+      vm.compileFunction(readFileSync(file, 'utf8'), names, { filename: file, parsingContext: context })(requireFrom, module, module.exports, path.dirname(file), file);
     }
     return modules.get(file).exports;
   };

@@ -6,8 +6,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const dist = process.env.DIST || fileURLToPath(new URL('../../../dist', import.meta.url));
-process.env.TOKENWELL_LIBRARY ??= path.join(dist, 'lib/libtokenwell.so.0');
-const { Client, TokenwellError, libraryVersion } = await import(pathToFileURL(path.join(dist, 'node/index.mjs')));
+const directory = process.env.TOKENWELL_NODE_PACKAGE ?? path.join(dist, 'node');
+// The vectors are for the library in the addon. The other variable is not one of tokenwell.
+delete process.env.TOKENWELL_LIBRARY;
+delete process.env.TOKENWELL_NODE_PACKAGE;
+const { Client, TokenwellError, libraryVersion } = await import(pathToFileURL(path.join(directory, 'index.mjs')));
 
 const requests = {
   hello: () => `ok node ${libraryVersion()}`,

@@ -1,27 +1,30 @@
 // Helpers for the tests: the emulator, clients of it, and programs in separate processes.
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const DIST = process.env.DIST || fileURLToPath(new URL('../../../dist', import.meta.url));
-// The package as it is installed: the addon is not in the source tree.
-export const PACKAGE = path.join(DIST, 'node');
-export const ADDON = path.join(PACKAGE, '_lib/tokenwell.node');
+// The package as it is installed: the addon is not in the source tree. TOKENWELL_NODE_PACKAGE is a
+// package that was installed from a registry, with its addon in the package of this platform.
+export const INSTALLED = process.env.TOKENWELL_NODE_PACKAGE !== undefined;
+export const PACKAGE = process.env.TOKENWELL_NODE_PACKAGE ?? path.join(DIST, 'node');
+export const ADDON = addonOf(PACKAGE);
+/** The shared library, which is used only if TOKENWELL_LIBRARY names it. */
 export const LIBRARY = process.env.TOKENWELL_LIBRARY || path.join(DIST, 'lib/libtokenwell.so.0');
 export const COMMAND = process.env.TOKENWELL_BIN || path.join(DIST, 'bin/tokenwell');
 
-for (const file of [ADDON, LIBRARY, COMMAND]) {
+for (const file of INSTALLED ? [ADDON, COMMAND] : [ADDON, LIBRARY, COMMAND]) {
   if (!existsSync(file)) throw new Error(`${file} is missing: build it with make library`);
 }
 
-process.env.TOKENWELL_LIBRARY = LIBRARY;
-
-// Tests must not see the configuration of the machine or the tokens of another run.
+// Tests must not see the configuration of the machine or the tokens of another run. They use the
+// library in the addon.
 for (const name of Object.keys(process.env)) {
-  if (/^(MONGODB_ATLAS_|MCLI_)/.test(name) || (name.startsWith('TOKENWELL_') && !['TOKENWELL_LIBRARY', 'TOKENWELL_BIN'].includes(name))) delete process.env[name];
+  if (/^(MONGODB_ATLAS_|MCLI_)/.test(name) || (name.startsWith('TOKENWELL_') && name !== 'TOKENWELL_BIN')) delete process.env[name];
 }
 const home = mkdtempSync(path.join(os.tmpdir(), 'tokenwell-node-home-'));
 process.on('exit', () => rmSync(home, { recursive: true, force: true }));
@@ -29,6 +32,14 @@ process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 Object.assign(process.env, { TOKENWELL_CACHE: 'off', HOME: home, XDG_CONFIG_HOME: path.join(home, 'config'), XDG_CACHE_HOME: path.join(home, 'cache') });
 
 export const tokenwell = await import(pathToFileURL(path.join(PACKAGE, 'index.mjs')));
+
+/** Copies the package with its addon to a directory. Returns the path of the copy. */
+export function copyPackage(directory) {
+  const copy = path.join(directory, 'node_modules/tokenwell');
+  cpSync(PACKAGE, copy, { recursive: true });
+  if (INSTALLED) cpSync(path.join(PACKAGE, '../@tokenwell'), path.join(copy, '../@tokenwell'), { recursive: true });
+  return copy;
+}
 
 /** Starts the Atlas emulator for one test. */
 export async function startEmulator(t, flags = []) {
@@ -104,6 +115,22 @@ export function runProgram(body, { options = {}, env = {}, nodeFlags = [] } = {}
  */
 export async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function addonOf(directory) {
+  const loader = path.join(directory, 'lib/platforms.js');
+  const require = createRequire(loader);
+  const { platforms } = require(loader);
+  const file = Object.values(platforms)
+    .map((platform) => platform.file)
+    .find((each) => {
+      try {
+        return require.resolve(each);
+      } catch {
+        return false;
+      }
+    });
+  return file === undefined ? path.join(directory, '_lib/tokenwell.node') : require.resolve(file);
 }
 
 function once(emitter, event) {
