@@ -1,6 +1,6 @@
 #!/bin/sh
 # Creates $DIST/node: the Node package with its addon, which contains the library, for npm install. The tests use it too.
-# From the environment: LINK_CC, the compiler with which files for users are linked. CC if it is not set.
+# What users install is linked by the command that packaging/linker.sh prints, or by LINK_CC or CC where there is no such file.
 set -eu
 cd "$(dirname "$0")/.."
 : "${CC:=cc}" "${NODE:=node}"
@@ -22,11 +22,14 @@ platform=$("$NODE" -p '(require("./bindings/node/lib/platform.js").candidates())
 # What the library needs. Node itself provides the functions of Node-API.
 libraries=$(sed -n 's/^Libs\.private: //p' "$DIST/lib/pkgconfig/tokenwell.pc")
 if [ "$(uname -s)" = Darwin ]; then
-    link="-bundle -undefined dynamic_lookup -Wl,-dead_strip -Wl,-exported_symbol,_napi_register_module_v1 -Wl,-exported_symbol,_node_api_module_get_api_version_v1"
+    link="-bundle -undefined dynamic_lookup -Wl,-dead_strip"
+    link="$link -Wl,-exported_symbol,_napi_register_module_v1 -Wl,-exported_symbol,_node_api_module_get_api_version_v1"
 else
     # nodelete: Node unloads the addon of a worker that ends, while threads of the library may run.
-    link="-shared -Wl,--version-script=packaging/node_addon.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--gc-sections -Wl,--as-needed -pthread"
+    link="-shared -Wl,--version-script=packaging/node_addon.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack"
+    link="$link -Wl,--gc-sections -Wl,--as-needed -pthread"
 fi
+if [ -f packaging/linker.sh ]; then linker=$(sh packaging/linker.sh); else linker=${LINK_CC:-$CC}; fi
 # shellcheck disable=SC2086
-${LINK_CC:-$CC} -std=c11 -O2 -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Werror ${NODE_ADDON_CFLAGS:-} -DNAPI_VERSION=8 -Iinclude "-I$headers" \
-    bindings/node/src/*.c "$DIST/lib/libtokenwell.a" -o "$DIST/node/_lib/tokenwell.node" $link $libraries ${LDFLAGS:-}
+"$linker" -std=c11 -O2 -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Werror ${NODE_ADDON_CFLAGS:-} \
+    -DNAPI_VERSION=8 -Iinclude "-I$headers" bindings/node/src/*.c "$DIST/lib/libtokenwell.a" -o "$DIST/node/_lib/tokenwell.node" $link $libraries ${LDFLAGS:-}

@@ -5,7 +5,7 @@
 //   node_platforms.mjs published VERSION        lib/platforms.js of the package tokenwell
 //   node_platforms.mjs command VERSION          platforms.js of the package @tokenwell/cli
 //   node_platforms.mjs manifest PACKAGE FILE    the package.json of a package, made from that of the source tree
-//   node_platforms.mjs packages                 the name of each package, in the order in which they are published
+//   node_platforms.mjs manifests FILE           the package.json of each package by name, in the order in which they are published
 //
 // From the environment: NODE_PLATFORMS, another list, for tests.
 import { readFileSync } from 'node:fs';
@@ -20,10 +20,17 @@ const [mode, ...rest] = process.argv.slice(2);
 const print = {
   name: (triple) => `${platformWith('triple', triple).name}\n`,
   staged: (name, version) => loader(version, [{ name, file: '../_lib/tokenwell.node' }]),
-  published: (version) => loader(version, platforms.map(({ name }) => ({ name, packageName: addonPackage(name), file: `${addonPackage(name)}/tokenwell.node` }))),
+  published: (version) => {
+    const entries = platforms.map(({ name }) => ({ name, packageName: addonPackage(name), file: `${addonPackage(name)}/tokenwell.node` }));
+    return loader(version, entries);
+  },
   command: commandFiles,
   manifest: (packageName, file) => `${JSON.stringify(manifest(packageName, JSON.parse(readFileSync(file, 'utf8'))), null, 2)}\n`,
-  packages: () => [...platforms.flatMap(({ name }) => [addonPackage(name), commandPackage(name)]), 'tokenwell', COMMAND].map((name) => `${name}\n`).join(''),
+  manifests: (file) => {
+    const names = [...platforms.flatMap(({ name }) => [addonPackage(name), commandPackage(name)]), 'tokenwell', COMMAND];
+    const source = JSON.parse(readFileSync(file, 'utf8'));
+    return JSON.stringify(Object.fromEntries(names.map((name) => [name, manifest(name, source)])));
+  },
 }[mode];
 if (!print) fail('the beginning of this file lists the arguments');
 process.stdout.write(print(...rest));
@@ -43,7 +50,7 @@ function platformWith(field, value) {
 }
 
 function manifest(packageName, { scripts, devDependencies, ...fields }) {
-  const { version, license, keywords, engines } = fields;
+  const { version, license, repository, keywords, engines } = fields;
   if (packageName === 'tokenwell') return { ...fields, optionalDependencies: everyPlatform(addonPackage, version) };
   if (packageName === COMMAND) {
     return {
@@ -51,6 +58,7 @@ function manifest(packageName, { scripts, devDependencies, ...fields }) {
       version,
       description: 'The command tokenwell, which gets OAuth 2.0 access tokens for MongoDB Atlas service accounts and shares them between processes',
       license,
+      repository,
       keywords,
       engines,
       bin: { tokenwell: './tokenwell.js' },
@@ -65,6 +73,7 @@ function manifest(packageName, { scripts, devDependencies, ...fields }) {
     version,
     description: ofCommand ? `The command tokenwell for ${name}` : `The addon of the package tokenwell for ${name}`,
     license,
+    repository,
     engines,
     os: [os],
     cpu: [cpu],

@@ -5,3 +5,4 @@ cd "$(dirname "$0")/.."
 
 sh packaging/c_packages.sh "$DIST" "$DIST/packages"
 sh packaging/go_packages.sh "$DIST" "$DIST/packages"
+sh packaging/node_packages.sh "$DIST" "$DIST/packages"

@@ -81,7 +81,7 @@ function notInstalled(name) {
   const others = Object.values(platforms).filter((other) => other.packageName !== packageName && folderOf(other.packageName) !== undefined);
   if (others.length > 0) {
     return new LibraryError(
-      `tokenwell ${version} for ${name} is not installed, but for another platform`,
+      `tokenwell ${version} for ${name} is not installed, only for another platform`,
       [
         { place: packageName, found: 'not installed' },
         ...others.map((other) => ({ place: other.packageName, found: `installed in ${folderOf(other.packageName)}` })),

@@ -38,7 +38,8 @@ function find({ linked, open }) {
   try {
     return open(path.resolve(named));
   } catch (error) {
-    throw new LibraryError('the library that TOKENWELL_LIBRARY names cannot be used', [{ place: `TOKENWELL_LIBRARY=${named}`, found: error.message }], NAMED_HINT);
+    const places = [{ place: `TOKENWELL_LIBRARY=${named}`, found: error.message }];
+    throw new LibraryError('the library that TOKENWELL_LIBRARY names cannot be used', places, NAMED_HINT);
   }
 }
 

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Builds the packages for npm from what `make library` staged. Nothing is compiled.
+#   node_packages.sh DIST PACKAGES
+# Those of the platform are written to PACKAGES/<platform>/, those for all platforms to PACKAGES/:
+#   tokenwell-VERSION.tgz                           JavaScript and types
+#   <platform>/tokenwell-linux-x64-gnu-VERSION.tgz  the addon with the library, @tokenwell/linux-x64-gnu
+#   tokenwell-cli-VERSION.tgz                       @tokenwell/cli, which starts the command
+#   <platform>/tokenwell-cli-linux-x64-gnu-VERSION.tgz
+# From the environment: STRIP, NODE, and SOURCE_DATE_EPOCH, the time of all packaged files: by default that of the last commit. The same input and the
+# same time give the same bytes.
+set -eu
+umask 022
+dist=$(cd "$1" && pwd)
+mkdir -p "$2"
+packages=$(cd "$2" && pwd)
+cd "$(dirname "$0")/.."
+: "${NODE:=node}" "${STRIP:=strip}"
+export LC_ALL=C TZ=UTC
+: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || true)}"
+if [ -z "$SOURCE_DATE_EPOCH" ]; then
+    echo "node_packages: this is not a git checkout: set SOURCE_DATE_EPOCH to the time of the packaged files, in seconds since 1970" >&2
+    exit 1
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+addon=$dist/node/_lib/tokenwell.node
+for file in "$addon" "$dist/node/index.js" "$dist/bin/tokenwell"; do
+    [ -f "$file" ] || { echo "node_packages: $file is missing: run \`make library\`" >&2 && exit 1; }
+done
+source=bindings/node/package.json
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$source")
+# The addon itself says what it is for.
+case $(readelf -hW "$addon" | sed -n 's/^ *Machine: *//p') in
+    *X86-64) machine=x86_64 ;;
+    AArch64) machine=aarch64 ;;
+    *) echo "node_packages: $addon is for an unknown machine" >&2 && exit 1 ;;
+esac
+if readelf -dW "$addon" | grep -q 'NEEDED.*\[libc\.so\.6\]'; then libc=gnu; else libc=musl; fi
+platform=$machine-linux-$libc
+name=$("$NODE" packaging/node_platforms.mjs name "$platform")
+mkdir -p "$packages/$platform"
+
+# package PACKAGE OUTPUT: the files are in $work/PACKAGE already. npm calls the directory in an archive `package`.
+package() {
+    directory=$work/$1
+    "$NODE" packaging/node_platforms.mjs manifest "$1" "$source" >"$directory/package.json"
+    cp bindings/node/LICENSE-* "$directory/"
+    find "$directory" -print0 | xargs -0 touch --no-dereference --date="@$SOURCE_DATE_EPOCH"
+    file=$2/$(echo "$1" | sed 's|^@||; s|/|-|')-$version.tgz
+    tar -C "$directory" --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --transform='s|^\.|package|' -cf - . | gzip -9n >"$file.new"
+    mv -f "$file.new" "$file"
+    echo "$file"
+}
+program() { # program FROM TO: without symbols, which stay in DIST
+    "$STRIP" --strip-all -o "$2" "$1"
+    chmod 755 "$2"
+}
+binary_readme() { # binary_readme PACKAGE MAIN WHAT
+    printf '# %s\n\nThe %s for %s. It is installed as an optional dependency of [%s](https://www.npmjs.com/package/%s): install that package.\n' \
+        "$1" "$3" "$name" "$2" "$2"
+}
+
+mkdir -p "$work/tokenwell" "$work/@tokenwell/$name" "$work/@tokenwell/cli" "$work/@tokenwell/cli-$name"
+cp bindings/node/index.* bindings/node/README.md "$work/tokenwell/"
+cp -R bindings/node/lib "$work/tokenwell/lib"
+"$NODE" packaging/node_platforms.mjs published "$version" >"$work/tokenwell/lib/platforms.js"
+chmod -R u=rwX,go=rX "$work/tokenwell"
+package tokenwell "$packages"
+
+program "$addon" "$work/@tokenwell/$name/tokenwell.node"
+binary_readme "@tokenwell/$name" tokenwell "addon of tokenwell, with the library in it," >"$work/@tokenwell/$name/README.md"
+package "@tokenwell/$name" "$packages/$platform"
+
+cp bindings/node/cli/README.md bindings/node/lib/platform.js "$work/@tokenwell/cli/"
+cp bindings/node/cli/tokenwell.js "$work/@tokenwell/cli/tokenwell.js"
+"$NODE" packaging/node_platforms.mjs command "$version" >"$work/@tokenwell/cli/platforms.js"
+chmod -R u=rwX,go=rX "$work/@tokenwell/cli"
+chmod 755 "$work/@tokenwell/cli/tokenwell.js"
+package @tokenwell/cli "$packages"
+
+program "$dist/bin/tokenwell" "$work/@tokenwell/cli-$name/tokenwell"
+binary_readme "@tokenwell/cli-$name" @tokenwell/cli "command tokenwell" >"$work/@tokenwell/cli-$name/README.md"
+package "@tokenwell/cli-$name" "$packages/$platform"
