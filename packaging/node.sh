@@ -1,9 +1,8 @@
 #!/bin/sh
 # Creates $DIST/node: the Node package with its addon, which contains the library, for npm install. The tests use it too.
-# What users install is linked by the command that packaging/linker.sh prints, or by LINK_CC or CC where there is no such file.
 set -eu
 cd "$(dirname "$0")/.."
-: "${CC:=cc}" "${NODE:=node}"
+: "${NODE:=node}"
 
 rm -rf "$DIST/node"
 mkdir -p "$DIST/node/_lib"
@@ -29,7 +28,7 @@ else
     link="-shared -Wl,--version-script=packaging/node_addon.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack"
     link="$link -Wl,--gc-sections -Wl,--as-needed -pthread"
 fi
-if [ -f packaging/linker.sh ]; then linker=$(sh packaging/linker.sh); else linker=${LINK_CC:-$CC}; fi
+linker=$(sh packaging/linker.sh)
 # shellcheck disable=SC2086
 "$linker" -std=c11 -O2 -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Werror ${NODE_ADDON_CFLAGS:-} \
     -DNAPI_VERSION=8 -Iinclude "-I$headers" bindings/node/src/*.c "$DIST/lib/libtokenwell.a" -o "$DIST/node/_lib/tokenwell.node" $link $libraries ${LDFLAGS:-}

@@ -5,14 +5,16 @@ import path from 'node:path';
 import { archives, entries, readEntry, startRegistry } from './registry.mjs';
 import { DIST, NAME, PACKAGES, PLATFORM, ROOT, VERSION, WORK, run, sizeOf, succeed, temporary } from './support.mjs';
 
-/** What each binary may need: also if it is linked by the linker of a system with glibc 2.36. */
+/** What each binary may need. It depends on the linker: without zig, glibc and libgcc of this system. */
+const ZIG = (await succeed('sh', [path.join(ROOT, 'packaging/linker.sh')])).trim().endsWith('/zig_cc');
+const GLIBC = ZIG ? '2.17' : '2.35';
 const TABLE = {
-  'tokenwell.node': { type: 'DYN', interpreter: '-', needed: ['ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2', 'libpthread.so.0'], glibc: '2.35', mb: 4.3 },
+  'tokenwell.node': { type: 'DYN', interpreter: '-', needed: ['ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2', 'libpthread.so.0'], glibc: GLIBC, mb: 4.3 },
   tokenwell: {
     type: 'DYN',
     interpreter: '/lib64/ld-linux-x86-64.so.2',
-    needed: ['ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'librt.so.1', 'libutil.so.1'],
-    glibc: '2.35',
+    needed: ['ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2', 'libpthread.so.0', ...(ZIG ? [] : ['libgcc_s.so.1'])],
+    glibc: GLIBC,
     mb: 8,
   },
 };
