@@ -84,20 +84,26 @@ class Library:
         Raises:
             OSError: The file cannot be used; the message gives the reason.
         """
-        if os.path.isabs(path) and not os.path.isfile(path):
-            raise OSError("no such file")
+        if os.path.isabs(path):
+            _check_file(path)
         self.path = path
         # CDLL releases the interpreter lock during a call, which is needed by functions that may
         # block or free much. A function that never blocks returns sooner than the lock could be
         # released and acquired again, so it is called through PyDLL, which keeps the lock. The
         # library's own threads never acquire it.
-        blocking = CDLL(path)
+        try:
+            blocking = CDLL(path)
+        except OSError as problem:
+            raise OSError(_explained(path, str(problem))) from None
         reading = PyDLL(path, handle=blocking._handle)
         if not hasattr(reading, "tokenwell_abi_version"):
             raise OSError("not a tokenwell library: it does not export tokenwell_abi_version")
         abi_version = _function(reading, "tokenwell_abi_version", c_uint32)()
         if abi_version != ABI_VERSION:
-            raise OSError(f"has ABI version {abi_version}, but this package requires {ABI_VERSION}")
+            raise OSError(
+                f"{_version_of(reading)} has ABI version {abi_version}, but this package, tokenwell {_own_version()},"
+                f" requires ABI version {ABI_VERSION}"
+            )
 
         handle, string, out, length = c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_size_t)
         self._version = _function(reading, "tokenwell_version", string)
@@ -241,9 +247,22 @@ def _find() -> Library:
     raise LibraryError(
         f"cannot load the tokenwell library{' named by TOKENWELL_LIBRARY' if configured else ''}; tried:"
         + "".join(failures)
-        + "\nSet TOKENWELL_LIBRARY to the path of the library, or install it in a directory that the dynamic loader"
-        + f" searches. In the source tree, `make library` builds dist/lib/{_NAMES[0]}."
+        + f"\n{_way_out(bool(configured))}"
     )
+
+
+def _way_out(configured: bool) -> str:
+    if configured:
+        return (
+            f"Set TOKENWELL_LIBRARY to the library of tokenwell {_own_version()} for this machine, or unset it to use"
+            " the library of the package."
+        )
+    if os.path.isfile(os.path.join(os.path.dirname(_PACKAGE), "pyproject.toml")):
+        return (
+            f"In the source tree, `make library` builds dist/lib/{_NAMES[0]}. Set TOKENWELL_LIBRARY to its path, or"
+            " install it in a directory that the dynamic loader searches."
+        )
+    return f"Install the package again: {sys.executable or 'python3'} -m pip install --force-reinstall tokenwell=={_own_version()}"
 
 
 if sys.platform == "win32":
@@ -254,10 +273,81 @@ else:
     _NAMES = ["libtokenwell.so.0", "libtokenwell.so"]
 
 
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
 def _default_paths() -> List[str]:
-    """Lists the files in this package's ``_lib``, then the name for the dynamic loader."""
-    bundled = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_lib")
-    return [os.path.join(bundled, name) for name in _NAMES] + _NAMES[:1]
+    """Lists the file in this package's ``_lib``; if it has none, also the name for the dynamic loader.
+
+    A library in the package that cannot be used is an error. Another one could be of another version.
+    """
+    bundled = [os.path.join(_PACKAGE, "_lib", name) for name in _NAMES]
+    present = [path for path in bundled if os.path.lexists(path)]
+    return present[:1] or [*bundled, _NAMES[0]]
+
+
+def _check_file(path: str) -> None:
+    """Finds what the dynamic loader does not report.
+
+    Raises:
+        OSError: The file does not exist, or loading it would crash the process.
+    """
+    if not os.path.isfile(path):
+        raise OSError("no such file")
+    if sys.platform.startswith("linux"):
+        from ._elf import Elf, NotElf
+
+        try:
+            Elf(path)
+        except NotElf as problem:
+            raise OSError(problem) from None
+        except OSError:
+            pass  # The dynamic loader cannot open it either, and reports why.
+
+
+def _explained(path: str, problem: str) -> str:
+    """Returns the message of the dynamic loader, and before it the cause if the message does not contain it."""
+    cause = ""
+    if sys.platform.startswith("linux") and os.path.isabs(path):
+        from ._elf import Elf
+
+        try:
+            file, program = Elf(path), Elf("/proc/self/exe")
+            c_library = _c_library()
+            if file.machine != program.machine:
+                cause = f"the file is for {file.machine}, but this Python is for {program.machine}"
+            elif file.bits != program.bits:
+                cause = f"the file is for {file.bits}-bit programs, but this Python is a {program.bits}-bit program"
+            elif file.c_library and file.c_library != c_library:
+                cause = f"the file is for {file.c_library}, but this Python uses {c_library}"
+            elif os.statvfs(path).f_flag & os.ST_NOEXEC:
+                cause = "the file is on a file system that is mounted with noexec"
+        except (OSError, ValueError):
+            pass
+    return f"{cause}; the dynamic loader reports: {problem}" if cause else problem
+
+
+def _c_library() -> str:
+    """Returns the C library of this process."""
+    try:
+        return "glibc" if os.confstr("CS_GNU_LIBC_VERSION") else "musl"
+    except (ValueError, OSError):
+        return "musl"
+
+
+def _own_version() -> str:
+    from . import __version__
+
+    return __version__
+
+
+def _version_of(library: CDLL) -> str:
+    """Returns the name and the version of a library that may be of any version."""
+    try:
+        version = _function(library, "tokenwell_version", c_char_p)()
+    except OSError:
+        version = None
+    return f"tokenwell {version.decode('utf-8', 'replace')}" if version else "a tokenwell library of an unknown version"
 
 
 def _function(library: CDLL, name: str, result: Any, *arguments: Any) -> Any:
@@ -266,7 +356,11 @@ def _function(library: CDLL, name: str, result: Any, *arguments: Any) -> Any:
         # that are set here affect only this package.
         function = library[name]
     except AttributeError:
-        raise OSError(f"not a compatible tokenwell library: it does not export {name}") from None
+        if name == "tokenwell_version" or not hasattr(library, "tokenwell_version"):
+            raise OSError(f"not a compatible tokenwell library: it does not export {name}") from None
+        raise OSError(
+            f"{_version_of(library)} does not export {name}, which this package, tokenwell {_own_version()}, requires"
+        ) from None
     function.restype = result
     function.argtypes = arguments
     return function
