@@ -19,10 +19,7 @@ sh packaging/find_files.sh "$DIST" lib "$version" "$static_libs"
 
 # Python: the package with its library, for PYTHONPATH or pip.
 rm -rf "$DIST/python"
-mkdir -p "$DIST/python/tokenwell/_lib"
-cp bindings/python/pyproject.toml bindings/python/README.md bindings/python/LICENSE-* "$DIST/python/"
-cp bindings/python/tokenwell/*.py bindings/python/tokenwell/py.typed "$DIST/python/tokenwell/"
-cp "$DIST/lib/$library" "$DIST/python/tokenwell/_lib/"
+sh packaging/python.sh "$DIST/python" "$DIST/lib/$library"
 
 sh packaging/go.sh "$library"
 

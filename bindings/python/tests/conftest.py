@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import os
 import pathlib
@@ -16,7 +17,15 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get("TOKENWELL_BIN", str(REPOSITORY / "dist" / "bin" / "tokenwell"))
-LIBRARY = os.environ.setdefault("TOKENWELL_LIBRARY", str(REPOSITORY / "dist" / "lib" / "libtokenwell.so.0"))
+SOURCE = REPOSITORY / "bindings" / "python" / "tokenwell"
+# A copy of the tests without the source (tests/more/python_packages.sh) tests the installed package with its own library.
+if SOURCE.is_dir():
+    LIBRARY = os.environ.setdefault("TOKENWELL_LIBRARY", str(REPOSITORY / "dist" / "lib" / "libtokenwell.so.0"))
+else:
+    os.environ.pop("TOKENWELL_LIBRARY", None)
+    _package = importlib.util.find_spec("tokenwell")
+    assert _package is not None and _package.origin is not None, "the package tokenwell is not installed"
+    LIBRARY = str(pathlib.Path(_package.origin).parent / "_lib" / "libtokenwell.so.0")
 
 # Tests must not share tokens through the cache.
 os.environ["TOKENWELL_CACHE"] = "off"

@@ -84,6 +84,69 @@ def test_the_examples_for_http_clients_print_the_organizations(emulator: Emulato
     assert counters["api_requests"] == counters["token_requests"] == 1 + rejections
 
 
+def snippet(name: str) -> str:
+    """Returns the code block of the README that follows the comment with this name."""
+    readme = (REPOSITORY / "bindings/python/README.md").read_text()
+    (found,) = re.findall(rf"<!-- {name} -->\n```python\n(.*?)```", readme, re.DOTALL)
+    return str(found)
+
+
+def test_the_readme_sends_a_request(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    names: Dict[str, Any] = {}
+
+    exec(snippet("hello"), names)
+
+    assert names["headers"]["Authorization"].startswith("Bearer ey") and emulator.token_requests == 1
+
+
+def test_the_readme_configures_a_client_in_the_program(emulator: Emulator, tmp_path: pathlib.Path) -> None:
+    secret = tmp_path / "atlas"
+    secret.write_text(emulator.client_secret)
+    secret.chmod(0o600)
+    program = snippet("settings").replace("mdb_sa_id_…", emulator.client_id).replace("/run/secrets/atlas", str(secret))
+    names: Dict[str, Any] = {"tokenwell": tokenwell}
+
+    exec(program.replace("timeout=10", f"timeout=10, base_url={emulator.base_url!r}"), names)
+
+    with names["client"] as client:
+        assert client.authorization().startswith("Bearer ey")
+
+
+def test_the_readme_gets_another_token_after_a_401(emulator: Emulator, client: tokenwell.Client) -> None:
+    first = client.token()
+    names: Dict[str, Any] = {"client": client, "rejected": lambda authorization: authorization == first.authorization}
+
+    exec(snippet("rejected"), names)
+
+    assert names["token"].value != first.value and emulator.token_requests == 2
+
+
+def test_the_readme_tries_again_later_or_stops(
+    emulator: Emulator, make: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulator.faults({"times": 1, "status": 429, "headers": {"Retry-After": "30"}})
+    names: Dict[str, Any] = {"tokenwell": tokenwell, "client": make()}
+
+    exec(snippet("errors"), names)
+    names["client"] = make(client_secret="wrong")
+    exec(snippet("errors"), names)
+
+    said = capsys.readouterr().out
+    assert re.search(r"^no token: .* try again in (29|30)[.\d]* s$", said, re.MULTILINE), said
+    assert "rejected the client" in said and "token" not in names
+
+
+def test_the_readme_gets_one_token_for_many_tasks(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+
+    exec(snippet("tasks"), {"tokenwell": tokenwell})
+
+    assert emulator.token_requests == 1
+
+
 @pytest.mark.parametrize("library", ["requests", "httpx", "aiohttp", "pymongo"])
 def test_the_readme_plugs_a_client_into_a_library(emulator: Emulator, client: tokenwell.Client, library: str) -> None:
     pytest.importorskip(library)

@@ -1,0 +1,1 @@
+../../tokenwell/_elf.py

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Builds the distributions for Python: wheels and a source distribution of tokenwell, wheels of the command, and the plug-in for pytest.
+#   python_packages.sh DIST PACKAGES     DIST is laid out as by `make library`. Wheels for one platform are written to PACKAGES/<platform>/, the rest to PACKAGES/.
+# From the environment: PYTHON (3.11 or newer, or with tomli), STRIP, and SOURCE_DATE_EPOCH, the time of all packaged files: by default that of the last commit.
+# The same input and the same time give the same bytes. Nothing is compiled.
+set -eu
+umask 022
+dist=$(cd "$1" && pwd)
+mkdir -p "$2"
+packages=$(cd "$2" && pwd)
+cd "$(dirname "$0")/.."
+export LC_ALL=C TZ=UTC
+: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || true)}" "${PYTHON:=python3}" "${STRIP:=strip}"
+if [ -z "$SOURCE_DATE_EPOCH" ]; then
+    echo "python_packages: this is not a git checkout: set SOURCE_DATE_EPOCH to the time of the packaged files, in seconds since 1970" >&2
+    exit 1
+fi
+export SOURCE_DATE_EPOCH
+library=$dist/lib/libtokenwell.so.0
+for file in "$library" "$dist/bin/tokenwell"; do
+    [ -f "$file" ] || { echo "python_packages: $file is missing: run \`make library\`" >&2 && exit 1; }
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+export PYTHONPATH="$PWD/bindings/python/backend" PYTHONDONTWRITEBYTECODE=1
+build() { # build wheel|sdist PROJECT OUTPUT [TAG...]: without the directory of the caller, which might contain modules
+    (cd "$work" && "$PYTHON" -m tokenwell_build "$@")
+}
+
+# Without the symbols that only a debugger uses.
+mkdir -p "$work/cli/bin" "$work/lib"
+"$STRIP" --strip-unneeded --remove-section=.comment -o "$work/lib/libtokenwell.so.0" "$library"
+"$STRIP" --strip-unneeded --remove-section=.comment -o "$work/cli/bin/tokenwell" "$dist/bin/tokenwell"
+sh packaging/python.sh "$work/tokenwell" "$work/lib/libtokenwell.so.0"
+cp bindings/python/cli/pyproject.toml bindings/python/cli/README.md bindings/python/cli/LICENSE-* "$work/cli/"
+build wheel "$work/tokenwell" "$work/wheels" >/dev/null
+build wheel "$work/cli" "$work/wheels" >/dev/null
+
+# The wheel says what the library is for.
+case $(ls "$work/wheels") in
+    *-manylinux_*_x86_64.manylinux2014_x86_64.whl* | *-manylinux_*_x86_64.whl*) platform=x86_64-linux-gnu ;;
+    *-manylinux_*_aarch64.*) platform=aarch64-linux-gnu ;;
+    *) echo "python_packages: wheels of an unknown platform: $(ls "$work/wheels")" >&2 && exit 1 ;;
+esac
+mkdir -p "$packages/$platform"
+rm -f "$packages/$platform"/tokenwell-*.whl "$packages/$platform"/tokenwell_cli-*.whl "$packages"/tokenwell-*.tar.gz "$packages"/pytest_tokenwell-*
+mv "$work/wheels"/*.whl "$packages/$platform/"
+
+# The source distribution names the platforms of all wheels that were built so far, so it is built last.
+tags=$(find "$packages" -name 'tokenwell-*-py3-none-*.whl' -exec basename {} .whl \; | sed 's/.*-//' | tr '.' '\n' | sort -u)
+# Must be split into words.
+# shellcheck disable=SC2086
+build sdist "$PWD/bindings/python" "$packages" $tags >/dev/null
+build wheel "$PWD/bindings/python/pytest" "$packages" >/dev/null
+build sdist "$PWD/bindings/python/pytest" "$packages" >/dev/null
+ls "$packages/$platform"/*.whl "$packages"/tokenwell-*.tar.gz "$packages"/pytest_tokenwell-*
