@@ -52,6 +52,6 @@ tags=$(find "$packages" -name 'tokenwell-*-py3-none-*.whl' -exec basename {} .wh
 # Must be split into words.
 # shellcheck disable=SC2086
 build sdist "$PWD/bindings/python" "$packages" $tags >/dev/null
-build wheel "$PWD/bindings/python/pytest" "$packages" >/dev/null
-build sdist "$PWD/bindings/python/pytest" "$packages" >/dev/null
+build wheel "$PWD/bindings/python/pytest-plugin" "$packages" >/dev/null
+build sdist "$PWD/bindings/python/pytest-plugin" "$packages" >/dev/null
 ls "$packages/$platform"/*.whl "$packages"/tokenwell-*.tar.gz "$packages"/pytest_tokenwell-*

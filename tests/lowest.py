@@ -60,7 +60,7 @@ def repetitions(rust, python, go, node):
     yield "tests/single_flight_model/Cargo.toml", r'^rust-version = "([\d.]+)"', rust
     yield "Makefile", r"install Python ([\d.]+) or newer", python
     yield "bindings/python/README.md", r"Python ([\d.]+) or newer", python
-    for distribution in ("cli", "pytest"):
+    for distribution in ("cli", "pytest-plugin"):
         yield f"bindings/python/{distribution}/pyproject.toml", r'^requires-python = ">=([\d.]+)"', python
     yield "bindings/python/backend/tokenwell_build/library.py", r"install Rust ([\d.]+) or newer", rust
     yield "Makefile", r"install Go ([\d.]+) or newer", go
@@ -92,7 +92,7 @@ def output(command):
 
 def files_with_newer_syntax_than(python):
     """Returns the Python files of the package and the examples that use newer syntax."""
-    folders = ["bindings/python/tokenwell", "bindings/python/backend", "bindings/python/pytest", "examples"]
+    folders = ["bindings/python/tokenwell", "bindings/python/backend", "bindings/python/pytest-plugin", "examples"]
     files = [file for folder in folders for file in (ROOT / folder).glob("**/*.py")]
     problems = [] if files else ["no file was found"]
     for file in files:

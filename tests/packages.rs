@@ -16,9 +16,9 @@ fn every_package_has_the_version_of_the_library() {
         ("bindings/python/pyproject.toml", format!("version = \"{version}\"\n")),
         ("bindings/python/pyproject.toml", format!("cli = [\"tokenwell-cli=={version}\"]\n")),
         ("bindings/python/cli/pyproject.toml", format!("version = \"{version}\"\n")),
-        ("bindings/python/pytest/pyproject.toml", format!("version = \"{version}\"\n")),
+        ("bindings/python/pytest-plugin/pyproject.toml", format!("version = \"{version}\"\n")),
         (
-            "bindings/python/pytest/pyproject.toml",
+            "bindings/python/pytest-plugin/pyproject.toml",
             format!("dependencies = [\"pytest>=7\", \"tokenwell=={version}\", \"tokenwell-cli=={version}\"]\n"),
         ),
         ("bindings/python/tokenwell/__init__.py", format!("__version__ = \"{version}\"\n")),
@@ -31,7 +31,7 @@ fn every_package_has_the_version_of_the_library() {
 #[test]
 fn every_package_contains_the_licences() {
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
-        for package in ["python", "python/cli", "python/pytest", "go", "node"] {
+        for package in ["python", "python/cli", "python/pytest-plugin", "go", "node"] {
             assert_eq!(read(&format!("bindings/{package}/{licence}")), read(licence), "{licence} of {package}");
         }
     }
