@@ -147,7 +147,7 @@ def test_the_error_lists_every_path(tmp_path: pathlib.Path) -> None:
     said = failure_of(package, LD_LIBRARY_PATH=str(tmp_path))
 
     assert f"\n  {package}/_lib/libtokenwell.so.0: no such file\n" in said
-    # The text of the dynamic loader.
+    # The message of the dynamic loader.
     assert "\n  libtokenwell.so.0: libtokenwell.so.0: cannot open shared object file" in said
     assert said.endswith(reinstall()) and "make library" not in said
 
@@ -226,7 +226,7 @@ def test_k4_a_library_for_another_c_library_is_named(tmp_path: pathlib.Path, nam
     assert name in said.split("reports: ")[1] and said.endswith(reinstall())
 
 
-def test_k4_a_library_that_needs_a_newer_c_library_fails_with_the_text_of_the_loader(tmp_path: pathlib.Path) -> None:
+def test_k4_a_library_that_needs_a_newer_c_library_fails_with_the_message_of_the_loader(tmp_path: pathlib.Path) -> None:
     library = pathlib.Path(LIBRARY).read_bytes()
     assert b"GLIBC_2.17\0" in library
     # The version as a string, and its hash, by which the loader finds it.

@@ -36,7 +36,7 @@ def source(project: Project, wheels: List[str]) -> Dict[str, Entry]:
     """Returns the files of the source distribution.
 
     Args:
-        wheels: The platform tags for which wheels exist. Whoever cannot build the library is told about them.
+        wheels: The platform tags for which wheels exist. They are named if the library cannot be built.
     """
     if project.program:
         raise SystemExit(f"{project.name}: it has no source distribution; `cargo install tokenwell --features cli,emulator` builds the command")

@@ -1,4 +1,4 @@
-"""The shared library for a wheel: the one that is there, or one that is built from the Rust sources."""
+"""The shared library for a wheel: the one in the package, or one that is built from the Rust sources."""
 
 from __future__ import annotations
 

@@ -32,8 +32,10 @@ def of(files: Sequence[bytes]) -> Platform:
     problem = ""
     highest = FLOOR
     for elf in elves:
+        if elf.c_library != "glibc":
+            problem = f"it is for {elf.c_library or 'no C library that is known'}, and not for glibc"
         for name in elf.needed:
-            if not EVERYWHERE.fullmatch(name):
+            if not EVERYWHERE.fullmatch(name) and elf.c_library != "musl":
                 problem = f"it needs {name}, which not every Linux system has"
         for versions in elf.versions.values():
             for version in versions:
@@ -42,8 +44,6 @@ def of(files: Sequence[bytes]) -> Platform:
                 number, unknown = _glibc(version)
                 highest = max(highest, number)
                 problem = unknown or problem
-        if elf.c_library != "glibc":
-            problem = f"it is for {elf.c_library or 'no C library that is known'}, and not for glibc"
     if problem:
         return Platform([f"linux_{machine}"], problem)
     tags = [f"manylinux_{highest[0]}_{highest[1]}_{machine}"]

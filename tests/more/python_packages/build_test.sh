@@ -1,0 +1,86 @@
+# Sourced by python_packages.sh: the bytes and the properties of the packages.
+# shellcheck disable=SC2154,SC2034
+
+k10_two_builds_have_the_same_bytes() {
+    # The second one from another directory, by another umask, time zone and language, and with files of another age.
+    mkdir -p "$work/größer 2" && cp -R "$DIST/bin" "$DIST/lib" "$work/größer 2/" && cp -R packaging "$work/größer 2/" || return 1
+    find "$work/größer 2" -type f -exec touch -d 2031-01-01 {} +
+    chmod -R go-rwx "$work/größer 2"
+    sh packaging/python_packages.sh "$DIST" "$packages" || return 1
+    (umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 PYTHONHASHSEED=7 sh packaging/python_packages.sh "$work/größer 2" "$work/again") || return 1
+    diff -r "$packages" "$work/again" || return 1
+    [ "$(find "$packages" -name '*.whl' | wc -l)" -eq 3 ] && [ "$(find "$packages" -name '*.tar.gz' | wc -l)" -eq 2 ] || return 1
+    figures=$(cd "$packages" && stat -c '%n %s' -- */*.whl *.whl *.tar.gz | tr '\n' ' ' | sed 's/ $//')
+}
+the_tools_install() { # one environment for all tools that only this suite uses, with pinned versions
+    environment_of "$work/checkers" "$PYTHON" with_pip && pip "$work/checkers" install --quiet pip==26.1 auditwheel==6.8.2 packaging==26.4 mypy==2.4.1 pytest==9.2.0 pytest-xdist==3.8.0
+}
+k10_every_wheel_describes_itself() {
+    for file in "$wheel" "$cli_wheel" "$plugin_wheel"; do "$work/checkers/bin/python" tests/more/python_packages/check_wheel.py "$file" "$SOURCE_DATE_EPOCH" || return 1; done
+}
+k10_a_wrong_wheel_is_found() { # the check itself
+    mkdir -p "$work/wrong" && cp "$plugin_wheel" "$work/wrong/pytest_tokenwell-0.1.0-py3-none-linux_x86_64.whl" || return 1
+    "$PYTHON" tests/more/python_packages/check_wheel.py "$work/wrong/pytest_tokenwell-0.1.0-py3-none-linux_x86_64.whl" 2>&1 | grep 'the tags: found' || return 1
+    cp "$plugin_wheel" "$work/wrong/" && "$PYTHON" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "a").writestr("planted.py", "")' "$work/wrong/$(basename "$plugin_wheel")" || return 1
+    "$PYTHON" tests/more/python_packages/check_wheel.py "$work/wrong/$(basename "$plugin_wheel")" 2>&1 | grep 'the files of RECORD: found'
+}
+k9_the_tag_is_that_of_the_library() { # computed once more, with readelf
+    for pair in "$wheel $DIST/lib/libtokenwell.so.0" "$cli_wheel $DIST/bin/tokenwell"; do
+        # The paths have no spaces.
+        # shellcheck disable=SC2086
+        set -- $pair
+        highest=$(printf '2.17\n%s\n' "$(highest_version "$2" GLIBC)" | sort -V | tail -n 1)
+        expected=manylinux_$(echo "$highest" | tr . _)_x86_64
+        [ "$highest" != 2.17 ] || expected=$expected.manylinux2014_x86_64
+        case $1 in *-py3-none-"$expected".whl) ;; *) echo "$1 is not for $expected" && return 1 ;; esac
+    done
+    figures="$expected"
+    [ "$highest" = 2.17 ] || figures="$expected, because the library was linked with the glibc of this system"
+}
+k9_auditwheel_agrees() {
+    for file in "$wheel" "$cli_wheel"; do
+        "$work/checkers/bin/python" -m auditwheel show "$file" >"$work/said" 2>&1 || { cat "$work/said"; return 1; }
+        cat "$work/said"
+        tr '\n' ' ' <"$work/said" | grep "is consistent with the following platform tag: \"$(basename "$file" .whl | sed 's/.*-//; s/\..*//')\"" || return 1
+    done
+}
+a_library_that_is_not_portable_is_not_published() {
+    sh packaging/python.sh "$work/other" "$DIST/lib/libtokenwell.so.0" || return 1
+    echo 'int f(void) { return 1; }' | "$CC" -shared -fPIC -x c - -Wl,-soname,libmine.so.7 -o "$work/libmine.so" &&
+        echo 'int f(void); int g(void) { return f(); }' | "$CC" -shared -fPIC -x c - -x none "$work/libmine.so" -o "$work/other/tokenwell/_lib/libtokenwell.so.0" || return 1
+    if PYTHONPATH="$work/other/backend" "$PYTHON" -m tokenwell_build wheel "$work/other" "$work/other_wheels" >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    grep -x 'tokenwell: a wheel of this library or command cannot be published: it needs libmine.so.7, which not every Linux system has' "$work/said" || return 1
+    # It can be installed here.
+    pip "$work/checkers" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/other_wheels" "$work/other" || return 1
+    [ -f "$work/other_wheels/tokenwell-0.1.0-py3-none-linux_x86_64.whl" ]
+}
+the_backend_and_the_plug_in_are_typed() {
+    "$work/checkers/bin/python" -m mypy --strict --cache-dir "$work/mypy" bindings/python/backend/tokenwell_build &&
+        MYPYPATH=bindings/python "$work/checkers/bin/python" -m mypy --strict --follow-imports=silent --cache-dir "$work/mypy" bindings/python/pytest-plugin/pytest_tokenwell
+}
+the_files_of_the_wheels_unpack() {
+    for file in "$wheel" "$cli_wheel"; do "$PYTHON" -m zipfile -e "$file" "$work/unpacked" || return 1; done
+    mkdir -p "$tree/lib" "$tree/bin" && mv "$work/unpacked/tokenwell/_lib/libtokenwell.so.0" "$tree/lib/" && mv "$work/unpacked"/tokenwell_cli-*.data/scripts/tokenwell "$tree/bin/"
+}
+# These two have the names of those for the packages for C, which also search the Debian packages.
+k1_the_library_is_never_unloaded() { readelf -dW "$tree/lib/libtokenwell.so.0" | grep 'FLAGS_1.*NODELETE'; }
+k2_every_file_fits_the_table() {
+    elf_files "$tree" >"$work/elf_files"
+    [ "$(wc -l <"$work/elf_files")" -eq 2 ] || { cat "$work/elf_files"; return 1; }
+    while IFS= read -r path; do fits_the_table "$path" || return 1; done <"$work/elf_files"
+    figures="2 files, GLIBC_$(highest_version "$tree/lib/libtokenwell.so.0" GLIBC)"
+}
+k12_no_static_tls() { ! static_tls "$tree/lib/libtokenwell.so.0"; }
+the_stripped_library_has_at_most_4_3_mb() {
+    figures="$(stat -c %s "$tree/lib/libtokenwell.so.0") bytes, the wheel $(stat -c %s "$wheel") bytes"
+    ! readelf -SW "$tree/lib/libtokenwell.so.0" | grep '\.symtab' && [ "$(stat -c %s "$tree/lib/libtokenwell.so.0")" -le 4300000 ]
+}
+nothing_to_package_is_one_sentence() {
+    mkdir -p "$work/nothing"
+    if sh packaging/python_packages.sh "$work/nothing" "$work/none" >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    [ "$(wc -l <"$work/said")" -eq 1 ] && grep -q 'is missing: run `make library`' "$work/said" || return 1
+    if SOURCE_DATE_EPOCH=yesterday sh packaging/python_packages.sh "$DIST" "$work/none" >"$work/said" 2>&1; then return 1; fi
+    grep -x "SOURCE_DATE_EPOCH is 'yesterday', and must be a number of seconds since 1970" "$work/said"
+}
