@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
@@ -278,20 +279,32 @@ def test_the_emulator_ends_when_the_tests_are_interrupted(pytester: pytest.Pytes
     """
     )
     arguments = [sys.executable, "-m", "pytest", *(["-n", str(workers)] if workers else [])]
-    process = subprocess.Popen(arguments, cwd=pytester.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
-    assert process.stdout is not None
-    end = time.monotonic() + PATIENCE
-    while len(pids_in(pytester)) < max(workers, 1):
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
-        time.sleep(0.01)
-    pids = pids_in(pytester)
-    assert len(set(pids)) == max(workers, 1) and all(is_running(pid) for pid in pids)
+    process = subprocess.Popen(
+        arguments,
+        cwd=pytester.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A shell starts its background jobs, of which these tests may be one, with SIGINT ignored.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while len(pids_in(pytester)) < max(workers, 1):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.01)
+        pids = pids_in(pytester)
+        assert len(set(pids)) == max(workers, 1) and all(is_running(pid) for pid in pids)
 
-    # As the terminal does for Ctrl-C: to the whole group.
-    os.killpg(process.pid, number)
+        # As the terminal does for Ctrl-C: to the whole group.
+        os.killpg(process.pid, number)
 
-    process.communicate(timeout=PATIENCE)
-    until_ended(pids)
+        process.communicate(timeout=PATIENCE)
+        until_ended(pids)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 def test_each_worker_of_xdist_has_its_own_emulator(pytester: pytest.Pytester) -> None:
