@@ -12,8 +12,10 @@ import threading
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 HERE = pathlib.Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parents[1]))
-os.environ.setdefault("TOKENWELL_LIBRARY", str(HERE.parents[3] / "dist" / "lib" / "libtokenwell.so.0"))
+# Without the source beside it, the installed package is tested, with its own library.
+if (HERE.parents[1] / "tokenwell").is_dir():
+    sys.path.insert(0, str(HERE.parents[1]))
+    os.environ.setdefault("TOKENWELL_LIBRARY", str(HERE.parents[3] / "dist" / "lib" / "libtokenwell.so.0"))
 
 import tokenwell  # noqa: E402
 
