@@ -8,7 +8,10 @@ root=$(pwd)
 export XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"
 
 python_tests() {
-    sh tests/python_venv.sh && (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m pytest -q)
+    sh tests/python_venv.sh || return 1
+    # The package, the build backend and the pytest plug-in; then the tests.
+    (cd bindings/python && "$DIST/venv/bin/python" -m mypy && "$DIST/venv/bin/python" -m mypy backend/tokenwell_build &&
+        MYPYPATH=. "$DIST/venv/bin/python" -m mypy --follow-imports=silent pytest-plugin/pytest_tokenwell && "$DIST/venv/bin/python" -m pytest -q)
 }
 go_tests() {
     # The integrations, the benchmarks and the examples are modules of their own.

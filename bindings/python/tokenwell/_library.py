@@ -94,7 +94,7 @@ class Library:
         try:
             blocking = CDLL(path)
         except OSError as problem:
-            raise OSError(_explained(path, str(problem))) from None
+            raise _explained(path, str(problem)) from None
         reading = PyDLL(path, handle=blocking._handle)
         if not hasattr(reading, "tokenwell_abi_version"):
             raise OSError("not a tokenwell library: it does not export tokenwell_abi_version")
@@ -239,16 +239,23 @@ _loaded: Optional[Library] = None
 def _find() -> Library:
     configured = os.environ.get("TOKENWELL_LIBRARY")
     failures: List[str] = []
+    way_out = _way_out(bool(configured))
     for path in [os.path.abspath(configured)] if configured else _default_paths():
         try:
             return Library(path)
         except OSError as problem:
             failures.append(f"\n  {path}: {problem}")
+            if isinstance(problem, _NotExecutable):
+                way_out = "Install it on another file system, or mount this one without noexec."
     raise LibraryError(
         f"cannot load the tokenwell library{' named by TOKENWELL_LIBRARY' if configured else ''}; tried:"
         + "".join(failures)
-        + f"\n{_way_out(bool(configured))}"
+        + f"\n{way_out}"
     )
+
+
+class _NotExecutable(OSError):
+    """The file is on a file system from which nothing may be executed: another installation there would not help."""
 
 
 def _way_out(configured: bool) -> str:
@@ -305,9 +312,9 @@ def _check_file(path: str) -> None:
             pass  # The dynamic loader cannot open it either, and reports why.
 
 
-def _explained(path: str, problem: str) -> str:
-    """Returns the message of the dynamic loader, and before it the cause if the message does not contain it."""
-    cause = ""
+def _explained(path: str, problem: str) -> OSError:
+    """Returns an error with the message of the dynamic loader, and before it the cause if the message does not contain it."""
+    cause, kind = "", OSError
     if sys.platform.startswith("linux") and os.path.isabs(path):
         from ._elf import Elf
 
@@ -321,10 +328,10 @@ def _explained(path: str, problem: str) -> str:
             elif file.c_library and file.c_library != c_library:
                 cause = f"the file is for {file.c_library}, but this Python uses {c_library}"
             elif os.statvfs(path).f_flag & os.ST_NOEXEC:
-                cause = "the file is on a file system that is mounted with noexec"
+                cause, kind = "the file is on a file system that is mounted with noexec", _NotExecutable
         except (OSError, ValueError):
             pass
-    return f"{cause}; the dynamic loader reports: {problem}" if cause else problem
+    return kind(f"{cause}; the dynamic loader reports: {problem}" if cause else problem)
 
 
 def _c_library() -> str:

@@ -13,7 +13,7 @@ k10_two_builds_have_the_same_bytes() {
     figures=$(cd "$packages" && stat -c '%n %s' -- */*.whl *.whl *.tar.gz | tr '\n' ' ' | sed 's/ $//')
 }
 the_tools_install() { # one environment for all tools that only this suite uses, with pinned versions
-    environment_of "$work/checkers" "$PYTHON" with_pip && pip "$work/checkers" install --quiet pip==26.1 auditwheel==6.8.2 packaging==26.4 mypy==2.4.1 pytest==9.2.0 pytest-xdist==3.8.0
+    environment_of "$work/checkers" "$PYTHON" with_pip && pip "$work/checkers" install --quiet pip==26.1 auditwheel==6.8.2 packaging==26.4 pytest==9.2.0 pytest-xdist==3.8.0
 }
 k10_every_wheel_describes_itself() {
     for file in "$wheel" "$cli_wheel" "$plugin_wheel"; do "$work/checkers/bin/python" tests/more/python_packages/check_wheel.py "$file" "$SOURCE_DATE_EPOCH" || return 1; done
@@ -54,10 +54,6 @@ a_library_that_is_not_portable_is_not_published() {
     # It can be installed here.
     pip "$work/checkers" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/other_wheels" "$work/other" || return 1
     [ -f "$work/other_wheels/tokenwell-0.1.0-py3-none-linux_x86_64.whl" ]
-}
-the_backend_and_the_plug_in_are_typed() {
-    "$work/checkers/bin/python" -m mypy --strict --cache-dir "$work/mypy" bindings/python/backend/tokenwell_build &&
-        MYPYPATH=bindings/python "$work/checkers/bin/python" -m mypy --strict --follow-imports=silent --cache-dir "$work/mypy" bindings/python/pytest-plugin/pytest_tokenwell
 }
 the_files_of_the_wheels_unpack() {
     for file in "$wheel" "$cli_wheel"; do "$PYTHON" -m zipfile -e "$file" "$work/unpacked" || return 1; done

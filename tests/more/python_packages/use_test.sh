@@ -38,6 +38,14 @@ a_read_only_directory_works() {
     # The interpreter of the system, which other users may run.
     PYTHONDONTWRITEBYTECODE='' PYTHONPATH="$work/read only" gets_a_token "$@" "$(for python in /usr/bin/python3 "$PYTHON"; do if "$@" "$python" -c '' 2>/dev/null; then echo "$python" && break; fi; done)"
 }
+k4_a_directory_without_execution_is_named() {
+    cp -R "$work/target" "$work/noexec/site" || return 1
+    if (cd / && PYTHONPATH="$work/noexec/site" "$PYTHON" -c "$get") >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    library=$work/noexec/site/tokenwell/_lib/libtokenwell.so.0
+    grep -F "  $library: the file is on a file system that is mounted with noexec; the dynamic loader reports: $library: failed to map segment" "$work/said" &&
+        grep -x 'Install it on another file system, or mount this one without noexec.' "$work/said" && ! grep 'Install the package again' "$work/said"
+}
 k12_it_loads_after_thirty_libraries_with_thread_local_data_in_python() {
     for number in $(seq 30); do
         # Every second one takes space of the fixed size that the loader keeps for such data.
