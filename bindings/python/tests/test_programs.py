@@ -134,7 +134,8 @@ def test_the_readme_tries_again_later_or_stops(
     exec(snippet("errors"), names)
 
     said = capsys.readouterr().out
-    assert re.search(r"^no token: .* try again in (29|30)[.\d]* s$", said, re.MULTILINE), said
+    (seconds,) = re.findall(r"^no token: .* try again in ([.\d]+) s$", said, re.MULTILINE)
+    assert 29 <= float(seconds) <= 60, said  # what the server said, and a random part
     assert "rejected the client" in said and "token" not in names
 
 
