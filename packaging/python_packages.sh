@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the distributions for Python: wheels and a source distribution of tokenwell, wheels of the command, and the plug-in for pytest.
-#   python_packages.sh DIST PACKAGES     DIST is laid out as by `make library`. Wheels for one platform are written to PACKAGES/<platform>/, the rest to PACKAGES/.
+#   python_packages.sh DIST PACKAGES     DIST is laid out as by `make library`. Wheels for one platform go to PACKAGES/<platform>/, the rest to PACKAGES/.
 # From the environment: PYTHON (3.11 or newer, or with tomli), STRIP, and SOURCE_DATE_EPOCH, the time of all packaged files: by default that of the last commit.
 # The same input and the same time give the same bytes. Nothing is compiled.
 set -eu

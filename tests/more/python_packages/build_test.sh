@@ -13,15 +13,19 @@ k10_two_builds_have_the_same_bytes() {
     figures=$(cd "$packages" && stat -c '%n %s' -- */*.whl *.whl *.tar.gz | tr '\n' ' ' | sed 's/ $//')
 }
 the_tools_install() { # one environment for all tools that only this suite uses, with pinned versions
-    environment_of "$work/checkers" "$PYTHON" with_pip && pip "$work/checkers" install --quiet pip==26.1 auditwheel==6.8.2 packaging==26.4 pytest==9.2.0 pytest-xdist==3.8.0
+    environment_of "$work/checkers" "$PYTHON" with_pip &&
+        pip "$work/checkers" install --quiet pip==26.1 auditwheel==6.8.2 packaging==26.4 pytest==9.2.0 pytest-xdist==3.8.0
 }
 k10_every_wheel_describes_itself() {
-    for file in "$wheel" "$cli_wheel" "$plugin_wheel"; do "$work/checkers/bin/python" tests/more/python_packages/check_wheel.py "$file" "$SOURCE_DATE_EPOCH" || return 1; done
+    for file in "$wheel" "$cli_wheel" "$plugin_wheel"; do
+        "$work/checkers/bin/python" tests/more/python_packages/check_wheel.py "$file" "$SOURCE_DATE_EPOCH" || return 1
+    done
 }
 k10_a_wrong_wheel_is_found() { # the check itself
     mkdir -p "$work/wrong" && cp "$plugin_wheel" "$work/wrong/pytest_tokenwell-0.1.0-py3-none-linux_x86_64.whl" || return 1
     "$PYTHON" tests/more/python_packages/check_wheel.py "$work/wrong/pytest_tokenwell-0.1.0-py3-none-linux_x86_64.whl" 2>&1 | grep 'the tags: found' || return 1
-    cp "$plugin_wheel" "$work/wrong/" && "$PYTHON" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "a").writestr("planted.py", "")' "$work/wrong/$(basename "$plugin_wheel")" || return 1
+    cp "$plugin_wheel" "$work/wrong/" &&
+        "$PYTHON" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "a").writestr("planted.py", "")' "$work/wrong/$(basename "$plugin_wheel")" || return 1
     "$PYTHON" tests/more/python_packages/check_wheel.py "$work/wrong/$(basename "$plugin_wheel")" 2>&1 | grep 'the files of RECORD: found'
 }
 k9_the_tag_is_that_of_the_library() { # computed once more, with readelf
@@ -47,17 +51,20 @@ k9_auditwheel_agrees() {
 a_library_that_is_not_portable_is_not_published() {
     sh packaging/python.sh "$work/other" "$DIST/lib/libtokenwell.so.0" || return 1
     echo 'int f(void) { return 1; }' | "$CC" -shared -fPIC -x c - -Wl,-soname,libmine.so.7 -o "$work/libmine.so" &&
-        echo 'int f(void); int g(void) { return f(); }' | "$CC" -shared -fPIC -x c - -x none "$work/libmine.so" -o "$work/other/tokenwell/_lib/libtokenwell.so.0" || return 1
+        echo 'int f(void); int g(void) { return f(); }' |
+        "$CC" -shared -fPIC -x c - -x none "$work/libmine.so" -o "$work/other/tokenwell/_lib/libtokenwell.so.0" || return 1
     if PYTHONPATH="$work/other/backend" "$PYTHON" -m tokenwell_build wheel "$work/other" "$work/other_wheels" >"$work/said" 2>&1; then return 1; fi
     cat "$work/said"
-    grep -x 'tokenwell: a wheel of this library or command cannot be published: it needs libmine.so.7, which not every Linux system has' "$work/said" || return 1
+    grep -x 'tokenwell: a wheel of this library or command cannot be published: it needs libmine.so.7, which not every Linux system has' "$work/said" ||
+        return 1
     # It can be installed here.
     pip "$work/checkers" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/other_wheels" "$work/other" || return 1
     [ -f "$work/other_wheels/tokenwell-0.1.0-py3-none-linux_x86_64.whl" ]
 }
 the_files_of_the_wheels_unpack() {
     for file in "$wheel" "$cli_wheel"; do "$PYTHON" -m zipfile -e "$file" "$work/unpacked" || return 1; done
-    mkdir -p "$tree/lib" "$tree/bin" && mv "$work/unpacked/tokenwell/_lib/libtokenwell.so.0" "$tree/lib/" && mv "$work/unpacked"/tokenwell_cli-*.data/scripts/tokenwell "$tree/bin/"
+    mkdir -p "$tree/lib" "$tree/bin" && mv "$work/unpacked/tokenwell/_lib/libtokenwell.so.0" "$tree/lib/" &&
+        mv "$work/unpacked"/tokenwell_cli-*.data/scripts/tokenwell "$tree/bin/"
 }
 # These two have the names of those for the packages for C, which also search the Debian packages.
 k1_the_library_is_never_unloaded() { readelf -dW "$tree/lib/libtokenwell.so.0" | grep 'FLAGS_1.*NODELETE'; }

@@ -11,7 +11,8 @@ the_wheel_installs_in_a_path_with_spaces_and_other_letters() {
 found() {
     rm -rf "$work/downloads"
     code=no
-    if pip "$1" download --quiet --no-deps --no-index --find-links "$wheels" --only-binary=:all: --platform "$2" --dest "$work/downloads" tokenwell >"$work/said" 2>&1; then code=yes; fi
+    pip "$1" download --quiet --no-deps --no-index --find-links "$wheels" --only-binary=:all: --platform "$2" --dest "$work/downloads" \
+        tokenwell >"$work/said" 2>&1 && code=yes
     echo "$(pip "$1" --version | cut -d' ' -f2), $2: $code, and should be $3"
     [ "$code" = "$3" ] || { cat "$work/said"; return 1; }
     [ "$code" = no ] || [ -f "$work/downloads/$(basename "$wheel")" ]
@@ -85,11 +86,13 @@ k11_an_old_pip_is_named() {
     pip "$work/old" install --quiet pip==20.3.4
 }
 k11_without_cargo_a_checkout_fails_with_one_message() {
-    mkdir -p "$work/checkout/bindings" && cp -R bindings/python "$work/checkout/bindings/" && cp -R packaging src Cargo.toml Cargo.lock README.md "$work/checkout/" &&
+    mkdir -p "$work/checkout/bindings" && cp -R bindings/python "$work/checkout/bindings/" &&
+        cp -R packaging src Cargo.toml Cargo.lock README.md "$work/checkout/" &&
         rm -rf "$work/checkout/bindings/python/tokenwell/_lib" || return 1
     if pip "$work/no_cargo" install "$work/checkout/bindings/python" >"$work/said" 2>&1; then return 1; fi
     cat "$work/said"
-    one_message && grep 'cargo is missing. In a checkout, `make library` names everything that the build needs' "$work/said" && grep 'To build it: install Rust' "$work/said" || return 1
+    one_message && grep 'cargo is missing. In a checkout, `make library` names everything that the build needs' "$work/said" &&
+        grep 'To build it: install Rust' "$work/said" || return 1
     # Another tool that the build needs.
     mkdir -p "$work/fake" && for tool in cargo rustc; do printf '#!/bin/sh\nexit 1\n' >"$work/fake/$tool" && chmod 755 "$work/fake/$tool" || return 1; done
     for tool in sh env; do ln -sf "$(command -v $tool)" "$work/fake/$tool"; done
@@ -99,7 +102,8 @@ k11_without_cargo_a_checkout_fails_with_one_message() {
 }
 k11_the_metadata_needs_no_cargo() { # so that lock files and `pip download` work everywhere
     fresh_packages_directory
-    pip "$work/no_cargo" download --quiet --no-deps --no-binary tokenwell --find-links "$work/sdist_only" --dest "$work/downloaded" tokenwell==0.1.0 && [ -f "$work/downloaded/tokenwell-0.1.0.tar.gz" ]
+    pip "$work/no_cargo" download --quiet --no-deps --no-binary tokenwell --find-links "$work/sdist_only" --dest "$work/downloaded" tokenwell==0.1.0 &&
+        [ -f "$work/downloaded/tokenwell-0.1.0.tar.gz" ]
 }
 k11_the_source_distribution_builds_with_cargo() {
     fresh_packages_directory && environment_of "$work/from_source" || return 1
@@ -119,10 +123,12 @@ an_editable_installation_uses_the_checkout() {
 uv_installs_and_locks() {
     pip "$work/checkers" install --quiet uv==0.13.9 || return 1
     uv=$work/checkers/bin/uv
-    "$uv" venv --quiet --python "$PYTHON" "$work/uv" && VIRTUAL_ENV="$work/uv" "$uv" pip install --quiet --no-index --find-links "$wheels" --find-links "$packages" 'tokenwell[cli]' || return 1
+    "$uv" venv --quiet --python "$PYTHON" "$work/uv" &&
+        VIRTUAL_ENV="$work/uv" "$uv" pip install --quiet --no-index --find-links "$wheels" --find-links "$packages" 'tokenwell[cli]' || return 1
     (cd / && "$work/uv/bin/python" -c "$version_of_library") && "$work/uv/bin/tokenwell" --version || return 1
     # A lock file lists the wheel and the source distribution; the metadata is read without a build.
-    mkdir -p "$work/locked" && printf '[project]\nname = "mine"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tokenwell"]\n' >"$work/locked/pyproject.toml" || return 1
+    mkdir -p "$work/locked" &&
+        printf '[project]\nname = "mine"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["tokenwell"]\n' >"$work/locked/pyproject.toml" || return 1
     mkdir -p "$work/flat" && cp "$wheel" "$sdist" "$work/flat/"
     (cd "$work/locked" && "$uv" lock --quiet --no-index --find-links "$work/flat") || return 1
     grep -F "$(basename "$wheel")" "$work/locked/uv.lock" && grep -F "$(basename "$sdist")" "$work/locked/uv.lock"

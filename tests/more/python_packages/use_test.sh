@@ -21,14 +21,16 @@ k9_each_python_loads_the_wheel() {
     pip "$work/checkers" install --quiet --no-index --no-deps --target "$work/target" "$wheel" || return 1
     for python in $(pythons); do
         "$python" -c 'import sys, sysconfig
-if sys.version_info >= (3, 9): print("%d.%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""), sys.executable)' 2>/dev/null
+build = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+if sys.version_info >= (3, 9): print("%d.%d%s" % (*sys.version_info[:2], build), sys.executable)' 2>/dev/null
     done | sort -V -u -k 1,1 >"$work/pythons"
     [ -s "$work/pythons" ] || return 1
     while read -r version python; do
         PYTHONPATH="$work/target" gets_a_token "$python" || { echo "Python $version: no token"; return 1; }
         [ -z "${SHORT:-}" ] || continue
         # With the pip of this version.
-        environment_of "$work/python$version" "$python" with_pip && ours "$work/python$version" tokenwell && gets_a_token "$work/python$version/bin/python" || { echo "Python $version: no token"; return 1; }
+        environment_of "$work/python$version" "$python" with_pip && ours "$work/python$version" tokenwell &&
+            gets_a_token "$work/python$version/bin/python" || { echo "Python $version: no token"; return 1; }
     done <"$work/pythons"
     figures="Python $(cut -d' ' -f1 "$work/pythons" | tr '\n' ' ' | sed 's/ $//')"
 }
@@ -36,7 +38,10 @@ a_read_only_directory_works() {
     cp -R "$work/target" "$work/read only" && chmod -R a-w,a+rX "$work/read only" || return 1
     if [ "$(id -u)" -eq 0 ]; then set -- setpriv --reuid=65534 --regid=65534 --clear-groups; else set --; fi
     # The interpreter of the system, which other users may run.
-    PYTHONDONTWRITEBYTECODE='' PYTHONPATH="$work/read only" gets_a_token "$@" "$(for python in /usr/bin/python3 "$PYTHON"; do if "$@" "$python" -c '' 2>/dev/null; then echo "$python" && break; fi; done)"
+    for python in /usr/bin/python3 "$PYTHON"; do
+        if "$@" "$python" -c '' 2>/dev/null; then break; fi
+    done
+    PYTHONDONTWRITEBYTECODE='' PYTHONPATH="$work/read only" gets_a_token "$@" "$python"
 }
 k4_a_directory_without_execution_is_named() {
     cp -R "$work/target" "$work/noexec/site" || return 1
@@ -87,14 +92,16 @@ an_upgrade_does_not_disturb_a_running_program() {
 an_uninstallation_does_not_disturb_a_running_program() { while_it_runs pip "$work/running" uninstall --quiet --yes tokenwell; }
 an_uninstallation_leaves_nothing() {
     if find "$work/running" -iname '*tokenwell*' | grep .; then return 1; fi
-    ours "$work/running" pytest-tokenwell --no-deps 'tokenwell[cli]' && pip "$work/running" uninstall --quiet --yes tokenwell tokenwell-cli pytest-tokenwell || return 1
+    ours "$work/running" pytest-tokenwell --no-deps 'tokenwell[cli]' &&
+        pip "$work/running" uninstall --quiet --yes tokenwell tokenwell-cli pytest-tokenwell || return 1
     ! find "$work/running" -iname '*tokenwell*' | grep .
 }
 
 # A copy of the tests without the source: what they import is what is installed.
 copy_of_the_tests() {
     copy=$work/copy
-    mkdir -p "$copy/bindings/python" "$copy/tests/more" && cp -R bindings/python/tests bindings/python/README.md bindings/python/pyproject.toml "$copy/bindings/python/" &&
+    mkdir -p "$copy/bindings/python" "$copy/tests/more" &&
+        cp -R bindings/python/tests bindings/python/README.md bindings/python/pyproject.toml "$copy/bindings/python/" &&
         cp -R include examples "$copy/" && cp -R tests/more/python "$copy/tests/more/"
 }
 the_python_tests_pass_with_the_installed_package() {
@@ -109,7 +116,8 @@ the_python_tests_pass_with_the_installed_package() {
     fi
     environment=$venv
     [ -n "${SHORT:-}" ] || environment=$work/all
-    (cd "$copy/bindings/python" && env -u MONGODB_ATLAS_BASE_URL TOKENWELL_BIN="$environment/bin/tokenwell" "$environment/bin/python" -m pytest -q "$@") >"$work/pytest" 2>&1
+    (cd "$copy/bindings/python" &&
+        env -u MONGODB_ATLAS_BASE_URL TOKENWELL_BIN="$environment/bin/tokenwell" "$environment/bin/python" -m pytest -q "$@") >"$work/pytest" 2>&1
     code=$?
     tail -n 60 "$work/pytest"
     figures=$(tail -n 1 "$work/pytest")
@@ -144,16 +152,19 @@ the_tests_of_the_plug_in_pass() {
 }
 the_plug_in_works_with_the_oldest_pytest() {
     oldest=$(sed -n 's/.*"pytest>=\([0-9.]*\)".*/\1/p' bindings/python/pytest-plugin/pyproject.toml)
-    environment_of "$work/oldest" "$(oldest_python)" with_pip && pip "$work/oldest" install --quiet "pytest==$oldest.*" && ours "$work/oldest" pytest-tokenwell || return 1
+    environment_of "$work/oldest" "$(oldest_python)" with_pip && pip "$work/oldest" install --quiet "pytest==$oldest.*" &&
+        ours "$work/oldest" pytest-tokenwell || return 1
     tests_of_the_plug_in "$work/oldest"
 }
 pyinstaller_makes_one_file() {
     environment_of "$work/frozen" && pip "$work/frozen" install --quiet pyinstaller==6.22.3 && ours "$work/frozen" tokenwell || return 1
     printf '%s\nprint(tokenwell._library.load().path)\n' "$get" | sed 's/^import tokenwell$/import tokenwell, tokenwell._library/' >"$work/frozen_program.py"
-    "$work/frozen/bin/python" -m PyInstaller --onefile --log-level WARN --distpath "$work/frozen_dist" --workpath "$work/frozen_work" --specpath "$work" "$work/frozen_program.py" || return 1
+    "$work/frozen/bin/python" -m PyInstaller --onefile --log-level WARN --distpath "$work/frozen_dist" --workpath "$work/frozen_work" \
+        --specpath "$work" "$work/frozen_program.py" || return 1
     # The environment is gone: the library is in the file.
     mv "$work/frozen" "$work/frozen_away"
     (cd / && env -u PYTHONPATH "$work/frozen_dist/frozen_program") >"$work/said" || return 1
     cat "$work/said" | cut -c1-60
-    grep '^Bearer ey' "$work/said" && grep "_MEI.*/tokenwell/_lib/libtokenwell.so.0" "$work/said" && figures="$(stat -c %s "$work/frozen_dist/frozen_program") bytes"
+    grep '^Bearer ey' "$work/said" && grep "_MEI.*/tokenwell/_lib/libtokenwell.so.0" "$work/said" &&
+        figures="$(stat -c %s "$work/frozen_dist/frozen_program") bytes"
 }
