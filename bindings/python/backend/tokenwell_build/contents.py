@@ -50,10 +50,10 @@ def source(project: Project, wheels: List[str]) -> Dict[str, Entry]:
             raise SystemExit(f"{project.name}: the Rust sources are missing: build the source distribution in a checkout of the repository")
         for path in _rust_sources(root):
             with open(os.path.join(root, path), "rb") as file:
-                data = file.read()
+                data, mode = file.read(), os.fstat(file.fileno()).st_mode
             if path == "Cargo.toml":
                 data = _without_tests(data.decode()).encode()
-            found[f"{library.SOURCE}/{path}"] = Entry(data, executable=path.endswith(".sh"))
+            found[f"{library.SOURCE}/{path}"] = Entry(data, executable=bool(mode & 0o100))
         found[library.WHEELS] = Entry("".join(f"{tag}\n" for tag in wheels).encode())
     return found
 
@@ -68,8 +68,8 @@ def _rust_sources(root: str) -> Iterator[str]:
         path = following.pop()
         found.append(path)
         with open(os.path.join(root, path), encoding="utf-8") as file:
-            named = re.findall(r"packaging/[a-z_]+\.[a-z]+", file.read())
-        following += [name for name in sorted(set(named)) if name not in found and name not in following]
+            named = set(re.findall(r"packaging/[a-z_]+(?:\.[a-z]+)?", file.read()))
+        following += [name for name in sorted(named.difference(found, following)) if os.path.isfile(os.path.join(root, name))]
     yield from found
 
 
