@@ -34,7 +34,7 @@ export LIBRARY LINK_NAME TARGET FEATURES
 
 .PHONY: help demo test test-more storm forks races library header bench lint install uninstall packages clean
 help:
-	@echo "make demo      build everything and show five callers on the built-in emulator"
+	@echo "make demo      build and install the packages, and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
 	@echo "make test-more run what takes longer or needs more tools; SUITES=\"storm shellcheck\" chooses, SHORT=1 shortens"
 	@echo "make storm     64 processes of all languages get a token at the same time, ROUNDS times (now $(ROUNDS))"
@@ -50,8 +50,7 @@ help:
 	@echo "make clean     remove what was built"
 
 demo: tools-demo library
-	@$(MAKE) -s -C bindings/c PREFIX=$(DIST) build/demo
-	@cd examples/go/demo && PKG_CONFIG_PATH=$(DIST)/lib/pkgconfig $(GO) build -tags tokenwell_dynamic -o $(DIST)/demo/go-demo .
+	@sh examples/install.sh "$(DIST)"
 	@$(PYTHON) examples/demo.py
 
 test: tools-test library
@@ -101,7 +100,7 @@ uninstall:
 	@sh bindings/c/install.sh --uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)"
 
 packages: library
-	@sh packaging/packages.sh
+	@sh packaging/packages.sh "$(DIST)" "$(DIST)/packages"
 
 clean:
 	$(CARGO) clean
@@ -122,9 +121,10 @@ tools-demo: tools-library
 	$(call need,$(GO),one of the callers is a Go program; install Go 1.24 or newer)
 	$(call need,$(NODE),one of the callers is a Node program; install Node.js 20.4 or newer)
 	@sh packaging/node_headers.sh >/dev/null
+	$(call need,$(NPM),it installs the Node package; it comes with Node.js)
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "tokenwell: the Python module ensurepip is missing: the Python package is installed in a virtual environment; install python3-venv" >&2; exit 1; }
 	$(call need,pkg-config,C and Go find the library with it)
 tools-test: tools-demo
-	$(call need,$(NPM),it installs the type checker with which the types of the Node package are tested; it comes with Node.js)
 	$(call need,$(CXX),the header must be clean in C++ too; install g++ or clang)
 	$(call need,valgrind,the C tests run under it)
 	$(call need,nm,the exported symbols are compared with the header; install binutils)

@@ -1,4 +1,6 @@
-"""`make demo`: five programs in five languages get a token from the emulator, use it, and get it 10,000 more times."""
+"""`make demo`: five programs in five languages get a token from the emulator, use it, and get it 10,000 more times.
+
+They use the packages that examples/install.sh installed in dist/demo."""
 
 import json
 import os
@@ -10,20 +12,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = Path(os.environ.get("DIST", ROOT / "dist"))
-EXAMPLES = ROOT / "examples"
+DEMO = DIST / "demo"
+COMMAND = str(DEMO / "tokenwell/bin/tokenwell")
 
 PROGRAMS = [
-    ("C", [str(ROOT / "bindings/c/build/demo")]),
-    ("Python", [os.environ.get("PYTHON", "python3"), str(EXAMPLES / "python/demo.py")]),
-    ("Go", [str(DIST / "demo/go-demo")]),
-    ("Node", [os.environ.get("NODE", "node"), str(EXAMPLES / "node/demo.mjs")]),
-    ("Shell", [str(DIST / "bin/tokenwell"), "bench", "--json", "--gets", "10000"]),
+    ("C", [str(DEMO / "c-demo")]),
+    ("Python", [str(DEMO / "python/bin/python"), str(ROOT / "examples/python/demo.py")]),
+    ("Go", [str(DEMO / "go-demo")]),
+    ("Node", [os.environ.get("NODE", "node"), str(DEMO / "node/demo.mjs")]),
+    ("Shell", [COMMAND, "bench", "--json", "--gets", "10000"]),
 ]
 
 
 def main() -> int:
     emulator = subprocess.Popen(
-        [str(DIST / "bin/tokenwell"), "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [COMMAND, "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         credentials = dict(assignment.split("=", 1) for assignment in emulator.stdout.readline().split())
@@ -45,17 +48,10 @@ def main() -> int:
 
 
 def program_environment(home: str) -> dict:
-    """Returns the environment of a program: this build's library, a separate home directory, and none of the user's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MONGODB_ATLAS_", "MCLI_", "TOKENWELL_"))}
-    return {
-        **kept,
-        "HOME": home,
-        "XDG_CACHE_HOME": f"{home}/cache",
-        "XDG_CONFIG_HOME": f"{home}/config",
-        "LD_LIBRARY_PATH": str(DIST / "lib"),
-        "PYTHONPATH": str(DIST / "python"),
-        "TOKENWELL_NODE_PACKAGE": str(DIST / "node"),
-    }
+    """Returns the environment of a program: a separate home directory, and none of the user's settings or search paths."""
+    own = ("MONGODB_ATLAS_", "MCLI_", "TOKENWELL_", "LD_LIBRARY_PATH", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return {**kept, "HOME": home, "XDG_CACHE_HOME": f"{home}/cache", "XDG_CONFIG_HOME": f"{home}/config"}
 
 
 def run_programs(environment: dict) -> "list | None":

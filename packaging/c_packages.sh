@@ -1,11 +1,12 @@
 #!/bin/sh
 # Builds the packages for C and C++: an archive that can be unpacked anywhere, and for glibc the Debian packages.
-#   c_packages.sh DIST PACKAGES     DIST is laid out as by `make library`. The packages are written to PACKAGES/<platform>/.
+#   c_packages.sh DIST PACKAGES [archive]     DIST is laid out as by `make library`. The packages are written to PACKAGES/<platform>/.
+# With `archive`, only the archive is built, without the HTML pages.
 # From the environment: STRIP and COMMAND (bindings/c/install.sh), CARGO, DOXYGEN, and SOURCE_DATE_EPOCH, the time of all packaged files: by default that of
 # the last commit. The same input and the same time give the same bytes. Nothing is compiled.
 set -eu
 umask 022
-dist=$(cd "$1" && pwd)
+dist=$(cd "$1" && pwd) only=${3:-}
 mkdir -p "$2"
 packages=$(cd "$2" && pwd)
 cd "$(dirname "$0")/.."
@@ -38,7 +39,9 @@ rm -f "$packages/$platform"/tokenwell-*-"$platform".tar.gz "$packages/$platform"
 # The HTML pages of the API, if they can be made here.
 html=
 export DOXYGEN="${DOXYGEN:-doxygen}"
-if command -v "$DOXYGEN" >/dev/null; then
+if [ -n "$only" ]; then
+    :
+elif command -v "$DOXYGEN" >/dev/null; then
     html=$work/html
     sh packaging/api_pages.sh "$html"
 else
@@ -53,7 +56,9 @@ if [ -n "$html" ]; then cp -R "$html" "$work/$name/share/doc/tokenwell/html"; fi
 set_times "$work/$name"
 tar -C "$work" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner -cf - "$name" | gzip -6n >"$packages/$platform/$name.tar.gz"
 
-if [ "$libc" = gnu ] && command -v dpkg-deb >/dev/null; then
+if [ -n "$only" ]; then
+    :
+elif [ "$libc" = gnu ] && command -v dpkg-deb >/dev/null; then
     sh bindings/c/install.sh "$dist" "$work/installed" /usr "lib/$platform" >/dev/null
     # Debian's own paths are fixed, and pkg-config leaves them out of its flags only if they are written plainly.
     sed -i 's|^prefix=.*|prefix=/usr|' "$work/installed/usr/lib/$platform/pkgconfig/tokenwell.pc"

@@ -1,10 +1,6 @@
 // The Node program of the demo: gets a token, calls the Admin API with it, gets the token 10,000
 // more times and prints one line of JSON.
-import { pathToFileURL } from 'node:url';
-
-// `make demo` sets the path of the package that it has built. Otherwise use the installed package.
-const built = process.env.TOKENWELL_NODE_PACKAGE;
-const { Client } = await import(built === undefined ? 'tokenwell' : pathToFileURL(`${built}/index.mjs`).href);
+import { Client } from 'tokenwell';
 
 const GETS = 10_000;
 const base = process.env.MONGODB_ATLAS_BASE_URL ?? 'https://cloud.mongodb.com';
