@@ -20,7 +20,7 @@ export DIST CARGO PYTHON GO NODE NPM CC CXX
 
 # What the released command is built with, and what the tests and the documentation of this repository are built with.
 COMMAND_FEATURES := cli,emulator
-FEATURES := cli,emulator,capi
+FEATURES := cli,emulator,capi,reqwest,tower
 
 # How a shared library is named. How it is linked says packaging/library.sh.
 ifeq ($(shell uname -s),Darwin)

@@ -6,7 +6,7 @@
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, Exchange, printable};
-use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, run_outside_runtime, secret_bytes};
+use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, authorization_value, run_outside_runtime};
 use crate::token::Token;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -104,13 +104,9 @@ impl Call {
                     "Use the date in the API's media type, such as 2024-08-05.",
                 )
             })?;
-        let wiped = secret_bytes(Zeroizing::new(token.authorization().as_bytes().to_vec()));
-        let mut authorization =
-            HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a validated token was not accepted as a header value"))?;
-        authorization.set_sensitive(true);
 
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(AUTHORIZATION, authorization_value(token)?);
         if self.body.is_some() {
             headers.insert(CONTENT_TYPE, media_type.clone());
         }

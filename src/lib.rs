@@ -15,10 +15,32 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Features
+//!
+//! No feature is on by default.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `reqwest` | [`reqwest::Auth`]: requests of `reqwest` with the token, and one repetition after a 401 |
+//! | `tower` | [`tower::AuthLayer`]: the same for a service of `tower`, such as the client of hyper-util |
+//! | `emulator` | [`emulator::Emulator`]: Atlas on this host, for tests |
+//! | `keyring` | secrets from the keyring of the operating system |
+//! | `cli` | the command: `cargo install tokenwell --features cli,emulator` |
+//! | `capi` | the functions of `include/tokenwell.h`. It adds nothing for a Rust program |
+//!
+//! # Other languages
+//!
 //! C programs use the same core through `include/tokenwell.h` (feature `capi`), and Python, Go and
 //! Node use it through the C ABI. `docs/architecture.md` describes the design.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("tokenwell needs a target with 64-bit atomic operations: choose another one, such as armv7 instead of armv5te");
+
 pub mod admin;
+#[cfg(any(feature = "reqwest", feature = "tower"))]
+mod api_auth;
 pub mod atlas;
 mod cache;
 mod client;
@@ -40,6 +62,10 @@ pub mod secret;
 pub mod store;
 mod token;
 
+#[cfg(feature = "reqwest")]
+pub use api_auth::reqwest;
+#[cfg(feature = "tower")]
+pub use api_auth::tower;
 pub use cache::{CachedState, Stats};
 pub use client::{Client, ClientParts, TokenOptions};
 pub use config::Config;

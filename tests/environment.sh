@@ -12,4 +12,4 @@ GOFLAGS="$("${GO:-go}" env GOFLAGS 2>/dev/null) -tags=tokenwell_dynamic"
 export GOFLAGS
 # Tests must not use the user's cache. A test that needs a cache sets one itself.
 export TOKENWELL_CACHE=off
-export FEATURES="${FEATURES:-cli,emulator,capi}"
+export FEATURES="${FEATURES:-cli,emulator,capi,reqwest,tower}"

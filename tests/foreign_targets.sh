@@ -3,7 +3,7 @@
 # Nothing is linked, so no C compiler for a target is needed: `true` replaces the one that would compile the C files of ring.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-: "${CARGO:=cargo}" "${FEATURES:=cli,emulator,capi}"
+: "${CARGO:=cargo}" "${FEATURES:=cli,emulator,capi,reqwest,tower}"
 passed=0 failed=0 skipped=0
 for target in x86_64-pc-windows-gnu aarch64-unknown-linux-musl aarch64-apple-darwin; do
     if ! rustc --print target-libdir --target "$target" 2>/dev/null | xargs test -d && ! rustup target add "$target" >/dev/null 2>&1; then

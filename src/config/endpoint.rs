@@ -64,7 +64,7 @@ impl Endpoint {
     }
 
     /// Parses a base URL: scheme, host and port, followed only by slashes.
-    pub(super) fn base(location: &str, raw: &str) -> Result<Self, Error> {
+    pub(crate) fn base(location: &str, raw: &str) -> Result<Self, Error> {
         let parts = Parts::split(location, raw, BASE_HINT)?;
         if parts.query.is_some() {
             return Err(Error::invalid(location, "must not have a query (the part after `?`)", BASE_HINT));

@@ -9,6 +9,7 @@ use super::transport_error;
 use crate::config::{Authorities, Config, Endpoint};
 use crate::error::Error;
 use crate::platform;
+use crate::token::Token;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method, Response, redirect, retry};
@@ -246,6 +247,15 @@ pub(crate) fn run_outside_runtime<T: Send + 'static>(
         Ok(Err(_)) => Err(Error::internal("the request's thread panicked")),
         Err(error) => Err(transport_error::before_the_request(&route.endpoint.origin(), "cannot create a thread for the request", error)),
     }
+}
+
+/// The value of the `Authorization` header. It is not printed, and it is wiped with its last copy.
+pub(crate) fn authorization_value(token: &Token) -> Result<HeaderValue, Error> {
+    let wiped = secret_bytes(Zeroizing::new(token.authorization().as_bytes().to_vec()));
+    let mut value =
+        HeaderValue::from_maybe_shared(wiped).map_err(|_| Error::internal("a validated token was not accepted as a header value"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A buffer for the HTTP client that is wiped when its last reference is dropped.

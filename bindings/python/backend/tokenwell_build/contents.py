@@ -74,8 +74,8 @@ def _rust_sources(root: str) -> Iterator[str]:
 
 
 def _without_tests(manifest: str) -> str:
-    """Removes the tables of tests and benchmarks, whose files are not in the source distribution: Cargo requires them."""
-    return re.sub(r"(?ms)^\[\[(?:test|bench)\]\]\n.*?(?=^\[|\Z)", "", manifest)
+    """Removes the tables of tests, benchmarks and examples, whose files are not in the source distribution: Cargo requires them."""
+    return re.sub(r"(?ms)^\[\[(?:test|bench|example)\]\]\n.*?(?=^\[|\Z)", "", manifest)
 
 
 def _below(root: str, name: str) -> Iterator[str]:

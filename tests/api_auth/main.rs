@@ -1,0 +1,8 @@
+//! The token on the requests of HTTP clients: `tokenwell::tower` and `tokenwell::reqwest`, with the
+//! emulator as the API.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod examples;
+mod reqwest;
+mod support;
+mod tower;
