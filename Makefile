@@ -32,7 +32,7 @@ else
 endif
 export LIBRARY LINK_NAME TARGET FEATURES
 
-.PHONY: help demo test test-more storm forks races library header bench lint install uninstall packages clean
+.PHONY: help demo test test-more storm forks races library header licenses bench lint install uninstall packages clean
 help:
 	@echo "make demo      build and install the packages, and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
@@ -46,6 +46,7 @@ help:
 	@echo "make uninstall remove what make install installed"
 	@echo "make bench     measure tokenwell and comparable libraries"
 	@echo "make header    generate include/tokenwell.h from src/ffi"
+	@echo "make licenses  write packaging/licenses/THIRD-PARTY.txt, the licenses of the crates"
 	@echo "make lint      check formatting, clippy, documentation and prose, and three other targets"
 	@echo "make clean     remove what was built"
 
@@ -80,6 +81,11 @@ library: tools-library
 
 header:
 	@TOKENWELL_WRITE_HEADER=1 $(CARGO) test --quiet --locked --features $(FEATURES) --test header
+
+# tests/licenses.py fails if a crate was added or updated since.
+licenses: tools-library
+	$(call need,$(PYTHON),it collects the licenses; install Python 3.9 or newer)
+	@$(PYTHON) packaging/licenses.py
 
 bench: tools-test library
 	@sh benches/run.sh

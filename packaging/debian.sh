@@ -38,6 +38,7 @@ documents() { # documents PACKAGE
     mkdir -p "$place"
     sed -e "/^@CRATES@$/{r $work/crates" -e 'd;}' packaging/debian/copyright >"$place/copyright"
     gzip -9nc CHANGELOG.md >"$place/changelog.gz"
+    gzip -9nc packaging/licenses/THIRD-PARTY.txt >"$place/THIRD-PARTY.txt.gz"
     gzip -9n >"$place/changelog.Debian.gz" <<END
 tokenwell ($version) unstable; urgency=medium
 

@@ -70,5 +70,7 @@ for name in $(sed -n 's/^tokenwell\\-\([a-z]*\)(1)$/\1/p' "$manual/tokenwell.1")
 printed "$destination/share/bash-completion/completions/tokenwell" "$COMMAND" completions bash
 printed "$destination/share/zsh/site-functions/_tokenwell" "$COMMAND" completions zsh
 printed "$destination/share/fish/vendor_completions.d/tokenwell.fish" "$COMMAND" completions fish
-for file in LICENSE-APACHE LICENSE-MIT CHANGELOG.md; do data "$here/../../$file" "$destination/share/doc/tokenwell/$file"; done
+for file in LICENSE-APACHE LICENSE-MIT CHANGELOG.md packaging/licenses/THIRD-PARTY.txt; do
+    data "$here/../../$file" "$destination/share/doc/tokenwell/$(basename "$file")"
+done
 echo "installed to $destination; if programs do not find the library, run ldconfig or set LD_LIBRARY_PATH=$3/$libdir"

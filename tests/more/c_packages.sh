@@ -91,6 +91,9 @@ nothing_names_a_directory_of_the_build_machine() {
     done
 }
 the_html_pages_are_packaged() { [ -s "$tree/share/doc/tokenwell/html/tokenwell_8h.html" ] && [ -s "$root/usr/share/doc/libtokenwell-dev/html/index.html" ]; }
+the_licenses_of_the_crates_are_packaged() {
+    cmp packaging/licenses/THIRD-PARTY.txt "$tree/share/doc/tokenwell/THIRD-PARTY.txt"
+}
 without_doxygen_the_packages_have_no_pages() {
     DOXYGEN=no-doxygen sh packaging/c_packages.sh "$DIST" "$work/without" >"$work/said" 2>&1 || { cat "$work/said"; return 1; }
     grep 'no-doxygen is missing: the packages have no HTML pages' "$work/said" && [ "$(find "$work/without" -name '*.deb' | wc -l)" -eq 3 ] || return 1
@@ -121,6 +124,7 @@ claim the_archive_unpacks_into_one_directory
 claim the_packages_install
 [ -x "$tree/bin/tokenwell" ] && [ -x "$root/usr/bin/tokenwell" ] || { finish c_packages; exit 1; }
 claim nothing_names_a_directory_of_the_build_machine
+claim the_licenses_of_the_crates_are_packaged
 with doxygen the_html_pages_are_packaged
 if [ -z "${SHORT:-}" ]; then claim without_doxygen_the_packages_have_no_pages; fi
 claim another_system_directory_is_refused

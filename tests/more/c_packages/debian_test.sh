@@ -44,6 +44,7 @@ the_fields_are_right() {
         gzip -dc "$root/usr/share/doc/$package/changelog.Debian.gz" | grep -q "^tokenwell ($(field $package Version))" || return 1
         # The crates in the library, with their licenses.
         grep -q '^ rustls v[0-9.]*: Apache-2.0' "$root/usr/share/doc/$package/copyright" || { echo "no crates in the copyright of $package"; return 1; }
+        gzip -dc "$root/usr/share/doc/$package/THIRD-PARTY.txt.gz" | cmp - packaging/licenses/THIRD-PARTY.txt || return 1
     done
     [ -s "$root/usr/share/man/man1/tokenwell-exec.1.gz" ]
 }
