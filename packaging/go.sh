@@ -24,6 +24,7 @@ cp include/tokenwell.h "$native/"
 if [ "$(uname -s)" = Linux ] && readelf -hW "$DIST/lib/$library" | grep -q 'Machine:.*X86-64' &&
     readelf -dW "$DIST/lib/$library" | grep -q 'NEEDED.*\[libc\.so\.6\]'; then
     cp "$DIST/lib/libtokenwell.a" "$native/"
+    cp packaging/licenses/THIRD-PARTY.txt "$native/LICENSE-THIRD-PARTY"
     # The Go command does not notice that an archive has changed, and would use programs that it linked with the last one.
     cat >"$native/sum.go" <<END
 //go:build cgo

@@ -52,9 +52,10 @@ package() {
     mv -f "$file.new" "$file"
     echo "$file"
 }
-program() { # program FROM TO: without symbols, which stay in DIST
+program() { # program FROM TO: without symbols, which stay in DIST; with the licenses of the crates in it
     "$STRIP" --strip-all -o "$2" "$1"
     chmod 755 "$2"
+    install -m 644 packaging/licenses/THIRD-PARTY.txt "$(dirname "$2")/LICENSE-THIRD-PARTY"
 }
 binary_readme() { # binary_readme PACKAGE MAIN WHAT
     printf '# %s\n\nThe %s for %s. It is installed as an optional dependency of [%s](https://www.npmjs.com/package/%s): install that package.\n' \

@@ -15,3 +15,4 @@ find tokenwell backend \( -name '*.py' -o -name py.typed \) ! -path 'tokenwell/_
 done
 mkdir -p "$output/tokenwell/_lib"
 cp "$library" "$output/tokenwell/_lib/"
+cp ../../packaging/licenses/THIRD-PARTY.txt "$output/LICENSE-THIRD-PARTY"

@@ -34,6 +34,7 @@ mkdir -p "$work/cli/bin" "$work/lib"
 "$STRIP" --strip-unneeded --remove-section=.comment -o "$work/cli/bin/tokenwell" "$dist/bin/tokenwell"
 sh packaging/python.sh "$work/tokenwell" "$work/lib/libtokenwell.so.0"
 cp bindings/python/cli/pyproject.toml bindings/python/cli/README.md bindings/python/cli/LICENSE-* "$work/cli/"
+cp packaging/licenses/THIRD-PARTY.txt "$work/cli/LICENSE-THIRD-PARTY"
 build wheel "$work/tokenwell" "$work/wheels" >/dev/null
 build wheel "$work/cli" "$work/wheels" >/dev/null
 

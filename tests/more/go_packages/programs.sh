@@ -20,6 +20,7 @@ needs_only_the_c_library() {
     if readelf -lW "$1" | grep GNU_STACK | grep RWE; then return 1; fi
 }
 the_module_has_the_licences() {
+    cmp "$root/packaging/licenses/THIRD-PARTY.txt" "$cached/native/linux_amd64/LICENSE-THIRD-PARTY" || return 1
     for licence in LICENSE-APACHE LICENSE-MIT; do
         cmp "$root/$licence" "$cached/$licence" || return 1
         for integration in oauth2 mongodriver; do unzipped "$integration" "$licence" | cmp "$root/$licence" - || return 1; done

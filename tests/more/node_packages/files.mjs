@@ -70,6 +70,8 @@ export const files = () => ({
     for (const file of archives(PACKAGES)) {
       const found = entries(readFileSync(file));
       for (const name of ['README.md', 'LICENSE-APACHE', 'LICENSE-MIT']) assert.ok(found.some((entry) => entry.name === `package/${name}`), `${name} in ${file}`);
+      const binary = found.some(({ name }) => BINARIES[path.basename(name)] !== undefined);
+      assert.equal(found.some(({ name }) => name === 'package/LICENSE-THIRD-PARTY'), binary, `the licences of the crates in ${file}`);
       for (const { name, mode } of found) {
         const program = name.endsWith('/') || /package\/tokenwell(\.node|\.js)?$/.test(name);
         assert.equal(mode, program ? 0o755 : 0o644, `${name} in ${file}`);

@@ -34,6 +34,7 @@ equal("the version of the metadata", metadata["Metadata-Version"], "2.4")
 equal("the licence", metadata["License-Expression"], "Apache-2.0 OR MIT")
 for licence in metadata.get_all("License-File"):
     assert contents[f"{info}/licenses/{licence}"], licence
+equal("the licences of the crates", "LICENSE-THIRD-PARTY" in metadata.get_all("License-File"), platforms != "any")
 assert metadata.get_payload().startswith("# "), "there is no description"
 
 record = list(csv.reader(contents[f"{info}/RECORD"].decode().splitlines()))
