@@ -105,7 +105,7 @@ install: library
 uninstall:
 	@sh bindings/c/install.sh --uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBDIR)"
 
-packages: library
+packages: tools-packages library
 	@sh packaging/packages.sh "$(DIST)" "$(DIST)/packages"
 
 clean:
@@ -115,21 +115,24 @@ clean:
 
 need = @command -v $(firstword $(1)) >/dev/null 2>&1 || { echo "tokenwell: $(firstword $(1)) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: tools-library tools-demo tools-test
+.PHONY: tools-library tools-packages tools-demo tools-test
 tools-library:
 	$(call need,$(CARGO),it builds the library; install Rust 1.89 or newer from your distribution or with rustup)
 	$(call need,$(CC),Rust links with it; install gcc or clang)
 ifneq ($(shell uname -s),Darwin)
 	$(call need,objcopy,the static library is made with it; install binutils)
 endif
-tools-demo: tools-library
-	$(call need,$(PYTHON),it runs the demo and one of its callers; install Python 3.9 or newer)
-	$(call need,$(GO),one of the callers is a Go program; install Go 1.24 or newer)
-	$(call need,$(NODE),one of the callers is a Node program; install Node.js 20.4 or newer)
+tools-packages: tools-library
+	@sh packaging/packages.sh --check
+	$(call need,$(PYTHON),it builds the Python packages; install Python 3.9 or newer)
+	$(call need,$(GO),it builds the Go modules; install Go 1.24 or newer)
+	$(call need,$(NODE),it builds the Node packages; install Node.js 20.4 or newer)
 	@sh packaging/node_headers.sh >/dev/null
+	$(call need,readelf,it tells what a package needs; install binutils)
+tools-demo: tools-packages
 	$(call need,$(NPM),it installs the Node package; it comes with Node.js)
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "tokenwell: the Python module ensurepip is missing: the Python package is installed in a virtual environment; install python3-venv" >&2; exit 1; }
-	$(call need,pkg-config,C and Go find the library with it)
+	$(call need,pkg-config,C programs find the library with it)
 tools-test: tools-demo
 	$(call need,$(CXX),the header must be clean in C++ too; install g++ or clang)
 	$(call need,valgrind,the C tests run under it)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# For `make demo`: builds the packages of what `make library` staged, and installs each as its users do, in DIST/demo: away from the source, and with nothing
-# from a network.
+# For `make demo`: builds the packages of what `make library` staged, and installs each as its users do, in DIST/demo: away from the source. Nothing
+# is downloaded for an installation.
 #   install.sh DIST
 # From the environment: CC, PYTHON, GO, NODE, NPM.
 set -eu

@@ -6,8 +6,11 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 if [ -n "${LINK_CC:-}" ]; then
     echo "$LINK_CC"
-elif [ "$(uname -s)" = Linux ] && getconf GNU_LIBC_VERSION >/dev/null 2>&1 && "$here/zig_cc" --version >/dev/null 2>&1; then
+elif [ "$(uname -s)" = Linux ] && getconf GNU_LIBC_VERSION >/dev/null 2>&1 && said=$("$here/zig_cc" --version 2>&1); then
     echo "$here/zig_cc"
+elif [ -n "${ZIG:-}" ]; then
+    echo "linker.sh: ZIG is $ZIG, which does not work: ${said:-this is not Linux with glibc}" >&2
+    exit 1
 else
     echo "${CC:-cc}"
 fi

@@ -24,10 +24,9 @@
 #error "The static library is for Linux on x86-64 only. For this platform, build libtokenwell, and link it with -tags tokenwell_dynamic and pkg-config."
 #elif defined(TOKENWELL_GO_MUSL) && defined(__GLIBC__)
 #error "The build tag musl is set, but the C compiler is for glibc. Build without -tags musl, or set CC to a compiler for musl."
-#elif defined(TOKENWELL_GO_MUSL)
-#error "This version of tokenwell contains no static library for musl. Build libtokenwell for musl, and link it with -tags tokenwell_dynamic and pkg-config."
 #elif !defined(__GLIBC__)
-#error "The C compiler is for musl, as on Alpine Linux, and the static library is for glibc. Build with -tags musl, or set CC to a compiler for glibc."
+// The build tag musl will choose a static library for musl.
+#error "The C compiler is for musl, as on Alpine Linux, and the static library is for glibc. Build libtokenwell, and link it with -tags tokenwell_dynamic and pkg-config, or set CC to a compiler for glibc."
 #elif !__has_include("native/linux_amd64/libtokenwell.a")
 #error "The static library is in released modules, not in a checkout. Build with -tags tokenwell_dynamic and pkg-config, or use a released module."
 #endif

@@ -113,6 +113,19 @@ nothing_to_package_is_one_sentence() {
         [ "$(wc -l <"$work/said")" -eq 1 ] && grep -q 'is missing: run `make library`' "$work/said" || return 1
     done
 }
+a_zig_that_does_not_work_is_an_error() { # and not a package that needs a newer glibc than the last one did
+    if ZIG=/no/zig sh packaging/linker.sh >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    grep '^linker.sh: ZIG is /no/zig, which does not work: .*not found' "$work/said" || return 1
+    printf '#!/bin/sh\necho "$@"\n' >"$work/zig here" && chmod 755 "$work/zig here" && [ "$(ZIG="$work/zig here" sh packaging/linker.sh)" = "$PWD/packaging/zig_cc" ] || return 1
+    ZIG="$work/zig here" packaging/zig_cc a.o -lgcc_s -lc | grep -x 'cc -target x86_64-linux-gnu.2.17 a.o -lunwind -lc'
+}
+another_system_is_one_sentence() { # which is said before anything is built
+    mkdir -p "$work/uname" && printf '#!/bin/sh\necho Linux aarch64\n' >"$work/uname/uname" && chmod 755 "$work/uname/uname" || return 1
+    if PATH="$work/uname:$PATH" sh packaging/packages.sh --check 2>"$work/said"; then return 1; fi
+    cat "$work/said"
+    grep 'on x86-64 Linux with glibc only, and this is Linux aarch64' "$work/said" && sh packaging/packages.sh --check
+}
 no_time_is_one_sentence() { # outside of a checkout, the time of the files must be given
     mkdir -p "$work/checkout/bindings" && cp -R packaging include examples LICENSE-* CHANGELOG.md "$work/checkout/" && cp -R bindings/c "$work/checkout/bindings/c" || return 1
     if env -u SOURCE_DATE_EPOCH GIT_CEILING_DIRECTORIES="$work" sh "$work/checkout/packaging/c_packages.sh" "$DIST" "$work/none" >"$work/said" 2>&1; then return 1; fi
@@ -129,6 +142,8 @@ with doxygen the_html_pages_are_packaged
 if [ -z "${SHORT:-}" ]; then claim without_doxygen_the_packages_have_no_pages; fi
 claim another_system_directory_is_refused
 claim no_time_is_one_sentence
+claim a_zig_that_does_not_work_is_an_error
+claim another_system_is_one_sentence
 claim nothing_to_package_is_one_sentence
 claim every_file_of_the_installation_is_in_one_package
 claim the_fields_are_right
