@@ -61,7 +61,7 @@ if [ -n "$only" ]; then
 elif [ "$libc" = gnu ] && command -v dpkg-deb >/dev/null; then
     sh bindings/c/install.sh "$dist" "$work/installed" /usr "lib/$platform" >/dev/null
     # Debian's own paths are fixed, and pkg-config leaves them out of its flags only if they are written plainly.
-    sed -i 's|^prefix=.*|prefix=/usr|' "$work/installed/usr/lib/$platform/pkgconfig/tokenwell.pc"
+    sed -i -e 1d -e '2s/.*/# Libs.private is for the static archive (pkg-config --static)./' -e 's|^prefix=.*|prefix=/usr|' "$work/installed/usr/lib/$platform/pkgconfig/tokenwell.pc"
     sh packaging/debian.sh "$work/installed" "$html" "$packages/$platform" "$version" "$debian" "$platform"
 elif [ "$libc" = gnu ]; then
     echo "dpkg-deb is missing: there are no Debian packages" >&2

@@ -11,8 +11,7 @@ the_programs_of_the_readme_run() {
     snippet run "$work/run.sh" && [ "$(grep -vc '^export ' "$work/run.sh")" -eq 1 ] && grep -x 'go run \.' "$work/run.sh" || return 1
     # The lines for the modules that are not published yet, and for the shared library, with the paths of this machine.
     program readme_proxy "$work/programs/hello/main.go" && snippet proxy proxy.sh && sed -i "s|/path/to/dist/packages|$packages|" proxy.sh &&
-        (unset GOPROXY GONOSUMDB && GOMODCACHE="$work/other modules" sh -e proxy.sh &&
-            GOPROXY=off GOMODCACHE="$work/other modules" "$GO" build -o proxy . && a_token ./proxy) || return 1
+        (unset GOPROXY GONOSUMDB GOMODCACHE && sh -e proxy.sh && GOPROXY=off GOMODCACHE="$PWD/modules" "$GO" build -o proxy . && a_token ./proxy) || return 1
     program readme_shared "$work/programs/hello/main.go" && installed && snippet dynamic shared.sh && sed -i "s|/path/to/dist|$DIST|" shared.sh &&
         PATH=${PATH#*:} sh -e shared.sh && a_token LD_LIBRARY_PATH="$DIST/lib" ./program
 }
