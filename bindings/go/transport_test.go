@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -294,6 +296,44 @@ func TestI7ARedirectToAnotherOriginIsSentWithoutTheToken(t *testing.T) {
 
 		if len(elsewhere.headers) != 1 || elsewhere.headers[0] != "" {
 			t.Errorf("%d: the other server saw %d requests, with Authorization: %v", status, len(elsewhere.headers), elsewhere.headers[0] != "")
+		}
+	}
+}
+
+func TestI7NoServerOfAChainOfRedirectsGetsTheTokenOfAnother(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	for _, last := range []string{"foreign", "api"} {
+		var mutex sync.Mutex
+		var received []string
+		var urls map[string]string
+		start := func(name, firstTarget string) string {
+			server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				_, hasToken := request.Header["Authorization"]
+				received = append(received, fmt.Sprint(name, request.URL.Path, " ", hasToken))
+				if request.URL.Path != "/last" {
+					http.Redirect(writer, request, urls[firstTarget], http.StatusTemporaryRedirect)
+				}
+			}))
+			t.Cleanup(server.Close)
+			return server.URL
+		}
+		api, foreign := start("api", "first"), start("foreign", "second")
+		urls = map[string]string{"first": foreign + "/first", "second": map[string]string{"api": api, "foreign": foreign}[last] + "/last"}
+		program := http.Client{Transport: atlas.client().RoundTripper(nil, api)}
+
+		response, err := program.Get(api + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+
+		// A request for the API has the token, whichever server it follows.
+		want := []string{"api/ true", "foreign/first false", fmt.Sprint(last, "/last ", last == "api")}
+		if !slices.Equal(received, want) {
+			t.Errorf("the servers received %v, want %v", received, want)
 		}
 	}
 }

@@ -136,6 +136,22 @@ test('another_origin_gets_no_token_directly_or_after_a_redirect', async (t) => {
   assert.deepEqual(await api.counts(), [1, 1]);
 });
 
+test('no_server_of_a_chain_of_redirects_gets_the_token_of_another', async (t) => {
+  const api = await startApi(t);
+  const targets = { '/to-foreign': '/landed', '/to-api': api.url(REJECTED) };
+  const foreign = await startForeignServer(t, ({ url }, response) => response.writeHead(targets[url] ? 307 : 401, { location: targets[url] ?? '' }).end());
+
+  for (const path of Object.keys(targets)) {
+    await api.emulator.faults([{ path: '/away', redirect: foreign.url + path }, { path: REJECTED, status: 401 }]);
+    assert.equal((await api.client.fetch('/away')).status, 401);
+    assert.equal((await api.lastRequest('/away')).headers.authorization, await api.client.authorization());
+  }
+
+  // fetch does not report the servers of a chain: the 401 of the API ends one that is repeated from its start.
+  assert.deepEqual(foreign.received.map(({ authorization }) => authorization), [undefined, undefined, undefined, undefined]);
+  assert.equal((await api.lastRequest()).headers.authorization, undefined);
+});
+
 test('a_host_header_of_another_site_gets_no_token', async (t) => {
   const api = await startApi(t);
   await api.reject(0);

@@ -155,6 +155,22 @@ for (const name of ['undici', 'undici-7', 'undici-8']) {
     assert.equal(api.client.stats().invalidations, 0);
   });
 
+  each('no_server_of_a_chain_of_redirects_gets_the_token_of_another', async ({ t, api, compose, request }) => {
+    const targets = { '/to-foreign': '/landed', '/to-api': api.url(REJECTED) };
+    const foreign = await startForeignServer(t, ({ url }, response) => response.writeHead(targets[url] ? 307 : 401, { location: targets[url] ?? '' }).end());
+    const redirect = undici.interceptors.redirect({ maxRedirections: 3 });
+    const agent = new undici.Agent();
+    t.after(() => agent.destroy());
+
+    for (const [order, dispatcher] of [['inside', compose(api.client, redirect)], ['outside', agent.compose(redirect, interceptor(api.client))]]) {
+      for (const path of Object.keys(targets)) {
+        await api.emulator.faults([{ path: '/away', redirect: foreign.url + path }, { path: REJECTED, status: 401 }]);
+        assert.equal((await request(dispatcher, '/away')).statusCode, 401, `${order} ${path}`);
+      }
+      assert.deepEqual(foreign.received.splice(0).map(({ authorization }) => authorization), [undefined, undefined, undefined], order);
+    }
+  });
+
   each('a_redirect_within_the_api_is_replayed_and_a_post_only_from_its_last_request', async ({ t, api, request }) => {
     const redirect = undici.interceptors.redirect({ maxRedirections: 3 });
     const agent = new undici.Agent();

@@ -135,6 +135,23 @@ def test_a_redirect_to_another_origin_takes_no_token_along(
 
 
 @every_client
+def test_no_server_of_a_chain_of_redirects_gets_the_token_of_another(
+    client: tokenwell.Client, api: Recorder, foreign: Recorder, kind: Kind
+) -> None:
+    for last in (foreign, api):
+        api.requests, foreign.requests = [], []
+        api.answers = [Answer(307, {"Location": foreign.url + "/first"})]
+        foreign.answers = [Answer(307, {"Location": last.url + "/second"})]
+
+        assert kind(client, origin=api.url).send(api.url).status == 200
+        assert api.requests[0].authorization == client.token().authorization
+        assert [request.authorization for request in foreign.requests] == [None] * len(foreign.requests)
+        assert [request.path for request in foreign.requests] == ["/first", "/second"][: 2 if last is foreign else 1]
+        assert [request.path for request in api.requests[1:]] == ["/second"] * (last is api)
+    assert client.stats().invalidations == 0
+
+
+@every_client
 def test_after_a_redirect_within_the_origin_only_the_last_request_is_replayed(
     client: tokenwell.Client, api: Recorder, kind: Kind
 ) -> None:
