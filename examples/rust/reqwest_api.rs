@@ -12,12 +12,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
 
     let client = Client::new(Config::from_environment()?)?;
-    let auth = Auth::new(&client)?;
-    let http = reqwest::Client::new();
+    let api = Auth::new(&client, reqwest::Client::builder())?;
 
     let url = format!("{}/api/atlas/v2/orgs", client.base_url().unwrap_or_default());
-    let request = http.get(url).header("Accept", "application/vnd.atlas.2024-08-05+json");
-    let response = auth.send(request).await?.error_for_status()?;
+    let request = api.http().get(url).header("Accept", "application/vnd.atlas.2024-08-05+json");
+    let response = api.send(request).await?.error_for_status()?;
 
     let organizations: serde_json::Value = serde_json::from_slice(&response.bytes().await?)?;
     for organization in organizations["results"].as_array().into_iter().flatten() {

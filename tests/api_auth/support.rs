@@ -35,6 +35,11 @@ impl Atlas {
         self.emulator.set_faults(serde_json::json!([{ "path": path, "redirect": target }])).unwrap();
     }
 
+    /// What a request for `path` had in its `Authorization` header.
+    pub fn authorization(&self, path: &str) -> Option<Vec<String>> {
+        self.received(path).headers.get("authorization").cloned()
+    }
+
     /// Lets a token request take so long that no test waits for it.
     pub fn slow_tokens(&self) {
         self.emulator.set_faults(serde_json::json!([{ "path": TOKEN, "delay_ms": 500, "then_serve": true }])).unwrap();
@@ -81,10 +86,15 @@ pub fn client(settings: &[(&str, &str)]) -> Client {
     Client::new(config.build().unwrap()).unwrap()
 }
 
-/// A client of reqwest. The crate itself enables no feature of reqwest that would choose a provider
-/// for TLS.
+/// A client of reqwest, for the requests of tests.
 pub fn http() -> reqwest::Client {
+    builder().build().unwrap()
+}
+
+/// What describes a client of reqwest. The crate itself enables no feature of reqwest that would choose
+/// a provider for TLS.
+pub fn builder() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    reqwest::Client::builder().no_proxy()
 }
