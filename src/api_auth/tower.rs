@@ -34,10 +34,30 @@
 //!
 //! # Order of layers
 //!
-//! A layer that follows redirects belongs outside of this one, so that each request that it sends is
-//! checked. A layer that limits the time also belongs outside: it then limits the wait for the token
-//! and both requests. A future that is dropped sends nothing more. It does not end a refresh that other
-//! callers wait for.
+//! A layer that follows redirects must be outside of this one, before it in a `ServiceBuilder`:
+//!
+//! ```no_run
+//! # use http_body_util::Full;
+//! # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! # use tokenwell::tower::AuthLayer;
+//! # use tower::ServiceBuilder;
+//! # use tower_http::follow_redirect::FollowRedirectLayer;
+//! # fn example(client: &tokenwell::Client) -> Result<(), tokenwell::Error> {
+//! # let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+//! # let http = Client::builder(TokioExecutor::new()).build::<_, Full<bytes::Bytes>>(connector);
+//! let api = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(AuthLayer::new(client)?).service(http);
+//! # Ok(()) }
+//! ```
+//!
+//! Then this layer checks each request of a chain of redirects. Inside, the layer of `tower-http` 0.6
+//! copies the header of the first request for each redirect, and removes it only if the origin differs
+//! from that of the previous request: the second request to another server would have the token. This
+//! layer cannot prevent that, because it does not see these requests. It is the same for a service that
+//! follows redirects itself.
+//!
+//! A layer that limits the time also belongs outside: it then limits the wait for the token and both
+//! requests. A future that is dropped sends nothing more. It does not end a refresh that other callers
+//! wait for.
 
 use super::{Authorizer, authorize};
 use crate::client::Client;

@@ -205,18 +205,33 @@ async fn a_request_that_names_no_server_is_an_error() {
 async fn i7_a_redirect_to_another_origin_is_followed_without_the_token() {
     let (atlas, elsewhere) = (Atlas::start(), Atlas::start());
     atlas.redirect(ORGS, &elsewhere.url(ORGS));
-    let layer = AuthLayer::new(&atlas.client).unwrap();
-    let outside = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer.clone()).service(hyper());
+    let api = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(AuthLayer::new(&atlas.client).unwrap()).service(hyper());
 
-    let response = outside.oneshot(get(&atlas.url(ORGS))).await.unwrap();
+    let response = api.oneshot(get(&atlas.url(ORGS))).await.unwrap();
 
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(!elsewhere.received(ORGS).headers.contains_key("authorization"));
     assert!(atlas.received_the_token(ORGS).await);
     assert_eq!((atlas.counts(), elsewhere.counts()), ((1, 1), (1, 0)), "the token was not invalidated");
-    let inside = ServiceBuilder::new().layer(layer).layer(FollowRedirectLayer::new()).service(hyper());
-    inside.oneshot(get(&atlas.url(ORGS))).await.unwrap();
-    assert!(!elsewhere.received(ORGS).headers.contains_key("authorization"));
+}
+
+#[tokio::test]
+async fn i7_with_the_redirects_outside_no_server_of_a_chain_gets_the_token_of_another() {
+    for last_is_the_api in [false, true] {
+        let (atlas, elsewhere) = (Atlas::start(), Atlas::start());
+        let last = if last_is_the_api { &atlas } else { &elsewhere };
+        atlas.redirect(ORGS, &elsewhere.url(ORGS));
+        elsewhere.redirect(ORGS, &last.url("/api/atlas/v2/second"));
+        let api = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(AuthLayer::new(&atlas.client).unwrap()).service(hyper());
+
+        api.oneshot(get(&atlas.url(ORGS))).await.unwrap();
+
+        assert!(atlas.received_the_token(ORGS).await);
+        assert_eq!(elsewhere.authorization(ORGS), None);
+        // A request for the API has the token, whichever server it follows.
+        assert_eq!(last.authorization("/api/atlas/v2/second").is_some(), last_is_the_api);
+        assert_eq!((atlas.counts().1, elsewhere.counts().1), (1, 0), "the token was invalidated");
+    }
 }
 
 #[tokio::test]
