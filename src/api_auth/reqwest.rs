@@ -148,12 +148,15 @@ impl Auth {
         authorize(request.headers_mut(), &token)?;
         let response = self.http.execute(limit.applied(request)).await?;
 
-        if response.status() != StatusCode::UNAUTHORIZED || !self.authorizer.invalidate(&token).await {
+        if response.status() != StatusCode::UNAUTHORIZED || !limit.invalidate(&self.authorizer, &token).await {
             return Ok(response);
         }
         let Some(mut repetition) = repetition else { return Ok(response) };
         // If there is no other token, the next request reports why.
         let Ok(another) = limit.token(&self.authorizer).await else { return Ok(response) };
+        if limit.is_over() {
+            return Ok(response);
+        }
         authorize(repetition.headers_mut(), &another)?;
         drop(response);
         Ok(self.http.execute(limit.applied(repetition)).await?)
@@ -237,6 +240,10 @@ impl Limit {
         self.timeout.map(|timeout| timeout.saturating_sub(self.started.elapsed()))
     }
 
+    fn is_over(self) -> bool {
+        self.remaining().is_some_and(|remaining| remaining.is_zero())
+    }
+
     async fn token(self, authorizer: &Authorizer) -> Result<Token, Error> {
         let token = authorizer.token();
         match self.remaining() {
@@ -244,6 +251,16 @@ impl Limit {
                 .await
                 .unwrap_or_else(|| Err(Error::Deadline { waited: self.started.elapsed(), blocked_by: String::new() })),
             None => token.await,
+        }
+    }
+
+    /// Invalidates a token that the API rejected. Returns false if the client is closed, or if there is
+    /// no time left. The invalidation continues then.
+    async fn invalidate(self, authorizer: &Authorizer, rejected: &Token) -> bool {
+        let invalidation = authorizer.invalidate(rejected);
+        match self.remaining() {
+            Some(remaining) => within(remaining, invalidation).await.unwrap_or(false),
+            None => invalidation.await,
         }
     }
 

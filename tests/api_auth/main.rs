@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod examples;
+#[path = "../support/mod.rs"]
+mod parts;
 mod reqwest;
 mod support;
 mod tower;

@@ -1,10 +1,13 @@
+use crate::parts::{FakeServer, FakeStore, FixedCredentials, START_MS, client_of};
 use crate::support::{Atlas, ORGS, VERSION, builder, http};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, Full};
 use reqwest::{Body, Method, RequestBuilder, StatusCode};
+use std::sync::Arc;
 use std::time::Duration;
 use tokenwell::Status;
+use tokenwell::clock::ManualClock;
 use tokenwell::reqwest::{Auth, SendError};
 
 const SECOND: &str = "/api/atlas/v2/second";
@@ -297,4 +300,22 @@ async fn i7_no_server_of_a_chain_of_redirects_gets_the_token_of_another() {
         assert_eq!(atlas.counts().1, 1, "the token was invalidated");
         assert_eq!(atlas.counts().0 + elsewhere.counts().0, 3, "a request was repeated");
     }
+}
+
+#[tokio::test]
+async fn the_timeout_of_a_request_also_limits_the_invalidation_of_its_token() {
+    let api = Atlas::start();
+    let store = Arc::new(FakeStore::default());
+    let (clock, server) = (Arc::new(ManualClock::new(START_MS)), FakeServer::new());
+    let client = client_of(&clock, &server, Arc::clone(&store) as Arc<_>, Box::new(FixedCredentials));
+    client.token_async(&Default::default()).await.unwrap();
+    store.save_gate.shut();
+    let auth = Auth::with_origin(&client, builder(), api.emulator.base_url()).unwrap();
+
+    let sent = tokio::time::timeout(Duration::from_secs(30), auth.send(get(&api.url(ORGS)).timeout(Duration::from_secs(1)))).await;
+
+    store.save_gate.open();
+    assert_eq!(sent.expect("the invalidation was awaited").unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(api.counts(), (1, 0));
+    assert!(client.drain(Duration::from_secs(60)));
 }
