@@ -50,6 +50,7 @@ class Elf:
                 raise NotElf("is damaged: its tables are inconsistent") from None
 
     def _read(self, file: BinaryIO, size: int) -> None:
+        self._size = size
         start = file.read(64)
         if not start:
             raise NotElf("is empty")
@@ -90,11 +91,13 @@ class Elf:
         """The versions of symbols that it needs, by the library that has them."""
         for kind, offset, _, length in self._segments:
             if kind == _INTERPRETER:
-                self.interpreter = self._at(file, offset, length).rstrip(b"\0").decode()
+                self.interpreter = self._at(file, offset, length).rstrip(b"\0").decode("utf-8", "replace")
             elif kind == _DYNAMIC:
                 self._read_dynamic(file, self._at(file, offset, length))
 
     def _at(self, file: BinaryIO, offset: int, length: int) -> bytes:
+        if offset > self._size:
+            raise IndexError(offset)
         file.seek(offset)
         return file.read(length)
 
@@ -121,6 +124,8 @@ class Elf:
         strings = self._offset(single[_STRING_TABLE])
         self.needed = [self._string(file, strings + name) for name in names]
         position = self._offset(single[_VERSIONS_NEEDED]) if _VERSIONS_NEEDED in single else 0
+        # A damaged file can count any number of entries, and has no space for more than these.
+        left = self._size // 16
         for _ in range(single.get(_VERSIONS_COUNT, 0)):
             count, name, first, following = struct.unpack(self._order + "2xHIII", self._at(file, position, 16))
             found = self.versions.setdefault(self._string(file, strings + name), [])
@@ -128,12 +133,20 @@ class Elf:
             for _ in range(count):
                 version, step = struct.unpack(self._order + "8xII", self._at(file, at, 16))
                 found.append(self._string(file, strings + version))
+                left -= 1
+                if not step or left < 0:
+                    break
                 at += step
+            left -= 1
+            if left < 0:
+                raise IndexError(left)
+            if not following:
+                break
             position += following
 
     def _string(self, file: BinaryIO, offset: int) -> str:
         found = self._at(file, offset, 256)
-        return found[: found.index(b"\0")].decode() if b"\0" in found else ""
+        return found[: found.index(b"\0")].decode("utf-8", "replace") if b"\0" in found else ""
 
     @property
     def c_library(self) -> str:
@@ -144,3 +157,16 @@ class Elf:
             if name == "libc.so" or name.startswith("libc.musl-"):
                 return "musl"
         return ""
+
+    @property
+    def glibc(self) -> Tuple[int, int]:
+        """The oldest glibc that has all versions of symbols that the file needs; ``(0, 0)`` if it needs none."""
+        highest = (0, 0)
+        for versions in self.versions.values():
+            for version in versions:
+                numbers = version[len("GLIBC_") :].split(".") if version.startswith("GLIBC_") else []
+                if version == "GLIBC_ABI_DT_RELR":
+                    numbers = ["2", "36"]
+                if len(numbers) >= 2 and all(number.isdigit() for number in numbers):
+                    highest = max(highest, (int(numbers[0]), int(numbers[1])))
+        return highest
