@@ -197,6 +197,22 @@ def test_k4_a_library_with_damaged_tables_is_an_error_and_not_a_crash(tmp_path: 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the files are ELF files")
+def test_k4_a_library_with_a_damaged_name_is_an_error_with_the_message_of_the_loader(tmp_path: pathlib.Path) -> None:
+    whole = pathlib.Path(LIBRARY).read_bytes()
+    assert whole.count(b"libc.so.6\0") == 1
+    package = installed(tmp_path, whole.replace(b"libc.so.6\0", b"libc\xffso.6\0"))
+
+    said = failure_of(package)
+
+    assert said.startswith("cannot load the tokenwell library; tried:\n"), said
+    if sys.version_info < (3, 11):  # which lose the message
+        reported = "the dynamic loader rejects it, and its message is not UTF-8: a name in the file, or the path"
+    else:
+        reported = "so.6: cannot open shared object file: No such file or directory"
+    assert reported in said and said.endswith(reinstall()), said
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the files are ELF files")
 def test_k4_a_library_for_another_machine_is_named_although_the_loader_reports_no_file(tmp_path: pathlib.Path) -> None:
     library = bytearray(pathlib.Path(LIBRARY).read_bytes())
     own, other = ("x86_64", "aarch64") if library[18] == 62 else ("aarch64", "x86_64")
@@ -226,17 +242,26 @@ def test_k4_a_library_for_another_c_library_is_named(tmp_path: pathlib.Path, nam
     assert name in said.split("reports: ")[1] and said.endswith(reinstall())
 
 
-def test_k4_a_library_that_needs_a_newer_c_library_fails_with_the_message_of_the_loader(tmp_path: pathlib.Path) -> None:
+def test_k4_a_library_that_needs_a_newer_c_library_names_both_versions_and_what_to_install(tmp_path: pathlib.Path) -> None:
     library = pathlib.Path(LIBRARY).read_bytes()
     assert b"GLIBC_2.17\0" in library
     # The version as a string, and its hash, by which the loader finds it.
     newer = library.replace(b"GLIBC_2.17\0", b"GLIBC_9.17\0").replace(elf_hash(b"GLIBC_2.17"), elf_hash(b"GLIBC_9.17"))
     package = installed(tmp_path, newer)
+    path = package / "_lib" / "libtokenwell.so.0"
+    here = os.confstr("CS_GNU_LIBC_VERSION")
 
     said = failure_of(package)
 
-    assert f"\n  {package}/_lib/libtokenwell.so.0: " in said and "version `GLIBC_9.17' not found (required by " in said, said
-    assert said.count("\n") == 3 and "reports" not in said
+    assert (
+        f"\n  {path}: the file needs glibc 9.17 or newer, but this Python uses {here}; the dynamic loader reports: "
+    ) in said, said
+    assert "version `GLIBC_9.17' not found (required by " in said, said
+    assert said.endswith(
+        f"\nInstall a wheel of tokenwell {tokenwell.__version__} for {here} or older (a wheel for manylinux2014 needs glibc 2.17),"
+        " or use a system with glibc 9.17 or newer.\n"
+    ), said
+    assert said.count("\n") == 3 and "--force-reinstall" not in said
 
 
 def elf_hash(name: bytes) -> bytes:

@@ -28,7 +28,7 @@ from .errors import LibraryError
 
 TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Tuple
 
 ABI_VERSION = 1
 """The ABI version of the library that this package requires."""
@@ -94,7 +94,11 @@ class Library:
         try:
             blocking = CDLL(path)
         except OSError as problem:
-            raise _explained(path, str(problem)) from None
+            # Python 3.9 and 3.10 lose a message that is not UTF-8.
+            message = str(problem) or "the dynamic loader rejects it, and its message is not UTF-8: a name in the file, or the path"
+            raise _explained(path, message) from None
+        except UnicodeDecodeError as problem:
+            raise _explained(path, problem.object.decode("utf-8", "replace")) from None
         reading = PyDLL(path, handle=blocking._handle)
         if not hasattr(reading, "tokenwell_abi_version"):
             raise OSError("not a tokenwell library: it does not export tokenwell_abi_version")
@@ -245,8 +249,8 @@ def _find() -> Library:
             return Library(path)
         except OSError as problem:
             failures.append(f"\n  {path}: {problem}")
-            if isinstance(problem, _NotExecutable):
-                way_out = "Install it on another file system, or mount this one without noexec."
+            if isinstance(problem, _Unusable):
+                way_out = problem.way_out
     raise LibraryError(
         f"cannot load the tokenwell library{' named by TOKENWELL_LIBRARY' if configured else ''}; tried:"
         + "".join(failures)
@@ -254,8 +258,12 @@ def _find() -> Library:
     )
 
 
-class _NotExecutable(OSError):
-    """The file is on a file system from which nothing may be executed: another installation there would not help."""
+class _Unusable(OSError):
+    """The file cannot be used for a reason that a new installation of the same file would not change."""
+
+    def __init__(self, message: str, way_out: str) -> None:
+        super().__init__(message)
+        self.way_out = way_out
 
 
 def _way_out(configured: bool) -> str:
@@ -314,7 +322,7 @@ def _check_file(path: str) -> None:
 
 def _explained(path: str, problem: str) -> OSError:
     """Returns an error with the message of the dynamic loader, and before it the cause if the message does not contain it."""
-    cause, kind = "", OSError
+    cause = way_out = ""
     if sys.platform.startswith("linux") and os.path.isabs(path):
         from ._elf import Elf
 
@@ -328,10 +336,19 @@ def _explained(path: str, problem: str) -> OSError:
             elif file.c_library and file.c_library != c_library:
                 cause = f"the file is for {file.c_library}, but this Python uses {c_library}"
             elif os.statvfs(path).f_flag & os.ST_NOEXEC:
-                cause, kind = "the file is on a file system that is mounted with noexec", _NotExecutable
+                cause = "the file is on a file system that is mounted with noexec"
+                way_out = "Install it on another file system, or mount this one without noexec."
+            elif "version `GLIBC_" in problem and file.glibc > (own := _glibc()):
+                needed, here = "glibc %d.%d" % file.glibc, "glibc %d.%d" % own
+                cause = f"the file needs {needed} or newer, but this Python uses {here}"
+                way_out = (
+                    f"Install a wheel of tokenwell {_own_version()} for {here} or older (a wheel for manylinux2014 needs glibc 2.17),"
+                    f" or use a system with {needed} or newer."
+                )
         except (OSError, ValueError):
             pass
-    return kind(f"{cause}; the dynamic loader reports: {problem}" if cause else problem)
+    message = f"{cause}; the dynamic loader reports: {problem}" if cause else problem
+    return _Unusable(message, way_out) if way_out else OSError(message)
 
 
 def _c_library() -> str:
@@ -340,6 +357,12 @@ def _c_library() -> str:
         return "glibc" if os.confstr("CS_GNU_LIBC_VERSION") else "musl"
     except (ValueError, OSError):
         return "musl"
+
+
+def _glibc() -> Tuple[int, int]:
+    """Returns the version of the glibc of this process."""
+    major, minor = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()[1].split(".")[:2]
+    return int(major), int(minor)
 
 
 def _own_version() -> str:
