@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Dict, Mapping, Sequence
 
 TIMEOUT = 60.0
 """Seconds to wait for an answer of the emulator, which normally takes a millisecond."""
+LONGEST = 65536
+"""The number of bytes after which the first line of the emulator, which normally has 300, is not read on."""
 
 
 class EmulatorError(RuntimeError):
@@ -72,30 +77,61 @@ class Emulator:
         # It exits when its standard input closes, so also if this process is killed. In a session of its own it does not
         # receive the SIGINT of Ctrl-C, so that the last tests can still use it.
         self._log = tempfile.TemporaryFile()
+        self._saved_log = ""
         try:
             self._process = subprocess.Popen(
                 [command, "emulator", "--until-stdin-closes", *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
-                text=True,
                 start_new_session=True,
             )
         except OSError as problem:
+            self._log.close()
             raise EmulatorError(f"cannot start {command}: {problem}") from None
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            code = self._process.wait()
+        try:
+            self._read_environment()
+        except BaseException as problem:
             self.stop()
-            raise EmulatorError(f"`{command} emulator` exited with code {code}: {self.log().strip()}")
-        self.environment: Dict[str, str] = dict(word.split("=", 1) for word in shlex.split(line))
-        self.base_url = self.environment["MONGODB_ATLAS_BASE_URL"]
-        self.client_id = self.environment["MONGODB_ATLAS_CLIENT_ID"]
-        self.client_secret = self.environment["MONGODB_ATLAS_CLIENT_SECRET"]
-        self.org_id = self.environment["MONGODB_ATLAS_ORG_ID"]
-        self.project_id = self.environment["MONGODB_ATLAS_PROJECT_ID"]
+            if isinstance(problem, _Unexpected):
+                raise EmulatorError(f"`{command} emulator` {problem}: {self.log().strip() or 'no error message'}") from None
+            raise
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def _read_environment(self) -> None:
+        line = self._first_line()
+        try:
+            self.environment: Dict[str, str] = dict(word.split("=", 1) for word in shlex.split(line))
+            self.base_url = self.environment["MONGODB_ATLAS_BASE_URL"]
+            self.client_id = self.environment["MONGODB_ATLAS_CLIENT_ID"]
+            self.client_secret = self.environment["MONGODB_ATLAS_CLIENT_SECRET"]
+            self.org_id = self.environment["MONGODB_ATLAS_ORG_ID"]
+            self.project_id = self.environment["MONGODB_ATLAS_PROJECT_ID"]
+        except (KeyError, ValueError):
+            raise _Unexpected(f"printed {_shortened(line)} instead of the variables of its clients") from None
+
+    def _first_line(self) -> str:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        printed = b""
+        end = time.monotonic() + TIMEOUT
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while b"\n" not in printed:
+                shown = _shortened(printed.decode("utf-8", "replace")) if printed else "nothing"
+                if len(printed) > LONGEST:
+                    raise _Unexpected(f"printed more than {LONGEST} bytes without an end of line, {shown}")
+                if not selector.select(max(0.0, end - time.monotonic())):
+                    raise _Unexpected(f"printed no line within {TIMEOUT:g} s, but {shown}")
+                received = os.read(descriptor, 4096)
+                if not received:
+                    try:
+                        code = self._process.wait(max(0.0, end - time.monotonic()))
+                    except subprocess.TimeoutExpired:
+                        raise _Unexpected(f"closed its standard output after {shown}") from None
+                    raise _Unexpected(f"exited with code {code}")
+                printed += received
+        return printed.decode("utf-8", "replace").partition("\n")[0]
 
     @property
     def pid(self) -> int:
@@ -127,8 +163,12 @@ class Emulator:
         self.control("clock", {"advance_ms": round(seconds * 1000)})
 
     def last_request(self, path: str) -> Dict[str, Any]:
-        """Returns the last request to a path: its ``method``, ``headers``, ``body`` and so on."""
-        return dict(self.control(f"last_request?path={path}"))
+        """Returns the last request to a path: its ``method``, ``headers``, ``body`` and so on.
+
+        Args:
+            path: The path as it was sent, for example ``/a%20b``.
+        """
+        return dict(self.control(f"last_request?path={urllib.parse.quote(path, safe='')}"))
 
     def control(self, name: str, body: Any = None) -> Any:
         """Sends a request to the control API; docs/emulator.md of tokenwell describes it."""
@@ -148,6 +188,8 @@ class Emulator:
 
     def log(self) -> str:
         """Returns what the emulator wrote to standard error: one line for each request with the option ``-v``."""
+        if self._log.closed:
+            return self._saved_log
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode("utf-8", "replace")
 
@@ -164,3 +206,13 @@ class Emulator:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._saved_log = self.log()
+        self._log.close()
+
+
+class _Unexpected(Exception):
+    """What an emulator did instead of starting, as the predicate of a sentence."""
+
+
+def _shortened(printed: str) -> str:
+    return repr(printed if len(printed) <= 200 else f"{printed[:200]}...")

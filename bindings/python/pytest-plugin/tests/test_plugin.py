@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import itertools
 import os
 import pathlib
 import re
@@ -10,12 +12,23 @@ import signal
 import subprocess
 import sys
 import time
+import types
+import urllib.error
+import urllib.request
+import warnings
 from typing import List
 
 import pytest
 
+from pytest_tokenwell import emulator
+
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_errors(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-W error")  # pytester deletes it
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +191,89 @@ def test_a_wrong_option_is_one_message(pytester: pytest.Pytester) -> None:
 
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.re_match_lines([r".*pytest-tokenwell: `.*tokenwell emulator` exited with code 2: .*--no-such-option"])
+
+
+def program(directory: pathlib.Path, script: str) -> str:
+    path = directory / "program"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "waits", "said"),
+    [
+        ("exec cat", 0, "printed no line within 60 s, but nothing: no error message"),
+        ("echo why >&2; printf 'half a line'; exec cat", 1, "printed no line within 60 s, but 'half a line': why"),
+        ("exec >&-; read -r line", 1, "closed its standard output after nothing: no error message"),
+        ("echo Hello", 1, "printed 'Hello' instead of the variables of its clients: no error message"),
+        ("echo A=1 B=2", 1, "printed 'A=1 B=2' instead of the variables of its clients: no error message"),
+        ("echo \"'\"", 1, 'printed "\'" instead of the variables of its clients: no error message'),
+    ],
+)
+def test_a_program_that_is_not_the_emulator_is_one_message(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, script: str, waits: int, said: str
+) -> None:
+    # The clock: the start, the begin of so many waits for output, and then a time after the limit.
+    times = itertools.chain([0.0] * (1 + waits), itertools.repeat(1e9))
+    monkeypatch.setattr(emulator, "time", types.SimpleNamespace(monotonic=lambda: next(times)))
+
+    with pytest.raises(emulator.EmulatorError) as raised:
+        emulator.Emulator(program(tmp_path, script))
+
+    assert str(raised.value) == f"`{tmp_path}/program emulator` {said}"
+
+
+def test_endless_output_without_a_line_is_one_message(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(emulator.EmulatorError, match=r"printed more than 65536 bytes without an end of line, 'z{200}\.\.\.': no error message$"):
+        emulator.Emulator(program(tmp_path, "exec tr '\\0' z </dev/zero"))
+
+
+def test_no_file_stays_open(tmp_path: pathlib.Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        running = emulator.Emulator(emulator.find_command(), ["-v"])
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            opener.open(running.base_url + "/nothing")
+        raised.value.close()
+        running.stop()
+        log = running.log()
+        running.stop()
+        assert "GET /nothing" in log and running.log() == log
+        del running
+        with pytest.raises(emulator.EmulatorError, match="exited with code 2: .*--no-such-option"):
+            emulator.Emulator(emulator.find_command(), ["--no-such-option"])
+        with pytest.raises(emulator.EmulatorError, match="cannot start /no/such/program: "):
+            emulator.Emulator("/no/such/program")
+        gc.collect()
+
+    assert [str(warning.message) for warning in caught] == []
+
+
+def test_the_last_request_to_any_path_is_found(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import urllib.error, urllib.request
+        import pytest
+        from pytest_tokenwell import EmulatorError
+
+        @pytest.mark.parametrize("path", ["/a%2Fb", "/a&path=/c", "/a%20b", "/a+b", "/a=%26"])
+        def test_it(path, tokenwell_emulator):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with pytest.raises(urllib.error.HTTPError) as raised:
+                opener.open(tokenwell_emulator.base_url + path + "?query=1")
+            raised.value.close()
+            last = tokenwell_emulator.last_request(path)
+            assert (last["path"], last["query"]) == (path, "query=1")
+
+        def test_a_path_that_cannot_be_sent(tokenwell_emulator):
+            with pytest.raises(EmulatorError, match="the emulator rejected last_request"):
+                tokenwell_emulator.last_request("/a b")
+        """
+    )
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=6)
 
 
 def test_a_missing_command_is_one_message(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
