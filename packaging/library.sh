@@ -10,7 +10,7 @@ output=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
 : "${CARGO:=cargo}" "${CC:=cc}" "${TARGET:=$PWD/target}" "${LIBRARY:=libtokenwell.so.0}"
 built=$TARGET/release
-linker=$(sh packaging/linker.sh)
+. packaging/link.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -24,7 +24,7 @@ trap 'rm -rf "$work"' EXIT
 if [ "$(uname -s)" = Darwin ]; then
     put "$built/libtokenwell.a" "$output/libtokenwell.a"
     # shellcheck disable=SC2046,SC2086
-    "$linker" -dynamiclib -o "$work/$LIBRARY" -Wl,-force_load,"$output/libtokenwell.a" -Wl,-install_name,"@rpath/$LIBRARY" -Wl,-dead_strip \
+    link -dynamiclib -o "$work/$LIBRARY" -Wl,-force_load,"$output/libtokenwell.a" -Wl,-install_name,"@rpath/$LIBRARY" -Wl,-dead_strip \
         -Wl,-exported_symbols_list,/dev/stdin $(cat "$built/libtokenwell.libs") ${LDFLAGS:-} <<END
 $(sed -n 's/^ *\(tokenwell_[a-z_]*\);$/_\1/p' packaging/tokenwell.map)
 END
@@ -43,7 +43,7 @@ put "$work/libtokenwell.a" "$output/libtokenwell.a"
 
 # nodelete: a refresh may still run on its thread when a program unloads the library.
 # shellcheck disable=SC2046,SC2086
-"$linker" -shared -o "$work/$LIBRARY" -Wl,--whole-archive "$output/libtokenwell.a" -Wl,--no-whole-archive \
+link -shared -o "$work/$LIBRARY" -Wl,--whole-archive "$output/libtokenwell.a" -Wl,--no-whole-archive \
     -Wl,--version-script=packaging/tokenwell.map -Wl,--no-undefined-version -Wl,-soname,"$LIBRARY" -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,defs \
     -Wl,--gc-sections -Wl,--as-needed $(cat "$built/libtokenwell.libs") ${LDFLAGS:-}
 put "$work/$LIBRARY" "$output/$LIBRARY"

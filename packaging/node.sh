@@ -28,7 +28,7 @@ else
     link="-shared -Wl,--version-script=packaging/node_addon.map -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack"
     link="$link -Wl,--gc-sections -Wl,--as-needed -pthread"
 fi
-linker=$(sh packaging/linker.sh)
+. packaging/link.sh
 # shellcheck disable=SC2086
-"$linker" -std=c11 -O2 -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Werror ${NODE_ADDON_CFLAGS:-} \
+link -std=c11 -O2 -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Werror ${NODE_ADDON_CFLAGS:-} \
     -DNAPI_VERSION=8 -Iinclude "-I$headers" bindings/node/src/*.c "$DIST/lib/libtokenwell.a" -o "$DIST/node/_lib/tokenwell.node" $link $libraries ${LDFLAGS:-}

@@ -87,6 +87,7 @@ claim k10_two_builds_have_the_same_bytes
 wheel=$(ls "$wheels"/tokenwell-*.whl) cli_wheel=$(ls "$wheels"/tokenwell_cli-*.whl) plugin_wheel=$(ls "$packages"/pytest_tokenwell-*.whl)
 sdist=$(ls "$packages"/tokenwell-*.tar.gz)
 tag=$(basename "$wheel" .whl | sed 's/.*-//; s/\..*//')
+claim a_compiler_of_several_words_links
 claim the_tools_install
 claim k10_every_wheel_describes_itself
 claim k10_a_wrong_wheel_is_found

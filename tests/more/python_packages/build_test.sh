@@ -12,6 +12,21 @@ k10_two_builds_have_the_same_bytes() {
     [ "$(find "$packages" -name '*.whl' | wc -l)" -eq 3 ] && [ "$(find "$packages" -name '*.tar.gz' | wc -l)" -eq 2 ] || return 1
     figures=$(cd "$packages" && stat -c '%n %s' -- */*.whl *.whl *.tar.gz | tr '\n' ' ' | sed 's/ $//')
 }
+without_zig() { # without_zig COMMAND...
+    mkdir -p "$work/no_zig" && printf '#!/bin/sh\nexit 1\n' >"$work/no_zig/zig" && chmod 755 "$work/no_zig/zig" && env -u ZIG PATH="$work/no_zig:$PATH" "$@"
+}
+a_compiler_of_several_words_links() {
+    echo 'int f(void) { return 1; }' >"$work/words.c"
+    without_zig CC="env $CC" sh -eu -c '. packaging/link.sh; link -shared -fPIC -o "$1" "$2"' sh "$work/words.so" "$work/words.c" &&
+        readelf -h "$work/words.so" | grep DYN || return 1
+    # A command that cannot be used is refused before anything is compiled.
+    if without_zig CC='no_such_program gcc' CARGO=false sh packaging/library.sh "$work/none" >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    grep -x "tokenwell: the C compiler 'no_such_program gcc' is missing: install it, or name another one in the variable CC" "$work/said" || return 1
+    if LINK_CC='env cc' CARGO=false sh packaging/library.sh "$work/none" >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    grep -x "tokenwell: LINK_CC is 'env cc', which is not the path or the name of a program" "$work/said"
+}
 the_tools_install() { # one environment for all tools that only this suite uses, with pinned versions
     environment_of "$work/checkers" "$PYTHON" with_pip &&
         pip "$work/checkers" install --quiet pip==26.1 auditwheel==6.8.2 packaging==26.4 pytest==9.2.0 pytest-xdist==3.8.0

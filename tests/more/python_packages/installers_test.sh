@@ -98,7 +98,11 @@ k11_without_cargo_a_checkout_fails_with_one_message() {
     for tool in sh env; do ln -sf "$(command -v $tool)" "$work/fake/$tool"; done
     if PATH="$work/fake" CC="$CC" pip "$work/no_cargo" install --no-build-isolation "$work/checkout/bindings/python" >"$work/said" 2>&1; then return 1; fi
     cat "$work/said"
-    one_message && grep 'the library cannot be built from source: cc is missing' "$work/said"
+    one_message && grep 'the library cannot be built from source: cc is missing' "$work/said" || return 1
+    if (cd "$work/checkout/bindings/python" && PATH="$work/fake" CC='ccache gcc' PYTHONPATH=backend \
+        "$PYTHON" -c 'import tokenwell_build; tokenwell_build.build_wheel(".")') >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    one_message && grep 'the library cannot be built from source: ccache (of the variable CC) is missing' "$work/said"
 }
 k11_the_metadata_needs_no_cargo() { # so that lock files and `pip download` work everywhere
     fresh_packages_directory
@@ -112,8 +116,10 @@ k11_the_source_distribution_builds_with_cargo() {
     library=$(find "$work/from_source" -name libtokenwell.so.0)
     readelf -dW "$library" | grep NODELETE && figures="GLIBC_$(highest_version "$library" GLIBC)"
 }
-a_checkout_installs_with_cargo() { # the target directory is the one that is used already
-    environment_of "$work/from_checkout" && CARGO_TARGET_DIR="$TARGET" pip "$work/from_checkout" install --quiet ./bindings/python || return 1
+a_checkout_installs_with_cargo() { # the target directory is the one that is used already; CC may have several words
+    environment_of "$work/from_checkout" &&
+        without_zig CC="env $CC" CARGO_TARGET_DIR="$TARGET" "$work/checkers/bin/python" -m pip --python "$work/from_checkout/bin/python" \
+            install --quiet ./bindings/python || return 1
     (cd / && "$work/from_checkout/bin/python" -c "$version_of_library")
 }
 an_editable_installation_uses_the_checkout() {

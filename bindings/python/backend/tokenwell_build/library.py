@@ -47,16 +47,18 @@ def find_or_build(project: Project) -> Tuple[str, bytes]:
             f"{project.name}: {project.path(project.package, '_lib')} has no library, and the Rust sources are not here:"
             " run `make library` in the repository and install from dist/python, or install from a checkout"
         )
-    missing = [name for name in TOOLS if shutil.which(_command(name)) is None]
-    if missing:
-        raise SystemExit(_cannot_build(project, missing[0]))
+    for tool in TOOLS:
+        if shutil.which(_command(tool)) is None:
+            raise SystemExit(_cannot_build(project, tool))
     return _build(project, root)
 
 
 def _command(tool: str) -> str:
-    """Returns the command that packaging/library.sh runs for this tool."""
+    """Returns the program that packaging/library.sh runs for this tool. Only CC may have several words (packaging/linker.sh)."""
     given = os.environ.get(tool.upper(), "") if tool in ("cargo", "cc") else ""
-    return given.split()[0] if given.strip() else tool
+    if tool == "cc" and given.strip() and shutil.which(given) is None:
+        return given.split()[0]
+    return given or tool
 
 
 def source(project: Project) -> Optional[str]:
@@ -86,8 +88,10 @@ def _build(project: Project, root: str) -> Tuple[str, bytes]:
 
 
 def _cannot_build(project: Project, tool: str) -> str:
+    command = _command(tool)
+    missing = tool if command == tool else f"{command} (of the variable {tool.upper()})"
     return (
-        f"{project.name}: the library cannot be built from source: {tool} is missing. {_other_ways(project)}\n"
+        f"{project.name}: the library cannot be built from source: {missing} is missing. {_other_ways(project)}\n"
         f"To build it: {TOOLS[tool]}, then run the same command again."
     )
 
