@@ -7,6 +7,7 @@ mkdir -p "$1"
 output=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../bindings/python"
 
+# LICENSE-THIRD-PARTY is a link.
 cp pyproject.toml README.md LICENSE-* "$output/"
 find tokenwell backend \( -name '*.py' -o -name py.typed \) ! -path 'tokenwell/_lib/*' | while IFS= read -r file; do
     mkdir -p "$output/$(dirname "$file")"
@@ -15,4 +16,3 @@ find tokenwell backend \( -name '*.py' -o -name py.typed \) ! -path 'tokenwell/_
 done
 mkdir -p "$output/tokenwell/_lib"
 cp "$library" "$output/tokenwell/_lib/"
-cp ../../packaging/licenses/THIRD-PARTY.txt "$output/LICENSE-THIRD-PARTY"

@@ -87,6 +87,12 @@ claim k10_two_builds_have_the_same_bytes
 wheel=$(ls "$wheels"/tokenwell-*.whl) cli_wheel=$(ls "$wheels"/tokenwell_cli-*.whl) plugin_wheel=$(ls "$packages"/pytest_tokenwell-*.whl)
 sdist=$(ls "$packages"/tokenwell-*.tar.gz)
 tag=$(basename "$wheel" .whl | sed 's/.*-//; s/\..*//')
+if "$(oldest_python)" -c 'import sys; sys.exit(sys.version_info >= (3, 11))'; then
+    claim the_oldest_python_builds_without_tomli
+else
+    skip "the_oldest_python_builds_without_tomli: Python 3.9 or 3.10 is missing; install python3.10"
+fi
+claim the_metadata_is_complete_before_the_library_is_built
 claim a_compiler_of_several_words_links
 claim the_tools_install
 claim k10_every_wheel_describes_itself

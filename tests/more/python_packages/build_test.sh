@@ -2,15 +2,58 @@
 # shellcheck disable=SC2154,SC2034
 
 k10_two_builds_have_the_same_bytes() {
-    # The second one from another directory, by another umask, time zone and language, and with files of another age.
+    # The second one from another directory, by another umask, time zone, language and Python, with files of another age, and beside a wheel of another version.
     mkdir -p "$work/größer 2" && cp -R "$DIST/bin" "$DIST/lib" "$work/größer 2/" && cp -R packaging "$work/größer 2/" || return 1
     find "$work/größer 2" -type f -exec touch -d 2031-01-01 {} +
     chmod -R go-rwx "$work/größer 2"
     sh packaging/python_packages.sh "$DIST" "$packages" || return 1
-    (umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 PYTHONHASHSEED=7 sh packaging/python_packages.sh "$work/größer 2" "$work/again") || return 1
+    mkdir -p "$work/again/riscv64-linux-gnu" && : >"$work/again/riscv64-linux-gnu/tokenwell-0.0.9-py3-none-manylinux_2_39_riscv64.whl" || return 1
+    (umask 077 && PYTHON=$(oldest_python) TZ=Asia/Tokyo LC_ALL=C.UTF-8 PYTHONHASHSEED=7 \
+        sh packaging/python_packages.sh "$work/größer 2" "$work/again") || return 1
+    rm -r "$work/again/riscv64-linux-gnu"
     diff -r "$packages" "$work/again" || return 1
     [ "$(find "$packages" -name '*.whl' | wc -l)" -eq 3 ] && [ "$(find "$packages" -name '*.tar.gz' | wc -l)" -eq 2 ] || return 1
     figures=$(cd "$packages" && stat -c '%n %s' -- */*.whl *.whl *.tar.gz | tr '\n' ' ' | sed 's/ $//')
+}
+the_oldest_python_builds_without_tomli() { # with the one in pip; without pip another Python is used, or what is needed is said
+    old=$(oldest_python)
+    "$old" -c 'import tomli' 2>/dev/null || PYTHONPATH=bindings/python/backend "$old" -c 'import tokenwell_build' || return 1
+    environment_of "$work/bare" "$old" && mkdir -p "$work/no_python" || return 1
+    for name in python3 python3.11 python3.12 python3.13 python3.14; do
+        printf '#!/bin/sh\nexit 1\n' >"$work/no_python/$name" && chmod 755 "$work/no_python/$name" || return 1
+    done
+    if PATH="$work/no_python:$PATH" PYTHON="$work/bare/bin/python" sh packaging/python_packages.sh "$DIST" "$work/none" >"$work/said" 2>&1; then return 1; fi
+    cat "$work/said"
+    grep -x "tokenwell: the build of the Python package needs a Python 3.11 or newer, .* and $work/bare/bin/python has none of them" "$work/said" &&
+        [ "$(wc -l <"$work/said")" -eq 1 ] && figures=$("$old" --version)
+}
+the_metadata_is_complete_before_the_library_is_built() { # of a checkout and of the source distribution, as PEP 517 requires
+    mkdir -p "$work/unpacked_sdist" "$work/metadata" && tar -xzf "$sdist" -C "$work/unpacked_sdist" || return 1
+    cat >"$work/metadata.py" <<'END'
+import os, sys, zipfile
+import tokenwell_build
+wheel, output, *projects = sys.argv[1:]
+archive = zipfile.ZipFile(wheel)
+wanted = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" in name and not name.endswith("/RECORD")}
+# The tag is that of the library.
+name = next(name for name in wanted if name.endswith("/WHEEL"))
+wanted[name] = b"".join(line for line in wanted[name].splitlines(True) if not line.startswith(b"Tag:"))
+for number, project in enumerate(projects):
+    os.chdir(project)
+    top = os.path.join(output, str(number))
+    found = os.path.join(top, tokenwell_build.prepare_metadata_for_build_wheel(top))
+    files = {}
+    for directory, _, names in os.walk(found):
+        for name in names:
+            with open(os.path.join(directory, name), "rb") as file:
+                files[os.path.relpath(file.name, top)] = file.read()
+    assert files == wanted, (project, sorted(files), sorted(wanted))
+    assert sum(name.endswith("/licenses/LICENSE-THIRD-PARTY") for name in files) == 1
+    editable = tokenwell_build.prepare_metadata_for_build_editable(os.path.join(top, "editable"))
+    with open(os.path.join(top, "editable", editable, "WHEEL")) as file:
+        assert file.read().endswith("Root-Is-Purelib: true\nTag: py3-none-any\n")
+END
+    PYTHONPATH="$root/bindings/python/backend" "$PYTHON" "$work/metadata.py" "$wheel" "$work/metadata" "$root/bindings/python" "$work/unpacked_sdist"/*
 }
 without_zig() { # without_zig COMMAND...
     mkdir -p "$work/no_zig" && printf '#!/bin/sh\nexit 1\n' >"$work/no_zig/zig" && chmod 755 "$work/no_zig/zig" && env -u ZIG PATH="$work/no_zig:$PATH" "$@"

@@ -35,17 +35,26 @@ def get_requires_for_build_editable(config_settings: Settings = None) -> List[st
 
 
 def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Settings = None) -> str:
-    """Writes the metadata. It needs neither the library nor a compiler, so installers can resolve dependencies."""
+    """Writes the metadata. It needs neither the library nor a compiler, so installers can resolve dependencies.
+
+    WHEEL has no tag if that of the library is not known yet.
+    """
     project = Project(".")
-    for name, data in project.dist_info().items():
+    pure = not project.has_library and not project.program
+    return _write_dist_info(project, metadata_directory, ["any"] if pure else [], pure)
+
+
+def prepare_metadata_for_build_editable(metadata_directory: str, config_settings: Settings = None) -> str:
+    return _write_dist_info(Project("."), metadata_directory, ["any"], pure=True)
+
+
+def _write_dist_info(project: Project, metadata_directory: str, platforms: List[str], pure: bool) -> str:
+    for name, data in project.dist_info(platforms, pure).items():
         path = os.path.join(metadata_directory, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
     return project.dist_info_name
-
-
-prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
 
 
 def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: Optional[str] = None) -> str:

@@ -42,15 +42,7 @@ def build_time() -> int:
 def write_wheel(project: Project, directory: str, files: Dict[str, Entry], platforms: Iterable[str]) -> str:
     """Writes the wheel with these files, and returns its name."""
     platforms = list(platforms)
-    pure = platforms == ["any"]
-    wheel = [
-        "Wheel-Version: 1.0",
-        f"Generator: tokenwell_build ({project.version})",
-        f"Root-Is-Purelib: {'true' if pure else 'false'}",
-        *(f"Tag: py3-none-{platform}" for platform in platforms),
-    ]
-    info = {name: Entry(data) for name, data in project.dist_info().items()}
-    info[f"{project.dist_info_name}/WHEEL"] = Entry("\n".join(wheel).encode() + b"\n")
+    info = {name: Entry(data) for name, data in project.dist_info(platforms, pure=platforms == ["any"]).items()}
     # The directory .dist-info comes last, so that tools find it without reading the whole archive.
     entries: List[Tuple[str, Entry]] = sorted(files.items()) + sorted(info.items())
     record_name = f"{project.dist_info_name}/RECORD"

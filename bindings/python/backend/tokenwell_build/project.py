@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from typing import Any, Dict, List
+import sys
+from typing import Any, Dict, Iterable, List
 
 try:
     import tomllib
@@ -13,10 +14,14 @@ except ImportError:  # Python 3.9 and 3.10
     try:
         import tomli as tomllib  # type: ignore[import-not-found, no-redef]
     except ImportError:
-        raise SystemExit(
-            "tokenwell: the build of the Python package needs Python 3.11 or newer, or the module tomli:"
-            " install it with `python3 -m pip install tomli`"
-        ) from None
+        try:
+            # pip 21.2 and newer contain it. It is hidden in an isolated build, for which pyproject.toml requires tomli.
+            from pip._vendor import tomli as tomllib  # type: ignore[no-redef]
+        except ImportError:
+            raise SystemExit(
+                "tokenwell: the build of the Python package needs a Python 3.11 or newer, or an older one with pip 21.2 or newer"
+                f" or the module tomli, and {sys.executable} has none of them"
+            ) from None
 
 KNOWN = {
     "name", "version", "description", "readme", "license", "license-files", "requires-python", "dependencies", "keywords",
@@ -85,9 +90,20 @@ class Project:
         parts = ["".join([f"[{group}]\n", *(f"{name} = {target}\n" for name, target in sorted(names.items()))]) for group, names in sorted(groups.items())]
         return "\n".join(parts).encode()
 
-    def dist_info(self) -> Dict[str, bytes]:
-        """Returns the files of the directory `.dist-info`, without those that depend on the wheel."""
-        files = {"METADATA": self.metadata()}
+    def dist_info(self, platforms: Iterable[str], pure: bool) -> Dict[str, bytes]:
+        """Returns the files of the directory `.dist-info` without RECORD.
+
+        Args:
+            platforms: The tags of the platforms; none if they are not known before the library was built.
+            pure: The wheel has no file for one platform.
+        """
+        wheel = [
+            "Wheel-Version: 1.0",
+            f"Generator: tokenwell_build ({self.version})",
+            f"Root-Is-Purelib: {'true' if pure else 'false'}",
+            *(f"Tag: py3-none-{platform}" for platform in platforms),
+        ]
+        files = {"METADATA": self.metadata(), "WHEEL": "\n".join(wheel).encode() + b"\n"}
         if self.table.get("entry-points"):
             files["entry_points.txt"] = self.entry_points()
         for name in self.licences():
