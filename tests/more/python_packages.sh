@@ -1,6 +1,6 @@
 #!/bin/sh
 # The distributions for Python: the same bytes from two builds, what each file may need, and the package installed and used as users do, away from the
-# source and without cargo. SHORT=1: a part of the Python tests and of the vectors, and no build from source, PyInstaller, uv or editable installation.
+# source and without cargo. SHORT=1: a part of the Python tests and of the vectors, and no old pip, build from source, PyInstaller, uv or editable installation.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/more/need.sh
 : "${PYTHON:=python3}" "${CC:=cc}" "${CARGO:=cargo}" "${TARGET:=${CARGO_TARGET_DIR:-$PWD/target}}" "${FEATURES:=cli,emulator,capi}"
@@ -111,7 +111,7 @@ claim nothing_to_package_is_one_sentence
 
 claim the_wheel_installs_in_a_path_with_spaces_and_other_letters
 claim k9_pip_finds_the_wheel_of_a_named_platform
-claim k9_an_old_pip_finds_the_wheel
+long k9_an_old_pip_finds_the_wheel
 claim the_lines_of_the_readme_install
 claim dist_python_installs_with_its_library
 
@@ -140,9 +140,9 @@ export PATH="$path"
 cargo_is_not_on_the_path() { ! command -v cargo && ! command -v rustc; }
 claim cargo_is_not_on_the_path
 claim k11_without_cargo_the_source_distribution_fails_with_one_message
-claim k11_an_old_pip_is_named
+long k11_an_old_pip_is_named
 claim k11_without_cargo_a_checkout_fails_with_one_message
-claim k11_the_metadata_needs_no_cargo
+long k11_the_metadata_needs_no_cargo
 
 # ---- use ----
 

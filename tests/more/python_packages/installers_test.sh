@@ -13,11 +13,12 @@ found() {
     code=no
     pip "$1" download --quiet --no-deps --no-index --find-links "$wheels" --only-binary=:all: --platform "$2" --dest "$work/downloads" \
         tokenwell >"$work/said" 2>&1 && code=yes
-    echo "$(pip "$1" --version | cut -d' ' -f2), $2: $code, and should be $3"
+    echo "$2: $code, and should be $3"
     [ "$code" = "$3" ] || { cat "$work/said"; return 1; }
     [ "$code" = no ] || [ -f "$work/downloads/$(basename "$wheel")" ]
 }
 platforms_for() { # platforms_for PIP: the names under which a user may ask for the wheel
+    pip "$1" --version
     found "$1" "$tag" yes && found "$1" linux_x86_64 no && found "$1" manylinux_2_28_aarch64 no && found "$1" manylinux2010_x86_64 no || return 1
     case $(basename "$wheel") in
         *manylinux2014*) found "$1" manylinux2014_x86_64 yes && found "$1" manylinux_2_28_x86_64 no ;;
@@ -38,16 +39,15 @@ snippet() { # snippet NAME: the code block of the README that follows the commen
     awk -v name="<!-- $1 -->" '$0 == name { found = 1 } inside && /^```$/ { exit } inside { print } found && /^```/ { inside = 1 }' bindings/python/README.md
 }
 the_lines_of_the_readme_install() {
-    environment_of "$work/readme" "$PYTHON" with_pip || return 1
     mkdir -p "$work/in_checkout/dist" && ln -sfn "$packages" "$work/in_checkout/dist/packages"
     snippet install_packages >"$work/lines.sh" && snippet install >>"$work/lines.sh" && [ "$(wc -l <"$work/lines.sh")" -eq 2 ] || return 1
-    (cd "$work/in_checkout" && PATH="$work/readme/bin:$PATH" PIP_NO_INDEX=1 PIP_FIND_LINKS="$wheels" sh -ex "$work/lines.sh") || return 1
-    (cd / && "$work/readme/bin/python" -c "$version_of_library") || return 1
+    (cd "$work/in_checkout" && PATH="$work/checkers/bin:$PATH" PIP_NO_INDEX=1 PIP_FIND_LINKS="$wheels" sh -ex "$work/lines.sh") || return 1
+    (cd / && "$work/checkers/bin/python" -c "$version_of_library") || return 1
     # For a wheel that is not for manylinux2014, the line is the same with the tag of this wheel.
     snippet lambda >"$work/lambda.sh"
     grep -c manylinux2014_x86_64 "$work/lambda.sh" | grep -x 1 || return 1
     case $(basename "$wheel") in *manylinux2014*) ;; *) sed -i "s/manylinux2014_x86_64/$tag/" "$work/lambda.sh" ;; esac
-    (cd "$work/in_checkout" && PATH="$work/readme/bin:$PATH" PIP_NO_INDEX=1 PIP_FIND_LINKS="$wheels" sh -ex "$work/lambda.sh") || return 1
+    (cd "$work/in_checkout" && PATH="$work/checkers/bin:$PATH" PIP_NO_INDEX=1 PIP_FIND_LINKS="$wheels" sh -ex "$work/lambda.sh") || return 1
     (cd / && PYTHONPATH="$work/in_checkout/package" "$PYTHON" -c "$version_of_library" | grep in_checkout/package)
 }
 dist_python_installs_with_its_library() { # the staged tree has its own library, and needs no compiler
