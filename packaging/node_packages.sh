@@ -41,11 +41,18 @@ platform=$machine-linux-$libc
 name=$("$NODE" packaging/node_platforms.mjs name "$platform")
 mkdir -p "$packages/$platform"
 
-# package PACKAGE OUTPUT: the files are in $work/PACKAGE already. npm calls the directory in an archive `package`.
+# Archives of another version do not belong to this build.
+rm -f "$packages"/tokenwell-*.tgz "$packages/$platform"/tokenwell-*.tgz
+
+# package PACKAGE OUTPUT [PROGRAM]: the files are in $work/PACKAGE already. PROGRAM is the one that is executable, whatever the modes of the checkout are.
+# npm calls the directory in an archive `package`.
 package() {
     directory=$work/$1
     "$NODE" packaging/node_platforms.mjs manifest "$1" "$source" >"$directory/package.json"
     cp bindings/node/LICENSE-* "$directory/"
+    find "$directory" -type d -exec chmod 755 {} +
+    find "$directory" -type f -exec chmod 644 {} +
+    [ -z "${3:-}" ] || chmod 755 "$directory/$3"
     find "$directory" -print0 | xargs -0 touch --no-dereference --date="@$SOURCE_DATE_EPOCH"
     file=$2/$(echo "$1" | sed 's|^@||; s|/|-|')-$version.tgz
     tar -C "$directory" --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --transform='s|^\.|package|' -cf - . | gzip -9n >"$file.new"
@@ -54,8 +61,7 @@ package() {
 }
 program() { # program FROM TO: without symbols, which stay in DIST; with the licenses of the crates in it
     "$STRIP" --strip-all -o "$2" "$1"
-    chmod 755 "$2"
-    install -m 644 packaging/licenses/THIRD-PARTY.txt "$(dirname "$2")/LICENSE-THIRD-PARTY"
+    cp packaging/licenses/THIRD-PARTY.txt "$(dirname "$2")/LICENSE-THIRD-PARTY"
 }
 binary_readme() { # binary_readme PACKAGE MAIN WHAT
     printf '# %s\n\nThe %s for %s. It is installed as an optional dependency of [%s](https://www.npmjs.com/package/%s): install that package.\n' \
@@ -66,20 +72,17 @@ mkdir -p "$work/tokenwell" "$work/@tokenwell/$name" "$work/@tokenwell/cli" "$wor
 cp bindings/node/index.* bindings/node/README.md "$work/tokenwell/"
 cp -R bindings/node/lib "$work/tokenwell/lib"
 "$NODE" packaging/node_platforms.mjs published "$version" >"$work/tokenwell/lib/platforms.js"
-chmod -R u=rwX,go=rX "$work/tokenwell"
 package tokenwell "$packages"
 
 program "$addon" "$work/@tokenwell/$name/tokenwell.node"
 binary_readme "@tokenwell/$name" tokenwell "addon of tokenwell, with the library in it," >"$work/@tokenwell/$name/README.md"
-package "@tokenwell/$name" "$packages/$platform"
+package "@tokenwell/$name" "$packages/$platform" tokenwell.node
 
-cp bindings/node/cli/README.md bindings/node/lib/platform.js "$work/@tokenwell/cli/"
-cp bindings/node/cli/tokenwell.js "$work/@tokenwell/cli/tokenwell.js"
+cp bindings/node/cli/README.md bindings/node/cli/tokenwell.js "$work/@tokenwell/cli/"
+cp bindings/node/lib/platform.js "$work/@tokenwell/cli/"
 "$NODE" packaging/node_platforms.mjs command "$version" >"$work/@tokenwell/cli/platforms.js"
-chmod -R u=rwX,go=rX "$work/@tokenwell/cli"
-chmod 755 "$work/@tokenwell/cli/tokenwell.js"
-package @tokenwell/cli "$packages"
+package @tokenwell/cli "$packages" tokenwell.js
 
 program "$dist/bin/tokenwell" "$work/@tokenwell/cli-$name/tokenwell"
 binary_readme "@tokenwell/cli-$name" @tokenwell/cli "command tokenwell" >"$work/@tokenwell/cli-$name/README.md"
-package "@tokenwell/cli-$name" "$packages/$platform"
+package "@tokenwell/cli-$name" "$packages/$platform" tokenwell

@@ -23,16 +23,29 @@ const ADDON = path.join(WORK, 'binaries/tokenwell.node');
 
 export const files = () => ({
   async k10_two_builds_have_the_same_bytes() {
-    // The second one from another directory, by another umask, time zone and language, and with files of another age.
+    // The second one from another checkout, which was made with another umask, and from another directory, by another umask, time zone and language,
+    // with files of another age.
     const other = path.join(WORK, 'größer 2');
-    mkdirSync(other);
+    const checkout = path.join(other, 'checkout');
+    for (const part of ['packaging', 'bindings/node']) {
+      cpSync(path.join(ROOT, part), path.join(checkout, part), { recursive: true, filter: (file) => path.basename(file) !== 'node_modules' });
+    }
     for (const part of ['bin', 'node']) cpSync(path.join(DIST, part), path.join(other, part), { recursive: true, preserveTimestamps: false });
     await succeed('find', [other, '-type', 'f', '-exec', 'touch', '-d', '2031-01-01', '{}', '+']);
     await succeed('chmod', ['-R', 'go-rwx', other]);
-    const env = { ...process.env, TZ: 'Asia/Tokyo', LC_ALL: 'C.UTF-8', OTHER: other, AGAIN: path.join(WORK, 'again') };
-    await succeed('sh', ['packaging/node_packages.sh', DIST, PACKAGES], { cwd: ROOT });
-    await succeed('sh', ['-c', 'umask 077 && sh packaging/node_packages.sh "$OTHER" "$AGAIN"'], { cwd: ROOT, env });
-    await succeed('diff', ['-r', PACKAGES, path.join(WORK, 'again')]);
+    const again = path.join(WORK, 'again');
+    // Archives of an older version, which go, and one that is not for npm.
+    mkdirSync(path.join(again, PLATFORM), { recursive: true });
+    for (const file of ['tokenwell-0.0.9.tgz', 'tokenwell-cli-0.0.9.tgz', `${PLATFORM}/tokenwell-${NAME}-0.0.9.tgz`]) writeFileSync(path.join(again, file), '');
+    const kept = path.join(again, 'tokenwell-0.0.9.tar.gz');
+    writeFileSync(kept, '');
+    const env = { ...process.env, TZ: 'Asia/Tokyo', LC_ALL: 'C.UTF-8', OTHER: other, AGAIN: again };
+    await Promise.all([
+      succeed('sh', ['packaging/node_packages.sh', DIST, PACKAGES], { cwd: ROOT }),
+      succeed('sh', ['-c', 'umask 077 && sh packaging/node_packages.sh "$OTHER" "$AGAIN"'], { cwd: checkout, env }),
+    ]);
+    rmSync(kept);
+    await succeed('diff', ['-r', PACKAGES, again]);
 
     const all = archives(PACKAGES);
     assert.equal(all.length, 4);
