@@ -18,9 +18,12 @@ const main = ['tokenwell', '@tokenwell/cli'];
 const ofPlatforms = names.filter((name) => !main.includes(name));
 const problems = [];
 
-const [mode, place, seconds] = process.argv.slice(2);
+// For the requests of one round, in milliseconds. The last round may end after the time.
+const SHORTEST_ROUND = 5_000;
+const LONGEST_ROUND = 30_000;
+const [mode, place, seconds = ''] = process.argv.slice(2);
 if (mode === 'files') checkFiles(place);
-else if (mode === 'published') await checkPublished(place, Number(seconds));
+else if (mode === 'published') await checkArguments(place, seconds);
 else problems.push('the beginning of this file lists the arguments');
 for (const problem of problems) process.stderr.write(`node_release: ${problem}\n`);
 process.exitCode = problems.length > 0 ? 1 : 0;
@@ -47,11 +50,22 @@ function checkFiles(directory) {
   if (problems.length === 0) process.stdout.write(`${files.join('\n')}\n`);
 }
 
+async function checkArguments(registry, time) {
+  if (!/^https?:\/\/[^/]/.test(registry)) {
+    problems.push(`REGISTRY is not the address of a registry, as in https://registry.example/: ${registry ?? 'missing'}`);
+  } else if (!/^\d+(\.\d+)?$/.test(time)) {
+    problems.push(`SECONDS is not a number of seconds, as in 600: ${time || 'missing'}`);
+  } else {
+    await checkPublished(registry, Number(time));
+  }
+}
+
 async function checkPublished(registry, patience) {
   const end = Date.now() + patience * 1000;
   let missing = ofPlatforms;
   for (;;) {
-    const answers = await Promise.all(missing.map((name) => isPublished(registry, name)));
+    const signal = AbortSignal.timeout(Math.max(SHORTEST_ROUND, Math.min(LONGEST_ROUND, end - Date.now())));
+    const answers = await Promise.all(missing.map((name) => isPublished(registry, name, signal)));
     missing = missing.filter((_, index) => !answers[index]);
     if (missing.length === 0 || Date.now() >= end) break;
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -59,12 +73,16 @@ async function checkPublished(registry, patience) {
   for (const name of missing) problems.push(`${name} ${version} cannot be installed from ${registry} after ${patience} s`);
 }
 
-async function isPublished(registry, name) {
+async function isPublished(registry, name, signal) {
   try {
-    const reply = await fetch(new URL(name.replace('/', '%2f'), registry));
+    // With a slash at its end, the last part of the registry's path is kept.
+    const reply = await fetch(new URL(name.replace('/', '%2f'), `${registry.replace(/\/+$/, '')}/`), { signal });
     const { versions } = reply.ok ? await reply.json() : {};
     const tarball = versions?.[version]?.dist.tarball;
-    return tarball !== undefined && (await fetch(tarball, { method: 'GET' })).ok;
+    if (tarball === undefined) return false;
+    const archive = await fetch(tarball, { signal });
+    await archive.arrayBuffer();
+    return archive.ok;
   } catch {
     return false;
   }

@@ -1,6 +1,8 @@
 // The packages themselves: the same bytes from two builds, what each file may need, and the list of the release.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { archives, entries, readEntry, startRegistry } from './registry.mjs';
 import { DIST, NAME, PACKAGES, PLATFORM, ROOT, VERSION, WORK, run, sizeOf, succeed, temporary } from './support.mjs';
@@ -197,6 +199,32 @@ export const files = () => ({
     versions.set('99.0.0', versions.get(VERSION));
     versions.delete(VERSION);
     assert.equal((await published('0')).code, 1, 'another version is not that version');
+  },
+
+  async the_wait_for_a_release_ends_and_keeps_the_path_of_the_registry(t) {
+    const published = (...args) => run('node', ['packaging/node_release.mjs', 'published', ...args], { cwd: ROOT, timeout: 30_000 });
+    // It accepts connections and never replies.
+    const silent = createServer((socket) => socket.unref()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    t.after(() => silent.close());
+    const withoutReply = published(`http://127.0.0.1:${silent.address().port}/`, '0');
+
+    const { url, requests } = await startRegistry(t, [PACKAGES], { under: 'npm/' });
+    for (const { code, stderr } of await Promise.all([url, url.slice(0, -1)].map((registry) => published(registry, '0')))) assert.equal(code, 0, stderr);
+    assert.equal(requests.filter((name) => name === `npm/@tokenwell/${NAME}`).length, 2);
+
+    for (const wrong of [[url], [url, 'soon'], [url, '-1']]) {
+      const { code, stderr } = await published(...wrong);
+      assert.equal(code, 1);
+      assert.equal(stderr, `node_release: SECONDS is not a number of seconds, as in 600: ${wrong[1] ?? 'missing'}\n`);
+    }
+    for (const wrong of [[], ['registry', '1']]) {
+      assert.match((await published(...wrong)).stderr, new RegExp(`^node_release: REGISTRY is not the address .*: ${wrong[0] ?? 'missing'}\n$`));
+    }
+
+    const { code, stderr } = await withoutReply;
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`@tokenwell/${NAME} ${VERSION} cannot be installed from`));
   },
 
   async missing_input_is_one_sentence(t) {

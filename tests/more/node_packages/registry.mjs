@@ -5,8 +5,8 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-/** Starts a registry. `url` is its address, and `packages` maps each name to its versions, which a test may delete. */
-export async function startRegistry(t, directories) {
+/** Starts a registry. `url` is its address, with the path `under`, and `packages` maps each name to its versions, which a test may delete. */
+export async function startRegistry(t, directories, { under = '' } = {}) {
   const packages = new Map();
   const files = new Map();
   for (const file of directories.flatMap(archives)) {
@@ -19,24 +19,26 @@ export async function startRegistry(t, directories) {
 
   const requests = [];
   const server = createServer((request, response) => {
-    const name = decodeURIComponent(new URL(request.url, 'http://registry').pathname.slice(1));
-    requests.push(name);
-    const file = files.get(name.replace(/^-\//, ''));
+    const asked = decodeURIComponent(new URL(request.url, 'http://registry').pathname.slice(1));
+    requests.push(asked);
+    const name = asked.startsWith(under) ? asked.slice(under.length) : undefined;
+    const file = files.get(name?.replace(/^-\//, ''));
     const versions = packages.get(name);
-    if (request.method === 'GET' && name.startsWith('-/') && file) return response.end(file);
+    if (request.method === 'GET' && name?.startsWith('-/') && file) return response.end(file);
     if (request.method === 'GET' && versions?.size > 0) {
       response.setHeader('content-type', 'application/json');
-      return response.end(JSON.stringify(packument(name, versions, server.address().port)));
+      return response.end(JSON.stringify(packument(name, versions, url())));
     }
     response.statusCode = 404;
     return response.end('{"error":"not found"}');
   });
+  const url = () => `http://127.0.0.1:${server.address().port}/${under}`;
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   });
-  return { url: `http://127.0.0.1:${server.address().port}/`, packages, requests };
+  return { url: url(), packages, requests };
 }
 
 /** The .tgz files in a directory and in the directories of the platforms. */
@@ -67,13 +69,13 @@ export function entries(archive) {
   return found;
 }
 
-function packument(name, versions, port) {
+function packument(name, versions, url) {
   const list = [...versions].map(([version, { manifest, file, content }]) => [
     version,
     {
       ...manifest,
       dist: {
-        tarball: `http://127.0.0.1:${port}/-/${file}`,
+        tarball: `${url}-/${file}`,
         integrity: `sha512-${createHash('sha512').update(content).digest('base64')}`,
         shasum: createHash('sha1').update(content).digest('hex'),
       },
