@@ -79,7 +79,7 @@ binary_readme "@tokenwell/$name" tokenwell "addon of tokenwell, with the library
 package "@tokenwell/$name" "$packages/$platform" tokenwell.node
 
 cp bindings/node/cli/README.md bindings/node/cli/tokenwell.js "$work/@tokenwell/cli/"
-cp bindings/node/lib/platform.js "$work/@tokenwell/cli/"
+for file in platform platform_package binary_file; do cp "bindings/node/lib/$file.js" "$work/@tokenwell/cli/"; done
 "$NODE" packaging/node_platforms.mjs command "$version" >"$work/@tokenwell/cli/platforms.js"
 package @tokenwell/cli "$packages" tokenwell.js
 

@@ -24,7 +24,7 @@ const print = {
     const entries = platforms.map(({ name }) => ({ name, packageName: addonPackage(name), file: `${addonPackage(name)}/tokenwell.node` }));
     return loader(version, entries);
   },
-  command: commandFiles,
+  command: (version) => table(version, platforms.map(({ name }) => ({ name, packageName: commandPackage(name), file: `${commandPackage(name)}/tokenwell` }))),
   manifest: (packageName, file) => `${JSON.stringify(manifest(packageName, JSON.parse(readFileSync(file, 'utf8'))), null, 2)}\n`,
   manifests: (file) => {
     const names = [...platforms.flatMap(({ name }) => [addonPackage(name), commandPackage(name)]), 'tokenwell', COMMAND];
@@ -87,19 +87,24 @@ function everyPlatform(packageName, version) {
   return Object.fromEntries(platforms.map(({ name }) => [packageName(name), version]));
 }
 
-/** The literal `require` of each platform is what bundlers follow; inside `try`, one that is not installed is no error for them. */
-function loader(version, entries) {
-  const cases = entries.map(({ name, file }) => `      case '${name}':\n        return require('${file}');\n`);
-  const table = entries.map(({ name, packageName, file }) => `  '${name}': { ${packageName ? `packageName: '${packageName}', ` : ''}file: '${file}' },\n`);
+/** Where the file of each platform is. */
+function table(version, entries) {
+  const lines = entries.map(({ name, packageName, file }) => `  '${name}': { ${packageName ? `packageName: '${packageName}', ` : ''}file: '${file}' },\n`);
   return `'use strict';
 
-// Made by packaging/node_platforms.mjs: where the addon of each platform is.
+// Made by packaging/node_platforms.mjs: where the file of each platform is.
 
 exports.version = '${version}';
 
 exports.platforms = {
-${table.join('')}};
+${lines.join('')}};
+`;
+}
 
+/** The literal `require` of each platform is what bundlers follow; inside `try`, one that is not installed is no error for them. */
+function loader(version, entries) {
+  const cases = entries.map(({ name, file }) => `      case '${name}':\n        return require('${file}');\n`);
+  return `${table(version, entries)}
 exports.load = (platform) => {
   try {
     switch (platform) {
@@ -108,19 +113,6 @@ ${cases.join('')}    }
     throw error;
   }
 };
-`;
-}
-
-function commandFiles(version) {
-  const packages = platforms.map(({ name }) => `  '${name}': '${commandPackage(name)}',\n`);
-  return `'use strict';
-
-// Made by packaging/node_platforms.mjs: the package of each platform.
-
-exports.version = '${version}';
-
-exports.packages = {
-${packages.join('')}};
 `;
 }
 

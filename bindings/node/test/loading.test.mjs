@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -102,6 +102,28 @@ test('an_addon_that_is_missing_or_damaged_is_one_error_that_says_what_to_do', { 
     assert.match(error.hint, /npm install.*make library/);
     assert.ok(!error.message.includes('Require stack'));
   }
+});
+
+test('the_file_is_not_compared_with_a_processor_that_the_table_lacks', { skip: process.platform !== 'linux' }, async (t) => {
+  const { length } = await readFile(ADDON);
+  const checked = async (arch, change) => {
+    const file = path.join(await temporaryDirectory(t), 'tokenwell.node');
+    await copyFile(ADDON, file);
+    await change?.(file);
+    const program = `
+      Object.defineProperty(process, 'arch', { value: '${arch}' });
+      console.log(require(${JSON.stringify(path.join(PACKAGE, 'lib/binary_file.js'))}).problemOf(${JSON.stringify(file)}, 'library'));`;
+    return (await runNode(program, process.env)).stdout.trim();
+  };
+  const riscv = (file) => changed(file, 18, [243, 0]);
+  // The machine 22, and the other byte order.
+  const s390 = (file) => changed(file, 5, [2]).then(() => changed(file, 18, [0, 22]));
+
+  assert.equal(await checked('riscv64', riscv), 'undefined');
+  assert.equal(await checked('s390x', s390), 'undefined');
+  assert.equal(await checked('riscv64', (file) => truncate(file, 4096)), `is truncated: it has 4096 of ${length} bytes`);
+  assert.match(await checked('s390x', (file) => writeFile(file, '#!/bin/sh\n'.repeat(10))), /^is not a library for Linux/);
+  assert.equal(await checked('x64', riscv), 'is for the machine 243 of ELF, but this Node.js runs as x64');
 });
 
 test('an_addon_of_another_version_is_rejected_with_both_versions', { skip: INSTALLED }, async (t) => {

@@ -239,7 +239,7 @@ export const messages = ({ short }) => ({
     const { code, stdout, stderr } = await user.run('node_modules/.bin/tokenwell', ['token']);
 
     assert.deepEqual([code, stdout], [127, '']);
-    assert.match(stderr, new RegExp(`^tokenwell ${VERSION} for ${NAME} is not installed: it may not have been published yet\\.\\nThe package @tokenwell/cli-${NAME} is an optional dependency`));
+    assert.match(stderr, new RegExp(`^tokenwell ${VERSION} for ${NAME} is not installed: it may not have been published yet:\\n {2}@tokenwell/cli-${NAME}: not installed\\nRun`));
     assert.match(stderr, /npm install --include=optional/);
     await user.npm('install', '--include=optional');
     assert.match((await user.run('node_modules/.bin/tokenwell', ['token'])).stdout, /^ey/);

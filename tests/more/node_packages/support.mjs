@@ -81,13 +81,15 @@ async function makeMorePackages() {
   await succeed('sh', ['packaging/node_packages.sh', DIST, directory], { cwd: ROOT, env });
   const musl = path.join(WORK, 'musl.node');
   await muslAddon(musl);
-  for (const { name } of MORE_PLATFORMS.filter((each) => each.name !== NAME)) {
+  const others = MORE_PLATFORMS.map((each) => each.name).filter((name) => name !== NAME);
+  const manifests = JSON.parse(await succeed('node', ['packaging/node_platforms.mjs', 'manifests', 'bindings/node/package.json'], { cwd: ROOT, env }));
+  for (const name of others.flatMap((each) => [each, `cli-${each}`])) {
     const content = path.join(WORK, 'content', name);
     mkdirSync(path.join(content, 'package'), { recursive: true });
-    const manifest = await succeed('node', ['packaging/node_platforms.mjs', 'manifest', `@tokenwell/${name}`, 'bindings/node/package.json'], { cwd: ROOT, env });
-    writeFileSync(path.join(content, 'package/package.json'), manifest);
-    if (name.endsWith('musl')) cpSync(musl, path.join(content, 'package/tokenwell.node'));
-    else writeFileSync(path.join(content, 'package/tokenwell.node'), Buffer.from('cffaedfe0c000001', 'hex'));
+    writeFileSync(path.join(content, 'package/package.json'), JSON.stringify(manifests[`@tokenwell/${name}`]));
+    const binary = path.join(content, 'package', name.startsWith('cli-') ? 'tokenwell' : 'tokenwell.node');
+    if (name.endsWith('musl')) cpSync(musl, binary);
+    else writeFileSync(binary, Buffer.from('cffaedfe0c000001', 'hex'));
     await succeed('tar', ['-czf', path.join(directory, `tokenwell-${name}-${VERSION}.tgz`), '-C', content, 'package']);
   }
   return directory;
