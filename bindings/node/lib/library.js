@@ -5,6 +5,7 @@
 
 const path = require('node:path');
 const { loadAddon } = require('./addon.js');
+const { namedLibrary } = require('./environment.js');
 const { LibraryError } = require('./library_error.js');
 
 const NAMED_HINT = 'Set TOKENWELL_LIBRARY to the path of a usable library, or unset it to use the library of this package.';
@@ -33,8 +34,8 @@ function libraryVersion() {
 }
 
 function find({ linked, open }) {
-  const named = process.env.TOKENWELL_LIBRARY;
-  if (!named) return linked();
+  const named = namedLibrary();
+  if (named === undefined) return linked();
   try {
     return open(path.resolve(named));
   } catch (error) {

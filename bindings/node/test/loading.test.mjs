@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -10,6 +10,15 @@ import { ADDON, INSTALLED, LIBRARY, PACKAGE, copyPackage, runProgram, startEmula
 const PRINT_LOAD_ERROR = `
   try { new tokenwell.Client(); console.log('loaded'); }
   catch (error) { console.log(JSON.stringify({ name: error.name, message: error.message, places: error.places, hint: error.hint })); }`;
+
+test('only_one_file_reads_the_environment', async () => {
+  const readers = [];
+  for (const name of await readdir(path.join(PACKAGE, 'lib'))) {
+    if (/process\.env|\benv\b.*process/.test(await readFile(path.join(PACKAGE, 'lib', name), 'utf8'))) readers.push(name);
+  }
+
+  assert.deepEqual(readers, ['environment.js']);
+});
 
 test('an_import_does_not_load_the_library', async () => {
   const { code, stdout } = await runProgram('console.log(typeof tokenwell.Client)', { env: { TOKENWELL_LIBRARY: '/nowhere/lib.so' } });
