@@ -1,6 +1,6 @@
 #!/bin/sh
 # The packages for npm: the same bytes from two builds, what each file may need, and programs that install them from a registry in an empty directory,
-# away from the source and without cargo. SHORT=1: fewer versions of Node, one bundler, fewer rounds, and a part of the tests of bindings/node.
+# away from the source and without cargo. SHORT=1: fewer versions of Node, one bundler, no Jest, fewer rounds, and a part of the tests of bindings/node.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/more/need.sh
 need "${NODE:-node}" "it runs the packages; install Node.js"
@@ -15,9 +15,9 @@ fi
 
 # The tools that the claims need, from npm. Each is missing if npm cannot install it.
 lowest=$(sed -n 's/.*"node": ">=\([0-9.]*\)".*/\1/p' bindings/node/package.json).0
-wanted="node@$lowest node@24 jest@30 esbuild@0.28"
+wanted="node@$lowest node@24 esbuild@0.28"
 if [ -z "${SHORT:-}" ]; then
-    wanted="$wanted node@20 node@22 npm@10 npm@11 pnpm@10 @yarnpkg/cli-dist@4 webpack@5,webpack-cli@6,node-loader@2"
+    wanted="$wanted node@20 node@22 jest@30 npm@10 npm@11 pnpm@10 @yarnpkg/cli-dist@4 webpack@5,webpack-cli@6,node-loader@2"
     wanted="$wanted @vercel/nft@1 postject@1.0.0-alpha.6 bun@1 deno@2"
 fi
 tools=$work/tools
