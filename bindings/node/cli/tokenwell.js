@@ -15,6 +15,7 @@ const INSTALL_AGAIN = 'Delete node_modules and run `npm install`. A global packa
 const NOT_PUBLISHED = [
   'Run `npm install --include=optional`, because it is an optional dependency of @tokenwell/cli.',
   'For a global package, run `npm install --global --include=optional @tokenwell/cli`.',
+  'If @tokenwell/cli was installed from a file, install the file of the package for this platform too.',
   'If it is still missing, the lock file lacks it: delete node_modules and package-lock.json, and run the command again.',
 ].join('\n');
 

@@ -13,6 +13,7 @@ const { load, platforms, version } = require('./platforms.js');
 const INSTALL_AGAIN = 'Delete node_modules and run `npm install`. In a source tree, run `make library`.';
 const NOT_PUBLISHED = [
   'Run `npm install --include=optional`, because it is an optional dependency.',
+  'If tokenwell was installed from a file, install the file of the package for this platform too.',
   'If it is still missing, the lock file lacks it: delete node_modules and package-lock.json, and run the command again.',
   'A bundle needs the package in node_modules, or the file beside it (README of tokenwell, "Bundlers").',
 ].join('\n');

@@ -64,7 +64,7 @@ def failure_of(package: pathlib.Path, **environment: str) -> str:
 
 
 def reinstall() -> str:
-    return f"\nInstall the package again: {os.path.normpath(sys.executable)} -m pip install --force-reinstall tokenwell=={tokenwell.__version__}\n"
+    return f"\nInstall the package again, from where it came: {os.path.normpath(sys.executable)} -m pip install --force-reinstall tokenwell=={tokenwell.__version__}\n"
 
 
 def test_library_version_is_the_version_of_the_package() -> None:

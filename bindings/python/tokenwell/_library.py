@@ -277,7 +277,7 @@ def _way_out(configured: bool) -> str:
             f"In the source tree, `make library` builds dist/lib/{_NAMES[0]}. Set TOKENWELL_LIBRARY to its path, or"
             " install it in a directory that the dynamic loader searches."
         )
-    return f"Install the package again: {sys.executable or 'python3'} -m pip install --force-reinstall tokenwell=={_own_version()}"
+    return f"Install the package again, from where it came: {sys.executable or 'python3'} -m pip install --force-reinstall tokenwell=={_own_version()}"
 
 
 if sys.platform == "win32":
