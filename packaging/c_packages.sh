@@ -5,18 +5,9 @@
 # From the environment: STRIP and COMMAND (bindings/c/install.sh), CARGO, DOXYGEN, and SOURCE_DATE_EPOCH, the time of all packaged files: by default that of
 # the last commit. The same input and the same time give the same bytes. Nothing is compiled.
 set -eu
-umask 022
-dist=$(cd "$1" && pwd) only=${3:-}
-mkdir -p "$2"
-packages=$(cd "$2" && pwd)
-cd "$(dirname "$0")/.."
-export LC_ALL=C TZ=UTC
-: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || true)}"
-if [ -z "$SOURCE_DATE_EPOCH" ]; then
-    echo "c_packages: this is not a git checkout: set SOURCE_DATE_EPOCH to the time of the packaged files, in seconds since 1970" >&2
-    exit 1
-fi
-export SOURCE_DATE_EPOCH
+# shellcheck source=packaging/package_arguments.sh
+. "$(dirname "$0")/package_arguments.sh"
+only=${3:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

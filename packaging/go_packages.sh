@@ -4,15 +4,10 @@
 # The zip file of a module has the files of the commit that a release tag names. From the environment: GO, and SOURCE_DATE_EPOCH, the time of the version:
 # by default that of the last commit. The same input and the same time give the same bytes. golang.org/x/mod, which defines these files, is downloaded.
 set -eu
-umask 022
-dist=$(cd "$1" && pwd)
-mkdir -p "$2"
-packages=$(cd "$2" && pwd)
-cd "$(dirname "$0")/.."
-export LC_ALL=C TZ=UTC
-: "${GO:=go}" "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || true)}"
+# shellcheck source=packaging/package_arguments.sh
+. "$(dirname "$0")/package_arguments.sh"
+: "${GO:=go}"
 fail() { echo "go_packages: $1" >&2 && exit 1; }
-[ -n "$SOURCE_DATE_EPOCH" ] || fail "this is not a git checkout: set SOURCE_DATE_EPOCH to the time of the version, in seconds since 1970"
 for file in "$dist/go/go.mod" "$dist/lib/libtokenwell.a" "$dist/lib/pkgconfig/tokenwell.pc"; do
     [ -f "$file" ] || fail "$file is missing: run \`make library\`"
 done

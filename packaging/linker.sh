@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the command that links what users install: packaging/zig_cc if zig is installed and this is Linux with glibc, else CC.
 #   linker.sh          LINK_CC in the environment overrules the choice. It is the path or the name of one program; CC may have several words.
-# zig links for glibc 2.17, so that the files run on every distribution since 2014. A linker of the system links for its own glibc or a newer one.
+# zig links for glibc 2.17, which distributions have had since 2014. A linker of the system links for its own glibc or a newer one.
 # A command that does not exist is an error here, because it is used only after Rust has compiled for minutes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

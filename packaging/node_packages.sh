@@ -9,18 +9,9 @@
 # From the environment: STRIP, NODE, and SOURCE_DATE_EPOCH, the time of all packaged files: by default that of the last commit. The same input and the
 # same time give the same bytes.
 set -eu
-umask 022
-dist=$(cd "$1" && pwd)
-mkdir -p "$2"
-packages=$(cd "$2" && pwd)
-cd "$(dirname "$0")/.."
+# shellcheck source=packaging/package_arguments.sh
+. "$(dirname "$0")/package_arguments.sh"
 : "${NODE:=node}" "${STRIP:=strip}"
-export LC_ALL=C TZ=UTC
-: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || true)}"
-if [ -z "$SOURCE_DATE_EPOCH" ]; then
-    echo "node_packages: this is not a git checkout: set SOURCE_DATE_EPOCH to the time of the packaged files, in seconds since 1970" >&2
-    exit 1
-fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

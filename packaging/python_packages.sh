@@ -5,18 +5,9 @@
 # by default that of the last commit.
 # The same input and the same time give the same bytes. Nothing is compiled.
 set -eu
-umask 022
-dist=$(cd "$1" && pwd)
-mkdir -p "$2"
-packages=$(cd "$2" && pwd)
-cd "$(dirname "$0")/.."
-export LC_ALL=C TZ=UTC
-: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || true)}" "${PYTHON:=python3}" "${STRIP:=strip}"
-if [ -z "$SOURCE_DATE_EPOCH" ]; then
-    echo "python_packages: this is not a git checkout: set SOURCE_DATE_EPOCH to the time of the packaged files, in seconds since 1970" >&2
-    exit 1
-fi
-export SOURCE_DATE_EPOCH
+# shellcheck source=packaging/package_arguments.sh
+. "$(dirname "$0")/package_arguments.sh"
+: "${PYTHON:=python3}" "${STRIP:=strip}"
 library=$dist/lib/libtokenwell.so.0
 for file in "$library" "$dist/bin/tokenwell"; do
     [ -f "$file" ] || { echo "python_packages: $file is missing: run \`make library\`" >&2 && exit 1; }
