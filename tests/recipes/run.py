@@ -166,7 +166,10 @@ class Scene:
 
 def start_of_the_emulator(scene, text):
     environment = scene.bare(PATH=os.environ["PATH"])
-    text = scene.adapted(text, **{"/path/to/tokenwell/dist": DIST})
+    packages = scene.work / "packages"
+    built = subprocess.run(["sh", ROOT / "packaging" / "c_packages.sh", DIST, packages, "archive"], capture_output=True, text=True)
+    must(built.returncode == 0, f"the archive was not built: {built.stderr}")
+    text = scene.adapted(text, **{"/path/to/tokenwell/dist/packages": packages})
     told = scene.shell(text + "emulator=$!\ntokenwell token || failed=1\nkill $emulator\n[ -z \"${failed:-}\" ]", environment, shell=("sh", "-e", "-c"))
     must(re.search(TOKEN, told), f"no token: {told}")
 
