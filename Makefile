@@ -32,11 +32,12 @@ else
 endif
 export LIBRARY LINK_NAME TARGET FEATURES
 
-.PHONY: help demo test test-more storm forks races library header licenses bench lint install uninstall packages clean
+.PHONY: help demo test test-more rows storm forks races library header licenses bench lint install uninstall packages clean
 help:
 	@echo "make demo      build and install the packages, and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
 	@echo "make test-more run what takes longer or needs more tools; SUITES=\"storm shellcheck\" chooses, SHORT=1 shortens"
+	@echo "make rows      the tests of reported faults: OLD=COMMAND, an older build of the command, must fail each, and this build must pass"
 	@echo "make storm     64 processes of all languages get a token at the same time, ROUNDS times (now $(ROUNDS))"
 	@echo "make forks     FORKS times (now $(FORKS)) a process forks at a chosen moment; nothing else should be running"
 	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
@@ -59,6 +60,12 @@ test: tools-test library
 
 test-more: tools-test library
 	@sh tests/tiers/more.sh $(SUITES)
+
+rows: tools-library
+	@test -n "$(OLD)" || { echo "rows: OLD is missing: name the command of an older build, make rows OLD=path/to/tokenwell" >&2; exit 1; }
+	@$(PYTHON) tests/rows.py --fail "$(OLD)"
+	@$(CARGO) build --quiet --locked --features $(FEATURES)
+	@$(PYTHON) tests/rows.py --pass "$(TARGET)/debug/tokenwell"
 
 storm: tools-demo library
 	@sh tests/storm/run.sh --rounds $(ROUNDS)

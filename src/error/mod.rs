@@ -7,11 +7,13 @@
 //! May depend on: nothing. Start reading at [`Error`]; `status` defines the numbers, `printable`
 //! escapes strings from servers and files.
 
+mod duration_text;
 mod exchange;
 mod exit_code;
 mod printable;
 mod status;
 
+pub use duration_text::duration_text;
 pub use exchange::Exchange;
 pub use exit_code::ExitCode;
 pub(crate) use printable::os_reason;

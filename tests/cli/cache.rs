@@ -1,6 +1,6 @@
 //! `cache`: the files of the shared cache.
 
-use crate::support::{Scene, TOKENWELL, json, stderr, stdout, text};
+use crate::support::{Scene, command_path, json, stderr, stdout, text};
 use std::path::PathBuf;
 use tokenwell::secret::Secret;
 use tokenwell::store::{FileStore, Record, SlotKey, Store};
@@ -128,7 +128,7 @@ fn b20_a_file_that_is_not_removed_is_an_error() {
     for arguments in [&["clear"][..], &["clear", "--older-than", "30d"]] {
         let mut traced = scene.plain("strace");
         traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=unlink,unlinkat:error=EROFS"]);
-        traced.args([TOKENWELL, "cache"]).args(arguments).env("TOKENWELL_CACHE_DIR", directory(&scene));
+        traced.args([command_path(), "cache"]).args(arguments).env("TOKENWELL_CACHE_DIR", directory(&scene));
 
         let message = stderr(&assert_cmd::Command::from_std(traced).assert().failure());
 

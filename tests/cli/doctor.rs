@@ -1,6 +1,6 @@
 //! `doctor`: one line per check, and the exit code of the first failure.
 
-use crate::support::{Scene, TOKENWELL, json, stdout, text};
+use crate::support::{Scene, command_path, json, stdout, text};
 use serde_json::{Value, json as value};
 use tokenwell::emulator::{Certificate, EmulatorOptions};
 
@@ -282,7 +282,7 @@ fn a_cache_that_cannot_be_written_is_a_warning_with_the_reason() {
     for (fault, reason) in [("EROFS", "read-only file system"), ("ENOSPC", "no space left on device")] {
         let mut traced = scene.plain("strace");
         traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject=rename,renameat,renameat2:error={fault}")]);
-        traced.args([TOKENWELL, "doctor", "--json"]);
+        traced.args([command_path(), "doctor", "--json"]);
 
         let report = json(&assert_cmd::Command::from_std(traced).assert().success());
 

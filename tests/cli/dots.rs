@@ -1,6 +1,6 @@
 //! Tokens of dots only, which are harmful to a parser of JWTs.
 
-use crate::support::{Scene, TOKENWELL, text};
+use crate::support::{Scene, command_path, text};
 use serde_json::json;
 use std::process::Output;
 
@@ -20,7 +20,7 @@ fn scene_of(dots: usize) -> Scene {
 /// Runs the command with a limit of `memory` KiB.
 fn within(memory: usize, scene: &Scene, arguments: &[&str]) -> Output {
     let script = format!("ulimit -d {memory} && exec \"$0\" \"$@\"");
-    scene.plain("sh").args(["-c", &script, TOKENWELL]).args(arguments).output().unwrap()
+    scene.plain("sh").args(["-c", &script, command_path()]).args(arguments).output().unwrap()
 }
 
 fn said(output: &Output) -> String {

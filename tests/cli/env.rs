@@ -34,7 +34,7 @@ fn a_posix_shell_reads_it() {
 
     let mut shell = scene.plain("sh");
     let output = shell.args(["-eu", "-c", r#"assignment=$("$0" env); eval "$assignment"; printenv MONGODB_ATLAS_ACCESS_TOKEN"#]);
-    let output = output.arg(crate::support::TOKENWELL).output().unwrap();
+    let output = output.arg(crate::support::command_path()).output().unwrap();
 
     let token = String::from_utf8(output.stdout).unwrap();
     assert!(is_token(token.trim_end()), "{token} {}", String::from_utf8_lossy(&output.stderr));
@@ -76,7 +76,7 @@ fn the_shell_example_in_the_help_ends_the_script_without_a_token() {
     let run = |secret: Option<&str>| {
         let mut shell = scene.plain("sh");
         shell.envs(secret.map(|secret| ("MONGODB_ATLAS_CLIENT_SECRET", secret)));
-        shell.args(["-c", &script, crate::support::TOKENWELL]).output().unwrap()
+        shell.args(["-c", &script, crate::support::command_path()]).output().unwrap()
     };
 
     let (good, bad) = (run(None), run(Some("wrong")));

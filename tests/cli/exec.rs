@@ -1,6 +1,6 @@
 //! `exec`: the child's environment, exit code and process id.
 
-use crate::support::{Scene, TOKENWELL, is_token, stderr, stdout, text};
+use crate::support::{Scene, command_path, is_token, stderr, stdout, text};
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
@@ -44,7 +44,7 @@ fn a_child_that_looks_for_an_account_finds_the_profile_and_not_half_a_pair() {
     let login = ["login", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"];
     scene.tokenwell(login).write_stdin(DEFAULT_CLIENT_SECRET).assert().success();
 
-    let answer = stdout(&scene.tokenwell(["exec", "--", TOKENWELL, "token"]).assert().success());
+    let answer = stdout(&scene.tokenwell(["exec", "--", command_path(), "token"]).assert().success());
 
     assert!(is_token(answer.trim_end()), "{answer}");
     let environment = environment_of_a_child(&mut scene.tokenwell(["exec"]));
@@ -73,7 +73,8 @@ fn the_exit_code_is_the_childs() {
 fn the_child_replaces_the_command() {
     let scene = Scene::new();
 
-    let child = scene.plain(TOKENWELL).args(["exec", "--", "sh", "-c", "echo $$"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let child =
+        scene.plain(command_path()).args(["exec", "--", "sh", "-c", "echo $$"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let pid = child.id();
 
     assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(), format!("{pid}\n"));
@@ -142,7 +143,7 @@ fn i29_a_command_that_starts_itself_ends_after_four_levels() {
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
 
     let mut command = scene.tokenwell(["exec", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-file", text(&secret), "--", "./loop.sh"]);
-    let assert = command.env("TOKENWELL", TOKENWELL).env("ID", DEFAULT_CLIENT_ID).assert().code(8);
+    let assert = command.env("TOKENWELL", command_path()).env("ID", DEFAULT_CLIENT_ID).assert().code(8);
 
     assert_eq!(std::fs::read_to_string(scene.path("levels")).unwrap(), "level\n".repeat(4));
     assert!(stderr(&assert).contains("TOKENWELL_EXEC_DEPTH"), "{}", stderr(&assert));
@@ -154,7 +155,7 @@ fn i24_the_childs_core_files_are_its_own_affair() {
     // The hard limit, which is not 0 on most systems.
     let script = "ulimit -Sc $(ulimit -Hc); ulimit -Sc; ulimit -Hc; exec \"$0\" exec -- sh -c 'ulimit -Sc; ulimit -Hc'";
 
-    let output = scene.plain("sh").args(["-c", script, TOKENWELL]).output().unwrap();
+    let output = scene.plain("sh").args(["-c", script, command_path()]).output().unwrap();
 
     let limits = String::from_utf8(output.stdout).unwrap();
     let limits: Vec<_> = limits.lines().collect();

@@ -1,7 +1,7 @@
 //! The memory of the command is protected against core files and other processes. The library
 //! leaves that to its program.
 
-use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, text, until};
+use crate::support::{PATIENCE, Scene, command_path, is_token, text, until};
 use nix::sys::prctl::get_dumpable;
 use nix::sys::resource::{Resource, getrlimit};
 use std::fs;
@@ -69,12 +69,12 @@ impl Process {
 /// write to.
 fn command_for_anybody(scene: &Scene) -> String {
     if !nix::unistd::geteuid().is_root() {
-        return TOKENWELL.to_owned();
+        return command_path().to_owned();
     }
     let copy = scene.path("tokenwell-for-anybody");
     // Copied by another process: a child of a concurrent test would inherit the open file, and a
     // file that is open for writing cannot be executed.
-    assert!(Command::new("cp").args([TOKENWELL, text(&copy)]).status().unwrap().success());
+    assert!(Command::new("cp").args([command_path(), text(&copy)]).status().unwrap().success());
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     chown(scene.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
     text(&copy).to_owned()

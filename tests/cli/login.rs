@@ -1,7 +1,7 @@
 //! `login` and `logout` with the secret from standard input. `prompt` tests the terminal.
 
 #[cfg(target_os = "linux")]
-use crate::support::TOKENWELL;
+use crate::support::command_path;
 use crate::support::{Scene, is_token, json, stderr, stdout, text};
 use assert_cmd::Command;
 use std::path::PathBuf;
@@ -242,7 +242,7 @@ fn an_empty_standard_input_is_reported_for_a_secret_from_it() {
 fn without_a_terminal_the_hint_shows_how_to_redirect_the_secret() {
     let scene = Scene::new();
     let mut command = scene.plain("setsid");
-    command.args(["--wait", TOKENWELL, "login", "--client-id", DEFAULT_CLIENT_ID]).stdin(std::process::Stdio::null());
+    command.args(["--wait", command_path(), "login", "--client-id", DEFAULT_CLIENT_ID]).stdin(std::process::Stdio::null());
 
     let output = command.output().expect("setsid is missing: install it (util-linux), this test needs a session without a terminal");
 

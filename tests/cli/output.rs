@@ -13,7 +13,7 @@ fn i31_a_full_disk_is_a_failure_without_a_panic() {
 
     for arguments in ANSWERING.iter().chain([&["token"][..], &["doctor"], &["env"], &["api", "GET", "/api/atlas/v2/orgs"]].iter()) {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output = scene.plain(crate::support::TOKENWELL).args(*arguments).stdout(full).output().unwrap();
+        let output = scene.plain(crate::support::command_path()).args(*arguments).stdout(full).output().unwrap();
 
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(10), "{arguments:?}: {message}");
@@ -28,7 +28,7 @@ fn i31_a_reader_that_is_gone_is_a_failure_without_a_panic() {
     for arguments in ANSWERING.iter().chain([&["token"][..]].iter()) {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = scene.plain(crate::support::TOKENWELL).args(*arguments).stdout(writer).output().unwrap();
+        let output = scene.plain(crate::support::command_path()).args(*arguments).stdout(writer).output().unwrap();
 
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(10), "{arguments:?}: {message}");
@@ -45,7 +45,7 @@ fn i31_a_closed_standard_output_is_a_failure_and_a_discarded_one_is_none() {
     let scene = Scene::new();
     let run = |redirection: &str| {
         let script = format!("exec \"$0\" token {redirection}");
-        scene.plain("sh").args(["-c", &script, crate::support::TOKENWELL]).output().unwrap()
+        scene.plain("sh").args(["-c", &script, crate::support::command_path()]).output().unwrap()
     };
 
     let closed = run(">&-");

@@ -1,6 +1,6 @@
 //! The prompt for the secret, on a pseudo-terminal of the test.
 
-use crate::support::{Scene, TOKENWELL, until};
+use crate::support::{Scene, command_path, until};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
@@ -25,7 +25,7 @@ impl Login {
         let pair = openpty(None, None).unwrap();
         let (terminal, theirs) = (File::from(pair.master), File::from(pair.slave));
         let mut command = scene.plain("setsid");
-        command.args(["--ctty", TOKENWELL, "login", "--client-id", DEFAULT_CLIENT_ID]);
+        command.args(["--ctty", command_path(), "login", "--client-id", DEFAULT_CLIENT_ID]);
         command.stdin(theirs.try_clone().unwrap()).stdout(Stdio::null()).stderr(theirs);
         let child = command.spawn().expect("setsid is missing: install it (util-linux), these tests need a terminal");
         drop(command);

@@ -1,6 +1,6 @@
 //! `revoke` and `invalidate` of the shared token.
 
-use crate::support::{Scene, TOKENWELL, is_token, stderr, stdout};
+use crate::support::{Scene, command_path, is_token, stderr, stdout};
 use serde_json::json;
 
 fn token(scene: &Scene) -> String {
@@ -188,7 +188,7 @@ fn a_token_that_remains_in_the_cache_is_an_error() {
     for command in ["invalidate", "revoke"] {
         let mut traced = scene.plain("strace");
         traced.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=rename,renameat,renameat2:error=EROFS"]);
-        traced.args([TOKENWELL, command]);
+        traced.args([command_path(), command]);
         let assert = assert_cmd::Command::from_std(traced).assert().code(8).stdout("");
 
         assert!(stderr(&assert).contains("the token is still in the token cache at"), "{}", stderr(&assert));

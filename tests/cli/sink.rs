@@ -1,6 +1,6 @@
 //! `sink`: the file is always complete, private and up to date.
 
-use crate::support::{PATIENCE, Scene, TOKENWELL, is_token, stderr, text, until};
+use crate::support::{PATIENCE, Scene, command_path, is_token, stderr, text, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -25,7 +25,7 @@ impl Sink {
     /// A sink that waits at most `timeout_ms` for a token.
     fn patient(scene: &Scene, arguments: &[&str], timeout_ms: u32) -> Self {
         let log = scene.path(&format!("log-{}", arguments.join("-").replace('/', "-")));
-        let mut command = scene.plain(TOKENWELL);
+        let mut command = scene.plain(command_path());
         command.arg("sink").args(arguments).env("TOKENWELL_TIMEOUT_MS", timeout_ms.to_string());
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
         Self { child, log }
@@ -110,7 +110,7 @@ fn i10_the_mode_is_the_one_that_was_asked_for_whatever_the_umask() {
         for umask in ["000", "022", "077"] {
             let file = scene.path(&format!("{mode}-{umask}"));
             let script = format!("umask {umask}; exec \"$0\" sink --once --mode {mode} \"$1\"");
-            let status = scene.plain("sh").args(["-c", &script, TOKENWELL]).arg(&file).status().unwrap();
+            let status = scene.plain("sh").args(["-c", &script, command_path()]).arg(&file).status().unwrap();
 
             assert!(status.success());
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, wanted, "{mode} under {umask}");
@@ -304,7 +304,11 @@ fn sighup_stops_it_unless_sighup_is_ignored() {
 
     let log = scene.path("log-of-one-that-stays");
     let mut command = scene.plain("nohup");
-    command.args([TOKENWELL, "sink", text(&file)]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+    command
+        .args([command_path(), "sink", text(&file)])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap());
     let mut stays = Sink { child: command.spawn().unwrap(), log };
     until("the token", || content(&file));
     let status = std::fs::read_to_string(format!("/proc/{}/status", stays.child.id())).unwrap();

@@ -4,11 +4,17 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, EmulatorOptions};
 
-pub const TOKENWELL: &str = env!("CARGO_BIN_EXE_tokenwell");
+/// The command under test. `make rows` sets the variable to the command of another build.
+pub fn command_path() -> &'static str {
+    static PATH: LazyLock<String> =
+        LazyLock::new(|| std::env::var("TOKENWELL_COMMAND").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tokenwell").to_owned()));
+    &PATH
+}
 
 /// The timeout of each wait, far longer than any wait takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -30,7 +36,7 @@ impl Scene {
 
     /// The command with the emulator's account and without the environment of the test run.
     pub fn tokenwell<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = Command::from_std(self.plain(TOKENWELL));
+        let mut command = Command::from_std(self.plain(command_path()));
         command.args(arguments).timeout(PATIENCE);
         command
     }

@@ -436,7 +436,7 @@ fn r4_a_command_waits_until_its_token_is_in_the_cache() {
         let mut slow = scene.plain("strace");
         slow.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2"]);
         // Longer than a get waits for the cache.
-        slow.args(["-e", "inject=rename,renameat,renameat2:delay_enter=700000", crate::support::TOKENWELL]);
+        slow.args(["-e", "inject=rename,renameat,renameat2:delay_enter=700000", crate::support::command_path()]);
         slow.args(arguments).env("TOKENWELL_CACHE_DIR", &directory);
         assert_cmd::Command::from_std(slow).assert().success();
 

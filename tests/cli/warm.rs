@@ -1,6 +1,6 @@
 //! The system calls of a cached `token`: no connection, and only the required files.
 
-use crate::support::{Scene, TOKENWELL, is_token, text};
+use crate::support::{Scene, command_path, is_token, text};
 use std::path::Path;
 use tokenwell::emulator::{Certificate, EmulatorOptions};
 
@@ -9,7 +9,7 @@ fn system_calls(scene: &Scene, which: &str) -> Vec<String> {
     let trace = scene.path("trace");
     let output = scene
         .plain("strace")
-        .args(["-f", "-qq", "-s", "4096", "-e", which, "-o", text(&trace), TOKENWELL, "token"])
+        .args(["-f", "-qq", "-s", "4096", "-e", which, "-o", text(&trace), command_path(), "token"])
         .output()
         .expect("strace is missing: install it, these tests watch the command through it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

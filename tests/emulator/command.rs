@@ -5,9 +5,15 @@ use assert_cmd::Command as Check;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-const TOKENWELL: &str = env!("CARGO_BIN_EXE_tokenwell");
+/// The command under test. `make rows` sets the variable to the command of another build.
+fn command_path() -> &'static str {
+    static PATH: LazyLock<String> =
+        LazyLock::new(|| std::env::var("TOKENWELL_COMMAND").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tokenwell").to_owned()));
+    &PATH
+}
 
 /// A running emulator that is stopped at the end of the test.
 struct Running {
@@ -18,7 +24,7 @@ struct Running {
 
 impl Running {
     fn start(flags: &[&str]) -> Self {
-        let mut command = Command::new(TOKENWELL);
+        let mut command = Command::new(command_path());
         command.arg("emulator").arg("--until-stdin-closes").args(flags);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
@@ -162,7 +168,7 @@ fn wrong_flags_exit_with_code_2_and_a_hint() {
         (&["--rate-limit", "1/1", "--no-rate-limit"], "cannot be used with"),
         (&["--port", "70000"], "70000"),
     ] {
-        let output = Check::new(TOKENWELL).arg("emulator").args(flags).timeout(TIMEOUT).assert().code(2).get_output().clone();
+        let output = Check::new(command_path()).arg("emulator").args(flags).timeout(TIMEOUT).assert().code(2).get_output().clone();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(stderr.contains(expected), "{flags:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{flags:?}");
@@ -173,7 +179,7 @@ fn wrong_flags_exit_with_code_2_and_a_hint() {
 fn n9_a_token_lifetime_of_0_is_refused() {
     for lifetime in ["0", "1.5", "-1", "1h"] {
         let flag = format!("--token-lifetime={lifetime}");
-        let assert = Check::new(TOKENWELL).args(["emulator", &flag]).timeout(TIMEOUT).assert().code(2).stdout("");
+        let assert = Check::new(command_path()).args(["emulator", &flag]).timeout(TIMEOUT).assert().code(2).stdout("");
 
         let message = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
         assert!(message.contains("--token-lifetime") && message.contains("seconds, at least 1"), "{message}");
@@ -185,7 +191,7 @@ fn a_port_in_use_is_named_with_a_hint() {
     let running = Running::start(&[]);
     let port = running.value("MONGODB_ATLAS_BASE_URL").rsplit(':').next().unwrap();
 
-    let output = Check::new(TOKENWELL).args(["emulator", "--port", port]).timeout(TIMEOUT).assert().code(2).get_output().clone();
+    let output = Check::new(command_path()).args(["emulator", "--port", port]).timeout(TIMEOUT).assert().code(2).get_output().clone();
 
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains(&format!("127.0.0.1:{port}")) && stderr.contains("hint:"), "{stderr}");
@@ -193,7 +199,7 @@ fn a_port_in_use_is_named_with_a_hint() {
 
 #[test]
 fn help_has_a_summary_examples_and_the_exit_codes() {
-    let output = Check::new(TOKENWELL).arg("--help").timeout(TIMEOUT).assert().success().get_output().clone();
+    let output = Check::new(command_path()).arg("--help").timeout(TIMEOUT).assert().success().get_output().clone();
 
     let help = String::from_utf8(output.stdout).unwrap();
     for part in ["access token", "emulator", "Examples:", "Exit codes:", "  0  success", "  9  "] {
@@ -203,7 +209,7 @@ fn help_has_a_summary_examples_and_the_exit_codes() {
 
 #[test]
 fn the_emulators_help_names_every_flag() {
-    let output = Check::new(TOKENWELL).args(["emulator", "--help"]).timeout(TIMEOUT).assert().success().get_output().clone();
+    let output = Check::new(command_path()).args(["emulator", "--help"]).timeout(TIMEOUT).assert().success().get_output().clone();
 
     let help = String::from_utf8(output.stdout).unwrap();
     for flag in [
@@ -223,12 +229,17 @@ fn the_emulators_help_names_every_flag() {
 
 #[test]
 fn the_version_is_that_of_the_crate() {
-    Check::new(TOKENWELL).arg("--version").timeout(TIMEOUT).assert().success().stdout(format!("tokenwell {}\n", env!("CARGO_PKG_VERSION")));
+    Check::new(command_path())
+        .arg("--version")
+        .timeout(TIMEOUT)
+        .assert()
+        .success()
+        .stdout(format!("tokenwell {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
 fn a_missing_command_is_a_usage_error_with_the_help() {
-    let output = Check::new(TOKENWELL).timeout(TIMEOUT).assert().code(2).get_output().clone();
+    let output = Check::new(command_path()).timeout(TIMEOUT).assert().code(2).get_output().clone();
 
     assert!(String::from_utf8(output.stderr).unwrap().contains("Usage:"));
 }
@@ -236,8 +247,9 @@ fn a_missing_command_is_a_usage_error_with_the_help() {
 #[test]
 fn n42_an_output_that_cannot_be_written_has_the_same_exit_code_everywhere() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let full = std::process::Command::new(TOKENWELL).arg("emulator").stdout(full).output().unwrap();
-    let missing = Check::new(TOKENWELL).args(["emulator", "--tls", "--ca-file", "/nonexistent/ca.pem"]).timeout(TIMEOUT).assert().code(10);
+    let full = std::process::Command::new(command_path()).arg("emulator").stdout(full).output().unwrap();
+    let missing =
+        Check::new(command_path()).args(["emulator", "--tls", "--ca-file", "/nonexistent/ca.pem"]).timeout(TIMEOUT).assert().code(10);
 
     assert_eq!(full.status.code(), Some(10), "{full:?}");
     assert!(String::from_utf8(full.stderr).unwrap().contains("cannot write to standard output"));
@@ -247,7 +259,7 @@ fn n42_an_output_that_cannot_be_written_has_the_same_exit_code_everywhere() {
 #[cfg(unix)]
 #[test]
 fn n10_without_a_standard_output_it_does_not_run() {
-    let closed = Check::new("sh").args(["-c", "exec \"$0\" emulator >&-", TOKENWELL]).timeout(TIMEOUT).assert().code(10);
+    let closed = Check::new("sh").args(["-c", "exec \"$0\" emulator >&-", command_path()]).timeout(TIMEOUT).assert().code(10);
 
     assert!(String::from_utf8(closed.get_output().stderr.clone()).unwrap().contains("standard output"));
 }
