@@ -17,23 +17,24 @@ pub const DEFAULT_PROJECT_ID: &str = "0e0000000000000000000002";
 
 /// The maximum remaining lifetime of a secret once a second one has been created.
 const OLD_SECRET_MS: u64 = 7 * 24 * HOUR_MS;
-const MAX_SECRETS: usize = 2;
-const MAX_ACCOUNTS: usize = 200;
-const MAX_ACCESS_ENTRIES: usize = 200;
+pub(super) const MAX_SECRETS: usize = 2;
+pub(super) const MAX_ACCOUNTS: usize = 200;
+pub(super) const MAX_ACCESS_ENTRIES: usize = 200;
 
 pub(super) struct Accounts {
     pub(super) orgs: Vec<Org>,
     pub(super) projects: Vec<Project>,
-    by_id: BTreeMap<String, Account>,
+    /// In the order of creation, so that a list keeps its order while accounts are added.
+    accounts: Vec<Account>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Org {
     pub(super) id: String,
     pub(super) name: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Project {
     pub(super) id: String,
     pub(super) org_id: String,
@@ -99,10 +100,7 @@ impl Accounts {
             project_roles: BTreeMap::new(),
             secrets: vec![AccountSecret {
                 id: "0e0000000000000000000003".to_owned(),
-                value: DEFAULT_CLIENT_SECRET.to_owned(),
-                created_ms: now_ms,
-                expires_ms: now_ms.saturating_add(8760 * HOUR_MS),
-                last_used_ms: None,
+                ..AccountSecret::new(DEFAULT_CLIENT_SECRET.to_owned(), now_ms, 8760)
             }],
             access_list: Vec::new(),
         };
@@ -114,16 +112,25 @@ impl Accounts {
                 name: "Emulated project".to_owned(),
                 created_ms: now_ms,
             }],
-            by_id: BTreeMap::from([(owner.client_id.clone(), owner)]),
+            accounts: vec![owner],
         }
     }
 
+    pub(super) fn empty() -> Self {
+        Self { orgs: Vec::new(), projects: Vec::new(), accounts: Vec::new() }
+    }
+
+    /// The account whose credential programs use: the first one that has a secret.
+    pub(super) fn first(&self) -> Option<(&Account, &AccountSecret)> {
+        self.accounts.iter().find_map(|account| Some((account, account.secrets.first()?)))
+    }
+
     pub(super) fn get(&self, client_id: &str) -> Option<&Account> {
-        self.by_id.get(client_id)
+        self.accounts.iter().find(|account| account.client_id == client_id)
     }
 
     pub(super) fn get_mut(&mut self, client_id: &str) -> Option<&mut Account> {
-        self.by_id.get_mut(client_id)
+        self.accounts.iter_mut().find(|account| account.client_id == client_id)
     }
 
     pub(super) fn org(&self, id: &str) -> Option<&Org> {
@@ -136,7 +143,7 @@ impl Accounts {
 
     /// The accounts that belong to the organization or the project.
     pub(super) fn at<'a>(&'a self, level: &'a Level) -> impl Iterator<Item = &'a Account> {
-        self.by_id.values().filter(|account| account.is_at(level))
+        self.accounts.iter().filter(|account| account.is_at(level))
     }
 
     /// The organization that a level belongs to, or `None` if the level does not exist.
@@ -148,20 +155,24 @@ impl Accounts {
     }
 
     pub(super) fn add(&mut self, account: Account) -> Result<(), LimitReached> {
-        if self.by_id.values().filter(|other| other.org_id == account.org_id).count() >= MAX_ACCOUNTS {
+        if self.accounts.iter().filter(|other| other.org_id == account.org_id).count() >= MAX_ACCOUNTS {
             return Err(LimitReached::Accounts);
         }
-        self.by_id.insert(account.client_id.clone(), account);
+        self.insert(account);
         Ok(())
     }
 
+    pub(super) fn insert(&mut self, account: Account) {
+        self.accounts.push(account);
+    }
+
     pub(super) fn remove(&mut self, client_id: &str) {
-        self.by_id.remove(client_id);
+        self.accounts.retain(|account| account.client_id != client_id);
     }
 
     /// The id of the secret, if client id and secret match and the secret has not expired.
     pub(super) fn authenticate(&mut self, client_id: &str, secret: &str, now_ms: u64) -> Option<String> {
-        let secrets = &mut self.by_id.get_mut(client_id)?.secrets;
+        let secrets = &mut self.get_mut(client_id)?.secrets;
         let found = secrets.iter_mut().find(|known| known.value == secret && known.expires_ms > now_ms)?;
         found.last_used_ms = Some(now_ms);
         Some(found.id.clone())
@@ -215,13 +226,7 @@ impl Account {
         for old in &mut self.secrets {
             old.expires_ms = old.expires_ms.min(now_ms.saturating_add(OLD_SECRET_MS));
         }
-        self.secrets.push(AccountSecret {
-            id: random::hex(24),
-            value: format!("mdb_sa_sk_{}", random::url_safe(40)),
-            created_ms: now_ms,
-            expires_ms: now_ms.saturating_add(expires_after_hours.saturating_mul(HOUR_MS)),
-            last_used_ms: None,
-        });
+        self.secrets.push(AccountSecret::new(format!("mdb_sa_sk_{}", random::url_safe(40)), now_ms, expires_after_hours));
         self.secrets.last().ok_or(LimitReached::Secrets)
     }
 
@@ -252,6 +257,18 @@ impl Account {
         entry.last_address = Some(address);
         entry.requests += 1;
         true
+    }
+}
+
+impl AccountSecret {
+    pub(super) fn new(value: String, now_ms: u64, expires_after_hours: u64) -> Self {
+        Self {
+            id: random::hex(24),
+            value,
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(expires_after_hours.saturating_mul(HOUR_MS)),
+            last_used_ms: None,
+        }
     }
 }
 

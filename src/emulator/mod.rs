@@ -22,6 +22,7 @@ mod random;
 mod roles;
 mod routes;
 mod script;
+mod seed;
 mod server;
 mod settings;
 mod tls;
@@ -30,6 +31,7 @@ mod traffic;
 mod world;
 
 pub use accounts::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID};
+pub use seed::Seed;
 pub use settings::{RateLimit, RateLimitShape};
 pub use tls::Certificate;
 pub use traffic::{Counters, RecordedRequest};
@@ -39,13 +41,28 @@ use serde_json::Value;
 use server::{Server, Shared};
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// Options for starting an [`Emulator`]. [`Emulator::reset`] restores them.
 #[derive(Clone, Debug)]
 pub struct EmulatorOptions {
-    /// The port on 127.0.0.1; 0 selects a free one.
+    /// The address to listen on. For 127.0.0.1, the emulator listens on the same port of ::1 too if
+    /// that is free. For any other address, the control API and the certificate need
+    /// [`allow_hosts`](Self::allow_hosts).
+    pub address: IpAddr,
+    /// The port; 0 selects a free one.
     pub port: u16,
+    /// The base URL as clients see it, for example behind a proxy; `None` for the address that the
+    /// emulator listens on. It occurs in links and as the issuer of tokens.
+    pub public_url: Option<String>,
+    /// Host names, without ports, by which the control API may be used in addition to the names of
+    /// loopback. If there are any, control requests from other machines are accepted too. The
+    /// server certificate is valid for these names.
+    pub allow_hosts: Vec<String>,
+    /// The initial organizations, projects and service accounts; `None` for the default account and
+    /// its organization and project.
+    pub seed: Option<Seed>,
     /// The kind of server certificate. If set, the emulator accepts only TLS connections; see
     /// [`Emulator::ca_pem`].
     pub certificate: Option<Certificate>,
@@ -64,7 +81,11 @@ impl Default for EmulatorOptions {
     /// The limits of Atlas, over http, on a free port.
     fn default() -> Self {
         Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
+            public_url: None,
+            allow_hosts: Vec::new(),
+            seed: None,
             certificate: None,
             token_lifetime_s: 3600,
             token_cap: 100,
@@ -80,35 +101,66 @@ impl Default for EmulatorOptions {
 pub struct Emulator {
     shared: Arc<Shared>,
     server: Server,
+    login: Login,
+}
+
+/// The credential that programs use, and where its account is.
+struct Login {
+    client_id: String,
+    client_secret: String,
+    org_id: String,
+    project_id: Option<String>,
 }
 
 impl Emulator {
-    /// Starts an emulator that listens on 127.0.0.1.
+    /// Starts an emulator that listens on 127.0.0.1, or on the address in `options`.
     ///
     /// # Errors
     ///
     /// If the port is in use, or the system cannot create a thread or a socket.
     pub fn start(options: EmulatorOptions) -> io::Result<Self> {
         let (shared, server) = server::start(options)?;
-        Ok(Self { shared, server })
+        let login = shared.world.lock().login().ok_or_else(|| io::Error::other("no service account has a secret"))?;
+        Ok(Self { shared, server, login })
     }
 
-    /// The base URL, for example `http://127.0.0.1:41234`; https with a certificate.
+    /// The base URL, for example `http://127.0.0.1:41234`; https with a certificate. This is the
+    /// public URL if one is set.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.shared.base_url
     }
 
-    /// The client id of the default account, an Organization Owner.
+    /// The address that the emulator listens on.
     #[must_use]
-    pub fn client_id(&self) -> &str {
-        DEFAULT_CLIENT_ID
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
     }
 
-    /// The client secret of the default account.
+    /// The client id of the default account, an Organization Owner; with a seed, of its first
+    /// service account that has a secret.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.login.client_id
+    }
+
+    /// The client secret of this account.
     #[must_use]
     pub fn client_secret(&self) -> &str {
-        DEFAULT_CLIENT_SECRET
+        &self.login.client_secret
+    }
+
+    /// The id of the organization of this account.
+    #[must_use]
+    pub fn org_id(&self) -> &str {
+        &self.login.org_id
+    }
+
+    /// The id of a project of this organization, preferably one in which the account has a role;
+    /// `None` if the organization has no project.
+    #[must_use]
+    pub fn project_id(&self) -> Option<&str> {
+        self.login.project_id.as_deref()
     }
 
     /// The certificate of the generated authority that signed the server certificate, as PEM;
@@ -124,7 +176,8 @@ impl Emulator {
         self.shared.world.lock().counters()
     }
 
-    /// Restores the initial state of counters, tokens, faults, settings, clock and accounts.
+    /// Restores the initial state of counters, tokens, faults, settings, clock and accounts, with
+    /// the accounts of the seed.
     pub fn reset(&self) {
         self.shared.world.lock().reset();
     }

@@ -5,7 +5,7 @@ use super::world::World;
 use super::{EmulatorOptions, routes, tls};
 use parking_lot::Mutex;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 pub(super) struct Shared {
     pub(super) world: Mutex<World>,
     pub(super) base_url: String,
+    pub(super) allow_hosts: Vec<String>,
     pub(super) log: Option<fn(&str)>,
 }
 
@@ -24,30 +25,51 @@ pub(super) struct Shared {
 /// The thread exits without waiting for open requests.
 pub(super) struct Server {
     pub(super) ca_pem: Option<String>,
+    pub(super) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 pub(super) fn start(options: EmulatorOptions) -> io::Result<(Arc<Shared>, Server)> {
-    let listener = StdListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    let (acceptor, ca_pem) = options.certificate.map(tls::acceptor).transpose()?.unzip();
+    let (address, listeners) = listen(options.address, options.port)?;
+    let (acceptor, ca_pem) = options.certificate.map(|kind| tls::acceptor(kind, &tls::names(&options))).transpose()?.unzip();
     let scheme = if acceptor.is_some() { "https" } else { "http" };
+    let base_url = options.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
 
-    let shared = Arc::new(Shared { base_url: format!("{scheme}://{address}"), log: options.log, world: Mutex::new(World::new(options)) });
+    let shared = Arc::new(Shared {
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        allow_hosts: options.allow_hosts.clone(),
+        log: options.log,
+        world: Mutex::new(World::new(options)),
+    });
     let (stop, stopped) = oneshot::channel();
     let (report, started) = mpsc::channel();
     let thread = Builder::new().name("tokenwell-emulator".to_owned()).spawn({
         let shared = Arc::clone(&shared);
-        move || run(listener, acceptor, shared, stopped, &report)
+        move || run(listeners, acceptor, shared, stopped, &report)
     })?;
     started.recv().map_err(io::Error::other)??;
-    Ok((shared, Server { ca_pem, stop: Some(stop), thread: Some(thread) }))
+    Ok((shared, Server { ca_pem, address, stop: Some(stop), thread: Some(thread) }))
+}
+
+/// Binds the listeners. The first one determines the port.
+fn listen(address: IpAddr, port: u16) -> io::Result<(SocketAddr, Vec<StdListener>)> {
+    let first = StdListener::bind((address, port))?;
+    let bound = first.local_addr()?;
+    let mut listeners = vec![first];
+    if address == Ipv4Addr::LOCALHOST {
+        // For clients that resolve `localhost` to ::1 first. The port may be in use there, and a
+        // machine may have no IPv6; 127.0.0.1 is in the base URL.
+        listeners.extend(StdListener::bind((Ipv6Addr::LOCALHOST, bound.port())).ok());
+    }
+    for listener in &listeners {
+        listener.set_nonblocking(true)?;
+    }
+    Ok((bound, listeners))
 }
 
 fn run(
-    listener: StdListener,
+    listeners: Vec<StdListener>,
     acceptor: Option<TlsAcceptor>,
     shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
@@ -58,15 +80,15 @@ fn run(
         Err(error) => return drop(report.send(Err(error))),
     };
     runtime.block_on(async {
-        match TcpListener::from_std(listener) {
-            Ok(listener) => {
+        match listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>() {
+            Ok(listeners) => {
+                for listener in listeners {
+                    tokio::spawn(accept(listener, acceptor.clone(), Arc::clone(&shared)));
+                }
                 // `start` waits for this report. If it no longer exists, the sender of `stopped` is
                 // dropped too.
                 let _ = report.send(Ok(()));
-                tokio::select! {
-                    _ = stopped => {}
-                    () = accept(listener, acceptor, shared) => {}
-                }
+                let _ = stopped.await;
             }
             Err(error) => drop(report.send(Err(error))),
         }

@@ -7,7 +7,7 @@ use super::limits::Limits;
 use super::settings::Settings;
 use super::tokens::Tokens;
 use super::traffic::{Counters, Traffic};
-use super::{EmulatorOptions, Error};
+use super::{EmulatorOptions, Error, Login};
 use serde_json::Value;
 
 pub(super) struct World {
@@ -30,7 +30,7 @@ impl World {
         let clock = Clock::default();
         Self {
             settings: Settings::initial(&options),
-            accounts: Accounts::initial(clock.now_ms()),
+            accounts: options.seed.as_ref().map_or_else(|| Accounts::initial(clock.now_ms()), |seed| seed.accounts(clock.now_ms())),
             options,
             clock,
             tokens: Tokens::default(),
@@ -45,6 +45,19 @@ impl World {
     pub(super) fn reset(&mut self) {
         let resets = self.resets + 1;
         *self = Self { resets, ..Self::new(self.options.clone()) };
+    }
+
+    /// The credential of the first account, before anything has changed it.
+    pub(super) fn login(&self) -> Option<Login> {
+        let (account, secret) = self.accounts.first()?;
+        let in_org = || self.accounts.projects.iter().filter(|project| project.org_id == account.org_id);
+        let project = in_org().find(|project| account.project_roles.contains_key(&project.id)).or_else(|| in_org().next());
+        Some(Login {
+            client_id: account.client_id.clone(),
+            client_secret: secret.value.clone(),
+            org_id: account.org_id.clone(),
+            project_id: project.map(|project| project.id.clone()),
+        })
     }
 
     pub(super) fn counters(&self) -> Counters {

@@ -1,7 +1,7 @@
 //! A client that sends exactly the given bytes and returns exactly the received ones.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ pub fn emulator() -> Emulator {
 }
 
 pub fn address(emulator: &Emulator) -> SocketAddr {
-    emulator.base_url().split("//").nth(1).unwrap().parse().unwrap()
+    emulator.address()
 }
 
 pub fn connect(emulator: &Emulator) -> TcpStream {
@@ -98,6 +98,12 @@ pub fn token_as(emulator: &Emulator, id: &str, secret: &str) -> String {
     let reply = request_token_as(emulator, id, secret);
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+/// The claims of a token, which is a JWT.
+pub fn claims(token: &str) -> Value {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&claims).unwrap()
 }
 
 pub fn revoke(emulator: &Emulator, token: &str) -> Reply {

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// The command under test. `make rows` sets the variable to the command of another build.
-fn command_path() -> &'static str {
+pub fn command_path() -> &'static str {
     static PATH: LazyLock<String> =
         LazyLock::new(|| std::env::var("TOKENWELL_COMMAND").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tokenwell").to_owned()));
     &PATH

@@ -83,6 +83,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         rate_limit: (!args.no_rate_limit).then_some(args.rate_limit),
         // With -v: one line for each request.
         log: tracing::event_enabled!(tracing::Level::INFO).then_some(log),
+        ..EmulatorOptions::default()
     };
     let emulator = Emulator::start(options).map_err(|error| {
         wrong("--port", format!("cannot listen on 127.0.0.1:{}: {error}", args.port), "Choose another port, or 0 to select a free one.")

@@ -4,12 +4,13 @@
 
 mod admin;
 mod control;
+mod guard;
 mod oauth;
 mod replies;
 
 use super::server::Shared;
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use replies::ApiError;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,16 +25,23 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/oauth/revoke", post(oauth::atlas_revoke))
         .route("/generic/oauth/token", post(oauth::generic_token))
         .route("/generic/oauth/revoke", post(oauth::generic_revoke))
+        .merge(control(&shared))
+        .merge(admin::router(&shared))
+        .fallback(|| async { ApiError::not_found("This path does not exist; docs/emulator.md lists the paths.") })
+        .method_not_allowed_fallback(|| async { ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not support this method.") })
+        .with_state(shared)
+}
+
+fn control(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    Router::new()
         .route("/_emulator/counters", get(control::counters))
         .route("/_emulator/reset", post(control::reset))
         .route("/_emulator/clock", get(control::clock).post(control::set_clock))
         .route("/_emulator/settings", get(control::settings).post(control::set_settings))
         .route("/_emulator/faults", post(control::set_faults))
         .route("/_emulator/last_request", get(control::last_request))
-        .merge(admin::router(&shared))
-        .fallback(|| async { ApiError::not_found("This path does not exist; docs/emulator.md lists the paths.") })
-        .method_not_allowed_fallback(|| async { ApiError::new(405, "METHOD_NOT_ALLOWED", "This path does not support this method.") })
-        .with_state(shared)
+        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), guard::control))
+        .route("/_emulator/health", get(control::health))
 }
 
 /// Returns whether a path belongs to the control API.
