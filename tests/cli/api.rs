@@ -201,7 +201,7 @@ fn on_a_terminal(scene: &Scene, arguments: &[&str]) -> String {
     let pair = nix::pty::openpty(None, None).unwrap();
     let theirs = std::fs::File::from(pair.slave);
     let mut command = scene.plain(crate::support::command_path());
-    command.args(arguments).stdin(std::process::Stdio::null()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
+    command.env("NO_COLOR", "1").args(arguments).stdin(std::process::Stdio::null()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
     let mut child = command.spawn().unwrap();
     // Closes its copies of the terminal, so that a read fails once the child has exited.
     drop(command);

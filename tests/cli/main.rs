@@ -28,7 +28,10 @@ mod revoke;
 mod sink;
 mod status;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod time;
 mod token;
+mod usage;
 #[cfg(target_os = "linux")]
 mod warm;

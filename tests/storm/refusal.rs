@@ -66,12 +66,22 @@ pub fn after_a_429_no_command_sends_a_request(storm: &mut Storm) {
         let output = command.output();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(6), 0), "{stderr}");
-        let retry_after_s: u64 =
-            stderr.lines().find_map(|line| line.strip_prefix("  next attempt: in ")?.strip_suffix(" s")?.parse().ok()).unwrap();
+        let retry_after_s = stderr.lines().find_map(|line| seconds(line.strip_prefix("  next attempt: in ")?)).unwrap();
         let min_s = LONG_MS / 1000 - start.elapsed().as_secs() - 1;
         assert!((min_s..=LONG_MS / 1000 * 11 / 10).contains(&retry_after_s), "retry after {retry_after_s} s: {stderr}");
     }
     assert_eq!(scene.token_requests(), 1, "one token request for all processes");
+}
+
+/// The seconds of `1 h 2 min` or `1 min 30 s`.
+fn seconds(duration: &str) -> Option<u64> {
+    let words: Vec<_> = duration.split(' ').collect();
+    let part = |part: &[&str]| {
+        Some(
+            part.first()?.parse::<u64>().ok()? * [("h", 3600), ("min", 60), ("s", 1)].iter().find(|(unit, _)| part.get(1) == Some(unit))?.1,
+        )
+    };
+    words.chunks(2).map(part).sum()
 }
 
 fn refuse_one_request(scene: &Scene, retry_after_ms: u64) {

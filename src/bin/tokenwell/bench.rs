@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
+use crate::terminal::{Stream, Table};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use tokenwell::TokenOptions;
@@ -68,10 +69,9 @@ fn as_json(args: &Args, api_status: Option<u16>, per_get: Duration, first_token:
 
 fn as_text(args: &Args, api_status: Option<u16>, per_get: Duration, first_token: Duration) -> String {
     let api = api_status.map_or("not called: the server is not Atlas".to_owned(), |status| format!("HTTP {status}"));
-    format!(
-        "first token    {:.1} ms\nAdmin API      {api}\ncached token   {} ns each, over {} gets",
-        first_token.as_secs_f64() * 1000.0,
-        per_get.as_nanos(),
-        args.gets
-    )
+    let mut table = Table::default();
+    table.row(["first token".into(), format!("{:.1} ms", first_token.as_secs_f64() * 1000.0).into()]);
+    table.row(["Admin API".into(), api.into()]);
+    table.row(["cached token".into(), format!("{} ns each, over {} gets", per_get.as_nanos(), args.gets).into()]);
+    table.render(Stream::Out)
 }

@@ -3,10 +3,11 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{builder, is_variable_of};
+use crate::terminal::{Stream, Table};
 use crate::wanted::duration;
 use clap::Subcommand;
 use std::time::{Duration, SystemTime};
-use tokenwell::error::Error;
+use tokenwell::error::{Error, duration_text};
 use tokenwell::store::{FileStore, RecordFile, Store as _, StoreError};
 use tokenwell::{Config, Status};
 
@@ -95,11 +96,12 @@ fn list(records: &[RecordFile], json: bool) -> Result<(), Failure> {
         output::message("the token cache is empty");
         return Ok(());
     }
-    let line = |record: &RecordFile| {
-        let age = age(record).map_or("unknown".to_owned(), |age| humantime::format_duration(age).to_string());
-        format!("{}  {:>6} bytes  {age} old", record.name, record.size)
-    };
-    output::line(&records.iter().map(line).collect::<Vec<_>>().join("\n"))
+    let mut table = Table::default();
+    for record in records {
+        let age = age(record).map_or("unknown age".to_owned(), |age| format!("{} old", duration_text(age)));
+        table.row([record.name.as_str().into(), format!("{:>6} bytes", record.size).into(), age.into()]);
+    }
+    output::line(&table.render(Stream::Out))
 }
 
 /// The age of the file in whole seconds.

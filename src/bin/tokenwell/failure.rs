@@ -1,9 +1,10 @@
 //! The errors of the commands.
 
+use crate::output;
 use std::io;
 use std::time::Duration;
 use tokenwell::Client;
-use tokenwell::error::{Error, ExitCode, Status, printable};
+use tokenwell::error::{Error, ExitCode, Status, duration_text, printable};
 
 /// How long a command waits at its end for the token that it requested to be in the cache.
 pub(crate) const LATE_TOKEN_WAIT: Duration = Duration::from_secs(2);
@@ -36,6 +37,13 @@ impl Failure {
         }
     }
 
+    /// Writes the message to standard error.
+    pub(crate) fn report(&self) {
+        if let Some(message) = self.message() {
+            output::error(message.strip_prefix(PREFIX).unwrap_or(&message));
+        }
+    }
+
     /// The message for standard error: what happened, what to do, and when the next attempt is
     /// possible.
     pub(crate) fn message(&self) -> Option<String> {
@@ -45,7 +53,7 @@ impl Failure {
     fn next_attempt(&self) -> String {
         let Self::Library(error) = self else { return String::new() };
         let secret = if error.status() == Status::CredentialRejected { " with this secret, immediately with another secret" } else { "" };
-        let next_attempt = |left: Duration| format!("\n  next attempt: in {} s{secret}", left.as_secs_f64().ceil());
+        let next_attempt = |left: Duration| format!("\n  next attempt: in {}{secret}", duration_text(left));
         error.retry_after().map(next_attempt).unwrap_or_default()
     }
 
@@ -73,6 +81,8 @@ impl Failure {
         }
     }
 }
+
+const PREFIX: &str = "tokenwell: ";
 
 /// The problem in an error that lists the checked sources of a credential.
 pub(crate) const NO_CREDENTIAL: &str = "there is no client id and secret";

@@ -7,6 +7,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+/// The verbosity for `--quiet`: only errors.
+pub(crate) const QUIET: u8 = u8::MAX;
+
 /// Starts logging: warnings and errors by default, debug messages with one `-v`, all messages with
 /// two. The library currently has no messages below the debug level. `reports_cache`: whether the
 /// command shows warnings about the cache in its result.
@@ -14,12 +17,17 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// An event contains no secret and no token: their types cannot be printed.
 pub(crate) fn start(verbosity: u8, reports_cache: bool) {
     let max_level = match verbosity {
+        QUIET => Level::ERROR,
         0 => Level::WARN,
         1 => Level::DEBUG,
         _ => Level::TRACE,
     };
     // This cannot fail: no other subscriber is set this early in the process.
-    let _ = tracing::subscriber::set_global_default(StandardErrorLog { max_level, verbose: verbosity > 0, reports_cache });
+    let _ = tracing::subscriber::set_global_default(StandardErrorLog {
+        max_level,
+        verbose: verbosity > 0 && verbosity != QUIET,
+        reports_cache,
+    });
 }
 
 struct StandardErrorLog {

@@ -31,16 +31,20 @@ mod sink;
 mod standard_output;
 mod status;
 mod stop;
+mod style;
+mod terminal;
 mod token;
+mod usage;
 mod wanted;
 mod wiped;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgMatches, FromArgMatches, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use tokenwell::Status;
+use std::process::ExitCode as ProcessExitCode;
+use style::ColorChoice;
+use terminal::Stream;
 use tokenwell::error::ExitCode;
 
 /// Get and cache OAuth 2.0 access tokens for MongoDB Atlas Service Accounts
@@ -58,6 +62,14 @@ struct Cli {
     /// same
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+
+    /// Print no notes and warnings; errors are always printed
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Use colors
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true, hide_short_help = true)]
+    color: ColorChoice,
 }
 
 const EXAMPLES: &str = "\
@@ -169,45 +181,80 @@ commands! {
     Man => man,
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ProcessExitCode {
     harden::process();
-    let done = match Cli::try_parse() {
-        Ok(cli) => {
-            log::start(cli.verbose, matches!(cli.command, Command::Doctor(_)));
-            run(cli.command)
-        }
-        // clap itself does not report that help or version cannot be written.
-        Err(answer) if !answer.use_stderr() => output::bytes(answer.to_string().as_bytes()),
-        Err(wrong) if is_secret_flag(&wrong) => Err(no_secret_flag()),
-        Err(wrong) => wrong.exit(),
-    };
-    match done {
+    match parse().and_then(run) {
         Ok(()) => ExitCode::Success.into(),
         Err(failure) => {
-            if let Some(message) = failure.message() {
-                // A failed write cannot be reported; the exit code still shows the failure.
-                let _ = writeln!(io::stderr(), "{message}");
-            }
+            failure.report();
             failure.wait_for_late_token();
             failure.exit_code().into()
         }
     }
 }
 
-/// Whether the user passed the secret as an argument. clap would suggest --client-secret-file, whose
-/// value is not a secret.
-fn is_secret_flag(error: &clap::Error) -> bool {
-    let flag = ContextValue::String("--client-secret".to_owned());
-    error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::InvalidArg) == Some(&flag)
+/// Parses the arguments and applies the flags of all commands.
+fn parse() -> Result<Command, Failure> {
+    let command = for_terminal(Cli::command()).term_width(Stream::Out.width());
+    let cli = command.try_get_matches_from(std::env::args_os()).and_then(|matches| Cli::from_arg_matches(&matches));
+    match cli {
+        Ok(cli) => {
+            style::choose(cli.color);
+            output::set_quiet(cli.quiet);
+            log::start(if cli.quiet { log::QUIET } else { cli.verbose }, matches!(cli.command, Command::Doctor(_)));
+            Ok(cli.command)
+        }
+        Err(answer) => {
+            // clap stops at the first error, at --help and at --version.
+            style::choose(color_in_arguments());
+            Err(answer_of_clap(&answer))
+        }
+    }
 }
 
-fn no_secret_flag() -> Failure {
-    let hint = if only_command().is_some_and(|command| command == "login") {
-        "Use --client-secret-stdin, or leave it out to get a prompt."
-    } else {
-        "Set TOKENWELL_CLIENT_SECRET, or use --client-secret-stdin or --client-secret-file FILE."
-    };
-    Failure::new(Status::InvalidArgument, "there is no flag for the secret, because other users can read command lines", hint)
+/// Help and version as a result, and an error in the arguments as a failure.
+fn answer_of_clap(answer: &clap::Error) -> Failure {
+    let is_missing = answer.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if answer.use_stderr() && !is_missing {
+        return usage::failure(answer);
+    }
+    let stream = if is_missing { Stream::Err } else { Stream::Out };
+    let rendered = answer.render();
+    let shown = if style::is_on(stream) { rendered.ansi().to_string() } else { rendered.to_string() };
+    let shown = shown.replace(FIXED_SPACE, " ");
+    if is_missing {
+        // The help takes the place of an error message.
+        output::to_standard_error(&shown);
+        return Failure::Reported { exit_code: ExitCode::Usage };
+    }
+    // clap itself does not report that help or version cannot be written.
+    match output::bytes(shown.as_bytes()) {
+        Ok(()) => Failure::Reported { exit_code: ExitCode::Success },
+        Err(failure) => failure,
+    }
+}
+
+/// The value of `--color` if the arguments are wrong or ask for help.
+fn color_in_arguments() -> ColorChoice {
+    let arguments: Vec<_> = std::env::args().skip(1).take_while(|argument| argument != "--").collect();
+    let value = arguments.iter().enumerate().find_map(|(index, argument)| match argument.strip_prefix("--color")? {
+        "" => arguments.get(index + 1).map(String::as_str),
+        value => value.strip_prefix('='),
+    });
+    value.and_then(|value| <ColorChoice as clap::ValueEnum>::from_str(value, false).ok()).unwrap_or_default()
+}
+
+/// Replaces a space at which clap must not wrap a line.
+const FIXED_SPACE: &str = "\u{a0}";
+
+/// Protects the examples of all commands: clap would wrap a long command like prose, and it could
+/// not be pasted.
+fn for_terminal(mut command: clap::Command) -> clap::Command {
+    let fixed = |help: &clap::builder::StyledStr| help.to_string().replace(' ', FIXED_SPACE);
+    if let Some(examples) = command.get_after_long_help().map(fixed) {
+        command = command.after_long_help(examples);
+    }
+    command.mut_subcommands(for_terminal)
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! Writes the result to standard output, and only the result.
+//! Writes the result to standard output, and only the result; notes, warnings and errors go to
+//! standard error.
 
 use crate::failure::Failure;
 use crate::standard_output;
+use crate::style::{self, Style};
+use crate::terminal::{Stream, wrap_message};
 use crate::wiped::Wiped;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, StdoutLock, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Writes `answer` and a newline, and reports write errors.
 pub(crate) fn line(answer: &str) -> Result<(), Failure> {
@@ -47,10 +51,12 @@ pub(crate) fn document(answer: &[u8]) -> Result<(), Failure> {
     parts(&[answer, if needs_newline && io::stdout().is_terminal() { b"\n" } else { b"" }])
 }
 
+/// Writes all parts with one call, past the line buffer of standard output. A reader that exits at
+/// its first match, such as `grep -q`, must not be a failure because more lines follow.
 fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
     require_open()?;
     let mut out = io::stdout().lock();
-    parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush()).map_err(Failure::Output)
+    out.flush().and_then(|()| unbuffered(&out)?.write_all(&parts.concat())).map_err(Failure::Output)
 }
 
 fn require_open() -> Result<(), Failure> {
@@ -60,8 +66,59 @@ fn require_open() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a message for the user to standard error.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Whether notes and warnings are left out.
+pub(crate) fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Writes a note for the user to standard error, except with `--quiet`.
 pub(crate) fn message(message: &str) {
-    // A failed write cannot be reported.
-    let _ = writeln!(io::stderr().lock(), "tokenwell: {message}");
+    if !is_quiet() {
+        to_standard_error(&for_reader(None, message));
+    }
+}
+
+/// Writes a warning to standard error, except with `--quiet`. It continues with what to do.
+#[allow(dead_code)]
+pub(crate) fn warning(message: &str) {
+    if !is_quiet() {
+        to_standard_error(&for_reader(Some((Style::Warn, "warning: ")), message));
+    }
+}
+
+/// Writes an error and its hint to standard error. `message` has no prefix.
+pub(crate) fn error(message: &str) {
+    to_standard_error(&for_reader(None, message));
+}
+
+/// Writes `message` and a newline, if it has none.
+pub(crate) fn to_standard_error(message: &str) {
+    // A failed write cannot be reported; the exit code still shows a failure.
+    let _ = io::stderr().lock().write_all(format!("{}\n", message.trim_end_matches('\n')).as_bytes());
+}
+
+/// The message with its prefix: wrapped and colored on a terminal, and elsewhere with one line for
+/// each part, for logs and other programs.
+fn for_reader(kind: Option<(Style, &str)>, message: &str) -> String {
+    const PREFIX: &str = "tokenwell: ";
+    const HINT: &str = "  hint: ";
+    let kind_name = kind.map_or("", |(_, name)| name);
+    let plain = format!("{PREFIX}{kind_name}{message}");
+    if !Stream::Err.is_terminal() && !style::is_on(Stream::Err) {
+        return plain;
+    }
+    let wrapped = if Stream::Err.is_terminal() { wrap_message(&plain, Stream::Err.width()) } else { plain };
+    let bold = |words: &str| style::paint(Stream::Err, Style::Bold, words).into_owned();
+    let mut colored = wrapped.replace(&format!("\n{HINT}"), &format!("\n  {} ", bold("hint:")));
+    if let Some((style, name)) = kind {
+        let name = name.trim_end();
+        colored = colored.replacen(name, &style::paint(Stream::Err, style, name), 1);
+    }
+    colored.replacen(PREFIX, &format!("{} ", bold("tokenwell:")), 1)
 }
