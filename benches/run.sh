@@ -18,7 +18,7 @@ echo "== Rust and C"
 . "$DIST/env"
 "$DIST/bin/tokenwell" emulator --no-rate-limit >"$work/emulator.env" &
 emulator=$!
-until [ -s "$work/emulator.env" ]; do sleep 0.1; done
+until grep -qx '# ready' "$work/emulator.env"; do sleep 0.1; done
 set -a
 . "$work/emulator.env"
 set +a

@@ -29,7 +29,7 @@ def main() -> int:
         [COMMAND, "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
-        credentials = dict(assignment.split("=", 1) for assignment in emulator.stdout.readline().split())
+        credentials = dict(line.strip().split("=", 1) for line in iter(emulator.stdout.readline, "# ready\n"))
         with tempfile.TemporaryDirectory() as home:
             reports = run_programs({**program_environment(home), **credentials})
         # Connect to loopback directly, even if the environment configures a proxy.

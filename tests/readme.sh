@@ -24,7 +24,7 @@ readme=$PWD/README.md
 mkdir "$work/start"
 cd "$work/start" || exit 1
 . "$work/start.sh"
-emulator=$!
+emulator=$TOKENWELL_EMULATOR_PID
 export packages
 cd "$(dirname "$readme")" || exit 1
 

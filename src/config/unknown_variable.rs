@@ -15,6 +15,9 @@ pub(super) const OUR_PREFIX: &str = "TOKENWELL_";
 const OTHER_VARIABLES: [&str; 6] =
     [FILE_VARIABLE, "TOKENWELL_EXEC_DEPTH", LOG_VARIABLE, "TOKENWELL_HOME", "TOKENWELL_LIBRARY", "TOKENWELL_BIN"];
 
+/// The variables of `tokenwell emulator`: its flags, and its mark in the environment of a command.
+const EMULATOR_VARIABLE: &str = "TOKENWELL_EMULATOR";
+
 /// A variable with our prefix that nothing reads, most likely a misspelled one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
@@ -27,7 +30,8 @@ impl UnknownVariable {
     pub(super) fn of(name: &str) -> Option<Self> {
         let ours = || settings().flat_map(|setting| setting.variables_of(Family::Tokenwell)).copied().chain(OTHER_VARIABLES);
         let written = name.strip_prefix(OUR_PREFIX)?;
-        if ours().any(|known| known == name) {
+        let of_the_emulator = name.strip_prefix(EMULATOR_VARIABLE).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        if of_the_emulator || ours().any(|known| known == name) {
             return None;
         }
         let bare = |variable: &'static str| variable.strip_prefix(OUR_PREFIX).unwrap_or(variable);

@@ -22,8 +22,10 @@ class Emulator:
             stderr=errors,
             env={"PATH": os.environ["PATH"]},
         )
-        words = shlex.split(self.process.stdout.readline().decode())
-        self.variables = dict(word.split("=", 1) for word in words)
+        lines = iter(self.process.stdout.readline, b"# ready\n")
+        self.variables = dict(shlex.split(line.decode())[0].split("=", 1) for line in lines)
+        # The suite has a cache directory of its own.
+        del self.variables["TOKENWELL_CACHE_DIR"]
         self.url = self.variables["MONGODB_ATLAS_BASE_URL"]
         self.client_id = self.variables["MONGODB_ATLAS_CLIENT_ID"]
         self.secret = self.variables["MONGODB_ATLAS_CLIENT_SECRET"]

@@ -19,7 +19,8 @@ pub fn command_path() -> &'static str {
 struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
-    line: String,
+    /// The assignments, without the line `# ready`.
+    lines: Vec<String>,
 }
 
 impl Running {
@@ -28,27 +29,28 @@ impl Running {
         command.arg("emulator").arg("--until-stdin-closes").args(flags);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, stdin, line }
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut running = Self { child, stdin, lines: Vec::new() };
+        for line in stdout.lines().map(Result::unwrap) {
+            if line == "# ready" {
+                return running;
+            }
+            assert!(!line.contains(" MONGODB_"), "several assignments in one line: {line}");
+            running.lines.push(line);
+        }
+        panic!("it ended and was not ready: {:?}", running.lines)
     }
 
     fn value(&self, name: &str) -> &str {
-        self.line
-            .trim_end()
-            .split(' ')
-            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-            .unwrap_or_else(|| panic!("{}", self.line))
+        value(&self.lines, name)
+    }
+
+    fn port(&self) -> &str {
+        self.value("MONGODB_ATLAS_BASE_URL").rsplit(':').next().unwrap()
     }
 
     fn get(&self, path: &str) -> String {
-        let address = self.value("MONGODB_ATLAS_BASE_URL").split("//").nth(1).unwrap();
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-        let mut reply = String::new();
-        socket.read_to_string(&mut reply).unwrap();
-        reply
+        get(self.value("MONGODB_ATLAS_BASE_URL"), path, "")
     }
 
     fn wait(&mut self) -> ExitStatus {
@@ -77,8 +79,22 @@ impl Drop for Running {
     }
 }
 
+pub(crate) fn value<'a>(lines: &'a [String], name: &str) -> &'a str {
+    lines.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_else(|| panic!("{name} in {lines:?}"))
+}
+
+/// The answer to a GET request, with more header lines.
+pub(crate) fn get(base_url: &str, path: &str, headers: &str) -> String {
+    let mut socket = TcpStream::connect(base_url.split("//").nth(1).unwrap()).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n").unwrap();
+    let mut reply = String::new();
+    socket.read_to_string(&mut reply).unwrap();
+    reply
+}
+
 #[test]
-fn the_first_line_holds_the_assignments_and_the_server_listens() {
+fn n16_each_line_is_one_assignment_and_the_server_listens() {
     let running = Running::start(&[]);
 
     assert!(running.value("MONGODB_ATLAS_BASE_URL").starts_with("http://127.0.0.1:"));
@@ -86,6 +102,11 @@ fn the_first_line_holds_the_assignments_and_the_server_listens() {
     assert_eq!(running.value("MONGODB_ATLAS_CLIENT_SECRET"), tokenwell::emulator::DEFAULT_CLIENT_SECRET);
     assert_eq!(running.value("MONGODB_ATLAS_ORG_ID"), tokenwell::emulator::DEFAULT_ORG_ID);
     assert_eq!(running.value("MONGODB_ATLAS_PROJECT_ID"), tokenwell::emulator::DEFAULT_PROJECT_ID);
+    for line in &running.lines {
+        let (name, value) = line.split_once('=').unwrap();
+        assert!(name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "{line}");
+        assert!(!value.is_empty() && !value.contains([' ', '\'', '"', '$', '\\']), "a reader may change it: {line}");
+    }
     assert!(running.get("/_emulator/counters").contains("\"connections\":0"));
 }
 
@@ -149,13 +170,65 @@ fn tls_writes_the_authority_to_the_ca_file() {
 }
 
 #[test]
-fn a_file_name_that_a_shell_would_split_is_quoted() {
+fn n16_a_file_name_that_a_reader_would_split_is_quoted_so_that_all_readers_agree() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("it's a file.pem");
 
     let running = Running::start(&["--tls=wrong-name", "--ca-file", file.to_str().unwrap()]);
 
-    assert!(running.line.contains(r"/it'\''s a file.pem'"), "{}", running.line);
+    assert_eq!(running.value("TOKENWELL_CA_FILE"), format!("\"{}\"", file.display()));
+}
+
+#[test]
+fn n16_fish_and_programs_have_a_format_of_their_own() {
+    let fish = started(&["--format", "fish"], "# ready");
+    let json = started(&["--format", "json"], "}");
+    let sh = started(&["--format", "sh"], "# ready");
+
+    assert!(fish.contains("set -gx MONGODB_ATLAS_ORG_ID 0e0000000000000000000001\n"), "{fish}");
+    assert!(sh.contains("export MONGODB_ATLAS_ORG_ID=0e0000000000000000000001\n"), "{sh}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["MONGODB_ATLAS_BASE_URL"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{json}");
+    assert_eq!(json["MONGODB_ATLAS_CLIENT_ID"], tokenwell::emulator::DEFAULT_CLIENT_ID);
+}
+
+/// What the emulator prints up to a line with this end. It is stopped after that.
+fn started(flags: &[&str], end: &str) -> String {
+    let mut command = Command::new(command_path());
+    command.args(["emulator", "--until-stdin-closes"]).args(flags);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut printed = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    while stdout.read_line(&mut printed).unwrap() > 0 && !printed.trim_end().ends_with(end) {}
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success(), "{printed}");
+    printed
+}
+
+#[test]
+fn n17_a_restart_on_the_same_port_does_not_meet_a_token_of_the_run_before() {
+    let home = tempfile::tempdir().unwrap();
+    let token = |running: &Running| {
+        let variables = running.lines.iter().map(|line| line.split_once('=').unwrap());
+        let mut command = Check::new(command_path());
+        command.arg("token").env_clear().env("HOME", home.path()).envs(variables).timeout(TIMEOUT);
+        String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let mut first = Running::start(&[]);
+    let stale = token(&first);
+    assert_eq!(token(&first), stale, "the cache works");
+    let directory = std::path::PathBuf::from(first.value("TOKENWELL_CACHE_DIR"));
+    assert!(directory.is_dir());
+    drop(first.stdin.take());
+    assert!(first.wait().success());
+    assert!(!directory.exists(), "the directory is left");
+
+    let second = Running::start(&["--port", first.port()]);
+
+    let headers = format!("Authorization: Bearer {}\r\nAccept: application/vnd.atlas.2024-08-05+json\r\n", token(&second).trim_end());
+    let reply = get(second.value("MONGODB_ATLAS_BASE_URL"), "/api/atlas/v2/orgs", &headers);
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    assert_ne!(second.value("TOKENWELL_CACHE_DIR"), first.value("TOKENWELL_CACHE_DIR"));
 }
 
 #[test]
@@ -189,7 +262,7 @@ fn n9_a_token_lifetime_of_0_is_refused() {
 #[test]
 fn a_port_in_use_is_named_with_a_hint() {
     let running = Running::start(&[]);
-    let port = running.value("MONGODB_ATLAS_BASE_URL").rsplit(':').next().unwrap();
+    let port = running.port();
 
     let output = Check::new(command_path()).args(["emulator", "--port", port]).timeout(TIMEOUT).assert().code(2).get_output().clone();
 
@@ -221,6 +294,10 @@ fn the_emulators_help_names_every_flag() {
         "--rate-limit",
         "--no-rate-limit",
         "--until-stdin-closes",
+        "--format",
+        "--background",
+        "--until-pid",
+        "--ready-fd",
         "--verbose",
     ] {
         assert!(help.contains(flag), "{flag} in {help}");

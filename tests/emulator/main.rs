@@ -7,6 +7,7 @@
 
 mod accounts;
 mod admin;
+mod background;
 mod client;
 mod command;
 mod control;

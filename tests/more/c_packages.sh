@@ -189,7 +189,7 @@ mkfifo "$work/stdin"
 "$tree/bin/tokenwell" emulator --until-stdin-closes --no-rate-limit <"$work/stdin" >"$work/emulator.env" 2>"$work/emulator.log" &
 exec 9>"$work/stdin"
 for _ in $(seq 300); do
-    [ -s "$work/emulator.env" ] && break
+    grep -qx '# ready' "$work/emulator.env" && break
     sleep 0.1
 done
 set -a

@@ -11,7 +11,7 @@ class Emulator:
     def __init__(self, cache_directory, *flags):
         command = [os.environ["TOKENWELL_BIN"], "emulator", "--until-stdin-closes", "--no-rate-limit", *flags]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.account = dict(word.split("=", 1) for word in shlex.split(self.process.stdout.readline()))
+        self.account = dict(shlex.split(line)[0].split("=", 1) for line in iter(self.process.stdout.readline, "# ready\n"))
         self.url = self.account["MONGODB_ATLAS_BASE_URL"]
         self.cache_directory = cache_directory
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -47,7 +47,7 @@ class Scene:
     def __init__(self, directory):
         command = [os.environ["TOKENWELL_BIN"], "emulator", "--until-stdin-closes", "--no-rate-limit"]
         self.emulator = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.account = dict(word.split("=", 1) for word in shlex.split(self.emulator.stdout.readline()))
+        self.account = dict(shlex.split(line)[0].split("=", 1) for line in iter(self.emulator.stdout.readline, "# ready\n"))
         self.directory = directory
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

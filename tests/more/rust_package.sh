@@ -18,7 +18,7 @@ emulator() { # emulator COMMAND: starts the emulator of this command, for with_a
     rm -f "$work/emulator.env"
     "$1" emulator --no-rate-limit >"$work/emulator.env" &
     emulators="$emulators $!"
-    until [ -s "$work/emulator.env" ]; do
+    until [ -f "$work/emulator.env" ] && grep -qx '# ready' "$work/emulator.env"; do
         kill -0 "$!" 2>/dev/null || { echo "the emulator of $1 did not start" && return 1; }
         sleep 0.1
     done

@@ -62,7 +62,7 @@ class Emulator:
         options = ["--until-stdin-closes", "--no-rate-limit", "--tls", "--ca-file", str(ca_file)]
         command = [os.environ["TOKENWELL_BIN"], "emulator", *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        account = dict(word.split("=", 1) for word in shlex.split(self.process.stdout.readline()))
+        account = dict(shlex.split(line)[0].split("=", 1) for line in iter(self.process.stdout.readline, "# ready\n"))
         names = {"base_url": "BASE_URL", "client_id": "CLIENT_ID", "client_secret": "CLIENT_SECRET"}
         self.account = {name: account["MONGODB_ATLAS_" + variable] for name, variable in names.items()}
 

@@ -55,7 +55,10 @@ class Emulator:
             [TOKENWELL, "emulator", "--no-rate-limit", "--token-cap", "100000", "--until-stdin-closes"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]},
         )
-        self.variables = dict(word.split("=", 1) for word in self.process.stdout.readline().decode().split())
+        lines = iter(self.process.stdout.readline, b"# ready\n")
+        self.variables = dict(line.decode().strip().split("=", 1) for line in lines)
+        # Each scene has a cache directory of its own.
+        del self.variables["TOKENWELL_CACHE_DIR"]
         self.url = self.variables["MONGODB_ATLAS_BASE_URL"]
         self.client_id = self.variables["MONGODB_ATLAS_CLIENT_ID"]
         self.secret = self.variables["MONGODB_ATLAS_CLIENT_SECRET"]
@@ -170,7 +173,7 @@ def start_of_the_emulator(scene, text):
     built = subprocess.run(["sh", ROOT / "packaging" / "c_packages.sh", DIST, packages, "archive"], capture_output=True, text=True)
     must(built.returncode == 0, f"the archive was not built: {built.stderr}")
     text = scene.adapted(text, **{"/path/to/tokenwell/dist/packages": packages})
-    told = scene.shell(text + "emulator=$!\ntokenwell token || failed=1\nkill $emulator\n[ -z \"${failed:-}\" ]", environment, shell=("sh", "-e", "-c"))
+    told = scene.shell(text + "tokenwell token || failed=1\nkill $TOKENWELL_EMULATOR_PID\n[ -z \"${failed:-}\" ]", environment, shell=("sh", "-e", "-c"))
     must(re.search(TOKEN, told), f"no token: {told}")
 
 

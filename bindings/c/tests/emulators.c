@@ -32,22 +32,22 @@ static void give_up(const char *what)
     exit(2);
 }
 
-/* Reads one assignment from the first line that the emulator prints. */
-static void take_assignment(const char *line, const char *name, char *value, size_t size)
+/* Reads one assignment from what the emulator prints. */
+static void take_assignment(const char *lines, const char *name, char *value, size_t size)
 {
-    const char *found = strstr(line, name);
+    const char *found = strstr(lines, name);
     if (!found) {
-        fprintf(stderr, "the emulator printed no %s: %s\n", name, line);
+        fprintf(stderr, "the emulator printed no %s: %s\n", name, lines);
         exit(2);
     }
     found += strlen(name);
-    size_t length = strcspn(found, " \n");
+    size_t length = strcspn(found, "\n");
     if (found[0] == '\'') {
         found++;
         length = strcspn(found, "'");
     }
     if (length >= size) {
-        fprintf(stderr, "too long for this test: %s\n", line);
+        fprintf(stderr, "too long for this test: %s\n", lines);
         exit(2);
     }
     memcpy(value, found, length);
@@ -90,12 +90,17 @@ emulators start_emulators(bool tls, const char *directory)
     close(from_emulator[1]);
     running.emulator_stdin = to_emulator[1];
 
-    char line[1024] = "";
+    char lines[4096] = "";
+    size_t length = 0;
     FILE *output = fdopen(from_emulator[0], "r");
-    if (!output || !fgets(line, sizeof line, output)) give_up("its first line");
+    if (!output) give_up("its output");
+    while (!strstr(lines, "# ready\n")) {
+        if (!fgets(lines + length, (int)(sizeof lines - length), output)) give_up("its assignments");
+        length += strlen(lines + length);
+    }
     fclose(output);
-    take_assignment(line, "MONGODB_ATLAS_BASE_URL=", running.fast, sizeof running.fast);
-    if (tls) take_assignment(line, "TOKENWELL_CA_FILE=", running.ca_file, sizeof running.ca_file);
+    take_assignment(lines, "MONGODB_ATLAS_BASE_URL=", running.fast, sizeof running.fast);
+    if (tls) take_assignment(lines, "TOKENWELL_CA_FILE=", running.ca_file, sizeof running.ca_file);
     const char *colon = strrchr(running.fast, ':');
     unsigned short emulator_port = (unsigned short)strtoul(colon ? colon + 1 : "", NULL, 10), port;
 

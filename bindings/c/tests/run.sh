@@ -62,7 +62,7 @@ start_emulator() {
     emulator_pid=$!
     exec 9>"$work/stdin"
     tries=0
-    until [ "$(wc -l <"$work/emulator.env")" -ge 1 ]; do
+    until grep -qx '# ready' "$work/emulator.env"; do
         tries=$((tries + 1))
         if [ "$tries" -gt 600 ] || ! kill -0 "$emulator_pid" 2>/dev/null; then
             echo "the emulator did not start: $emulator emulator" >&2
@@ -71,7 +71,11 @@ start_emulator() {
         fi
         sleep 0.1
     done
-    for assignment in $(head -n 1 "$work/emulator.env"); do export "${assignment?}"; done
+    # The tests have cache directories of their own.
+    set -a
+    . "$work/emulator.env"
+    set +a
+    unset TOKENWELL_CACHE_DIR
 }
 
 finish() {

@@ -50,13 +50,14 @@ export async function startEmulator(t, flags = []) {
     await ended;
   });
 
-  const [line] = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line'),
+  const environment = await Promise.race([
+    assignments(child.stdout),
     ended.then((code) => {
-      throw new Error(`the emulator exited with code ${code} before it listened`);
+      throw new Error(`the emulator exited with code ${code} before it was ready`);
     }),
   ]);
-  const environment = Object.fromEntries(line.split(' ').map((assignment) => assignment.split(/=(.*)/s, 2)));
+  // Tests do not share tokens, unless they set a cache directory of their own.
+  delete environment.TOKENWELL_CACHE_DIR;
   const baseUrl = environment.MONGODB_ATLAS_BASE_URL;
 
   const control = async (method, what, body) => {
@@ -90,6 +91,18 @@ export async function startEmulator(t, flags = []) {
     /** Creates a client with a manual clock at the emulator's time. */
     manualClient: async (more = {}) => new tokenwell.Client({ ...options, manualClockMs: (await control('GET', 'clock')).now_ms, ...more }),
   };
+}
+
+/** Resolves to the assignments that the emulator prints when it is ready. */
+function assignments(stdout) {
+  const read = {};
+  return new Promise((resolve) => {
+    createInterface({ input: stdout }).on('line', (line) => {
+      if (line === '# ready') return resolve(read);
+      const [name, value] = line.split(/=(.*)/s, 2);
+      read[name] = value;
+    });
+  });
 }
 
 /**
@@ -133,6 +146,3 @@ function addonOf(directory) {
   return file === undefined ? path.join(directory, '_lib/tokenwell.node') : require.resolve(file);
 }
 
-function once(emitter, event) {
-  return new Promise((resolve) => emitter.once(event, (...values) => resolve(values)));
-}

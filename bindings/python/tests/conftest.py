@@ -49,8 +49,10 @@ class Emulator:
             [BINARY, "emulator", "--until-stdin-closes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        self.environment = dict(word.split("=", 1) for word in shlex.split(line))
+        lines = iter(self.process.stdout.readline, "# ready\n")
+        self.environment = dict(shlex.split(line)[0].split("=", 1) for line in lines)
+        # A test that needs a cache has a directory of its own.
+        del self.environment["TOKENWELL_CACHE_DIR"]
         self.base_url = self.environment["MONGODB_ATLAS_BASE_URL"]
         self.client_id = self.environment["MONGODB_ATLAS_CLIENT_ID"]
         self.client_secret = self.environment["MONGODB_ATLAS_CLIENT_SECRET"]

@@ -85,10 +85,7 @@ Examples:
     tokenwell doctor
 
   Try it without an account: run the Atlas emulator with its test credential
-    rm -f emulator.env
-    tokenwell emulator > emulator.env &
-    until [ -s emulator.env ]; do sleep 0.1; done
-    set -a; . ./emulator.env; set +a";
+    eval \"$(tokenwell emulator --background --until-pid $$)\"";
 
 /// The examples, and the exit codes of the commands that exist.
 fn after_help() -> String {

@@ -48,6 +48,12 @@ impl Stop {
         Ok(Self { events, received })
     }
 
+    /// Lets another thread stop the command.
+    #[cfg(feature = "emulator")]
+    pub(crate) fn remote(&self) -> Remote {
+        Remote(self.events.clone())
+    }
+
     /// Blocks until the command must stop.
     #[cfg(feature = "emulator")]
     pub(crate) fn wait(&self) {
@@ -85,6 +91,18 @@ impl Stop {
     }
 }
 
+/// Stops the command from another thread.
+#[cfg(feature = "emulator")]
+pub(crate) struct Remote(Sender<Event>);
+
+#[cfg(feature = "emulator")]
+impl Remote {
+    pub(crate) fn stop(&self) {
+        // A closed channel means that the command has ended.
+        let _ = self.0.send(Event::Stop);
+    }
+}
+
 struct Wakeup(Sender<Event>);
 
 impl Wake for Wakeup {
@@ -111,7 +129,7 @@ fn on_signals(stop: Sender<Event>) -> io::Result<()> {
 
 /// Whether the process was started to survive the end of its terminal, for example with nohup.
 #[cfg(target_os = "linux")]
-fn hangups_are_ignored() -> bool {
+pub(crate) fn hangups_are_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
     ignored.is_some_and(|signals| signals & 1 << (signal_hook::consts::SIGHUP - 1) != 0)
@@ -119,7 +137,7 @@ fn hangups_are_ignored() -> bool {
 
 /// On other systems the query requires unsafe code. SIGHUP keeps its previous action there.
 #[cfg(all(unix, not(target_os = "linux")))]
-fn hangups_are_ignored() -> bool {
+pub(crate) fn hangups_are_ignored() -> bool {
     true
 }
 

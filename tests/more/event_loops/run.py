@@ -43,12 +43,14 @@ class Emulator:
         command = [os.environ["TOKENWELL_BIN"], "emulator", "--until-stdin-closes", "--no-rate-limit"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         text = ""
-        while "MONGODB_ATLAS_PROJECT_ID=" not in text:
+        while not text.endswith("# ready\n"):
             line = self.process.stdout.readline()
             if not line:
                 raise SystemExit("the emulator did not start")
             text += line
-        self.account = dict(word.split("=", 1) for word in shlex.split(text) if "=" in word)
+        self.account = dict(word.split("=", 1) for word in shlex.split(text, comments=True))
+        # The programs have a cache directory of their own.
+        del self.account["TOKENWELL_CACHE_DIR"]
         self.base = self.account["MONGODB_ATLAS_BASE_URL"]
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -55,7 +55,7 @@ emulator() {
     tail -f /dev/null --pid=$$ >"$work/$name.stdin" &
     emulators="$emulators $!"
     for _ in $(seq 300); do
-        [ -s "$work/$name.env" ] && return
+        grep -qx '# ready' "$work/$name.env" && return
         sleep 0.1
     done
     echo "FAILED the emulator did not start" && cat "$work/$name.log" && exit 1

@@ -43,13 +43,16 @@ func Start(t testing.TB, root string, flags ...string) Account {
 		_, _ = io.Copy(io.Discard, stdout)
 		_ = command.Wait()
 	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the emulator did not print its first line: %v; standard error: %q", err, stderr.String())
-	}
 	environment := make(map[string]string)
-	for _, assignment := range strings.Fields(line) {
-		name, value, _ := strings.Cut(assignment, "=")
+	for lines := bufio.NewReader(stdout); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the emulator did not become ready: %v; standard error: %q", err, stderr.String())
+		}
+		if line == "# ready\n" {
+			break
+		}
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		environment[name] = value
 	}
 	account := Account{
@@ -59,7 +62,7 @@ func Start(t testing.TB, root string, flags ...string) Account {
 		OrgID:        environment["MONGODB_ATLAS_ORG_ID"],
 	}
 	if account.BaseURL == "" || account.ClientID == "" || account.ClientSecret == "" || account.OrgID == "" {
-		t.Fatalf("the emulator's first line lacks an assignment: %d fields", len(environment))
+		t.Fatalf("the emulator printed %d assignments, and not all that are needed", len(environment))
 	}
 	return account
 }

@@ -19,7 +19,9 @@ from typing import Any, Dict, Mapping, Sequence
 TIMEOUT = 60.0
 """Seconds to wait for an answer of the emulator, which normally takes a millisecond."""
 LONGEST = 65536
-"""The number of bytes after which the first line of the emulator, which normally has 300, is not read on."""
+"""The number of bytes after which the assignments of the emulator, which normally have 400, are not read on."""
+READY = b"# ready\n"
+"""The last line that the emulator prints when it has started."""
 
 
 class EmulatorError(RuntimeError):
@@ -99,30 +101,30 @@ class Emulator:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def _read_environment(self) -> None:
-        line = self._first_line()
+        lines = self._lines_until_ready()
         try:
-            self.environment: Dict[str, str] = dict(word.split("=", 1) for word in shlex.split(line))
+            self.environment: Dict[str, str] = dict(word.split("=", 1) for word in shlex.split(lines))
             self.base_url = self.environment["MONGODB_ATLAS_BASE_URL"]
             self.client_id = self.environment["MONGODB_ATLAS_CLIENT_ID"]
             self.client_secret = self.environment["MONGODB_ATLAS_CLIENT_SECRET"]
             self.org_id = self.environment["MONGODB_ATLAS_ORG_ID"]
             self.project_id = self.environment["MONGODB_ATLAS_PROJECT_ID"]
         except (KeyError, ValueError):
-            raise _Unexpected(f"printed {_shortened(line)} instead of the variables of its clients") from None
+            raise _Unexpected(f"printed {_shortened(lines)} instead of the variables of its clients") from None
 
-    def _first_line(self) -> str:
+    def _lines_until_ready(self) -> str:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         printed = b""
         end = time.monotonic() + TIMEOUT
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
-            while b"\n" not in printed:
+            while not printed.endswith(READY):
                 shown = _shortened(printed.decode("utf-8", "replace")) if printed else "nothing"
                 if len(printed) > LONGEST:
-                    raise _Unexpected(f"printed more than {LONGEST} bytes without an end of line, {shown}")
+                    raise _Unexpected(f"printed more than {LONGEST} bytes and is not ready, {shown}")
                 if not selector.select(max(0.0, end - time.monotonic())):
-                    raise _Unexpected(f"printed no line within {TIMEOUT:g} s, but {shown}")
+                    raise _Unexpected(f"was not ready within {TIMEOUT:g} s, and printed {shown}")
                 received = os.read(descriptor, 4096)
                 if not received:
                     try:
@@ -131,7 +133,7 @@ class Emulator:
                         raise _Unexpected(f"closed its standard output after {shown}") from None
                     raise _Unexpected(f"exited with code {code}")
                 printed += received
-        return printed.decode("utf-8", "replace").partition("\n")[0]
+        return printed[: -len(READY)].decode("utf-8", "replace")
 
     @property
     def pid(self) -> int:

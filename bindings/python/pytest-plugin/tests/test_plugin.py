@@ -203,12 +203,12 @@ def program(directory: pathlib.Path, script: str) -> str:
 @pytest.mark.parametrize(
     ("script", "waits", "said"),
     [
-        ("exec cat", 0, "printed no line within 60 s, but nothing: no error message"),
-        ("echo why >&2; printf 'half a line'; exec cat", 1, "printed no line within 60 s, but 'half a line': why"),
+        ("exec cat", 0, "was not ready within 60 s, and printed nothing: no error message"),
+        ("echo why >&2; printf 'half a line'; exec cat", 1, "was not ready within 60 s, and printed 'half a line': why"),
         ("exec >&-; read -r line", 1, "closed its standard output after nothing: no error message"),
-        ("echo Hello", 1, "printed 'Hello' instead of the variables of its clients: no error message"),
-        ("echo A=1 B=2", 1, "printed 'A=1 B=2' instead of the variables of its clients: no error message"),
-        ("echo \"'\"", 1, 'printed "\'" instead of the variables of its clients: no error message'),
+        ("echo Hello; echo '# ready'", 1, "printed 'Hello\\n' instead of the variables of its clients: no error message"),
+        ("echo A=1; echo B=2; echo '# ready'", 1, "printed 'A=1\\nB=2\\n' instead of the variables of its clients: no error message"),
+        ("echo \"'\"; echo '# ready'", 1, 'printed "\'\\n" instead of the variables of its clients: no error message'),
     ],
 )
 def test_a_program_that_is_not_the_emulator_is_one_message(
@@ -225,7 +225,7 @@ def test_a_program_that_is_not_the_emulator_is_one_message(
 
 
 def test_endless_output_without_a_line_is_one_message(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(emulator.EmulatorError, match=r"printed more than 65536 bytes without an end of line, 'z{200}\.\.\.': no error message$"):
+    with pytest.raises(emulator.EmulatorError, match=r"printed more than 65536 bytes and is not ready, 'z{200}\.\.\.': no error message$"):
         emulator.Emulator(program(tmp_path, "exec tr '\\0' z </dev/zero"))
 
 
