@@ -77,6 +77,13 @@ pub fn system() -> Arc<dyn Keyring> {
     }
 }
 
+/// Returns whether this build can use the keyring of the machine. Whether there is one shows only a
+/// call.
+#[must_use]
+pub const fn is_supported() -> bool {
+    cfg!(feature = "keyring")
+}
+
 /// The keyring of a build without keyring support.
 #[cfg(not(feature = "keyring"))]
 #[derive(Debug)]

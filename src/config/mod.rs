@@ -83,7 +83,11 @@ pub use secret_provider::{SecretProvider, SecretRequest};
 pub use setting::{Setting, settings};
 pub use unknown_variable::UnknownVariable;
 
+#[cfg(feature = "cli")]
+use crate::credential::Credentials;
 use crate::error::Error;
+#[cfg(feature = "cli")]
+use crate::secret::Secret;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -212,6 +216,17 @@ impl Config {
     #[must_use]
     pub fn client_id_to_show(&self) -> String {
         client_id_to_show(self.client_id())
+    }
+
+    /// Returns the client id and the client secret, for a program that stores them. A file with the
+    /// secret is read.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the program does not deliver the secret.
+    #[cfg(feature = "cli")]
+    pub fn credential(&self) -> Result<(String, Secret), Error> {
+        let credential = Credentials::current(&self.credentials)?;
+        Ok((credential.client_id, credential.client_secret))
     }
 
     /// Returns the token endpoint.

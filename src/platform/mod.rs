@@ -1,8 +1,10 @@
 //! Hides the differences between operating systems: each function here exists on all of them.
 //!
-//! May depend on: clock (for `Moment`), logging (a new thread inherits the client of its log lines).
+//! May depend on: clock (for `Moment`), logging (a new thread inherits the client of its log lines),
+//! error (for paths in messages).
 //!
 //! Start reading anywhere: the files do not depend on each other.
+//! - `access` explains why a file cannot be opened.
 //! - `changes` reports changes of files.
 //! - `clocks` reads the clocks.
 //! - `threads` starts threads, and protects calls on threads of the program from signals and
@@ -18,6 +20,7 @@
 //! - `unix` and `windows` contain the parts that differ completely. Unsafe code is allowed in their
 //!   `sys` files.
 
+mod access;
 mod authorities;
 mod changes;
 mod clocks;
@@ -37,6 +40,7 @@ mod windows;
 #[cfg(not(any(unix, windows)))]
 compile_error!("tokenwell supports Unix and Windows");
 
+pub(crate) use access::denied_by;
 pub(crate) use authorities::system_authorities;
 pub(crate) use changes::{Change, Changes, WatchId};
 pub(crate) use clocks::now;

@@ -26,15 +26,6 @@ fn every_commands_help_shows_an_example_of_itself() {
 }
 
 #[test]
-fn n5_the_help_of_login_names_only_variables_that_it_reads() {
-    let scene = Scene::new();
-
-    let help = stdout(&scene.tokenwell(["login", "--help"]).assert().success());
-
-    assert!(help.contains("TOKENWELL_BASE_URL") && !help.contains("CLIENT_ID") && !help.contains("CLIENT_SECRET"), "{help}");
-}
-
-#[test]
 fn duration_errors_say_what_to_write() {
     let scene = Scene::new();
 

@@ -243,6 +243,7 @@ fn without_a_terminal_the_hint_shows_how_to_redirect_the_secret() {
     let scene = Scene::new();
     let mut command = scene.plain("setsid");
     command.args(["--wait", command_path(), "login", "--client-id", DEFAULT_CLIENT_ID]).stdin(std::process::Stdio::null());
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
 
     let output = command.output().expect("setsid is missing: install it (util-linux), this test needs a session without a terminal");
 

@@ -17,6 +17,7 @@ mod help;
 #[cfg(unix)]
 mod lines;
 mod login;
+mod login_checks;
 mod logs;
 mod output;
 #[cfg(target_os = "linux")]

@@ -22,10 +22,15 @@ struct Login {
 impl Login {
     /// Starts the command and waits for the prompt.
     fn start(scene: &Scene) -> Self {
+        Self::start_with(scene, &["--client-id", DEFAULT_CLIENT_ID], "Client secret")
+    }
+
+    fn start_with(scene: &Scene, arguments: &[&str], question: &str) -> Self {
         let pair = openpty(None, None).unwrap();
         let (terminal, theirs) = (File::from(pair.master), File::from(pair.slave));
         let mut command = scene.plain("setsid");
-        command.args(["--ctty", command_path(), "login", "--client-id", DEFAULT_CLIENT_ID]);
+        command.args(["--ctty", command_path(), "login"]).args(arguments);
+        command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
         command.stdin(theirs.try_clone().unwrap()).stdout(Stdio::null()).stderr(theirs);
         let child = command.spawn().expect("setsid is missing: install it (util-linux), these tests need a terminal");
         drop(command);
@@ -39,7 +44,7 @@ impl Login {
             }
         });
         let login = Self { child, terminal, shown };
-        until("the question", || login.shown().contains("Client secret").then_some(()));
+        until("the question", || login.shown().contains(question).then_some(()));
         login
     }
 
@@ -132,4 +137,60 @@ fn a_line_that_is_too_long_for_a_terminal_is_an_error() {
     // The message is wrapped to the terminal.
     let words = || login.shown().split_whitespace().collect::<Vec<_>>().join(" ");
     until("the reason", || words().contains("longer than the line limit of a terminal").then_some(()));
+}
+
+#[test]
+fn n13_enter_at_the_client_id_asks_for_nothing_else() {
+    let scene = Scene::new();
+    let mut login = Login::start_with(&scene, &[], "Client id");
+
+    login.type_in("\n");
+
+    assert_eq!(login.end().code(), Some(3), "{}", login.shown());
+    until("the reason", || login.shown().contains("no client id was entered").then_some(()));
+    assert!(!login.shown().contains("--client-secret-stdin") && !login.shown().contains("Client secret"), "{}", login.shown());
+}
+
+#[test]
+fn n13_ctrl_z_stops_the_command_and_the_prompt_comes_back() {
+    let scene = Scene::new();
+    let mut login = Login::start(&scene);
+    let process = Pid::from_raw(login.child.id().try_into().unwrap());
+
+    login.type_in("half a sec\u{1a}");
+    until("the stop", || is_stopped(process).then_some(()));
+    assert!(login.shows_what_is_typed());
+    let asked = login.shown().matches("Client secret").count();
+    kill(process, Signal::SIGCONT).unwrap();
+
+    until("the question", || (login.shown().matches("Client secret").count() > asked).then_some(()));
+    assert!(!login.shows_what_is_typed());
+    login.type_in(&format!("{DEFAULT_CLIENT_SECRET}\n"));
+    assert!(login.end().success(), "{}", login.shown());
+    assert!(login.shows_what_is_typed());
+    assert!(!login.shown().contains("half"), "{}", login.shown());
+}
+
+fn is_stopped(process: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    status.rsplit_once(") ").unwrap().1.starts_with('T')
+}
+
+#[test]
+fn n35_a_profile_is_replaced_only_after_a_yes() {
+    let scene = Scene::new();
+    let other = ["--client-id", "mdb_sa_id_0000000000000000000000aa", "--no-verify"];
+    scene.write_profile(&format!("[default]\nclient_id = '{DEFAULT_CLIENT_ID}'\nbase_url = 'https://old.example'\n"));
+
+    let mut login = Login::start_with(&scene, &other, "Replace it? [y/N]");
+    assert!(login.shown().contains("https://old.example") && login.shown().contains(scene.emulator.base_url()), "{}", login.shown());
+    login.type_in("n\n");
+    assert_eq!(login.end().code(), Some(8), "{}", login.shown());
+
+    let mut login = Login::start_with(&scene, &other, "Replace it? [y/N]");
+    login.type_in("y\n");
+    until("the prompt", || login.shown().contains("Client secret").then_some(()));
+    login.type_in("a secret\n");
+    assert!(login.end().success(), "{}", login.shown());
+    assert!(std::fs::read_to_string(scene.path("config/tokenwell/config.toml")).unwrap().contains("0000aa"));
 }

@@ -1,6 +1,6 @@
 //! Writing and removing profiles and their secrets.
 
-use crate::support::{Fault, Home, ID, SECRET, assert_has, checked, set_mode, shown, write};
+use crate::support::{Fault, Home, ID, SECRET, assert_has, checked, origin, set_mode, shown, write};
 use std::fs;
 use std::path::Path;
 use tokenwell::config::profiles::{ConfigFile, KeyringOutcome, Profile, SecretLocation, remove_profile, store_profile};
@@ -49,6 +49,11 @@ fn a_stored_profile_is_read_back() {
         audience: Some("aud \"quoted\"".to_owned()),
         resource: Some("urn:example:api".to_owned()),
         base_url: None,
+        ca_file: Some("/etc/ssl/example.pem".to_owned()),
+        ca_pem: None,
+        proxy: Some("http://proxy.example:3128".to_owned()),
+        no_proxy: Some("localhost".to_owned()),
+        unchanged: Vec::new(),
     };
 
     let stored = store_profile(&home.file(), "staging", &profile, &Secret::from(SECRET), SecretLocation::File).unwrap();
@@ -60,6 +65,10 @@ fn a_stored_profile_is_read_back() {
         (Some("read write"), Some("aud \"quoted\""), Some("urn:example:api"))
     );
     assert_eq!(config.authentication(), ClientAuthentication::Post);
+    assert_eq!(config.ca_file(), Some(Path::new("/etc/ssl/example.pem")));
+    for setting in ["proxy", "no_proxy"] {
+        assert!(origin(&config, setting).unwrap().starts_with("profile staging"), "{setting}");
+    }
     assert!(!stored.replaced && stored.path == home.our_file());
     assert_eq!(fs::read_to_string(stored.secret_file.unwrap()).unwrap(), SECRET);
     assert!(!home.text().contains("canary"), "{}", home.text());

@@ -4,6 +4,7 @@
 //! To add a command, add its `mod` line and one line of [`commands!`] below.
 
 mod api;
+mod ask;
 mod bench;
 mod cache;
 mod completions;
@@ -19,6 +20,7 @@ mod header;
 mod invalidate;
 mod log;
 mod login;
+mod login_input;
 mod logout;
 mod man;
 mod output;

@@ -22,8 +22,8 @@ pub(crate) fn hidden(question: &str) -> io::Result<Zeroizing<String>> {
 
 #[cfg(unix)]
 mod unix {
-    use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
     use signal_hook::iterator::Signals;
     use std::fs::{File, OpenOptions};
     use std::io::{self, Read as _, Write as _};
@@ -35,7 +35,7 @@ mod unix {
 
     pub(super) fn hidden(question: &str) -> io::Result<Zeroizing<String>> {
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-        let echo_off = EchoOff::new(&terminal)?;
+        let echo_off = EchoOff::new(&terminal, question)?;
         terminal.write_all(question.as_bytes())?;
         let line = line(&mut terminal);
         drop(echo_off);
@@ -48,45 +48,61 @@ mod unix {
     struct EchoOff {
         terminal: File,
         before: Termios,
+        /// Whether the echo is off. A signal handler holds the lock while it changes the terminal, and
+        /// until the process has ended.
+        is_off: Arc<Mutex<bool>>,
     }
 
     impl EchoOff {
-        fn new(terminal: &File) -> io::Result<Self> {
+        fn new(terminal: &File, question: &str) -> io::Result<Self> {
             let before = tcgetattr(terminal)?;
-            let ending = Arc::new(Mutex::new(()));
-            restore_on_signals(terminal.try_clone()?, before.clone(), Arc::clone(&ending))?;
+            let is_off = Arc::new(Mutex::new(false));
+            handle_signals(terminal.try_clone()?, before.clone(), question.to_owned(), Arc::clone(&is_off))?;
 
-            let mut settings = before.clone();
-            settings.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
-            // No Ctrl-Z: shells turn the echo on again when a stopped program continues.
-            settings.control_chars[SpecialCharacterIndices::VSUSP as usize] = nix::libc::_POSIX_VDISABLE;
-            // A signal that came before holds the lock. Then the process ends, and the terminal
-            // must not be changed.
-            let _not_ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
-            tcsetattr(terminal, SetArg::TCSANOW, &settings)?;
-            Ok(Self { terminal: terminal.try_clone()?, before })
+            let mut off = is_off.lock().unwrap_or_else(PoisonError::into_inner);
+            turn_echo_off(terminal, &before)?;
+            *off = true;
+            drop(off);
+            Ok(Self { terminal: terminal.try_clone()?, before, is_off })
         }
     }
 
     impl Drop for EchoOff {
         fn drop(&mut self) {
+            let mut off = self.is_off.lock().unwrap_or_else(PoisonError::into_inner);
             // This fails only if the terminal no longer exists.
             let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
+            *off = false;
         }
     }
 
-    /// Installs handlers for the signals that end a process. They restore the terminal settings
-    /// `before` and then end the process with the default action of the signal.
-    fn restore_on_signals(mut terminal: File, before: Termios, ending: Arc<Mutex<()>>) -> io::Result<()> {
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+    fn turn_echo_off(terminal: &File, before: &Termios) -> nix::Result<()> {
+        let mut settings = before.clone();
+        settings.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
+        tcsetattr(terminal, SetArg::TCSANOW, &settings)
+    }
+
+    /// Installs handlers for the signals that end or stop a process. They restore the terminal
+    /// settings `before` and then apply the default action of the signal. After a stop they turn the
+    /// echo off again, because shells turn it on, and repeat the question: the terminal has discarded
+    /// what was typed.
+    fn handle_signals(mut terminal: File, before: Termios, question: String, is_off: Arc<Mutex<bool>>) -> io::Result<()> {
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP])?;
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in signals.forever() {
-                let _ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = tcsetattr(&terminal, SetArg::TCSANOW, &before);
-                let _ = terminal.write_all(b"\n");
-                // The parent process sees which signal ended this process.
+                let off = is_off.lock().unwrap_or_else(PoisonError::into_inner);
+                if *off {
+                    let _ = tcsetattr(&terminal, SetArg::TCSANOW, &before);
+                    let _ = terminal.write_all(b"\n");
+                }
+                // The parent process sees which signal ended or stopped this process.
                 if signal_hook::low_level::emulate_default_handler(signal).is_err() {
                     std::process::exit(128 + signal);
+                }
+                // The process was stopped and continues.
+                if *off {
+                    let _ = turn_echo_off(&terminal, &before);
+                    let _ = terminal.write_all(question.as_bytes());
                 }
             }
         })?;

@@ -19,6 +19,9 @@ const LIMIT: usize = 256 * 1024;
 /// The maximum number of profiles that a message lists.
 const NAMES_SHOWN: usize = 20;
 
+/// The key outside of all profiles that names the default profile in our own file.
+pub(super) const DEFAULT_PROFILE_KEY: &str = "default_profile";
+
 /// The content of a file whose type, permissions and size have been checked.
 pub(super) struct ProfileFile {
     path: PathBuf,
@@ -30,10 +33,15 @@ pub(super) struct ProfileFile {
 pub(super) struct Contents {
     /// The names of all profiles, in alphabetical order.
     pub(super) names: Vec<String>,
-    /// The first key that is not in a profile, and its line.
+    /// The profile that is used if none is requested by name: the value of [`DEFAULT_PROFILE_KEY`]
+    /// and its line.
+    pub(super) default_profile: Option<(Value, usize)>,
+    /// The first other key that is not in a profile, and its line.
     pub(super) stray: Option<(String, usize)>,
     /// The fields of the requested profile, if it exists.
     pub(super) fields: Option<Vec<Field>>,
+    /// The profiles that were requested with [`ProfileFile::all_contents`], in alphabetical order.
+    pub(super) profiles: Vec<(String, Vec<Field>)>,
 }
 
 /// One line of a profile.
@@ -99,11 +107,18 @@ impl ProfileFile {
 
     /// Parses the content, and returns the fields of the profile `wanted`.
     pub(super) fn contents(&self, wanted: &str) -> Result<Contents, Error> {
+        let mut contents = self.all_contents(|name| name == wanted)?;
+        contents.fields = contents.profiles.pop().map(|(_, fields)| fields);
+        Ok(contents)
+    }
+
+    /// Parses the content, and returns the fields of all profiles that are `wanted`.
+    pub(super) fn all_contents(&self, wanted: impl Fn(&str) -> bool) -> Result<Contents, Error> {
         let text = self.as_str()?;
         let table = DeTable::parse(text).map_err(|error| self.toml_error(text, error.message(), error.span()))?;
         let line = |span: Range<usize>| line_of(text.as_bytes(), span.start);
 
-        let mut contents = Contents { names: Vec::new(), stray: None, fields: None };
+        let mut contents = Contents { names: Vec::new(), default_profile: None, stray: None, fields: None, profiles: Vec::new() };
         let mut holds_secret = false;
         for (key, value) in table.into_inner() {
             let key_line = line(key.span());
@@ -111,11 +126,13 @@ impl ProfileFile {
             match value.into_inner() {
                 DeValue::Table(profile) => {
                     holds_secret |= profile.iter().any(|(key, value)| is_secret(key, value));
-                    if name == wanted {
-                        contents.fields = Some(profile.into_iter().map(|(key, value)| Field::new(key, value, &line)).collect());
+                    if wanted(&name) {
+                        let fields = profile.into_iter().map(|(key, value)| Field::new(key, value, &line)).collect();
+                        contents.profiles.push((name.clone(), fields));
                     }
                     contents.names.push(name);
                 }
+                value if name == DEFAULT_PROFILE_KEY => contents.default_profile = Some((Value::new(value), key_line)),
                 value => {
                     holds_secret |= name == "client_secret";
                     wipe(value);
@@ -146,31 +163,34 @@ impl ProfileFile {
 impl Field {
     fn new(key: Spanned<Cow<'_, str>>, value: Spanned<DeValue<'_>>, line: &impl Fn(Range<usize>) -> usize) -> Self {
         let line = line(key.span());
-        let value = match value.into_inner() {
-            // A string without escapes is borrowed from the content, which is wiped. A string with
-            // escapes is owned, and is wiped as a `Secret`.
-            DeValue::String(text) => Value::String(Secret::new(text.into_owned())),
-            DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Value::Integer(number.to_string()),
-                Err(_) => Value::Other("an integer"),
-            },
-            DeValue::Boolean(on) => Value::Boolean(on),
-            DeValue::Float(_) => Value::Other("a float"),
-            DeValue::Datetime(_) => Value::Other("a date or time"),
-            value @ DeValue::Array(_) => {
-                wipe(value);
-                Value::Other("an array")
-            }
-            value @ DeValue::Table(_) => {
-                wipe(value);
-                Value::Other("a table")
-            }
-        };
-        Self { key: key.into_inner().into_owned(), line, value }
+        Self { key: key.into_inner().into_owned(), line, value: Value::new(value.into_inner()) }
     }
 }
 
 impl Value {
+    fn new(value: DeValue<'_>) -> Self {
+        match value {
+            // A string without escapes is borrowed from the content, which is wiped. A string with
+            // escapes is owned, and is wiped as a `Secret`.
+            DeValue::String(text) => Self::String(Secret::new(text.into_owned())),
+            DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Self::Integer(number.to_string()),
+                Err(_) => Self::Other("an integer"),
+            },
+            DeValue::Boolean(on) => Self::Boolean(on),
+            DeValue::Float(_) => Self::Other("a float"),
+            DeValue::Datetime(_) => Self::Other("a date or time"),
+            value @ DeValue::Array(_) => {
+                wipe(value);
+                Self::Other("an array")
+            }
+            value @ DeValue::Table(_) => {
+                wipe(value);
+                Self::Other("a table")
+            }
+        }
+    }
+
     /// Returns the type of the value, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {

@@ -3,18 +3,27 @@
 //!
 //! May depend on: the rest of config, atlas, platform, error, secret. Start reading at `sources`,
 //! which decides how each profile is used. `file` reads and parses a file, `own` and `atlas_cli`
-//! interpret the two formats, `writer` changes our own file.
+//! interpret the two formats, `writer` changes our own file. `selected` and `list` are for the
+//! command: which profile it is about, and all profiles.
 //!
 //! `docs/configuration.md` describes the format of the files.
 
 mod atlas_cli;
 mod file;
+#[cfg(feature = "cli")]
+mod list;
 mod own;
+#[cfg(feature = "cli")]
+mod selected;
 #[cfg(feature = "cli")]
 mod writer;
 
 #[cfg(feature = "cli")]
-pub use writer::{ConfigFile, KeyringOutcome, Profile, Removed, SecretLocation, Stored, remove_profile, store_profile};
+pub use list::{ProfileEntry, ProfileList, ProfileProgram, SecretPlace, UnusableFile, list_profiles};
+#[cfg(feature = "cli")]
+pub use selected::SelectedProfile;
+#[cfg(feature = "cli")]
+pub use writer::{ConfigFile, KeyringOutcome, Prepared, Profile, Removed, SecretLocation, Stored, remove_profile, store_profile};
 
 use super::environment::Environment;
 use super::keyring::{self, Keyring};
@@ -25,7 +34,7 @@ use super::suggestion::nearest;
 use crate::error::{Error, os_reason, printable, printable_path};
 use crate::platform;
 use crate::secret::Secret;
-use file::{ProfileFile, profile_list};
+use file::{Contents, ProfileFile, profile_list};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,11 +51,11 @@ const DEFAULT_PROFILE: &str = "default";
 /// - The file of the Atlas CLI is opened only if a credential is missing, or if our own file does
 ///   not have the requested profile.
 pub(super) fn sources(environment: &Environment, above: &[Source], keyring: &Arc<dyn Keyring>) -> Result<Vec<Source>, Error> {
-    let request = ProfileRequest::find(environment, above)?;
+    let mut request = ProfileRequest::find(environment, above)?;
     if !environment.is_read() {
         return Ok(Vec::new());
     }
-    let mut ours = our_profile(environment, &request)?;
+    let mut ours = our_profile(environment, &mut request)?;
     if request.higher_credential.is_none() && ours.lacks_only_the_secret() {
         ours.read_keyring(keyring, &format!("tokenwell_{}", request.name), &["client_secret"]);
     }
@@ -54,7 +63,7 @@ pub(super) fn sources(environment: &Environment, above: &[Source], keyring: &Arc
         request.reject_ignored_credential(&ours.source)?;
         ours.drop_account_settings();
     }
-    let missing = ours.absence.filter(|_| request.named_by.is_some());
+    let missing = ours.absence.filter(|_| request.must_exist());
     let mut found = vec![ours.source];
     let has_credential = request.higher_credential.is_some() || found.iter().any(Source::has_credential);
     if has_credential && missing.is_none() {
@@ -91,6 +100,8 @@ struct ProfileRequest {
     /// The option or variable that names the profile; `None`: the default profile.
     named_by: Option<String>,
     by_option: bool,
+    /// Whether only our own file names it, as its default profile.
+    by_file: bool,
     /// A credential that has precedence over those of profiles.
     higher_credential: Option<HigherCredential>,
 }
@@ -115,7 +126,7 @@ impl ProfileRequest {
     fn find(environment: &Environment, above: &[Source]) -> Result<Self, Error> {
         let higher_credential = above.iter().find_map(HigherCredential::of);
         let Some((source, entry)) = above.iter().find_map(|source| Some((source, source.get(Key::Profile)?))) else {
-            return Ok(Self { name: DEFAULT_PROFILE.to_owned(), named_by: None, by_option: false, higher_credential });
+            return Ok(Self { name: DEFAULT_PROFILE.to_owned(), named_by: None, by_option: false, by_file: false, higher_credential });
         };
         let name = entry.value()?;
         profile_name(&entry.location, name)?;
@@ -132,7 +143,24 @@ impl ProfileRequest {
             });
         }
         let by_option = matches!(source.origin, Origin::Options);
-        Ok(Self { name: name.to_owned(), named_by: Some(entry.location.to_string()), by_option, higher_credential })
+        Ok(Self { name: name.to_owned(), named_by: Some(entry.location.to_string()), by_option, by_file: false, higher_credential })
+    }
+
+    /// Uses the default profile of our own file, if no option and no variable names a profile.
+    fn use_default_of(&mut self, path: &Path, contents: &Contents) -> Result<(), Error> {
+        if self.named_by.is_none()
+            && let Some((name, location)) = own::default_profile(path, contents)?
+        {
+            *self =
+                Self { name, named_by: Some(location), by_option: false, by_file: true, higher_credential: self.higher_credential.take() };
+        }
+        Ok(())
+    }
+
+    /// Returns whether it is an error if the profile does not exist. The default profile is not
+    /// required by a program that has its credential from elsewhere.
+    fn must_exist(&self) -> bool {
+        self.named_by.is_some() && !(self.by_file && self.higher_credential.is_some())
     }
 
     /// Fails if an option requests a profile whose credential would not be used.
@@ -192,11 +220,15 @@ impl Candidate {
 
     fn without_file(path: &Path, profile: &str, error: &io::Error) -> Self {
         let shown = printable_path(path);
-        let finding = match error.kind() {
-            io::ErrorKind::NotFound => format!("{shown} does not exist"),
-            _ => format!("{shown} cannot be opened ({})", os_reason(error)),
+        let (remark, finding) = match error.kind() {
+            io::ErrorKind::NotFound => (reason(error), format!("{shown} does not exist")),
+            _ => {
+                let remark = Unreadable::of(path, error).remark;
+                let finding = format!("{shown} {remark}");
+                (remark, finding)
+            }
         };
-        Self::absent(format!("profile {profile} in {shown}"), reason(error), finding, Vec::new())
+        Self::absent(format!("profile {profile} in {shown}"), remark, finding, Vec::new())
     }
 
     fn without_profile(path: &Path, profile: &str, names: Vec<String>) -> Self {
@@ -267,24 +299,31 @@ fn our_path(environment: &Environment) -> Result<(PathBuf, bool), &'static str> 
     Ok((platform::config_dir(&variables)?.join("tokenwell").join("config.toml"), false))
 }
 
-fn our_profile(environment: &Environment, request: &ProfileRequest) -> Result<Candidate, Error> {
-    let name = &request.name;
+fn our_profile(environment: &Environment, request: &mut ProfileRequest) -> Result<Candidate, Error> {
     let (path, named) = match our_path(environment) {
         Ok(found) => found,
-        Err(why) => return Ok(Candidate::without_directory("tokenwell", name, why)),
+        Err(why) => return Ok(Candidate::without_directory("tokenwell", &request.name, why)),
     };
-    let description = format!("profile {name} in {}", printable_path(&path));
     let file = match ProfileFile::read(&path)? {
         Ok(file) => file,
+        Err(error) if error.kind() != io::ErrorKind::NotFound && request.must_exist() => {
+            return Err(Unreadable::of(&path, &error).into_error(&path));
+        }
         Err(error) if named => {
             return Err(Error::NotConfigured {
                 problem: format!("cannot open the file {} (set by {FILE_VARIABLE}): {}", printable_path(&path), reason(&error)),
                 hint: format!("Correct the path in {FILE_VARIABLE}, or unset the variable."),
             });
         }
-        Err(error) => return Ok(Candidate::without_file(&path, name, &error)),
+        Err(error) => return Ok(Candidate::without_file(&path, &request.name, &error)),
     };
-    let contents = file.contents(name)?;
+    let mut contents = file.contents(&request.name)?;
+    request.use_default_of(&path, &contents)?;
+    if request.by_file {
+        contents = file.contents(&request.name)?;
+    }
+    let name = &request.name;
+    let description = format!("profile {name} in {}", printable_path(&path));
     let names = contents.names.clone();
     match own::entries(file.path(), name, contents)? {
         None => Ok(Candidate::without_profile(&path, name, names)),
@@ -317,6 +356,39 @@ fn atlas_cli_profile(environment: &Environment, request: &ProfileRequest) -> Res
     };
     let source = Source { origin: Origin::File(description), entries, remark };
     Ok(Candidate { source, absence: None, is_service_account })
+}
+
+/// Why an existing file with profiles cannot be read.
+struct Unreadable {
+    /// "cannot be read: permission denied; it belongs to user 0 …".
+    remark: String,
+    hint: String,
+}
+
+impl Unreadable {
+    fn of(path: &Path, error: &io::Error) -> Self {
+        let reason = os_reason(error);
+        let denial = (error.kind() == io::ErrorKind::PermissionDenied).then(|| platform::denied_by(path)).flatten();
+        match denial {
+            Some(denial) => Self {
+                remark: format!("cannot be read: {reason}; {}", denial.explanation),
+                hint: format!(
+                    "Run the command as the owner, or give {} to this user: sudo chown {} {}",
+                    denial.path,
+                    denial.user,
+                    platform::quoted(&denial.path)
+                ),
+            },
+            None => Self {
+                remark: format!("cannot be read: {reason}"),
+                hint: "Check the path, and that this user may read the file.".to_owned(),
+            },
+        }
+    }
+
+    fn into_error(self, path: &Path) -> Error {
+        Error::NotConfigured { problem: format!("{} {}", printable_path(path), self.remark), hint: self.hint }
+    }
 }
 
 fn reason(error: &io::Error) -> String {

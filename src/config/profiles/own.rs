@@ -4,27 +4,46 @@ use super::super::authorities::SYSTEM;
 use super::super::setting::{Key, Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
 use super::super::suggestion::{nearest, shown_name};
-use super::file::{Contents, Field, Value};
+use super::file::{Contents, DEFAULT_PROFILE_KEY, Field, Value};
 use crate::error::{Error, printable_path};
 use crate::secret::Secret;
 use std::path::Path;
 
+/// Returns the default profile that the file at `path` names, and the location of that line.
+pub(super) fn default_profile(path: &Path, contents: &Contents) -> Result<Option<(String, String)>, Error> {
+    let Some((value, line)) = &contents.default_profile else { return Ok(None) };
+    let location = format!("{DEFAULT_PROFILE_KEY} in {}:{line}", printable_path(path));
+    let Value::String(name) = value else {
+        return Err(Error::invalid(
+            location,
+            format!("must be a string, not {}", value.kind()),
+            format!("Write {DEFAULT_PROFILE_KEY} = \"NAME\", with the name of a profile."),
+        ));
+    };
+    Key::Profile.setting().check(&location, name.expose().as_bytes())?;
+    Ok(Some((name.expose().to_owned(), location)))
+}
+
 /// Returns the settings of the profile `name` in the file at `path`, as entries of a source; `None`
 /// if the profile does not exist.
 pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Option<Vec<Entry>>, Error> {
-    if let Some((key, line)) = contents.stray {
-        let key = shown_name(&key).unwrap_or("a value");
-        return Err(Error::invalid(
-            format!("{}:{line}", printable_path(path)),
-            format!("{key} is not in a profile"),
-            "Move it below a line that has the name of a profile in brackets: [default].",
-        ));
-    }
+    reject_stray(path, &contents)?;
     let Some(fields) = contents.fields else { return Ok(None) };
     fields.into_iter().map(|field| entry(path, name, field)).collect::<Result<_, _>>().map(Some)
 }
 
-fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
+/// Checks that no key is outside of all profiles.
+pub(super) fn reject_stray(path: &Path, contents: &Contents) -> Result<(), Error> {
+    let Some((key, line)) = &contents.stray else { return Ok(()) };
+    let key = shown_name(key).unwrap_or("a value");
+    Err(Error::invalid(
+        format!("{}:{line}", printable_path(path)),
+        format!("{key} is not in a profile"),
+        "Move it below a line that has the name of a profile in brackets: [default].",
+    ))
+}
+
+pub(super) fn entry(path: &Path, name: &str, field: Field) -> Result<Entry, Error> {
     let (setting, kind) = profile_setting(&field.key, || line_location(path, name, field.line))?;
     let location = format!("{} in profile {name} of {}:{}", setting.name(), printable_path(path), field.line);
     let found = match (field.value, kind) {

@@ -19,6 +19,10 @@ pub(super) fn validated(profile: &Profile) -> Result<AccountSettings, Error> {
         ("scope", profile.scope.as_ref()),
         ("audience", profile.audience.as_ref()),
         ("resource", profile.resource.as_ref()),
+        ("ca_file", profile.ca_file.as_ref()),
+        ("ca_pem", profile.ca_pem.as_ref()),
+        ("proxy", profile.proxy.as_ref()),
+        ("no_proxy", profile.no_proxy.as_ref()),
     ];
     if profile.base_url.is_some() && profile.token_url.is_some() {
         return Err(Error::invalid("base_url", "cannot be combined with token_url", "Set only one of the two."));
@@ -29,7 +33,7 @@ pub(super) fn validated(profile: &Profile) -> Result<AccountSettings, Error> {
         }
         Ok((name, text.cloned()))
     };
-    settings.into_iter().map(check).collect()
+    settings.into_iter().filter(|(name, _)| !profile.unchanged.contains(name)).map(check).collect()
 }
 
 /// The settings that identify the owner of a secret and the servers that it is sent to.

@@ -1,8 +1,9 @@
 //! Edits the configuration file and keeps comments and other profiles unchanged.
 
 use super::files::reject_link;
-use crate::config::profiles::file::ProfileFile;
-use crate::error::{Error, os_reason, printable_path};
+use crate::config::profiles::Unreadable;
+use crate::config::profiles::file::{DEFAULT_PROFILE_KEY, ProfileFile};
+use crate::error::{Error, printable_path};
 use std::io::ErrorKind;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
@@ -13,12 +14,7 @@ pub(super) fn read(path: &Path) -> Result<DocumentMut, Error> {
     let file = match ProfileFile::read(path)? {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(DocumentMut::new()),
-        Err(error) => {
-            return Err(Error::NotConfigured {
-                problem: format!("cannot read {}: {}", printable_path(path), os_reason(&error)),
-                hint: "Check the path, and that this user may read the file.".to_owned(),
-            });
-        }
+        Err(error) => return Err(Unreadable::of(path, &error).into_error(path)),
     };
     // The rules of reading also apply here. Report violations before anything is changed.
     file.contents("")?;
@@ -38,6 +34,11 @@ pub(super) fn table<'a>(document: &'a mut DocumentMut, path: &Path, name: &str) 
     document.get_mut(name).and_then(Item::as_table_like_mut).ok_or_else(|| {
         Error::invalid(printable_path(path), format!("{name} exists, but is not a profile"), format!("Remove the line {name} = …"))
     })
+}
+
+/// Returns the profile that the file names as its default.
+pub(super) fn default_profile(document: &DocumentMut) -> Option<&str> {
+    document.get(DEFAULT_PROFILE_KEY).and_then(Item::as_str)
 }
 
 /// Sets or removes a string; a comment after the old value is kept.

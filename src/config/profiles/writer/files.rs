@@ -98,6 +98,16 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     written.map_err(|error| cannot_write(path, &error, "Check the free disk space, and that this user may write to the directory."))
 }
 
+/// Checks that a file can be written to this directory, as [`replace`] does.
+pub(super) fn probe(directory: &Path) -> Result<(), Error> {
+    let temporary = Temporary(directory.join(format!(".probe.{}.{:016x}", std::process::id(), fastrand::u64(..))));
+    let written = platform::create_private_file(&temporary.0).and_then(|mut file| {
+        file.write_all(&[0; 4096])?;
+        file.sync_all()
+    });
+    written.map_err(|error| cannot_write(directory, &error, "Check the free disk space, and that this user may write to the directory."))
+}
+
 /// A temporary file, which is deleted unless it was renamed.
 struct Temporary(PathBuf);
 

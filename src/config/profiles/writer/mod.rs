@@ -6,13 +6,16 @@
 //! to, or over a file of another user.
 //!
 //! May depend on: the rest of config, platform, error, secret. Start reading at [`store_profile`];
-//! `account` identifies the account, `document` edits the file, `files` writes it.
+//! `account` identifies the account, `document` edits the file, `files` writes it. `prepare` checks
+//! that it can be written, `of_config` makes a profile from a configuration.
 
 mod account;
 mod document;
 mod files;
+mod of_config;
+mod prepare;
 
-use super::file::profile_list;
+use super::file::{DEFAULT_PROFILE_KEY, profile_list};
 use super::our_path;
 use crate::config::environment::Environment;
 use crate::config::keyring::{self, Keyring, LONGEST_SECRET, delete_with_timeout, write_with_timeout};
@@ -27,6 +30,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml_edit::{DocumentMut, Item};
+
+pub use prepare::Prepared;
 
 const NO_PROFILE: &str = "This file has no profile to remove. An account in environment variables, such as MONGODB_ATLAS_CLIENT_ID, is used until \
                           they are unset. `tokenwell login` creates a profile.";
@@ -59,6 +64,16 @@ pub struct Profile {
     pub audience: Option<String>,
     /// The setting `resource`.
     pub resource: Option<String>,
+    /// The setting `ca_file`, as an absolute path or `system`.
+    pub ca_file: Option<String>,
+    /// The setting `ca_pem`.
+    pub ca_pem: Option<String>,
+    /// The setting `proxy`, without a user and password.
+    pub proxy: Option<String>,
+    /// The setting `no_proxy`.
+    pub no_proxy: Option<String>,
+    /// The settings that remain as they are in an existing profile, although they are `None` here.
+    pub unchanged: Vec<&'static str>,
 }
 
 /// The location of a profile's secret.
@@ -93,6 +108,8 @@ pub struct Removed {
     pub secret_file: Option<PathBuf>,
     /// The result for a secret in the keyring.
     pub keyring: KeyringOutcome,
+    /// Whether the file named it as its default profile. The file no longer names one.
+    pub was_default: bool,
 }
 
 /// The result for a secret in the keyring when its profile is removed.
@@ -181,7 +198,7 @@ impl ConfigFile {
 /// Writes the account and its secret as the profile `name`.
 ///
 /// In an existing profile, the settings of [`Profile`] are replaced or, if `None`, removed: a new
-/// secret must not be sent to an old URL. Its other settings (`timeout_ms`, `ca_file` …) and
+/// secret must not be sent to an old URL. Its other settings (`timeout_ms`, `cache` …) and
 /// comments are kept. A new secret of the same client id at the same server replaces the old one
 /// immediately, so that running programs use it for their next token request. Even after a failure,
 /// a new secret is never stored with an old server or an old id.
@@ -259,7 +276,11 @@ pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
     let _lock = Lock::acquire(directory)?;
     let mut document = file.document_with(name)?;
     let before = PreviousProfile::of(&document, name);
+    let was_default = document::default_profile(&document) == Some(name);
     document::remove_table(&mut document, name);
+    if was_default {
+        document.remove(DEFAULT_PROFILE_KEY);
+    }
     replace(&file.path, document.to_string().as_bytes())?;
 
     let secret_file = before.our_secret_file(name).map(|relative| directory.join(relative));
@@ -281,7 +302,7 @@ pub fn remove_profile(file: &ConfigFile, name: &str) -> Result<Removed, Error> {
             Err(error) => KeyringOutcome::Failed(error.problem),
         }
     };
-    Ok(Removed { path: file.path.clone(), secret_file, keyring })
+    Ok(Removed { path: file.path.clone(), secret_file, keyring, was_default })
 }
 
 fn service(name: &str) -> String {
