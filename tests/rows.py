@@ -15,7 +15,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TESTS = ("cli", "emulator")
-ROW = re.compile(r"^(?:\w+::)*((?:n|s|b)\d+)_\w+: test$")
+ROW = re.compile(r"^(?:\w+::)*((?:n|s|b|g|e)\d+)_\w+: test$")
 
 
 def tests_of(name, command, *arguments):

@@ -18,6 +18,7 @@ pub const DEFAULT_PROJECT_ID: &str = "0e0000000000000000000002";
 /// The maximum remaining lifetime of a secret once a second one has been created.
 const OLD_SECRET_MS: u64 = 7 * 24 * HOUR_MS;
 pub(super) const MAX_SECRETS: usize = 2;
+const MAX_PROJECTS: usize = 250;
 pub(super) const MAX_ACCOUNTS: usize = 200;
 pub(super) const MAX_ACCESS_ENTRIES: usize = 200;
 
@@ -53,6 +54,8 @@ pub(super) struct Account {
     pub(super) project_roles: BTreeMap<String, Vec<String>>,
     pub(super) secrets: Vec<AccountSecret>,
     pub(super) access_list: Vec<AccessEntry>,
+    /// Created by Atlas itself, not by a user.
+    pub(super) system_managed: bool,
 }
 
 #[derive(Clone)]
@@ -86,6 +89,7 @@ pub(super) enum LimitReached {
     Secrets,
     Accounts,
     AccessList,
+    Projects,
 }
 
 impl Accounts {
@@ -103,6 +107,7 @@ impl Accounts {
                 ..AccountSecret::new(DEFAULT_CLIENT_SECRET.to_owned(), now_ms, 8760)
             }],
             access_list: Vec::new(),
+            system_managed: false,
         };
         Self {
             orgs: vec![Org { id: DEFAULT_ORG_ID.to_owned(), name: "Emulated organization".to_owned() }],
@@ -154,6 +159,22 @@ impl Accounts {
         }
     }
 
+    pub(super) fn create_project(&mut self, org_id: String, name: String, created_ms: u64) -> Result<Project, LimitReached> {
+        if self.projects.iter().filter(|project| project.org_id == org_id).count() >= MAX_PROJECTS {
+            return Err(LimitReached::Projects);
+        }
+        let project = Project { id: random::hex(24), org_id, name, created_ms };
+        self.projects.push(project.clone());
+        Ok(project)
+    }
+
+    pub(super) fn remove_project(&mut self, id: &str) {
+        self.projects.retain(|project| project.id != id);
+        for account in &mut self.accounts {
+            account.project_roles.remove(id);
+        }
+    }
+
     pub(super) fn add(&mut self, account: Account) -> Result<(), LimitReached> {
         if self.accounts.iter().filter(|other| other.org_id == account.org_id).count() >= MAX_ACCOUNTS {
             return Err(LimitReached::Accounts);
@@ -192,6 +213,7 @@ impl Account {
             project_roles: BTreeMap::new(),
             secrets: Vec::new(),
             access_list: Vec::new(),
+            system_managed: false,
         }
     }
 
@@ -292,7 +314,7 @@ impl Network {
         format!("{}/{}", self.address, self.prefix)
     }
 
-    fn contains(self, address: IpAddr) -> bool {
+    pub(super) fn contains(self, address: IpAddr) -> bool {
         let same_prefix =
             |network: u128, other: u128, width: u8| (network ^ other).checked_shr(u32::from(width - self.prefix)).unwrap_or(0) == 0;
         match (self.address, address) {

@@ -1,30 +1,74 @@
-//! The emulator's clock: the system clock until it is set or advanced, then a fixed time.
+//! The emulator's clock: the system clock until it is set or advanced, then a fixed time until it
+//! runs again.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds per hour.
 pub(super) const HOUR_MS: u64 = 3_600_000;
 
-#[derive(Debug, Default)]
-pub(super) struct Clock {
-    fixed_ms: Option<u64>,
+/// The last time that a `Date` header can express: the end of the year 9999.
+const LAST_DATE_S: u64 = 253_402_300_799;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Clock {
+    /// Runs with this distance from the system clock, in milliseconds.
+    Running {
+        ahead_ms: i128,
+    },
+    Stopped {
+        now_ms: u64,
+    },
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::Running { ahead_ms: 0 }
+    }
 }
 
 impl Clock {
     pub(super) fn now_ms(&self) -> u64 {
-        self.fixed_ms.unwrap_or_else(system_ms)
+        match *self {
+            Self::Running { ahead_ms } => clamped(i128::from(system_ms()).saturating_add(ahead_ms)),
+            Self::Stopped { now_ms } => now_ms,
+        }
     }
 
-    pub(super) fn advance(&mut self, ms: u64) {
-        self.fixed_ms = Some(self.now_ms().saturating_add(ms));
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
+    /// Stops the clock `ms` milliseconds later than it is now, or earlier.
+    pub(super) fn advance(&mut self, ms: i128) {
+        self.set(clamped(i128::from(self.now_ms()).saturating_add(ms)));
     }
 
     pub(super) fn set(&mut self, now_ms: u64) {
-        self.fixed_ms = Some(now_ms);
+        *self = Self::Stopped { now_ms };
+    }
+
+    /// Lets the clock run from its present time.
+    pub(super) fn run(&mut self) {
+        *self = Self::Running { ahead_ms: i128::from(self.now_ms()) - i128::from(system_ms()) };
+    }
+
+    /// Stops the clock at its present time.
+    pub(super) fn stop(&mut self) {
+        self.set(self.now_ms());
+    }
+
+    /// The value of a `Date` header.
+    pub(super) fn http_date(&self) -> String {
+        httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs((self.now_ms() / 1000).min(LAST_DATE_S)))
     }
 }
 
-fn system_ms() -> u64 {
+fn clamped(ms: i128) -> u64 {
+    u64::try_from(ms.max(0)).unwrap_or(u64::MAX)
+}
+
+/// The time of the system clock.
+pub(super) fn system_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -60,7 +104,23 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::iso8601;
+    use super::{Clock, iso8601};
+
+    #[test]
+    fn a_date_stays_within_the_years_that_the_header_can_express() {
+        assert_eq!(Clock::Stopped { now_ms: 1_767_225_599_999 }.http_date(), "Wed, 31 Dec 2025 23:59:59 GMT");
+        assert_eq!(Clock::Stopped { now_ms: u64::MAX }.http_date(), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_runs_from_there() {
+        let mut clock = Clock::default();
+        clock.set(5_000);
+        clock.run();
+        assert!((5_000..60_000).contains(&clock.now_ms()) && clock.is_running());
+        clock.advance(-10_000_000);
+        assert_eq!((clock.now_ms(), clock.is_running()), (0, false));
+    }
 
     #[test]
     fn times_are_formatted_as_calendar_dates() {

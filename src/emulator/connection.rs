@@ -7,7 +7,7 @@ use super::server::Shared;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue, TRANSFER_ENCODING};
 use hyper::service::Service as _;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -100,7 +100,17 @@ async fn serve_http(socket: Socket, connection: Arc<Connection>) {
 }
 
 /// Answers one request, or aborts the connection as set in `Connection`.
-async fn answer(connection: Arc<Connection>, mut request: Request<Incoming>) -> Result<Response<Body>, Aborted> {
+async fn answer(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Response<Body>, Aborted> {
+    let mut reply = reply(&connection, request).await?;
+    if !reply.headers().contains_key(DATE) {
+        // Otherwise hyper would send the time of the system.
+        let date = connection.shared.world.lock().clock.http_date();
+        reply.headers_mut().extend(HeaderValue::from_str(&date).map(|date| (DATE, date)));
+    }
+    Ok(reply)
+}
+
+async fn reply(connection: &Connection, mut request: Request<Incoming>) -> Result<Response<Body>, Aborted> {
     request.extensions_mut().insert(Peer(connection.peer));
     if routes::is_control(request.uri().path()) {
         return Ok(connection.route(request.map(Body::new)).await);
@@ -123,7 +133,7 @@ async fn answer(connection: Arc<Connection>, mut request: Request<Incoming>) -> 
 
     let (reply, by) = match fault {
         None => (Ok(connection.route(request).await), ""),
-        Some(fault) => (apply_fault(&connection, fault, request).await, " by a fault"),
+        Some(fault) => (apply_fault(connection, fault, request).await, " by a fault"),
     };
     match &reply {
         Ok(reply) => connection.shared.log(connection.peer, &method, &path, &format!("{}{by}", reply.status().as_u16())),

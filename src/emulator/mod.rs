@@ -25,6 +25,7 @@ mod script;
 mod seed;
 mod server;
 mod settings;
+mod stubs;
 mod tls;
 mod tokens;
 mod traffic;
@@ -188,16 +189,21 @@ impl Emulator {
         self.shared.world.lock().clock.now_ms()
     }
 
-    /// Advances the emulator's clock by `ms` milliseconds. The clock is then stopped until the next
-    /// call that sets or advances it, or until a reset.
+    /// Advances the emulator's clock by `ms` milliseconds. The clock is then stopped until
+    /// [`Emulator::run_clock`], the next call that sets or advances it, or a reset.
     pub fn advance_clock(&self, ms: u64) {
-        self.shared.world.lock().clock.advance(ms);
+        self.shared.world.lock().clock.advance(ms.into());
     }
 
     /// Sets the emulator's clock to `now_ms`, in milliseconds since the Unix epoch. The clock is
-    /// then stopped until the next call that sets or advances it, or until a reset.
+    /// then stopped until [`Emulator::run_clock`], the next call that sets or advances it, or a reset.
     pub fn set_clock(&self, now_ms: u64) {
         self.shared.world.lock().clock.set(now_ms);
+    }
+
+    /// Lets the emulator's clock run from its present time, as fast as the system clock.
+    pub fn run_clock(&self) {
+        self.shared.world.lock().clock.run();
     }
 
     /// Changes the settings in `changes`, a JSON object as for `POST /_emulator/settings`.
@@ -218,6 +224,16 @@ impl Emulator {
     /// changed in this case.
     pub fn set_faults(&self, faults: Value) -> Result<(), Error> {
         self.shared.world.lock().set_faults(faults)
+    }
+
+    /// Replaces the list of stubs: a JSON array as for `POST /_emulator/stubs`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if a field is unknown or its value is invalid. The list is not
+    /// changed in this case.
+    pub fn set_stubs(&self, stubs: Value) -> Result<(), Error> {
+        self.shared.world.lock().set_stubs(stubs)
     }
 
     /// The last request received for this path, or `None`.

@@ -68,6 +68,11 @@ pub(super) fn sees_org(caller: &Account, org: &str) -> bool {
     caller.org_id == org && !caller.org_roles.is_empty()
 }
 
+/// Returns whether the caller may create a project in the organization.
+pub(super) fn may_create_project(caller: &Account, org: &str) -> bool {
+    has_org(caller, org, &["ORG_OWNER", "ORG_GROUP_CREATOR"])
+}
+
 fn has_org(caller: &Account, org: &str, wanted: &[&str]) -> bool {
     caller.org_id == org && caller.org_roles.iter().any(|role| wanted.contains(&role.as_str()))
 }

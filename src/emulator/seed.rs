@@ -7,9 +7,11 @@ use super::accounts::{Account, AccountSecret, Accounts, MAX_ACCESS_ENTRIES, MAX_
 use super::clock::HOUR_MS;
 use super::random;
 use super::roles::Level;
+use super::stubs::Stubs;
 use crate::error::Error;
 use position::Positioned;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -42,6 +44,7 @@ pub struct Seed {
     orgs: Vec<Org>,
     projects: Vec<Project>,
     accounts: Vec<Account>,
+    stubs: Stubs,
 }
 
 impl Seed {
@@ -57,8 +60,15 @@ impl Seed {
         })
     }
 
+    pub(super) fn stubs(&self) -> Stubs {
+        self.stubs.clone()
+    }
+
     /// The accounts at the time `now_ms`, which is when the emulator starts or is reset.
     pub(super) fn accounts(&self, now_ms: u64) -> Accounts {
+        if self.orgs.is_empty() {
+            return Accounts::initial(now_ms);
+        }
         let mut accounts = Accounts::empty();
         accounts.orgs.clone_from(&self.orgs);
         accounts.projects = self.projects.iter().map(|project| Project { created_ms: now_ms, ..project.clone() }).collect();
@@ -88,8 +98,10 @@ impl fmt::Debug for Seed {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     organizations: Vec<OrgJson<'a>>,
+    #[serde(borrow)]
+    stubs: Option<Positioned<'a, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +139,8 @@ struct AccountJson<'a> {
     secrets: Vec<SecretJson<'a>>,
     #[serde(borrow, default)]
     access_list: Vec<Positioned<'a, String>>,
+    #[serde(default)]
+    system_managed: bool,
 }
 
 #[derive(Deserialize)]
@@ -142,13 +156,23 @@ struct SecretJson<'a> {
 
 fn parsed(document: &str) -> Result<Seed, String> {
     let json: Document<'_> = serde_json::from_str(document).map_err(|error| position::described(&error))?;
-    let mut reader = Reader { document, ids: BTreeSet::new(), seed: Seed { orgs: Vec::new(), projects: Vec::new(), accounts: Vec::new() } };
+    let mut reader = Reader {
+        document,
+        ids: BTreeSet::new(),
+        seed: Seed { orgs: Vec::new(), projects: Vec::new(), accounts: Vec::new(), stubs: Stubs::default() },
+    };
+    if let Some(stubs) = &json.stubs {
+        reader.seed.stubs = Stubs::from_json(stubs.value.clone()).map_err(|problem| stubs.error(document, &problem))?;
+    }
     for org in &json.organizations {
         reader.org(org)?;
     }
-    if !reader.seed.accounts.iter().any(|account| !account.secrets.is_empty()) {
+    // Without organizations, those of an emulator without a seed remain.
+    if let Some(first) = json.organizations.first()
+        && !reader.seed.accounts.iter().any(|account| !account.secrets.is_empty())
+    {
         let problem = "no service account has a secret, so no token can be requested";
-        return Err(json.organizations.first().map_or_else(|| problem.to_owned(), |org| org.id.error(document, problem)));
+        return Err(first.id.error(document, problem));
     }
     Ok(reader.seed)
 }
@@ -202,6 +226,7 @@ impl Reader<'_> {
             }
             account.project_roles.insert(project.clone(), roles.value.clone());
         }
+        account.system_managed = json.system_managed;
         account.secrets = self.secrets(json)?;
         self.access_list(json, &mut account)?;
         self.seed.accounts.push(account);

@@ -55,6 +55,8 @@ pub(super) struct Settings {
     /// The scope that `/generic/oauth/token` grants instead of the requested one.
     pub(super) granted_scope: Option<String>,
     pub(super) deleted_secret_ends_tokens: bool,
+    /// Rejects versions of the Admin API that are newer than those the emulator knows.
+    pub(super) strict_api_version: bool,
 }
 
 impl Settings {
@@ -68,6 +70,7 @@ impl Settings {
             api_rate_limit: Some(RateLimit { requests: 1200, ..RateLimit::default() }),
             granted_scope: None,
             deleted_secret_ends_tokens: false,
+            strict_api_version: false,
         }
     }
 
@@ -89,6 +92,7 @@ impl Settings {
             api_rate_limit: changes.api_rate_limit.unwrap_or(kept.api_rate_limit),
             granted_scope: changes.granted_scope.unwrap_or(kept.granted_scope),
             deleted_secret_ends_tokens: changes.deleted_secret_ends_tokens.unwrap_or(kept.deleted_secret_ends_tokens),
+            strict_api_version: changes.strict_api_version.unwrap_or(kept.strict_api_version),
         })
     }
 }
@@ -110,6 +114,7 @@ struct Changes {
     #[serde(default, deserialize_with = "named")]
     granted_scope: Option<Option<String>>,
     deleted_secret_ends_tokens: Option<bool>,
+    strict_api_version: Option<bool>,
 }
 
 /// Distinguishes `null` from an absent field, which serde's `Option` does not.

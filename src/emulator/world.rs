@@ -4,7 +4,9 @@ use super::accounts::Accounts;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::limits::Limits;
+use super::seed::Seed;
 use super::settings::Settings;
+use super::stubs::Stubs;
 use super::tokens::Tokens;
 use super::traffic::{Counters, Traffic};
 use super::{EmulatorOptions, Error, Login};
@@ -19,6 +21,7 @@ pub(super) struct World {
     pub(super) token_limits: Limits,
     pub(super) api_limits: Limits,
     pub(super) faults: Faults,
+    pub(super) stubs: Stubs,
     pub(super) traffic: Traffic,
     /// The number of resets plus one. A connection that was opened before a reset is counted again
     /// if it carries traffic afterwards.
@@ -28,6 +31,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(options: EmulatorOptions) -> Self {
         let clock = Clock::default();
+        let stubs = options.seed.as_ref().map(Seed::stubs).unwrap_or_default();
         Self {
             settings: Settings::initial(&options),
             accounts: options.seed.as_ref().map_or_else(|| Accounts::initial(clock.now_ms()), |seed| seed.accounts(clock.now_ms())),
@@ -37,6 +41,7 @@ impl World {
             token_limits: Limits::default(),
             api_limits: Limits::default(),
             faults: Faults::default(),
+            stubs,
             traffic: Traffic::default(),
             resets: 1,
         }
@@ -67,6 +72,17 @@ impl World {
     pub(super) fn set_settings(&mut self, changes: Value) -> Result<(), Error> {
         self.settings = self.settings.changed(changes).map_err(|problem| {
             Error::invalid("settings", problem, "Send a JSON object with settings from docs/emulator.md. No setting was changed.")
+        })?;
+        Ok(())
+    }
+
+    pub(super) fn set_stubs(&mut self, stubs: Value) -> Result<(), Error> {
+        self.stubs = Stubs::from_json(stubs).map_err(|problem| {
+            Error::invalid(
+                "stubs",
+                problem,
+                "Send a JSON array of stubs as described in docs/emulator.md. The list of stubs was not changed.",
+            )
         })?;
         Ok(())
     }

@@ -167,3 +167,26 @@ fn roles_determine_read_and_write_access() {
 fn id_of(token: &str) -> String {
     crate::client::claims(token)["sub"].as_str().unwrap().to_owned()
 }
+
+#[test]
+fn a_newer_version_is_served_unless_versions_are_strict() {
+    use std::sync::Mutex;
+    use tokenwell::emulator::EmulatorOptions;
+
+    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let log: fn(&str) = |line| LINES.lock().unwrap().push(line.to_owned());
+    let emulator = Emulator::start(EmulatorOptions { log: Some(log), ..EmulatorOptions::default() }).unwrap();
+    let authorization = format!("Bearer {}", token(&emulator));
+    let get = |date: &str| {
+        let accept = format!("application/vnd.atlas.{date}+json");
+        send(&emulator, "GET", &format!("/api/atlas/v2{ACCOUNTS}"), &[("Authorization", &authorization), ("Accept", &accept)], "")
+    };
+
+    assert_eq!((get("2025-03-12").status, get("2027-01-01").status), (200, 200));
+    let newer = LINES.lock().unwrap().iter().filter(|line| line.contains("requests version 2027-01-01, which is newer")).count();
+    assert_eq!(newer, 1, "{LINES:?}");
+    assert_eq!([get("2027-02-29").status, get("2024-08-04").status], [406, 406]);
+
+    emulator.set_settings(json!({ "strict_api_version": true })).unwrap();
+    assert_eq!((get("2025-03-12").status, get("2027-01-01").status), (200, 406));
+}

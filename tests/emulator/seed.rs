@@ -126,6 +126,27 @@ fn an_error_in_a_seed_names_line_and_column() {
 }
 
 #[test]
+fn a_seed_may_have_stubs_and_accounts_that_atlas_manages() {
+    let document = r#"{"stubs": [{"path": "/api/atlas/v2/groups/{id}/clusters", "body": [1]}]}"#;
+    let emulator = seeded(document);
+    assert_eq!(emulator.client_id(), DEFAULT_CLIENT_ID);
+    let owner = token_as(&emulator, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET);
+    emulator.set_stubs(json!([])).unwrap();
+    assert_eq!(api(&emulator, &owner, "GET", "/groups/a/clusters", None).status, 404);
+    emulator.reset();
+    let owner = token_as(&emulator, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET);
+    assert_eq!(api(&emulator, &owner, "GET", "/groups/a/clusters", None).json(), json!([1]));
+    let error = Seed::parse(r#"{"stubs": [{"path": "/a"}]}"#).unwrap_err().to_string();
+    assert!(error.contains("line 1, column 11: stub 0: path must start with"), "{error}");
+
+    let emulator = seeded(&DOCUMENT.replacen(r#""name": "no secret","#, r#""systemManaged": true,"#, 1));
+    let owner = token_as(&emulator, OWNER.0, OWNER.1);
+    let count =
+        |query: &str| api(&emulator, &owner, "GET", &format!("/orgs/{ORG}/serviceAccounts{query}"), None).json()["totalCount"].clone();
+    assert_eq!((count(""), count("?includeSystemManaged=true")), (json!(2), json!(3)));
+}
+
+#[test]
 fn the_secrets_of_a_seed_are_not_in_debug_output() {
     let options = EmulatorOptions { seed: Some(Seed::parse(DOCUMENT).unwrap()), ..EmulatorOptions::default() };
     let shown = format!("{options:?}");

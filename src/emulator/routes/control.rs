@@ -1,6 +1,7 @@
 //! The control API under `/_emulator`: for tests and demos, never for the client under test.
 
 use super::replies::ApiError;
+use crate::emulator::clock::Clock;
 use crate::emulator::server::Shared;
 use crate::emulator::traffic::{Counters, RecordedRequest};
 use crate::error::Error;
@@ -30,23 +31,35 @@ pub(super) async fn reset(State(shared): World) -> Json<Value> {
 }
 
 pub(super) async fn clock(State(shared): World) -> Json<Value> {
-    Json(json!({ "now_ms": shared.world.lock().clock.now_ms() }))
+    Json(clock_json(&shared.world.lock().clock))
+}
+
+fn clock_json(clock: &Clock) -> Value {
+    json!({ "now_ms": clock.now_ms(), "running": clock.is_running() })
 }
 
 pub(super) async fn set_clock(State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Change {
-        advance_ms: Option<u64>,
+        advance_ms: Option<i128>,
         set_ms: Option<u64>,
+        run: Option<bool>,
     }
+    let change: Change = read(&body)?;
     let mut world = shared.world.lock();
-    match read(&body)? {
-        Change { advance_ms: Some(ms), set_ms: None } => world.clock.advance(ms),
-        Change { advance_ms: None, set_ms: Some(ms) } => world.clock.set(ms),
-        _ => return Err(refused("exactly one of advance_ms and set_ms is required")),
+    match (change.advance_ms, change.set_ms, change.run) {
+        (Some(ms), None, _) => world.clock.advance(ms),
+        (None, Some(ms), _) => world.clock.set(ms),
+        (None, None, Some(_)) => {}
+        _ => return Err(refused("one of advance_ms, set_ms and run is required; only run can be combined with another one")),
     }
-    Ok(Json(json!({ "now_ms": world.clock.now_ms() })))
+    match change.run {
+        Some(true) => world.clock.run(),
+        Some(false) => world.clock.stop(),
+        None => {}
+    }
+    Ok(Json(clock_json(&world.clock)))
 }
 
 pub(super) async fn settings(State(shared): World) -> Json<Value> {
@@ -60,6 +73,15 @@ pub(super) async fn set_settings(State(shared): World, body: Bytes) -> Result<Js
 
 pub(super) async fn set_faults(State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
     shared.world.lock().set_faults(read(&body)?).map_err(|error| refusal(&error))?;
+    Ok(done())
+}
+
+pub(super) async fn stubs(State(shared): World) -> Json<Value> {
+    Json(json!(shared.world.lock().stubs.as_slice()))
+}
+
+pub(super) async fn set_stubs(State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
+    shared.world.lock().set_stubs(read(&body)?).map_err(|error| refusal(&error))?;
     Ok(done())
 }
 

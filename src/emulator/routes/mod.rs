@@ -39,6 +39,7 @@ fn control(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/_emulator/clock", get(control::clock).post(control::set_clock))
         .route("/_emulator/settings", get(control::settings).post(control::set_settings))
         .route("/_emulator/faults", post(control::set_faults))
+        .route("/_emulator/stubs", get(control::stubs).post(control::set_stubs))
         .route("/_emulator/last_request", get(control::last_request))
         .route_layer(middleware::from_fn_with_state(Arc::clone(shared), guard::control))
         .route("/_emulator/health", get(control::health))

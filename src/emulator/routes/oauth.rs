@@ -50,11 +50,11 @@ pub(super) async fn generic_revoke(context: Context, body: Bytes) -> Response {
 }
 
 fn token(dialect: Dialect, (State(shared), Extension(peer), uri, headers): Context, body: &Bytes) -> Result<Response, Failure> {
-    let form = Form::read(dialect, &uri, &headers, body)?;
-    let (client_id, secret) = credentials(dialect, &headers, &form)?;
     let mut world = shared.world.lock();
     let world = &mut *world;
-    limit(world, peer.0.ip(), &client_id, uri.path())?;
+    limit(world, peer.0.ip(), claimed_client_id(dialect, &headers, body), uri.path())?;
+    let form = Form::read(dialect, &uri, &headers, body)?;
+    let (client_id, secret) = credentials(dialect, &headers, &form)?;
     let now_ms = world.clock.now_ms();
     let secret_id = world.accounts.authenticate(&client_id, &secret, now_ms).ok_or_else(OAuthError::invalid_client)?;
 
@@ -68,7 +68,8 @@ fn token(dialect: Dialect, (State(shared), Extension(peer), uri, headers): Conte
     let scope = granted_scope(dialect, &form, world)?;
     check_resources(dialect, &form)?;
     if world.tokens.valid_count_of(&client_id, now_ms) >= world.settings.token_cap {
-        let description = format!("The access token limit of {} for this service account is reached.", world.settings.token_cap);
+        let description =
+            format!("Access Token limit reached. A service account can have at most {} active access tokens.", world.settings.token_cap);
         return Err(OAuthError::new(StatusCode::FORBIDDEN, "access_denied", description).into());
     }
 
@@ -106,16 +107,23 @@ fn revoke(dialect: Dialect, (State(shared), _, uri, headers): Context, body: &By
     Ok(StatusCode::OK.into_response())
 }
 
-/// Applies the rate limit. It is checked before authentication and counts requests by their claimed
-/// client id, which slows down guessing of secrets.
-fn limit(world: &mut World, address: IpAddr, client_id: &str, path: &str) -> Result<(), Failure> {
+/// The client id that a request names, whether it is valid or not; empty if it names none.
+fn claimed_client_id(dialect: Dialect, headers: &HeaderMap, body: &Bytes) -> String {
+    let basic = headers.get(AUTHORIZATION).and_then(|value| basic(dialect, value.as_bytes())).map(|(id, _)| id);
+    let in_body = || form_urlencoded::parse(body).find(|(name, _)| name == "client_id").map(|(_, id)| id.into_owned());
+    basic.or_else(in_body).unwrap_or_default()
+}
+
+/// Applies the rate limit. It is checked before everything else and counts requests by the client
+/// id that they name, which slows down guessing of secrets.
+fn limit(world: &mut World, address: IpAddr, client_id: String, path: &str) -> Result<(), Failure> {
     let Some(limit) = world.settings.rate_limit else { return Ok(()) };
-    let Verdict::Reject { retry_after_s } = world.token_limits.check(address, client_id, limit, world.clock.now_ms()) else {
+    let Verdict::Reject { retry_after_s } = world.token_limits.check(address, &client_id, limit, world.clock.now_ms()) else {
         return Ok(());
     };
     let retry_after_s = limit.retry_after.then_some(retry_after_s);
     Err(match limit.shape {
-        RateLimitShape::OAuth => OAuthError::rate_limited(limit.requests, limit.window_s, retry_after_s).into(),
+        RateLimitShape::OAuth => OAuthError::rate_limited(path, limit.requests, limit.window_s, retry_after_s).into(),
         RateLimitShape::Api => ApiError::rate_limited(path, limit.requests, limit.window_s, retry_after_s).into(),
     })
 }

@@ -6,9 +6,11 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 
-/// "1 minute", "2 minutes".
-fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+/// The message of a rate limit, as Atlas writes it: the plural even for one minute. Atlas has no
+/// windows in seconds.
+fn limit_message(path: &str, requests: u64, window_s: u64) -> String {
+    let window = if window_s.is_multiple_of(60) { format!("{} minutes", window_s / 60) } else { format!("{window_s} seconds") };
+    format!("Resource {path} is limited to {requests} requests every {window}.")
 }
 
 /// `{"error":"invalid_client","error_description":…}` (RFC 6749 section 5.2).
@@ -36,10 +38,8 @@ impl OAuthError {
         error
     }
 
-    pub(super) fn rate_limited(requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
-        let window = if window_s.is_multiple_of(60) { counted(window_s / 60, "minute") } else { counted(window_s, "second") };
-        let description = format!("Rate limit exceeded: at most {} in {window}.", counted(requests, "request"));
-        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", description);
+    pub(super) fn rate_limited(path: &str, requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", limit_message(path, requests, window_s));
         error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
         error
     }
@@ -60,13 +60,15 @@ pub(super) struct ApiError {
     code: Option<&'static str>,
     detail: String,
     parameters: Vec<Value>,
+    /// The attribute or the query parameter that is wrong.
+    field: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
     pub(super) fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code: Some(code), detail: detail.into(), parameters: Vec::new(), headers: Vec::new() }
+        Self { status, code: Some(code), detail: detail.into(), parameters: Vec::new(), field: None, headers: Vec::new() }
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
@@ -75,7 +77,7 @@ impl ApiError {
 
     /// A request body with an invalid attribute.
     pub(super) fn invalid_attribute(attribute: &str, detail: impl Into<String>) -> Self {
-        Self::new(400, "INVALID_ATTRIBUTE", detail).with([attribute.into()])
+        Self::new(400, "INVALID_ATTRIBUTE", detail).with([attribute.into()]).in_field(attribute)
     }
 
     /// A token that is missing, unknown, expired or revoked.
@@ -86,12 +88,23 @@ impl ApiError {
         error
     }
 
+    /// The account of a valid token was deleted while the request was processed.
+    pub(super) fn account_is_gone() -> Self {
+        Self::unauthorized("The service account no longer exists.")
+    }
+
     pub(super) fn rate_limited(path: &str, requests: u64, window_s: u64, retry_after_s: Option<u64>) -> Self {
         let minutes = window_s.div_ceil(60);
-        let detail = format!("{path} allows {} in {}.", counted(requests, "request"), counted(minutes, "minute"));
-        let mut error = Self::new(429, "RATE_LIMITED", detail).with([path.into(), requests.into(), minutes.into()]);
+        let mut error =
+            Self::new(429, "RATE_LIMITED", limit_message(path, requests, window_s)).with([path.into(), requests.into(), minutes.into()]);
         error.headers.extend(retry_after_s.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
         error
+    }
+
+    /// Names the attribute or the query parameter that is wrong, in `badRequestDetail`.
+    pub(super) fn in_field(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
     }
 
     pub(super) fn with(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
@@ -108,6 +121,9 @@ impl IntoResponse for ApiError {
             "detail": self.detail,
             "parameters": self.parameters,
         });
+        if let Some(field) = self.field {
+            body["badRequestDetail"] = json!({ "fields": [{ "field": field, "description": self.detail }] });
+        }
         if let Some(code) = self.code {
             body["errorCode"] = code.into();
         }

@@ -40,6 +40,11 @@ pub(super) async fn remove(State(shared): State<Arc<Shared>>, target: Target) ->
     let account = target.account_mut(Action::WriteAccessList, &mut world)?;
     let before = account.access_list.len();
     if let Some(network) = Network::parse(&target.item) {
+        let own = account.client_id == target.caller.client_id && network.contains(target.caller.address);
+        if own && account.access_list.iter().any(|entry| entry.network == network) {
+            let detail = format!("A service account cannot remove the entry {} that contains its own address.", target.item);
+            return Err(ApiError::new(400, "CANNOT_REMOVE_CALLER_FROM_ACCESS_LIST", detail).with([target.item.into()]));
+        }
         account.access_list.retain(|entry| entry.network != network);
     }
     if account.access_list.len() == before {
@@ -57,10 +62,12 @@ fn entry_json(entry: &AccessEntry) -> Value {
     let mut shown = json!({
         "cidrBlock": entry.network.cidr(),
         "createdAt": iso8601(entry.created_ms),
-        "lastUsedAt": entry.last_used_ms.map(iso8601),
-        "lastUsedAddress": entry.last_address.map(|address| address.to_string()),
         "requestCount": entry.requests,
     });
+    if let (Some(used_ms), Some(address)) = (entry.last_used_ms, entry.last_address) {
+        shown["lastUsedAt"] = iso8601(used_ms).into();
+        shown["lastUsedAddress"] = address.to_string().into();
+    }
     if entry.network.is_one_address() {
         shown["ipAddress"] = entry.network.address.to_string().into();
     }

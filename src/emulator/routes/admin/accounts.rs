@@ -22,7 +22,9 @@ const MAX_DESCRIPTION_LENGTH: usize = 250;
 pub(super) async fn list(State(shared): State<Arc<Shared>>, target: Target, page: Page) -> Result<Json<Value>, ApiError> {
     let world = shared.world.lock();
     target.allow(Action::Read, &world)?;
-    Ok(page.of(world.accounts.at(&target.level).map(|account| account_json(account, &target.level)).collect()))
+    let all = page.filter("includeSystemManaged") == Some("true");
+    let listed = world.accounts.at(&target.level).filter(|account| all || !account.system_managed);
+    Ok(page.of(listed.map(|account| account_json(account, &target.level)).collect()))
 }
 
 pub(super) async fn create(
@@ -37,7 +39,8 @@ pub(super) async fn create(
     let name = required(attributes.string("name", MAX_NAME_LENGTH)?, "name")?;
     let description = required(attributes.string("description", MAX_DESCRIPTION_LENGTH)?, "description")?;
     let roles = required(attributes.roles(&target.level)?, "roles")?;
-    let hours = attributes.hours()?;
+    let without_secret = attributes.boolean("withoutInitialSecret")?.unwrap_or(false);
+    let hours = if without_secret { None } else { Some(attributes.hours()?) };
     attributes.end()?;
 
     let now_ms = world.clock.now_ms();
@@ -48,9 +51,11 @@ pub(super) async fn create(
         account.org_roles = vec!["ORG_MEMBER".to_owned()];
     }
     account.set_roles_at(&target.level, roles);
-    let secret = account.add_secret(now_ms, hours).map(with_value).map_err(limit_reached)?;
     let mut reply = account_json(&account, &target.level);
-    reply["secrets"] = json!([secret]);
+    if let Some(hours) = hours {
+        let secret = account.add_secret(now_ms, hours).map(with_value).map_err(limit_reached)?;
+        reply["secrets"] = json!([secret]);
+    }
     world.accounts.add(account).map_err(limit_reached)?;
     Ok((StatusCode::CREATED, Json(reply)))
 }
@@ -135,6 +140,7 @@ fn account_json(account: &Account, level: &Level) -> Value {
         "description": account.description,
         "roles": account.roles_at(level),
         "secrets": account.secrets.iter().map(masked).collect::<Vec<_>>(),
+        "systemManaged": account.system_managed,
     })
 }
 
@@ -145,6 +151,7 @@ pub(super) fn limit_reached(limit: LimitReached) -> ApiError {
         LimitReached::Accounts => {
             ("MAX_SERVICE_ACCOUNTS_REACHED", "An organization can have at most 200 service accounts: delete one first.")
         }
+        LimitReached::Projects => ("MAX_GROUPS_FOR_ORG", "An organization can have at most 250 projects: delete one first."),
         LimitReached::AccessList => ("MAX_ACCESS_LIST_REACHED", "An access list can have at most 200 entries: delete one first."),
     };
     ApiError::new(409, code, detail)

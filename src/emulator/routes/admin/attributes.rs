@@ -48,6 +48,25 @@ impl Attributes {
         roles.map(Some).ok_or_else(|| ApiError::invalid_attribute("roles", detail()))
     }
 
+    pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
+        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| ApiError::invalid_attribute(name, format!("{name} must be true or false.")))
+    }
+
+    /// Returns an attribute as a string, of any characters.
+    pub(super) fn text(&mut self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) if (1..=max).contains(&text.chars().count()) => Ok(Some(text)),
+            Some(_) => Err(ApiError::invalid_attribute(name, format!("{name} must be a string of 1 to {max} characters."))),
+        }
+    }
+
+    /// Ignores attributes that the emulator has no use for.
+    pub(super) fn ignore(&mut self, names: &[&str]) {
+        self.0.retain(|name, _| !names.contains(&name.as_str()));
+    }
+
     /// Returns the lifetime of a secret, in hours.
     pub(super) fn hours(&mut self) -> Result<u64, ApiError> {
         const NAME: &str = "secretExpiresAfterHours";
@@ -66,7 +85,9 @@ impl Attributes {
 }
 
 pub(super) fn required<T>(value: Option<T>, name: &str) -> Result<T, ApiError> {
-    value.ok_or_else(|| ApiError::new(400, "MISSING_ATTRIBUTE", format!("The attribute {name} is missing.")).with([name.into()]))
+    value.ok_or_else(|| {
+        ApiError::new(400, "MISSING_ATTRIBUTE", format!("The attribute {name} is missing.")).with([name.into()]).in_field(name)
+    })
 }
 
 /// The entries of an access list: `[{"ipAddress":"192.0.2.1"},{"cidrBlock":"192.0.2.0/24"}]`.

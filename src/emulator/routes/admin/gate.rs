@@ -1,31 +1,32 @@
-//! The checks for every Admin API request: token, access list, rate limit, version.
+//! The checks for every Admin API request: token, access list, rate limit, version. Stubs answer after
+//! them.
 
+use super::envelope::Form;
+use super::version;
 use crate::emulator::limits::Verdict;
 use crate::emulator::routes::Peer;
 use crate::emulator::routes::replies::ApiError;
 use crate::emulator::server::Shared;
 use crate::emulator::settings::RateLimit;
+use crate::emulator::stubs::Stub;
 use crate::emulator::world::World;
-use axum::Extension;
 use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::HeaderMap;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use axum::{Extension, Json};
+use hyper::header::{AUTHORIZATION, HeaderName};
+use hyper::{HeaderMap, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 
-/// The API version that introduced the operations.
-const FIRST_VERSION: &str = "2023-01-01";
-const FIRST_SERVICE_ACCOUNTS: &str = "2024-08-05";
-
 /// The service account whose token a request carries.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) client_id: String,
+    pub(super) address: IpAddr,
 }
 
 pub(super) async fn authorize(
@@ -46,16 +47,31 @@ pub(super) async fn authorize(
         Ok(authenticated) => authenticated,
         Err(refused) => return refused.into_response(),
     };
-    let version = refused.map_or_else(|| version(request.headers(), uri.path()), Err);
-    let mut response = match version {
-        Err(refused) => refused.into_response(),
-        Ok(version) => {
+    let stub = shared.world.lock().stubs.find(request.method().as_str(), uri.path()).cloned();
+    let served = match (refused, stub) {
+        (Some(refused), _) => refused.into_response(),
+        (None, Some(stub)) => match version::requested(&shared, peer, &request, uri.path()) {
+            // The author of a stub knows which version it is.
+            Ok(requested) => version::applied(stubbed(stub), requested.as_deref()),
+            Err(refused) => refused.into_response(),
+        },
+        (None, None) => {
             request.extensions_mut().insert(caller);
-            versioned(next.run(request).await, version)
+            next.run(request).await
         }
     };
-    response.headers_mut().extend(headers);
-    response
+    let mut reply = Form::of(uri.query()).apply(served).await;
+    reply.headers_mut().extend(headers);
+    reply
+}
+
+fn stubbed(stub: Stub) -> Response {
+    // The status was validated when the stub was set.
+    let status = StatusCode::from_u16(stub.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match stub.body {
+        Some(body) => (status, Json(body)).into_response(),
+        None => status.into_response(),
+    }
 }
 
 /// Returns the owner of the bearer token if the token is valid and may be used from `address`.
@@ -70,7 +86,7 @@ fn authenticate(world: &mut World, headers: &HeaderMap, address: IpAddr) -> Resu
         let detail = format!("The service account's access list does not contain {address}.");
         return Err(ApiError::new(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail).with([address.to_string().into()]));
     }
-    Ok(Caller { client_id: account.client_id.clone() })
+    Ok(Caller { client_id: account.client_id.clone(), address })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -91,58 +107,4 @@ fn limit(world: &mut World, caller: &Caller, address: IpAddr, path: &str) -> (He
         }
     };
     (HeaderMap::from_iter([(LIMIT, requests.into()), (REMAINING, remaining.into())]), refused)
-}
-
-/// Returns the API version to use: the newest one that is not later than the date in `Accept`.
-fn version(headers: &HeaderMap, path: &str) -> Result<&'static str, ApiError> {
-    let first = if path.contains("/serviceAccounts") { FIRST_SERVICE_ACCOUNTS } else { FIRST_VERSION };
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let mut dates = accepted.filter_map(|media_type| date(media_type.split(';').next().unwrap_or_default().trim()));
-    if dates.any(|date| date >= first) {
-        return Ok(first);
-    }
-    let detail = format!("Accept must be application/vnd.atlas.YYYY-MM-DD+json with the date {first} or later.");
-    Err(ApiError::new(406, "INVALID_VERSION_DATE", detail).with([first.into()]))
-}
-
-/// Returns the date of `application/vnd.atlas.2024-08-05+json`. Dates in this format compare
-/// correctly as strings.
-fn date(media_type: &str) -> Option<&str> {
-    let date = media_type.strip_prefix("application/vnd.atlas.")?.strip_suffix("+json")?;
-    let digits = |range: std::ops::Range<usize>| date.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
-    let (_year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
-    let dashes = date.len() == 10 && date.as_bytes()[4] == b'-' && date.as_bytes()[7] == b'-';
-    (dashes && ("01"..="12").contains(&month) && ("01"..="31").contains(&day)).then_some(date)
-}
-
-/// Sets the media type of the response to that of `version`.
-fn versioned(mut response: Response, version: &str) -> Response {
-    let media_type = HeaderValue::from_str(&format!("application/vnd.atlas.{version}+json;charset=utf-8"));
-    let has_body = response.status().is_success() && response.headers().contains_key(CONTENT_TYPE);
-    if let (true, Ok(media_type)) = (has_body, media_type) {
-        response.headers_mut().insert(CONTENT_TYPE, media_type);
-    }
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date;
-
-    #[test]
-    fn only_a_calendar_date_is_a_version() {
-        assert_eq!(date("application/vnd.atlas.2024-08-05+json"), Some("2024-08-05"));
-        for wrong in [
-            "application/json",
-            "application/vnd.atlas.2024-13-05+json",
-            "application/vnd.atlas.2024-08-32+json",
-            "application/vnd.atlas.2024-8-5+json",
-            "application/vnd.atlas.2024-08-05+csv",
-            "application/vnd.atlas.2024/08/05+json",
-            "application/vnd.atlas.+json",
-            "application/vnd.atlas.2024-08-05é+json",
-        ] {
-            assert_eq!(date(wrong), None, "{wrong}");
-        }
-    }
 }

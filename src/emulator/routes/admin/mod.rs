@@ -6,10 +6,13 @@
 mod access_list;
 mod accounts;
 mod attributes;
+mod common;
+mod envelope;
 mod gate;
 mod page;
 mod places;
 mod secrets;
+mod version;
 
 use super::replies::ApiError;
 use crate::emulator::accounts::Account;
@@ -23,17 +26,40 @@ use axum::{Extension, Router, middleware};
 use gate::Caller;
 use std::sync::Arc;
 
+const UNKNOWN_PATH: &str =
+    "The emulator does not implement this path. POST /_emulator/stubs sets a reply for it; docs/emulator.md lists the paths.";
+const UNKNOWN_METHOD: &str = "The emulator does not implement this method of the path. POST /_emulator/stubs sets a reply for it.";
+
 pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    let version_2 = Router::new()
+    let mut version_2 = Router::new()
+        .route("/", get(common::system_status))
         .route("/orgs", get(places::orgs))
         .route("/orgs/{org}", get(places::org))
-        .route("/groups", get(places::projects))
-        .route("/groups/{project}", get(places::project))
+        .route("/orgs/{org}/groups", get(places::projects_of_org))
+        .route("/orgs/{org}/settings", get(common::settings))
+        .route("/groups", get(places::projects).post(places::create_project))
+        .route("/groups/{project}", get(places::project).delete(places::delete_project))
+        .route("/groups/byName/{name}", get(places::project_by_name))
+        .route("/clusters", get(common::clusters))
+        .route("/rateLimits", get(common::rate_limits))
         .route("/orgs/{org}/serviceAccounts/{account}/groups", get(places::projects_of))
         .nest("/orgs/{org}/serviceAccounts", service_accounts())
-        .nest("/groups/{project}/serviceAccounts", service_accounts())
-        .route_layer(middleware::from_fn_with_state(Arc::clone(shared), gate::authorize));
-    Router::new().nest("/api/atlas/v2", version_2)
+        .nest("/groups/{project}/serviceAccounts", service_accounts());
+    for list in common::OF_ORG {
+        version_2 = version_2.route(&format!("/orgs/{{org}}/{list}"), get(common::empty));
+    }
+    for list in common::OF_PROJECT {
+        version_2 = version_2.route(&format!("/groups/{{project}}/{list}"), get(common::empty));
+    }
+    let version_2 = version_2.route_layer(middleware::from_fn_with_state(Arc::clone(shared), version::check));
+    let guarded = Router::new()
+        .nest("/atlas/v2", version_2)
+        .route("/private/ipinfo", get(common::ip_info))
+        .fallback(|| async { ApiError::not_found(UNKNOWN_PATH) })
+        .method_not_allowed_fallback(|| async { ApiError::new(405, "METHOD_NOT_ALLOWED", UNKNOWN_METHOD) })
+        // Around the fallbacks too: a request without a valid token gets 401, whatever its path is.
+        .layer(middleware::from_fn_with_state(Arc::clone(shared), gate::authorize));
+    Router::new().nest("/api", guarded).route("/api/atlas/v2/unauth/controlPlaneIPAddresses", get(common::control_plane_addresses))
 }
 
 /// The operations, which are the same at organization and project level. `Target` has the level.
@@ -81,8 +107,7 @@ impl Target {
     /// Checks that the organization or project exists and that the caller may perform `action`
     /// there.
     fn allow(&self, action: Action, world: &World) -> Result<(), ApiError> {
-        let caller =
-            world.accounts.get(&self.caller.client_id).ok_or_else(|| ApiError::unauthorized("The service account no longer exists."))?;
+        let caller = world.accounts.get(&self.caller.client_id).ok_or_else(ApiError::account_is_gone)?;
         let id = match &self.level {
             Level::Org(id) | Level::Project(id) => id,
         };

@@ -14,6 +14,8 @@ const MAX_ITEMS: usize = 500;
 /// The requested part of a list.
 pub(super) struct Page {
     url: String,
+    /// The other query parameters, which the links keep.
+    others: Vec<(String, String)>,
     items: usize,
     number: usize,
     include_count: bool,
@@ -24,13 +26,16 @@ impl FromRequestParts<Arc<Shared>> for Page {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<Shared>) -> Result<Self, ApiError> {
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, state).await;
-        let mut page = Self { url: format!("{}{}", state.base_url, uri.path()), items: 100, number: 1, include_count: true };
+        let mut page =
+            Self { url: format!("{}{}", state.base_url, uri.path()), others: Vec::new(), items: 100, number: 1, include_count: true };
         for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
             match &*name {
                 "itemsPerPage" => page.items = number(&name, &value, MAX_ITEMS)?,
                 "pageNum" => page.number = number(&name, &value, usize::MAX)?,
-                "includeCount" => page.include_count = value != "false",
-                _ => {}
+                other => {
+                    page.include_count &= other != "includeCount" || value != "false";
+                    page.others.push((name.into_owned(), value.into_owned()));
+                }
             }
         }
         Ok(page)
@@ -38,6 +43,11 @@ impl FromRequestParts<Arc<Shared>> for Page {
 }
 
 impl Page {
+    /// The value of a query parameter that selects the items.
+    pub(super) fn filter(&self, name: &str) -> Option<&str> {
+        self.others.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
     pub(super) fn of(&self, all: Vec<Value>) -> Json<Value> {
         let total = all.len();
         let before = self.items.saturating_mul(self.number - 1);
@@ -57,7 +67,9 @@ impl Page {
     }
 
     fn link(&self, rel: &str, number: usize) -> Value {
-        json!({ "rel": rel, "href": format!("{}?itemsPerPage={}&pageNum={number}", self.url, self.items) })
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.others).append_pair("itemsPerPage", &self.items.to_string()).append_pair("pageNum", &number.to_string());
+        json!({ "rel": rel, "href": format!("{}?{}", self.url, query.finish()) })
     }
 }
 
@@ -66,7 +78,7 @@ fn number(name: &str, value: &str, max: usize) -> Result<usize, ApiError> {
         Ok(number) if (1..=max).contains(&number) => Ok(number),
         _ => {
             let detail = format!("The query parameter {name} must be a number of at least 1; itemsPerPage is at most {MAX_ITEMS}.");
-            Err(ApiError::new(400, "INVALID_QUERY_PARAMETER", detail).with([name.into()]))
+            Err(ApiError::new(400, "INVALID_QUERY_PARAMETER", detail).with([name.into()]).in_field(name))
         }
     }
 }

@@ -63,10 +63,9 @@ pub(super) fn masked(secret: &AccountSecret) -> Value {
 }
 
 fn described(secret: &AccountSecret) -> Value {
-    json!({
-        "id": secret.id,
-        "createdAt": iso8601(secret.created_ms),
-        "expiresAt": iso8601(secret.expires_ms),
-        "lastUsedAt": secret.last_used_ms.map(iso8601),
-    })
+    let mut shown = json!({ "id": secret.id, "createdAt": iso8601(secret.created_ms), "expiresAt": iso8601(secret.expires_ms) });
+    if let Some(used_ms) = secret.last_used_ms {
+        shown["lastUsedAt"] = iso8601(used_ms).into();
+    }
+    shown
 }
