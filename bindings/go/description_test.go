@@ -14,7 +14,7 @@ func TestBaseURLIsThatOfTheAPI(t *testing.T) {
 		"https://atlas.example":     {tokenwell.WithBaseURL("https://atlas.example")},
 		"":                          {tokenwell.WithTokenURL("https://login.example/token")},
 	} {
-		client, err := tokenwell.New(append(options, tokenwell.WithClientID("id"), tokenwell.WithClientSecret("secret"))...)
+		client, err := tokenwell.New(append(options, tokenwell.WithClientID("mdb_sa_id_1"), tokenwell.WithClientSecret("secret"))...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ func TestVariablesOfTheHostCountWithoutFromEnvironment(t *testing.T) {
 	t.Setenv("TOKENWELL_CACHE", "off")
 	t.Setenv("TOKENWELL_CLIENT_ID", "mdb_sa_id_of_the_environment")
 
-	client, err := tokenwell.New(tokenwell.WithClientID("id"), tokenwell.WithClientSecret("secret"))
+	client, err := tokenwell.New(tokenwell.WithClientID("mdb_sa_id_1"), tokenwell.WithClientSecret("secret"))
 	if err != nil {
 		t.Fatal(err)
 	}

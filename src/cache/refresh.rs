@@ -12,7 +12,7 @@ use super::refresh_request::{Exclude, Origin, RefreshOutcome, RefreshRequest};
 use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
-use crate::error::{Error, Exchange, TimeIsOver};
+use crate::error::{Error, Exchange, TimeIsOver, duration_text};
 use crate::grant::{GrantedLifetime, Minted};
 use crate::lifetime::Lifetime;
 use crate::store::{Record, RejectedTokens, SlotKey, StoreError, StoredToken, UnknownMembers};
@@ -335,7 +335,7 @@ impl Slot {
         if on_its_way > self.parts.timeout {
             return Error::Network {
                 server,
-                problem: format!("sent a token that expired while this process was stopped for {} s", on_its_way.as_secs()),
+                problem: format!("sent a token that expired while this process was stopped for {}", duration_text(on_its_way)),
                 reached: true,
                 advice: "Try again.".to_owned(),
                 source: Some(Arc::new(TimeIsOver)),
@@ -344,7 +344,7 @@ impl Slot {
         }
         Error::Protocol {
             server,
-            problem: format!("its token is valid for {} s and expired before it arrived", life.as_secs_f64()),
+            problem: format!("its token is valid for {} and expired before it arrived", duration_text(life)),
             http_status: Some(200),
             exchange,
         }
@@ -436,7 +436,11 @@ fn with_timeout_setting(error: Error, timeout: Duration) -> Error {
         Error::Network { server, problem, reached: true, source, exchange, .. }
             if source.as_ref().is_some_and(|source| source.is::<TimeIsOver>()) =>
         {
-            let advice = format!("timeout_ms (TOKENWELL_TIMEOUT_MS) is {}. If the server is slow, allow more time.", timeout.as_millis());
+            let advice = format!(
+                "timeout_ms (TOKENWELL_TIMEOUT_MS) is {} ({}). If the server is slow, allow more time.",
+                timeout.as_millis(),
+                duration_text(timeout)
+            );
             Error::Network { server, problem, reached: true, advice, source, exchange }
         }
         other => other,

@@ -154,29 +154,48 @@ impl RefreshRequest {
 /// `lifetime`, did not have when it arrived.
 pub(super) fn min_ttl_exceeds_lifetime(min_ttl: Duration, lifetime: &Lifetime) -> Error {
     let (total, left) = (lifetime.total(), lifetime.left_on_arrival());
-    let arrived = if left < total { format!(", and the last one had {} left when it arrived", in_seconds(left)) } else { String::new() };
+    let last = if left < total { format!(" (the last one: {})", exact_text(left)) } else { String::new() };
     // Another request may take a little longer.
     let hint = match left.saturating_sub(Duration::from_millis(1)).as_secs() {
         0 => "Request less than the lifetime, and leave time for the token request itself.".to_owned(),
-        most => format!("Request at most {most} s, or less if the server is slow: the token request takes part of the lifetime."),
+        most => format!(
+            "Request at most {}, or less if the server is slow: the token request takes part of the lifetime.",
+            in_seconds_too(Duration::from_secs(most))
+        ),
     };
     Error::invalid(
         "min_ttl",
         format!(
-            "{} was requested, but no token of this server can be valid for that long: its tokens have a lifetime of {}{arrived}",
-            in_seconds(min_ttl),
-            in_seconds(total)
+            "{} was requested, but this server's tokens are issued for {} and have less than that left when they arrive{last}",
+            exact_text(min_ttl),
+            exact_text(total)
         ),
         hint,
     )
 }
 
-/// A duration in seconds, with up to three decimals where it is not a whole number.
-fn in_seconds(duration: Duration) -> String {
-    let ms = duration.as_millis();
-    let decimals = format!("{:03}", ms % 1000);
-    let decimals = decimals.trim_end_matches('0');
-    if decimals.is_empty() { format!("{} s", ms / 1000) } else { format!("{}.{decimals} s", ms / 1000) }
+/// A duration without rounding: one that is a moment too short must not look long enough.
+fn exact_text(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    if milliseconds < 1000 {
+        return format!("{milliseconds} ms");
+    }
+    let (minutes, milliseconds) = (milliseconds / 60_000, milliseconds % 60_000);
+    let decimals = format!("{:03}", milliseconds % 1000);
+    let seconds = format!("{}.{decimals}", milliseconds / 1000);
+    let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+    let parts = [(minutes / 1440, "d"), (minutes % 1440 / 60, "h"), (minutes % 60, "min")];
+    let mut parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count} {unit}")).collect();
+    if milliseconds != 0 {
+        parts.push(format!("{seconds} s"));
+    }
+    parts.join(" ")
+}
+
+/// Whole seconds, also in larger units if there are any: `59 min 59 s (3599 s)`.
+fn in_seconds_too(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} ({seconds} s)", exact_text(duration)) }
 }
 
 #[cfg(test)]
@@ -184,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r8_the_error_names_what_was_requested_and_the_most_that_can_be() {
+    fn the_error_names_what_was_requested_and_the_most_that_can_be() {
         let start = Moment { wall_ms: 1_800_000_000_000, monotonic_ms: 0 };
         let hour = Lifetime::granted(start, Duration::from_secs(3600), 0.0);
         let message = |min_ttl: u64, lifetime: &Lifetime| {
@@ -193,12 +212,31 @@ mod tests {
         };
 
         let slow = message(3_599_990, &hour.with_request_time(Duration::from_millis(50)));
-        assert!(slow.contains("3599.99 s was requested"), "{slow}");
-        assert!(slow.contains("lifetime of 3600 s, and the last one had 3599.95 s left when it arrived"), "{slow}");
-        assert!(slow.contains("at most 3599 s"), "{slow}");
+        assert!(slow.contains("59 min 59.99 s was requested"), "{slow}");
+        assert!(slow.contains("issued for 1 h and have less than that left when they arrive (the last one: 59 min 59.95 s)"), "{slow}");
+        assert!(slow.contains("at most 59 min 59 s (3599 s)"), "{slow}");
 
         let short = message(900, &Lifetime::granted(start, Duration::from_millis(800), 0.0));
-        assert!(short.contains("0.9 s was requested") && short.contains("a lifetime of 0.8 s."), "{short}");
+        assert!(short.contains("900 ms was requested") && short.contains("issued for 800 ms and have"), "{short}");
         assert!(!short.contains("at most"), "{short}");
+    }
+
+    #[test]
+    fn no_duration_is_rounded() {
+        for (milliseconds, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1 s"),
+            (10_000, "10 s"),
+            (10_500, "10.5 s"),
+            (60_000, "1 min"),
+            (3_600_001, "1 h 0.001 s"),
+            (3_661_000, "1 h 1 min 1 s"),
+            (172_800_000, "2 d"),
+        ] {
+            assert_eq!(exact_text(Duration::from_millis(milliseconds)), text);
+        }
+        assert_eq!(in_seconds_too(Duration::from_secs(59)), "59 s");
+        assert_eq!(in_seconds_too(Duration::from_secs(60)), "1 min (60 s)");
     }
 }

@@ -14,7 +14,7 @@ use super::snapshot::Current;
 use super::stats::{Counts, Stats};
 use crate::clock::{Clock, Moment};
 use crate::credential::{Credentials, refuse_inside_secret_callback};
-use crate::error::{AWAITING_SECRET, Error};
+use crate::error::{AWAITING_SECRET, Error, duration_text};
 use crate::grant::Grant;
 use crate::logging;
 use crate::platform::ProcessId;
@@ -475,11 +475,7 @@ impl Slot {
     }
 
     pub(super) fn lock_held_message(&self, duration: Duration) -> String {
-        format!(
-            "another process has held the lock of the token cache at {} for {:.1} s",
-            self.parts.store.location(),
-            duration.as_secs_f64()
-        )
+        format!("another process has held the lock of the token cache at {} for {}", self.parts.store.location(), duration_text(duration))
     }
 
     /// Makes `token` the current one, unless the client is closed. The guard proves that the caller
@@ -556,7 +552,7 @@ pub(super) fn max_wait_for_save(time_left: Duration) -> Duration {
 
 fn refresh_hung(age: Duration) -> Error {
     Error::NotConfigured {
-        problem: format!("the refresh has not finished after {} s: reading the client secret or the CA file is blocked", age.as_secs()),
+        problem: format!("the refresh has not finished after {}: reading the client secret or the CA file is blocked", duration_text(age)),
         hint: "Check that the file systems of these files respond, or move the files to a file system that does.".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use super::rules::switch;
 use super::secret_provider::SecretProvider;
 use super::setting::{Key, Setting, by_name, settings};
 use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
-use super::{ClientAuthentication, Config};
+use super::{ClientAuthentication, Config, UnknownVariable};
 use crate::error::Error;
 use crate::platform;
 use crate::secret::Secret;
@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Collects settings and builds a [`Config`]; create one with [`Config::builder`].
@@ -314,6 +315,8 @@ impl ConfigBuilder {
     /// - [`Error::NotConfigured`] if the id or the secret is missing, if settings contradict each
     ///   other, or if the requested profile or the file with the secret cannot be used. The message
     ///   names the sources.
+    /// - [`Error::InvalidArgument`] for a variable that nothing reads, but whose name is misspelled or
+    ///   names a server or a credential.
     /// - [`Error::InvalidArgument`] or [`Error::Refused`] for an invalid value of a variable or of
     ///   a profile (the message names the variable, or the file and line), and for a configuration
     ///   file that has syntax errors or insecure permissions.
@@ -328,7 +331,9 @@ impl ConfigBuilder {
     /// started it.
     fn built(&self, privileged: bool) -> Result<Config, Error> {
         let environment = self.environment.in_effect(self.is_off()?, privileged);
-        self.assembled(&environment).map_err(|error| with_misspelled_variables(&environment, error))
+        let config = self.assembled(&environment).map_err(|error| with_misspelled_variables(&environment, error))?;
+        check_variables(&environment)?;
+        Ok(config)
     }
 
     /// As [`build`](Self::build) in a process with more privileges than the user that started it.
@@ -434,6 +439,23 @@ impl fmt::Debug for ConfigBuilder {
         }
         shown.field("environment", &self.environment).finish()
     }
+}
+
+/// Fails if a variable is set that nothing reads and that could have named another server or
+/// credential. The other variables that nothing reads are reported once in a process.
+pub(super) fn check_variables(environment: &Environment) -> Result<(), Error> {
+    let unknown = environment.unknown_variables();
+    if let Some(misleading) = unknown.iter().find(|unknown| unknown.is_misleading()) {
+        return Err(misleading.error());
+    }
+    if !unknown.is_empty() {
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        if !WARNED.swap(true, Ordering::Relaxed) {
+            let names: Vec<_> = unknown.iter().map(UnknownVariable::name).collect();
+            tracing::warn!(variables = names.join(", "), "environment variables are set that this version of tokenwell does not read");
+        }
+    }
+    Ok(())
 }
 
 /// If something is not set, the most likely reason is a misspelled variable.

@@ -2,7 +2,8 @@
 //! request.
 
 use super::bounded::read_bounded;
-use super::rules::{SECRET_LIMIT, atlas_credential};
+use super::recipient::{ID_PREFIX, Recipient, SECRET_PREFIX};
+use super::rules::SECRET_LIMIT;
 use super::secret_provider::{ProvidedSecret, SecretRequests};
 use super::setting::Key;
 use crate::credential::{Credential, Credentials};
@@ -26,8 +27,8 @@ pub(crate) enum CredentialSource {
         client_id: String,
         /// The file that contains the secret.
         path: PathBuf,
-        /// Whether the server is Atlas, whose secrets are ASCII.
-        at_atlas: bool,
+        /// The server that receives the secret.
+        recipient: Recipient,
         /// The setting, variable or line of a file that names `path`, for messages.
         location: String,
         /// The sources of the id and the secret, for messages.
@@ -67,8 +68,8 @@ impl Credentials for CredentialSource {
     fn current(&self) -> Result<Credential, Error> {
         match self {
             Self::Fixed(credential) => Ok(credential.clone()),
-            Self::SecretFile { client_id, path, at_atlas, location, origin } => {
-                let client_secret = read_secret(path, location, *at_atlas)?;
+            Self::SecretFile { client_id, path, recipient, location, origin } => {
+                let client_secret = read_secret(path, location, recipient)?;
                 Ok(Credential { client_id: client_id.clone(), client_secret, origin: origin.clone() })
             }
             Self::Provided(provided) => SecretRequests::new(provided.clone()).current(),
@@ -83,9 +84,6 @@ impl Credentials for CredentialSource {
         Ok((current.client_secret.expose() != rejected.client_secret.expose()).then_some(current))
     }
 }
-
-/// The prefix of Atlas client secrets.
-const SECRET_PREFIX: &str = "mdb_sa_sk_";
 
 /// Returns the client id for a report or a log. A value that looks like a client secret is not
 /// shown.
@@ -132,7 +130,7 @@ fn surrounding_characters(client_id: &str, client_secret: &str) -> Option<&'stat
 /// is ever rejected for it.
 pub(super) fn format_hint(client_id: Option<&str>, client_secret: Option<&str>) -> Option<&'static str> {
     let id_is_a_secret = client_id.is_some_and(|id| id.starts_with(SECRET_PREFIX));
-    let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with("mdb_sa_id_"));
+    let secret_is_an_id = client_secret.is_some_and(|secret| secret.starts_with(ID_PREFIX));
     if id_is_a_secret && secret_is_an_id {
         return Some("The client id and the client secret look swapped. Swap the two values.");
     }
@@ -164,7 +162,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// Reads the secret from the file at `path`, without the newline at its end.
-fn read_secret(path: &Path, location: &str, at_atlas: bool) -> Result<Secret, Error> {
+fn read_secret(path: &Path, location: &str, recipient: &Recipient) -> Result<Secret, Error> {
     let content = read(path, location)?;
     let bytes = content.strip_suffix(b"\n").map_or(&content[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
     let unusable = |problem: &str, hint: &str| unusable_file(path, location, problem, hint);
@@ -184,7 +182,7 @@ fn read_secret(path: &Path, location: &str, at_atlas: bool) -> Result<Secret, Er
         return Err(unusable(&format!("contains more than one line (newline at byte {})", index + 1), ONE_LINE));
     }
     let checked = Key::ClientSecret.setting().check("the client secret", bytes);
-    match checked.and_then(|text| if at_atlas { atlas_credential("the client secret", text).map(|()| text) } else { Ok(text) }) {
+    match checked.and_then(|text| recipient.check_secret("the client secret", text).map(|()| text)) {
         Ok(text) => Ok(Secret::from(text)),
         Err(Error::InvalidArgument { problem, .. }) => Err(unusable(&problem, ONE_LINE)),
         Err(error) => Err(error),
@@ -243,7 +241,7 @@ mod tests {
 
     fn secret_file(path: PathBuf) -> CredentialSource {
         let (client_id, location, origin) = ("id".to_owned(), "client_secret_file".to_owned(), String::new());
-        CredentialSource::SecretFile { client_id, path, at_atlas: true, location, origin }
+        CredentialSource::SecretFile { client_id, path, recipient: Recipient::atlas(), location, origin }
     }
 
     fn source(content: &[u8]) -> (tempfile::TempDir, CredentialSource, PathBuf) {

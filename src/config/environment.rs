@@ -67,7 +67,7 @@ type GivenVariables = BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>;
 
 /// Variables of programmatic API keys. They cannot be used, but a message about a missing
 /// credential mentions them, because their user may believe that the credential is set.
-const API_KEY_VARIABLES: [&str; 6] = [
+pub(super) const API_KEY_VARIABLES: [&str; 6] = [
     "MONGODB_ATLAS_PUBLIC_KEY",
     "MONGODB_ATLAS_PUBLIC_API_KEY",
     "MONGODB_ATLAS_PRIVATE_KEY",
@@ -77,7 +77,7 @@ const API_KEY_VARIABLES: [&str; 6] = [
 ];
 
 /// Variables of access tokens that another program has obtained.
-const TOKEN_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_ACCESS_TOKEN", "MCLI_ACCESS_TOKEN"];
+pub(super) const TOKEN_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_ACCESS_TOKEN", "MCLI_ACCESS_TOKEN"];
 
 /// The variables of a proxy, in order of precedence.
 pub(super) const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -233,10 +233,11 @@ impl Environment {
         names.iter().filter(is_set).copied().collect()
     }
 
-    /// Returns the variables that have our prefix but that nothing reads. A lookup function cannot
-    /// list its names.
+    /// Returns the variables that nothing reads, although their names suggest it. A lookup function
+    /// cannot list its names.
     pub(super) fn unknown_variables(&self) -> Vec<UnknownVariable> {
-        let mut unknown: Vec<_> = self.names().iter().filter_map(|name| UnknownVariable::of(name)).collect();
+        let is_set = |name: &str| matches!(self.find(name), Found::Value(_) | Found::NotUtf8);
+        let mut unknown: Vec<_> = self.names().iter().filter_map(|name| UnknownVariable::of(name, is_set)).collect();
         unknown.sort_by(|one, other| one.name().cmp(other.name()));
         unknown
     }
@@ -333,7 +334,7 @@ mod tests {
 
         builder.build().unwrap_err();
         drop(builder.log_variable());
-        let _ = builder.client_id("id").client_secret("secret").build().unwrap();
+        let _ = builder.client_id("mdb_sa_id_1").client_secret("secret").build().unwrap();
 
         let seen = seen.lock().unwrap();
         let lost: Vec<_> = seen.iter().filter(|name| !is_known(name)).collect();
@@ -374,8 +375,8 @@ mod tests {
         assert!(shown.contains("not read, because this process has more privileges") && shown.contains("client_secret_file"), "{shown}");
         let error = builder().profile("staging").built_as_privileged().unwrap_err();
         assert!(error.to_string().contains("profiles are not read, because this process has more privileges"), "{error}");
-        let config = builder().client_id("id").client_secret("secret").built_as_privileged().unwrap();
-        assert!(config.client_id() == "id" && config.resolved_cache_dir().is_err());
+        let config = builder().client_id("mdb_sa_id_1").client_secret("secret").built_as_privileged().unwrap();
+        assert!(config.client_id() == "mdb_sa_id_1" && config.resolved_cache_dir().is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! built with the feature `keyring`. A program can provide its own:
 //! [`ConfigBuilder::keyring`](super::ConfigBuilder::keyring).
 
-use crate::error::{Error, os_reason};
+use crate::error::{Error, duration_text, os_reason};
 use crate::platform;
 use crate::secret::Secret;
 use std::sync::Arc;
@@ -166,7 +166,7 @@ fn run_with_timeout<T: Send + 'static>(
         .map_err(|error| KeyringError::new(format!("cannot create a thread to call the keyring: {}", os_reason(&error))))?;
     match receiver.recv_timeout(timeout) {
         Ok(answer) => answer,
-        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {} s", timeout.as_secs()))),
+        Err(RecvTimeoutError::Timeout) => Err(KeyringError::new(format!("the keyring did not answer within {}", duration_text(timeout)))),
         Err(RecvTimeoutError::Disconnected) => Err(KeyringError::new("the call to the keyring failed")),
     }
 }

@@ -63,6 +63,7 @@ mod exposed;
 pub mod keyring;
 pub mod profiles;
 mod proxy;
+mod recipient;
 mod rules;
 mod secret_provider;
 mod setting;
@@ -79,6 +80,9 @@ pub use endpoint::Endpoint;
 pub use environment::route_variables;
 pub use exposed::ExposedFile;
 pub(crate) use proxy::{ProxySettings, parse_proxy};
+#[cfg(feature = "emulator")]
+pub(crate) use recipient::EMULATOR_SECRET_PREFIX;
+pub use recipient::is_atlas_client_id;
 pub use secret_provider::{SecretProvider, SecretRequest};
 pub use setting::{Setting, settings};
 pub use unknown_variable::UnknownVariable;
@@ -118,11 +122,20 @@ impl ClientAuthentication {
     }
 }
 
-/// Returns the environment variables of this process that begin with `TOKENWELL_` but that
-/// tokenwell does not read.
+/// Returns the environment variables of this process that tokenwell does not read, although their
+/// names suggest it: those that begin with `TOKENWELL_`, and misspelled ones of the other families.
 #[must_use]
 pub fn unknown_variables() -> Vec<UnknownVariable> {
     environment::Environment::of_the_process().unknown_variables()
+}
+
+/// Fails if such a variable of this process names a server or a credential, or is misspelled. A
+/// configuration that reads the process's environment has this check in [`ConfigBuilder::build`].
+///
+/// # Errors
+/// [`Error::InvalidArgument`], which names the variable.
+pub fn check_variables() -> Result<(), Error> {
+    builder::check_variables(&environment::Environment::of_the_process())
 }
 
 /// A complete and valid configuration.

@@ -1,10 +1,10 @@
 //! A client secret that the program itself delivers whenever one is needed, for example from a
 //! vault.
 
-use super::rules::atlas_credential;
+use super::recipient::Recipient;
 use super::setting::Key;
 use crate::credential::{Credential, Credentials, inside_secret_callback};
-use crate::error::{AWAITING_SECRET, Error, printable};
+use crate::error::{AWAITING_SECRET, Error, duration_text, printable};
 use crate::logging;
 use crate::platform::{self, ProcessId};
 use crate::secret::Secret;
@@ -178,8 +178,8 @@ impl Pending {
 pub(crate) struct ProvidedSecret {
     pub(super) client_id: String,
     pub(super) provider: Arc<dyn SecretProvider>,
-    /// Whether the server is Atlas, whose secrets are ASCII.
-    pub(super) at_atlas: bool,
+    /// The server that receives the secret.
+    pub(super) recipient: Recipient,
     /// How long one request may take.
     pub(super) limit: Duration,
     /// The sources of the id and the secret, for messages.
@@ -257,9 +257,7 @@ impl SecretRequests {
     fn accept(&self, requests: &Requests, pending: &Arc<Pending>, answer: Answer) -> Result<Credential, Error> {
         requests.remove(pending);
         let secret = answer?;
-        if self.source.at_atlas {
-            atlas_credential(LOCATION, secret.expose())?;
-        }
+        self.source.recipient.check_secret(LOCATION, secret.expose())?;
         self.latest.store(Some(Arc::new(secret.clone())));
         Ok(self.credential(secret))
     }
@@ -278,14 +276,14 @@ impl SecretRequests {
             state.given_up = state.returned && state.waiting == 0;
             state.returned
         };
-        let limit = self.source.limit.as_millis();
+        let limit = duration_text(self.source.limit);
         let problem = if returned {
             if pending.state().given_up {
                 requests.remove(pending);
             }
-            format!("{LOCATION} provided no client secret within {limit} ms, half of timeout_ms")
+            format!("{LOCATION} provided no client secret within {limit}, half of timeout_ms")
         } else {
-            format!("{LOCATION} has not returned, and provided no client secret within {limit} ms, half of timeout_ms")
+            format!("{LOCATION} has not returned, and provided no client secret within {limit}, half of timeout_ms")
         };
         let hint =
             "Answer every request with a client secret or with the reason why there is none. If that takes longer, raise timeout_ms.";
@@ -399,7 +397,7 @@ mod tests {
         SecretRequests::new(ProvidedSecret {
             client_id: "id".to_owned(),
             provider: Arc::new(provider),
-            at_atlas: true,
+            recipient: Recipient::atlas(),
             limit: Duration::from_secs(60),
             origin: String::new(),
         })
@@ -439,12 +437,12 @@ mod tests {
     fn nothing_prints_the_secret() {
         let requests = requests(From(|| Some("canary")));
         requests.current().unwrap();
-        let builder = Config::builder().client_id("id").secret_provider(Arc::new(From(|| Some("canary"))));
+        let builder = Config::builder().client_id("mdb_sa_id_1").secret_provider(Arc::new(From(|| Some("canary"))));
         let config = builder.build().unwrap();
 
         let printed = format!("{requests:?} {builder:?} {config:?}");
 
         assert!(!printed.contains("canary"), "{printed}");
-        assert_eq!(config.client_id(), "id");
+        assert_eq!(config.client_id(), "mdb_sa_id_1");
     }
 }

@@ -8,7 +8,8 @@ use super::credential::{CredentialSource, format_hint};
 use super::endpoint::{DEFAULT_BASE, Endpoint};
 use super::environment::{Environment, Unavailable};
 use super::proxy::ProxySettings;
-use super::rules::{atlas_credential, authentication, manual_clock, switch, timeout};
+use super::recipient::Recipient;
+use super::rules::{authentication, manual_clock, switch, timeout};
 use super::secret_provider::{LOCATION, ProvidedSecret, SecretProvider};
 use super::setting::{Key, settings};
 use super::{ClientAuthentication, Config, Provenance};
@@ -157,7 +158,7 @@ pub(super) fn resolve(
     let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.default_authentication);
     let timeout = first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT);
     Ok(Config {
-        credentials: pair.credentials(authentication, timeout, server.api_base.is_some())?,
+        credentials: pair.credentials(authentication, timeout, server.recipient())?,
         token_endpoint: server.token_endpoint.clone(),
         revocation_endpoint: server.revocation_endpoint.clone(),
         api_base: server.api_base.clone(),
@@ -286,11 +287,18 @@ impl<'a> Pair<'a> {
         Ok(Self { source, id, secret: PairSecret::Provider(provider) })
     }
 
-    fn credentials(&self, authentication: ClientAuthentication, timeout: Duration, at_atlas: bool) -> Result<CredentialSource, Error> {
+    fn credentials(
+        &self,
+        authentication: ClientAuthentication,
+        timeout: Duration,
+        recipient: Recipient,
+    ) -> Result<CredentialSource, Error> {
         let client_id = self.id.value()?.to_owned();
-        if at_atlas {
-            atlas_credential(&self.id.location, &client_id)?;
-        }
+        let known_secret = match self.secret {
+            PairSecret::Entry(entry) if entry.key == Key::ClientSecret => Some((&*entry.location, entry.value()?)),
+            _ => None,
+        };
+        recipient.check_id(&self.id.location, &client_id, known_secret)?;
         if authentication == ClientAuthentication::BasicRaw && client_id.contains(':') {
             return Err(Error::invalid(
                 &*self.id.location,
@@ -303,21 +311,19 @@ impl<'a> Pair<'a> {
             PairSecret::Provider(provider) => {
                 // The other half is for the token request, and for a second secret after a rejection.
                 let limit = timeout / 2;
-                let provided = ProvidedSecret { client_id, provider: Arc::clone(provider), at_atlas, limit, origin: self.origin() };
+                let provided = ProvidedSecret { client_id, provider: Arc::clone(provider), recipient, limit, origin: self.origin() };
                 return Ok(CredentialSource::Provided(provided));
             }
         };
         let secret = entry.value()?;
         if entry.key == Key::ClientSecret {
-            if at_atlas {
-                atlas_credential(&entry.location, secret)?;
-            }
+            recipient.check_secret(&entry.location, secret)?;
             return Ok(CredentialSource::Fixed(Credential { client_id, client_secret: Secret::from(secret), origin: self.origin() }));
         }
         let source = CredentialSource::SecretFile {
             client_id,
             path: settled(secret),
-            at_atlas,
+            recipient,
             location: entry.location.to_string(),
             origin: self.origin(),
         };
@@ -430,6 +436,10 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
+    fn recipient(&self) -> Recipient {
+        Recipient::new(&self.token_endpoint, self.api_base.is_some(), self.named_by.is_none())
+    }
+
     fn find(sources: &'a [Source]) -> Result<Self, Error> {
         let naming = sources.iter().position(|source| source.get(Key::BaseUrl).is_some() || source.get(Key::TokenUrl).is_some());
         // A source with lower precedence cannot send the secret to a second server.

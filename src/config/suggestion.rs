@@ -2,6 +2,11 @@
 
 /// Returns the candidate closest to `written`, if one is close enough: `client_id` for `clientId`.
 pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    within(3, written, candidates)
+}
+
+/// Returns the candidate closest to `written`, if it differs in at most `limit` letters.
+pub(super) fn within<'a>(limit: usize, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > 64 {
         return None;
     }
@@ -9,7 +14,7 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
     let wanted = plain(written);
     let (distance, candidate) =
         candidates.into_iter().map(|candidate| (edits(&wanted, &plain(candidate)), candidate)).min_by_key(|(distance, _)| *distance)?;
-    (distance <= 3 && distance * 2 < wanted.len()).then_some(candidate)
+    (distance <= limit && distance * 2 < wanted.len()).then_some(candidate)
 }
 
 /// Returns the number of characters to add, remove or replace to change `a` into `b`.

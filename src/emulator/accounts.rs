@@ -3,6 +3,7 @@
 use super::clock::HOUR_MS;
 use super::random;
 use super::roles::Level;
+use crate::config::EMULATOR_SECRET_PREFIX;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -248,7 +249,7 @@ impl Account {
         for old in &mut self.secrets {
             old.expires_ms = old.expires_ms.min(now_ms.saturating_add(OLD_SECRET_MS));
         }
-        self.secrets.push(AccountSecret::new(format!("mdb_sa_sk_{}", random::url_safe(40)), now_ms, expires_after_hours));
+        self.secrets.push(AccountSecret::new(format!("{EMULATOR_SECRET_PREFIX}_{}", random::url_safe(31)), now_ms, expires_after_hours));
         self.secrets.last().ok_or(LimitReached::Secrets)
     }
 

@@ -181,7 +181,7 @@ pub enum Error {
     },
 
     /// The caller's deadline passed.
-    #[error("deadline exceeded after {} ms{}", .waited.as_millis(), blocked_suffix(.blocked_by))]
+    #[error("deadline exceeded after {}{}", duration_text(*.waited), blocked_suffix(.blocked_by))]
     Deadline {
         /// How long this caller waited.
         waited: Duration,
@@ -263,7 +263,7 @@ pub enum Error {
     },
 
     /// An earlier request failed, and its error is still remembered. No request was sent.
-    #[error("{original} ({} of {} s ago; no new request was sent; {} {} s)", result(.original), .age.as_secs(), next_request(.original), ceil_secs(.ends_in))]
+    #[error("{original} ({} of {} ago; no new request was sent; {} {})", result(.original), whole_seconds(.age), next_request(.original), at_least(.ends_in))]
     Cooldown {
         /// The error of the earlier request.
         original: Box<Error>,
@@ -536,8 +536,8 @@ const CORRECTED: &str = "After you correct it, you do not have to wait.";
 
 fn rate_limit_hint(wait: &Duration) -> String {
     format!(
-        "Wait {} s before the next request. If many processes on this host request tokens, let them share one token cache.",
-        ceil_secs(wait)
+        "Wait {} before the next request. If many processes on this host request tokens, let them share one token cache.",
+        at_least(wait)
     )
 }
 
@@ -583,8 +583,14 @@ fn blocked_suffix(blocked_by: &str) -> String {
     if blocked_by.is_empty() { String::new() } else { format!(": {blocked_by}") }
 }
 
-fn ceil_secs(duration: &Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+/// A time that has passed, for a sentence.
+fn whole_seconds(duration: &Duration) -> String {
+    duration_text(Duration::from_secs(duration.as_secs()))
+}
+
+/// A time to wait, for a sentence: not shorter than it is by a part of a second.
+fn at_least(duration: &Duration) -> String {
+    duration_text(Duration::from_secs(duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))))
 }
 
 #[cfg(test)]

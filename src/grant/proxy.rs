@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn chosen_by(target: &str, builder: ConfigBuilder) -> Result<Option<String>, Error> {
-        let config = builder.client_id("id").client_secret("secret").build()?;
+        let config = builder.client_id("mdb_sa_id_1").client_secret("secret").build()?;
         Ok(HttpsProxy::for_target(&Url::parse(target).unwrap(), &config.proxy)?.map(|proxy| proxy.url().to_string()))
     }
 
@@ -303,7 +303,7 @@ mod tests {
             assert!(shown.starts_with("proxy: ") && !shown.contains("canary"), "{shown}");
         }
         let builder = Config::builder().proxy("http://user:canary@p.example:3128");
-        let config = builder.clone().client_id("id").client_secret("secret").build().unwrap();
+        let config = builder.clone().client_id("mdb_sa_id_1").client_secret("secret").build().unwrap();
         let shown = format!("{builder:?} {config:?}");
         assert!(!shown.contains("canary") && shown.contains("http://p.example:3128"), "{shown}");
     }

@@ -3,7 +3,7 @@
 use super::connection_hint::ConnectionHint;
 use super::tls_problem;
 use super::transport::Route;
-use crate::error::{Error, Exchange, NOT_HTTP, TimeIsOver, os_reason, printable};
+use crate::error::{Error, Exchange, NOT_HTTP, TimeIsOver, duration_text, os_reason, printable};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use std::error::Error as StdError;
@@ -102,13 +102,13 @@ pub(super) fn before_the_request(server: &str, problem: &str, failure: io::Error
 /// The error for a request that timed out. This is a network error and not [`Error::Deadline`]: the
 /// cache watches the caller's deadline, which may be shorter or longer.
 pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &ConnectionHint) -> Error {
-    let seconds = rounded_seconds(total);
+    let total = duration_text(total);
     Error::Network {
         server: server.to_owned(),
         problem: if connected {
-            format!("did not send a complete response within {seconds} s")
+            format!("did not send a complete response within {total}")
         } else {
-            hint.problem(&format!("no connection within {seconds} s"))
+            hint.problem(&format!("no connection within {total}"))
         },
         reached: connected,
         advice: if connected { String::new() } else { hint.message(false) },
@@ -121,20 +121,12 @@ pub(super) fn timed_out(server: &str, total: Duration, connected: bool, hint: &C
 pub(super) fn no_connection_yet(server: &str, waited: Duration, hint: &ConnectionHint) -> Error {
     Error::Network {
         server: server.to_owned(),
-        problem: hint.problem(&format!("no connection yet after {} s", rounded_seconds(waited))),
+        problem: hint.problem(&format!("no connection yet after {}", duration_text(waited))),
         reached: false,
         advice: hint.message(false),
         source: Some(Arc::new(TimeIsOver)),
         exchange: Exchange::default(),
     }
-}
-
-/// A duration in seconds for a message, rounded to tenths of a second, or to milliseconds if it is
-/// shorter than a second.
-fn rounded_seconds(duration: Duration) -> f64 {
-    let seconds = duration.as_secs_f64();
-    let steps = if seconds < 1.0 { 1000.0 } else { 10.0 };
-    (seconds * steps).round() / steps
 }
 
 /// The error for a response that is neither a token nor a refusal.
@@ -204,18 +196,4 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stati
             None => error.source(),
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn n15_a_duration_in_a_message_is_rounded() {
-        for (nanoseconds, shown) in
-            [(2_999_985_755, "3"), (10_000_000_000, "10"), (2_540_000_000, "2.5"), (300_000_000, "0.3"), (299_985_755, "0.3"), (0, "0")]
-        {
-            assert_eq!(rounded_seconds(Duration::from_nanos(nanoseconds)).to_string(), shown);
-        }
-    }
 }

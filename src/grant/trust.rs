@@ -164,7 +164,7 @@ mod tests {
     const SERVER: &str = "https://a.example";
 
     fn with(builder: ConfigBuilder) -> Authorities {
-        builder.client_id("id").client_secret("secret").build().unwrap().authorities
+        builder.client_id("mdb_sa_id_1").client_secret("secret").build().unwrap().authorities
     }
 
     fn variables(environment: &[(&'static str, &Path)]) -> ConfigBuilder {
@@ -250,7 +250,7 @@ mod tests {
         for builder in [hostile().ca_file("system"), hostile().ca_system(), hostile().from_environment(false).without_environment()] {
             assert_eq!(with(builder), Authorities::System);
         }
-        let privileged = hostile().client_id("id").client_secret("secret").built_as_privileged().unwrap();
+        let privileged = hostile().client_id("mdb_sa_id_1").client_secret("secret").built_as_privileged().unwrap();
         assert_eq!(privileged.authorities, Authorities::System);
     }
 

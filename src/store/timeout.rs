@@ -1,6 +1,7 @@
 //! A wrapper that makes calls to a store that does not respond fail in time.
 
 use super::{Attempt, Contender, LockWaiter, Record, SlotKey, Store, StoreError, StoreLock, WhichLock};
+use crate::error::duration_text;
 use crate::platform::{self, ProcessId};
 use arc_swap::ArcSwap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -176,7 +177,7 @@ impl Contender for TimedContender {
 }
 
 fn no_response(limit: Duration) -> StoreError {
-    StoreError::new(format!("no response within {:.1} s", limit.as_secs_f64()))
+    StoreError::new(format!("no response within {}", duration_text(limit)))
 }
 
 #[cfg(test)]

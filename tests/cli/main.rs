@@ -19,6 +19,7 @@ mod lines;
 mod login;
 mod login_checks;
 mod logs;
+mod mistakes;
 mod output;
 #[cfg(target_os = "linux")]
 mod prompt;

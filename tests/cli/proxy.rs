@@ -31,7 +31,7 @@ fn b2_five_commands_log_in_to_the_proxy_once() {
     let ca_file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/p521.pem");
     let token = |proxy: String| {
         let mut command = scene.tokenwell(["token"]);
-        command.env("MONGODB_ATLAS_BASE_URL", "https://cloud.mongodb.com").env("TOKENWELL_CA_FILE", ca_file).env("HTTPS_PROXY", proxy);
+        command.env("MONGODB_ATLAS_BASE_URL", "https://atlas.example").env("TOKENWELL_CA_FILE", ca_file).env("HTTPS_PROXY", proxy);
         stderr(&command.assert().code(5).stdout(""))
     };
 

@@ -47,7 +47,7 @@ fn json_has_the_same_values() {
 #[test]
 fn i9_the_proxy_is_named_without_its_password() {
     let scene = Scene::new();
-    let mut command = scene.tokenwell(["status", "--json", "--base-url", "https://cloud.mongodb.com"]);
+    let mut command = scene.tokenwell(["status", "--json", "--base-url", "https://atlas.example"]);
 
     let answer = json(&command.env("HTTPS_PROXY", "http://user:canary@proxy.example:3128").assert().success());
 
@@ -59,7 +59,7 @@ fn i9_the_proxy_is_named_without_its_password() {
 fn the_authorities_in_use_are_named() {
     let scene = Scene::new();
     let authorities = |variable: Option<&str>| {
-        let mut command = scene.tokenwell(["status", "--json", "--base-url", "https://cloud.mongodb.com"]);
+        let mut command = scene.tokenwell(["status", "--json", "--base-url", "https://atlas.example"]);
         command.envs(variable.map(|path| ("SSL_CERT_FILE", path)));
         json(&command.assert().success())["authorities"].as_str().unwrap().to_owned()
     };
@@ -119,14 +119,14 @@ fn an_unknown_variable_is_shown_without_its_value() {
     let scene = Scene::new();
     let status = |form: &[&str]| {
         let mut command = scene.tokenwell(["status"].into_iter().chain(form.iter().copied()));
-        command.env("TOKENWELL_CACHEDIR", "/canary").env("TOKENWELL_EMPTY", "").env("TOKENWELL_HOME", "/");
+        command.env("TOKENWELL_CACHE_DIRXYZ", "/canary").env("TOKENWELL_EMPTY", "").env("TOKENWELL_HOME", "/");
         command.assert().success()
     };
 
     let (answer, text) = (json(&status(&["--json"])), stdout(&status(&[])));
 
-    assert_eq!(answer["unknown_variables"], serde_json::json!({"TOKENWELL_CACHEDIR": "TOKENWELL_CACHE_DIR"}));
-    let line = "warning            TOKENWELL_CACHEDIR is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
+    assert_eq!(answer["unknown_variables"], serde_json::json!({"TOKENWELL_CACHE_DIRXYZ": "TOKENWELL_CACHE_DIR"}));
+    let line = "warning            TOKENWELL_CACHE_DIRXYZ is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
     assert!(text.lines().any(|found| found == line) && !text.contains("canary"), "{text}");
 }
 

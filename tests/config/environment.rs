@@ -73,17 +73,17 @@ fn every_variable_except_those_of_a_lower_family_is_used() {
 #[test]
 fn a_complete_pair_wins_over_sources_with_lower_precedence() {
     let below = [
-        ("TOKENWELL_CLIENT_ID", "tokenwell"),
+        ("TOKENWELL_CLIENT_ID", "mdb_sa_id_tokenwell"),
         ("TOKENWELL_CLIENT_SECRET", "s1"),
-        ("MONGODB_ATLAS_CLIENT_ID", "atlas"),
+        ("MONGODB_ATLAS_CLIENT_ID", "mdb_sa_id_atlas"),
         ("MONGODB_ATLAS_CLIENT_SECRET", "s2"),
         ("MCLI_CLIENT_ID", "mcli"),
     ];
 
-    assert_eq!(with_variables(below).build().unwrap().client_id(), "tokenwell");
+    assert_eq!(with_variables(below).build().unwrap().client_id(), "mdb_sa_id_tokenwell");
     assert_eq!(with_variables(below).client_id(ID).client_secret(SECRET).build().unwrap().client_id(), ID);
     let atlas = with_variables([below[2], below[3], below[4], ("TOKENWELL_CLIENT_ID", "")]);
-    assert_eq!(atlas.build().unwrap().client_id(), "atlas");
+    assert_eq!(atlas.build().unwrap().client_id(), "mdb_sa_id_atlas");
 }
 
 #[test]

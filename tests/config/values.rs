@@ -217,7 +217,10 @@ fn build_returns_the_error_of_a_chained_method_unless_it_was_corrected() {
 
 #[test]
 fn an_id_with_a_colon_is_rejected_only_for_raw_basic_authentication() {
-    let with = |method| Config::builder().client_id("https://client.example").client_secret("s").auth_method(method).build();
+    let with = |method| {
+        let builder = Config::builder().client_id("https://client.example").client_secret("s").token_url("https://login.example/token");
+        builder.auth_method(method).build()
+    };
 
     let error = with(ClientAuthentication::BasicRaw).unwrap_err();
     assert_eq!(error.status(), Status::InvalidArgument);

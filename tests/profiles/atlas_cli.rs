@@ -10,12 +10,12 @@ fn origin_of(text: &str) -> String {
 
 #[test]
 fn a_service_account_of_the_atlas_cli_is_used() {
-    let text = "skip_update_check = true\n\n[default]\nauth_type = 'service_account'\nclient_id = 'their-id'\nclient_secret = 's'\norg_id = '5'\nsomething_new = 7\n";
+    let text = "skip_update_check = true\n\n[default]\nauth_type = 'service_account'\nclient_id = 'mdb_sa_id_theirs'\nclient_secret = 's'\norg_id = '5'\nsomething_new = 7\n";
     let home = Home::new().theirs(text);
 
     let config = home.build();
 
-    assert_eq!(config.client_id(), "their-id");
+    assert_eq!(config.client_id(), "mdb_sa_id_theirs");
     assert_eq!(config.token_endpoint().origin(), "https://cloud.mongodb.com");
     assert_eq!(origin(&config, "client_secret"), Some(&*format!("profile default in {}", home.their_file().display())));
     assert_eq!(origin(&config, "base_url"), Some("the default"));

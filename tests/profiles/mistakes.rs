@@ -52,7 +52,7 @@ fn an_invalid_value_names_its_line_and_is_not_shown() {
         ("client_secret = 'x'\ncache = 'maybe'", Status::InvalidArgument, "cache in profile default", "neither"),
     ];
     for (lines, status, location, part) in table {
-        let error = Home::new().ours(&format!("[default]\nclient_id = 'id'\n{lines}\n")).error();
+        let error = Home::new().ours(&format!("[default]\nclient_id = 'mdb_sa_id_1'\n{lines}\n")).error();
 
         assert_eq!(error.status(), status, "{lines}: {}", shown(&error));
         assert_has(&error.to_string(), &[location, "config.toml:", part]);

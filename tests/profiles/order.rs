@@ -8,20 +8,22 @@ use tokenwell::error::Status;
 
 #[test]
 fn each_source_wins_over_those_below_it() {
-    let home = Home::new().theirs(&profile("default", "6")).ours(&profile("default", "5"));
-    let home = [("4", "MCLI"), ("3", "MONGODB_ATLAS"), ("2", "TOKENWELL")].into_iter().fold(home, |home, (id, family)| {
-        home.variable(&format!("{family}_CLIENT_ID"), id).variable(&format!("{family}_CLIENT_SECRET"), SECRET)
-    });
-    assert_eq!(home.builder().client_id("1").client_secret("s").build().unwrap().client_id(), "1");
+    let home = Home::new().theirs(&profile("default", "mdb_sa_id_6")).ours(&profile("default", "mdb_sa_id_5"));
+    let home = [("mdb_sa_id_4", "MCLI"), ("mdb_sa_id_3", "MONGODB_ATLAS"), ("mdb_sa_id_2", "TOKENWELL")]
+        .into_iter()
+        .fold(home, |home, (id, family)| {
+            home.variable(&format!("{family}_CLIENT_ID"), id).variable(&format!("{family}_CLIENT_SECRET"), SECRET)
+        });
+    assert_eq!(home.builder().client_id("mdb_sa_id_1").client_secret("s").build().unwrap().client_id(), "mdb_sa_id_1");
 
     let mut home = home;
-    for (id, family) in [("2", "TOKENWELL"), ("3", "MONGODB_ATLAS"), ("4", "MCLI")] {
+    for (id, family) in [("mdb_sa_id_2", "TOKENWELL"), ("mdb_sa_id_3", "MONGODB_ATLAS"), ("mdb_sa_id_4", "MCLI")] {
         assert_eq!(home.build().client_id(), id);
         home.variables.retain(|name, _| !name.starts_with(family));
     }
-    assert_eq!(home.build().client_id(), "5");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_5");
     fs::remove_file(home.our_file()).unwrap();
-    assert_eq!(home.build().client_id(), "6");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_6");
 }
 
 #[test]

@@ -63,18 +63,18 @@ fn a_profile_sets_how_its_server_is_reached() {
 
 #[test]
 fn a_profile_is_chosen_by_option_and_by_each_variable_in_order() {
-    let text: String = ["default", "a", "b", "c", "d"].iter().map(|name| profile(name, name)).collect();
+    let text: String = ["default", "a", "b", "c", "d"].iter().map(|name| profile(name, &format!("mdb_sa_id_{name}"))).collect();
     let home = Home::new().ours(&text);
-    assert_eq!(home.build().client_id(), "default");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_default");
 
     let home = home.variable("MCLI_PROFILE", "a");
-    assert_eq!(home.build().client_id(), "a");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_a");
     let home = home.variable("MONGODB_ATLAS_PROFILE", "b");
-    assert_eq!(home.build().client_id(), "b");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_b");
     let home = home.variable("TOKENWELL_PROFILE", "c");
-    assert_eq!(home.build().client_id(), "c");
-    assert_eq!(home.builder().profile("d").build().unwrap().client_id(), "d");
-    assert_eq!(home.variable("TOKENWELL_PROFILE", "").build().client_id(), "b");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_c");
+    assert_eq!(home.builder().profile("d").build().unwrap().client_id(), "mdb_sa_id_d");
+    assert_eq!(home.variable("TOKENWELL_PROFILE", "").build().client_id(), "mdb_sa_id_b");
 }
 
 #[test]

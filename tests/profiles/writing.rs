@@ -161,7 +161,7 @@ fn at(server: &str) -> Profile {
 #[test]
 fn i14_the_secret_of_another_id_or_server_goes_to_a_place_that_no_other_had() {
     let home = Home::new();
-    let accounts = [account("first"), account("second"), account(ID), at("https://one.example"), at("https://two.example")];
+    let accounts = [account("mdb_sa_id_first"), account("second"), account(ID), at("https://one.example"), at("https://two.example")];
     let mut files = Vec::new();
 
     for (index, account) in accounts.iter().enumerate() {
@@ -176,7 +176,7 @@ fn i14_the_secret_of_another_id_or_server_goes_to_a_place_that_no_other_had() {
     }
     home.store("default", &accounts[0], "again", SecretLocation::File).unwrap();
     assert_eq!(secret_file(&home, "default"), files[0], "programs with this account find its secret again");
-    assert_eq!(home.build().client_id(), "first");
+    assert_eq!(home.build().client_id(), "mdb_sa_id_first");
 }
 
 #[test]
@@ -303,14 +303,14 @@ fn i18_a_secret_too_long_for_a_keyring_is_refused_before_anything_is_written() {
 #[test]
 fn a_keyring_that_fails_keeps_the_profile() {
     let home = Home::new();
-    home.store("default", &account("first"), SECRET, SecretLocation::File).unwrap();
+    home.store("default", &account("mdb_sa_id_first"), SECRET, SecretLocation::File).unwrap();
     let before = home.text();
     *home.keyring.fault.lock().unwrap() = Some(Fault::Locked);
 
     let error = home.store("default", &account("second"), SECRET, SecretLocation::Keyring).unwrap_err();
 
     assert_has(&shown(&error), &["cannot store the secret in the keyring: the keyring is locked", "in a file"]);
-    assert_eq!((home.text(), home.build().client_id()), (before, "first"));
+    assert_eq!((home.text(), home.build().client_id()), (before, "mdb_sa_id_first"));
 }
 
 #[test]
@@ -407,7 +407,7 @@ fn i10_a_folder_or_file_that_others_may_write_to_is_not_used() {
 #[test]
 fn concurrent_changes_are_all_written() {
     let home = Home::new();
-    let names: Vec<_> = (0..8).map(|number| format!("p{number}")).collect();
+    let names: Vec<_> = (0..8).map(|number| format!("mdb_sa_id_{number}")).collect();
 
     std::thread::scope(|scope| {
         for name in &names {
@@ -416,7 +416,7 @@ fn concurrent_changes_are_all_written() {
     });
 
     for name in &names {
-        assert_eq!(home.named(name).client_id(), name);
+        assert_eq!(home.named(name).client_id(), *name);
     }
     let left: Vec<_> = fs::read_dir(home.our_file().parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "a file is left behind: {left:?}");

@@ -55,7 +55,7 @@ static void a_client_of_another_server_has_no_base_url(void)
     size_t length = 7;
 
     CHECK_OK(tokenwell_config_new(&config, &error), &error);
-    CHECK_OK(set(config, "client_id", "id", &error), &error);
+    CHECK_OK(set(config, "client_id", "mdb_sa_id_1", &error), &error);
     CHECK_OK(set(config, "client_secret", "hidden", &error), &error);
     CHECK_OK(set(config, "token_url", "https://login.example.com/token", &error), &error);
     CHECK_OK(tokenwell_client_new(config, &client, &error), &error);
@@ -81,7 +81,7 @@ static void the_secret_callback_is_a_source_too(void)
     tokenwell_error *error = NULL;
 
     CHECK_OK(tokenwell_config_new(&config, &error), &error);
-    CHECK_OK(set(config, "client_id", "id", &error), &error);
+    CHECK_OK(set(config, "client_id", "mdb_sa_id_1", &error), &error);
     CHECK_OK(tokenwell_config_set_secret_callback(config, answer_never_comes, NULL, NULL, &error), &error);
     CHECK_OK(tokenwell_client_new(config, &client, &error), &error);
     tokenwell_config_free(config);

@@ -50,7 +50,7 @@ def test_the_constructor_does_not_read_the_environment(emulator: Emulator, monke
 
 
 def test_a_client_tells_its_base_url(emulator: Emulator, make: Make) -> None:
-    settings = {"client_id": "id", "client_secret": "secret", "environment": False}
+    settings = {"client_id": "mdb_sa_id_1", "client_secret": "secret", "environment": False}
 
     assert make().base_url == emulator.base_url
     assert tokenwell.Client(**settings).base_url == "https://cloud.mongodb.com"

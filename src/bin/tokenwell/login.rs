@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use tokenwell::config::profiles::{
     ConfigFile, Profile, ProfileEntry, ProfileProgram, SecretLocation, SelectedProfile, Stored, list_profiles, store_profile,
 };
-use tokenwell::config::{ConfigBuilder, keyring, route_variables, settings};
+use tokenwell::config::{ConfigBuilder, check_variables, keyring, route_variables, settings};
 use tokenwell::error::printable;
 use tokenwell::{Config, Status, TokenOptions};
 
@@ -238,6 +238,8 @@ fn configured(
     client_id: &str,
     secret: &str,
 ) -> Result<Config, Failure> {
+    // A lookup does not list the variables that are set.
+    check_variables()?;
     let mut builder: ConfigBuilder = builder().environment(lookup);
     builder.set("client_id", client_id.as_bytes())?;
     builder.set("client_secret", secret.as_bytes())?;

@@ -1,7 +1,7 @@
 //! Writes files: with private permissions, atomically, never through a link, one process at a time.
 
 use crate::config::profiles::file::{check_exposure, refused};
-use crate::error::{Error, os_reason, printable_path};
+use crate::error::{Error, duration_text, os_reason, printable_path};
 use crate::platform;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
@@ -141,9 +141,9 @@ impl Lock {
                 Err(TryLockError::WouldBlock) if start.elapsed() > LOCK_TIMEOUT => {
                     return Err(Error::NotConfigured {
                         problem: format!(
-                            "another process has been changing the files in {} for {} s",
+                            "another process has been changing the files in {} for {}",
                             printable_path(directory),
-                            LOCK_TIMEOUT.as_secs()
+                            duration_text(LOCK_TIMEOUT)
                         ),
                         hint: "Wait until the other tokenwell process exits, or stop it.".to_owned(),
                     });

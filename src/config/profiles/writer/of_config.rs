@@ -4,7 +4,7 @@ use super::Profile;
 use crate::atlas;
 use crate::config::authorities::SYSTEM;
 use crate::config::proxy::{NONE, parse_proxy};
-use crate::config::{Authorities, ClientAuthentication, Config};
+use crate::config::{Authorities, ClientAuthentication, Config, is_atlas_client_id};
 
 /// The longest certificates that are stored: the whole file is limited to 256 KiB.
 const PEM_LIMIT: usize = 64 * 1024;
@@ -55,7 +55,8 @@ impl Profile {
                 .as_ref()
                 .filter(|_| is_set("revocation_url"))
                 .map(|endpoint| endpoint.as_str().to_owned()),
-            base_url: base.filter(|base| base != atlas::CLOUD),
+            // Another client id is used at Atlas only if the profile says so.
+            base_url: base.filter(|base| base != atlas::CLOUD || !is_atlas_client_id(config.client_id())),
             auth_method: (config.authentication != default_method).then(|| config.authentication.name().to_owned()),
             scope: config.scope.clone(),
             audience: config.audience.clone(),
