@@ -3,7 +3,8 @@
     python3 packaging/licenses.py [FILE]     by default packaging/licenses/THIRD-PARTY.txt
 
 Cargo says which crates these are and what licenses they state; the wording is in the sources that Cargo
-has downloaded. A license that is not in ACCEPTED is an error, and so is a crate whose license is not in its sources.
+has downloaded. A license that is not in ACCEPTED is an error, and so is a crate whose license is not in its sources,
+unless ELSEWHERE names a file with it.
 """
 
 import itertools
@@ -21,6 +22,9 @@ PAGE = ROOT / "packaging/licenses/THIRD-PARTY.txt"
 CARGO = shlex.split(os.environ.get("CARGO", "cargo"))
 # The licenses that a packaged crate may have. A crate with a choice is used under the first one here.
 ACCEPTED = ["Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unicode-3.0", "Zlib"]
+# Crates whose packages lack the wording of the license that they state, and where it is instead. That of jaq is from its
+# repository; hifijson is of the same author and has none there either.
+ELSEWHERE = dict.fromkeys(["hifijson", "jaq-core", "jaq-json", "jaq-std"], ROOT / "packaging/licenses/MIT-jaq.txt")
 # The platforms of the packages. A crate that only one of them needs is listed too.
 TARGETS = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-musl", "x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
 FEATURES = "cli,emulator,capi"
@@ -152,6 +156,8 @@ def texts_of(package, name, chosen):
         # With one license of several, its own file. The names of files say so.
         named = [path for file, path in licenses.items() if len(chosen) == 1 and chosen[0].split("-")[0].upper() in file]
         selected = named or list(licenses.values())
+        if not selected and chosen == ["MIT"] and package["name"] in ELSEWHERE:
+            selected = [ELSEWHERE[package["name"]]]
         if not selected:
             raise LicenseError(f"{name} has no file with its license, {' AND '.join(chosen)}")
         yield from map(clean, selected)

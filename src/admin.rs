@@ -31,14 +31,20 @@ pub struct AdminApi {
     timeout: Duration,
 }
 
-/// One Admin API request. `Debug` omits the body.
+/// One Admin API request. `Debug` omits the body and the headers.
 #[derive(Clone)]
 pub struct Call {
     method: String,
     path: String,
     version: String,
+    headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
 }
+
+/// The headers of a request that its caller may not set: the token must reach only the server of the
+/// base URL, and the HTTP client frames the request.
+const OWN_HEADERS: [&str; 9] =
+    ["authorization", "proxy-authorization", "host", "connection", "content-length", "expect", "te", "transfer-encoding", "upgrade"];
 
 /// A response of the Admin API with any status. `Debug` omits the body, which may contain a new
 /// secret.
@@ -57,11 +63,12 @@ pub struct Reply {
 }
 
 impl Call {
-    /// A request with `method` for `path`, which begins with a slash:
-    /// `/api/atlas/v2/orgs?itemsPerPage=5`.
+    /// A request with `method` for `path`, which begins with a slash
+    /// (`/api/atlas/v2/orgs?itemsPerPage=5`) or is a URL with the scheme, host and port of the base
+    /// URL.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), version: DEFAULT_VERSION.to_owned(), body: None }
+        Self { method: method.to_owned(), path: path.to_owned(), version: DEFAULT_VERSION.to_owned(), headers: Vec::new(), body: None }
     }
 
     /// A GET request for `path`.
@@ -74,6 +81,14 @@ impl Call {
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.version);
+        self
+    }
+
+    /// Sets a header, and replaces the media types that [`Call::version`] implies. `Authorization`
+    /// and the headers of the connection are errors of [`AdminApi::call`].
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -111,6 +126,10 @@ impl Call {
             headers.insert(CONTENT_TYPE, media_type.clone());
         }
         headers.insert(ACCEPT, media_type);
+        for (name, value) in &self.headers {
+            let (name, value) = header(name, value)?;
+            headers.insert(name, value);
+        }
         Ok(Request {
             method,
             url: on_the_same_origin(base, &self.path)?,
@@ -223,12 +242,33 @@ fn without_token_url(config: &Config) -> String {
     format!("{removal}, and use a service account of Atlas. For an Atlas server other than cloud.mongodb.com, set base_url.")
 }
 
+/// Checks a header that the caller of a request sets.
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let shown = printable(name, 60);
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+        Error::invalid("header", format!("`{shown}` is not the name of a header"), "Use letters, digits and hyphens, such as Accept.")
+    })?;
+    if OWN_HEADERS.contains(&parsed.as_str()) {
+        let hint = if parsed.as_str().contains("authorization") {
+            "Leave it out: the token is added to each request."
+        } else {
+            "Leave it out: the HTTP client sets it."
+        };
+        return Err(Error::invalid("header", format!("`{shown}` cannot be set"), hint));
+    }
+    let value = HeaderValue::from_str(value).map_err(|_| {
+        Error::invalid("header", format!("the value of `{shown}` contains a control character"), "Use visible characters and spaces.")
+    })?;
+    Ok((parsed, value))
+}
+
 /// The URL of `path` on the server of `base`. The parsed URL is checked, because a string that
 /// looks like a path can contain another host (`//host`, `\host`).
 fn on_the_same_origin(base: &Endpoint, path: &str) -> Result<Url, Error> {
-    const HINT: &str = "Use a path and query without a host, such as /api/atlas/v2/orgs. The host comes from the base URL.";
+    const HINT: &str = "Use a path and query such as /api/atlas/v2/orgs. The host comes from the base URL; a URL must have the same one.";
     let invalid = |problem: String| Error::invalid("path", format!("`{}` {problem}", printable(path, 200)), HINT);
-    if !path.starts_with('/') {
+    let is_url = path.starts_with("https://") || path.starts_with("http://");
+    if !path.starts_with('/') && !is_url {
         return Err(invalid("does not begin with a slash".to_owned()));
     }
     let forbidden = path.chars().find_map(|character| match character {
@@ -269,6 +309,28 @@ mod tests {
         let url = on_the_same_origin(&base(), "/api/atlas/v2/orgs?pageNum=2").unwrap();
 
         assert_eq!(url.as_str(), "https://cloud.mongodb.com/api/atlas/v2/orgs?pageNum=2");
+    }
+
+    #[test]
+    fn a_url_of_the_base_urls_server_is_a_path() {
+        let url = on_the_same_origin(&base(), "https://cloud.mongodb.com:443/api/atlas/v2/orgs?pageNum=2").unwrap();
+
+        assert_eq!(url.as_str(), "https://cloud.mongodb.com/api/atlas/v2/orgs?pageNum=2");
+    }
+
+    #[test]
+    fn a_header_replaces_the_media_type_but_not_the_token() {
+        let sent = Moment { wall_ms: 1_800_000_000_000, monotonic_ms: 0 };
+        let token = Token::new("canary", None, Lifetime::granted(sent, Duration::from_secs(3600), 0.0), 1);
+        let request = |name: &str, value: &str| Call::get("/").header(name, value).request(&base(), &token);
+
+        let headers = request("accept", "application/vnd.atlas.2023-02-01+gzip").unwrap().headers;
+
+        assert_eq!(headers.get_all(ACCEPT).iter().collect::<Vec<_>>(), ["application/vnd.atlas.2023-02-01+gzip"]);
+        for (name, value) in [("AUTHORIZATION", "Bearer b"), ("Host", "evil.example"), ("a b", ""), ("", ""), ("x", "a\r\nb: c")] {
+            let error = request(name, value).map(drop).unwrap_err();
+            assert_eq!(error.status(), crate::Status::InvalidArgument, "{name}: {error}");
+        }
     }
 
     #[test]
@@ -320,6 +382,12 @@ mod tests {
             "//evil.example/api",
             "///evil.example",
             "https://evil.example/",
+            "https:///evil.example/",
+            "https://cloud.mongodb.com@evil.example/",
+            "https://user@cloud.mongodb.com/",
+            "http://cloud.mongodb.com/",
+            "https:evil.example",
+            "ftp://cloud.mongodb.com/",
             "\\\\evil.example",
             "/\\evil.example",
             "api/atlas",

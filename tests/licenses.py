@@ -70,6 +70,14 @@ class Choice(unittest.TestCase):
             with self.assertRaisesRegex(licenses.LicenseError, "bare 1.0.0 has no file"):
                 licenses.render([crate])
 
+    def test_a_text_that_is_elsewhere_is_for_the_license_that_it_contains(self):
+        with tempfile.TemporaryDirectory() as directory:
+            crate = {"name": "jaq-core", "version": "1.0.0", "license": "MIT", "manifest_path": f"{directory}/Cargo.toml"}
+
+            self.assertIn("Copyright Michael Färber", licenses.render([crate]))
+            with self.assertRaisesRegex(licenses.LicenseError, "jaq-core 1.0.0 has no file"):
+                licenses.render([{**crate, "license": "ISC"}])
+
 
 result = unittest.main(exit=False, verbosity=0).result
 failed = len(result.failures) + len(result.errors)

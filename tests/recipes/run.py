@@ -193,6 +193,12 @@ def api(scene, text):
     must('"results"' in scene.shell(text), "no answer")
 
 
+def api_parts(scene, text):
+    told = scene.shell(text)
+    must(re.search(r"^[0-9a-f]{24}\t\S", told, re.MULTILINE), f"no id with a name: {told}")
+    must("results" not in told, f"not filtered: {told}")
+
+
 def after_a_401(scene, text):
     dead = scene.shell("tokenwell token").strip()
     scene.emulator.end(dead)
@@ -436,6 +442,7 @@ RECIPES = {
     "cli.md: systemd": systemd,
     "cli.md: systemd #2": systemd_sink,
     "cli.md: Kubernetes": kubernetes,
+    "cli.md: The API in detail": api_parts,
 }
 
 # Wrong recipes, and the words of the error that must report each.

@@ -20,6 +20,10 @@ impl Wiped {
         self.push_bytes(text.as_bytes());
     }
 
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.push_bytes(other.as_bytes());
+    }
+
     /// Appends `text`, in which `replacement` replaces some characters.
     pub(crate) fn push_replaced(&mut self, text: &str, replacement: impl Fn(char) -> Option<&'static str>) {
         let mut buffer = Zeroizing::new([0; 4]);
