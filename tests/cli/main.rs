@@ -21,6 +21,7 @@ mod login_checks;
 mod logs;
 mod mistakes;
 mod output;
+mod profile;
 #[cfg(target_os = "linux")]
 mod prompt;
 #[cfg(unix)]
@@ -37,3 +38,4 @@ mod token;
 mod usage;
 #[cfg(target_os = "linux")]
 mod warm;
+mod whoami;

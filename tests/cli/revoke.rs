@@ -195,3 +195,45 @@ fn a_token_that_remains_in_the_cache_is_an_error() {
     }
     assert_eq!(scene.emulator.counters().live_tokens, 0, "the token was still revoked at the server");
 }
+
+#[test]
+fn n37_a_token_that_is_not_in_the_cache_can_be_revoked() {
+    let scene = Scene::new();
+    let leaked = stdout(&scene.tokenwell(["token", "--no-cache"]).assert().success());
+    let current = token(&scene);
+    assert_eq!(scene.emulator.counters().live_tokens, 2);
+
+    let assert = scene.tokenwell(["revoke", "--token-stdin"]).write_stdin(leaked.clone()).assert().success().stdout("");
+
+    let message = stderr(&assert);
+    assert!(message.contains("which is not the cached one") && message.contains("the server confirmed"), "{message}");
+    assert!(!message.contains(leaked.trim_end()), "{message}");
+    assert_eq!(scene.emulator.counters().live_tokens, 1);
+    assert_eq!(token(&scene), current, "the cached token is still valid");
+}
+
+#[test]
+fn n37_the_cached_token_is_dropped_too_if_it_is_the_one_on_standard_input() {
+    let scene = Scene::new();
+    let first = token(&scene);
+
+    let message = stderr(&scene.tokenwell(["revoke", "--token-stdin"]).write_stdin(first.clone()).assert().success());
+
+    assert!(message.contains("revoked the cached token"), "{message}");
+    assert_eq!(scene.emulator.counters().live_tokens, 0);
+    assert_ne!(token(&scene), first);
+}
+
+#[test]
+fn n37_a_failed_revocation_of_another_token_is_an_error() {
+    let scene = Scene::new();
+    let leaked = stdout(&scene.tokenwell(["token", "--no-cache"]).assert().success());
+    let body = json!({"error": "server_error"});
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/revoke", "status": 503, "body": body}])).unwrap();
+
+    let message = stderr(&scene.tokenwell(["revoke", "--token-stdin"]).write_stdin(leaked).assert().code(5).stdout(""));
+
+    assert!(message.contains("the token was not revoked: ") && message.contains("until it expires"), "{message}");
+    let empty = stderr(&scene.tokenwell(["revoke", "--token-stdin"]).write_stdin("").assert().code(3));
+    assert!(empty.contains("cannot read the token: standard input is empty"), "{empty}");
+}

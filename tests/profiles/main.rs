@@ -12,6 +12,8 @@ mod order;
 mod our_file;
 #[cfg(unix)]
 mod permissions;
+#[cfg(feature = "cli")]
+mod renaming;
 mod support;
 mod unknown_profiles;
 #[cfg(feature = "cli")]

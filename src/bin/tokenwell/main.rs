@@ -18,12 +18,14 @@ mod form;
 mod harden;
 mod header;
 mod invalidate;
+mod jwt;
 mod log;
 mod login;
 mod login_input;
 mod logout;
 mod man;
 mod output;
+mod profile;
 mod prompt;
 mod revoke;
 mod session;
@@ -38,6 +40,7 @@ mod terminal;
 mod token;
 mod usage;
 mod wanted;
+mod whoami;
 mod wiped;
 
 use clap::error::ErrorKind;
@@ -171,6 +174,8 @@ commands! {
     Doctor => doctor,
     Login => login,
     Logout => logout,
+    Profile => profile,
+    Whoami => whoami,
     Invalidate => invalidate,
     Revoke => revoke,
     Cache => cache,

@@ -1,8 +1,14 @@
-//! `tokenwell revoke`: revokes the cached token at the server and drops it from the cache.
+//! `tokenwell revoke`: revokes the cached token at the server and drops it from the cache, or revokes a
+//! token that is in no cache.
 
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::Settings;
+use crate::session::Session;
+use crate::settings::{Settings, line_from_standard_input};
+use std::sync::Arc;
+use tokenwell::clock::SystemClock;
+use tokenwell::grant::{Credential, Grant as _, HttpGrant};
+use tokenwell::secret::Secret;
 
 /// Revoke the cached token at the server and drop it from the cache
 ///
@@ -17,24 +23,38 @@ pub(crate) struct Args {
     #[arg(long)]
     forget: bool,
 
+    /// Revoke the token on standard input, whether it is the cached one or not
+    #[arg(long, conflicts_with = "client_secret_stdin")]
+    token_stdin: bool,
+
     #[command(flatten)]
     settings: Settings,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  After a token has leaked into a log
+  After a token has leaked
     tokenwell revoke
+
+  After a token has leaked into a log, and is not the cached one any more
+    tokenwell revoke --token-stdin < leaked.txt
 
   If the server has no revocation endpoint
     tokenwell revoke --forget";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
+    if args.token_stdin {
+        let token = line_from_standard_input("the token", "Redirect the token: tokenwell revoke --token-stdin < leaked.txt")?;
+        if session.cached_token()?.is_none_or(|cached| cached.value() != token.as_str()) {
+            return revoke_other(&session, &token);
+        }
+    }
     let Some(token) = session.cached_token()? else {
-        output::message("no token in the cache; nothing was revoked");
+        output::message("no token in the cache; nothing was revoked. To revoke another token, pass it with --token-stdin");
         return Ok(());
     };
+    output::message(&format!("revoking the cached token of {}", account(&session)));
     if args.forget {
         session.revoke_or_forget(&token)?;
     } else {
@@ -42,4 +62,28 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     output::message("revoked the cached token");
     Ok(())
+}
+
+/// Revokes a token that is not in this cache.
+fn revoke_other(session: &Session, token: &str) -> Result<(), Failure> {
+    output::message(&format!("revoking the token of standard input, which is not the cached one, as {}", account(session)));
+    let config = &session.config;
+    let (client_id, client_secret) = config.credential()?;
+    let credential = Credential { client_id, client_secret, origin: String::new() };
+    let grant = HttpGrant::new(config, Arc::new(SystemClock))?;
+    grant.revoke(&credential, &Secret::from(token), config.timeout()).map_err(|error| Failure::Own {
+        exit_code: error.status().exit_code(),
+        problem: format!("the token was not revoked: {error}"),
+        hint: format!("{} Assume that the token is valid until it expires.", error.hint()),
+    })?;
+    // A server confirms also if it does not know the token (RFC 7009 section 2.2).
+    output::message("the server confirmed: if it had issued this token to this account, the token is revoked");
+    Ok(())
+}
+
+/// The account, for messages: "ID at SERVER (environment variable …)".
+fn account(session: &Session) -> String {
+    let config = &session.config;
+    let source = config.provenance().iter().find(|from| from.setting() == "client_id").map(|from| format!(" ({})", from.source()));
+    format!("{} at {}{}", config.client_id_to_show(), config.token_endpoint().origin(), source.unwrap_or_default())
 }

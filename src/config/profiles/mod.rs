@@ -23,7 +23,10 @@ pub use list::{ProfileEntry, ProfileList, ProfileProgram, SecretPlace, UnusableF
 #[cfg(feature = "cli")]
 pub use selected::SelectedProfile;
 #[cfg(feature = "cli")]
-pub use writer::{ConfigFile, KeyringOutcome, Prepared, Profile, Removed, SecretLocation, Stored, remove_profile, store_profile};
+pub use writer::{
+    ConfigFile, KeyringOutcome, Prepared, Profile, Removed, Renamed, SecretLocation, Stored, remove_profile, rename_profile,
+    set_default_profile, store_profile,
+};
 
 use super::environment::Environment;
 use super::keyring::{self, Keyring};

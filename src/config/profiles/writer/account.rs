@@ -58,6 +58,11 @@ impl PreviousProfile {
         Self { existed: table.is_some(), account: ACCOUNT_IDENTITY.map(text), secret_file, secret_outside_keyring }
     }
 
+    /// Returns the settings that identify its account.
+    pub(super) fn account_settings(&self) -> AccountSettings {
+        ACCOUNT_IDENTITY.into_iter().zip(self.account.iter().cloned()).collect()
+    }
+
     pub(super) fn secret_is_in_keyring(&self) -> bool {
         self.existed && !self.secret_outside_keyring
     }

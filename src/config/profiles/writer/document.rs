@@ -41,6 +41,30 @@ pub(super) fn default_profile(document: &DocumentMut) -> Option<&str> {
     document.get(DEFAULT_PROFILE_KEY).and_then(Item::as_str)
 }
 
+/// Sets the default profile, or removes the line.
+pub(super) fn set_default_profile(document: &mut DocumentMut, name: Option<&str>) {
+    let is_new = !document.contains_key(DEFAULT_PROFILE_KEY);
+    put(document.as_table_mut(), DEFAULT_PROFILE_KEY, name);
+    if name.is_none() || !is_new {
+        return;
+    }
+    // The line is the first one of the file. An empty line separates it from the first profile.
+    let tables = document.iter_mut().filter_map(|(_, item)| item.as_table_mut());
+    if let Some(first) = tables.min_by_key(|table| table.position()) {
+        let prefix = first.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+        if !prefix.starts_with('\n') {
+            first.decor_mut().set_prefix(format!("\n{prefix}"));
+        }
+    }
+}
+
+/// Renames a table, which keeps its place and its comments.
+pub(super) fn rename_table(document: &mut DocumentMut, old: &str, new: &str) {
+    if let Some(table) = document.remove(old) {
+        document.insert(new, table);
+    }
+}
+
 /// Sets or removes a string; a comment after the old value is kept.
 pub(super) fn put(table: &mut dyn TableLike, key: &str, text: Option<&str>) {
     let Some(text) = text else {

@@ -7,13 +7,14 @@
 //!
 //! May depend on: the rest of config, platform, error, secret. Start reading at [`store_profile`];
 //! `account` identifies the account, `document` edits the file, `files` writes it. `prepare` checks
-//! that it can be written, `of_config` makes a profile from a configuration.
+//! that it can be written, `rename` renames profiles, `of_config` makes a profile from a configuration.
 
 mod account;
 mod document;
 mod files;
 mod of_config;
 mod prepare;
+mod rename;
 
 use super::file::{DEFAULT_PROFILE_KEY, profile_list};
 use super::our_path;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use toml_edit::{DocumentMut, Item};
 
 pub use prepare::Prepared;
+pub use rename::{Renamed, rename_profile, set_default_profile};
 
 const NO_PROFILE: &str = "This file has no profile to remove. An account in environment variables, such as MONGODB_ATLAS_CLIENT_ID, is used until \
                           they are unset. `tokenwell login` creates a profile.";
