@@ -11,8 +11,9 @@ use super::rules::switch;
 use super::secret_provider::SecretProvider;
 use super::setting::{Key, Setting, by_name, settings};
 use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
+use super::unknown_variable::EMULATOR_VARIABLE;
 use super::{ClientAuthentication, Config, UnknownVariable};
-use crate::error::Error;
+use crate::error::{Error, Exchange};
 use crate::platform;
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -360,7 +361,9 @@ impl ConfigBuilder {
             None if self.process_cache_dir => Environment::of_the_process().user_cache_dir(),
             _ => environment.user_cache_dir(),
         };
-        resolve(&sources, &context, environment, user_cache_dir)
+        let config = resolve(&sources, &context, environment, user_cache_dir)?;
+        refuse_live_server(environment, &config)?;
+        Ok(config)
     }
 
     /// Returns whether the setting `environment` is off.
@@ -479,4 +482,21 @@ fn with_misspelled_variables(environment: &Environment, mut error: Error) -> Err
         _ => {}
     }
     error
+}
+
+/// Refuses Atlas in a command of `tokenwell emulator`: a test must not use the real service because a
+/// part of it has a configuration of its own.
+fn refuse_live_server(environment: &Environment, config: &Config) -> Result<(), Error> {
+    let origin = config.token_endpoint().origin();
+    let host = origin.split_once("://").map_or(&*origin, |(_, host)| host);
+    let is_live = [".mongodb.com", ".mongodbgov.com"].iter().any(|domain| host.ends_with(domain));
+    if !is_live || environment.set(EMULATOR_VARIABLE).is_none() {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        problem: format!("the server is {origin}, but this process runs inside `tokenwell emulator` ({EMULATOR_VARIABLE} is set)"),
+        hint: "Use MONGODB_ATLAS_BASE_URL and the credential from the environment, or start the emulator with --allow-live.".to_owned(),
+        http_status: None,
+        exchange: Exchange::default(),
+    })
 }

@@ -27,6 +27,9 @@ const OTHER_VARIABLES: [&str; 9] = [
 /// What the names of our variables begin with that belong to test suites, to the emulator and to the
 /// builds of the wrappers. The core reads none of them.
 const OTHER_PREFIXES: [&str; 4] = ["TEST", "EMULATOR", "NODE", "GO"];
+/// The mark that `tokenwell emulator -- COMMAND` sets in the environment of the command. With `_` and
+/// the name of a flag, it is the variable of that flag.
+pub(super) const EMULATOR_VARIABLE: &str = "TOKENWELL_EMULATOR";
 
 /// What the names of variables begin with that a later version may read. An older library beside a
 /// newer one must work, so they are only reported.

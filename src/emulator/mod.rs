@@ -138,6 +138,12 @@ impl Emulator {
         self.server.address
     }
 
+    /// Whether it still serves requests. It stops only if its thread panics.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.server.is_running()
+    }
+
     /// The client id of the default account, an Organization Owner; with a seed, of its first
     /// service account that has a secret.
     #[must_use]

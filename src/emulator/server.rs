@@ -119,6 +119,12 @@ impl Shared {
     }
 }
 
+impl Server {
+    pub(super) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Fails only if the thread has already exited.

@@ -44,9 +44,11 @@ pub enum ExitCode {
     HalfRotated = 15,
     /// Another host rotates the same secret.
     RotatedElsewhere = 16,
-    /// The command of `exec` cannot be started.
+    /// The emulator failed before its command ended.
+    EmulatorFailed = 125,
+    /// The command of `exec` or `emulator` cannot be started.
     CannotStart = 126,
-    /// The command of `exec` does not exist.
+    /// The command of `exec` or `emulator` does not exist.
     NoSuchCommand = 127,
 }
 
@@ -59,7 +61,7 @@ enum Use {
 
 impl ExitCode {
     /// Every exit code, in ascending order.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Success,
         Self::Internal,
         Self::Usage,
@@ -77,6 +79,7 @@ impl ExitCode {
         Self::TargetFailed,
         Self::HalfRotated,
         Self::RotatedElsewhere,
+        Self::EmulatorFailed,
         Self::CannotStart,
         Self::NoSuchCommand,
     ];
@@ -125,8 +128,9 @@ impl ExitCode {
             Self::TargetFailed => (Use::Planned, "rotation: done, but a target was not updated"),
             Self::HalfRotated => (Use::Planned, "rotation: half done; run it again to complete it"),
             Self::RotatedElsewhere => (Use::Planned, "rotation: another host is rotating this secret"),
-            Self::CannotStart => (Use::Now, "exec: the command cannot be started"),
-            Self::NoSuchCommand => (Use::Now, "exec: the command does not exist"),
+            Self::EmulatorFailed => (Use::Now, "emulator: it failed before its command ended"),
+            Self::CannotStart => (Use::Now, "exec, emulator: the command cannot be started"),
+            Self::NoSuchCommand => (Use::Now, "exec, emulator: the command does not exist"),
         }
     }
 }
@@ -146,7 +150,7 @@ mod tests {
     fn the_table_is_in_ascending_order_without_a_gap_below_the_codes_of_a_shell() {
         let numbers: Vec<u8> = ExitCode::all().map(ExitCode::number).collect();
 
-        let expected: Vec<u8> = (0..=16).chain(126..=127).collect();
+        let expected: Vec<u8> = (0..=16).chain(125..=127).collect();
         assert_eq!(numbers, expected);
     }
 

@@ -16,15 +16,15 @@ pub fn command_path() -> &'static str {
 }
 
 /// A running emulator that is stopped at the end of the test.
-struct Running {
+pub struct Running {
     child: Child,
-    stdin: Option<ChildStdin>,
+    pub stdin: Option<ChildStdin>,
     /// The assignments, without the line `# ready`.
-    lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 impl Running {
-    fn start(flags: &[&str]) -> Self {
+    pub fn start(flags: &[&str]) -> Self {
         let mut command = Command::new(command_path());
         command.arg("emulator").arg("--until-stdin-closes").args(flags);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -41,7 +41,7 @@ impl Running {
         panic!("it ended and was not ready: {:?}", running.lines)
     }
 
-    fn value(&self, name: &str) -> &str {
+    pub fn value(&self, name: &str) -> &str {
         value(&self.lines, name)
     }
 
@@ -53,7 +53,7 @@ impl Running {
         get(self.value("MONGODB_ATLAS_BASE_URL"), path, "")
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -15,6 +15,8 @@ mod faults;
 mod generic;
 mod guard;
 mod limits;
+mod one_command;
+mod places;
 mod process;
 mod rows;
 mod seed;

@@ -116,7 +116,7 @@ fn replace_this_process(mut command: Command) -> io::Result<()> {
     std::process::exit(status.code().unwrap_or(1))
 }
 
-fn not_started(program: &OsString, error: &io::Error) -> Failure {
+pub(crate) fn not_started(program: &OsString, error: &io::Error) -> Failure {
     let shown = printable(&program.to_string_lossy(), 200);
     match error.kind() {
         io::ErrorKind::NotFound => Failure::Own {

@@ -206,9 +206,9 @@ def program(directory: pathlib.Path, script: str) -> str:
         ("exec cat", 0, "was not ready within 60 s, and printed nothing: no error message"),
         ("echo why >&2; printf 'half a line'; exec cat", 1, "was not ready within 60 s, and printed 'half a line': why"),
         ("exec >&-; read -r line", 1, "closed its standard output after nothing: no error message"),
-        ("echo Hello; echo '# ready'", 1, "printed 'Hello\\n' instead of the variables of its clients: no error message"),
-        ("echo A=1; echo B=2; echo '# ready'", 1, "printed 'A=1\\nB=2\\n' instead of the variables of its clients: no error message"),
-        ("echo \"'\"; echo '# ready'", 1, 'printed "\'\\n" instead of the variables of its clients: no error message'),
+        ("printf 'Hello\\n# ready\\n'", 1, "printed 'Hello\\n' instead of the variables of its clients: no error message"),
+        ("printf 'A=1\\nB=2\\n# ready\\n'", 1, "printed 'A=1\\nB=2\\n' instead of the variables of its clients: no error message"),
+        ("printf \"'\\n# ready\\n\"", 1, 'printed "\'\\n" instead of the variables of its clients: no error message'),
     ],
 )
 def test_a_program_that_is_not_the_emulator_is_one_message(

@@ -31,6 +31,10 @@ impl Assignments {
         self.0.push((name, value.as_ref().to_owned()));
     }
 
+    pub(super) fn into_pairs(self) -> impl Iterator<Item = (&'static str, OsString)> {
+        self.0.into_iter()
+    }
+
     /// One assignment a line, and the line that says that the emulator is ready. JSON is one line,
     /// which says it by itself.
     pub(super) fn formatted(&self, format: Format) -> Result<String, Failure> {

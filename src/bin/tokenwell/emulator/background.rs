@@ -1,7 +1,7 @@
 //! `--background`: starts the emulator in a session of its own, and returns when it is ready.
 
 use super::assignments::{Format, READY};
-use super::wrong;
+use super::{Args, wrong};
 use crate::failure::Failure;
 use crate::output;
 use clap::ValueEnum as _;
@@ -13,9 +13,10 @@ use tokenwell::error::ExitCode;
 ///
 /// The process inherits none of the standard streams: a job of a CI system, or a command
 /// substitution, waits until nobody holds them open.
-pub(super) fn start(format: Format, verbose: bool) -> Result<(), Failure> {
-    if verbose {
-        let hint = "Leave out -v, or run `tokenwell emulator -v` in a terminal of its own.";
+pub(super) fn start(args: &Args) -> Result<(), Failure> {
+    let format = args.format.unwrap_or(Format::Sh);
+    if args.log.is_none() && tracing::event_enabled!(tracing::Level::INFO) {
+        let hint = "Add --log FILE, or run `tokenwell emulator -v` in a terminal of its own.";
         return Err(wrong("--background", "it cannot log to this terminal (-v)", hint).into());
     }
     let mut child = spawn(format).map_err(|error| {
