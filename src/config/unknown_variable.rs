@@ -25,7 +25,7 @@ const OTHER_VARIABLES: [&str; 9] = [
 ];
 
 /// What the names of our variables begin with that belong to test suites, to the emulator and to the
-/// builds of the wrappers. The core reads none of them.
+/// builds of the wrappers. The core reads one of them, [`EMULATOR_VARIABLE`].
 const OTHER_PREFIXES: [&str; 4] = ["TEST", "EMULATOR", "NODE", "GO"];
 /// The mark that `tokenwell emulator -- COMMAND` sets in the environment of the command. With `_` and
 /// the name of a flag, it is the variable of that flag.
