@@ -7,6 +7,7 @@ use super::environment::LOG_VARIABLE;
 use super::keyring::{self, Keyring};
 use super::profiles;
 use super::proxy::{NONE, proxy_to_show};
+use super::recipient::is_live;
 use super::rules::switch;
 use super::secret_provider::SecretProvider;
 use super::setting::{Key, Setting, by_name, settings};
@@ -487,12 +488,11 @@ fn with_misspelled_variables(environment: &Environment, mut error: Error) -> Err
 /// Refuses Atlas in a command of `tokenwell emulator`: a test must not use the real service because a
 /// part of it has a configuration of its own.
 fn refuse_live_server(environment: &Environment, config: &Config) -> Result<(), Error> {
-    let origin = config.token_endpoint().origin();
-    let host = origin.split_once("://").map_or(&*origin, |(_, host)| host);
-    let is_live = [".mongodb.com", ".mongodbgov.com"].iter().any(|domain| host.ends_with(domain));
-    if !is_live || environment.set(EMULATOR_VARIABLE).is_none() {
+    let endpoint = config.token_endpoint();
+    if !endpoint.url().host_str().is_some_and(is_live) || environment.set(EMULATOR_VARIABLE).is_none() {
         return Ok(());
     }
+    let origin = endpoint.origin();
     Err(Error::Refused {
         problem: format!("the server is {origin}, but this process runs inside `tokenwell emulator` ({EMULATOR_VARIABLE} is set)"),
         hint: "Use MONGODB_ATLAS_BASE_URL and the credential from the environment, or start the emulator with --allow-live.".to_owned(),

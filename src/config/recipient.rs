@@ -100,8 +100,13 @@ impl Recipient {
 
     /// Whether the server is the real Atlas.
     fn is_live(&self) -> bool {
-        LIVE_DOMAINS.iter().any(|domain| self.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+        is_live(&self.host)
     }
+}
+
+/// Whether the host is one of the real Atlas.
+pub(super) fn is_live(host: &str) -> bool {
+    LIVE_DOMAINS.iter().any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 const USE_AS_SHOWN: &str =

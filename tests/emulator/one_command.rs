@@ -107,7 +107,8 @@ fn no_variable_of_another_account_reaches_the_command() {
 
 #[test]
 fn atlas_is_refused_in_the_command_unless_it_is_allowed() {
-    let script = "\"$0\" status --base-url https://cloud.mongodb.com >/dev/null";
+    let script = "export MONGODB_ATLAS_CLIENT_ID=mdb_sa_id_live MONGODB_ATLAS_CLIENT_SECRET=mdb_sa_sk_live
+        \"$0\" status --base-url https://cloud.mongodb.com >/dev/null";
 
     let refused = emulator(&[], script).assert().code(8);
     emulator(&["--allow-live"], script).assert().success();
