@@ -383,6 +383,23 @@ impl Config {
         of_revocation().or_else(named).filter(|source| *source != sources::THE_DEFAULT)
     }
 
+    /// Returns the setting with the URL of `endpoint`, an endpoint of this configuration, and what
+    /// sets it: `token_url (environment variable TOKENWELL_TOKEN_URL)`.
+    pub(crate) fn url_setting(&self, endpoint: &Endpoint) -> String {
+        let from = |setting: &str| self.provenance.iter().find(|from| from.setting == setting);
+        let is_revocation = self.revocation_endpoint.as_ref() == Some(endpoint);
+        let named = from("revocation_url").filter(|_| is_revocation).or_else(|| from("token_url")).or_else(|| from("base_url"));
+        match named {
+            // An option has the name of the setting, or that of the command's flag.
+            Some(from) => match from.source.strip_prefix("option ") {
+                Some(option) => option.to_owned(),
+                None if from.source == sources::THE_DEFAULT => from.setting.to_owned(),
+                None => format!("{} ({})", from.setting, from.source),
+            },
+            None => "base_url".to_owned(),
+        }
+    }
+
     /// Returns the values, without the secret, that must be equal before two requests may share a
     /// token.
     pub(crate) fn identity(&self) -> Vec<(&'static str, String)> {

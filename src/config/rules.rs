@@ -149,8 +149,17 @@ pub(super) fn switch(location: &str, value: &str) -> Result<bool, Error> {
 /// Parses the name of an authentication method.
 pub(super) fn authentication(location: &str, value: &str) -> Result<ClientAuthentication, Error> {
     let methods = ClientAuthentication::ALL;
+    // Of RFC 7523, RFC 8705 and OpenID Connect: names that resemble others, but are no misspellings.
+    const UNSUPPORTED: [&str; 5] = ["client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "none"];
     methods.into_iter().find(|method| method.name() == value).ok_or_else(|| {
         let names = methods.map(ClientAuthentication::name);
+        if let Some(method) = UNSUPPORTED.into_iter().find(|method| *method == value) {
+            return Error::invalid(
+                location,
+                format!("is {method}, a method that tokenwell does not support"),
+                format!("Register the client for one of {}.", names.join(", ")),
+            );
+        }
         let suggestion = nearest(value, names).map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
         Error::invalid(
             location,

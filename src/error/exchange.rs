@@ -14,6 +14,16 @@ pub struct Exchange(
 struct Details {
     attempts: u32,
     oauth_code: Option<Box<str>>,
+    endpoint: Option<EndpointName>,
+}
+
+/// The endpoint that a request was sent to, for messages and hints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EndpointName {
+    /// Whether it is the revocation endpoint (RFC 7009). Otherwise it is the token endpoint.
+    pub(crate) is_revocation: bool,
+    /// The setting with its URL, and what sets it: `token_url (environment variable TOKENWELL_TOKEN_URL)`.
+    pub(crate) setting: Box<str>,
 }
 
 impl Exchange {
@@ -21,7 +31,28 @@ impl Exchange {
     /// sent, escaped for display.
     #[must_use]
     pub fn new(attempts: u32, oauth_code: Option<&str>) -> Self {
-        Self((attempts != 0 || oauth_code.is_some()).then(|| Box::new(Details { attempts, oauth_code: oauth_code.map(Box::from) })))
+        Self(
+            (attempts != 0 || oauth_code.is_some())
+                .then(|| Box::new(Details { attempts, oauth_code: oauth_code.map(Box::from), endpoint: None })),
+        )
+    }
+
+    /// Records the number of requests.
+    pub(crate) fn with_attempts(self, attempts: u32) -> Self {
+        Self(match self.0 {
+            Some(details) => Some(Box::new(Details { attempts, ..*details })),
+            None => Self::new(attempts, None).0,
+        })
+    }
+
+    /// Records the endpoint.
+    pub(crate) fn at(self, endpoint: EndpointName) -> Self {
+        let details = self.0.map_or(Details { attempts: 0, oauth_code: None, endpoint: None }, |details| *details);
+        Self(Some(Box::new(Details { endpoint: Some(endpoint), ..details })))
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<&EndpointName> {
+        self.0.as_ref()?.endpoint.as_ref()
     }
 
     pub(crate) fn attempts(&self) -> u32 {

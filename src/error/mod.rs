@@ -14,6 +14,7 @@ mod printable;
 mod status;
 
 pub use duration_text::duration_text;
+pub(crate) use exchange::EndpointName;
 pub use exchange::Exchange;
 pub use exit_code::ExitCode;
 pub(crate) use printable::os_reason;
@@ -205,7 +206,7 @@ pub enum Error {
     },
 
     /// The server's response is not a valid token response.
-    #[error("{server} sent an invalid token response: {problem}")]
+    #[error("{server} sent an invalid {} response: {problem}", kind_of_request(.exchange))]
     Protocol {
         /// The server's origin.
         server: String,
@@ -309,18 +310,31 @@ impl Error {
             | Self::CannotWrite { hint, .. } => hint.clone(),
             Self::CredentialRejected { advice, .. } if !advice.is_empty() => format!("{advice} {CORRECTED}"),
             // A 401 is about the credentials, whatever its code (RFC 9110 section 15.5.2).
-            Self::CredentialRejected { code, http_status, .. } if **code == *"invalid_client" || *http_status == 401 => format!(
-                "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
-                 account exists on this server (cloud.mongodb.com and cloud.mongodbgov.com are separate). {CORRECTED}"
+            Self::CredentialRejected { server, code, http_status, .. } if **code == *"invalid_client" || *http_status == 401 => {
+                let separate = if is_atlas(server) { " (cloud.mongodb.com and cloud.mongodbgov.com are separate)" } else { "" };
+                format!(
+                    "Check that the client id and secret belong together, that the secret has not expired or been deleted, and that the \
+                     account exists on this server{separate}. {CORRECTED}"
+                )
+            }
+            Self::CredentialRejected { http_status, .. } if self.is_of_revocation() => format!(
+                "Check that {} is the server's revocation endpoint (RFC 7009), and that the server allows this client to revoke its tokens.{}",
+                self.url_setting(),
+                if *http_status == 403 { FILTERS } else { "" }
             ),
             Self::CredentialRejected { http_status: 403, .. } => {
-                format!("{CHECK_GRANT} A proxy, a web filter or an IP access list can also return HTTP 403.")
+                format!("{CHECK_GRANT}{FILTERS}")
             }
             Self::CredentialRejected { .. } => CHECK_GRANT.to_owned(),
             Self::TokensRejected { .. } => {
                 "The authorization server accepts the client and issues tokens, but the API answers 401 to them. Check that the API and \
                  the base or token URL belong to the same server, that the account still exists and its IP access list contains this \
                  host, and that the clock of this host is right."
+                    .to_owned()
+            }
+            Self::TokenLimit { server, .. } if !is_atlas(server) && !is_loopback(server) => {
+                "The server limits the valid tokens of a client. Wait until tokens expire, or find the programs that request their own tokens \
+                 and turn on the token cache there."
                     .to_owned()
             }
             Self::TokenLimit { .. } => {
@@ -345,9 +359,10 @@ impl Error {
                     .to_owned()
             }
             Self::Deadline { .. } => "Allow more time, or try again: the refresh may still finish for the next caller.".to_owned(),
-            Self::Server { .. } => {
+            Self::Server { server, .. } if is_atlas(server) => {
                 "The problem is on the server side. Try again later; https://status.mongodb.com lists known outages.".to_owned()
             }
+            Self::Server { server, .. } => format!("The problem is on the server side. Try again later, or check the logs of {server}."),
             Self::Protocol { problem, .. } if problem == NOT_HTTP => {
                 "Check the port. The server may expect TLS: if it does, use https:// in its URL.".to_owned()
             }
@@ -356,10 +371,17 @@ impl Error {
                  server. If it was the server, check the client id and secret and what the server allows the client."
                     .to_owned()
             }
-            Self::Protocol { .. } => {
-                "Check that the base or token URL points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page."
-                    .to_owned()
+            Self::Protocol { http_status: Some(404 | 405 | 501), .. } => {
+                let endpoint = if self.is_of_revocation() { "revocation" } else { "token" };
+                format!("The server has no {endpoint} endpoint at this URL. Check {}.", self.url_setting())
             }
+            Self::Protocol { .. } if self.is_of_revocation() => {
+                format!("Check that {} points to the server's revocation endpoint (RFC 7009).", self.url_setting())
+            }
+            Self::Protocol { .. } => format!(
+                "Check that {} points to an OAuth 2.0 token endpoint and not to a login page or a proxy's error page.",
+                self.url_setting()
+            ),
             Self::Closed => "Create a new client. A closed client returns no tokens.".to_owned(),
             Self::QueueClosed => "Create a new queue. A closed queue has no entries.".to_owned(),
             Self::Canceled => "Start a new operation.".to_owned(),
@@ -454,9 +476,34 @@ impl Error {
     /// Records that this failure took `attempts` requests.
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         if let Some(exchange) = self.exchange_mut() {
-            *exchange = Exchange::new(attempts, exchange.oauth_code());
+            *exchange = std::mem::take(exchange).with_attempts(attempts);
         }
         self
+    }
+
+    /// Records the endpoint that the request was sent to.
+    pub(crate) fn at(mut self, endpoint: &EndpointName) -> Self {
+        if let Some(exchange) = self.exchange_mut() {
+            *exchange = std::mem::take(exchange).at(endpoint.clone());
+        }
+        self
+    }
+
+    /// The endpoint that the request was sent to, if it is known.
+    fn endpoint(&self) -> Option<&EndpointName> {
+        self.exchange()?.endpoint()
+    }
+
+    fn is_of_revocation(&self) -> bool {
+        self.endpoint().is_some_and(|endpoint| endpoint.is_revocation)
+    }
+
+    /// The setting with the URL of the request. An error of another process does not name it.
+    fn url_setting(&self) -> &str {
+        match self.endpoint() {
+            Some(endpoint) => &endpoint.setting,
+            None => "the base or token URL",
+        }
     }
 
     /// Records the requests that led to this failure.
@@ -528,6 +575,26 @@ pub(crate) const AWAITING_SECRET: &str = "the secret callback has not provided t
 /// hint.
 pub(crate) const NOT_HTTP: &str = "the response is not HTTP/1.1";
 
+/// Who else answers with HTTP 403.
+const FILTERS: &str = " A proxy, a web filter or an IP access list can also return HTTP 403.";
+
+/// Whether the origin is one of MongoDB. Hints about others must not name its pages.
+fn is_atlas(server: &str) -> bool {
+    let host = server.split("://").last().unwrap_or(server).split([':', '/']).next().unwrap_or_default();
+    ["mongodb.com", "mongodbgov.com"]
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+/// Whether the origin may be the emulator's.
+fn is_loopback(server: &str) -> bool {
+    ["://127.", "://localhost", "://[::1]"].iter().any(|host| server.contains(host))
+}
+
+fn kind_of_request(exchange: &Exchange) -> &'static str {
+    if exchange.endpoint().is_some_and(|endpoint| endpoint.is_revocation) { "revocation" } else { "token" }
+}
+
 /// The hint for a client that the server knows but does not issue a token to.
 const CHECK_GRANT: &str = "Check the client's scope, audience and allowed grant types. The same request will be rejected again.";
 
@@ -596,6 +663,57 @@ fn at_least(duration: &Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s13_a_hint_about_another_server_names_no_page_of_atlas() {
+        let hints = |server: &str| {
+            let server = server.to_owned();
+            let (description, exchange) = (String::new(), Exchange::default());
+            let all = [
+                Error::Server { server: server.clone(), description: description.clone(), http_status: 503, retry_after: None, exchange },
+                Error::CredentialRejected {
+                    server: server.clone(),
+                    client: Box::default(),
+                    code: "invalid_client".into(),
+                    description: description.clone(),
+                    http_status: 401,
+                    advice: Box::default(),
+                    exchange: Exchange::default(),
+                },
+                Error::TokenLimit { server, description, http_status: 403, retry_after: Duration::ZERO, exchange: Exchange::default() },
+            ];
+            all.map(|error| error.hint()).join(" ")
+        };
+
+        for server in ["https://login.example", "https://mongodb.com.example", "https://notmongodb.com:8443", "https://[2001:db8::1]"] {
+            let shown = hints(server);
+            assert!(!shown.contains("mongodb") || shown.matches("mongodb").count() == shown.matches(server).count(), "{shown}");
+            assert!(!shown.contains("Atlas"), "{shown}");
+        }
+        for server in ["https://cloud.mongodb.com", "https://cloud.mongodbgov.com:443"] {
+            assert!(hints(server).contains("https://status.mongodb.com") && hints(server).contains("Atlas allows"), "{}", hints(server));
+        }
+    }
+
+    #[test]
+    fn s13_an_error_of_a_revocation_speaks_of_the_revocation_url() {
+        let endpoint = EndpointName { is_revocation: true, setting: "revocation_url".into() };
+        let protocol = |http_status| {
+            let (server, problem) = ("https://login.example".to_owned(), "it is HTML".to_owned());
+            Error::Protocol { server, problem, http_status: Some(http_status), exchange: Exchange::default() }
+                .with_attempts(1)
+                .at(&endpoint)
+        };
+
+        for (http_status, hint) in [
+            (200, "Check that revocation_url points to the server's revocation endpoint (RFC 7009)."),
+            (404, "The server has no revocation endpoint at this URL. Check revocation_url."),
+        ] {
+            let error = protocol(http_status);
+            assert_eq!(error.to_string(), "https://login.example sent an invalid revocation response: it is HTML");
+            assert_eq!((error.hint().as_str(), error.attempts()), (hint, 1));
+        }
+    }
 
     #[test]
     fn a_cooldown_keeps_the_status_of_its_original_and_reports_its_age_and_end() {

@@ -11,6 +11,8 @@ pub(crate) struct ConnectionHint {
     /// Atlas.
     source: Option<String>,
     on_loopback: bool,
+    /// Whether it is Atlas or the emulator, which a base URL names.
+    at_atlas: bool,
     host: String,
     proxy: Option<ProxyHint>,
 }
@@ -36,6 +38,7 @@ impl ConnectionHint {
         Self {
             source: config.server_named_by(endpoint).map(str::to_owned),
             on_loopback: endpoint.is_loopback(),
+            at_atlas: config.api_base().is_some(),
             host: endpoint.url().host_str().unwrap_or_default().to_owned(),
             proxy: proxy.map(ProxyHint::of),
         }
@@ -85,6 +88,9 @@ impl ConnectionHint {
             );
         }
         match &self.source {
+            Some(source) if was_refused && self.on_loopback && !self.at_atlas => {
+                format!("No program listens at this address, which comes from {source}. Start the server, or correct the URL.")
+            }
             Some(source) if was_refused && self.on_loopback => {
                 format!(
                     "No program listens at this address, which comes from {source}. If it was the emulator: start it again (`tokenwell emulator`) and load its new \
@@ -142,7 +148,7 @@ mod tests {
     use super::*;
 
     fn hint(source: Option<&str>, on_loopback: bool) -> ConnectionHint {
-        ConnectionHint { source: source.map(str::to_owned), on_loopback, host: "a.example".to_owned(), proxy: None }
+        ConnectionHint { source: source.map(str::to_owned), on_loopback, at_atlas: true, host: "a.example".to_owned(), proxy: None }
     }
 
     #[test]
@@ -153,6 +159,13 @@ mod tests {
         assert!(message.ends_with("To use Atlas, leave out base_url."), "{message}");
         let message = hint(Some("environment variable TOKENWELL_BASE_URL"), true).message(true);
         assert!(message.ends_with("To use Atlas, unset TOKENWELL_BASE_URL."), "{message}");
+    }
+
+    #[test]
+    fn another_server_on_loopback_is_not_taken_for_the_emulator() {
+        let message = ConnectionHint { at_atlas: false, ..hint(Some("option token_url"), true) }.message(true);
+
+        assert!(message.contains("comes from option token_url") && !message.contains("mulator") && !message.contains("Atlas"), "{message}");
     }
 
     #[test]

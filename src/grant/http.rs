@@ -118,7 +118,7 @@ impl Settings {
             self.connection.store(None);
             minted
         })
-        .map_err(|error| rejection::with_advice(error, credential))
+        .map_err(|error| rejection::with_advice(error, credential).at(&route.name))
     }
 
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
@@ -131,7 +131,7 @@ impl Settings {
             let request = Form::of_revocation(token).authenticated(&route.endpoint, self.authentication, credential)?;
             conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ()).map_err(|error| error.with_attempts(1))
         })
-        .map_err(|error| rejection::with_advice(error, credential))
+        .map_err(|error| rejection::with_advice(error, credential).at(&route.name))
     }
 
     fn revocation_route(&self) -> Result<&Route, Error> {
@@ -171,6 +171,7 @@ impl Conversation<'_> {
         let context = RequestContext {
             server: &server,
             endpoint: self.route.endpoint.url(),
+            url_setting: &self.route.name.setting,
             sent_secrets: &self.sent_secrets,
             now: self.clock.now().system_time(),
         };

@@ -23,6 +23,8 @@ pub(super) struct RequestContext<'a> {
     /// The server's origin, for messages.
     pub(super) server: &'a str,
     pub(super) endpoint: &'a Url,
+    /// The setting with the URL of the endpoint.
+    pub(super) url_setting: &'a str,
     /// The sent secrets in all encodings. They are redacted, because a debugging proxy may repeat
     /// them.
     pub(super) sent_secrets: &'a [Zeroizing<String>],
@@ -52,6 +54,11 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
     // Some servers send an error with status 200.
     let kind = if (200..300).contains(&status) && code.is_some() { 400 } else { status };
     match (kind, code) {
+        // Nothing is at this URL, whatever the body says: the credentials were not checked.
+        (404 | 405 | 501, _) => {
+            let problem = no_oauth_error(reply, refusal.api_code.as_deref(), code);
+            transport_error::protocol(context.server, &problem, Some(status)).with_exchange(exchange)
+        }
         (429, _) | (400..500, Some("rate_limited" | "slow_down")) => Error::RateLimited {
             server,
             description,
@@ -79,7 +86,7 @@ pub(super) fn from_reply(reply: &Reply, context: &RequestContext<'_>) -> Error {
             advice: Box::default(),
             exchange,
         },
-        _ => transport_error::protocol(context.server, &no_oauth_error(reply, refusal.api_code.as_deref()), Some(status)),
+        _ => transport_error::protocol(context.server, &no_oauth_error(reply, refusal.api_code.as_deref(), None), Some(status)),
     }
 }
 
@@ -91,8 +98,13 @@ fn is_answer_of_server(reply: &Reply, refusal: &Refusal) -> bool {
 
 /// The problem for an unexpected status. The only part of the body in it is an Admin API error
 /// code.
-fn no_oauth_error(reply: &Reply, api_code: Option<&str>) -> String {
+fn no_oauth_error(reply: &Reply, api_code: Option<&str>, oauth_code: Option<&str>) -> String {
     let status = reply.status;
+    // One of RFC 6749 section 5.2 and of its extensions. Other servers put sentences there.
+    let is_oauth_code = |code: &&str| code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if let Some(code) = oauth_code.filter(is_oauth_code) {
+        return format!("HTTP status {status} with the error {code}");
+    }
     let is_code = |code: &&str| {
         code.len() <= LONGEST_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
     };
@@ -123,8 +135,7 @@ fn redirect(reply: &Reply, context: &RequestContext<'_>) -> Error {
     };
     Error::Refused {
         problem: format!("{} sent a redirect (HTTP {}) to {target}, which was not followed", context.server, reply.status),
-        hint: "A redirect could send the client secret to another server. Set the base URL, token URL or revocation URL to the actual endpoint."
-            .to_owned(),
+        hint: format!("A redirect could send the client secret to another server. Set {} to the actual endpoint.", context.url_setting),
         http_status: Some(reply.status),
         exchange: Exchange::default(),
     }
@@ -183,6 +194,7 @@ mod tests {
         let context = RequestContext {
             server: "https://cloud.mongodb.com",
             endpoint: &Url::parse("https://cloud.mongodb.com/api/oauth/token").unwrap(),
+            url_setting: "base_url",
             sent_secrets: &sent_secrets,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S),
         };
@@ -351,6 +363,23 @@ mod tests {
 
             let error = refused(status, &[(RETRY_AFTER, "12")], body);
             assert_eq!(error.retry_after(), Some(Duration::from_secs(12)), "{error}");
+        }
+    }
+
+    #[test]
+    fn s6_404_405_and_501_are_about_the_url_whatever_the_body_says() {
+        for status in [404, 405, 501] {
+            for (body, problem) in [
+                ("", format!("HTTP status {status} without an OAuth error")),
+                (r#"{"error":"invalid_client"}"#, format!("HTTP status {status} with the error invalid_client")),
+                (r#"{"error":"Unable to find matching target resource method"}"#, format!("HTTP status {status} without an OAuth error")),
+            ] {
+                let error = refused(status, &[], body);
+
+                assert_eq!((error.status(), error.http_status()), (Status::Protocol, Some(status)), "{error}");
+                assert!(error.to_string().ends_with(&problem), "{error}");
+                assert!(error.hint().starts_with("The server has no token endpoint at this URL."), "{}", error.hint());
+            }
         }
     }
 

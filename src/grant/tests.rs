@@ -684,7 +684,7 @@ fn item_8_plain_http_where_tls_is_wanted_is_a_tls_error() {
 
     assert!(answering.join().unwrap() > 0);
     assert_eq!(error.status(), Status::Tls, "{error}");
-    assert!(error.to_string().contains("did not answer with TLS"), "{error}");
+    assert!(error.to_string().contains("does not speak TLS: is it http://?"), "{error}");
     assert!(error.hint().contains("use http:// in "), "{}", error.hint());
 }
 

@@ -13,7 +13,7 @@ pub(super) fn explain(error: &Error, hint: &ConnectionHint) -> (String, String) 
     let said = |problem: &str, advice: &str| (problem.to_owned(), advice.to_owned());
     match error {
         Error::InvalidCertificate(bad) => certificate(bad, hint),
-        Error::InvalidMessage(_) => ("the server did not answer with TLS".to_owned(), hint.not_tls()),
+        Error::InvalidMessage(_) => ("the server does not speak TLS: is it http://?".to_owned(), hint.not_tls()),
         Error::AlertReceived(AlertDescription::ProtocolVersion)
         | Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
@@ -23,9 +23,18 @@ pub(super) fn explain(error: &Error, hint: &ConnectionHint) -> (String, String) 
             PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NoSignatureSchemesInCommon,
         ) => said(
             "the server and tokenwell have no cipher, key exchange or signature algorithm in common",
-            "Configure the server for TLS 1.2 or 1.3 with ECDHE and AES-GCM or ChaCha20, and with an RSA, ECDSA or Ed25519 certificate.",
+            "Configure the server for TLS 1.2 or 1.3 with ECDHE and AES-GCM or ChaCha20, and with an RSA, ECDSA or Ed25519 certificate. With \
+             TLS 1.2, a server that requires a client certificate, which tokenwell does not support, can look the same.",
         ),
-        Error::AlertReceived(AlertDescription::CertificateRequired) => said(
+        // The server rejects the certificate of the client, which is that there is none.
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied,
+        ) => said(
             "the server requires a client certificate, which tokenwell does not support",
             "Use an endpoint without client certificates.",
         ),
@@ -34,6 +43,9 @@ pub(super) fn explain(error: &Error, hint: &ConnectionHint) -> (String, String) 
         }
         Error::AlertReceived(AlertDescription::UnrecognisedName) => {
             ("the server does not know this host name".to_owned(), hint.use_certificate_name())
+        }
+        Error::AlertReceived(_) | Error::PeerMisbehaved(_) | Error::PeerIncompatible(_) => {
+            (printable(&error.to_string(), LONGEST_REASON), CHECK_TLS.to_owned())
         }
         other => (printable(&other.to_string(), LONGEST_REASON), CHECK_AUTHORITY.to_owned()),
     }
@@ -119,6 +131,9 @@ const OTHERS: [(&[u8], &str); 11] = [
 ];
 
 const UPDATE_SERVER: &str = "Update the server, or enable TLS 1.2 or 1.3 on it.";
+
+/// The hint for a handshake that the server ended.
+const CHECK_TLS: &str = "Check the log of the server, and every proxy and load balancer in between.";
 
 /// The hint for a certificate that is not trusted.
 const CHECK_AUTHORITY: &str = "If a proxy or a private certificate authority signs this server's certificate, set ca_file \

@@ -7,7 +7,7 @@ use super::proxy::HttpsProxy;
 use super::resolver::{LoopbackResolver, SystemResolver};
 use super::transport_error;
 use crate::config::{Authorities, Config, Endpoint};
-use crate::error::Error;
+use crate::error::{EndpointName, Error};
 use crate::platform;
 use crate::token::Token;
 use bytes::Bytes;
@@ -40,6 +40,7 @@ pub(crate) struct Route {
     pub(super) proxy: Option<HttpsProxy>,
     pub(super) authorities: Authorities,
     pub(super) hint: ConnectionHint,
+    pub(super) name: EndpointName,
 }
 
 impl Route {
@@ -54,7 +55,11 @@ impl Route {
         authorities.check()?;
         let proxy = HttpsProxy::for_target(endpoint.url(), &config.proxy)?;
         let hint = ConnectionHint::for_endpoint(endpoint, config, proxy.as_ref());
-        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint })
+        let name = EndpointName {
+            is_revocation: config.revocation_endpoint.as_ref() == Some(endpoint),
+            setting: config.url_setting(endpoint).into(),
+        };
+        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint, name })
     }
 }
 

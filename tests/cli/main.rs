@@ -20,6 +20,7 @@ mod login;
 mod login_checks;
 mod logs;
 mod mistakes;
+mod other_servers;
 mod output;
 mod profile;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,81 @@
+//! Servers other than Atlas: the emulator's endpoints, named by `token_url` and `revocation_url`.
+
+use crate::support::{Scene, stderr};
+use assert_cmd::Command;
+use serde_json::{Value, json};
+
+/// The command with the account at another server.
+fn elsewhere<'a>(scene: &Scene, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = scene.tokenwell(arguments);
+    command
+        .env("TOKENWELL_TOKEN_URL", format!("{}/api/oauth/token", scene.emulator.base_url()))
+        .env("TOKENWELL_REVOCATION_URL", format!("{}/api/oauth/revoke", scene.emulator.base_url()));
+    command
+}
+
+fn answering(status: u16, body: &Value) -> Scene {
+    let scene = Scene::new();
+    let faults = ["/api/oauth/token", "/api/oauth/revoke"].map(|path| json!({"path": path, "status": status, "body": body}));
+    scene.emulator.set_faults(Value::from(faults.to_vec())).unwrap();
+    scene
+}
+
+#[test]
+fn s6_a_wrong_path_is_about_the_url_and_not_about_the_client() {
+    for status in [404, 405, 501] {
+        let scene = answering(status, &json!({"error": "Unable to find matching target resource method"}));
+
+        let message = stderr(&elsewhere(&scene, ["token"]).assert().code(5).stdout(""));
+
+        assert!(message.contains(&format!("HTTP status {status}")) && !message.contains("rejected the client"), "{message}");
+        assert!(message.contains("no token endpoint at this URL. Check token_url (environment variable TOKENWELL_TOKEN_URL)"), "{message}");
+        assert_eq!(scene.emulator.counters().token_requests, 1, "a retry cannot help");
+    }
+}
+
+#[test]
+fn s13_a_hint_about_another_server_does_not_speak_of_atlas() {
+    for (status, code, body) in
+        [(503, 5, json!({})), (401, 4, json!({"error": "invalid_client"})), (401, 4, json!({"error": "unauthorized_client"}))]
+    {
+        let scene = answering(status, &body);
+
+        let message = stderr(&elsewhere(&scene, ["token"]).assert().code(code).stdout(""));
+
+        assert!(!message.contains("mongodb.com") && !message.contains("mongodbgov"), "{message}");
+    }
+}
+
+#[test]
+fn s13_a_failed_revocation_names_the_revocation_url() {
+    let scene = answering(404, &json!({"error": "not found"}));
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/revoke", "status": 404, "body": {"error": "not found"}}])).unwrap();
+    elsewhere(&scene, ["token"]).assert().success();
+
+    let message = stderr(&elsewhere(&scene, ["revoke"]).assert().code(5).stdout(""));
+
+    assert!(message.contains("no revocation endpoint at this URL"), "{message}");
+    assert!(message.contains("Check revocation_url (environment variable TOKENWELL_REVOCATION_URL)"), "{message}");
+}
+
+#[test]
+fn s13_a_method_that_is_not_supported_is_no_misspelling() {
+    let scene = Scene::new();
+
+    for method in ["client_secret_jwt", "private_key_jwt", "tls_client_auth"] {
+        let message = stderr(&elsewhere(&scene, ["token"]).env("TOKENWELL_AUTH_METHOD", method).assert().code(2).stdout(""));
+
+        assert!(message.contains(&format!("is {method}, a method that tokenwell does not support")), "{message}");
+        assert!(!message.contains("Did you mean"), "{message}");
+    }
+}
+
+#[test]
+fn n21_https_to_a_plain_http_port_is_explained() {
+    let scene = Scene::new();
+    let server = scene.emulator.base_url().replace("http://", "https://");
+
+    let message = stderr(&scene.tokenwell(["token"]).env("MONGODB_ATLAS_BASE_URL", server).assert().code(7).stdout(""));
+
+    assert!(message.contains("the server does not speak TLS: is it http://?") && !message.contains("ca_file"), "{message}");
+}
