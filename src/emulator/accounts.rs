@@ -1,10 +1,11 @@
 //! Organizations, projects, service accounts and their secrets.
 
 use super::clock::HOUR_MS;
+use super::network::Network;
 use super::random;
 use super::roles::Level;
 use crate::config::EMULATOR_SECRET_PREFIX;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 /// The client id of the default account, which exists from the start.
@@ -18,6 +19,8 @@ pub const DEFAULT_PROJECT_ID: &str = "0e0000000000000000000002";
 
 /// The maximum remaining lifetime of a secret once a second one has been created.
 const OLD_SECRET_MS: u64 = 7 * 24 * HOUR_MS;
+/// A shorter secret, which only a seed can have, would hide too much of the log.
+const MIN_CONFIDENTIAL: usize = 8;
 pub(super) const MAX_SECRETS: usize = 2;
 const MAX_PROJECTS: usize = 250;
 pub(super) const MAX_ACCOUNTS: usize = 200;
@@ -42,6 +45,14 @@ pub(super) struct Project {
     pub(super) org_id: String,
     pub(super) name: String,
     pub(super) created_ms: u64,
+    pub(super) visible_from_ms: u64,
+}
+
+/// The time, and how documents show it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    pub(super) now_ms: u64,
+    pub(super) last_used_late_ms: u64,
 }
 
 #[derive(Clone)]
@@ -54,6 +65,9 @@ pub(super) struct Account {
     pub(super) org_roles: Vec<String>,
     pub(super) project_roles: BTreeMap<String, Vec<String>>,
     pub(super) secrets: Vec<AccountSecret>,
+    /// Deleted secrets, which may be valid for some time.
+    pub(super) deleted: Vec<AccountSecret>,
+    pub(super) visible_from_ms: u64,
     pub(super) access_list: Vec<AccessEntry>,
     /// Created by Atlas itself, not by a user.
     pub(super) system_managed: bool,
@@ -65,7 +79,10 @@ pub(super) struct AccountSecret {
     pub(super) value: String,
     pub(super) created_ms: u64,
     pub(super) expires_ms: u64,
-    pub(super) last_used_ms: Option<u64>,
+    pub(super) valid_from_ms: u64,
+    pub(super) visible_from_ms: u64,
+    /// Times of use, oldest first: the last one that is shown, and those that will be shown later.
+    pub(super) uses_ms: VecDeque<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,13 +92,6 @@ pub(super) struct AccessEntry {
     pub(super) last_used_ms: Option<u64>,
     pub(super) last_address: Option<IpAddr>,
     pub(super) requests: u64,
-}
-
-/// An address and its prefix length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Network {
-    pub(super) address: IpAddr,
-    pub(super) prefix: u8,
 }
 
 /// The limit that an operation would exceed.
@@ -107,6 +117,8 @@ impl Accounts {
                 id: "0e0000000000000000000003".to_owned(),
                 ..AccountSecret::new(DEFAULT_CLIENT_SECRET.to_owned(), now_ms, 8760)
             }],
+            deleted: Vec::new(),
+            visible_from_ms: 0,
             access_list: Vec::new(),
             system_managed: false,
         };
@@ -117,6 +129,7 @@ impl Accounts {
                 org_id: DEFAULT_ORG_ID.to_owned(),
                 name: "Emulated project".to_owned(),
                 created_ms: now_ms,
+                visible_from_ms: 0,
             }],
             accounts: vec![owner],
         }
@@ -160,11 +173,17 @@ impl Accounts {
         }
     }
 
-    pub(super) fn create_project(&mut self, org_id: String, name: String, created_ms: u64) -> Result<Project, LimitReached> {
+    pub(super) fn create_project(
+        &mut self,
+        org_id: String,
+        name: String,
+        created_ms: u64,
+        visible_from_ms: u64,
+    ) -> Result<Project, LimitReached> {
         if self.projects.iter().filter(|project| project.org_id == org_id).count() >= MAX_PROJECTS {
             return Err(LimitReached::Projects);
         }
-        let project = Project { id: random::hex(24), org_id, name, created_ms };
+        let project = Project { id: random::hex(24), org_id, name, created_ms, visible_from_ms };
         self.projects.push(project.clone());
         Ok(project)
     }
@@ -193,11 +212,19 @@ impl Accounts {
     }
 
     /// The id of the secret, if client id and secret match and the secret has not expired.
-    pub(super) fn authenticate(&mut self, client_id: &str, secret: &str, now_ms: u64) -> Option<String> {
-        let secrets = &mut self.get_mut(client_id)?.secrets;
-        let found = secrets.iter_mut().find(|known| known.value == secret && known.expires_ms > now_ms)?;
-        found.last_used_ms = Some(now_ms);
+    pub(super) fn authenticate(&mut self, client_id: &str, secret: &str, view: View) -> Option<String> {
+        let now_ms = view.now_ms;
+        let account = self.get_mut(client_id)?;
+        let is_valid = |known: &&mut AccountSecret| known.value == secret && known.valid_from_ms <= now_ms && known.expires_ms > now_ms;
+        let found = account.secrets.iter_mut().chain(&mut account.deleted).find(is_valid)?;
+        found.record_use(view);
         Some(found.id.clone())
+    }
+
+    /// Returns whether `value` contains a secret of an account.
+    pub(super) fn has_secret_in(&self, value: &str) -> bool {
+        let secrets = self.accounts.iter().flat_map(|account| account.secrets.iter().chain(&account.deleted));
+        secrets.into_iter().any(|secret| secret.value.len() >= MIN_CONFIDENTIAL && value.contains(&secret.value))
     }
 }
 
@@ -213,6 +240,8 @@ impl Account {
             org_roles: Vec::new(),
             project_roles: BTreeMap::new(),
             secrets: Vec::new(),
+            deleted: Vec::new(),
+            visible_from_ms: 0,
             access_list: Vec::new(),
             system_managed: false,
         }
@@ -242,7 +271,7 @@ impl Account {
     }
 
     /// Adds a secret. Any existing secret then expires within seven days.
-    pub(super) fn add_secret(&mut self, now_ms: u64, expires_after_hours: u64) -> Result<&AccountSecret, LimitReached> {
+    pub(super) fn add_secret(&mut self, now_ms: u64, expires_after_hours: u64) -> Result<&mut AccountSecret, LimitReached> {
         if self.secrets.len() >= MAX_SECRETS {
             return Err(LimitReached::Secrets);
         }
@@ -250,7 +279,18 @@ impl Account {
             old.expires_ms = old.expires_ms.min(now_ms.saturating_add(OLD_SECRET_MS));
         }
         self.secrets.push(AccountSecret::new(format!("{EMULATOR_SECRET_PREFIX}_{}", random::url_safe(31)), now_ms, expires_after_hours));
-        self.secrets.last().ok_or(LimitReached::Secrets)
+        self.secrets.last_mut().ok_or(LimitReached::Secrets)
+    }
+
+    /// Deletes a secret, which is still valid until `valid_until_ms`. Returns whether it existed.
+    pub(super) fn delete_secret(&mut self, id: &str, now_ms: u64, valid_until_ms: u64) -> bool {
+        let found = self.secrets.iter().position(|secret| secret.id == id && secret.visible_from_ms <= now_ms);
+        let Some(index) = found else { return false };
+        let mut secret = self.secrets.remove(index);
+        secret.expires_ms = secret.expires_ms.min(valid_until_ms);
+        self.deleted.push(secret);
+        self.deleted.retain(|secret| secret.expires_ms > now_ms);
+        true
     }
 
     /// Adds the networks that are not on the list yet, or none of them if the limit would be
@@ -290,70 +330,35 @@ impl AccountSecret {
             value,
             created_ms: now_ms,
             expires_ms: now_ms.saturating_add(expires_after_hours.saturating_mul(HOUR_MS)),
-            last_used_ms: None,
+            valid_from_ms: 0,
+            visible_from_ms: 0,
+            uses_ms: VecDeque::new(),
         }
     }
-}
 
-impl Network {
-    /// Parses `192.0.2.1` or `192.0.2.0/24`.
-    pub(super) fn parse(value: &str) -> Option<Self> {
-        let Some((address, prefix)) = value.split_once('/') else {
-            let address: IpAddr = value.parse().ok()?;
-            return Some(Self { address, prefix: bits(address) });
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let prefix: u8 = prefix.parse().ok()?;
-        (prefix <= bits(address)).then_some(Self { address, prefix })
+    /// The time of the last use that is shown.
+    pub(super) fn last_used_ms(&self, view: View) -> Option<u64> {
+        self.uses_ms.iter().rev().copied().find(|used| used.saturating_add(view.last_used_late_ms) <= view.now_ms)
     }
 
-    pub(super) fn is_one_address(self) -> bool {
-        self.prefix == bits(self.address)
-    }
-
-    pub(super) fn cidr(self) -> String {
-        format!("{}/{}", self.address, self.prefix)
-    }
-
-    pub(super) fn contains(self, address: IpAddr) -> bool {
-        let same_prefix =
-            |network: u128, other: u128, width: u8| (network ^ other).checked_shr(u32::from(width - self.prefix)).unwrap_or(0) == 0;
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(other)) => same_prefix(u128::from(network.to_bits()), u128::from(other.to_bits()), 32),
-            (IpAddr::V6(network), IpAddr::V6(other)) => same_prefix(network.to_bits(), other.to_bits(), 128),
-            _ => false,
+    fn record_use(&mut self, view: View) {
+        // Documents have whole seconds.
+        if self.uses_ms.back().is_none_or(|last| last / 1000 != view.now_ms / 1000) {
+            self.uses_ms.push_back(view.now_ms);
+        }
+        while self.uses_ms.get(1).is_some_and(|next| next.saturating_add(view.last_used_late_ms) <= view.now_ms) {
+            self.uses_ms.pop_front();
         }
     }
-}
-
-fn bits(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Network};
+    use super::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
 
     #[test]
     fn the_default_account_has_the_formats_of_atlas() {
         assert!(DEFAULT_CLIENT_ID.strip_prefix("mdb_sa_id_").is_some_and(|hex| hex.len() == 24));
         assert!(DEFAULT_CLIENT_SECRET.strip_prefix("mdb_sa_sk_").is_some_and(|rest| rest.len() == 40));
-    }
-
-    #[test]
-    fn a_network_contains_the_addresses_that_share_its_prefix() {
-        let contains = |network: &str, address: &str| {
-            Network::parse(network).zip(address.parse().ok()).is_some_and(|(network, address)| network.contains(address))
-        };
-
-        assert!(contains("192.0.2.0/24", "192.0.2.255"));
-        assert!(!contains("192.0.2.0/24", "192.0.3.0"));
-        assert!(contains("0.0.0.0/0", "203.0.113.9"));
-        assert!(contains("::/0", "2001:db8::1"));
-        assert!(!contains("::/0", "192.0.2.1"));
-        assert!(contains("192.0.2.1", "192.0.2.1"));
-        assert!(!contains("192.0.2.1", "192.0.2.2"));
-        assert!(Network::parse("192.0.2.0/33").is_none());
-        assert!(Network::parse("192.0.2").is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! One connection: counts the traffic, applies faults, passes other requests to `routes`.
 
 use super::faults::{Answer, Fault};
+use super::identity;
+use super::journal::Received;
 use super::routes::{self, Peer};
 use super::script::{Content, Delivery, ScriptedBody, write_raw};
 use super::server::Shared;
@@ -124,20 +126,26 @@ async fn reply(connection: &Connection, mut request: Request<Incoming>) -> Resul
         connection.shared.log(connection.peer, &method, &path, "413 or aborted");
         return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
     };
-    let fault = {
+    let (fault, received) = {
         let mut world = connection.shared.world.lock();
         world.traffic.record(&parts, &body);
-        world.faults.take(&path)
+        let client_id = identity::client_id(&parts.headers, &body, &world);
+        let now_ms = world.clock.now_ms();
+        let received = Received::new(now_ms, connection.peer.ip(), &method, &path, client_id.as_deref(), &world.accounts);
+        (world.faults.take(&method, &path, client_id.as_deref()), received)
     };
+    let shown = received.path.clone();
     let request = Request::from_parts(parts, Body::from(body));
 
     let (reply, by) = match fault {
         None => (Ok(connection.route(request).await), ""),
         Some(fault) => (apply_fault(connection, fault, request).await, " by a fault"),
     };
-    match &reply {
-        Ok(reply) => connection.shared.log(connection.peer, &method, &path, &format!("{}{by}", reply.status().as_u16())),
-        Err(Aborted) => connection.shared.log(connection.peer, &method, &path, "aborted by a fault"),
+    let status = reply.as_ref().ok().map(|reply| reply.status().as_u16());
+    connection.shared.world.lock().journal.add(received, status, !by.is_empty());
+    match status {
+        Some(status) => connection.shared.log(connection.peer, &method, &shown, &format!("{status}{by}")),
+        None => connection.shared.log(connection.peer, &method, &shown, "aborted by a fault"),
     }
     reply
 }

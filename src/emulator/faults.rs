@@ -17,7 +17,11 @@ pub(super) struct Faults(Vec<Fault>);
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     path: String,
+    method: Option<String>,
+    client_id: Option<String>,
     left: Option<u64>,
+    /// As it was set.
+    json: Value,
     pub(super) delay: Duration,
     /// Replace the headers of the same name, also in the emulator's normal reply.
     pub(super) headers: HeaderMap,
@@ -46,15 +50,28 @@ impl Faults {
         let Value::Array(list) = list else { return Err("the list of faults must be a JSON array".to_owned()) };
         let mut faults = Vec::with_capacity(list.len());
         for (number, fault) in list.into_iter().enumerate() {
-            let validated = serde_json::from_value(fault).map_err(|error| error.to_string()).and_then(validated);
+            let validated =
+                serde_json::from_value(fault.clone()).map_err(|error| error.to_string()).and_then(|json| validated(json, fault));
             faults.push(validated.map_err(|problem| format!("fault {number}: {problem}"))?);
         }
         Ok(Self(faults))
     }
 
-    /// Returns the first fault for this path that has uses left, and consumes one use.
-    pub(super) fn take(&mut self, path: &str) -> Option<Fault> {
-        let fault = self.0.iter_mut().find(|fault| fault.left != Some(0) && fault.names(path))?;
+    /// The faults that have uses left, each with the number of uses left as `times`.
+    pub(super) fn remaining(&self) -> Vec<Value> {
+        let remaining = |fault: &Fault| {
+            let mut json = fault.json.clone();
+            if let (Some(left), Some(members)) = (fault.left, json.as_object_mut()) {
+                members.insert("times".to_owned(), left.into());
+            }
+            json
+        };
+        self.0.iter().filter(|fault| fault.left != Some(0)).map(remaining).collect()
+    }
+
+    /// Returns the first fault for this request that has uses left, and consumes one use.
+    pub(super) fn take(&mut self, method: &str, path: &str, client_id: Option<&str>) -> Option<Fault> {
+        let fault = self.0.iter_mut().find(|fault| fault.left != Some(0) && fault.names(method, path, client_id))?;
         if let Some(left) = &mut fault.left {
             *left -= 1;
         }
@@ -63,7 +80,12 @@ impl Faults {
 }
 
 impl Fault {
-    fn names(&self, path: &str) -> bool {
+    fn names(&self, method: &str, path: &str, client_id: Option<&str>) -> bool {
+        if self.method.as_deref().is_some_and(|wanted| wanted != method)
+            || (self.client_id.is_some() && self.client_id.as_deref() != client_id)
+        {
+            return false;
+        }
         match self.path.strip_suffix('*') {
             Some(start) => path.starts_with(start),
             None => self.path == path,
@@ -76,6 +98,8 @@ impl Fault {
 #[serde(default, deny_unknown_fields)]
 struct FaultJson {
     path: String,
+    method: Option<String>,
+    client_id: Option<String>,
     times: Option<u64>,
     delay_ms: u64,
     status: Option<u16>,
@@ -115,7 +139,11 @@ enum Close {
     Reset,
 }
 
-fn validated(json: FaultJson) -> Result<Fault, String> {
+fn validated(json: FaultJson, given: Value) -> Result<Fault, String> {
+    if let Some(method) = json.method.as_deref().filter(|method| method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()))
+    {
+        return Err(format!("method {method:?} is not in capital letters, such as POST"));
+    }
     if !json.path.starts_with('/') {
         return Err("path must start with /".to_owned());
     }
@@ -130,7 +158,8 @@ fn validated(json: FaultJson) -> Result<Fault, String> {
     if delivery.cut && endless != Endless::No {
         return Err("close mid_reply and endless are mutually exclusive".to_owned());
     }
-    Ok(Fault { path: json.path, left: json.times, delay: Duration::from_millis(json.delay_ms), headers, answer, delivery })
+    let FaultJson { path, method, client_id, times: left, .. } = json;
+    Ok(Fault { path, method, client_id, left, json: given, delay: Duration::from_millis(json.delay_ms), headers, answer, delivery })
 }
 
 fn answer(json: &FaultJson, headers: &mut HeaderMap) -> Result<Answer, String> {

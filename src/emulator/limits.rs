@@ -4,6 +4,10 @@ use super::settings::RateLimit;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
+/// The number of counts from which those without accepted requests in the window are removed.
+const SWEEP_ABOVE: usize = 10_000;
+const LONGEST_ID: usize = 256;
+
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     /// The times of the accepted requests that are still in the window, oldest first.
@@ -21,7 +25,13 @@ impl Limits {
     /// not counted, so they do not extend the wait.
     pub(super) fn check(&mut self, address: IpAddr, client_id: &str, limit: RateLimit, now_ms: u64) -> Verdict {
         let window_ms = limit.window_s.saturating_mul(1000);
-        let accepted = self.accepted.entry((address, client_id.to_owned())).or_default();
+        if self.accepted.len() >= SWEEP_ABOVE {
+            self.accepted.retain(|_, times| times.back().is_some_and(|&then| then <= now_ms && now_ms - then < window_ms));
+        }
+        // A request may name any client id. Beyond the maximum, those that are new share one count.
+        let key = (address, client_id.chars().take(LONGEST_ID).collect::<String>());
+        let is_kept = self.accepted.len() < SWEEP_ABOVE || self.accepted.contains_key(&key);
+        let accepted = self.accepted.entry(if is_kept { key } else { (address, String::new()) }).or_default();
         // A time in the future was recorded before the clock was set back.
         accepted.retain(|&then| then <= now_ms && now_ms - then < window_ms);
 

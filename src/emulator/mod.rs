@@ -17,7 +17,10 @@ mod accounts;
 mod clock;
 mod connection;
 mod faults;
+mod identity;
+mod journal;
 mod limits;
+mod network;
 mod random;
 mod roles;
 mod routes;
@@ -32,6 +35,7 @@ mod traffic;
 mod world;
 
 pub use accounts::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID};
+pub use journal::{LoggedRequest, RequestLog};
 pub use seed::Seed;
 pub use settings::{RateLimit, RateLimitShape};
 pub use tls::Certificate;
@@ -240,6 +244,12 @@ impl Emulator {
     /// changed in this case.
     pub fn set_stubs(&self, stubs: Value) -> Result<(), Error> {
         self.shared.world.lock().set_stubs(stubs)
+    }
+
+    /// The last requests, at most 1000, without secrets and tokens.
+    #[must_use]
+    pub fn requests(&self) -> RequestLog {
+        self.shared.world.lock().journal.clone()
     }
 
     /// The last request received for this path, or `None`.

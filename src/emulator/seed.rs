@@ -3,8 +3,9 @@
 //! The whole document is validated when it is parsed, so that a reset cannot fail. An error names
 //! the line and the column.
 
-use super::accounts::{Account, AccountSecret, Accounts, MAX_ACCESS_ENTRIES, MAX_ACCOUNTS, MAX_SECRETS, Network, Org, Project};
+use super::accounts::{Account, AccountSecret, Accounts, MAX_ACCESS_ENTRIES, MAX_ACCOUNTS, MAX_SECRETS, Org, Project};
 use super::clock::HOUR_MS;
+use super::network::Network;
 use super::random;
 use super::roles::Level;
 use super::stubs::Stubs;
@@ -191,7 +192,7 @@ impl Reader<'_> {
         for project in &json.projects {
             let project_id = self.object_id(&project.id)?;
             let name = project.name.clone().unwrap_or_else(|| "Emulated project".to_owned());
-            self.seed.projects.push(Project { id: project_id, org_id: id.clone(), name, created_ms: 0 });
+            self.seed.projects.push(Project { id: project_id, org_id: id.clone(), name, created_ms: 0, visible_from_ms: 0 });
         }
         if let Some(beyond) = json.service_accounts.get(MAX_ACCOUNTS) {
             return Err(beyond.client_id.error(self.document, "an organization can have at most 200 service accounts"));

@@ -38,6 +38,9 @@ pub enum RateLimitShape {
     Api,
 }
 
+/// Each use of a secret within this time is remembered.
+const MAX_LATE_S: u64 = 7 * 24 * 3600;
+
 fn yes() -> bool {
     true
 }
@@ -55,6 +58,13 @@ pub(super) struct Settings {
     /// The scope that `/generic/oauth/token` grants instead of the requested one.
     pub(super) granted_scope: Option<String>,
     pub(super) deleted_secret_ends_tokens: bool,
+    /// Delays after which a change takes effect, in seconds.
+    pub(super) new_secret_valid_after_s: u64,
+    pub(super) deleted_secret_valid_for_s: u64,
+    pub(super) visible_after_s: u64,
+    pub(super) last_used_late_s: u64,
+    /// Rejects every n-th token request that is valid.
+    pub(super) reject_every_nth_token_request: Option<u64>,
     /// Rejects versions of the Admin API that are newer than those the emulator knows.
     pub(super) strict_api_version: bool,
 }
@@ -70,6 +80,11 @@ impl Settings {
             api_rate_limit: Some(RateLimit { requests: 1200, ..RateLimit::default() }),
             granted_scope: None,
             deleted_secret_ends_tokens: false,
+            new_secret_valid_after_s: 0,
+            deleted_secret_valid_for_s: 0,
+            visible_after_s: 0,
+            last_used_late_s: 0,
+            reject_every_nth_token_request: None,
             strict_api_version: false,
         }
     }
@@ -82,6 +97,12 @@ impl Settings {
                 return Err("requests and window_s of a rate limit must be at least 1; use null for no limit".to_owned());
             }
         }
+        if changes.reject_every_nth_token_request == Some(Some(0)) {
+            return Err("reject_every_nth_token_request must be at least 1; use null for none".to_owned());
+        }
+        if changes.last_used_late_s.is_some_and(|seconds| seconds > MAX_LATE_S) {
+            return Err(format!("last_used_late_s must be at most {MAX_LATE_S}, which is a week"));
+        }
         let kept = self.clone();
         Ok(Self {
             token_lifetime_s: changes.token_lifetime_s.unwrap_or(kept.token_lifetime_s),
@@ -92,6 +113,11 @@ impl Settings {
             api_rate_limit: changes.api_rate_limit.unwrap_or(kept.api_rate_limit),
             granted_scope: changes.granted_scope.unwrap_or(kept.granted_scope),
             deleted_secret_ends_tokens: changes.deleted_secret_ends_tokens.unwrap_or(kept.deleted_secret_ends_tokens),
+            new_secret_valid_after_s: changes.new_secret_valid_after_s.unwrap_or(kept.new_secret_valid_after_s),
+            deleted_secret_valid_for_s: changes.deleted_secret_valid_for_s.unwrap_or(kept.deleted_secret_valid_for_s),
+            visible_after_s: changes.visible_after_s.unwrap_or(kept.visible_after_s),
+            last_used_late_s: changes.last_used_late_s.unwrap_or(kept.last_used_late_s),
+            reject_every_nth_token_request: changes.reject_every_nth_token_request.unwrap_or(kept.reject_every_nth_token_request),
             strict_api_version: changes.strict_api_version.unwrap_or(kept.strict_api_version),
         })
     }
@@ -114,6 +140,12 @@ struct Changes {
     #[serde(default, deserialize_with = "named")]
     granted_scope: Option<Option<String>>,
     deleted_secret_ends_tokens: Option<bool>,
+    new_secret_valid_after_s: Option<u64>,
+    deleted_secret_valid_for_s: Option<u64>,
+    visible_after_s: Option<u64>,
+    last_used_late_s: Option<u64>,
+    #[serde(default, deserialize_with = "named")]
+    reject_every_nth_token_request: Option<Option<u64>>,
     strict_api_version: Option<bool>,
 }
 

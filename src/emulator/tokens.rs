@@ -3,7 +3,9 @@
 use super::random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 use serde_json::json;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// From this number of tokens on, expired tokens are removed. Below it they are kept, so that they
@@ -18,6 +20,18 @@ pub(super) struct Tokens {
 pub(super) struct Issued {
     pub(super) client_id: String,
     pub(super) secret_id: String,
+    issued_ms: u64,
+    expires_ms: u64,
+}
+
+/// A valid token as the control API shows it: not enough of it to use it.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    client_id: String,
+    secret_id: String,
+    /// `…` and the last eight characters.
+    token: String,
+    issued_ms: u64,
     expires_ms: u64,
 }
 
@@ -28,12 +42,35 @@ impl Tokens {
         }
         let expires_ms = now_ms.saturating_add(lifetime_s.saturating_mul(1000));
         let token = jwt_shaped(issuer, client_id, now_ms / 1000, expires_ms / 1000);
-        self.issued.insert(token.clone(), Issued { client_id: client_id.to_owned(), secret_id: secret_id.to_owned(), expires_ms });
+        self.issued.insert(
+            token.clone(),
+            Issued { client_id: client_id.to_owned(), secret_id: secret_id.to_owned(), issued_ms: now_ms, expires_ms },
+        );
         token
     }
 
     pub(super) fn find(&self, token: &str, now_ms: u64) -> Option<&Issued> {
         self.issued.get(token).filter(|issued| issued.expires_ms > now_ms)
+    }
+
+    /// The record of a token, also if the token has expired.
+    pub(super) fn issued(&self, token: &str) -> Option<&Issued> {
+        self.issued.get(token)
+    }
+
+    /// The valid tokens, newest first, at most `max`.
+    pub(super) fn shown(&self, now_ms: u64, max: usize) -> Vec<Shown> {
+        let mut shown: Vec<_> = self.issued.iter().filter(|(_, issued)| issued.expires_ms > now_ms).collect();
+        shown.sort_by_key(|(token, issued)| (Reverse(issued.issued_ms), *token));
+        let last = |token: &str| format!("…{}", token.get(token.len().saturating_sub(8)..).unwrap_or_default());
+        let described = |(token, issued): (&String, &Issued)| Shown {
+            client_id: issued.client_id.clone(),
+            secret_id: issued.secret_id.clone(),
+            token: last(token),
+            issued_ms: issued.issued_ms,
+            expires_ms: issued.expires_ms,
+        };
+        shown.into_iter().take(max).map(described).collect()
     }
 
     /// Revokes `token` if it was issued to this client; otherwise does nothing.

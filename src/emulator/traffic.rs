@@ -5,9 +5,10 @@ use hyper::http::request::Parts;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The maximum number of paths for which the last request is kept. Requests to further paths are
-/// only counted.
+/// The maximum number of paths for which the last request is kept, and of bytes of these requests.
+/// Beyond either, the path whose last request is the oldest is forgotten.
 const PATHS_KEPT: usize = 1000;
+const BYTES_KEPT: usize = 16 * 1024 * 1024;
 
 /// Request and token counts. Control traffic is never counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,7 +50,19 @@ pub struct RecordedRequest {
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     counters: Counters,
-    last: BTreeMap<String, RecordedRequest>,
+    /// By path, each with the number of the request.
+    last: BTreeMap<String, (u64, RecordedRequest)>,
+    /// The paths by the number of their last request.
+    order: BTreeMap<u64, String>,
+    recorded: u64,
+    bytes: usize,
+}
+
+impl RecordedRequest {
+    fn size(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, values)| name.len() + values.iter().map(String::len).sum::<usize>());
+        2 * self.path.len() + self.query.as_ref().map_or(0, String::len) + headers.sum::<usize>() + self.body.len()
+    }
 }
 
 impl Traffic {
@@ -73,9 +86,6 @@ impl Traffic {
 
     pub(super) fn record(&mut self, parts: &Parts, body: &Bytes) {
         let path = parts.uri.path().to_owned();
-        if self.last.len() >= PATHS_KEPT && !self.last.contains_key(&path) {
-            return;
-        }
         let mut headers = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in &parts.headers {
             headers.entry(name.as_str().to_owned()).or_default().push(String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -87,11 +97,26 @@ impl Traffic {
             headers,
             body: String::from_utf8_lossy(body).into_owned(),
         };
-        self.last.insert(path, request);
+        self.forget(&path);
+        self.recorded += 1;
+        self.bytes += request.size();
+        self.order.insert(self.recorded, path.clone());
+        self.last.insert(path, (self.recorded, request));
+        while self.last.len() > PATHS_KEPT || self.bytes > BYTES_KEPT {
+            let Some(oldest) = self.order.first_key_value().map(|(_, path)| path.clone()) else { return };
+            self.forget(&oldest);
+        }
+    }
+
+    fn forget(&mut self, path: &str) {
+        if let Some((number, request)) = self.last.remove(path) {
+            self.order.remove(&number);
+            self.bytes -= request.size();
+        }
     }
 
     pub(super) fn last_request(&self, path: &str) -> Option<&RecordedRequest> {
-        self.last.get(path)
+        self.last.get(path).map(|(_, request)| request)
     }
 
     pub(super) fn counters(&self, live_tokens: u64) -> Counters {

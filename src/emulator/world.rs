@@ -1,8 +1,9 @@
 //! The whole state of the emulator, protected by one lock.
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, View};
 use super::clock::Clock;
 use super::faults::Faults;
+use super::journal::RequestLog;
 use super::limits::Limits;
 use super::seed::Seed;
 use super::settings::Settings;
@@ -23,6 +24,9 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) stubs: Stubs,
     pub(super) traffic: Traffic,
+    pub(super) journal: RequestLog,
+    /// The number of valid token requests since `reject_every_nth_token_request` was set.
+    pub(super) token_requests: u64,
     /// The number of resets plus one. A connection that was opened before a reset is counted again
     /// if it carries traffic afterwards.
     pub(super) resets: u64,
@@ -43,6 +47,8 @@ impl World {
             faults: Faults::default(),
             stubs,
             traffic: Traffic::default(),
+            journal: RequestLog::default(),
+            token_requests: 0,
             resets: 1,
         }
     }
@@ -65,14 +71,28 @@ impl World {
         })
     }
 
+    /// The time, and how documents show it.
+    pub(super) fn view(&self) -> View {
+        View { now_ms: self.clock.now_ms(), last_used_late_ms: self.settings.last_used_late_s.saturating_mul(1000) }
+    }
+
+    /// The time from which an object that is created now is visible.
+    pub(super) fn visible_from_ms(&self) -> u64 {
+        self.clock.now_ms().saturating_add(self.settings.visible_after_s.saturating_mul(1000))
+    }
+
     pub(super) fn counters(&self) -> Counters {
         self.traffic.counters(self.tokens.valid_count(self.clock.now_ms()))
     }
 
     pub(super) fn set_settings(&mut self, changes: Value) -> Result<(), Error> {
+        let before = self.settings.reject_every_nth_token_request;
         self.settings = self.settings.changed(changes).map_err(|problem| {
             Error::invalid("settings", problem, "Send a JSON object with settings from docs/emulator.md. No setting was changed.")
         })?;
+        if self.settings.reject_every_nth_token_request != before {
+            self.token_requests = 0;
+        }
         Ok(())
     }
 

@@ -121,5 +121,5 @@ pub fn api(emulator: &Emulator, token: &str, method: &str, path: &str, body: Opt
 
 /// Sends a request to the control API.
 pub fn control(emulator: &Emulator, method: &str, path: &str, body: &str) -> Reply {
-    send(emulator, method, &format!("/_emulator{path}"), &[], body)
+    send(emulator, method, &format!("/_emulator{path}"), &[("Content-Type", "application/json")], body)
 }

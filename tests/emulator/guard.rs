@@ -80,3 +80,24 @@ fn an_allowed_host_name_reaches_the_control_api() {
     assert_eq!(status(&emulator, &["Host: www.atlas.test"]), 403);
     assert_eq!(status(&emulator, &["Host: atlas.test:PORT", "Origin: http://atlas.test:PORT"]), 200);
 }
+
+#[test]
+fn e1_a_change_requires_json_and_the_own_origin() {
+    let emulator = crate::process::Process::start();
+    let post = |headers: &[(&str, &str)], body: &str| emulator.send("POST", "/_emulator/clock", headers, body).status;
+    let change = r#"{"set_ms":5000}"#;
+
+    for headers in [
+        &[("Content-Type", "text/plain")][..],
+        &[("Content-Type", "application/x-www-form-urlencoded")],
+        &[],
+        &[("Content-Type", "application/json"), ("Origin", "null")],
+        &[("Content-Type", "application/json"), ("Origin", "http://evil.example")],
+        &[("Content-Type", "application/json"), ("Sec-Fetch-Site", "cross-site")],
+    ] {
+        assert_eq!(post(headers, change), 403, "{headers:?}");
+    }
+    assert_eq!(emulator.send("GET", "/_emulator/reset", &[], "").status, 405);
+    assert_eq!(post(&[("Content-Type", "application/json; charset=utf-8"), ("Origin", "http://127.0.0.1")], change), 200);
+    assert_eq!(emulator.send("POST", "/_emulator/reset", &[], "").status, 200, "a request without a body needs no type");
+}

@@ -37,12 +37,17 @@ impl Process {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        Reply::parse(self.received(method, path, headers, body).as_bytes())
+    }
+
+    /// Everything that is received until the connection ends.
+    pub fn received(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         socket.write_all(&request(method, path, headers, body)).unwrap();
         let mut bytes = Vec::new();
         socket.read_to_end(&mut bytes).unwrap();
-        Reply::parse(&bytes)
+        String::from_utf8(bytes).unwrap()
     }
 
     /// Sends a request to the control API.

@@ -2,6 +2,7 @@
 
 use super::replies::ApiError;
 use crate::emulator::clock::Clock;
+use crate::emulator::journal::RequestLog;
 use crate::emulator::server::Shared;
 use crate::emulator::traffic::{Counters, RecordedRequest};
 use crate::error::Error;
@@ -69,6 +70,23 @@ pub(super) async fn settings(State(shared): World) -> Json<Value> {
 pub(super) async fn set_settings(State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {
     shared.world.lock().set_settings(read(&body)?).map_err(|error| refusal(&error))?;
     Ok(done())
+}
+
+/// The last requests.
+pub(super) async fn requests(State(shared): World) -> Json<RequestLog> {
+    Json(shared.world.lock().journal.clone())
+}
+
+/// The valid tokens, shortened.
+pub(super) async fn tokens(State(shared): World) -> Json<Value> {
+    const MAX: usize = 1000;
+    let world = shared.world.lock();
+    let now_ms = world.clock.now_ms();
+    Json(json!({ "tokens": world.tokens.shown(now_ms, MAX), "total": world.tokens.valid_count(now_ms) }))
+}
+
+pub(super) async fn faults(State(shared): World) -> Json<Value> {
+    Json(shared.world.lock().faults.remaining().into())
 }
 
 pub(super) async fn set_faults(State(shared): World, body: Bytes) -> Result<Json<Value>, ApiError> {

@@ -6,11 +6,12 @@
 use super::Peer;
 use super::replies::ApiError;
 use crate::emulator::server::Shared;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::HeaderMap;
-use hyper::header::{HOST, HeaderName, ORIGIN};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use hyper::{HeaderMap, Method};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,6 +41,14 @@ fn check(allowed: &[String], request: &Request) -> Result<(), String> {
         let origin = only(headers, &ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
         if !origin.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
             return Err(format!("A page of another origin must not use the control API: {HOW}."));
+        }
+    }
+    if request.method() != Method::GET {
+        let given = only(headers, &CONTENT_TYPE).map(|given| given.split(';').next().unwrap_or_default().trim());
+        let is_empty = request.body().size_hint().exact() == Some(0);
+        if !given.is_some_and(|given| given.eq_ignore_ascii_case("application/json")) && !(is_empty && !headers.contains_key(CONTENT_TYPE))
+        {
+            return Err("A request that changes something must have Content-Type: application/json.".to_owned());
         }
     }
     match headers.get(FETCH_SITE).map(|site| site.to_str()) {

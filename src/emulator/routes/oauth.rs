@@ -3,6 +3,7 @@
 
 use super::Peer;
 use super::replies::{ApiError, OAuthError};
+use crate::emulator::identity;
 use crate::emulator::limits::Verdict;
 use crate::emulator::server::Shared;
 use crate::emulator::settings::RateLimitShape;
@@ -11,8 +12,6 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -52,11 +51,15 @@ pub(super) async fn generic_revoke(context: Context, body: Bytes) -> Response {
 fn token(dialect: Dialect, (State(shared), Extension(peer), uri, headers): Context, body: &Bytes) -> Result<Response, Failure> {
     let mut world = shared.world.lock();
     let world = &mut *world;
-    limit(world, peer.0.ip(), claimed_client_id(dialect, &headers, body), uri.path())?;
+    limit(world, peer.0.ip(), identity::client_id(&headers, body, world).unwrap_or_default(), uri.path())?;
     let form = Form::read(dialect, &uri, &headers, body)?;
     let (client_id, secret) = credentials(dialect, &headers, &form)?;
     let now_ms = world.clock.now_ms();
-    let secret_id = world.accounts.authenticate(&client_id, &secret, now_ms).ok_or_else(OAuthError::invalid_client)?;
+    let secret_id = world.accounts.authenticate(&client_id, &secret, world.view()).ok_or_else(OAuthError::invalid_client)?;
+    world.token_requests += 1;
+    if world.settings.reject_every_nth_token_request.is_some_and(|nth| world.token_requests.is_multiple_of(nth)) {
+        return Err(OAuthError::invalid_client().into());
+    }
 
     match form.get("grant_type") {
         Some("client_credentials") => {}
@@ -99,19 +102,12 @@ fn revoke(dialect: Dialect, (State(shared), _, uri, headers): Context, body: &By
     let form = Form::read(dialect, &uri, &headers, body)?;
     let (client_id, secret) = credentials(dialect, &headers, &form)?;
     let mut world = shared.world.lock();
-    let now_ms = world.clock.now_ms();
-    world.accounts.authenticate(&client_id, &secret, now_ms).ok_or_else(OAuthError::invalid_client)?;
+    let view = world.view();
+    world.accounts.authenticate(&client_id, &secret, view).ok_or_else(OAuthError::invalid_client)?;
 
     let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("The parameter token is missing."))?;
     world.tokens.revoke(token, &client_id);
     Ok(StatusCode::OK.into_response())
-}
-
-/// The client id that a request names, whether it is valid or not; empty if it names none.
-fn claimed_client_id(dialect: Dialect, headers: &HeaderMap, body: &Bytes) -> String {
-    let basic = headers.get(AUTHORIZATION).and_then(|value| basic(dialect, value.as_bytes())).map(|(id, _)| id);
-    let in_body = || form_urlencoded::parse(body).find(|(name, _)| name == "client_id").map(|(_, id)| id.into_owned());
-    basic.or_else(in_body).unwrap_or_default()
 }
 
 /// Applies the rate limit. It is checked before everything else and counts requests by the client
@@ -171,11 +167,10 @@ fn basic(dialect: Dialect, value: &[u8]) -> Option<(String, String)> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = pair.split_once(':')?;
+    let (id, secret) = identity::raw_basic(encoded)?;
     match dialect {
-        Dialect::Atlas => Some((id.to_owned(), secret.to_owned())),
-        Dialect::Generic => Some((form_decoded(id)?, form_decoded(secret)?)),
+        Dialect::Atlas => Some((id, secret)),
+        Dialect::Generic => Some((form_decoded(&id)?, form_decoded(&secret)?)),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Target;
 use super::attributes::{Attributes, required};
 use super::page::Page;
 use super::secrets::{masked, with_value};
-use crate::emulator::accounts::{Account, LimitReached};
+use crate::emulator::accounts::{Account, LimitReached, View};
 use crate::emulator::clock::iso8601;
 use crate::emulator::roles::{Action, Level};
 use crate::emulator::routes::replies::ApiError;
@@ -23,8 +23,10 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, target: Target, page
     let world = shared.world.lock();
     target.allow(Action::Read, &world)?;
     let all = page.filter("includeSystemManaged") == Some("true");
-    let listed = world.accounts.at(&target.level).filter(|account| all || !account.system_managed);
-    Ok(page.of(listed.map(|account| account_json(account, &target.level)).collect()))
+    let view = world.view();
+    let is_listed = |account: &&Account| account.visible_from_ms <= view.now_ms && (all || !account.system_managed);
+    let listed = world.accounts.at(&target.level).filter(is_listed);
+    Ok(page.of(listed.map(|account| account_json(account, &target.level, view)).collect()))
 }
 
 pub(super) async fn create(
@@ -43,18 +45,21 @@ pub(super) async fn create(
     let hours = if without_secret { None } else { Some(attributes.hours()?) };
     attributes.end()?;
 
-    let now_ms = world.clock.now_ms();
+    let (view, visible_from_ms) = (world.view(), world.visible_from_ms());
+    let valid_from_ms = view.now_ms.saturating_add(world.settings.new_secret_valid_after_s.saturating_mul(1000));
     let org = world.accounts.org_of(&target.level).unwrap_or_default().to_owned();
-    let mut account = Account::new(org, name, description, now_ms);
+    let mut account = Account::new(org, name, description, view.now_ms);
+    account.visible_from_ms = visible_from_ms;
     if matches!(target.level, Level::Project(_)) {
         // An account of a project is a member of the organization too.
         account.org_roles = vec!["ORG_MEMBER".to_owned()];
     }
     account.set_roles_at(&target.level, roles);
-    let mut reply = account_json(&account, &target.level);
+    let mut reply = account_json(&account, &target.level, view);
     if let Some(hours) = hours {
-        let secret = account.add_secret(now_ms, hours).map(with_value).map_err(limit_reached)?;
-        reply["secrets"] = json!([secret]);
+        let secret = account.add_secret(view.now_ms, hours).map_err(limit_reached)?;
+        secret.valid_from_ms = valid_from_ms;
+        reply["secrets"] = json!([with_value(secret, view)]);
     }
     world.accounts.add(account).map_err(limit_reached)?;
     Ok((StatusCode::CREATED, Json(reply)))
@@ -62,7 +67,7 @@ pub(super) async fn create(
 
 pub(super) async fn get(State(shared): State<Arc<Shared>>, target: Target) -> Result<Json<Value>, ApiError> {
     let world = shared.world.lock();
-    Ok(Json(account_json(target.account(Action::Read, &world)?, &target.level)))
+    Ok(Json(account_json(target.account(Action::Read, &world)?, &target.level, world.view())))
 }
 
 pub(super) async fn update(
@@ -72,6 +77,7 @@ pub(super) async fn update(
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     let mut world = shared.world.lock();
+    let view = world.view();
     let account = target.account_mut(Action::Write, &mut world)?;
     let mut attributes = Attributes::read(&headers, &body)?;
     let name = attributes.string("name", MAX_NAME_LENGTH)?;
@@ -88,7 +94,7 @@ pub(super) async fn update(
     if let Some(roles) = roles {
         account.set_roles_at(&target.level, roles);
     }
-    Ok(Json(account_json(account, &target.level)))
+    Ok(Json(account_json(account, &target.level, view)))
 }
 
 /// Deletes the account and revokes its tokens. At project level, only removes it from the project.
@@ -127,19 +133,22 @@ pub(super) async fn invite(
     attributes.end()?;
 
     let org = world.accounts.org_of(&target.level).unwrap_or_default().to_owned();
-    let account = world.accounts.get_mut(&target.account).filter(|account| account.org_id == org).ok_or_else(|| target.no_account())?;
+    let view = world.view();
+    let is_found = |account: &&mut Account| account.org_id == org && account.visible_from_ms <= view.now_ms;
+    let account = world.accounts.get_mut(&target.account).filter(is_found).ok_or_else(|| target.no_account())?;
     account.set_roles_at(&target.level, roles);
-    Ok(Json(account_json(account, &target.level)))
+    Ok(Json(account_json(account, &target.level, view)))
 }
 
-fn account_json(account: &Account, level: &Level) -> Value {
+fn account_json(account: &Account, level: &Level, view: View) -> Value {
+    let secrets = account.secrets.iter().filter(|secret| secret.visible_from_ms <= view.now_ms);
     json!({
         "clientId": account.client_id,
         "createdAt": iso8601(account.created_ms),
         "name": account.name,
         "description": account.description,
         "roles": account.roles_at(level),
-        "secrets": account.secrets.iter().map(masked).collect::<Vec<_>>(),
+        "secrets": secrets.map(|secret| masked(secret, view)).collect::<Vec<_>>(),
         "systemManaged": account.system_managed,
     })
 }

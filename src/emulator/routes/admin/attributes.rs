@@ -1,6 +1,6 @@
 //! Parsing and validation of request bodies by the rules of Atlas.
 
-use crate::emulator::accounts::Network;
+use crate::emulator::network::Network;
 use crate::emulator::roles::Level;
 use crate::emulator::routes::replies::ApiError;
 use axum::body::Bytes;

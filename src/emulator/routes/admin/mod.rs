@@ -111,7 +111,10 @@ impl Target {
         let id = match &self.level {
             Level::Org(id) | Level::Project(id) => id,
         };
-        if world.accounts.org_of(&self.level).is_none() {
+        let now_ms = world.clock.now_ms();
+        let is_hidden = |project: &str| world.accounts.project(project).is_some_and(|project| project.visible_from_ms > now_ms);
+        let is_hidden = matches!(&self.level, Level::Project(project) if is_hidden(project));
+        if is_hidden || world.accounts.org_of(&self.level).is_none() {
             let code = if matches!(self.level, Level::Org(_)) { "ORG_NOT_FOUND" } else { "GROUP_NOT_FOUND" };
             return Err(ApiError::new(404, code, format!("No object has the id {id}.")).with([id.as_str().into()]));
         }
@@ -124,7 +127,8 @@ impl Target {
     /// Returns the account that the path names, if the caller may perform `action` on it.
     fn account<'a>(&self, action: Action, world: &'a World) -> Result<&'a Account, ApiError> {
         self.allow(action, world)?;
-        world.accounts.get(&self.account).filter(|account| account.is_at(&self.level)).ok_or_else(|| self.no_account())
+        let is_here = |account: &&Account| account.is_at(&self.level) && account.visible_from_ms <= world.clock.now_ms();
+        world.accounts.get(&self.account).filter(is_here).ok_or_else(|| self.no_account())
     }
 
     fn account_mut<'a>(&self, action: Action, world: &'a mut World) -> Result<&'a mut Account, ApiError> {

@@ -110,8 +110,8 @@ pub(super) async fn create_project(
         let detail = format!("The organization already has a project {name:?}.");
         return Err(ApiError::new(409, "GROUP_ALREADY_EXISTS", detail).with([name.into()]));
     }
-    let created_ms = world.clock.now_ms();
-    let project = world.accounts.create_project(org_id, name, created_ms).map_err(limit_reached)?;
+    let (created_ms, visible_from_ms) = (world.clock.now_ms(), world.visible_from_ms());
+    let project = world.accounts.create_project(org_id, name, created_ms, visible_from_ms).map_err(limit_reached)?;
     if let Some(owner) = world.accounts.get_mut(&caller.client_id) {
         owner.set_roles_at(&Level::Project(project.id.clone()), vec!["GROUP_OWNER".to_owned()]);
     }
@@ -152,7 +152,8 @@ fn account<'a>(world: &'a World, caller: &Caller) -> Result<&'a Account, ApiErro
 }
 
 fn sees_project(caller: &Account, project: &Project, world: &World) -> bool {
-    roles::is_allowed(caller, Action::Read, &Level::Project(project.id.clone()), &world.accounts)
+    project.visible_from_ms <= world.clock.now_ms()
+        && roles::is_allowed(caller, Action::Read, &Level::Project(project.id.clone()), &world.accounts)
 }
 
 fn org_json(org: &Org) -> Value {
