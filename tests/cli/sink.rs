@@ -1,5 +1,9 @@
 //! `sink`: the file is always complete, private and up to date.
 
+mod hooks;
+mod outputs;
+mod supervisor;
+
 use crate::support::{PATIENCE, Scene, command_path, is_token, stderr, text, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -24,9 +28,13 @@ impl Sink {
 
     /// A sink that waits at most `timeout_ms` for a token.
     fn patient(scene: &Scene, arguments: &[&str], timeout_ms: u32) -> Self {
+        Self::with(scene, arguments, &[("TOKENWELL_TIMEOUT_MS", &timeout_ms.to_string())])
+    }
+
+    fn with(scene: &Scene, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let log = scene.path(&format!("log-{}", arguments.join("-").replace('/', "-")));
         let mut command = scene.plain(command_path());
-        command.arg("sink").args(arguments).env("TOKENWELL_TIMEOUT_MS", timeout_ms.to_string());
+        command.arg("sink").args(arguments).envs(environment.iter().copied());
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
         Self { child, log }
     }
@@ -147,6 +155,21 @@ fn n42_a_missing_directory_cannot_be_written_to() {
 
     let message = stderr(&assert);
     assert!(message.contains("missing/token") && message.contains("Create the directory "), "{message}");
+    assert_eq!(scene.emulator.counters().token_requests, 0);
+}
+
+#[test]
+fn n42_a_full_disk_is_noticed_before_a_token_is_requested() {
+    let scene = Scene::new();
+    // No byte can be written to a file, but an empty file can be created.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" sink --once token";
+
+    let output = scene.plain("sh").args(["-c", script, command_path()]).output().unwrap();
+
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(10), "{message}");
+    assert!(message.contains("cannot write `token`: "), "{message}");
+    assert_eq!((scene.emulator.counters().token_requests, unfinished(&scene), scene.path("token").exists()), (0, 0, false));
 }
 
 #[test]
@@ -238,9 +261,67 @@ fn it_survives_failures_keeps_the_file_and_goes_on() {
     sink.signal(Signal::SIGINT);
     assert!(sink.end().success());
     let log = sink.log();
-    let failure = format!("cannot update {}, which keeps the old token; the next attempt is in", text(&file));
-    assert!(log.contains(&failure) && !log.contains("next attempt:"), "{log}");
     assert!(!log.contains(&first) && !log.contains(&second), "{log}");
+}
+
+#[test]
+fn n14_each_failure_is_one_line_that_says_what_became_of_the_token() {
+    let scene = short_lived();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+    until("the first token", || content(&file));
+
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
+    // The advice is not repeated with the same problem.
+    let is_repeated = |line: &str| line.contains(" ago; next attempt in ") && !line.ends_with(')');
+    until("a second failure with an expired token", || sink.log().lines().any(is_repeated).then_some(()));
+    sink.signal(Signal::SIGTERM);
+    assert!(sink.end().success());
+
+    let log = sink.log();
+    let state = format!("tokenwell: warning: the token in {} ", text(&file));
+    let failures: Vec<_> = log.lines().filter(|line| !line.starts_with("tokenwell: wrote a token that expires at ")).collect();
+    for failure in &failures {
+        let said = failure.strip_prefix(&state).unwrap_or_else(|| panic!("{failure}"));
+        assert!(said.starts_with("expires in ") || said.starts_with("ended "), "{failure}");
+        assert!(said.contains("; next attempt in ") && said.contains("503"), "{failure}");
+    }
+    assert!(failures.first().is_some_and(|line| line.ends_with(')')) && file.exists(), "{log}");
+}
+
+#[test]
+fn n14_a_file_whose_token_has_expired_is_removed_if_that_is_wanted() {
+    let scene = short_lived();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &["--remove-when-expired", text(&file)]);
+    until("the first token", || content(&file));
+
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
+    until("the end of the file", || (!file.exists()).then_some(()));
+    let removed = format!("removed {}: the token has expired", text(&file));
+    until("the message", || sink.log().contains(&removed).then_some(()));
+    scene.emulator.set_faults(json!([])).unwrap();
+    let token = until("a token after the failure", || content(&file));
+
+    assert!(is_token(&token));
+    sink.signal(Signal::SIGTERM);
+    assert!(sink.end().success());
+    assert_eq!(sink.log().matches(&removed).count(), 1, "{}", sink.log());
+}
+
+#[test]
+fn sigusr1_renews_the_token_now() {
+    let scene = Scene::new();
+    let file = scene.path("token");
+    let mut sink = Sink::start(&scene, &[text(&file)]);
+    let first = until("the first token", || content(&file));
+
+    sink.signal(Signal::SIGUSR1);
+    let second = until("the second token", || other_than(&file, &first));
+
+    assert!(is_token(&second));
+    sink.signal(Signal::SIGTERM);
+    assert!(sink.end().success());
 }
 
 #[test]
@@ -372,7 +453,7 @@ fn a_server_that_is_late_is_waited_for() {
     let file = scene.path("token");
     scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "status": 503, "body": {"error": "server_error"}}])).unwrap();
     let mut sink = Sink::start(&scene, &[text(&file)]);
-    let failure = format!("cannot write {}, which does not exist yet; the next attempt is in", text(&file));
+    let failure = format!("{} does not exist yet; next attempt in ", text(&file));
     until("a failed refresh", || sink.log().contains(&failure).then_some(()));
 
     scene.emulator.set_faults(json!([])).unwrap();

@@ -60,7 +60,10 @@ def cron_command(text):
     return entry.group(2)
 
 
-SYSTEMD = ("DynamicUser", "LoadCredential", "Environment", "CacheDirectory", "CacheDirectoryMode", "RuntimeDirectory", "RuntimeDirectoryMode", "ExecStart")
+SYSTEMD = (
+    "Type", "WatchdogSec", "Restart", "DynamicUser", "LoadCredential", "Environment", "CacheDirectory", "CacheDirectoryMode",
+    "RuntimeDirectory", "RuntimeDirectoryMode", "ExecStart", "ExecReload",
+)
 
 
 def systemd_service(text):

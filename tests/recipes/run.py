@@ -15,8 +15,10 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -352,10 +354,29 @@ def systemd_sink(scene, text):
     service, environment, specifiers = started_by_systemd(scene, account + text)
     command = readers.systemd_command(service, specifiers)
     file = pathlib.Path(command[-1])
-    with scene.running(command, environment) as sink:
-        scene.until_written(sink, file)
-        must(scene.emulator.accepts(file.read_text()), "no valid token in the file")
+    must(service["Type"] == ["notify"], "the service does not tell when it is ready")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(scene.work / "notify"))
+    manager.settimeout(PATIENCE_S)
+    # Shorter than that of the unit: a sign of life comes at half of this time.
+    environment |= {"NOTIFY_SOCKET": str(scene.work / "notify"), "WATCHDOG_USEC": "200000"}
+    with manager, scene.running(command, environment) as sink:
+        wait_for_message(manager, "READY=1")
+        first = file.read_text()
+        must(scene.emulator.accepts(first), "no valid token in the file")
         must(file.stat().st_mode & 0o777 == 0o640, f"mode {file.stat().st_mode & 0o777:o}")
+        wait_for_message(manager, "WATCHDOG=1")
+        (reload,) = service["ExecReload"]
+        subprocess.run(shlex.split(reload.replace("$MAINPID", str(sink.pid))), check=True)
+        wait_for_message(manager, "RELOADING=1")
+        wait_for_message(manager, "READY=1")
+        must(file.read_text() != first and scene.emulator.accepts(file.read_text()), "a reload does not renew the token")
+
+
+def wait_for_message(manager, expected):
+    """Waits until the service reports what systemd expects."""
+    while expected not in manager.recv(4096).decode().splitlines():
+        pass
 
 
 def started_by_systemd(scene, text):

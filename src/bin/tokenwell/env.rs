@@ -91,6 +91,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
+/// The assignment for a dotenv file.
+pub(crate) fn dotenv(token: &str) -> Result<Wiped, Failure> {
+    assignment(Reader::Dotenv, token)
+}
+
 fn assignment(shell: Reader, token: &str) -> Result<Wiped, Failure> {
     let cannot = || {
         Failure::new(

@@ -70,7 +70,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 /// The variables to remove: each secret, and the client id of each secret that `is_set`. A client
 /// id without its secret is an error for programs that read the pair.
-fn credential_variables(is_set: impl Fn(&str) -> bool) -> Vec<String> {
+pub(crate) fn credential_variables(is_set: impl Fn(&str) -> bool) -> Vec<String> {
     let mut variables = Vec::new();
     for setting in settings().filter(|setting| setting.is_secret() || setting.name() == "client_secret_file") {
         for variable in setting.variables() {

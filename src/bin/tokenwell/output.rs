@@ -19,6 +19,11 @@ pub(crate) fn line(answer: &str) -> Result<(), Failure> {
 /// a copy that is never wiped, so this writes past it.
 pub(crate) fn secret_line(mut answer: Wiped) -> Result<(), Failure> {
     answer.push("\n");
+    secret(&answer)
+}
+
+/// Like [`secret_line`], without the newline.
+pub(crate) fn secret(answer: &Wiped) -> Result<(), Failure> {
     require_open()?;
     let mut out = io::stdout().lock();
     // What was written before must come first.

@@ -1,6 +1,7 @@
-//! The signals that stop a long-running command.
+//! The signals that stop a long-running command, and those that make `sink` renew its token.
 
-use std::io::{self, Read as _};
+use std::cell::Cell;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -16,12 +17,34 @@ pub(crate) struct Stop {
     /// Kept here, so that the channel is never disconnected.
     events: Sender<Event>,
     received: Receiver<Event>,
+    /// A renewal was requested while nothing waited for it.
+    renewal: Cell<bool>,
+}
+
+/// The signals that request a renewal instead of stopping the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewals {
+    None,
+    /// SIGUSR1.
+    User,
+    /// SIGUSR1 and SIGHUP, which is how a supervisor reloads a service.
+    UserAndHangup,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Time,
+    Stop,
+    Renewal,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
     /// The command must stop.
     Stop,
+    /// The token must be renewed now.
+    Renewal,
     /// A future that the command waits for can be polled again.
     Wake,
 }
@@ -39,13 +62,20 @@ pub(crate) enum Awaited<T> {
 impl Stop {
     /// Installs the handlers. Call it before the first visible effect of the command: from then on
     /// the user may stop it.
+    #[cfg(feature = "emulator")]
     pub(crate) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
-        let (events, received) = channel();
-        on_signals(events.clone())?;
+        let stop = Self::listen_for(Renewals::None)?;
         if until_stdin_closes {
-            on_end_of_stdin(events.clone())?;
+            on_end_of_stdin(stop.events.clone())?;
         }
-        Ok(Self { events, received })
+        Ok(stop)
+    }
+
+    /// Like [`Stop::listen`], also for signals that request a renewal.
+    pub(crate) fn listen_for(renewals: Renewals) -> io::Result<Self> {
+        let (events, received) = channel();
+        on_signals(events.clone(), renewals)?;
+        Ok(Self { events, received, renewal: Cell::new(false) })
     }
 
     /// Lets another thread stop the command.
@@ -61,20 +91,25 @@ impl Stop {
         while self.received.recv() == Ok(Event::Wake) {}
     }
 
-    /// Waits for at most `duration`. Returns whether the command must stop.
-    pub(crate) fn wait_for(&self, duration: Duration) -> bool {
+    /// Waits for at most `duration`, or until a signal arrives.
+    pub(crate) fn wait_for(&self, duration: Duration) -> Ended {
+        if self.renewal.take() {
+            return Ended::Renewal;
+        }
         let deadline = Instant::now() + duration;
         loop {
             match self.received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 // The wake of a future that nobody waits for any more.
                 Ok(Event::Wake) => {}
-                Err(RecvTimeoutError::Timeout) => return false,
-                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Event::Renewal) => return Ended::Renewal,
+                Err(RecvTimeoutError::Timeout) => return Ended::Time,
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ended::Stop,
             }
         }
     }
 
-    /// Waits until `future` is ready, for at most `max_wait` unless a poll takes longer.
+    /// Waits until `future` is ready, for at most `max_wait` unless a poll takes longer. A request
+    /// for a renewal is kept for the next [`Stop::wait_for`].
     pub(crate) fn wait_for_result<F: Future>(&self, mut future: Pin<&mut F>, max_wait: Duration) -> Awaited<F::Output> {
         let deadline = Instant::now() + max_wait;
         let waker = Waker::from(Arc::new(Wakeup(self.events.clone())));
@@ -84,6 +119,7 @@ impl Stop {
             }
             match self.received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Event::Wake) => {}
+                Ok(Event::Renewal) => self.renewal.set(true),
                 Err(RecvTimeoutError::Timeout) => return Awaited::Late,
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Awaited::Stopped,
             }
@@ -113,15 +149,20 @@ impl Wake for Wakeup {
 }
 
 #[cfg(unix)]
-fn on_signals(stop: Sender<Event>) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+fn on_signals(events: Sender<Event>, renewals: Renewals) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-    let signals = [SIGINT, SIGTERM].into_iter().chain((!hangups_are_ignored()).then_some(SIGHUP));
-    let mut signals = signal_hook::iterator::Signals::new(signals)?;
+    let renewing: &[i32] = match renewals {
+        Renewals::None => &[],
+        Renewals::User => &[SIGUSR1],
+        Renewals::UserAndHangup => &[SIGUSR1, SIGHUP],
+    };
+    let stopping = [SIGINT, SIGTERM].into_iter().chain((!renewing.contains(&SIGHUP) && !hangups_are_ignored()).then_some(SIGHUP));
+    let mut signals = signal_hook::iterator::Signals::new(stopping.chain(renewing.iter().copied()))?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for _ in signals.forever() {
+        for signal in signals.forever() {
             // A closed channel means that the command has ended.
-            let _ = stop.send(Event::Stop);
+            let _ = events.send(if renewing.contains(&signal) { Event::Renewal } else { Event::Stop });
         }
     })?;
     Ok(())
@@ -143,13 +184,16 @@ pub(crate) fn hangups_are_ignored() -> bool {
 
 /// On other systems Ctrl-C ends the process without a handler.
 #[cfg(not(unix))]
-fn on_signals(_stop: Sender<Event>) -> io::Result<()> {
+fn on_signals(_events: Sender<Event>, _renewals: Renewals) -> io::Result<()> {
     Ok(())
 }
 
 /// Starts a thread that reads standard input. A blocking read cannot be interrupted, so the thread
 /// ends with the process.
+#[cfg(feature = "emulator")]
 fn on_end_of_stdin(stop: Sender<Event>) -> io::Result<()> {
+    use std::io::Read as _;
+
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let mut buffer = [0; 4096];
         // A read error counts as the end of the input.
@@ -167,7 +211,7 @@ mod tests {
 
     fn unstopped() -> Stop {
         let (events, received) = channel();
-        Stop { events, received }
+        Stop { events, received, renewal: Cell::new(false) }
     }
 
     /// Is ready at the second poll, which it requests itself.
@@ -206,7 +250,19 @@ mod tests {
         let stop = unstopped();
         assert!(stop.events.send(Event::Wake).is_ok() && stop.events.send(Event::Stop).is_ok());
 
-        assert!(stop.wait_for(LONG));
-        assert!(!stop.wait_for(Duration::ZERO));
+        assert_eq!(stop.wait_for(LONG), Ended::Stop);
+        assert_eq!(stop.wait_for(Duration::ZERO), Ended::Time);
+    }
+
+    #[test]
+    fn a_renewal_that_is_requested_during_a_future_ends_the_next_wait() {
+        let stop = unstopped();
+        assert!(stop.events.send(Event::Renewal).is_ok());
+
+        assert_eq!(stop.wait_for_result(std::pin::pin!(Twice(false)), LONG), Awaited::Ready("ready"));
+        assert_eq!(stop.wait_for_result(std::pin::pin!(std::future::pending::<()>()), Duration::from_millis(1)), Awaited::Late);
+
+        assert_eq!(stop.wait_for(LONG), Ended::Renewal);
+        assert_eq!(stop.wait_for(Duration::ZERO), Ended::Time);
     }
 }

@@ -41,42 +41,59 @@ impl SinkFile {
         Ok(file)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Checks that the file can be written, with another file in its directory: a token that cannot
+    /// be stored must not be requested.
+    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+        let temporary = self.temporary();
+        // Even on a full disk an empty file can often be created.
+        let written = self.write(&temporary, &[b'\n'; 4096]);
+        let removed = fs::remove_file(&temporary);
+        written.map(drop).and(removed).map_err(|error| self.cannot_write(&error))
+    }
+
     /// Replaces the file with `content`. A reader gets either the old or the new content.
     pub(super) fn replace(&mut self, content: &[u8]) -> Result<(), Failure> {
         self.require_regular_file()?;
         self.remove_leftovers();
-        let temporary = self.directory.join(format!(".{}.{:016x}{TEMPORARY}", self.name, fastrand::u64(..)));
+        let temporary = self.temporary();
         let written = self
             .write(&temporary, content)
             .and_then(|file| fs::rename(&temporary, &self.path).and_then(|()| FileIdentity::of(file, &self.path)));
         written.map(|file| self.written = Some(file)).map_err(|error| {
             // This fails if the file was not created, and then there is nothing to remove.
             let _ = fs::remove_file(&temporary);
-            let other = "pass a file in an existing, writable directory with free space.";
-            let hint = if error.kind() == io::ErrorKind::NotFound {
-                format!("Create the directory {}, or {other}", printable_path(&self.directory))
-            } else {
-                other.replacen('p', "P", 1)
-            };
-            Failure::new(Status::CannotWrite, format!("cannot write `{}`: {error}", printable_path(&self.path)), hint)
+            self.cannot_write(&error)
         })
     }
 
-    /// What a failure means for the file.
-    pub(super) fn not_replaced(&self) -> String {
-        let path = printable_path(&self.path);
-        if fs::symlink_metadata(&self.path).is_ok() {
-            format!("cannot update {path}, which keeps the old token")
+    fn temporary(&self) -> PathBuf {
+        self.directory.join(format!(".{}.{:016x}{TEMPORARY}", self.name, fastrand::u64(..)))
+    }
+
+    fn cannot_write(&self, error: &io::Error) -> Failure {
+        let other = "pass a file in an existing, writable directory with free space.";
+        let hint = if error.kind() == io::ErrorKind::NotFound {
+            format!("Create the directory {}, or {other}", printable_path(&self.directory))
         } else {
-            format!("cannot write {path}, which does not exist yet")
-        }
+            other.replacen('p', "P", 1)
+        };
+        Failure::new(Status::CannotWrite, format!("cannot write `{}`: {error}", printable_path(&self.path)), hint)
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok()
     }
 
     /// Removes the file if it is the one that was written last. A file of another program is kept.
-    pub(super) fn remove_if_unchanged(&self) -> Result<(), Failure> {
-        let (Some(written), Ok(found)) = (&self.written, fs::symlink_metadata(&self.path)) else { return Ok(()) };
+    /// Returns whether it was removed.
+    pub(super) fn remove_if_unchanged(&mut self) -> Result<bool, Failure> {
+        let (Some(written), Ok(found)) = (&self.written, fs::symlink_metadata(&self.path)) else { return Ok(false) };
         if !written.is(&found) {
-            return Ok(());
+            return Ok(false);
         }
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(
@@ -84,7 +101,10 @@ impl SinkFile {
                 format!("cannot remove `{}`: {error}", printable_path(&self.path)),
                 "Remove the file: it contains a token.",
             )),
-            _ => Ok(()),
+            _ => {
+                self.written = None;
+                Ok(true)
+            }
         }
     }
 

@@ -1,55 +1,91 @@
-//! `tokenwell sink`: keeps a valid token in a file, for programs that can only read a file.
+//! `tokenwell sink`: keeps a valid token in files, for programs that can only read a file.
 //!
-//! May depend on: the public API and the command's own settings, session, form and output. Start
-//! reading at [`run`]; `file` replaces the file, `pace` computes the pauses.
+//! May depend on: the public API and the command's own settings, session, form, env, exec and output.
+//! Start reading at [`run`]; `outputs` writes the files (`file` replaces one, `template` fills one),
+//! `keeper` renews the token, `pace` computes the pauses, `hook`, `supervisor` and `metrics` tell
+//! others about it.
 
 mod file;
+mod hook;
+mod keeper;
+mod metrics;
+mod outputs;
 mod pace;
+mod supervisor;
+mod template;
 
 use crate::failure::Failure;
-use crate::form::{Form, expiry, json};
 use crate::output;
-use crate::session::Session;
 use crate::settings::Settings;
-use crate::stop::{Awaited, Stop};
-use crate::wiped::Wiped;
-use clap::ValueEnum;
-use file::SinkFile;
+use crate::stop::{Renewals, Stop};
+use crate::wanted;
+use hook::{Hook, Hooks};
+use keeper::Keeper;
+use metrics::Metrics;
+use outputs::{Content, Outputs, STANDARD_OUTPUT, SinkFormat, Target};
 use pace::Pace;
-use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
-use tokenwell::error::Error;
-use tokenwell::{Status, Token, TokenOptions};
-
-/// After this time the get is repeated: it joins the same refresh, or replaces one that hangs.
-const GET_INTERVAL: Duration = Duration::from_secs(10);
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use supervisor::Supervisor;
+use template::Template;
+use tokenwell::{Status, TokenOptions};
 
 /// Keep a valid token in a file
 ///
 /// Replaces the file before the token expires. The replacement is atomic: a reader gets either the
-/// old token or the new one. If a refresh fails, it keeps the file, logs the error to standard
-/// error and tries again. It runs until SIGTERM, SIGINT or SIGHUP.
+/// old token or the new one. If a refresh fails, it keeps the file, logs one line to standard error
+/// and tries again. It runs until SIGTERM, SIGINT or SIGHUP; SIGUSR1 renews the token now. Under a
+/// service manager (NOTIFY_SOCKET) SIGHUP renews it too.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The file to write; a symbolic link or other non-regular file is refused
-    file: PathBuf,
+    /// The file to write; a symbolic link or other non-regular file is refused. With --once, - is
+    /// standard output
+    #[arg(required_unless_present_any = ["output", "template"])]
+    file: Option<PathBuf>,
 
-    /// Mode of the file: 0600, 0640, 0644, 0400, 0440 or 0444
+    /// Mode of the files: 0600, 0640, 0644, 0400, 0440 or 0444
     #[arg(long, default_value = "0600", value_parser = file::mode)]
     mode: u32,
 
-    /// Format of the file
+    /// Format of FILE
     #[arg(long, value_enum, default_value_t = SinkFormat::Raw)]
     format: SinkFormat,
 
-    /// Write the file once and exit
+    /// Another file to write, in this format: raw, header, curl, json or dotenv
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = outputs::format_and_file)]
+    output: Vec<(SinkFormat, PathBuf)>,
+
+    /// Another file to write, from a template with {{ token }}
+    #[arg(long, value_name = "TEMPLATE=FILE", value_parser = outputs::template_and_file)]
+    template: Vec<(PathBuf, PathBuf)>,
+
+    /// Write the files once and exit
     #[arg(long)]
     once: bool,
 
-    /// Remove the file on exit
+    /// Program to run after each renewal, with its arguments; no shell
+    #[arg(long, value_name = "COMMAND LINE", conflicts_with = "once")]
+    exec: Vec<String>,
+
+    /// Time after which a program of --exec is killed
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = wanted::duration)]
+    exec_timeout: Duration,
+
+    /// Signal to send after each renewal to the process whose id is in PIDFILE: HUP:/run/app.pid
+    #[cfg(unix)]
+    #[arg(long, value_name = "NAME:PIDFILE", conflicts_with = "once")]
+    signal: Vec<String>,
+
+    /// File with figures for a collector, in the format of OpenMetrics
+    #[arg(long, value_name = "FILE", conflicts_with = "once")]
+    metrics: Option<PathBuf>,
+
+    /// Remove the files when their token has expired
+    #[arg(long, conflicts_with = "once")]
+    remove_when_expired: bool,
+
+    /// Remove the files on exit
     #[arg(long, conflicts_with = "once")]
     remove_on_exit: bool,
 
@@ -61,172 +97,73 @@ const EXAMPLES: &str = "\
 Examples:
   tokenwell sink /run/user/1000/atlas-token &
   tokenwell sink --format header --mode 0640 /shared/atlas.header
-  tokenwell sink --once token.txt";
+  tokenwell sink --output json=token.json --output dotenv=token.env
+  tokenwell sink --template app.tmpl=app.conf --exec 'systemctl reload app'
+  tokenwell sink --once token.txt
+  tokenwell sink --once --format json -
 
-#[derive(Clone, Copy, ValueEnum)]
-enum SinkFormat {
-    /// The token without a newline
-    Raw,
-    /// A header line, for curl --header @FILE
-    Header,
-    /// A JSON object: access_token, token_type, expires_at
-    Json,
-}
-
-impl SinkFormat {
-    fn of(self, token: &Token) -> Wiped {
-        let (mut text, end) = match self {
-            Self::Raw => (Form::Raw.of(token), ""),
-            Self::Header => (Form::Header.of(token), "\n"),
-            // No expires_in: it would be wrong one second later.
-            Self::Json => (json(token, None), "\n"),
-        };
-        text.push(end);
-        text
-    }
-}
+A template contains {{ token }}, {{ authorization }} (Bearer and the token),
+{{ expires_at }} or {{ expires_at_unix }}, and anything else unchanged.";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let mut file = SinkFile::at(&args.file, args.mode)?;
+    // All that can be wrong with the command line or the files is reported before a token is
+    // requested.
+    let hooks = hooks(&args)?;
+    let (printed, targets) =
+        targets(&args)?.into_iter().partition::<Vec<_>, _>(|target| args.once && target.path == Path::new(STANDARD_OUTPUT));
+    if printed.len() > 1 {
+        let hint = "Use - for one output, and files for the others.";
+        return Err(Failure::new(Status::InvalidArgument, "two outputs write to standard output", hint));
+    }
+    let mut outputs = Outputs::of(targets, args.mode)?;
+    let metrics = args.metrics.as_deref().map(Metrics::at).transpose()?;
     let session = args.settings.session()?;
     if args.once {
-        return file.replace(args.format.of(&session.token(&TokenOptions::default())?).as_bytes());
+        let token = session.token(&TokenOptions::default())?;
+        outputs.write(&token)?;
+        return printed.first().map_or(Ok(()), |target| output::secret(&target.content.of(&token)?));
     }
+    let supervisor = Supervisor::find(|name| std::env::var(name).ok());
     // Before the first token request: a signal must stop that too.
-    let stop = Stop::listen(false).map_err(|error| {
+    let renewals = if supervisor.exists() { Renewals::UserAndHangup } else { Renewals::User };
+    let stop = Stop::listen_for(renewals).map_err(|error| {
         let problem = format!("cannot wait for signals: {error}");
         Failure::new(Status::Internal, problem, "The system has no free thread or file descriptor. Raise its limits.")
     })?;
-    let outcome = keep_current(&session, &mut file, args.format, &stop);
+    let keeper = Keeper {
+        session: &session,
+        stop: &stop,
+        outputs: &mut outputs,
+        hooks: Hooks::start(hooks)?,
+        supervisor,
+        metrics,
+        removes_expired: args.remove_when_expired,
+        pace: Pace::default(),
+        written: None,
+        last_problem: None,
+    };
+    let outcome = keeper.run();
     if args.remove_on_exit {
-        file.remove_if_unchanged()?;
+        outputs.remove()?;
     }
     outcome
 }
 
-/// Keeps the file up to date until the command is stopped or fails permanently.
-fn keep_current(session: &Session, file: &mut SinkFile, format: SinkFormat, stop: &Stop) -> Result<(), Failure> {
-    let mut pace = Pace::default();
-    let mut written: Option<Token> = None;
-    loop {
-        let started = Instant::now();
-        let Some(answer) = next_token(session, written.as_ref(), stop) else { return Ok(()) };
-        let replaced = match answer {
-            Ok(token) => replace(session, file, format, written.as_ref(), &token).map(|()| token),
-            Err(error) if written.is_none() && !is_transient(&error) => return Err(error.into()),
-            Err(error) => Err(error.into()),
-        };
-        let stopped = match replaced {
-            Ok(token) => {
-                pace.renewed(started.elapsed(), left(&token));
-                let stopped = stopped_before_renewal(session, &pace, &token, stop);
-                written = Some(token);
-                stopped
-            }
-            // At the start this is a wrong argument or server. Later the disk may be full temporarily.
-            Err(failure @ Failure::Own { .. }) if written.is_none() => return Err(failure),
-            Err(failure) => {
-                let pause = pace.after_failure(requested_pause(session, &failure), written.as_ref().map(left).unwrap_or_default());
-                report_failure(file, &failure, pause);
-                stopped_within(pause, stop)
-            }
-        };
-        if stopped {
-            return Ok(());
-        }
+fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
+    let own = args.file.iter().map(|path| Target { content: Content::Format(args.format), path: path.clone() });
+    let others = args.output.iter().map(|(format, path)| Target { content: Content::Format(*format), path: path.clone() });
+    let mut targets: Vec<_> = own.chain(others).collect();
+    for (template, path) in &args.template {
+        targets.push(Target { content: Content::Template(Template::read(template)?), path: path.clone() });
     }
+    Ok(targets)
 }
 
-/// Writes `token` unless it is what the file contains.
-fn replace(session: &Session, file: &mut SinkFile, format: SinkFormat, written: Option<&Token>, token: &Token) -> Result<(), Failure> {
-    session.require_lifetime(token)?;
-    if written.is_some_and(|written| written.value() == token.value() && written.expires_at() == token.expires_at()) {
-        return Ok(());
-    }
-    file.replace(format.of(token).as_bytes())?;
-    output::message(&format!("wrote a token that expires at {}", expiry(token)));
-    Ok(())
-}
-
-/// Waits for the next token to write, or returns `None` if the command must stop.
-///
-/// It is one get from start to end: a get with a short deadline that is repeated would tell the
-/// cache to be impatient with other processes.
-fn next_token(session: &Session, written: Option<&Token>, stop: &Stop) -> Option<Result<Token, Error>> {
-    loop {
-        let options = next_token_options(written, session);
-        match stop.wait_for_result(std::pin::pin!(session.client.token_async(&options)), GET_INTERVAL) {
-            Awaited::Ready(answer) => return Some(answer),
-            Awaited::Late => {}
-            Awaited::Stopped => return None,
-        }
-    }
-}
-
-/// The options that return a token other than `written`, which has to be replaced. If the client
-/// already has a newer token, the default options do.
-fn next_token_options(written: Option<&Token>, session: &Session) -> TokenOptions {
-    let generation = session.client.generation().load(Ordering::Acquire);
-    TokenOptions::default().force_refresh(written.is_some_and(|token| token.generation() == generation))
-}
-
-/// Whether a later attempt can succeed. A wrong setting is a permanent error.
-fn is_transient(error: &Error) -> bool {
-    matches!(
-        error.status(),
-        Status::Network | Status::Server | Status::Protocol | Status::RateLimited | Status::TokenLimit | Status::Deadline
-    )
-}
-
-fn left(token: &Token) -> Duration {
-    token.expires_at().duration_since(SystemTime::now()).unwrap_or_default()
-}
-
-/// The pause that the server requested, or the end of the cache's cooldown: an earlier attempt would
-/// fail without a request.
-fn requested_pause(session: &Session, failure: &Failure) -> Option<Duration> {
-    let Failure::Library(error) = failure else { return None };
-    error.retry_after().or_else(|| session.client.cached_state().ok()?.cooldown?.retry_after())
-}
-
-fn report_failure(file: &SinkFile, failure: &Failure, pause: Duration) {
-    if let Some(message) = failure.explanation() {
-        output::message(&format!("{}; the next attempt is in {} s:", file.not_replaced(), pause.as_secs_f64().ceil()));
-        // A failed write cannot be reported.
-        let _ = io::Write::write_fmt(&mut io::stderr().lock(), format_args!("{message}\n"));
-    }
-}
-
-/// Waits until `token` must be replaced, and returns whether the command was stopped. It reads the
-/// clocks at intervals: they may be set, and a timer does not run while the machine is suspended.
-fn stopped_before_renewal(session: &Session, pace: &Pace, token: &Token, stop: &Stop) -> bool {
-    let remaining = || pace.until_renewal(session.client.fresh_for(token), left(token));
-    if remaining().is_zero() {
-        return stop.wait_for(Pace::if_already_due(session.client.fresh_for(token), left(token)));
-    }
-    loop {
-        let remaining = remaining();
-        if remaining.is_zero() {
-            return false;
-        }
-        if stop.wait_for(pace::next_wait(remaining)) {
-            return true;
-        }
-    }
-}
-
-/// Waits for `pause` by the wall clock, which advances during a suspend, and returns whether the
-/// command was stopped.
-fn stopped_within(pause: Duration, stop: &Stop) -> bool {
-    let (started, started_wall) = (Instant::now(), SystemTime::now());
-    loop {
-        let elapsed = started.elapsed().max(started_wall.elapsed().unwrap_or_default());
-        let remaining = pause.saturating_sub(elapsed);
-        if remaining.is_zero() {
-            return false;
-        }
-        if stop.wait_for(pace::next_wait(remaining)) {
-            return true;
-        }
-    }
+fn hooks(args: &Args) -> Result<Vec<Hook>, Failure> {
+    let programs = args.exec.iter().map(|line| Hook::exec(line, args.exec_timeout));
+    #[cfg(unix)]
+    let all = programs.chain(args.signal.iter().map(|value| Hook::signal(value)));
+    #[cfg(not(unix))]
+    let all = programs;
+    all.collect()
 }

@@ -56,9 +56,9 @@ impl Pace {
     }
 }
 
-/// The next of the waits that add up to `pause`.
-pub(super) fn next_wait(pause: Duration) -> Duration {
-    pause.min(MAX_WAIT)
+/// The next of the waits that add up to `pause`, none longer than `interval`.
+pub(super) fn next_wait(pause: Duration, interval: Duration) -> Duration {
+    pause.min(MAX_WAIT).min(interval)
 }
 
 #[cfg(test)]
@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_long_pause_is_waited_for_in_parts() {
-        assert_eq!(next_wait(seconds(70)), seconds(5));
-        assert_eq!(next_wait(seconds(3)), seconds(3));
+        assert_eq!(next_wait(seconds(70), Duration::MAX), seconds(5));
+        assert_eq!(next_wait(seconds(3), Duration::MAX), seconds(3));
+        assert_eq!(next_wait(seconds(70), seconds(1)), seconds(1));
     }
 }

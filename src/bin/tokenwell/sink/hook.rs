@@ -1,0 +1,200 @@
+//! What a sink does after each renewal: it runs a program or signals a process.
+//!
+//! A thread of its own does it, one hook after the other, so that a hook that hangs does not delay a
+//! renewal. If the token is renewed several times while a hook runs, the hook runs once more.
+
+use crate::exec::credential_variables;
+use crate::failure::Failure;
+use crate::output;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+use tokenwell::Status;
+use tokenwell::error::{duration_text, printable, printable_path};
+
+/// The pause between two checks of a program that runs.
+const POLL: Duration = Duration::from_millis(50);
+
+/// One action after a renewal.
+pub(super) enum Hook {
+    /// The words of a command line, at least one.
+    Exec { words: Vec<String>, limit: Duration },
+    /// Sends a signal to the process whose id is in a file.
+    #[cfg(unix)]
+    Signal { signal: nix::sys::signal::Signal, pid_file: PathBuf },
+}
+
+/// Starts the hooks after a renewal.
+pub(super) struct Hooks(Option<Sender<()>>);
+
+impl Hooks {
+    pub(super) fn start(hooks: Vec<Hook>) -> Result<Self, Failure> {
+        if hooks.is_empty() {
+            return Ok(Self(None));
+        }
+        let (requests, received) = channel();
+        let thread = std::thread::Builder::new().name("hooks".to_owned()).spawn(move || serve(&hooks, &received));
+        thread.map_err(|error| {
+            Failure::new(Status::Internal, format!("cannot create a thread for --exec: {error}"), "Raise the limit of threads.")
+        })?;
+        Ok(Self(Some(requests)))
+    }
+
+    /// Requests a run of all hooks. It does not wait for them.
+    pub(super) fn run(&self) {
+        if let Some(requests) = &self.0 {
+            // The thread never ends before the command.
+            let _ = requests.send(());
+        }
+    }
+}
+
+fn serve(hooks: &[Hook], requests: &Receiver<()>) {
+    while requests.recv().is_ok() {
+        // One run is enough for all renewals that were made meanwhile.
+        while requests.try_recv().is_ok() {}
+        for hook in hooks {
+            if let Err(problem) = hook.run() {
+                output::warning(&format!("{problem}; the files are current, and the sink continues"));
+            }
+        }
+    }
+}
+
+impl Hook {
+    /// Splits a command line into words, as a shell does, but without variables, pipes and globs.
+    pub(super) fn exec(line: &str, limit: Duration) -> Result<Self, Failure> {
+        let words = shlex::split(line).filter(|words| words.first().is_some_and(|program| !program.is_empty()));
+        let words = words.ok_or_else(|| {
+            let problem = format!("--exec: `{}` is not a command line", printable(line, 100));
+            Failure::new(Status::InvalidArgument, problem, "Write a program and its arguments, and close each quotation mark.")
+        })?;
+        Ok(Self::Exec { words, limit })
+    }
+
+    /// Parses `NAME:PIDFILE`.
+    #[cfg(unix)]
+    pub(super) fn signal(value: &str) -> Result<Self, Failure> {
+        use nix::sys::signal::Signal;
+
+        let wrong =
+            |problem: String| Failure::new(Status::InvalidArgument, format!("--signal: {problem}"), "Write HUP:/run/app.pid, for example.");
+        let (name, path) =
+            value.split_once(':').filter(|(_, path)| !path.is_empty()).ok_or_else(|| wrong("expected NAME:PIDFILE".to_owned()))?;
+        let signal = match name.strip_prefix("SIG").unwrap_or(name) {
+            "HUP" => Signal::SIGHUP,
+            "USR1" => Signal::SIGUSR1,
+            "USR2" => Signal::SIGUSR2,
+            "INT" => Signal::SIGINT,
+            "TERM" => Signal::SIGTERM,
+            "QUIT" => Signal::SIGQUIT,
+            "WINCH" => Signal::SIGWINCH,
+            other => return Err(wrong(format!("`{}` is not one of HUP, USR1, USR2, INT, TERM, QUIT and WINCH", printable(other, 40)))),
+        };
+        Ok(Self::Signal { signal, pid_file: PathBuf::from(path) })
+    }
+
+    fn run(&self) -> Result<(), String> {
+        match self {
+            Self::Exec { words, limit } => exec(words, *limit),
+            #[cfg(unix)]
+            Self::Signal { signal, pid_file } => send_signal(*signal, pid_file),
+        }
+    }
+}
+
+fn exec(words: &[String], limit: Duration) -> Result<(), String> {
+    let Some((program, arguments)) = words.split_first() else { return Ok(()) };
+    let shown = printable(program, 100);
+    let mut command = Command::new(program);
+    // Standard output of the sink has nothing but the result.
+    command.args(arguments).stdin(Stdio::null()).stdout(standard_error().unwrap_or_else(|_| Stdio::null()));
+    for variable in credential_variables(|name| std::env::var_os(name).is_some()) {
+        command.env_remove(variable);
+    }
+    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(variable);
+    }
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn().map_err(|error| format!("--exec: cannot start `{shown}`: {error}"))?;
+    let started = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(format!("--exec: `{shown}` failed: {status}")),
+            Ok(None) if started.elapsed() < limit => std::thread::sleep(POLL),
+            Ok(None) => {
+                kill(&mut child);
+                return Err(format!("--exec: `{shown}` did not exit within {} and was killed", duration_text(limit)));
+            }
+            Err(error) => return Err(format!("--exec: cannot wait for `{shown}`: {error}")),
+        }
+    }
+}
+
+/// Kills the program and, where there are process groups, what it has started.
+fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    if let Ok(group) = i32::try_from(child.id()) {
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::Signal::SIGKILL);
+    }
+    // It may have exited meanwhile.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(unix)]
+fn standard_error() -> io::Result<Stdio> {
+    use std::os::fd::AsFd as _;
+
+    io::stderr().as_fd().try_clone_to_owned().map(Stdio::from)
+}
+
+#[cfg(windows)]
+fn standard_error() -> io::Result<Stdio> {
+    use std::os::windows::io::AsHandle as _;
+
+    io::stderr().as_handle().try_clone_to_owned().map(Stdio::from)
+}
+
+#[cfg(unix)]
+fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> Result<(), String> {
+    let shown = printable_path(pid_file);
+    let content = std::fs::read_to_string(pid_file).map_err(|error| format!("--signal: cannot read {shown}: {error}"))?;
+    // 0 and negative numbers are process groups, and 1 is the process that starts the system.
+    let pid =
+        content.trim().parse().ok().filter(|pid: &i32| *pid > 1).ok_or_else(|| format!("--signal: {shown} contains no process id"))?;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal)
+        .map_err(|error| format!("--signal: cannot signal process {pid} ({shown}): {error}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_split_into_words_without_a_shell() {
+        let words = |line: &str| match Hook::exec(line, POLL) {
+            Ok(Hook::Exec { words, .. }) => words,
+            _ => Vec::new(),
+        };
+
+        assert_eq!(words("systemctl reload 'my app' \"$HOME\" a\\ b | c"), ["systemctl", "reload", "my app", "$HOME", "a b", "|", "c"]);
+        assert!(["", "  ", "'a", "''"].iter().all(|line| words(line).is_empty()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_signal_has_a_name_and_a_file() {
+        for right in ["HUP:/run/a.pid", "SIGUSR1:a:b"] {
+            assert!(Hook::signal(right).is_ok(), "{right}");
+        }
+        for wrong in ["HUP", "HUP:", "KILL:/run/a.pid", "1:/run/a.pid", ":/run/a.pid"] {
+            assert!(Hook::signal(wrong).is_err(), "{wrong}");
+        }
+    }
+}
