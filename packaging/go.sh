@@ -15,6 +15,8 @@ for module in . oauth2 mongodriver; do
     done
 done
 cp bindings/go/README.md "$DIST/go/"
+mkdir -p "$DIST/go/emulatortest"
+cp bindings/go/emulatortest/emulatortest.go "$DIST/go/emulatortest/"
 
 # The package with the static library exists for one platform. On others, programs link the shared library (build tag tokenwell_dynamic).
 native=$DIST/go/native/linux_amd64

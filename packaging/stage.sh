@@ -13,6 +13,7 @@ put "$build/c/libtokenwell.a" "$DIST/lib/libtokenwell.a"
 ln -sf "$library" "$DIST/lib/$link_name"
 put include/tokenwell.h "$DIST/include/tokenwell.h"
 put include/tokenwell.hpp "$DIST/include/tokenwell.hpp"
+put include/tokenwell_emulator.h "$DIST/include/tokenwell_emulator.h"
 # libgcc_eh instead of libgcc_s, so that the same line also works for `cc -static`.
 static_libs=$(sed 's/-lgcc_s/-lgcc_eh/' "$build/libtokenwell.libs")
 sh packaging/find_files.sh "$DIST" lib "$version" "$static_libs"

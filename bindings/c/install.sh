@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../packaging/put.sh"
 
 uninstall() {
-    rm -f "$destination/bin/tokenwell" "$destination/include/tokenwell.h" "$destination/include/tokenwell.hpp" \
+    rm -f "$destination/bin/tokenwell" "$destination/include/tokenwell.h" "$destination/include/tokenwell.hpp" "$destination/include/tokenwell_emulator.h" \
         "$destination/$libdir"/libtokenwell.* "$destination/$libdir/pkgconfig/tokenwell.pc" \
         "$destination/share/man/man1/tokenwell.1" "$destination"/share/man/man1/tokenwell-*.1 \
         "$destination/share/bash-completion/completions/tokenwell" "$destination/share/zsh/site-functions/_tokenwell" \
@@ -61,6 +61,7 @@ ln -sf "$LIBRARY" "$destination/$libdir/$LINK_NAME"
 data "$dist/lib/libtokenwell.a" "$destination/$libdir/libtokenwell.a"
 data "$dist/include/tokenwell.h" "$destination/include/tokenwell.h"
 data "$dist/include/tokenwell.hpp" "$destination/include/tokenwell.hpp"
+data "$dist/include/tokenwell_emulator.h" "$destination/include/tokenwell_emulator.h"
 sh "$here/../../packaging/find_files.sh" "$(cd "$destination" && pwd)" "$libdir" "$(in_pc Version)" "$(in_pc Libs.private)"
 
 program "$dist/bin/tokenwell" "$destination/bin/tokenwell"

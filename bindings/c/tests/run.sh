@@ -113,6 +113,12 @@ for options in -std=c++17 -std=c++20 "-std=c++17 -fno-exceptions -fno-rtti"; do
     report "tokenwell_hpp_is_clean_with_$options" "$cxx" $options -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I"$dist/include" \
         -c "$root/examples/cpp/hello_token.cpp" -o "$work/hpp.o"
 done
+emulator_header() { # emulator_header COMPILER OPTION...: compiles and runs the test of tokenwell_emulator.h
+    "$@" -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I"$dist/include" "$here/emulator_header.c" -o "$work/emulator_header" &&
+        "$work/emulator_header"
+}
+report tokenwell_emulator_h_starts_an_emulator_in_c99 emulator_header "$cc" -std=c99
+report tokenwell_emulator_h_starts_an_emulator_in_cpp11 emulator_header "$cxx" -x c++ -std=c++11
 run abi_symbols sh "$here/abi_symbols.sh" "$library" "$dist/include/tokenwell.h" "$root/" "${CARGO_HOME:-$user_home/.cargo}/" registry/src
 only_our_symbols_are_global_in() { # only_our_symbols_are_global_in ARCHIVE
     nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }' >"$work/global"

@@ -15,4 +15,9 @@ function namedLibrary() {
   return process.env.TOKENWELL_LIBRARY || undefined;
 }
 
-module.exports = { namedLibrary, variables };
+/** Returns the path of the command for `startEmulator`, or undefined. */
+function namedCommand() {
+  return process.env.TOKENWELL_BIN || undefined;
+}
+
+module.exports = { namedCommand, namedLibrary, variables };

@@ -183,7 +183,7 @@ test('the_integrations_are_loaded_by_both_module_systems_without_the_libraries_t
     import { createRequire } from 'node:module';
     const require = createRequire(process.cwd() + '/');
     const loaded = {};
-    for (const name of ['undici', 'mongodb', 'mongodb-mcp-server']) {
+    for (const name of ['undici', 'mongodb', 'mongodb-mcp-server', 'emulator']) {
       const viaRequire = require('tokenwell/' + name);
       const viaImport = await import('tokenwell/' + name);
       loaded[name] = Object.keys(viaRequire).filter((each) => viaRequire[each] === viaImport[each]);
@@ -193,7 +193,7 @@ test('the_integrations_are_loaded_by_both_module_systems_without_the_libraries_t
   const { stdout } = await runNode(program, process.env, ['--input-type=module']);
 
   assert.deepEqual(JSON.parse(stdout), {
-    loaded: { undici: ['interceptor'], mongodb: ['oidcCallback'], 'mongodb-mcp-server': ['apiClientAuth'] },
+    loaded: { undici: ['interceptor'], mongodb: ['oidcCallback'], 'mongodb-mcp-server': ['apiClientAuth'], emulator: ['startEmulator'] },
     others: [],
   });
 });

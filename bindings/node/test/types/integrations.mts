@@ -1,6 +1,7 @@
 // Compiled, never run: the integrations fit the types of the libraries that they are for.
 import { MongoClient } from 'mongodb';
 import { Client } from 'tokenwell';
+import { type Emulator, startEmulator } from 'tokenwell/emulator';
 import { oidcCallback } from 'tokenwell/mongodb';
 import { type AuthProvider, apiClientAuth } from 'tokenwell/mongodb-mcp-server';
 import { interceptor } from 'tokenwell/undici';
@@ -35,4 +36,9 @@ oidcCallback(client)({ timeoutContext: 1000 });
 // @ts-expect-error: not a part of the package
 await import('tokenwell/lib/client.js');
 
-console.log(reply, global, valid, headers, viaHttpClient);
+const emulator: Emulator = await startEmulator({ flags: ['--no-rate-limit'] });
+const ofTheEmulator: Client = new Client(emulator.options);
+const requests: number = (await emulator.counters()).token_requests;
+await emulator.faults({ path: '/api/oauth/token', times: 1, status: 503 });
+
+console.log(reply, global, valid, headers, viaHttpClient, ofTheEmulator, requests);
