@@ -6,7 +6,7 @@
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
 use crate::error::{Error, Exchange, printable};
-use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, authorization_value, run_outside_runtime};
+use crate::grant::transport::{Reading, Request, Route, Timeout, Transport, authorization_value, run_outside_runtime, without_query};
 use crate::token::Token;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -211,10 +211,16 @@ impl AdminApi {
         let request = call.request(&self.route.endpoint, token)?;
         let (route, timeout) = (self.route.clone(), self.timeout);
         let started = Instant::now();
+        let (method, url) = (request.method.to_string(), without_query(&request.url));
+        let elapsed_ms = move || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = run_outside_runtime(&self.route, move || {
             let timeout = Timeout { remaining: timeout.saturating_sub(started.elapsed()), total: timeout };
             Transport::with(&route, timeout.total, |transport| transport.send(request, Reading::Anything(LONGEST_REPLY), timeout))
+        });
+        let reply = reply.inspect_err(|error| {
+            tracing::debug!(method, url, elapsed_ms = elapsed_ms(), outcome = error.status().name(), "no usable response");
         })?;
+        tracing::debug!(method, url, elapsed_ms = elapsed_ms(), status = reply.status, "response received");
         if (300..400).contains(&reply.status) {
             return Err(Error::Refused {
                 problem: format!(

@@ -359,6 +359,17 @@ impl Config {
         &self.provenance
     }
 
+    /// Returns whether `value` is the client secret, for programs that must not pass it on in a
+    /// variable of another name. A secret that the program delivers itself is not requested for this.
+    #[must_use]
+    pub fn is_client_secret(&self, value: &[u8]) -> bool {
+        if matches!(self.credentials, CredentialSource::Provided(_)) {
+            return false;
+        }
+        crate::credential::Credentials::current(&self.credentials)
+            .is_ok_and(|credential| credential.client_secret.expose().as_bytes() == value)
+    }
+
     /// Returns the file that the secret is read from, if it is in a file.
     #[must_use]
     pub fn client_secret_file(&self) -> Option<&Path> {

@@ -197,9 +197,9 @@ pub(super) const THE_DEFAULT: &str = "the default";
 /// Returns the source of each setting in effect, in the order of the table of settings.
 fn provenance(sources: &[Source], pair: &Pair<'_>, server: &Server<'_>) -> Vec<Provenance> {
     let winner = |key: Key| match key {
-        Key::ClientId => Some((pair.source, pair.id)),
+        Key::ClientId => Some((pair.id_source, pair.id)),
         Key::ClientSecret | Key::ClientSecretFile => match pair.secret {
-            PairSecret::Entry(secret) if secret.key == key => Some((pair.source, secret)),
+            PairSecret::Entry(secret) if secret.key == key => Some((pair.secret_source, secret)),
             _ => None,
         },
         Key::BaseUrl | Key::TokenUrl => server.named_by.filter(|(_, entry)| entry.key == key),
@@ -233,10 +233,12 @@ fn owned(_location: &str, value: &str) -> Result<String, Error> {
     Ok(value.to_owned())
 }
 
-/// A client id and a client secret (or the file that contains it) from one source.
+/// A client id and a client secret (or the file that contains it) from one source, or one half from
+/// the options and the other from `TOKENWELL_*` variables.
 struct Pair<'a> {
-    source: &'a Source,
+    id_source: &'a Source,
     id: &'a Entry,
+    secret_source: &'a Source,
     secret: PairSecret<'a>,
 }
 
@@ -255,12 +257,15 @@ impl<'a> Pair<'a> {
         let Some(source) = sources.iter().find(|source| source.has_credential()) else {
             return Err(no_credential(sources, context));
         };
-        match (source.get(Key::ClientId), source.get(Key::ClientSecret), source.get(Key::ClientSecretFile)) {
+        let (id_source, secret_source) = halves(sources, source);
+        match (id_source.get(Key::ClientId), secret_source.get(Key::ClientSecret), secret_source.get(Key::ClientSecretFile)) {
             (_, Some(secret), Some(file)) => Err(Error::NotConfigured {
                 problem: format!("{} and {} are both set, but only one secret is allowed", secret.location, file.location),
                 hint: format!("Remove {} or {}.", secret.location, file.location),
             }),
-            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => Ok(Self { source, id, secret: PairSecret::Entry(secret) }),
+            (Some(id), Some(secret), None) | (Some(id), None, Some(secret)) => {
+                Ok(Self { id_source, id, secret_source, secret: PairSecret::Entry(secret) })
+            }
             (Some(id), None, None) => Err(incomplete_pair(sources, source, id, &[Key::ClientSecret, Key::ClientSecretFile])),
             (None, Some(present), None) | (None, None, Some(present)) => Err(incomplete_pair(sources, source, present, &[Key::ClientId])),
             (None, None, None) => Err(Error::internal("a source had a credential and then had none")),
@@ -284,7 +289,7 @@ impl<'a> Pair<'a> {
                 hint: format!("Set {option} as well, or remove {LOCATION}."),
             });
         };
-        Ok(Self { source, id, secret: PairSecret::Provider(provider) })
+        Ok(Self { id_source: source, id, secret_source: source, secret: PairSecret::Provider(provider) })
     }
 
     fn credentials(
@@ -337,16 +342,39 @@ impl Pair<'_> {
     /// Describes the sources of both, for messages: the path of a file with the secret, never its
     /// content.
     fn origin(&self) -> String {
-        let id = self.source.provenance(self.id);
+        let id = self.id_source.provenance(self.id);
         let PairSecret::Entry(entry) = self.secret else { return format!("id from {id}, secret from {LOCATION}") };
         match (&entry.found, entry.key) {
             (Found::Value(path), Key::ClientSecretFile) => format!("id from {id}, secret in the file {}", printable(path.expose(), 1000)),
-            _ => match self.source.provenance(entry) {
+            _ => match self.secret_source.provenance(entry) {
                 secret if secret == id => format!("from {id}"),
                 secret => format!("id from {id}, secret from {secret}"),
             },
         }
     }
+}
+
+/// Returns the sources of the client id and of the client secret, if `source` is the first one that
+/// has either.
+///
+/// An option for one half and a `TOKENWELL_*` variable for the other are one intention. A variable
+/// of a client id that differs from the option names another account, whose secret is not used.
+fn halves<'a>(sources: &'a [Source], source: &'a Source) -> (&'a Source, &'a Source) {
+    let is_tokenwell = |source: &&Source| source.credential_locations().any(|entry| entry.location.starts_with("TOKENWELL_"));
+    let variables = sources.iter().filter(|source| matches!(source.origin, Origin::Variables)).find(is_tokenwell);
+    let (Origin::Options, Some(variables)) = (&source.origin, variables) else { return (source, source) };
+    let has_secret = |source: &Source| source.get(Key::ClientSecret).or(source.get(Key::ClientSecretFile)).is_some();
+    match (source.get(Key::ClientId), has_secret(source)) {
+        (Some(id), false) if has_secret(variables) && !names_another(variables.get(Key::ClientId), id) => (source, variables),
+        (None, true) if variables.get(Key::ClientId).is_some() => (variables, source),
+        _ => (source, source),
+    }
+}
+
+/// Returns whether `found` is set to another value than `id`.
+fn names_another(found: Option<&Entry>, id: &Entry) -> bool {
+    let value = |entry: &Entry| entry.value().map(str::to_owned).ok();
+    found.is_some_and(|found| value(found).is_none() || value(found) != value(id))
 }
 
 fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing: &[Key]) -> Error {

@@ -5,7 +5,7 @@ use super::refusal::{self, RequestContext};
 use super::rejection;
 use super::reply::{self, TokenType};
 use super::retry::{self, Budget};
-use super::transport::{Reading, Reply, Request, Route, Timeout, Transport, run_outside_runtime};
+use super::transport::{Reading, Reply, Request, Route, Timeout, Transport, run_outside_runtime, without_query};
 use super::{Grant, Minted, ProxyLogin, authentication, transport_error};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint};
@@ -157,14 +157,15 @@ impl Conversation<'_> {
     fn exchange(&self, request: Request, reading: Reading, budget: &Budget<'_>, attempt: usize) -> Result<Reply, Error> {
         let server = self.route.endpoint.origin();
         let timeout = Timeout { remaining: budget.remaining(), total: budget.total() };
+        let (method, url) = (request.method.to_string(), without_query(&request.url));
         let started = Instant::now();
         let result = self.transport.send(request, reading, timeout);
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = result.inspect_err(|error| {
-            tracing::debug!(server, attempt, elapsed_ms, outcome = error.status().name(), "no usable response");
+            tracing::debug!(server, method, url, attempt, elapsed_ms, outcome = error.status().name(), "no usable response");
         })?;
 
-        tracing::debug!(server, attempt, elapsed_ms, status = reply.status, "response received");
+        tracing::debug!(server, method, url, attempt, elapsed_ms, status = reply.status, "response received");
         if reading.accepts(reply.status) && !(reading == Reading::Token && reply::is_error(&reply)) {
             return Ok(reply);
         }

@@ -120,6 +120,15 @@ pub(crate) struct Transport {
     runtime: Runtime,
 }
 
+/// The URL for a log: a query may contain anything.
+pub(crate) fn without_query(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    // The URL of a request never has a user, but a log is copied to other people.
+    let _ = shown.set_username("").and_then(|()| shown.set_password(None));
+    shown.into()
+}
+
 impl Transport {
     /// Opens a transport, calls `work` with it and closes it. Requests still in progress are
     /// canceled without waiting for them.

@@ -113,7 +113,7 @@ fn b20_clear_removes_only_the_files_that_are_older_than_the_given_age() {
     assert!(!records[0].exists() && records[1].exists() && records[2].exists());
     assert_eq!(records[0].with_extension("lock").exists(), !cfg!(unix));
     assert!(records[1].with_extension("lock").exists());
-    assert!(stderr(&cache(&scene, &["clear", "--older-than", "30"]).assert().code(2)).contains("`30` is not a duration"));
+    assert!(stderr(&cache(&scene, &["clear", "--older-than", "30"]).assert().code(2)).contains("`30` has no unit"));
 }
 
 #[cfg(target_os = "linux")]

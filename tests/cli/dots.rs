@@ -40,7 +40,10 @@ fn i25_the_longest_token_of_dots_comes_whole_in_every_form_and_in_bounded_memory
         (&["header"], format!("Authorization: Bearer {dots}\n")),
         (&["env"], format!("export MONGODB_ATLAS_ACCESS_TOKEN='{dots}'\n")),
         (&["env", "--shell", "powershell"], format!("$Env:MONGODB_ATLAS_ACCESS_TOKEN = '{dots}'\n")),
-        (&["env", "--shell", "dotenv"], format!("MONGODB_ATLAS_ACCESS_TOKEN={dots}\n")),
+        (
+            &["env", "--shell", "dotenv"],
+            format!("MONGODB_ATLAS_ACCESS_TOKEN={dots}\nMONGODB_ATLAS_BASE_URL={}\n", scene.emulator.base_url()),
+        ),
         (&["sink", "--once", text(&file)], String::new()),
     ];
 

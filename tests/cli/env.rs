@@ -20,10 +20,41 @@ fn each_reader_gets_its_own_assignment_and_nothing_else() {
         ("dotenv", format!("{NAME}="), "\n"),
         ("gitlab", format!("{NAME}="), "\n"),
     ];
+    let server = format!("MONGODB_ATLAS_BASE_URL={}\n", scene.emulator.base_url());
 
     for (shell, before, after) in cases {
         let answer = stdout(&scene.tokenwell(["env", "--shell", shell]).assert().success().stderr(""));
-        assert!(is_token(inside(&answer, &before, after)), "{shell}: {answer}");
+        // A file is read in another environment: it names the server too.
+        let answer = answer.strip_suffix(&server).unwrap_or(&answer);
+        assert!(is_token(inside(answer, &before, after)), "{shell}: {answer}");
+    }
+}
+
+#[test]
+fn n41_bash_and_zsh_are_shells_and_the_variable_can_be_named() {
+    let scene = Scene::new();
+
+    for shell in ["bash", "zsh"] {
+        let answer = stdout(&scene.tokenwell(["env", "--shell", shell]).assert().success().stderr(""));
+        assert!(is_token(inside(&answer, &format!("export {NAME}='"), "'\n")), "{shell}: {answer}");
+    }
+    let answer = stdout(&scene.tokenwell(["env", "--variable", "TF_VAR_atlas_token"]).assert().success());
+    assert!(is_token(inside(&answer, "export TF_VAR_atlas_token='", "'\n")), "{answer}");
+    for wrong in ["A B", "1A", "A;B", "", "A=B", "MONGODB_ATLAS_BASE_URL"] {
+        let message = stderr(&scene.tokenwell(["env", "--variable", wrong]).assert().code(2).stdout(""));
+        assert!(message.contains("is not a name for the token"), "{wrong}: {message}");
+    }
+}
+
+#[test]
+fn b21_a_token_that_readers_of_dotenv_files_read_differently_is_refused() {
+    let scene = Scene::new();
+
+    for token in ["a${HOME}b", r"ends-in-\", r"a\'b", r"a\\b"] {
+        let body = serde_json::json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600});
+        scene.emulator.set_faults(serde_json::json!([{"path": "/api/oauth/token", "status": 200, "body": body}])).unwrap();
+        let message = stderr(&scene.tokenwell(["env", "--shell", "dotenv", "--force-refresh"]).assert().code(2).stdout(""));
+        assert!(message.contains("cannot be quoted for --shell dotenv") && !message.contains(token), "{message}");
     }
 }
 
@@ -49,7 +80,10 @@ fn i34_a_github_step_masks_the_token_before_it_is_anywhere_else() {
 
     let token = inside(&answer, "::add-mask::", "\n");
     assert!(is_token(token), "{answer}");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("EARLIER=1\n{NAME}={token}\n"));
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        format!("EARLIER=1\n{NAME}={token}\nMONGODB_ATLAS_BASE_URL={}\n", scene.emulator.base_url())
+    );
 }
 
 #[test]
@@ -61,7 +95,8 @@ fn a_line_that_another_step_has_left_without_an_end_is_not_gone_on_with() {
         scene.tokenwell(["env", "--shell", "github"]).env("GITHUB_ENV", &file).assert().success();
 
         let after = std::fs::read_to_string(&file).unwrap();
-        let token = inside(&after, &format!("{before}{between}{NAME}="), "\n");
+        let server = format!("\nMONGODB_ATLAS_BASE_URL={}\n", scene.emulator.base_url());
+        let token = inside(&after, &format!("{before}{between}{NAME}="), &server);
         assert!(is_token(token), "{after}");
     }
 }
@@ -93,7 +128,8 @@ fn i34_without_a_runner_the_mask_is_the_first_line() {
 
     let lines: Vec<_> = answer.lines().collect();
     let token = lines[0].strip_prefix("::add-mask::").unwrap();
-    assert_eq!(lines, [format!("::add-mask::{token}"), format!("{NAME}={token}")]);
+    let server = format!("MONGODB_ATLAS_BASE_URL={}", scene.emulator.base_url());
+    assert_eq!(lines, [format!("::add-mask::{token}"), format!("{NAME}={token}"), server]);
 }
 
 #[test]

@@ -174,3 +174,82 @@ fn the_child_does_not_ignore_sigpipe() {
     let ignored = u64::from_str_radix(answer.trim_start_matches("SigIgn:").trim(), 16).unwrap();
     assert_eq!(ignored & SIGPIPE, 0, "{answer}");
 }
+
+/// A profile with a server of its own.
+fn with_profile(scene: &Scene) {
+    let url = scene.emulator.base_url();
+    scene.write_profile(&format!(
+        "[stg]\nbase_url = \"{url}\"\nclient_id = \"{DEFAULT_CLIENT_ID}\"\nclient_secret = \"{DEFAULT_CLIENT_SECRET}\"\n"
+    ));
+}
+
+fn from_profile<'a>(scene: &Scene, arguments: impl IntoIterator<Item = &'a str>) -> assert_cmd::Command {
+    let mut command = scene.tokenwell(arguments);
+    for variable in ["MONGODB_ATLAS_BASE_URL", "MONGODB_ATLAS_CLIENT_ID", "MONGODB_ATLAS_CLIENT_SECRET"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+#[test]
+fn n3_the_server_of_a_profile_travels_with_the_token() {
+    let scene = Scene::new();
+    with_profile(&scene);
+
+    let environment = environment_of_a_child(&mut from_profile(&scene, ["exec", "--profile", "stg"]));
+    assert_eq!(environment["MONGODB_ATLAS_BASE_URL"], scene.emulator.base_url());
+
+    let mut exec = from_profile(&scene, ["exec", "--profile", "stg", "--base-url", scene.emulator.base_url()]);
+    let environment = environment_of_a_child(exec.env("MCLI_OPS_MANAGER_URL", "https://cloud.mongodb.com/"));
+    assert_eq!(environment["MONGODB_ATLAS_BASE_URL"], scene.emulator.base_url());
+    assert!(!environment.contains_key("MCLI_OPS_MANAGER_URL"), "it names another server");
+
+    for (shell, expected) in [
+        ("sh", format!("; export MONGODB_ATLAS_BASE_URL='{}'\n", scene.emulator.base_url())),
+        ("fish", format!("; set -gx MONGODB_ATLAS_BASE_URL '{}'\n", scene.emulator.base_url())),
+        ("powershell", format!("; $Env:MONGODB_ATLAS_BASE_URL = '{}'\n", scene.emulator.base_url())),
+        ("dotenv", format!("\nMONGODB_ATLAS_BASE_URL={}\n", scene.emulator.base_url())),
+        ("github", format!("\nMONGODB_ATLAS_BASE_URL={}\n", scene.emulator.base_url())),
+    ] {
+        let answer = stdout(&from_profile(&scene, ["env", "--shell", shell, "--profile", "stg"]).assert().success());
+        assert!(answer.ends_with(&expected), "{shell}: {answer}");
+    }
+}
+
+#[test]
+fn n3_a_shell_that_evaluates_the_line_has_both() {
+    let scene = Scene::new();
+    with_profile(&scene);
+    let script = r#"line=$("$0" env --profile stg); eval "$line"; printenv MONGODB_ATLAS_BASE_URL MONGODB_ATLAS_ACCESS_TOKEN"#;
+    let mut shell = scene.plain("sh");
+    for variable in ["MONGODB_ATLAS_BASE_URL", "MONGODB_ATLAS_CLIENT_ID", "MONGODB_ATLAS_CLIENT_SECRET"] {
+        shell.env_remove(variable);
+    }
+
+    let output = String::from_utf8(shell.args(["-euc", script, command_path()]).output().unwrap().stdout).unwrap();
+
+    let (url, token) = output.trim_end().split_once('\n').unwrap();
+    assert!(url == scene.emulator.base_url() && is_token(token), "{output}");
+}
+
+#[test]
+fn n40_a_tokenwell_inside_exec_says_where_its_account_went() {
+    let scene = Scene::new();
+
+    let message = stderr(&scene.tokenwell(["exec", "--", command_path(), "token"]).assert().code(3).stdout(""));
+
+    assert!(message.contains("runs inside `tokenwell exec`, which removed the secret"), "{message}");
+    assert!(message.contains("Use the token in MONGODB_ATLAS_ACCESS_TOKEN") && message.contains("tokenwell login"), "{message}");
+    assert!(!message.contains("checked:"), "{message}");
+}
+
+#[test]
+fn i23_a_variable_of_another_name_with_the_secret_as_its_value_is_removed() {
+    let scene = Scene::new();
+    let mut command = scene.tokenwell(["exec"]);
+    command.env("MDB_MCP_API_CLIENT_SECRET", DEFAULT_CLIENT_SECRET).env("UNRELATED", "kept");
+
+    let environment = environment_of_a_child(&mut command);
+
+    assert!(!environment.contains_key("MDB_MCP_API_CLIENT_SECRET") && environment["UNRELATED"] == "kept", "{environment:?}");
+}

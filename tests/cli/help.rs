@@ -4,7 +4,7 @@ use crate::support::{Scene, stderr, stdout};
 
 /// The commands as the help lists them.
 fn commands(scene: &Scene) -> Vec<String> {
-    let help = stdout(&scene.tokenwell(["-h"]).assert().success());
+    let help = stdout(&scene.tokenwell(["--help"]).assert().success());
     let list = help.split_once("Commands:\n").unwrap().1.split("\n\n").next().unwrap();
     // Continuation lines of a description are indented further.
     let names =
@@ -29,13 +29,74 @@ fn every_commands_help_shows_an_example_of_itself() {
 fn duration_errors_say_what_to_write() {
     let scene = Scene::new();
 
-    for value in ["abc", "5", "1x", "99999999999999999999h"] {
+    for value in ["abc", "1x", "99999999999999999999h"] {
         for flag in ["--min-ttl", "--timeout"] {
             let message = stderr(&scene.tokenwell(["token", flag, value]).assert().code(2).stdout(""));
             let expected = format!("`{value}` is not a duration: write a number and a unit, for example 500ms, 90s, 10m or 1h");
             assert!(message.contains(&expected), "{message}");
         }
     }
+}
+
+#[test]
+fn n33_a_duration_without_a_clear_unit_is_refused_with_the_two_readings() {
+    let scene = Scene::new();
+
+    for (value, expected) in [
+        ("5", "--min-ttl: `5` has no unit: it could be seconds or minutes; write 5s or 5m"),
+        ("5M", "--min-ttl: `5M` is ambiguous: write 5m for minutes or 5months for months"),
+    ] {
+        let message = stderr(&scene.tokenwell(["token", "--min-ttl", value]).assert().code(2).stdout(""));
+        assert!(message.contains(expected), "{message}");
+    }
+    for clear in ["5m", "300s", "1months", "5min"] {
+        let message = stderr(&scene.tokenwell(["token", "--min-ttl", clear, "--nonsense"]).assert().code(2));
+        assert!(message.contains("--nonsense"), "{message}");
+    }
+}
+
+#[test]
+fn the_short_help_of_every_command_fits_on_one_screen() {
+    let scene = Scene::new();
+    let lines = |arguments: &[&str]| {
+        let help = stdout(&scene.tokenwell(arguments.iter().copied()).assert().success());
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        help.lines().count()
+    };
+
+    assert!((15..=24).contains(&lines(&["-h"])), "{}", lines(&["-h"]));
+    for command in commands(&scene) {
+        let count = lines(&[&command, "-h"]);
+        // The flags of the emulator are the settings of a server.
+        let screen = if command == "emulator" { 48 } else { 24 };
+        assert!(count <= screen, "{command} -h has {count} lines: give flags that are rarely needed `hide_short_help`; --help has them");
+    }
+}
+
+#[test]
+fn the_page_of_the_settings_has_every_setting_and_variable() {
+    let scene = Scene::new();
+
+    let page = stdout(&scene.tokenwell(["help", "settings"]).assert().success().stderr(""));
+
+    for setting in tokenwell::config::settings().filter(|setting| !["environment", "manual_clock_ms"].contains(&setting.name())) {
+        assert!(page.contains(&format!("\n{}", setting.name())), "{}", setting.name());
+        assert!(setting.variables().all(|variable| page.contains(variable)), "{}", setting.name());
+    }
+    assert!(page.contains("TOKENWELL_* variables.\n  3. MONGODB_ATLAS_*"), "{page}");
+}
+
+#[test]
+fn help_prints_the_page_that_the_flag_prints() {
+    let scene = Scene::new();
+
+    for command in [&["exec"][..], &["cache", "list"], &[]] {
+        let by_flag = stdout(&scene.tokenwell(command.iter().copied().chain(["--help"])).assert().success());
+        let by_command = stdout(&scene.tokenwell(["help"].into_iter().chain(command.iter().copied())).assert().success());
+        assert_eq!(by_command, by_flag, "{command:?}");
+    }
+    let message = stderr(&scene.tokenwell(["help", "nonsense"]).assert().code(2).stdout(""));
+    assert!(message.contains("unknown help topic `nonsense`") && message.contains("settings"), "{message}");
 }
 
 #[test]

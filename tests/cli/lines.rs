@@ -52,24 +52,29 @@ const FORMS: [(&[&str], usize, Reader); 13] = [
         let value = line.strip_prefix("set \"MONGODB_ATLAS_ACCESS_TOKEN=")?.strip_suffix('"')?;
         (!value.contains(['"', '%', '!', '^'])).then(|| value.to_owned())
     }),
-    (&["env", "--shell", "dotenv"], 1, |_, line| {
-        let value = line.strip_prefix("MONGODB_ATLAS_ACCESS_TOKEN=")?;
+    (&["env", "--shell", "dotenv"], 2, |scene, lines| {
+        let value = without_server(scene, lines)?.strip_prefix("MONGODB_ATLAS_ACCESS_TOKEN=")?;
         match value.strip_prefix('\'') {
             Some(quoted) => quoted.strip_suffix('\'').filter(|value| !value.contains('\'')).map(str::to_owned),
             None => is_plain(value).then(|| value.to_owned()),
         }
     }),
-    (&["env", "--shell", "gitlab"], 1, |_, line| {
-        line.strip_prefix("MONGODB_ATLAS_ACCESS_TOKEN=").filter(|value| is_plain(value)).map(str::to_owned)
+    (&["env", "--shell", "gitlab"], 2, |scene, lines| {
+        without_server(scene, lines)?.strip_prefix("MONGODB_ATLAS_ACCESS_TOKEN=").filter(|value| is_plain(value)).map(str::to_owned)
     }),
-    (&["env", "--shell", "github"], 2, |_, lines| {
-        let (mask, assignment) = lines.split_once('\n')?;
+    (&["env", "--shell", "github"], 3, |scene, lines| {
+        let (mask, assignment) = without_server(scene, lines)?.split_once('\n')?;
         let masked = mask.strip_prefix("::add-mask::")?;
         // The runner decodes three escapes. Nothing else may look like one.
         let masked = masked.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%");
         assignment.strip_prefix("MONGODB_ATLAS_ACCESS_TOKEN=").filter(|value| *value == masked).map(str::to_owned)
     }),
 ];
+
+/// The lines before the one that names the server of the token.
+fn without_server<'a>(scene: &Scene, lines: &'a str) -> Option<&'a str> {
+    lines.strip_suffix(&format!("\nMONGODB_ATLAS_BASE_URL={}", scene.emulator.base_url()))
+}
 
 fn header(_: &Scene, line: &str) -> Option<String> {
     line.strip_prefix("Authorization: Bearer ").map(str::to_owned)
@@ -146,7 +151,7 @@ fn is_plain(text: &str) -> bool {
 fn cannot_be_written(arguments: &[&str], token: &str) -> bool {
     match arguments.last() {
         Some(&"cmd") => token.contains(['"', '%', '!', '^']),
-        Some(&"dotenv") => token.contains('\''),
+        Some(&"dotenv") => !is_plain(token) && (token.contains(['\'', '\\']) || token.contains("${")),
         Some(&"gitlab") => !is_plain(token),
         _ => false,
     }
@@ -211,7 +216,8 @@ fn i1_the_line_in_a_runners_file_is_one_assignment_whatever_the_token() {
 
         let written = std::fs::read_to_string(&file).unwrap();
         let assignment = format!("{NAME}={token}");
-        prop_assert_eq!(written.lines().collect::<Vec<_>>(), ["EARLIER=1", assignment.as_str()]);
+        let server = format!("MONGODB_ATLAS_BASE_URL={}", scene.emulator.base_url());
+        prop_assert_eq!(written.lines().collect::<Vec<_>>(), ["EARLIER=1", assignment.as_str(), server.as_str()]);
         // The first separator decides for the runner: an equals sign, or `<<` for a multi-line
         // value.
         prop_assert!(assignment.find('=') < assignment.find("<<").or(Some(usize::MAX)), "{assignment}");

@@ -27,7 +27,7 @@ fn the_verbose_log_shows_requests() {
     let log = stderr(&scene.tokenwell(["token", "--force-refresh", "-v"]).assert().success());
 
     assert!(log.lines().all(|line| line.starts_with("tokenwell: debug: ")), "{log}");
-    assert!(log.contains("status=200") && log.contains(scene.emulator.base_url()), "{log}");
+    assert!(log.contains(": HTTP 200 after ") && log.contains(scene.emulator.base_url()), "{log}");
 }
 
 #[test]
@@ -122,4 +122,51 @@ fn i4_a_servers_words_do_not_reach_the_terminal_as_they_are() {
     let shown = stderr(&scene.tokenwell(["token", "-vv"]).assert().code(4));
 
     assert!(shown.contains("red ") && !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown}");
+}
+
+#[test]
+fn n24_each_request_is_one_line_and_the_second_level_shows_more() {
+    let scene = Scene::new();
+    let base = scene.emulator.base_url();
+    let lines = |flag: &'static str| {
+        let log = stderr(&scene.tokenwell(["api", "GET", "/api/atlas/v2/orgs?itemsPerPage=1", flag]).assert().success());
+        log.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let count = |lines: &[String], part: &str| lines.iter().filter(|line| line.contains(part)).count();
+
+    let first = lines("-v");
+    assert_eq!(count(&first, &format!("POST {base}/api/oauth/token: HTTP 200 after ")), 1, "{first:?}");
+    assert_eq!(count(&first, &format!("GET {base}/api/atlas/v2/orgs: HTTP 200 after ")), 1, "{first:?}");
+    assert_eq!(count(&first, "itemsPerPage"), 0, "a query is not logged: {first:?}");
+
+    let more = lines("-vv");
+    assert!(count(&more, "client_id: environment variable MONGODB_ATLAS_CLIENT_ID") == 1, "{more:?}");
+    assert!(count(&more, concat!("tokenwell ", env!("CARGO_PKG_VERSION"))) == 1 && count(&first, "client_id: ") == 0, "{more:?}");
+}
+
+#[test]
+fn n24_each_attempt_of_a_request_is_a_line_with_its_number() {
+    let scene = Scene::new();
+    scene.emulator.set_faults(json!([{"path": "/api/oauth/token", "times": 1, "status": 503}])).unwrap();
+
+    let log = stderr(&scene.tokenwell(["token", "-v"]).assert().success());
+
+    assert!(log.contains("/api/oauth/token: HTTP 503 after ") && log.contains("/api/oauth/token: HTTP 200 after "), "{log}");
+    assert!(log.lines().any(|line| line.contains("HTTP 200") && line.ends_with(", attempt 2")), "{log}");
+}
+
+#[test]
+fn n30_the_cache_warning_is_shown_once_a_day_and_never_with_quiet() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("runtime")).unwrap();
+    let warnings = |flag: Option<&'static str>| {
+        let mut command = scene.tokenwell(["token"].into_iter().chain(flag));
+        command.env_remove("HOME").env_remove("XDG_CACHE_HOME");
+        stderr(&command.assert().success()).matches("the token cache is not used").count()
+    };
+
+    assert_eq!(warnings(Some("-q")), 0);
+    assert_eq!(warnings(None), 1, "a quiet run does not count as shown");
+    assert_eq!((warnings(None), warnings(None)), (0, 0));
+    assert_eq!(warnings(Some("-v")), 1, "the log of a verbose run is complete");
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod cache;
+mod credential;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod dots;

@@ -26,12 +26,17 @@ impl Login {
     }
 
     fn start_with(scene: &Scene, arguments: &[&str], question: &str) -> Self {
+        let arguments: Vec<_> = ["login"].into_iter().chain(arguments.iter().copied()).collect();
+        Self::start_command(scene, &arguments, question, Stdio::null())
+    }
+
+    fn start_command(scene: &Scene, arguments: &[&str], question: &str, stdout: Stdio) -> Self {
         let pair = openpty(None, None).unwrap();
         let (terminal, theirs) = (File::from(pair.master), File::from(pair.slave));
         let mut command = scene.plain("setsid");
-        command.args(["--ctty", command_path(), "login"]).args(arguments);
+        command.args(["--ctty", command_path()]).args(arguments);
         command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
-        command.stdin(theirs.try_clone().unwrap()).stdout(Stdio::null()).stderr(theirs);
+        command.stdin(theirs.try_clone().unwrap()).stdout(stdout).stderr(theirs);
         let child = command.spawn().expect("setsid is missing: install it (util-linux), these tests need a terminal");
         drop(command);
         let shown = Arc::new(Mutex::new(Vec::new()));
@@ -86,6 +91,21 @@ fn i21_the_secret_is_not_shown_and_what_comes_after_it_is() {
     assert!(!login.shown().contains(DEFAULT_CLIENT_SECRET), "{}", login.shown());
     let mut kept = std::fs::read_dir(scene.path("config/tokenwell/secrets")).unwrap();
     assert_eq!(std::fs::read_to_string(kept.next().unwrap().unwrap().path()).unwrap(), DEFAULT_CLIENT_SECRET);
+}
+
+#[test]
+fn n8_a_flag_that_reads_the_secret_prompts_on_a_terminal_without_echo() {
+    let scene = Scene::new();
+    let arguments = ["token", "--client-id", DEFAULT_CLIENT_ID, "--client-secret-stdin"];
+    let token = scene.path("token");
+    let mut login = Login::start_command(&scene, &arguments, "Client secret", File::create(&token).unwrap().into());
+    assert!(!login.shows_what_is_typed());
+
+    login.type_in(&format!("{DEFAULT_CLIENT_SECRET}\n"));
+
+    assert!(login.end().success(), "{}", login.shown());
+    assert!(login.shows_what_is_typed() && !login.shown().contains(DEFAULT_CLIENT_SECRET), "{}", login.shown());
+    assert!(crate::support::is_token(std::fs::read_to_string(&token).unwrap().trim_end()));
 }
 
 #[test]

@@ -3,6 +3,32 @@
 use crate::support::{ID, SECRET, assert_has, configured, not_configured, with_variables};
 use tokenwell::config::Config;
 
+/// An option for one half and a `TOKENWELL_*` variable for the other are one intention.
+#[test]
+fn one_half_may_be_an_option_and_the_other_a_variable_of_tokenwell() {
+    let table = [
+        (
+            with_variables([("TOKENWELL_CLIENT_ID", ID)]).client_secret(SECRET),
+            ["environment variable TOKENWELL_CLIENT_ID", "option client_secret"],
+        ),
+        (
+            with_variables([("TOKENWELL_CLIENT_SECRET", SECRET)]).client_id(ID),
+            ["option client_id", "environment variable TOKENWELL_CLIENT_SECRET"],
+        ),
+        (
+            with_variables([("TOKENWELL_CLIENT_ID", ID), ("TOKENWELL_CLIENT_SECRET", SECRET), ("MCLI_CLIENT_ID", "m")]).client_id(ID),
+            ["option client_id", "environment variable TOKENWELL_CLIENT_SECRET"],
+        ),
+    ];
+    for (builder, expected) in table {
+        let config = builder.build().unwrap();
+        let sources: Vec<_> =
+            config.provenance().iter().filter(|from| from.setting().starts_with("client_")).map(|from| from.source()).collect();
+        assert_eq!(sources, expected);
+        assert_eq!(config.client_id(), ID);
+    }
+}
+
 #[test]
 fn an_id_and_a_secret_are_never_taken_from_two_sources() {
     let table = [
@@ -11,8 +37,12 @@ fn an_id_and_a_secret_are_never_taken_from_two_sources() {
             &["client_id is set without client_secret or client_secret_file", "MONGODB_ATLAS_CLIENT_SECRET is set", "remove client_id"][..],
         ),
         (
-            with_variables([("TOKENWELL_CLIENT_ID", ID)]).client_secret(SECRET),
-            &["client_secret is set without client_id", "TOKENWELL_CLIENT_ID is set", "Set client_id as well"],
+            with_variables([("MONGODB_ATLAS_CLIENT_ID", ID)]).client_secret(SECRET),
+            &["client_secret is set without client_id", "MONGODB_ATLAS_CLIENT_ID is set", "Set client_id as well"],
+        ),
+        (
+            with_variables([("TOKENWELL_CLIENT_ID", "t"), ("TOKENWELL_CLIENT_SECRET", SECRET)]).client_id(ID),
+            &["client_id is set without client_secret or client_secret_file", "TOKENWELL_CLIENT_SECRET is set"],
         ),
         (
             with_variables([("TOKENWELL_CLIENT_ID", "t"), ("MONGODB_ATLAS_CLIENT_ID", ID), ("MONGODB_ATLAS_CLIENT_SECRET", SECRET)]),

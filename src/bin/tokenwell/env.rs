@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output;
+use crate::server::{BASE_URL, Server};
 use crate::settings::Settings;
 use crate::wanted::TokenFlags;
 use crate::wiped::Wiped;
@@ -10,20 +11,26 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use tokenwell::Status;
+use tokenwell::error::printable;
 
 /// The variable from which the Terraform provider and MongoDB's tools read a token.
 pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 
 /// Print a shell line that sets MONGODB_ATLAS_ACCESS_TOKEN
 ///
-/// Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
+/// It also sets MONGODB_ATLAS_BASE_URL if the reader would otherwise send the token to another
+/// server. Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
 /// only.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The shell or program that reads the assignment
-    #[arg(long, value_enum, default_value_t = Reader::Sh)]
+    #[arg(long, value_enum, default_value_t = Reader::Sh, hide_possible_values = true, value_name = "READER")]
     shell: Reader,
+
+    /// Name of the variable for the token
+    #[arg(long, value_name = "NAME", default_value = VARIABLE, value_parser = variable_name)]
+    variable: String,
 
     #[command(flatten)]
     token_flags: TokenFlags,
@@ -60,6 +67,7 @@ Examples:
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Reader {
     /// POSIX shells: sh, bash, zsh, dash
+    #[value(aliases = ["bash", "zsh", "dash", "ksh"])]
     Sh,
     Fish,
     #[value(name = "powershell")]
@@ -79,7 +87,11 @@ enum Reader {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let token = session.token(&args.token_flags.options())?;
-    let assignment = assignment(args.shell, token.value())?;
+    let mut assignment = assignment(args.shell, &args.variable, token.value())?;
+    if let Some(server) = session.config.api_base().map(Server::of).filter(|server| needs_server(args.shell, server)) {
+        assignment.push(separator(args.shell));
+        assignment.push_all(&assignment_of_server(args.shell, server.base_url())?);
+    }
     if args.shell != Reader::GitHub {
         return output::secret_line(assignment);
     }
@@ -91,12 +103,50 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// The assignment for a dotenv file.
-pub(crate) fn dotenv(token: &str) -> Result<Wiped, Failure> {
-    assignment(Reader::Dotenv, token)
+/// Whether the reader needs the server too. A file is read in another environment than that of this
+/// process, with the default server.
+fn needs_server(shell: Reader, server: &Server) -> bool {
+    match shell {
+        Reader::Dotenv | Reader::GitHub | Reader::GitLab => !server.is_default(),
+        Reader::Sh | Reader::Fish | Reader::PowerShell | Reader::Cmd => server.differs_from_environment(),
+    }
 }
 
-fn assignment(shell: Reader, token: &str) -> Result<Wiped, Failure> {
+/// What separates two assignments. Fish and PowerShell make a list of several lines, which their
+/// `eval` does not accept.
+fn separator(shell: Reader) -> &'static str {
+    match shell {
+        Reader::Sh | Reader::Fish | Reader::PowerShell => "; ",
+        Reader::Cmd | Reader::Dotenv | Reader::GitHub | Reader::GitLab => "\n",
+    }
+}
+
+/// The origin of a server has no character that is special in a file, and docker would make quotes
+/// part of the value.
+fn assignment_of_server(shell: Reader, url: &str) -> Result<Wiped, Failure> {
+    match shell {
+        Reader::Dotenv | Reader::GitHub | Reader::GitLab => Ok(Wiped::of(&[BASE_URL, "=", url])),
+        _ => assignment(shell, BASE_URL, url),
+    }
+}
+
+/// A name that every reader accepts.
+fn variable_name(name: &str) -> Result<String, String> {
+    let is_name = !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_name || name == BASE_URL {
+        return Err(format!("`{}` is not a name for the token: use letters, digits and _, such as {VARIABLE}", printable(name, 80)));
+    }
+    Ok(name.to_owned())
+}
+
+/// The assignment for a dotenv file.
+pub(crate) fn dotenv(token: &str) -> Result<Wiped, Failure> {
+    assignment(Reader::Dotenv, VARIABLE, token)
+}
+
+fn assignment(shell: Reader, variable: &str, token: &str) -> Result<Wiped, Failure> {
     let cannot = || {
         Failure::new(
             Status::InvalidArgument,
@@ -111,12 +161,12 @@ fn assignment(shell: Reader, token: &str) -> Result<Wiped, Failure> {
         line.push(after);
         line
     };
-    let plain = || unchanged(&format!("{VARIABLE}="), "");
+    let plain = || unchanged(&format!("{variable}="), "");
     let quote_is = |replacement: &'static str| move |character| (character == '\'').then_some(replacement);
     Ok(match shell {
-        Reader::Sh => escaped(&format!("export {VARIABLE}='"), &quote_is(r"'\''"), "'"),
+        Reader::Sh => escaped(&format!("export {variable}='"), &quote_is(r"'\''"), "'"),
         Reader::Fish => escaped(
-            &format!("set -gx {VARIABLE} '"),
+            &format!("set -gx {variable} '"),
             &|character| match character {
                 '\\' => Some(r"\\"),
                 '\'' => Some(r"\'"),
@@ -124,13 +174,15 @@ fn assignment(shell: Reader, token: &str) -> Result<Wiped, Failure> {
             },
             "'",
         ),
-        Reader::PowerShell => escaped(&format!("$Env:{VARIABLE} = '"), &quote_is("''"), "'"),
+        Reader::PowerShell => escaped(&format!("$Env:{variable} = '"), &quote_is("''"), "'"),
         // In a batch file, % and ! are special inside quotes too. The prompt has other rules.
-        Reader::Cmd if !token.contains(['"', '%', '!', '^']) => unchanged(&format!("set \"{VARIABLE}="), "\""),
+        Reader::Cmd if !token.contains(['"', '%', '!', '^']) => unchanged(&format!("set \"{variable}="), "\""),
         // docker --env-file treats quotes as part of the value, other readers require them.
         // Therefore a plain value is not quoted.
         Reader::Dotenv if is_plain(token) => plain(),
-        Reader::Dotenv if !token.contains('\'') => unchanged(&format!("{VARIABLE}='"), "'"),
+        // python-dotenv expands ${…} and unescapes backslashes between single quotes too, and godotenv
+        // does not end a value at a quote that follows a backslash.
+        Reader::Dotenv if !token.contains(['\'', '\\']) && !token.contains("${") => unchanged(&format!("{variable}='"), "'"),
         Reader::GitHub => plain(),
         Reader::GitLab if is_plain(token) => plain(),
         Reader::Cmd | Reader::Dotenv | Reader::GitLab => return Err(cannot()),
@@ -205,23 +257,23 @@ mod tests {
             (Reader::GitHub, r#"MONGODB_ATLAS_ACCESS_TOKEN=a'b"c\d$e`f;g%h!i^j&k|l"#),
         ];
         for (shell, expected) in cases {
-            assert_eq!(text(&assignment(shell, AWKWARD).unwrap()), expected, "{shell:?}");
+            assert_eq!(text(&assignment(shell, VARIABLE, AWKWARD).unwrap()), expected, "{shell:?}");
         }
     }
 
     #[test]
     fn plain_tokens_need_no_quotes() {
         for shell in [Reader::Dotenv, Reader::GitLab, Reader::GitHub] {
-            assert_eq!(text(&assignment(shell, "aZ9-._~+/=").unwrap()), "MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=");
+            assert_eq!(text(&assignment(shell, VARIABLE, "aZ9-._~+/=").unwrap()), "MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=");
         }
-        assert_eq!(text(&assignment(Reader::Cmd, "aZ9-._~+/=").unwrap()), "set \"MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=\"");
-        assert_eq!(text(&assignment(Reader::Dotenv, "a$b#c").unwrap()), "MONGODB_ATLAS_ACCESS_TOKEN='a$b#c'");
+        assert_eq!(text(&assignment(Reader::Cmd, VARIABLE, "aZ9-._~+/=").unwrap()), "set \"MONGODB_ATLAS_ACCESS_TOKEN=aZ9-._~+/=\"");
+        assert_eq!(text(&assignment(Reader::Dotenv, VARIABLE, "a$b#c").unwrap()), "MONGODB_ATLAS_ACCESS_TOKEN='a$b#c'");
     }
 
     #[test]
     fn a_token_that_cannot_be_quoted_is_refused_and_not_shown() {
         for shell in [Reader::Cmd, Reader::Dotenv, Reader::GitLab] {
-            let failure = assignment(shell, AWKWARD).err().unwrap();
+            let failure = assignment(shell, VARIABLE, AWKWARD).err().unwrap();
 
             let message = failure.message().unwrap();
             assert!(message.contains("tokenwell exec") && !message.contains(AWKWARD), "{message}");

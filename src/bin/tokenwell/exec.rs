@@ -2,6 +2,7 @@
 
 use crate::env::VARIABLE;
 use crate::failure::Failure;
+use crate::server::{BASE_URL, Server};
 use crate::settings::Settings;
 use crate::wanted::TokenFlags;
 use std::ffi::OsString;
@@ -13,25 +14,25 @@ use tokenwell::error::{ExitCode, printable};
 
 /// The maximum nesting of `tokenwell exec`, for helpers that are configured to call themselves.
 const MAX_DEPTH: u32 = 4;
-const DEPTH: &str = "TOKENWELL_EXEC_DEPTH";
+pub(crate) const DEPTH: &str = "TOKENWELL_EXEC_DEPTH";
 
 /// Run a command with the token in its environment
 ///
-/// Sets MONGODB_ATLAS_ACCESS_TOKEN and removes the variables of the client secret and of its client
-/// id. Searches PATH for the command and starts it without a shell. The command replaces the
+/// Sets MONGODB_ATLAS_ACCESS_TOKEN and the server for which the token is (MONGODB_ATLAS_BASE_URL),
+/// and removes the client secret, by whatever name a variable contains it, and its client id. Searches PATH for the command and starts it without a shell. The command replaces the
 /// tokenwell process: it receives signals directly, and its exit code is returned.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
+
     #[command(flatten)]
     token_flags: TokenFlags,
 
     #[command(flatten)]
     settings: Settings,
-
-    /// The command and its arguments
-    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
-    command: Vec<OsString>,
 }
 
 const EXAMPLES: &str = "\
@@ -59,6 +60,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     command.args(arguments);
     for variable in credential_variables(|name| std::env::var_os(name).is_some()) {
         command.env_remove(variable);
+    }
+    // Other programs read the secret by names of their own.
+    let is_secret = |value: &OsString| session.config.is_client_secret(value.as_encoded_bytes());
+    for (variable, _) in std::env::vars_os().filter(|(_, value)| !value.is_empty() && is_secret(value)) {
+        command.env_remove(variable);
+    }
+    if let Some(base) = session.config.api_base() {
+        let server = Server::of(base);
+        server.other_variables().for_each(|variable| {
+            command.env_remove(variable);
+        });
+        command.env(BASE_URL, server.base_url());
     }
     command.env(DEPTH, depth.to_string());
     // The copy in the environment cannot be wiped; the command that replaces this process needs it.

@@ -17,6 +17,7 @@ mod failure;
 mod form;
 mod harden;
 mod header;
+mod help;
 mod invalidate;
 mod jwt;
 mod log;
@@ -27,7 +28,9 @@ mod man;
 mod output;
 mod profile;
 mod prompt;
+mod reminder;
 mod revoke;
+mod server;
 mod session;
 mod settings;
 mod sink;
@@ -58,22 +61,22 @@ use tokenwell::error::ExitCode;
 /// the token for all processes of this user and refreshes it before it expires, so that a hundred
 /// processes send one token request an hour instead of a hundred.
 #[derive(Parser)]
-#[command(name = "tokenwell", version, after_long_help = after_help(), subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "tokenwell", version, after_long_help = after_help(), subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Log each response and each use of the token cache to standard error; -vv currently logs the
-    /// same
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    /// Log each request and each use of the token cache to standard error; -vv also the source of
+    /// each setting
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Output", hide_short_help = true)]
     verbose: u8,
 
     /// Print no notes and warnings; errors are always printed
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output", hide_short_help = true)]
     quiet: bool,
 
     /// Use colors
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true, hide_short_help = true)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true, help_heading = "Output", hide_short_help = true)]
     color: ColorChoice,
 }
 
@@ -159,7 +162,8 @@ macro_rules! commands {
 fn only_command() -> Option<OsString> {
     let first = std::env::args_os().nth(1)?;
     // The arguments of a test binary are not arguments of the command.
-    let alone = !cfg!(test) && COMMANDS.iter().any(|name| first == *name) && first != "completions" && first != "man";
+    let alone =
+        !cfg!(test) && COMMANDS.iter().any(|name| first == *name) && !["completions", "man", "help"].iter().any(|all| first == *all);
     alone.then_some(first)
 }
 
@@ -183,6 +187,7 @@ commands! {
     #[cfg(feature = "emulator")] Emulator => emulator,
     Completions => completions,
     Man => man,
+    Help => help,
 }
 
 fn main() -> ProcessExitCode {
@@ -197,16 +202,24 @@ fn main() -> ProcessExitCode {
     }
 }
 
+/// All commands that the arguments need, with their help for the terminal.
+fn command_line() -> clap::Command {
+    for_terminal(Cli::command()).term_width(Stream::Out.width())
+}
+
 /// Parses the arguments and applies the flags of all commands.
 fn parse() -> Result<Command, Failure> {
-    let command = for_terminal(Cli::command()).term_width(Stream::Out.width());
-    let cli = command.try_get_matches_from(std::env::args_os()).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = command_line().try_get_matches_from(std::env::args_os()).and_then(|matches| Cli::from_arg_matches(&matches));
     match cli {
         Ok(cli) => {
             style::choose(cli.color);
             output::set_quiet(cli.quiet);
             log::start(if cli.quiet { log::QUIET } else { cli.verbose }, matches!(cli.command, Command::Doctor(_)));
             Ok(cli.command)
+        }
+        Err(answer) if is_overview(&answer) => {
+            style::choose(color_in_arguments());
+            Err(overview(&answer))
         }
         Err(answer) => {
             // clap stops at the first error, at --help and at --version.
@@ -222,17 +235,60 @@ fn answer_of_clap(answer: &clap::Error) -> Failure {
     if answer.use_stderr() && !is_missing {
         return usage::failure(answer);
     }
-    let stream = if is_missing { Stream::Err } else { Stream::Out };
-    let rendered = answer.render();
-    let shown = if style::is_on(stream) { rendered.ansi().to_string() } else { rendered.to_string() };
-    let shown = shown.replace(FIXED_SPACE, " ");
     if is_missing {
         // The help takes the place of an error message.
-        output::to_standard_error(&shown);
+        output::to_standard_error(&printed(&answer.render(), Stream::Err));
         return Failure::Reported { exit_code: ExitCode::Usage };
     }
     // clap itself does not report that help or version cannot be written.
-    match output::bytes(shown.as_bytes()) {
+    match output::line(&printed(&answer.render(), Stream::Out)) {
+        Ok(()) => Failure::Reported { exit_code: ExitCode::Success },
+        Err(failure) => failure,
+    }
+}
+
+/// A help page as it is printed, without blanks at the ends of lines.
+fn printed(page: &clap::builder::StyledStr, stream: Stream) -> String {
+    let page = if style::is_on(stream) { page.ansi().to_string() } else { page.to_string() };
+    page.replace(FIXED_SPACE, " ").trim_end().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether the arguments are `tokenwell -h`, or nothing.
+fn is_overview(answer: &clap::Error) -> bool {
+    match answer.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => std::env::args_os().len() == 1,
+        ErrorKind::DisplayHelp => std::env::args_os().skip(1).eq(["-h"]),
+        _ => false,
+    }
+}
+
+/// The commands that the overview only names, so that it fits on one screen.
+const LESS_USED: [&str; 6] = ["header", "cache", "bench", "completions", "man", "help"];
+
+/// The short help of tokenwell itself: the commands on one screen.
+fn overview(answer: &clap::Error) -> Failure {
+    let stream = if answer.use_stderr() { Stream::Err } else { Stream::Out };
+    let command = Cli::command();
+    let bold = |words: &str| style::paint(stream, style::Style::Bold, words).into_owned();
+    let about = |command: &clap::Command| command.get_about().map(ToString::to_string).unwrap_or_default();
+    let mut table = terminal::Table::default();
+    for command in command.get_subcommands().filter(|command| !LESS_USED.contains(&command.get_name())) {
+        table.row([format!("  {}", command.get_name()).into(), about(command).into()]);
+    }
+    let page = format!(
+        "{}\n\n{} tokenwell COMMAND [FLAGS]\n\n{}\n{}\n\nAlso: {}.\nMore: `tokenwell --help`, `tokenwell COMMAND -h`, \
+         `tokenwell help settings`.",
+        about(&command),
+        bold("Usage:"),
+        bold("Commands:"),
+        table.render(stream),
+        LESS_USED.join(", ")
+    );
+    if answer.use_stderr() {
+        output::to_standard_error(&page);
+        return Failure::Reported { exit_code: ExitCode::Usage };
+    }
+    match output::line(&page) {
         Ok(()) => Failure::Reported { exit_code: ExitCode::Success },
         Err(failure) => failure,
     }
@@ -257,6 +313,11 @@ fn for_terminal(mut command: clap::Command) -> clap::Command {
     let fixed = |help: &clap::builder::StyledStr| help.to_string().replace(' ', FIXED_SPACE);
     if let Some(examples) = command.get_after_long_help().map(fixed) {
         command = command.after_long_help(examples);
+    }
+    let is_of_account = |argument: &clap::Arg| argument.is_hide_short_help_set() && argument.get_help_heading() == Some("Account");
+    let settings = if command.get_arguments().any(is_of_account) { "; `tokenwell help settings`: the account" } else { "" };
+    if command.get_name() != "tokenwell" {
+        command = command.after_help(format!("More: --help (all flags, examples){settings}."));
     }
     command.mut_subcommands(for_terminal)
 }

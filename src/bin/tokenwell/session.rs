@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, LATE_TOKEN_WAIT};
 use crate::form::expiry;
+use crate::log;
 use std::cell::Cell;
 use tokenwell::error::Error;
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
@@ -16,6 +17,10 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
+        log::detail(&format!("tokenwell {}", env!("CARGO_PKG_VERSION")));
+        for from in config.provenance() {
+            log::detail(&format!("{}: {}", from.setting(), from.source()));
+        }
         Ok(Self { client: Client::new(config.clone())?, config, saves_at_end: Cell::new(true) })
     }
 

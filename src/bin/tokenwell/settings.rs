@@ -1,10 +1,12 @@
 //! The flags that configure the client, shared by all commands that need one.
 
+use crate::exec;
 use crate::failure::Failure;
+use crate::prompt;
 use crate::session::Session;
 use clap::Args;
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{IsTerminal as _, Read};
 use std::path::PathBuf;
 use tokenwell::Config;
 use tokenwell::config::{ConfigBuilder, settings};
@@ -21,37 +23,37 @@ pub(crate) struct Account {
     /// Base URL of Atlas [default: https://cloud.mongodb.com] [env: TOKENWELL_BASE_URL,
     /// MONGODB_ATLAS_BASE_URL, MONGODB_ATLAS_OPS_MANAGER_URL, MCLI_BASE_URL,
     /// MCLI_OPS_MANAGER_URL]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, hide_short_help = true, value_name = "URL")]
     base_url: Option<String>,
 
     /// Token endpoint of an authorization server other than Atlas [env: TOKENWELL_TOKEN_URL]
-    #[arg(long, value_name = "URL", conflicts_with = "base_url")]
+    #[arg(long, hide_short_help = true, value_name = "URL", conflicts_with = "base_url")]
     token_url: Option<String>,
 
     /// Revocation endpoint of the --token-url server [env: TOKENWELL_REVOCATION_URL]
-    #[arg(long, value_name = "URL", requires = "token_url")]
+    #[arg(long, hide_short_help = true, value_name = "URL", requires = "token_url")]
     revocation_url: Option<String>,
 
     /// Client authentication: client_secret_basic_raw (Atlas), client_secret_basic (RFC 6749) or
     /// client_secret_post [env: TOKENWELL_AUTH_METHOD]
-    #[arg(long, value_name = "METHOD")]
+    #[arg(long, hide_short_help = true, value_name = "METHOD")]
     auth_method: Option<String>,
 
     /// Scope to request (RFC 6749) [env: TOKENWELL_SCOPE]
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     scope: Option<String>,
 
     /// Audience to request [env: TOKENWELL_AUDIENCE]
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     audience: Option<String>,
 
     /// Resource to request (RFC 8707) [env: TOKENWELL_RESOURCE]
-    #[arg(long, value_name = "URI")]
+    #[arg(long, hide_short_help = true, value_name = "URI")]
     resource: Option<String>,
 
     /// PEM file of trusted certificate authorities, instead of those of the system [env:
     /// TOKENWELL_CA_FILE]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
 
@@ -83,7 +85,7 @@ pub(crate) struct Settings {
     /// No flag takes the secret itself, because all users of the host can read command lines. Set
     /// TOKENWELL_CLIENT_SECRET or MONGODB_ATLAS_CLIENT_SECRET, or use a file, a profile or standard
     /// input.
-    #[arg(long, value_name = "ID", help_heading = "Account")]
+    #[arg(long, hide_short_help = true, value_name = "ID", help_heading = "Account")]
     client_id: Option<String>,
 
     #[command(flatten)]
@@ -91,24 +93,24 @@ pub(crate) struct Settings {
 
     /// File with the client secret; it is read for every token request [env:
     /// TOKENWELL_CLIENT_SECRET_FILE]
-    #[arg(long, value_name = "FILE", requires = "client_id", help_heading = "Account")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", help_heading = "Account")]
     client_secret_file: Option<PathBuf>,
 
     /// Read the client secret from standard input
-    #[arg(long, requires = "client_id", conflicts_with = "client_secret_file", help_heading = "Account")]
+    #[arg(long, hide_short_help = true, conflicts_with = "client_secret_file", help_heading = "Account")]
     client_secret_stdin: bool,
 
     /// Profile of `tokenwell login` or of the Atlas CLI, with its account and settings [env:
     /// TOKENWELL_PROFILE, MONGODB_ATLAS_PROFILE, MCLI_PROFILE]
-    #[arg(long, value_name = "NAME", conflicts_with = "client_id", help_heading = "Account")]
+    #[arg(long, hide_short_help = true, value_name = "NAME", conflicts_with = "client_id", help_heading = "Account")]
     profile: Option<String>,
 
     /// Do not use the shared token cache [env: TOKENWELL_CACHE=off]
-    #[arg(long, conflicts_with = "cache_dir", help_heading = "Account")]
+    #[arg(long, hide_short_help = true, conflicts_with = "cache_dir", help_heading = "Account")]
     no_cache: bool,
 
     /// Directory of the shared token cache [env: TOKENWELL_CACHE_DIR]
-    #[arg(long, value_name = "DIRECTORY", help_heading = "Account")]
+    #[arg(long, hide_short_help = true, value_name = "DIRECTORY", help_heading = "Account")]
     cache_dir: Option<PathBuf>,
 }
 
@@ -139,8 +141,26 @@ impl Settings {
             )?;
             builder.set("client_secret", secret.as_bytes())?;
         }
-        Ok(builder.build()?)
+        builder.build().map_err(inside_exec)
     }
+}
+
+/// The failure to build a configuration. Inside `tokenwell exec` it is no surprise that there is no
+/// credential, and the list of sources does not help.
+fn inside_exec(error: Error) -> Failure {
+    let is_inside = std::env::var_os(exec::DEPTH).is_some_and(|depth| !depth.is_empty());
+    if error.checked_sources().is_empty() || !is_inside {
+        return error.into();
+    }
+    Failure::new(
+        error.status(),
+        "there is no client id and secret: this command runs inside `tokenwell exec`, which removed the secret from the environment",
+        format!(
+            "Use the token in {} instead of another `tokenwell`. If the program needs tokens for longer than one is valid, store the account with \
+             `tokenwell login`, which `exec` does not remove.",
+            crate::env::VARIABLE
+        ),
+    )
 }
 
 /// A builder whose errors name settings by the flags of this command. Some commands hide
@@ -168,9 +188,19 @@ pub(crate) fn is_variable_of(variable: &str, matches: impl Fn(&str) -> bool) -> 
     settings().any(|setting| matches(setting.name()) && setting.variables().any(|name| name == variable))
 }
 
-/// Reads standard input without its trailing newlines. `what` names the secret for messages.
+/// Reads a secret from standard input, without the newline at its end. From a terminal it is read
+/// with a prompt and without echo. `what` names the secret for messages.
+///
+/// The rule for newlines is that of a secret file: one at the end is not part of the secret, and
+/// more than one line is an error.
 pub(crate) fn line_from_standard_input(what: &str, hint: &str) -> Result<Zeroizing<String>, Failure> {
     let not_configured = |problem: String| Failure::from(Error::NotConfigured { problem, hint: hint.to_owned() });
+    if std::io::stdin().is_terminal() && prompt::is_available() {
+        let name = what.strip_prefix("the ").unwrap_or(what);
+        let question = format!("{}{} (not shown): ", name[..1].to_uppercase(), &name[1..]);
+        let line = prompt::hidden(&question).map_err(|error| not_configured(format!("cannot read {what} from the terminal: {error}")))?;
+        return if line.is_empty() { Err(not_configured(format!("{what} is empty"))) } else { Ok(line) };
+    }
     let failed = |problem: String| not_configured(format!("cannot read {what} from standard input: {problem}"));
     // Allocated with the maximum size: a string that grows frees its old allocation without wiping
     // it.
@@ -179,11 +209,21 @@ pub(crate) fn line_from_standard_input(what: &str, hint: &str) -> Result<Zeroizi
     if length as u64 == LONGEST {
         return Err(failed(format!("it is longer than {} KiB", LONGEST / 1024)));
     }
-    while content.ends_with(['\r', '\n']) {
+    if content.ends_with('\n') {
         content.pop();
+        if content.ends_with('\r') {
+            content.pop();
+        }
     }
-    if content.is_empty() {
+    if content.trim_matches(['\r', '\n']).is_empty() {
         return Err(not_configured(format!("cannot read {what}: standard input is empty")));
+    }
+    if let Some(index) = content.find('\n') {
+        let problem = format!("it contains more than one line (newline at byte {})", index + 1);
+        return Err(Failure::from(Error::NotConfigured {
+            problem: format!("cannot read {what} from standard input: {problem}"),
+            hint: "Write one line, with at most one newline at its end.".to_owned(),
+        }));
     }
     Ok(content)
 }

@@ -12,7 +12,7 @@ use tokenwell::error::{Error, printable, printable_path};
 use tokenwell::grant::ServerRoute;
 use tokenwell::{CachedState, Config};
 
-/// Show the settings and when the cached token expires; sends no request
+/// Show the settings and the cached token; sends no request
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -3,6 +3,7 @@
 use clap::Args;
 use std::time::Duration;
 use tokenwell::TokenOptions;
+use tokenwell::error::printable;
 
 #[derive(Args)]
 #[command(next_help_heading = "Token")]
@@ -34,7 +35,17 @@ impl TokenFlags {
     }
 }
 
+/// Parses a duration with its unit. A bare number and `M`, which humantime reads as months, are
+/// errors: they could mean something else.
 pub(crate) fn duration(value: &str) -> Result<Duration, String> {
+    let shown = printable(value, 80);
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("`{shown}` has no unit: it could be seconds or minutes; write {shown}s or {shown}m"));
+    }
+    if let Some(number) = value.strip_suffix('M').filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        let number = printable(number, 80);
+        return Err(format!("`{shown}` is ambiguous: write {number}m for minutes or {number}months for months"));
+    }
     humantime::parse_duration(value)
-        .map_err(|_| format!("`{value}` is not a duration: write a number and a unit, for example 500ms, 90s, 10m or 1h"))
+        .map_err(|_| format!("`{shown}` is not a duration: write a number and a unit, for example 500ms, 90s, 10m or 1h"))
 }

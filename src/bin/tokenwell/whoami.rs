@@ -14,7 +14,7 @@ use tokenwell::admin::{AdminApi, Call};
 use tokenwell::error::{duration_text, printable};
 use tokenwell::{Config, Status, Token, TokenOptions};
 
-/// Show which account is used, where its credential comes from, and what its token says
+/// Show the account, the source of its credential, and its token
 ///
 /// Decodes the token of the cache, or requests one. The claims are not verified: only the API that
 /// receives the token can do that, and --check asks it. The token itself is not shown.

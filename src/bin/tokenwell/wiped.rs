@@ -35,6 +35,10 @@ impl Wiped {
         }
     }
 
+    pub(crate) fn push_all(&mut self, other: &Self) {
+        self.push_bytes(other.as_bytes());
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

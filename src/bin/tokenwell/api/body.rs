@@ -17,11 +17,11 @@ pub(super) struct BodyFlags {
     data: Option<String>,
 
     /// File with the request body, or - for standard input; fields are then added to the query
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     input: Option<String>,
 
     /// String field of the JSON body, or of the query of a GET
-    #[arg(short = 'f', long, value_name = "NAME=STRING")]
+    #[arg(short = 'f', long, hide_short_help = true, value_name = "NAME=STRING")]
     raw_field: Vec<String>,
 
     /// Field whose value is a number, true, false, null, or the content of @FILE

@@ -48,14 +48,14 @@ pub(crate) struct Args {
     method: Option<String>,
 
     /// Header to send, such as 'Accept: application/json'; not Authorization
-    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    #[arg(short = 'H', long, hide_short_help = true, value_name = "NAME: VALUE")]
     header: Vec<String>,
 
     #[command(flatten)]
     body: BodyFlags,
 
     /// Version of the API: the date in its media type
-    #[arg(long, value_name = "DATE", default_value = DEFAULT_VERSION)]
+    #[arg(long, hide_short_help = true, value_name = "DATE", default_value = DEFAULT_VERSION)]
     api_version: String,
 
     /// Get all pages of a list and print one JSON array of their results
@@ -68,7 +68,7 @@ pub(crate) struct Args {
     jq: Option<String>,
 
     /// Print the status and the response headers before the body
-    #[arg(short = 'i', long)]
+    #[arg(short = 'i', long, hide_short_help = true)]
     include: bool,
 
     #[command(flatten)]

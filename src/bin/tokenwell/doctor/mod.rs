@@ -12,8 +12,9 @@ use crate::output;
 use crate::settings::Settings;
 use tokenwell::error::ExitCode;
 
-/// Check each step from the settings to an Admin API call, and say how to fix failures
+/// Check each step up to an API call, and say how to fix failures
 ///
+/// The steps are the settings, the cache, the connection, the token and a call of the Admin API.
 /// It sends a token request only if the cache has no valid token, so it can be run often. The exit
 /// code is that of the first failure, as listed in `tokenwell --help`.
 #[derive(clap::Args)]
