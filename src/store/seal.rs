@@ -18,7 +18,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use zeroize::Zeroizing;
 
-const VERSION: u8 = 1;
+/// The version of the file format. Files of another version are not read.
+pub const VERSION: u8 = 1;
 const MAGIC: &[u8] = b"tokenwell";
 /// Fixed for each version of the format.
 const SALT: &[u8] = b"tokenwell sealed record, format 1";

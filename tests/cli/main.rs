@@ -7,6 +7,7 @@ mod api;
 mod cache;
 mod credential;
 mod doctor;
+mod doctor_report;
 #[cfg(target_os = "linux")]
 mod dots;
 mod env;

@@ -126,7 +126,7 @@ fn an_unknown_variable_is_shown_without_its_value() {
     let (answer, text) = (json(&status(&["--json"])), stdout(&status(&[])));
 
     assert_eq!(answer["unknown_variables"], serde_json::json!({"TOKENWELL_CACHE_DIRXYZ": "TOKENWELL_CACHE_DIR"}));
-    let line = "warning            TOKENWELL_CACHE_DIRXYZ is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
+    let line = "warning             TOKENWELL_CACHE_DIRXYZ is set, but is not a setting: did you mean TOKENWELL_CACHE_DIR?";
     assert!(text.lines().any(|found| found == line) && !text.contains("canary"), "{text}");
 }
 

@@ -5,10 +5,11 @@ use crate::form::expiry;
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::terminal::{Stream, Table};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokenwell::config::unknown_variables;
-use tokenwell::error::{Error, printable, printable_path};
+use tokenwell::error::{Error, duration_text, printable, printable_path};
 use tokenwell::grant::ServerRoute;
 use tokenwell::{CachedState, Config};
 
@@ -107,7 +108,11 @@ fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState) -> Stri
         ("remembered refusal", cached.cooldown.as_ref().map_or("none".to_owned(), refusal)),
     ]);
     rows.extend(unknown_variables().iter().map(|unknown| ("warning", unknown.to_string())));
-    rows.iter().map(|(name, value)| format!("{name:<18} {value}")).collect::<Vec<_>>().join("\n")
+    let mut table = Table::default();
+    for (name, value) in rows {
+        table.row([name.into(), value.into()]);
+    }
+    table.render(Stream::Out)
 }
 
 /// The source of the secret: the file that contains it, if there is one, and what names the file.
@@ -120,7 +125,7 @@ fn secret_source(config: &Config, source: String) -> String {
 }
 
 fn validity(token: &tokenwell::Token) -> String {
-    format!("expires in {} ({})", humantime::format_duration(whole_seconds(left(token.expires_at()))), expiry(token))
+    format!("expires in {} ({})", duration_text(whole_seconds(left(token.expires_at()))), expiry(token))
 }
 
 fn refusal(error: &Error) -> String {

@@ -1,5 +1,6 @@
 //! The checks, in the order of a request. A check whose requirement failed is skipped.
 
+use super::builds;
 use super::report::Report;
 use crate::cache::store_of;
 use crate::form::expiry;
@@ -10,11 +11,11 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 use tokenwell::admin::{AdminApi, Call};
-use tokenwell::config::{ExposedFile, unknown_variables};
-use tokenwell::error::printable;
+use tokenwell::config::{ExposedFile, route_variables, unknown_variables};
+use tokenwell::error::{duration_text, printable};
 use tokenwell::grant::{ProbeReply, ServerRoute};
 use tokenwell::store::{Store as _, StoreError};
-use tokenwell::{Status, TokenOptions};
+use tokenwell::{Status, Token, TokenOptions};
 
 /// The timeout of each check.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,27 +27,30 @@ const LOCK_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// affect tokens: their validity is measured from the request.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-pub(super) fn check_all(settings: &Settings, mint: bool) -> Report {
+/// Returns the results, and the client id that a bug report must not contain.
+pub(super) fn check_all(settings: &Settings, mint: bool) -> (Report, Option<String>) {
     let mut report = Report::default();
+    builds::check(&mut report);
     variables(&mut report);
     let Some(session) = configuration(&mut report, settings) else {
-        for name in ["files", "cache", "name", "connect", "TLS", "clock", "token", "Admin API"] {
+        for name in ["files", "cache", "proxy", "name", "connect", "TLS", "clock", "token", "Admin API"] {
             report.skip(name, "not checked");
         }
-        return report;
+        return (report, None);
     };
     files(&mut report, &session);
     cache(&mut report, &session);
     let reached = connection(&mut report, &session);
-    if reached && token(&mut report, &session, mint) {
-        admin_api(&mut report, &session);
+    let token = if reached { token(&mut report, &session, mint) } else { None };
+    if let Some(token) = token {
+        admin_api(&mut report, &session, &token);
     } else {
         if !reached {
             report.skip("token", "not checked");
         }
         report.skip("Admin API", "not checked");
     }
-    report
+    (report, Some(session.config.client_id().to_owned()))
 }
 
 fn configuration(report: &mut Report, settings: &Settings) -> Option<Session> {
@@ -106,7 +110,7 @@ fn cache(report: &mut Report, session: &Session) {
         Ok((locks, location)) if locks.is_empty() => report.ok("cache", format!("{location} is writable and not locked by another process")),
         Ok((locks, _)) => report.warn(
             "cache",
-            format!("another process has held {} for {} s or longer", locks.join(", "), LOCK_TIME_LIMIT.as_secs()),
+            format!("another process has held {} for {} or longer", locks.join(", "), duration_text(LOCK_TIME_LIMIT)),
             format!(
                 "The process waits for a slow server, or it was stopped (SIGSTOP). Other processes wait for the lock. Find it with `fuser -v {}` and \
                  resume or end it.",
@@ -121,10 +125,14 @@ fn connection(report: &mut Report, session: &Session) -> bool {
     let route = match ServerRoute::new(&session.config) {
         Ok(route) => route,
         Err(error) => {
-            report.error("name", &error);
+            report.error("proxy", &error);
+            for name in ["name", "connect", "TLS", "clock"] {
+                report.skip(name, "not checked");
+            }
             return false;
         }
     };
+    proxy(report, session, &route);
     let (host, port, peer) = first_hop(&route);
     let addresses = match resolve(&host, port) {
         Ok(addresses) => {
@@ -175,6 +183,27 @@ fn connection(report: &mut Report, session: &Session) -> bool {
     }
 }
 
+/// Which proxy is used, and what names it.
+fn proxy(report: &mut Report, session: &Session, route: &ServerRoute) {
+    let setting = session.config.provenance().iter().find(|from| from.setting() == "proxy").map(|from| from.source().to_owned());
+    // The names of these variables are in the order of precedence.
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.as_encoded_bytes().trim_ascii().is_empty());
+    let variable = || {
+        route_variables()
+            .filter(|name| name.to_ascii_uppercase().ends_with("S_PROXY") || name.to_ascii_uppercase() == "ALL_PROXY")
+            .find(is_set)
+    };
+    let is_off = setting.is_some() && route.proxy().is_none();
+    let named_by = setting.or_else(|| variable().map(|name| format!("environment variable {name}")));
+    match (route.proxy(), named_by) {
+        (None, Some(named_by)) if is_off => report.ok("proxy", format!("none (from {named_by})")),
+        (Some(proxy), Some(named_by)) => report.ok("proxy", format!("{proxy} (from {named_by})")),
+        (Some(proxy), None) => report.ok("proxy", proxy),
+        (None, Some(named_by)) => report.ok("proxy", format!("none for this server, although {named_by} is set")),
+        (None, None) => report.ok("proxy", "none"),
+    }
+}
+
 /// The first peer of the connection: the proxy if there is one, otherwise the server.
 fn first_hop(route: &ServerRoute) -> (String, u16, String) {
     let (target, peer) = match route.proxy() {
@@ -207,7 +236,7 @@ fn with_timeout<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send +
             let _ = answer.send(work());
         })
         .map_err(|error| error.to_string())?;
-    answered.recv_timeout(TIMEOUT).map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))
+    answered.recv_timeout(TIMEOUT).map_err(|_| format!("no answer within {}", duration_text(TIMEOUT)))
 }
 
 fn connect(report: &mut Report, route: &ServerRoute, addresses: &[SocketAddr], peer: &str) -> bool {
@@ -242,42 +271,81 @@ fn clock(report: &mut Report, reply: ProbeReply) {
     if skew > MAX_SKEW {
         report.warn(
             "clock",
-            format!("this machine's clock is {} s {direction} the server's", skew.as_secs()),
+            format!("this machine's clock is {} {direction} the server's", duration_text(Duration::from_secs(skew.as_secs()))),
             "Set the clock or use NTP: certificates and log timestamps depend on it.",
         );
     } else if skew.as_secs() == 0 {
         report.ok("clock", "agrees with the server's clock");
     } else {
-        report.ok("clock", format!("differs from the server's by {} s", skew.as_secs()));
+        report.ok("clock", format!("differs from the server's by {}", duration_text(Duration::from_secs(skew.as_secs()))));
     }
 }
 
-fn token(report: &mut Report, session: &Session, mint: bool) -> bool {
+/// Returns the token and whether it is from the cache.
+fn token(report: &mut Report, session: &Session, mint: bool) -> Option<CheckedToken> {
     let cached = session.cached_state().ok().and_then(|cached| cached.token);
     match session.token(&TokenOptions::default().force_refresh(mint)) {
         Ok(token) => {
             let known = cached.is_some_and(|cached| cached.value() == token.value());
             let origin = if known { "from the cache" } else { "from the server" };
             report.ok("token", format!("{origin}; expires at {}", expiry(&token)));
-            true
+            if !known {
+                report.changed(request_of_token(session));
+            }
+            Some(CheckedToken { token, is_from_cache: known })
         }
         Err(failure) => {
             report.failure("token", &failure);
-            false
+            None
         }
     }
 }
 
-fn admin_api(report: &mut Report, session: &Session) {
+struct CheckedToken {
+    token: Token,
+    is_from_cache: bool,
+}
+
+/// What a token request changes, for the end of the report.
+fn request_of_token(session: &Session) -> String {
+    let cached = if session.config.cache() { ", which is in the token cache now" } else { "" };
+    format!("requested a token{cached}")
+}
+
+/// Reports a token that was in the cache, but that the API has rejected. The call has replaced it.
+fn rejected_token(report: &mut Report, session: &Session, checked: &CheckedToken) {
+    let current = session.cached_state().ok().and_then(|cached| cached.token).filter(|token| token.value() != checked.token.value());
+    let Some(current) = current else { return };
+    report.changed(format!("dropped the rejected token from the cache, and {}", request_of_token(session)));
+    if checked.is_from_cache {
+        let end: String = current.value().chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+        report.reconsider(
+            "token",
+            "cached_token_rejected",
+            &format!(
+                "the API rejected the cached token (HTTP 401), so it was replaced; the new one ends in …{end} and expires at {}",
+                expiry(&current)
+            ),
+            "The old token was revoked at the server, or its service account was changed. Programs that share this cache get the new token; \
+             restart a program that has kept the old one.",
+        );
+    }
+}
+
+fn admin_api(report: &mut Report, session: &Session, checked: &CheckedToken) {
     const NAME: &str = "Admin API";
     if session.config.api_base().is_none() {
         return report.skip(NAME, "the server is not Atlas");
     }
+    let rejections = session.client.stats().invalidations;
     let reply = AdminApi::new(&session.config).and_then(|api| api.call(&session.client, &Call::get("/api/atlas/v2/orgs?itemsPerPage=1")));
     let reply = match reply {
         Ok(reply) => reply,
         Err(error) => return report.error(NAME, &error),
     };
+    if session.client.stats().invalidations > rejections {
+        rejected_token(report, session, checked);
+    }
     let found = format!("GET /api/atlas/v2/orgs: HTTP {}{}", reply.status, server_message(&reply.body));
     match reply.status {
         200..=299 => report.ok(NAME, found),

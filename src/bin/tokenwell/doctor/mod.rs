@@ -2,9 +2,12 @@
 //! fix the step that fails.
 //!
 //! May depend on: the public API and the command's own settings, form and output. Start reading at
-//! [`run`]; `links` has the checks, `report` their results.
+//! [`run`]; `links` has the checks, `builds` finds the builds of tokenwell, `report` has the results,
+//! `redaction` makes them fit for a bug report.
 
+mod builds;
 mod links;
+mod redaction;
 mod report;
 
 use crate::failure::Failure;
@@ -24,6 +27,10 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// Print a report for a bug tracker: without secrets and tokens, with shortened ids
+    #[arg(long, conflicts_with = "json")]
+    report: bool,
+
     /// Request a new token instead of using the cached one
     #[arg(long)]
     mint: bool,
@@ -36,16 +43,23 @@ const EXAMPLES: &str = "\
 Examples:
   tokenwell doctor
   tokenwell doctor --json | jq '.checks[] | select(.level != \"ok\")'
+  tokenwell doctor --report > report.txt
 
 Levels:
   ok    nothing to do
-  warn  works, but should be fixed; the next line says how
-  fail  does not work; the next line says what to do
+  warn  works, but should be fixed; below the table is how
+  fail  does not work; below the table is what to do
   skip  not checked: an earlier check failed, or it does not apply";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let report = links::check_all(&args.settings, args.mint);
-    output::line(&if args.json { report.as_json() } else { report.as_text() })?;
+    let (report, client_id) = links::check_all(&args.settings, args.mint);
+    output::line(&if args.json {
+        report.as_json()
+    } else if args.report {
+        report.as_bug_report(client_id.as_deref())
+    } else {
+        report.as_text()
+    })?;
     match report.exit_code() {
         ExitCode::Success => Ok(()),
         exit_code => Err(Failure::Reported { exit_code }),
