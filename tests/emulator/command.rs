@@ -74,8 +74,20 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        end(&mut self.child);
+    }
+}
+
+/// Waits for an emulator whose standard input is closed, so that it removes its cache directory.
+pub fn end(child: &mut Child) {
+    drop(child.stdin.take());
+    let start = Instant::now();
+    while matches!(child.try_wait(), Ok(None)) {
+        if start.elapsed() >= TIMEOUT {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -77,8 +77,8 @@ the_archive_unpacks_into_one_directory() {
     [ "$(find "$work/unpacked" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ] || return 1
     # It is moved after it was unpacked.
     mv "$work/unpacked"/* "$tree" || return 1
-    for file in include/tokenwell.h include/tokenwell.hpp lib/libtokenwell.a lib/libtokenwell.so lib/pkgconfig/tokenwell.pc bin/tokenwell share/man/man1/tokenwell-exec.1 \
-        share/bash-completion/completions/tokenwell share/zsh/site-functions/_tokenwell share/fish/vendor_completions.d/tokenwell.fish; do
+    for file in include/tokenwell.h include/tokenwell.hpp include/tokenwell_emulator.h lib/libtokenwell.a lib/libtokenwell.so lib/pkgconfig/tokenwell.pc \
+        bin/tokenwell share/man/man1/tokenwell-exec.1 share/bash-completion/completions/tokenwell share/zsh/site-functions/_tokenwell share/fish/vendor_completions.d/tokenwell.fish; do
         [ -s "$tree/$file" ] || { echo "$file is missing"; return 1; }
     done
     bash -n "$tree/share/bash-completion/completions/tokenwell"
