@@ -4,7 +4,7 @@ use crate::failure::{Failure, LATE_TOKEN_WAIT};
 use crate::form::expiry;
 use crate::log;
 use std::cell::Cell;
-use tokenwell::error::Error;
+use tokenwell::error::{Error, duration_text};
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
 
 /// A client and its configuration.
@@ -117,7 +117,7 @@ impl Drop for Session {
 fn not_revoked(error: &Error, problem: &str, state: &str) -> Failure {
     let (cause, hint) = match error {
         Error::Deadline { waited, .. } => {
-            (format!("no response within {} s", waited.as_secs_f64().ceil()), "Set a longer timeout (TOKENWELL_TIMEOUT_MS).".to_owned())
+            (format!("no response within {}", duration_text(*waited)), "Set a longer timeout (TOKENWELL_TIMEOUT_MS).".to_owned())
         }
         error => (error.to_string(), error.hint()),
     };

@@ -190,7 +190,7 @@ fn proxy(report: &mut Report, session: &Session, route: &ServerRoute) {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.as_encoded_bytes().trim_ascii().is_empty());
     let variable = || {
         route_variables()
-            .filter(|name| name.to_ascii_uppercase().ends_with("S_PROXY") || name.to_ascii_uppercase() == "ALL_PROXY")
+            .filter(|name| name.to_ascii_uppercase().ends_with("S_PROXY") || name.eq_ignore_ascii_case("ALL_PROXY"))
             .find(is_set)
     };
     let is_off = setting.is_some() && route.proxy().is_none();
