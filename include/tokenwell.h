@@ -513,7 +513,8 @@ tokenwell_status tokenwell_config_new(tokenwell_config **out,
 /// - `base_url`
 /// - `token_url`
 /// - `revocation_url`
-/// - `auth_method`: `client_secret_basic_raw`, `client_secret_basic` or `client_secret_post`.
+/// - `auth_method`: `client_secret_basic_raw`, `client_secret_basic`, `client_secret_post` or
+///   `auto` (not for Atlas).
 /// - `scope`
 /// - `audience`
 /// - `resource`

@@ -19,6 +19,8 @@ pub(crate) struct Lifetime {
     pub(crate) expires_at: Moment,
     /// How long the token request took: this much of the lifetime had passed when the token arrived.
     request_time: Duration,
+    /// Whether the server stated when the token expires. Otherwise the times are an assumption.
+    pub(crate) is_stated: bool,
 }
 
 impl Lifetime {
@@ -32,7 +34,13 @@ impl Lifetime {
             refresh_at: sent.after(lifetime.saturating_sub(margin).saturating_sub(earlier)),
             expires_at: sent.after(lifetime),
             request_time: Duration::ZERO,
+            is_stated: true,
         }
+    }
+
+    /// Returns the same times for a token whose lifetime the server did not state.
+    pub(crate) fn assumed(self) -> Self {
+        Self { is_stated: false, ..self }
     }
 
     /// Returns the same times for a token whose request took `request_time`.
@@ -59,6 +67,7 @@ impl Lifetime {
             refresh_at: at(refresh_at_ms),
             expires_at: at(expires_at_ms),
             request_time: Duration::ZERO,
+            is_stated: true,
         })
     }
 

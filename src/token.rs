@@ -56,6 +56,13 @@ impl Token {
         &authorization[..authorization.len() - 1]
     }
 
+    /// Returns whether the server stated when the token expires. Otherwise
+    /// [`expires_at`](Self::expires_at) is an assumption: the token is kept for five minutes.
+    #[must_use]
+    pub fn is_lifetime_stated(&self) -> bool {
+        self.lifetime().is_stated
+    }
+
     /// Returns the scope that the server granted, if it stated one.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {

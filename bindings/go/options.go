@@ -24,6 +24,9 @@ const (
 	ClientSecretBasicRaw AuthMethod = "client_secret_basic_raw"
 	// ClientSecretPost sends the client id and secret in the request body.
 	ClientSecretPost AuthMethod = "client_secret_post"
+	// AuthMethodAuto is ClientSecretBasic, and ClientSecretPost if the server rejects that. It is
+	// the default for servers other than Atlas, and not allowed for Atlas.
+	AuthMethodAuto AuthMethod = "auto"
 )
 
 // WithClientID sets the client id.

@@ -13,7 +13,7 @@ export interface ClientOptions {
   baseUrl?: string | undefined;
   tokenUrl?: string | undefined;
   revocationUrl?: string | undefined;
-  authMethod?: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | undefined;
+  authMethod?: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | 'auto' | undefined;
   scope?: string | undefined;
   audience?: string | undefined;
   resource?: string | undefined;

@@ -37,6 +37,7 @@ impl Slot {
         let loaded = self.parts.store.load(&self.key(&credential));
         let store_problem = loaded.as_ref().err().map(ToString::to_string);
         let record = self.ok_or_warn(loaded).unwrap_or_default();
+        self.recall_methods(&self.key(&credential), &record);
         let process = self.process();
         // The same checks as before a refresh: this call reads the record anyway.
         let _ = self.check_cooldown();

@@ -13,9 +13,9 @@ use super::slot::Slot;
 use crate::clock::Moment;
 use crate::credential::Credential;
 use crate::error::{Error, Exchange, TimeIsOver, duration_text};
-use crate::grant::{GrantedLifetime, Minted};
+use crate::grant::{GrantedLifetime, MethodsTried, Minted};
 use crate::lifetime::Lifetime;
-use crate::store::{Record, RejectedTokens, SlotKey, StoreError, StoredToken, UnknownMembers};
+use crate::store::{Record, RejectedTokens, SlotKey, StoreError, StoredMethods, StoredToken, UnknownMembers};
 use crate::token::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -134,6 +134,7 @@ impl Slot {
     /// Sends a token request. `record` is what the store had before: the new token replaces its token,
     /// and members of a later version are kept.
     fn mint(&self, key: &SlotKey, credential: &Credential, budget: Duration, record: Record, lock: Option<HeldLock>) -> Refreshed {
+        self.recall_methods(key, &record);
         let (sent, started) = (self.now(), Instant::now());
         let (result, change) = match self.parts.grant.mint(credential, budget) {
             Ok(minted) => {
@@ -186,7 +187,7 @@ impl Slot {
                 if stored.token.as_ref().is_some_and(|stored| self.is_newer(stored, &token)) {
                     return;
                 }
-                let record = stored.with_new_token(token).with_last_mint(mint_time);
+                let record = self.with_methods(&unsaved.key, stored.with_new_token(token).with_last_mint(mint_time));
                 if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() {
                     self.process().forget_warnings();
                 }
@@ -199,6 +200,7 @@ impl Slot {
             Change::Cooldown(cooldown, credential) => {
                 let record = self.load_record(&unsaved.key).and_then(|record| self.with_failure(record, &cooldown, &credential));
                 let Some(record) = record else { return };
+                let record = self.with_methods(&unsaved.key, record);
                 if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() && store.is_shared() {
                     self.process().memory().mark_cooldown_saved(&cooldown);
                 }
@@ -295,6 +297,7 @@ impl Slot {
         };
         let request_time = Duration::from_millis(self.now().monotonic_ms.saturating_sub(sent.monotonic_ms));
         let lifetime = Lifetime::granted(sent, life, jitter::fraction()).with_request_time(request_time);
+        let lifetime = if minted.lifetime == GrantedLifetime::Unstated { lifetime.assumed() } else { lifetime };
         if origin == Origin::Minted && lifetime.freshness(self.now(), Duration::ZERO) == Freshness::Unusable {
             let error = self.expired_on_arrival(life, sent.until(self.now()));
             return self.remember_failure(credential, error, record);
@@ -410,7 +413,21 @@ impl Slot {
     }
 
     pub(super) fn load_record(&self, key: &SlotKey) -> Option<Record> {
-        self.ok_or_warn(self.parts.store.load(key))
+        self.ok_or_warn(self.parts.store.load(key)).inspect(|record| self.recall_methods(key, record))
+    }
+
+    /// Tells the grant what other processes have found out.
+    pub(super) fn recall_methods(&self, key: &SlotKey, record: &Record) {
+        if let Some(tried) = &record.methods_tried {
+            let tried = MethodsTried { accepted: tried.accepted.clone(), at_ms: tried.tried_at_ms };
+            self.parts.grant.recall_methods(&key.secret, &tried);
+        }
+    }
+
+    /// Returns the record with what this process has found out.
+    fn with_methods(&self, key: &SlotKey, record: Record) -> Record {
+        let tried = self.parts.grant.methods_tried(&key.secret);
+        record.with_methods_tried(tried.map(|tried| StoredMethods { accepted: tried.accepted, tried_at_ms: tried.at_ms }))
     }
 
     pub(super) fn key(&self, credential: &Credential) -> SlotKey {

@@ -111,7 +111,7 @@ impl ConfigBuilder {
     }
 
     /// Sets how the client authenticates. Default: [`ClientAuthentication::BasicRaw`] with a base
-    /// URL, [`ClientAuthentication::Basic`] with a token URL.
+    /// URL, [`ClientAuthentication::Auto`] with a token URL.
     #[must_use]
     pub fn auth_method(self, method: ClientAuthentication) -> Self {
         self.with(Key::AuthMethod, method.name())

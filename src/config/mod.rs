@@ -19,7 +19,7 @@
 //! | `base_url` | `TOKENWELL_BASE_URL`, `MONGODB_ATLAS_BASE_URL`, `MONGODB_ATLAS_OPS_MANAGER_URL`, `MCLI_BASE_URL`, `MCLI_OPS_MANAGER_URL` | scheme and host of Atlas; default `https://cloud.mongodb.com` |
 //! | `token_url` | `TOKENWELL_TOKEN_URL` | token endpoint of any OAuth 2.0 server, instead of `base_url` |
 //! | `revocation_url` | `TOKENWELL_REVOCATION_URL` | revocation endpoint (RFC 7009); default: derived from `base_url` |
-//! | `auth_method` | `TOKENWELL_AUTH_METHOD` | `client_secret_basic`, `client_secret_basic_raw` or `client_secret_post` |
+//! | `auth_method` | `TOKENWELL_AUTH_METHOD` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, or `auto` (not for Atlas) |
 //! | `scope` | `TOKENWELL_SCOPE` | scopes separated by single spaces (RFC 6749 section 3.3) |
 //! | `audience` | `TOKENWELL_AUDIENCE` | any characters except control characters, at most 4096 bytes |
 //! | `resource` | `TOKENWELL_RESOURCE` | absolute URI without fragment (RFC 8707) |
@@ -102,14 +102,25 @@ pub enum ClientAuthentication {
     /// HTTP Basic with the raw id and secret, as MongoDB Atlas requires. The default with a base
     /// URL.
     BasicRaw,
-    /// HTTP Basic with the form-urlencoded id and secret (RFC 6749). The default with a token URL.
+    /// HTTP Basic with the form-urlencoded id and secret (RFC 6749).
     Basic,
     /// `client_id` and `client_secret` in the request body.
     Post,
+    /// [`Basic`](Self::Basic), and [`Post`](Self::Post) if the server rejects that (401
+    /// `invalid_client`). The default with a token URL; not for Atlas.
+    ///
+    /// The second method is tried once in 24 hours for the same server, client id and secret. The
+    /// method that works is remembered in the shared token cache.
+    Auto,
 }
 
 impl ClientAuthentication {
-    pub(crate) const ALL: [Self; 3] = [Self::Basic, Self::BasicRaw, Self::Post];
+    pub(crate) const ALL: [Self; 4] = [Self::Basic, Self::BasicRaw, Self::Post, Self::Auto];
+
+    /// Returns the method that is sent first.
+    pub(crate) const fn or_first_of_auto(self) -> Self {
+        if matches!(self, Self::Auto) { Self::Basic } else { self }
+    }
 
     /// Returns the method's name, a value of `auth_method`: `client_secret_basic_raw`.
     #[must_use]
@@ -118,6 +129,7 @@ impl ClientAuthentication {
             Self::BasicRaw => "client_secret_basic_raw",
             Self::Basic => "client_secret_basic",
             Self::Post => "client_secret_post",
+            Self::Auto => "auto",
         }
     }
 }
@@ -418,7 +430,8 @@ impl Config {
         vec![
             ("token_endpoint", self.token_endpoint.as_str().to_owned()),
             ("client_id", self.client_id().to_owned()),
-            ("auth_method", self.authentication.name().to_owned()),
+            // What works is found out, so both share their tokens and what is known.
+            ("auth_method", self.authentication.or_first_of_auto().name().to_owned()),
             ("scope", optional(&self.scope)),
             ("audience", optional(&self.audience)),
             ("resource", optional(&self.resource)),

@@ -189,7 +189,7 @@ static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::AuthMethod,
         name: "auth_method",
-        about: "`client_secret_basic`, `client_secret_basic_raw` or `client_secret_post`",
+        about: "`client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, or `auto` (not for Atlas)",
         variables: [&["TOKENWELL_AUTH_METHOD"], &[], &[]],
         limit: VALUE_LIMIT,
         rule: |location, value| authentication(location, value).map(drop),

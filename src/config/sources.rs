@@ -156,6 +156,9 @@ pub(super) fn resolve(
     let pair = Pair::find(sources, context)?;
     let server = Server::find(sources)?;
     let authentication = first(sources, Key::AuthMethod, authentication)?.unwrap_or(server.default_authentication);
+    if authentication == ClientAuthentication::Auto && server.api_base.is_some() {
+        return Err(automatic_at_atlas(sources));
+    }
     let timeout = first(sources, Key::Timeout, timeout)?.unwrap_or(DEFAULT_TIMEOUT);
     Ok(Config {
         credentials: pair.credentials(authentication, timeout, server.recipient())?,
@@ -377,6 +380,15 @@ fn names_another(found: Option<&Entry>, id: &Entry) -> bool {
     found.is_some_and(|found| value(found).is_none() || value(found) != value(id))
 }
 
+fn automatic_at_atlas(sources: &[Source]) -> Error {
+    let location = winner(sources, Key::AuthMethod).map_or(Key::AuthMethod.setting().name(), |(_, entry)| &*entry.location);
+    Error::invalid(
+        location,
+        "is auto, which is for servers other than Atlas",
+        format!("Remove {location}: Atlas requires client_secret_basic_raw, which is the default with a base URL."),
+    )
+}
+
 fn incomplete_pair(sources: &[Source], source: &Source, present: &Entry, missing: &[Key]) -> Error {
     let here = match source.origin {
         Origin::File(_) => missing.iter().map(|key| key.setting().name()).collect::<Vec<_>>().join(" or "),
@@ -491,7 +503,7 @@ impl<'a> Server<'a> {
                 token_endpoint: Endpoint::full(&token.location, token.value()?)?,
                 revocation_endpoint: revocation,
                 api_base: None,
-                default_authentication: ClientAuthentication::Basic,
+                default_authentication: ClientAuthentication::Auto,
             }),
             (None, None) => Err(Error::internal("a source named the server and then did not")),
         }

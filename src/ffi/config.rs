@@ -65,7 +65,8 @@ pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, e
 /// - `base_url`
 /// - `token_url`
 /// - `revocation_url`
-/// - `auth_method`: `client_secret_basic_raw`, `client_secret_basic` or `client_secret_post`.
+/// - `auth_method`: `client_secret_basic_raw`, `client_secret_basic`, `client_secret_post` or
+///   `auto` (not for Atlas).
 /// - `scope`
 /// - `audience`
 /// - `resource`

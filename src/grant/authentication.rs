@@ -27,7 +27,7 @@ pub(super) fn authenticate(
             "contains a colon, which HTTP Basic without encoding does not allow",
             "Check the client id, or set auth_method to client_secret_basic or client_secret_post.",
         )),
-        ClientAuthentication::BasicRaw | ClientAuthentication::Basic => {
+        ClientAuthentication::BasicRaw | ClientAuthentication::Basic | ClientAuthentication::Auto => {
             headers.insert(AUTHORIZATION, basic(&pair(method, credential))?);
             Ok(())
         }

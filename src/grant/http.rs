@@ -1,12 +1,13 @@
 //! [`HttpGrant`]: the client credentials grant and revocation over HTTP.
 
 use super::connection_watch::ConnectionWatch;
+use super::method_search::{Known, MethodSearch};
 use super::refusal::{self, RequestContext};
 use super::rejection;
 use super::reply::{self, TokenType};
 use super::retry::{self, Budget};
 use super::transport::{Reading, Reply, Request, Route, Timeout, Transport, run_outside_runtime, without_query};
-use super::{Grant, Minted, ProxyLogin, authentication, transport_error};
+use super::{Grant, MethodsTried, Minted, ProxyLogin, authentication, transport_error};
 use crate::clock::Clock;
 use crate::config::{ClientAuthentication, Config, Endpoint};
 use crate::credential::Credential;
@@ -32,7 +33,7 @@ pub struct HttpGrant(Arc<Settings>);
 struct Settings {
     token: Route,
     revocation: Option<Route>,
-    authentication: ClientAuthentication,
+    methods: MethodSearch,
     token_type: TokenType,
     /// The token request without client authentication.
     form: Form,
@@ -51,7 +52,7 @@ impl HttpGrant {
         Ok(Self(Arc::new(Settings {
             token: route(&config.token_endpoint)?,
             revocation: config.revocation_endpoint.as_ref().map(route).transpose()?,
-            authentication: config.authentication,
+            methods: MethodSearch::new(config.authentication),
             token_type: TokenType::expected_from(&config.token_endpoint),
             form: Form::of_token_request(config)?,
             clock,
@@ -92,6 +93,16 @@ impl Grant for HttpGrant {
         }
     }
 
+    fn recall_methods(&self, secret: &Secret, tried: &MethodsTried) {
+        if let Some(known) = Known::of(tried) {
+            self.0.methods.remember(secret, known);
+        }
+    }
+
+    fn methods_tried(&self, secret: &Secret) -> Option<MethodsTried> {
+        self.0.methods.known(secret).map(Known::named)
+    }
+
     fn proxy_login(&self, credential: &Credential) -> Option<ProxyLogin> {
         let proxy = self.0.token.proxy.as_ref()?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, credential.client_secret.expose().as_bytes());
@@ -110,15 +121,37 @@ impl Settings {
         Transport::with(route, budget.total(), |transport| {
             let conversation = Conversation { transport, route, sent_secrets, clock: self.clock.as_ref() };
             self.connection.store(Some(Arc::new(transport.connection().clone())));
+            let mut second = None;
             let minted = retry::with_budget(&mut budget, |attempt, budget| {
-                let request = self.form.authenticated(&route.endpoint, self.authentication, credential)?;
-                let reply = conversation.exchange(request, Reading::Token, budget, attempt)?;
-                reply::minted(&reply, &route.endpoint.origin(), self.token_type)
+                let send = |method, attempt| {
+                    let request = self.form.authenticated(&route.endpoint, method, credential)?;
+                    let reply = conversation.exchange(request, Reading::Token, budget, attempt)?;
+                    reply::minted(&reply, &route.endpoint.origin(), self.token_type)
+                };
+                let Some(second) = second else {
+                    let first = self.methods.first(&credential.client_secret);
+                    let error = match send(first, attempt) {
+                        Ok(minted) => return Ok(minted),
+                        Err(error) => error,
+                    };
+                    let Some(other) = self.methods.second(first, &error, &credential.client_secret, self.clock.now().wall_ms) else {
+                        return Err(error);
+                    };
+                    second = Some(other);
+                    return self.judge(other, send(other, attempt + 1), Some(error), credential);
+                };
+                self.judge(second, send(second, attempt + 1), None, credential)
             });
             self.connection.store(None);
-            minted
+            minted.map_err(|error| match second {
+                Some(_) => {
+                    let attempts = error.attempts().saturating_add(1);
+                    error.with_attempts(attempts)
+                }
+                None => error,
+            })
         })
-        .map_err(|error| rejection::with_advice(error, credential).at(&route.name))
+        .map_err(|error| self.explained(error, route, credential))
     }
 
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
@@ -128,10 +161,47 @@ impl Settings {
         sent_secrets.extend(authentication::forms(token));
         Transport::with(route, budget.total(), |transport| {
             let conversation = Conversation { transport, route, sent_secrets, clock: self.clock.as_ref() };
-            let request = Form::of_revocation(token).authenticated(&route.endpoint, self.authentication, credential)?;
+            let method = self.methods.first(&credential.client_secret);
+            let request = Form::of_revocation(token).authenticated(&route.endpoint, method, credential)?;
             conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ()).map_err(|error| error.with_attempts(1))
         })
-        .map_err(|error| rejection::with_advice(error, credential).at(&route.name))
+        .map_err(|error| self.explained(error, route, credential))
+    }
+
+    /// Remembers whether the server accepts `method`, which was sent after it had rejected another
+    /// one. A rejection of both is reported as that of the `first`, which is the usual method.
+    fn judge(
+        &self,
+        method: ClientAuthentication,
+        result: Result<Minted, Error>,
+        first: Option<Error>,
+        credential: &Credential,
+    ) -> Result<Minted, Error> {
+        let remember = |accepted| {
+            let tried = Known { accepted, at_ms: self.clock.now().wall_ms };
+            self.methods.remember(&credential.client_secret, tried);
+        };
+        match (result, first) {
+            (Ok(minted), _) => {
+                tracing::info!(auth_method = method.name(), "the server accepts only this authentication method");
+                remember(Some(method));
+                Ok(minted)
+            }
+            (Err(error @ (Error::CredentialRejected { .. } | Error::Protocol { .. })), first) => {
+                remember(None);
+                Err(first.unwrap_or(error))
+            }
+            // Not an answer to the question.
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Adds to an error what its user needs to know.
+    fn explained(&self, error: Error, route: &Route, credential: &Credential) -> Error {
+        let is_about_client =
+            matches!(&error, Error::CredentialRejected { code, http_status, .. } if *http_status == 401 || **code == *"invalid_client");
+        let methods = (is_about_client && !route.at_atlas).then(|| self.methods.advice(&credential.client_secret));
+        rejection::with_advice(error, credential, methods).at(&route.name)
     }
 
     fn revocation_route(&self) -> Result<&Route, Error> {

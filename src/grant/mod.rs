@@ -13,6 +13,7 @@ mod connection_watch;
 mod content_encoding;
 mod http;
 mod key_exchange;
+mod method_search;
 mod proxy;
 mod refusal;
 mod rejection;
@@ -70,6 +71,15 @@ pub trait Grant: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Is called with what the shared record says about the authentication methods that the server
+    /// accepts from the client with this secret.
+    fn recall_methods(&self, _secret: &Secret, _tried: &MethodsTried) {}
+
+    /// What is known about these methods, for the shared record.
+    fn methods_tried(&self, _secret: &Secret) -> Option<MethodsTried> {
+        None
+    }
+
     /// The log-in to the proxy of this grant, if it uses a proxy.
     fn proxy_login(&self, _credential: &Credential) -> Option<ProxyLogin> {
         None
@@ -85,6 +95,15 @@ pub struct ProxyLogin {
     pub id: String,
     /// The error for a rejection of this log-in.
     pub rejection: Error,
+}
+
+/// The result of sending a second authentication method after the first one was rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MethodsTried {
+    /// The name of the method that the server accepted. `None` if it rejected both.
+    pub accepted: Option<String>,
+    /// When they were tried: milliseconds since the Unix epoch.
+    pub at_ms: u64,
 }
 
 /// A token as the server issued it.

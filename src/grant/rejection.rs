@@ -6,9 +6,10 @@ use crate::error::{Error, printable};
 
 /// Adds advice on the form of `credential` and the client to a rejection. The form alone proves
 /// nothing, so it never causes an error; after a rejection it is a useful hint.
-pub(super) fn with_advice(mut error: Error, credential: &Credential) -> Error {
+/// `methods`: advice on the authentication methods, for a credential whose form is usual.
+pub(super) fn with_advice(mut error: Error, credential: &Credential, methods: Option<String>) -> Error {
     if let Error::CredentialRejected { advice, .. } = &mut error {
-        *advice = advice_on(credential).unwrap_or_default().into();
+        *advice = advice_on(credential).map_or_else(|| methods.unwrap_or_default(), str::to_owned).into();
     }
     with_client(error, credential)
 }

@@ -41,6 +41,8 @@ pub(crate) struct Route {
     pub(super) authorities: Authorities,
     pub(super) hint: ConnectionHint,
     pub(super) name: EndpointName,
+    /// Whether a base URL names the server.
+    pub(super) at_atlas: bool,
 }
 
 impl Route {
@@ -59,7 +61,7 @@ impl Route {
             is_revocation: config.revocation_endpoint.as_ref() == Some(endpoint),
             setting: config.url_setting(endpoint).into(),
         };
-        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint, name })
+        Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint, name, at_atlas: config.api_base.is_some() })
     }
 }
 

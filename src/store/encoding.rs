@@ -10,7 +10,7 @@
 //! Members that this version does not know are kept when a record is written again, because old and
 //! new versions share one cache (`docs/token-cache.md`).
 
-use super::{Record, RejectedTokens, StoredCooldown, StoredProxyRejection, StoredToken, UnknownMembers};
+use super::{Record, RejectedTokens, StoredCooldown, StoredMethods, StoredProxyRejection, StoredToken, UnknownMembers};
 use crate::error::{Error, Exchange};
 use crate::secret::Secret;
 use serde::de::DeserializeOwned;
@@ -64,8 +64,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
         unknown.remove(PROXY_REJECTION);
     }
     let proxy_rejection = proxy_rejection.map(Box::new);
+    let methods_tried = take_if_known::<Methods>(&mut unknown, METHODS_TRIED).map(Methods::stored);
     let unknown = UnknownMembers(unknown);
-    Some(Record { token, cooldown, last_mint_ms, rejected_tokens, proxy_rejection, unknown, unknown_cooldown })
+    Some(Record { token, cooldown, last_mint_ms, rejected_tokens, proxy_rejection, methods_tried, unknown, unknown_cooldown })
 }
 
 /// All of a record except the token itself.
@@ -125,6 +126,25 @@ struct ProxyRejection {
     login: String,
     since_ms: u64,
     until_ms: u64,
+}
+
+/// The member of a record about authentication methods. A version that does not know it keeps it.
+const METHODS_TRIED: &str = "auth_method";
+
+#[derive(Serialize, Deserialize)]
+struct Methods {
+    accepted: Option<String>,
+    tried_at_ms: u64,
+}
+
+impl Methods {
+    fn of(tried: &StoredMethods) -> Self {
+        Self { accepted: tried.accepted.clone(), tried_at_ms: tried.tried_at_ms }
+    }
+
+    fn stored(self) -> StoredMethods {
+        StoredMethods { accepted: self.accepted, tried_at_ms: self.tried_at_ms }
+    }
 }
 
 impl ProxyRejection {
@@ -268,6 +288,9 @@ impl Description {
         }
         if let Some(rejected) = &record.rejected_tokens {
             unknown.insert("rejected_tokens".to_owned(), to_raw_value(&Rejections::of(rejected)).ok()?);
+        }
+        if let Some(tried) = &record.methods_tried {
+            unknown.insert(METHODS_TRIED.to_owned(), to_raw_value(&Methods::of(tried)).ok()?);
         }
         if let Some(rejection) = &record.proxy_rejection {
             unknown.insert(PROXY_REJECTION.to_owned(), to_raw_value(&ProxyRejection::of(rejection)).ok()?);
@@ -428,6 +451,19 @@ mod tests {
     fn bytes(description: &str, token: &str) -> Vec<u8> {
         let length = u32::try_from(description.len()).unwrap();
         [&length.to_be_bytes(), description.as_bytes(), token.as_bytes()].concat()
+    }
+
+    #[test]
+    fn s7_what_is_known_about_the_methods_is_shared() {
+        for accepted in [Some("client_secret_post".to_owned()), Some("of_a_later_version".to_owned()), None] {
+            let tried = StoredMethods { accepted, tried_at_ms: 7 };
+            let read = round_trip(&Record::default().with_methods_tried(Some(tried.clone())));
+            assert_eq!((read.methods_tried.as_ref(), read.unknown.names().count()), (Some(&tried), 0));
+            assert_eq!(read.with_methods_tried(None).methods_tried, Some(tried));
+        }
+        let later = decode(&bytes(r#"{"auth_method":["something", "new"]}"#, "")).unwrap();
+        assert_eq!(later.methods_tried, None);
+        assert_eq!(round_trip(&later).unknown.names().collect::<Vec<_>>(), ["auth_method"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod timeout;
 
 pub use file::{FileStore, RecordFile};
 pub use none::NoStore;
-pub use record::{Record, RejectedTokens, StoredCooldown, StoredProxyRejection, StoredToken, UnknownMembers};
+pub use record::{Record, RejectedTokens, StoredCooldown, StoredMethods, StoredProxyRejection, StoredToken, UnknownMembers};
 #[cfg(feature = "cli")]
 pub use seal::VERSION as FORMAT_VERSION;
 pub(crate) use timeout::TimeoutStore;

@@ -20,6 +20,8 @@ pub struct Record {
     pub rejected_tokens: Option<RejectedTokens>,
     /// The newest log-in that a proxy rejected. It concerns only processes that send the same one.
     pub proxy_rejection: Option<Box<StoredProxyRejection>>,
+    /// What is known about the authentication methods of the server, if a second one was sent.
+    pub methods_tried: Option<StoredMethods>,
     /// Members of the record that only a later version knows.
     pub unknown: UnknownMembers,
     /// A refusal of a kind that only a later version knows.
@@ -49,6 +51,12 @@ impl Record {
     #[must_use]
     pub fn with_cooldown(self, cooldown: StoredCooldown) -> Self {
         Self { cooldown: Some(cooldown), unknown_cooldown: None, ..self }
+    }
+
+    /// Returns the record with what is known about the authentication methods, if anything is.
+    #[must_use]
+    pub fn with_methods_tried(self, tried: Option<StoredMethods>) -> Self {
+        Self { methods_tried: tried.or(self.methods_tried), ..self }
     }
 
     /// Returns the record after a proxy rejected a log-in.
@@ -145,6 +153,15 @@ pub struct StoredProxyRejection {
     pub since_ms: u64,
     /// Until when it may not be sent again: milliseconds since the Unix epoch.
     pub until_ms: u64,
+}
+
+/// The authentication methods that were sent to the server (`auth_method=auto`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMethods {
+    /// The name of the method that the server accepted. `None` if it rejected both.
+    pub accepted: Option<String>,
+    /// When they were sent: milliseconds since the Unix epoch.
+    pub tried_at_ms: u64,
 }
 
 /// Members of a JSON object that this version does not know. They are kept byte for byte, so that old

@@ -1,6 +1,6 @@
 //! Servers other than Atlas: the emulator's endpoints, named by `token_url` and `revocation_url`.
 
-use crate::support::{Scene, stderr};
+use crate::support::{Scene, stderr, stdout};
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
@@ -68,6 +68,79 @@ fn s13_a_method_that_is_not_supported_is_no_misspelling() {
         assert!(message.contains(&format!("is {method}, a method that tokenwell does not support")), "{message}");
         assert!(!message.contains("Did you mean"), "{message}");
     }
+}
+
+#[test]
+fn s7_the_method_that_the_server_accepts_is_found_and_shared_by_all_processes() {
+    let scene = Scene::new();
+    let rejection = json!([{"path": "/generic/oauth/token", "times": 1, "status": 401, "body": {"error": "invalid_client"}}]);
+    scene.emulator.set_faults(rejection).unwrap();
+    let generic = |arguments: &[&'static str]| {
+        let mut command = scene.tokenwell(arguments.iter().copied());
+        command.env("TOKENWELL_TOKEN_URL", format!("{}/generic/oauth/token", scene.emulator.base_url()));
+        command
+    };
+
+    generic(&["token"]).assert().success();
+    assert_eq!(scene.emulator.counters().token_requests, 2);
+    generic(&["token", "--force-refresh"]).assert().success();
+
+    assert_eq!(scene.emulator.counters().token_requests, 3, "the second process knows the method");
+}
+
+#[test]
+fn s7_two_rejected_methods_are_remembered_by_all_processes() {
+    let scene = Scene::new();
+    let rejection = json!([{"path": "/generic/oauth/token", "status": 401, "body": {"error": "invalid_client"}}]);
+    scene.emulator.set_faults(rejection).unwrap();
+    let token = || {
+        let mut command = scene.tokenwell(["token"]);
+        command.env("TOKENWELL_TOKEN_URL", format!("{}/generic/oauth/token", scene.emulator.base_url()));
+        stderr(&command.assert().code(4).stdout(""))
+    };
+
+    let messages = [token(), token()];
+
+    for message in messages {
+        assert!(message.contains("The server rejected client_secret_basic and client_secret_post"), "{message}");
+        assert!(message.contains("if it expects client_secret_basic_raw, set auth_method (TOKENWELL_AUTH_METHOD)"), "{message}");
+    }
+    assert_eq!(scene.emulator.counters().token_requests, 2, "the second process is in the pause");
+}
+
+#[test]
+fn s11_a_lifetime_that_the_server_does_not_state_is_null() {
+    let scene = Scene::new();
+    scene.emulator.set_settings(json!({"omit_expires_in": true})).unwrap();
+
+    let assert = elsewhere(&scene, ["token", "--format", "json"]).assert().success();
+
+    let answer: Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    assert!(answer["access_token"].is_string(), "{answer}");
+    for member in ["expires_in", "expires_at"] {
+        assert_eq!(answer.get(member), Some(&Value::Null), "{member} in {answer}");
+    }
+    assert!(stderr(&assert).contains("did not state when the token expires"), "{}", stderr(&assert));
+}
+
+#[test]
+fn s12_a_scope_that_the_server_narrows_is_shown_and_noted() {
+    let scene = Scene::new();
+    scene.emulator.set_settings(json!({"granted_scope": "read"})).unwrap();
+    let token = |scope: &str| {
+        let mut command = scene.tokenwell(["token", "--format", "json"]);
+        command.env("TOKENWELL_TOKEN_URL", format!("{}/generic/oauth/token", scene.emulator.base_url()));
+        command.env("TOKENWELL_SCOPE", scope).assert().success()
+    };
+
+    let (narrowed, same) = (token("read write"), token("read"));
+
+    for assert in [&narrowed, &same] {
+        let answer: Value = serde_json::from_str(&stdout(assert)).unwrap();
+        assert_eq!(answer["scope"], "read");
+    }
+    assert!(stderr(&narrowed).contains("did not grant all of the requested scope: write is missing"), "{}", stderr(&narrowed));
+    assert_eq!(stderr(&same), "");
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn servers_other_than_atlas_have_neither_admin_api_nor_revocation() {
     let answer = json(&command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success());
 
     assert_eq!(answer["token_endpoint"], token_url);
-    assert_eq!((answer["auth_method"].as_str(), answer["scope"].as_str()), (Some("client_secret_basic"), Some("read write")));
+    assert_eq!((answer["auth_method"].as_str(), answer["scope"].as_str()), (Some("auto"), Some("read write")));
     assert!(answer["admin_api"].is_null() && answer["revocation_endpoint"].is_null(), "{answer}");
 }
 

@@ -27,7 +27,7 @@ fn a_token_url_names_a_server_that_is_not_atlas() {
     assert_eq!(config.token_endpoint().as_str(), "https://login.example.com/token?version=2");
     assert!(config.revocation_endpoint().is_none());
     assert!(config.api_base().is_none());
-    assert_eq!(config.authentication(), ClientAuthentication::Basic);
+    assert_eq!(config.authentication(), ClientAuthentication::Auto);
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn an_unknown_authentication_method_lists_the_three_methods() {
     let error = set("auth_method", b"client_secret_bsic").unwrap_err();
 
     let hint = error.hint();
-    assert_has(&hint, &["client_secret_basic, client_secret_basic_raw, client_secret_post", "Did you mean client_secret_basic?"]);
+    assert_has(&hint, &["client_secret_basic, client_secret_basic_raw, client_secret_post, auto", "Did you mean client_secret_basic?"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     Seconds = Union[float, timedelta]
     Path = Union[str, os.PathLike[str]]
-    AuthMethod = Literal["client_secret_basic", "client_secret_basic_raw", "client_secret_post"]
+    AuthMethod = Literal["client_secret_basic", "client_secret_basic_raw", "client_secret_post", "auto"]
 
     class Options(TypedDict, total=False):
         """The settings of the library, by their names there. None means that one is not set.

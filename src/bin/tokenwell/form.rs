@@ -44,7 +44,15 @@ impl Form {
 
 /// The token as a JSON object.
 pub(crate) fn json(token: &Token, expires_in: Option<u64>) -> Wiped {
-    let object = Object { access_token: token.value(), expires_at: expiry(token), expires_in, token_type: "Bearer" };
+    // A lifetime that the server did not state is not known.
+    let is_known = token.is_lifetime_stated();
+    let object = Object {
+        access_token: token.value(),
+        expires_at: is_known.then(|| expiry(token)),
+        expires_in: expires_in.map(|seconds| is_known.then_some(seconds)),
+        scope: token.scope(),
+        token_type: "Bearer",
+    };
     let mut text = Wiped::default();
     // Neither the buffer nor these types can fail.
     let _ = serde_json::to_writer(&mut text, &object);
@@ -54,9 +62,11 @@ pub(crate) fn json(token: &Token, expires_in: Option<u64>) -> Wiped {
 #[derive(Serialize)]
 struct Object<'a> {
     access_token: &'a str,
-    expires_at: String,
+    expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<u64>,
+    expires_in: Option<Option<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     token_type: &'static str,
 }
 

@@ -34,8 +34,8 @@ pub(crate) struct Account {
     #[arg(long, hide_short_help = true, value_name = "URL", requires = "token_url")]
     revocation_url: Option<String>,
 
-    /// Client authentication: client_secret_basic_raw (Atlas), client_secret_basic (RFC 6749) or
-    /// client_secret_post [env: TOKENWELL_AUTH_METHOD]
+    /// Client authentication: client_secret_basic_raw (Atlas), client_secret_basic (RFC 6749),
+    /// client_secret_post, or auto (default for other servers: basic, then post) [env: TOKENWELL_AUTH_METHOD]
     #[arg(long, hide_short_help = true, value_name = "METHOD")]
     auth_method: Option<String>,
 

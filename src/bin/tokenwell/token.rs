@@ -5,6 +5,8 @@ use crate::form::Form;
 use crate::output;
 use crate::settings::Settings;
 use crate::wanted::TokenFlags;
+use tokenwell::Token;
+use tokenwell::error::printable;
 
 /// Print a valid access token
 ///
@@ -40,5 +42,21 @@ Examples:
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let token = session.token(&args.token_flags.options())?;
-    output::secret_line(args.format.of(&token))
+    output::secret_line(args.format.of(&token))?;
+    note_differences(session.config.scope(), &token);
+    Ok(())
+}
+
+/// Says what the server granted differently, which a token does not show.
+fn note_differences(requested: Option<&str>, token: &Token) {
+    if let (Some(requested), Some(granted)) = (requested, token.scope()) {
+        let has = |scope: &str| granted.split(' ').any(|granted| granted == scope);
+        let missing: Vec<_> = requested.split(' ').filter(|scope| !has(scope)).map(|scope| printable(scope, 200)).collect();
+        if !missing.is_empty() {
+            output::message(&format!("the server did not grant all of the requested scope: {} is missing", missing.join(" ")));
+        }
+    }
+    if !token.is_lifetime_stated() {
+        output::message("the server did not state when the token expires; tokenwell requests another one after 5 min");
+    }
 }

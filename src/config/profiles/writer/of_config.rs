@@ -20,7 +20,7 @@ impl Profile {
     pub fn of(config: &Config) -> (Self, Vec<&'static str>) {
         let is_set = |setting: &str| config.provenance.iter().any(|from| from.setting == setting);
         let base = config.api_base.as_ref().map(|base| base.origin());
-        let default_method = if base.is_some() { ClientAuthentication::BasicRaw } else { ClientAuthentication::Basic };
+        let default_method = if base.is_some() { ClientAuthentication::BasicRaw } else { ClientAuthentication::Auto };
         let mut omitted = Vec::new();
         let (mut ca_file, mut ca_pem) = (None, None);
         match &config.authorities {
