@@ -43,7 +43,7 @@ help:
 	@echo "make races     RACES times (now $(RACES)) a file of the cache is replaced by a link while it is in use"
 	@echo "make library   build the library, the command and the wrappers into dist/; with zig (packaging/zig_version) for glibc 2.17"
 	@echo "make packages  build the packages that users install into dist/packages/"
-	@echo "make install   install the library, its headers and the command into PREFIX (now $(PREFIX)); DESTDIR and LIBDIR are used too"
+	@echo "make install   install the library, its headers, the command, its manual pages and completions into PREFIX (now $(PREFIX)); DESTDIR and LIBDIR are used too"
 	@echo "make uninstall remove what make install installed"
 	@echo "make bench     measure tokenwell and comparable libraries"
 	@echo "make header    generate include/tokenwell.h from src/ffi"

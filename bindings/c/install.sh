@@ -67,7 +67,12 @@ sh "$here/../../packaging/find_files.sh" "$(cd "$destination" && pwd)" "$libdir"
 program "$dist/bin/tokenwell" "$destination/bin/tokenwell"
 manual=$destination/share/man/man1
 printed "$manual/tokenwell.1" "$COMMAND" man
-for name in $(sed -n 's/^tokenwell\\-\([a-z]*\)(1)$/\1/p' "$manual/tokenwell.1"); do printed "$manual/tokenwell-$name.1" "$COMMAND" man "$name"; done
+# A page lists the pages of its commands: tokenwell-cache lists tokenwell-cache-list.
+nested() { sed -n "s/^$(printf %s "$1" | sed 's/-/\\\\-/g')\\\\-\\([a-z]*\\)(1)\$/\\1/p" "$manual/$1.1"; }
+for name in $(nested tokenwell); do
+    printed "$manual/tokenwell-$name.1" "$COMMAND" man "$name"
+    for below in $(nested "tokenwell-$name"); do printed "$manual/tokenwell-$name-$below.1" "$COMMAND" man "$name" "$below"; done
+done
 printed "$destination/share/bash-completion/completions/tokenwell" "$COMMAND" completions bash
 printed "$destination/share/zsh/site-functions/_tokenwell" "$COMMAND" completions zsh
 printed "$destination/share/fish/vendor_completions.d/tokenwell.fish" "$COMMAND" completions fish

@@ -13,7 +13,7 @@ fn the_errors_of_the_command_line_have_the_form_of_all_errors() {
         (&["token", "--format", "yaml"], "--format: `yaml` is not an allowed value", "Use one of: raw, header, curl, json."),
         (&["token", "--min-ttl"], "--min-ttl needs a value", "See `tokenwell token --help`."),
         (&["token", "more"], "unexpected argument `more`", "See `tokenwell token --help`."),
-        (&["man", "a", "b"], "unexpected argument `b`", "See `tokenwell man --help`."),
+        (&["completions", "bash", "b"], "unexpected argument `b`", "See `tokenwell completions --help`."),
         (&["exec"], "missing: COMMAND", "See `tokenwell exec --help`."),
         (
             &["exec", "--auto-approve"],

@@ -146,8 +146,13 @@ pub(super) enum Tls {
 /// The prefix of the variables.
 pub(super) const VARIABLES: &str = "TOKENWELL_EMULATOR_";
 
+/// The flags in the short help: what a test or a first try needs.
+const SHORT_HELP: [&str; 7] = ["port", "tls", "ca_file", "seed", "format", "background", "until_pid"];
+
 /// Adds the variable of a flag. An empty variable counts as not set.
 fn with_variable(arg: Arg) -> Arg {
+    let is_short = SHORT_HELP.contains(&arg.get_id().as_str()) || arg.get_long().is_none();
+    let arg = arg.hide_short_help(!is_short);
     let flag = arg.get_id().as_str();
     if matches!(flag, "health" | "detached" | "command") {
         return arg;

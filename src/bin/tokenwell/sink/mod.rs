@@ -57,7 +57,7 @@ pub(crate) struct Args {
     output: Vec<(SinkFormat, PathBuf)>,
 
     /// Another file to write, from a template with {{ token }}
-    #[arg(long, value_name = "TEMPLATE=FILE", value_parser = outputs::template_and_file)]
+    #[arg(long, hide_short_help = true, value_name = "TEMPLATE=FILE", value_parser = outputs::template_and_file)]
     template: Vec<(PathBuf, PathBuf)>,
 
     /// Write the files once and exit
@@ -69,24 +69,24 @@ pub(crate) struct Args {
     exec: Vec<String>,
 
     /// Time after which a program of --exec is killed
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = wanted::duration)]
+    #[arg(long, hide_short_help = true, value_name = "DURATION", default_value = "30s", value_parser = wanted::duration)]
     exec_timeout: Duration,
 
     /// Signal to send after each renewal to the process whose id is in PIDFILE: HUP:/run/app.pid
     #[cfg(unix)]
-    #[arg(long, value_name = "NAME:PIDFILE", conflicts_with = "once")]
+    #[arg(long, hide_short_help = true, value_name = "NAME:PIDFILE", conflicts_with = "once")]
     signal: Vec<String>,
 
     /// File with figures for a collector, in the format of OpenMetrics
-    #[arg(long, value_name = "FILE", conflicts_with = "once")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", conflicts_with = "once")]
     metrics: Option<PathBuf>,
 
     /// Remove the files when their token has expired
-    #[arg(long, conflicts_with = "once")]
+    #[arg(long, hide_short_help = true, conflicts_with = "once")]
     remove_when_expired: bool,
 
     /// Remove the files on exit
-    #[arg(long, conflicts_with = "once")]
+    #[arg(long, hide_short_help = true, conflicts_with = "once")]
     remove_on_exit: bool,
 
     #[command(flatten)]
