@@ -487,7 +487,8 @@ def memory_of_the_command(suite, emulator, url):
         **{f"token as {form}": ["token", "--format", form] for form in forms},
         "header": ["header"],
         **{f"env for {shell}": ["env", "--shell", shell] for shell in shells},
-        **{f"sink as {form}": ["sink", "--once", "--format", form, file] for form in ("raw", "header", "json")},
+        **{f"sink as {form}": ["sink", "--once", "--format", form, file] for form in ("raw", "header", "curl", "json", "dotenv")},
+        "sink to standard output": ["sink", "--once", "-"],
         "status": ["status"],
     }
     found, told = copies("a command with a planted copy", ["status"], CANARY_PLANT="1")

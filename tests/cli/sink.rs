@@ -2,6 +2,7 @@
 
 mod hooks;
 mod outputs;
+#[cfg(target_os = "linux")]
 mod supervisor;
 
 use crate::support::{PATIENCE, Scene, command_path, is_token, stderr, text, until};

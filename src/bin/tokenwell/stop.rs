@@ -43,7 +43,8 @@ pub(crate) enum Ended {
 enum Event {
     /// The command must stop.
     Stop,
-    /// The token must be renewed now.
+    /// The token must be renewed now. Only signals request that.
+    #[cfg_attr(not(unix), allow(dead_code))]
     Renewal,
     /// A future that the command waits for can be polled again.
     Wake,

@@ -40,7 +40,7 @@ const MIN_PAUSE: Duration = Duration::from_secs(1);
 #[command(after_long_help = EXAMPLES, override_usage = "tokenwell api [OPTIONS] [METHOD] PATH")]
 pub(crate) struct Args {
     /// Path and query, or a URL of the same server; the method may precede it
-    #[arg(value_name = "[METHOD] PATH", num_args = 1..=2, required = true)]
+    #[arg(value_name = "PATH", num_args = 1..=2, required = true)]
     request: Vec<String>,
 
     /// GET, POST, PATCH, PUT or DELETE

@@ -7,12 +7,11 @@ use crate::exec::credential_variables;
 use crate::failure::Failure;
 use crate::output;
 use std::io;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use tokenwell::Status;
-use tokenwell::error::{duration_text, printable, printable_path};
+use tokenwell::error::{duration_text, printable};
 
 /// The pause between two checks of a program that runs.
 const POLL: Duration = Duration::from_millis(50);
@@ -23,7 +22,7 @@ pub(super) enum Hook {
     Exec { words: Vec<String>, limit: Duration },
     /// Sends a signal to the process whose id is in a file.
     #[cfg(unix)]
-    Signal { signal: nix::sys::signal::Signal, pid_file: PathBuf },
+    Signal { signal: nix::sys::signal::Signal, pid_file: std::path::PathBuf },
 }
 
 /// Starts the hooks after a renewal.
@@ -93,7 +92,7 @@ impl Hook {
             "WINCH" => Signal::SIGWINCH,
             other => return Err(wrong(format!("`{}` is not one of HUP, USR1, USR2, INT, TERM, QUIT and WINCH", printable(other, 40)))),
         };
-        Ok(Self::Signal { signal, pid_file: PathBuf::from(path) })
+        Ok(Self::Signal { signal, pid_file: path.into() })
     }
 
     fn run(&self) -> Result<(), String> {
@@ -162,7 +161,7 @@ fn standard_error() -> io::Result<Stdio> {
 
 #[cfg(unix)]
 fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> Result<(), String> {
-    let shown = printable_path(pid_file);
+    let shown = tokenwell::error::printable_path(pid_file);
     let content = std::fs::read_to_string(pid_file).map_err(|error| format!("--signal: cannot read {shown}: {error}"))?;
     // 0 and negative numbers are process groups, and 1 is the process that starts the system.
     let pid =

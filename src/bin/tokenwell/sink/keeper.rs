@@ -104,8 +104,8 @@ impl Keeper<'_> {
         }
     }
 
-    /// One line for each failure: what happened, what the files contain, and when the next attempt is. The
-    /// hint is shown if the problem is a new one.
+    /// One line for each failure: what the files contain, when the next attempt is, and what happened.
+    /// The hint is shown if the problem is a new one.
     fn report(&mut self, failure: &Failure, pause: Duration) {
         if let Some(metrics) = &mut self.metrics {
             metrics.failed();
