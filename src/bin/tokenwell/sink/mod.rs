@@ -39,12 +39,15 @@ use tokenwell::{Status, TokenOptions};
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The file to write; a symbolic link or other non-regular file is refused. With --once, - is
-    /// standard output
+    /// The file to write; with --once, - is standard output
+    ///
+    /// A symbolic link or other non-regular file is refused.
     #[arg(required_unless_present_any = ["output", "template"])]
     file: Option<PathBuf>,
 
-    /// Mode of the files: 0600, 0640, 0644, 0400, 0440 or 0444
+    /// Mode of the files, such as 0640
+    ///
+    /// 0600, 0640, 0644, 0400, 0440 or 0444.
     #[arg(long, default_value = "0600", value_parser = file::mode)]
     mode: u32,
 
@@ -52,7 +55,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = SinkFormat::Raw)]
     format: SinkFormat,
 
-    /// Another file to write, in this format: raw, header, curl, json or dotenv
+    /// Another file to write, in one of the formats of --format
     #[arg(long, value_name = "FORMAT=FILE", value_parser = outputs::format_and_file)]
     output: Vec<(SinkFormat, PathBuf)>,
 
