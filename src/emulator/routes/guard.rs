@@ -45,9 +45,9 @@ fn check(allowed: &[String], request: &Request) -> Result<(), String> {
     }
     if request.method() != Method::GET {
         let given = only(headers, &CONTENT_TYPE).map(|given| given.split(';').next().unwrap_or_default().trim());
-        let is_empty = request.body().size_hint().exact() == Some(0);
-        if !given.is_some_and(|given| given.eq_ignore_ascii_case("application/json")) && !(is_empty && !headers.contains_key(CONTENT_TYPE))
-        {
+        let is_json = given.is_some_and(|given| given.eq_ignore_ascii_case("application/json"));
+        let is_empty = request.body().size_hint().exact() == Some(0) && !headers.contains_key(CONTENT_TYPE);
+        if !is_json && !is_empty {
             return Err("A request that changes something must have Content-Type: application/json.".to_owned());
         }
     }
