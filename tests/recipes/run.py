@@ -316,6 +316,7 @@ def gitlab_report(scene, text):
     log = scene.shell("set -eo pipefail\n" + "\n".join(readers.gitlab_script(text)))
     must(log == "", f"something is in the log: {log}")
     later = readers.dotenv((scene.work / "here" / readers.gitlab_report(text)).read_text())
+    must(later.pop("MONGODB_ATLAS_BASE_URL", None) == scene.emulator.url, "later jobs use another server than that of the token")
     must(list(later) == ["MONGODB_ATLAS_ACCESS_TOKEN"] and scene.emulator.accepts(later["MONGODB_ATLAS_ACCESS_TOKEN"]), "later jobs have no token")
 
 

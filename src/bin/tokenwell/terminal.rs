@@ -83,7 +83,7 @@ pub(crate) fn wrap(prose: &str, width: usize, column: usize, indent: usize) -> S
 /// The words of `prose`. A command in backquotes is one word, with the punctuation that follows it.
 fn words(prose: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
-    let is_closed = prose.matches('`').count() % 2 == 0;
+    let is_closed = prose.matches('`').count().is_multiple_of(2);
     let separators = move |character: char| {
         in_code ^= character == '`' && is_closed;
         character == ' ' && !in_code
