@@ -57,5 +57,6 @@ suite "Canary" count_plain "$PYTHON" tests/canary/run.py \
 suite "Storm" count_plain sh tests/storm/run.sh --rounds 3
 suite "README" count_plain sh tests/readme.sh
 suite "Recipes" count_plain "$PYTHON" tests/recipes/run.py
+suite "Tasks" count_plain "$PYTHON" tests/tasks/run.py
 
 close test
