@@ -30,9 +30,11 @@ extern "C" {
 
 /** A running emulator. The fields are private. */
 typedef struct tokenwell_emulator {
+    /** The process. */
     pid_t pid;
+    /** The pipe whose end ends the process. */
     int standard_input;
-    /* The assignments, each ended by NUL, and an empty one at the end. */
+    /** The assignments, each ended by NUL, and an empty one at the end. */
     char assignments[8192];
 } tokenwell_emulator;
 
