@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,9 @@ static inline int tokenwell_emulator_read_(tokenwell_emulator *emulator, FILE *o
 static inline void tokenwell_emulator_stop(tokenwell_emulator *emulator)
 {
     if (emulator->pid <= 0) return;
-    /* It exits when its standard input closes. */
+    /* It exits when its standard input closes, but a child of this process may have the pipe too. */
     close(emulator->standard_input);
+    kill(emulator->pid, SIGTERM);
     while (waitpid(emulator->pid, NULL, 0) < 0 && errno == EINTR) {}
     emulator->pid = 0;
 }

@@ -72,6 +72,10 @@ impl UnknownVariable {
         if ours().any(|known| known == name) || OTHER_PREFIXES.into_iter().any(begins_with) {
             return None;
         }
+        // Kubernetes sets TOKENWELL_SERVICE_HOST, TOKENWELL_PORT_80_TCP and others in each pod beside a service named tokenwell.
+        if written.ends_with("SERVICE_HOST") || written.split('_').any(|word| word == "PORT") {
+            return None;
+        }
         let bare = |variable: &'static str| variable.strip_prefix(OUR_PREFIX).unwrap_or(variable);
         // A part of the name is missing, as in TOKENWELL_SECRET: `nearest` allows only a few
         // letters.
@@ -179,6 +183,15 @@ mod tests {
             assert!(unknown(written).is_some_and(|unknown| unknown.is_misleading()), "{written}");
         }
         assert_eq!((nearest("TOKENWELL_FOO"), nearest("TOKENWELL_")), (Some(None), Some(None)));
+    }
+
+    #[test]
+    fn the_variables_of_a_kubernetes_service_of_our_name_are_ignored() {
+        for name in
+            ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP", "PORT_8080_TCP_ADDR", "CACHE_SERVICE_HOST"]
+        {
+            assert!(unknown(&format!("TOKENWELL_{name}")).is_none(), "{name}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Limits {
         let count = accepted.len() as u64;
         if count >= limit.requests {
             let oldest = accepted.front().copied().unwrap_or(now_ms);
-            let wait_ms = (oldest + window_ms).saturating_sub(now_ms);
+            let wait_ms = oldest.saturating_add(window_ms).saturating_sub(now_ms);
             return Verdict::Reject { retry_after_s: wait_ms.div_ceil(1000).max(1) };
         }
         accepted.push_back(now_ms);

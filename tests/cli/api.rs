@@ -465,3 +465,27 @@ fn n18_contradictory_arguments_are_refused() {
     }
     assert_eq!(scene.emulator.counters().connections, 0);
 }
+
+#[test]
+fn n18_an_id_that_looks_like_a_number_stays_a_string() {
+    let scene = Scene::new();
+
+    for id in ["0e0000000000000000000001", "123456789012345678901234", "007", "1.50"] {
+        scene.tokenwell(["api", "orgs", "-X", "POST", "-F", &format!("id={id}"), "-F", "count=12"]).assert().failure();
+
+        let sent = scene.emulator.last_request("/api/atlas/v2/orgs").unwrap();
+        assert_eq!(sent.body, format!(r#"{{"count":12,"id":"{id}"}}"#));
+    }
+}
+
+#[test]
+fn n18_a_word_that_is_no_method_is_not_sent_as_one() {
+    let scene = Scene::new();
+
+    for (first, path) in [("orgs", "groups"), ("orgs", "GET"), ("FETCH", "orgs")] {
+        let message = stderr(&scene.tokenwell(["api", first, path]).assert().code(2).stdout(""));
+
+        assert!(message.contains(&format!("`{first}` is not a method")), "{message}");
+    }
+    assert_eq!(scene.emulator.counters().requests, 0);
+}

@@ -387,3 +387,18 @@ fn n42_a_profile_that_cannot_be_written_has_the_exit_code_of_any_output_that_can
 
     assert!(stderr(&assert).contains("cannot write ") && stderr(&assert).contains("a-file"), "{}", stderr(&assert));
 }
+
+#[test]
+fn a_login_in_a_command_of_the_emulator_does_not_send_a_secret_to_atlas() {
+    let scene = Scene::new();
+    let arguments =
+        ["login", "--client-id", "mdb_sa_id_00000000000000000000abcd", "--client-secret-stdin", "--base-url", "https://cloud.mongodb.com"];
+    let mut command = scene.tokenwell(arguments);
+    // A connection would fail with another exit code.
+    command.env("TOKENWELL_EMULATOR", "1").env("HTTPS_PROXY", "http://127.0.0.1:1");
+
+    let message = stderr(&command.write_stdin("mdb_sa_sk_canary0000000000000000").assert().code(8).stdout(""));
+
+    assert!(message.contains("TOKENWELL_EMULATOR is set"), "{message}");
+    assert!(!scene.path("config/tokenwell/config.toml").exists());
+}

@@ -81,6 +81,17 @@ fn n36_list_without_a_profile_says_how_to_make_one() {
 }
 
 #[test]
+fn n36_a_file_that_is_missing_is_not_an_empty_list() {
+    let scene = Scene::new();
+
+    let assert = bare(&scene, ["profile", "list"]).env("TOKENWELL_CONFIG_FILE", "/nonexistent/file").assert().code(3).stdout("");
+
+    let message = stderr(&assert);
+    assert!(message.contains("/nonexistent/file (set by TOKENWELL_CONFIG_FILE)"), "{message}");
+    assert!(message.contains("no profile can be read from"), "{message}");
+}
+
+#[test]
 fn n36_list_shows_the_usable_file_beside_one_that_is_not() {
     let scene = Scene::new();
     login(&scene, "default");
@@ -152,6 +163,17 @@ fn n36_use_of_a_profile_that_does_not_exist_changes_nothing() {
 fn n36_use_default_is_the_way_back() {
     let scene = Scene::new();
     login(&scene, "default");
+    login(&scene, "stg");
+    bare(&scene, ["profile", "use", "stg"]).assert().success();
+
+    bare(&scene, ["profile", "use", "default"]).assert().success();
+
+    assert!(!file(&scene).contains("default_profile"), "{}", file(&scene));
+}
+
+#[test]
+fn n36_use_default_removes_the_line_also_without_a_profile_of_that_name() {
+    let scene = Scene::new();
     login(&scene, "stg");
     bare(&scene, ["profile", "use", "stg"]).assert().success();
 

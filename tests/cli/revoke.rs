@@ -237,3 +237,31 @@ fn n37_a_failed_revocation_of_another_token_is_an_error() {
     let empty = stderr(&scene.tokenwell(["revoke", "--token-stdin"]).write_stdin("").assert().code(3));
     assert!(empty.contains("cannot read the token: standard input is empty"), "{empty}");
 }
+
+#[test]
+fn n37_a_token_is_revoked_in_each_form_in_which_it_is_printed() {
+    for format in ["raw", "header", "curl", "json"] {
+        let scene = Scene::new();
+        let leaked = stdout(&scene.tokenwell(["token", "--no-cache", "--format", format]).assert().success());
+
+        scene.tokenwell(["revoke", "--token-stdin"]).write_stdin(leaked).assert().success();
+
+        assert_eq!(scene.emulator.counters().live_tokens, 0, "{format}");
+    }
+    let scene = Scene::new();
+    let message = stderr(&scene.tokenwell(["revoke", "--token-stdin"]).write_stdin("no token here").assert().code(2));
+    assert!(message.contains("standard input is not a token") && !message.contains("no token here"), "{message}");
+}
+
+#[test]
+fn n37_a_token_of_another_account_is_not_reported_as_revoked() {
+    let scene = Scene::new();
+    let leaked = stdout(&scene.tokenwell(["token", "--no-cache"]).assert().success());
+    let mut command = scene.tokenwell(["revoke", "--token-stdin"]);
+    let other = "mdb_sa_id_00000000000000000000abcd";
+
+    let message = stderr(&command.env("MONGODB_ATLAS_CLIENT_ID", other).write_stdin(leaked).assert().code(2).stdout(""));
+
+    assert!(message.contains("was issued to mdb_sa_id_0123456789abcdef01234567, not to"), "{message}");
+    assert_eq!(scene.emulator.counters().revoke_requests, 0);
+}

@@ -8,9 +8,9 @@ use crate::wanted::TokenFlags;
 use std::ffi::OsString;
 use std::io;
 use std::process::Command;
-use tokenwell::Status;
 use tokenwell::config::settings;
 use tokenwell::error::{ExitCode, printable};
+use tokenwell::{Config, Status};
 
 /// The maximum nesting of `tokenwell exec`, for helpers that are configured to call themselves.
 const MAX_DEPTH: u32 = 4;
@@ -58,12 +58,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
     let mut command = Command::new(program);
     command.args(arguments);
-    for variable in credential_variables(|name| std::env::var_os(name).is_some()) {
-        command.env_remove(variable);
-    }
-    // Other programs read the secret by names of their own.
-    let is_secret = |value: &OsString| session.config.is_client_secret(value.as_encoded_bytes());
-    for (variable, _) in std::env::vars_os().filter(|(_, value)| !value.is_empty() && is_secret(value)) {
+    for variable in secret_variables(&session.config) {
         command.env_remove(variable);
     }
     if let Some(base) = session.config.api_base() {
@@ -79,6 +74,15 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // The process is replaced next: what is left of a refresh must be in the cache before that.
     drop((token, session));
     replace_this_process(command).map_err(|error| not_started(program, &error))
+}
+
+/// The variables of this process that a program must not get: those of the credential, and those of
+/// other names whose value is the secret, because other programs read it by names of their own.
+pub(crate) fn secret_variables(config: &Config) -> Vec<OsString> {
+    let named = credential_variables(|name| std::env::var_os(name).is_some()).into_iter().map(OsString::from);
+    let is_secret = |value: &OsString| !value.is_empty() && config.is_client_secret(value.as_encoded_bytes());
+    let others = std::env::vars_os().filter(|(_, value)| is_secret(value)).map(|(name, _)| name);
+    named.chain(others).collect()
 }
 
 /// The variables to remove: each secret, and the client id of each secret that `is_set`. A client

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::{Settings, line_from_standard_input};
+use crate::settings::{Settings, token_from_standard_input};
 
 /// Drop the cached token, so that the next command gets a new one
 ///
@@ -35,7 +35,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let cached = session.cached_token()?;
     let is_cached = cached.is_some();
     let dropped = if args.token_stdin {
-        let token = line_from_standard_input("the token", "Pipe the token: printf %s \"$token\" | tokenwell invalidate --token-stdin")?;
+        let token = token_from_standard_input("Pipe the token: printf %s \"$token\" | tokenwell invalidate --token-stdin")?;
         session.client.invalidate(&token)?
     } else if let Some(token) = &cached {
         session.client.invalidate(token.value())?

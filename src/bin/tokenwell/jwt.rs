@@ -20,6 +20,12 @@ pub(crate) fn claims(token: &str) -> Option<Claims> {
 }
 
 impl Claims {
+    /// The client that the token was issued to (RFC 9068 section 2.2; `cid` at Atlas), escaped for
+    /// display.
+    pub(crate) fn client_id(&self) -> Option<String> {
+        ["client_id", "cid", "azp"].into_iter().find_map(|name| text(self.all.get(name)?))
+    }
+
     /// The claims that say who, for whom and until when, in a fixed order.
     pub(crate) fn known(&self) -> Vec<(&'static str, String)> {
         const TEXTS: [&str; 7] = ["sub", "iss", "aud", "azp", "client_id", "cid", "scope"];

@@ -226,6 +226,8 @@ pub(crate) fn lookup(profile: Option<(OsString, OsString)>) -> impl Fn(&str) -> 
     move |name| match name {
         "TOKENWELL_CONFIG_FILE" => profile.as_ref().map(|(file, _)| file.clone()),
         "TOKENWELL_PROFILE" => profile.as_ref().map(|(_, name)| name.clone()),
+        // The mark of a command of `tokenwell emulator`, in which Atlas is refused.
+        "TOKENWELL_EMULATOR" => std::env::var_os(name),
         name if route_variables().any(|variable| variable == name) => std::env::var_os(name),
         name if is_variable_of(name, |setting| setting != "profile") => std::env::var_os(name),
         _ => None,

@@ -123,6 +123,7 @@ fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
     let path = file.path().as_os_str().to_owned();
     let mut builder = builder().environment(move |name| match name {
         "TOKENWELL_CONFIG_FILE" => Some(path.clone()),
+        "TOKENWELL_EMULATOR" => std::env::var_os(name),
         name if route_variables().any(|variable| variable == name) => std::env::var_os(name),
         // Without HOME and similar variables, the files of other programs are not found.
         name if is_variable_of(name, |setting| !ACCOUNT_SETTINGS.contains(&setting)) => std::env::var_os(name),

@@ -76,6 +76,9 @@ enum Action {
     },
 }
 
+/// The profile that is used if nothing selects another one.
+const DEFAULT_PROFILE: &str = "default";
+
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.action {
         Action::List { json } => list(json),
@@ -108,6 +111,10 @@ fn list(as_json: bool) -> Result<(), Failure> {
         return output::line(&Value::from_iter(objects).to_string());
     }
     if list.profiles.is_empty() {
+        if let Some(file) = list.unusable.first() {
+            let hint = "Correct what the warning names. The file may contain profiles.";
+            return Err(Failure::new(Status::NotConfigured, format!("no profile can be read from {}", shown(&file.file)), hint));
+        }
         output::message("there is no profile; `tokenwell login` creates one");
         return Ok(());
     }
@@ -219,8 +226,12 @@ fn find<'a>(list: &'a ProfileList, selected: &SelectedProfile) -> Result<&'a Pro
 }
 
 fn select(name: &str) -> Result<(), Failure> {
-    find(&profiles(), &argument(name, "NAME")?)?;
+    let argument = argument(name, "NAME")?;
     let file = ConfigFile::for_current_user()?;
+    // Without a line `default_profile`, the profile of that name is used if there is one.
+    if name != DEFAULT_PROFILE {
+        find(&profiles(), &argument)?;
+    }
     set_default_profile(&file, name)?;
     output::message(&format!("profile {name} is now the default ({})", shown(file.path())));
     let used = SelectedProfile::find(None, "")?;

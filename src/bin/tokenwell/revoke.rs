@@ -2,10 +2,12 @@
 //! token that is in no cache.
 
 use crate::failure::Failure;
+use crate::jwt::claims;
 use crate::output;
 use crate::session::Session;
-use crate::settings::{Settings, line_from_standard_input};
+use crate::settings::{Settings, token_from_standard_input};
 use std::sync::Arc;
+use tokenwell::Status;
 use tokenwell::clock::SystemClock;
 use tokenwell::grant::{Credential, Grant as _, HttpGrant};
 use tokenwell::secret::Secret;
@@ -45,7 +47,7 @@ Examples:
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     if args.token_stdin {
-        let token = line_from_standard_input("the token", "Redirect the token: tokenwell revoke --token-stdin < leaked.txt")?;
+        let token = token_from_standard_input("Redirect the token: tokenwell revoke --token-stdin < leaked.txt")?;
         if session.cached_token()?.is_none_or(|cached| cached.value() != token.as_str()) {
             return revoke_other(&session, &token);
         }
@@ -69,6 +71,14 @@ fn revoke_other(session: &Session, token: &str) -> Result<(), Failure> {
     output::message(&format!("revoking the token of standard input, which is not the cached one, as {}", account(session)));
     let config = &session.config;
     let (client_id, client_secret) = config.credential()?;
+    // The server would confirm and do nothing.
+    if let Some(owner) = claims(token).and_then(|claims| claims.client_id()).filter(|owner| *owner != client_id) {
+        return Err(Failure::new(
+            Status::InvalidArgument,
+            format!("the token on standard input was issued to {owner}, not to {}", config.client_id_to_show()),
+            "Use the credential of that account: only the account that a token was issued to can revoke it.",
+        ));
+    }
     let credential = Credential { client_id, client_secret, origin: String::new() };
     let grant = HttpGrant::new(config, Arc::new(SystemClock))?;
     grant.revoke(&credential, &Secret::from(token), config.timeout()).map_err(|error| Failure::Own {

@@ -8,9 +8,9 @@ use clap::Args;
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Read};
 use std::path::PathBuf;
-use tokenwell::Config;
 use tokenwell::config::{ConfigBuilder, settings};
 use tokenwell::error::Error;
+use tokenwell::{Config, Status};
 use zeroize::Zeroizing;
 
 /// The maximum length of a secret or token on standard input. Longer input is an error.
@@ -186,6 +186,36 @@ fn set_path(builder: &mut ConfigBuilder, name: &str, path: Option<&PathBuf>) -> 
 /// Whether `variable` belongs to a setting whose name `matches`.
 pub(crate) fn is_variable_of(variable: &str, matches: impl Fn(&str) -> bool) -> bool {
     settings().any(|setting| matches(setting.name()) && setting.variables().any(|name| name == variable))
+}
+
+/// Reads a token from standard input, alone or in one of the formats of `tokenwell token`: a header
+/// line, a line for curl, or JSON.
+pub(crate) fn token_from_standard_input(hint: &str) -> Result<Zeroizing<String>, Failure> {
+    let given = line_from_standard_input("the token", hint)?;
+    let token = bare_token(&given);
+    if token.is_empty() || token.contains([' ', '{', '"']) {
+        let problem = "standard input is not a token: it contains a space, a quotation mark or a brace, or nothing after `Bearer`";
+        return Err(Failure::new(Status::InvalidArgument, problem, "Pass the token alone, or a line `Authorization: Bearer TOKEN`."));
+    }
+    Ok(Zeroizing::new(token.to_owned()))
+}
+
+/// The token in `given`. A slice: a parser would leave copies that are not wiped.
+fn bare_token(given: &str) -> &str {
+    let given = given.trim();
+    let member = given.strip_prefix('{').and_then(|object| object.split_once("\"access_token\""));
+    if let Some(value) = member.and_then(|(_, rest)| rest.split('"').nth(1)) {
+        return value;
+    }
+    let mut token = given.strip_prefix("header = \"").map_or(given, |line| line.trim_end_matches('"'));
+    for prefix in ["authorization:", "bearer "] {
+        if let Some((start, rest)) = token.split_at_checked(prefix.len())
+            && start.eq_ignore_ascii_case(prefix)
+        {
+            token = rest.trim_start();
+        }
+    }
+    token
 }
 
 /// Reads a secret from standard input, without the newline at its end. From a terminal it is read

@@ -1,7 +1,7 @@
 //! All profiles of this user, for `tokenwell profile`. No secret is read, and no keyring.
 
 use super::file::{Field, ProfileFile, Value};
-use super::{DEFAULT_PROFILE, Unreadable, atlas_cli, our_path, own};
+use super::{DEFAULT_PROFILE, FILE_VARIABLE, Unreadable, atlas_cli, our_path, own};
 use crate::atlas;
 use crate::config::credential::client_id_to_show;
 use crate::config::environment::Environment;
@@ -113,8 +113,13 @@ impl ProfileList {
 pub fn list_profiles() -> ProfileList {
     let environment = Environment::of_the_process();
     let mut list = ProfileList { default: DEFAULT_PROFILE.to_owned(), ..ProfileList::default() };
-    if let Ok((path, _)) = our_path(&environment) {
-        let found = read(&path).and_then(|file| file.map(|file| ours(&path, &file, &mut list)).transpose());
+    if let Ok((path, named)) = our_path(&environment) {
+        let found = match read(&path) {
+            Ok(Some(file)) => ours(&path, &file, &mut list),
+            Ok(None) if named => Err(missing_file(&path)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         list.add_problem(&path, found);
     }
     if let Ok(directory) = platform::go_config_dir(&|name: &str| environment.lookup(name)) {
@@ -138,6 +143,14 @@ fn read(path: &Path) -> Result<Option<ProfileFile>, Error> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Unreadable::of(path, &error).into_error(path)),
+    }
+}
+
+/// The error for a file that a variable names and that does not exist.
+fn missing_file(path: &Path) -> Error {
+    Error::NotConfigured {
+        problem: format!("cannot open the file {} (set by {FILE_VARIABLE}): no such file", printable_path(path)),
+        hint: format!("Correct the path in {FILE_VARIABLE}, or unset the variable."),
     }
 }
 

@@ -59,13 +59,17 @@ fn one_sink_writes_several_files() {
 fn outputs_that_are_wrong_are_refused_before_a_token_is_requested() {
     let scene = Scene::new();
     scene.write("wrong.tmpl", "{{ secret }}");
+    scene.write("right.tmpl", "{{ token }}");
 
     for (arguments, expected) in [
         (&["--output", "xml=a"][..], "`xml` is not a format: raw, header, curl, json, dotenv"),
         (&["--output", "json"], "expected FORMAT=FILE"),
         (&["--template", "wrong.tmpl=a"], "`wrong.tmpl` has the unknown placeholder `secret` in line 1"),
         (&["--template", "missing.tmpl=a"], "cannot read `missing.tmpl`"),
-        (&["a", "--output", "json=a"], "two outputs write the file a"),
+        (&["a", "--output", "json=a"], "the file a is used twice"),
+        (&["a", "--output", "json=./a"], "the file ./a is used twice"),
+        (&["a", "--metrics", "./a"], "the file a is used twice"),
+        (&["--template", "right.tmpl=right.tmpl"], "the file right.tmpl is used twice"),
         (&["a", "--exec", "'"], "--exec: `'` is not a command line"),
         (&["a", "--signal", "KILL:/run/a.pid"], "--signal: `KILL` is not one of"),
         (&[], "missing: FILE"),

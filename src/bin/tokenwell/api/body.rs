@@ -95,8 +95,11 @@ fn typed(value: &str) -> Result<Value, Failure> {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         "null" => Value::Null,
-        // As JSON writes numbers: 007 and +1 are strings.
-        number => serde_json::from_str::<serde_json::Number>(number).map_or_else(|_| Value::String(number.to_owned()), Value::Number),
+        // A number is one that JSON writes as it was typed. An id such as 0e0000000000000000000001 or 007 is a string.
+        other => serde_json::from_str::<serde_json::Number>(other)
+            .ok()
+            .filter(|number| number.to_string() == other)
+            .map_or_else(|| Value::String(other.to_owned()), Value::Number),
     })
 }
 

@@ -154,7 +154,7 @@ impl Caller<'_> {
         loop {
             let mut reply = self.api.call(&self.session.client, &call)?;
             let pause = refusal::retry_after(&reply).map(|pause| pause.max(MIN_PAUSE));
-            match pause.filter(|pause| started.elapsed() + *pause < self.session.config.timeout()) {
+            match pause.filter(|pause| *pause < self.session.config.timeout().saturating_sub(started.elapsed())) {
                 Some(pause) => {
                     tracing::debug!("HTTP status 429: the request is sent again in {}", duration_text(pause));
                     std::thread::sleep(pause);
@@ -188,6 +188,9 @@ fn prototype(args: &Args, method: &str, payload: Payload) -> Result<Prototype, F
     Ok(prototype)
 }
 
+/// The methods that may be written before the path.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 /// The method, if it is given, and the path as it was typed.
 fn method_and_path(args: &Args) -> Result<(Option<String>, String), Failure> {
     let wrong =
@@ -197,10 +200,12 @@ fn method_and_path(args: &Args) -> Result<(Option<String>, String), Failure> {
         ([_, path], Some(_)) => {
             Err(wrong(format!("--method is set and there are two arguments; the last one is `{}`", printable(path, 60))))
         }
-        ([first, path], None) => Ok((Some(method(first)), path.clone())),
-        ([only], None) if ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&only.as_str()) => {
-            Err(wrong(format!("{only}: the path is missing")))
+        ([first, path], None) if METHODS.contains(&method(first).as_str()) => Ok((Some(method(first)), path.clone())),
+        ([first, path], None) => {
+            let first = printable(first, 60);
+            Err(wrong(format!("`{first}` is not a method, so `{}` is one argument too many", printable(path, 60))))
         }
+        ([only], None) if METHODS.contains(&only.as_str()) => Err(wrong(format!("{only}: the path is missing"))),
         ([only], named) => Ok((named.as_deref().map(method), only.clone())),
         _ => Err(wrong("the path is missing".to_owned())),
     }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::wiped::Wiped;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use tokenwell::Status;
 use tokenwell::error::printable;
 
@@ -46,6 +47,7 @@ pub(super) fn print_all(caller: &Caller<'_>, first: &str, filter: Option<&Filter
     };
     let mut array = Wiped::of(&["["]);
     let mut seen = 0;
+    let mut requested = HashSet::new();
     loop {
         let (reply, body) = caller.send(&current)?;
         if let Some(refusal) = caller.refusal(&current, &reply, &body) {
@@ -68,8 +70,11 @@ pub(super) fn print_all(caller: &Caller<'_>, first: &str, filter: Option<&Filter
         let count = page.results.len() as u64;
         seen += count;
         match next(&current, &page, count, seen) {
-            Some(next) if next == current => return Err(loops(first)),
-            Some(next) => current = next,
+            Some(next) => {
+                if !requested.insert(std::mem::replace(&mut current, next)) || requested.contains(&current) {
+                    return Err(loops(first));
+                }
+            }
             None => break,
         }
     }

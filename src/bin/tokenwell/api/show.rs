@@ -23,8 +23,21 @@ pub(super) fn head(reply: &Reply) -> String {
 pub(super) fn document(body: &[u8]) -> Result<(), Failure> {
     match parse(body).filter(|_| Stream::Out.is_terminal()) {
         Some(value) => output::bytes(line(&value).as_bytes()),
+        None if Stream::Out.is_terminal() => output::document(harmless(body).as_bytes()),
         None => output::document(body),
     }
+}
+
+/// `body` without characters that control a terminal.
+fn harmless(body: &[u8]) -> Wiped {
+    let mut text = Wiped::default();
+    for character in String::from_utf8_lossy(body).chars() {
+        match character {
+            '\n' | '\t' | ' '..='~' => text.push(character.encode_utf8(&mut [0; 4])),
+            other => text.push(&printable(other.encode_utf8(&mut [0; 4]), 1)),
+        }
+    }
+    text
 }
 
 /// Parses JSON; `None` if it is something else or nested too deeply.
@@ -43,6 +56,21 @@ pub(super) fn line(value: &Val) -> Wiped {
     // The buffer accepts everything.
     let _ = write::write(&mut text, &form, 0, value);
     text.push("\n");
+    if is_terminal { escaped(&text) } else { text }
+}
+
+/// JSON in which characters that change what a terminal shows are written as escapes. Those below
+/// U+0020 are escapes already, except for the colors.
+fn escaped(json: &Wiped) -> Wiped {
+    let mut text = Wiped::default();
+    for character in String::from_utf8_lossy(json.as_bytes()).chars() {
+        let written = character.encode_utf8(&mut [0; 4]).to_owned();
+        if character.is_ascii() || printable(&written, 1) == written {
+            text.push(&written);
+        } else {
+            character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push(&format!("\\u{unit:04x}")));
+        }
+    }
     text
 }
 

@@ -158,7 +158,9 @@ fn with_variable(arg: Arg) -> Arg {
         return arg;
     }
     let variable = format!("{VARIABLES}{}", flag.to_ascii_uppercase());
-    if std::env::var_os(&variable).is_some_and(|value| value.is_empty()) {
+    // Kubernetes sets TOKENWELL_EMULATOR_PORT to tcp://… beside a service named tokenwell-emulator.
+    let is_of_a_service = |value: &std::ffi::OsStr| flag == "port" && value.to_string_lossy().contains("://");
+    if std::env::var_os(&variable).is_some_and(|value| value.is_empty() || is_of_a_service(&value)) {
         return arg;
     }
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);

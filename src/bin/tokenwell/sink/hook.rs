@@ -3,10 +3,10 @@
 //! A thread of its own does it, one hook after the other, so that a hook that hangs does not delay a
 //! renewal. If the token is renewed several times while a hook runs, the hook runs once more.
 
-use crate::exec::credential_variables;
 use crate::failure::Failure;
 use crate::output;
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -15,6 +15,10 @@ use tokenwell::error::{duration_text, printable};
 
 /// The pause between two checks of a program that runs.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How many bytes of a file with a process id are read.
+#[cfg(unix)]
+const LONGEST_PID_FILE: u64 = 64;
 
 /// One action after a renewal.
 pub(super) enum Hook {
@@ -29,12 +33,13 @@ pub(super) enum Hook {
 pub(super) struct Hooks(Option<Sender<()>>);
 
 impl Hooks {
-    pub(super) fn start(hooks: Vec<Hook>) -> Result<Self, Failure> {
+    /// `removed` are the variables that a program does not get.
+    pub(super) fn start(hooks: Vec<Hook>, removed: Vec<OsString>) -> Result<Self, Failure> {
         if hooks.is_empty() {
             return Ok(Self(None));
         }
         let (requests, received) = channel();
-        let thread = std::thread::Builder::new().name("hooks".to_owned()).spawn(move || serve(&hooks, &received));
+        let thread = std::thread::Builder::new().name("hooks".to_owned()).spawn(move || serve(&hooks, &removed, &received));
         thread.map_err(|error| {
             Failure::new(Status::Internal, format!("cannot create a thread for --exec: {error}"), "Raise the limit of threads.")
         })?;
@@ -50,12 +55,12 @@ impl Hooks {
     }
 }
 
-fn serve(hooks: &[Hook], requests: &Receiver<()>) {
+fn serve(hooks: &[Hook], removed: &[OsString], requests: &Receiver<()>) {
     while requests.recv().is_ok() {
         // One run is enough for all renewals that were made meanwhile.
         while requests.try_recv().is_ok() {}
         for hook in hooks {
-            if let Err(problem) = hook.run() {
+            if let Err(problem) = hook.run(removed) {
                 output::warning(&format!("{problem}; the files are current, and the sink continues"));
             }
         }
@@ -95,25 +100,25 @@ impl Hook {
         Ok(Self::Signal { signal, pid_file: path.into() })
     }
 
-    fn run(&self) -> Result<(), String> {
+    fn run(&self, removed: &[OsString]) -> Result<(), String> {
         match self {
-            Self::Exec { words, limit } => exec(words, *limit),
+            Self::Exec { words, limit } => exec(words, *limit, removed),
             #[cfg(unix)]
             Self::Signal { signal, pid_file } => send_signal(*signal, pid_file),
         }
     }
 }
 
-fn exec(words: &[String], limit: Duration) -> Result<(), String> {
+fn exec(words: &[String], limit: Duration, removed: &[OsString]) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
     let shown = printable(program, 100);
     let mut command = Command::new(program);
     // Standard output of the sink has nothing but the result.
     command.args(arguments).stdin(Stdio::null()).stdout(standard_error().unwrap_or_else(|_| Stdio::null()));
-    for variable in credential_variables(|name| std::env::var_os(name).is_some()) {
+    for variable in removed {
         command.env_remove(variable);
     }
-    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+    for variable in ["MONGODB_ATLAS_ACCESS_TOKEN", "MCLI_ACCESS_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
         command.env_remove(variable);
     }
     #[cfg(unix)]
@@ -162,7 +167,13 @@ fn standard_error() -> io::Result<Stdio> {
 #[cfg(unix)]
 fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> Result<(), String> {
     let shown = tokenwell::error::printable_path(pid_file);
-    let content = std::fs::read_to_string(pid_file).map_err(|error| format!("--signal: cannot read {shown}: {error}"))?;
+    let cannot_read = |error: io::Error| format!("--signal: cannot read {shown}: {error}");
+    // Reading from a pipe or a device could block all hooks.
+    if !std::fs::metadata(pid_file).map_err(cannot_read)?.is_file() {
+        return Err(format!("--signal: {shown} is not a regular file"));
+    }
+    let mut content = String::new();
+    std::fs::File::open(pid_file).and_then(|file| file.take(LONGEST_PID_FILE).read_to_string(&mut content)).map_err(cannot_read)?;
     // 0 and negative numbers are process groups, and 1 is the process that starts the system.
     let pid =
         content.trim().parse().ok().filter(|pid: &i32| *pid > 1).ok_or_else(|| format!("--signal: {shown} contains no process id"))?;

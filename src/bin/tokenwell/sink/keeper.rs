@@ -74,14 +74,15 @@ impl Keeper<'_> {
     /// Writes `token` unless it is what the files contain.
     fn replace(&mut self, token: &Token) -> Result<(), Failure> {
         self.session.require_lifetime(token)?;
-        if self.outputs.write(token)? {
+        let (wrote, done) = self.outputs.write(token);
+        if wrote {
             output::message(&format!("wrote a token that expires at {}", expiry(token)));
             self.hooks.run();
             if let Some(metrics) = &mut self.metrics {
                 metrics.renewed(token);
             }
         }
-        Ok(())
+        done
     }
 
     /// Waits for the next token to write, or returns `None` if the command must stop.
@@ -168,7 +169,7 @@ impl Keeper<'_> {
         self.supervisor.sign_of_life();
         let is_expired = self.written.as_ref().is_some_and(|token| left(token).is_zero());
         if self.removes_expired && is_expired {
-            match self.outputs.remove() {
+            match self.outputs.remove_expired(SystemTime::now()) {
                 Ok(true) => output::warning(&format!("removed {}: the token has expired", self.outputs.names())),
                 Ok(false) => {}
                 Err(failure) => {

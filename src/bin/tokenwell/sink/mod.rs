@@ -14,6 +14,7 @@ mod pace;
 mod supervisor;
 mod template;
 
+use crate::exec::secret_variables;
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::Settings;
@@ -118,12 +119,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         let hint = "Use - for one output, and files for the others.";
         return Err(Failure::new(Status::InvalidArgument, "two outputs write to standard output", hint));
     }
-    let mut outputs = Outputs::of(targets, args.mode)?;
+    let others: Vec<_> = args.template.iter().map(|(template, _)| template.clone()).chain(args.metrics.clone()).collect();
+    let mut outputs = Outputs::of(targets, &others, args.mode)?;
     let metrics = args.metrics.as_deref().map(Metrics::at).transpose()?;
     let session = args.settings.session()?;
     if args.once {
         let token = session.token(&TokenOptions::default())?;
-        outputs.write(&token)?;
+        outputs.write(&token).1?;
         return printed.first().map_or(Ok(()), |target| output::secret(&target.content.of(&token)?));
     }
     let supervisor = Supervisor::find(|name| std::env::var(name).ok());
@@ -137,7 +139,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         session: &session,
         stop: &stop,
         outputs: &mut outputs,
-        hooks: Hooks::start(hooks)?,
+        hooks: Hooks::start(hooks, secret_variables(&session.config))?,
         supervisor,
         metrics,
         removes_expired: args.remove_when_expired,

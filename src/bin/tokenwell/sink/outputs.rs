@@ -79,6 +79,13 @@ pub(super) fn template_and_file(value: &str) -> Result<(PathBuf, PathBuf), Strin
         .ok_or_else(|| "expected TEMPLATE=FILE, such as app.tmpl=app.conf".to_owned())
 }
 
+/// The path by which two names of one file are recognized. The file need not exist.
+fn real_path(path: &Path) -> PathBuf {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = || Some(directory.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(file).unwrap_or_else(|| path.to_owned())
+}
+
 /// The files that are kept up to date, with the token that they contain or get next.
 pub(super) struct Outputs {
     files: Vec<Output>,
@@ -90,30 +97,37 @@ struct Output {
     file: SinkFile,
     /// Whether the file contains the token of the outputs.
     is_current: bool,
+    /// When the token in the file expires. If another file cannot be written, it is another token than
+    /// the one in that file.
+    expires_at: Option<SystemTime>,
 }
 
 impl Outputs {
     /// Checks that each target can be written, before a token is requested.
-    pub(super) fn of(targets: Vec<Target>, mode: u32) -> Result<Self, Failure> {
+    /// `others` are the files that are read or written besides.
+    pub(super) fn of(targets: Vec<Target>, others: &[PathBuf], mode: u32) -> Result<Self, Failure> {
+        let mut taken: Vec<_> = others.iter().map(|path| real_path(path)).collect();
         let mut files: Vec<Output> = Vec::new();
         for Target { content, path } in targets {
             if path == Path::new(STANDARD_OUTPUT) {
                 let hint = "Add --once, or pass the name of a file. A file with the name - is ./-.";
                 return Err(Failure::new(Status::InvalidArgument, "standard output cannot be kept up to date", hint));
             }
-            if files.iter().any(|output| output.file.path() == path) {
-                let problem = format!("two outputs write the file {}", printable_path(&path));
-                return Err(Failure::new(Status::InvalidArgument, problem, "Use a file for each output."));
+            let real = real_path(&path);
+            if taken.contains(&real) {
+                let problem = format!("the file {} is used twice", printable_path(&path));
+                return Err(Failure::new(Status::InvalidArgument, problem, "Use another file for each output, template and --metrics."));
             }
-            files.push(Output { content, file: SinkFile::at(&path, mode)?, is_current: false });
+            taken.push(real);
+            files.push(Output { content, file: SinkFile::at(&path, mode)?, is_current: false, expires_at: None });
         }
         files.iter().try_for_each(|output| output.file.check_writable())?;
         Ok(Self { files, token: None })
     }
 
-    /// Writes `token` to each file that does not contain it. Returns whether one was written. If one
-    /// cannot be written, the others are, and the next call writes the rest.
-    pub(super) fn write(&mut self, token: &Token) -> Result<bool, Failure> {
+    /// Writes `token` to each file that does not contain it. Returns whether one was written, and the
+    /// first failure. If one cannot be written, the others are, and the next call writes the rest.
+    pub(super) fn write(&mut self, token: &Token) -> (bool, Result<(), Failure>) {
         let is_same = |known: &Token| known.value() == token.value() && known.expires_at() == token.expires_at();
         if !self.token.as_ref().is_some_and(is_same) {
             self.files.iter_mut().for_each(|output| output.is_current = false);
@@ -122,17 +136,26 @@ impl Outputs {
         let (mut wrote, mut failure) = (false, None);
         for output in self.files.iter_mut().filter(|output| !output.is_current) {
             match output.content.of(token).and_then(|content| output.file.replace(content.as_bytes())) {
-                Ok(()) => (output.is_current, wrote) = (true, true),
+                Ok(()) => (output.is_current, output.expires_at, wrote) = (true, Some(token.expires_at()), true),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        failure.map_or(Ok(wrote), Err)
+        (wrote, failure.map_or(Ok(()), Err))
     }
 
     /// Removes the files that are still those that were written last. Returns whether one was.
     pub(super) fn remove(&mut self) -> Result<bool, Failure> {
+        self.remove_if(|_| true)
+    }
+
+    /// Like [`Outputs::remove`], but only files whose token has expired.
+    pub(super) fn remove_expired(&mut self, now: SystemTime) -> Result<bool, Failure> {
+        self.remove_if(|output| output.expires_at.is_some_and(|expires_at| expires_at <= now))
+    }
+
+    fn remove_if(&mut self, condition: impl Fn(&Output) -> bool) -> Result<bool, Failure> {
         let (mut removed, mut failure) = (false, None);
-        for output in &mut self.files {
+        for output in self.files.iter_mut().filter(|output| condition(output)) {
             output.is_current = false;
             match output.file.remove_if_unchanged() {
                 Ok(one) => removed |= one,
