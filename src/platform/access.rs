@@ -1,12 +1,12 @@
 //! Explains why the system does not let this process open a file.
 
-use crate::error::printable_path;
 use std::path::Path;
 
 /// Returns who owns the file, or the directory above it that may not be searched, and who this
 /// process is, as the end of a sentence; `None` if the system does not say.
 #[cfg(unix)]
 pub(crate) fn denied_by(path: &Path) -> Option<Denial> {
+    use crate::error::printable_path;
     use std::os::unix::fs::MetadataExt;
 
     // A file cannot be examined if a directory above it may not be searched. The deepest path that

@@ -80,7 +80,7 @@ impl Stop {
     }
 
     /// Lets another thread stop the command.
-    #[cfg(feature = "emulator")]
+    #[cfg(all(feature = "emulator", unix))]
     pub(crate) fn remote(&self) -> Remote {
         Remote(self.events.clone())
     }
@@ -129,10 +129,10 @@ impl Stop {
 }
 
 /// Stops the command from another thread.
-#[cfg(feature = "emulator")]
+#[cfg(all(feature = "emulator", unix))]
 pub(crate) struct Remote(Sender<Event>);
 
-#[cfg(feature = "emulator")]
+#[cfg(all(feature = "emulator", unix))]
 impl Remote {
     pub(crate) fn stop(&self) {
         // A closed channel means that the command has ended.

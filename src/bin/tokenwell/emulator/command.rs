@@ -6,7 +6,6 @@ use crate::exec::not_started;
 use crate::failure::Failure;
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
-use std::io;
 use std::path::Path;
 use std::process::Command;
 use tokenwell::Status;
@@ -77,12 +76,13 @@ fn run_to_end(mut command: Command, program: &OsString, _emulator_runs: impl Fn(
 
 #[cfg(unix)]
 mod unix {
-    use super::{Failure, OsString, io, not_started};
+    use super::{Failure, OsString, not_started};
     use crate::emulator::no_resources;
     use crate::stop::hangups_are_ignored;
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::{Pid, getpgrp, tcgetpgrp};
     use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use std::io;
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::{Child, Command, ExitStatus};
     use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};

@@ -6,7 +6,7 @@
 use crate::failure::Failure;
 use crate::output;
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::io;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -166,6 +166,8 @@ fn standard_error() -> io::Result<Stdio> {
 
 #[cfg(unix)]
 fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> Result<(), String> {
+    use std::io::Read as _;
+
     let shown = tokenwell::error::printable_path(pid_file);
     let cannot_read = |error: io::Error| format!("--signal: cannot read {shown}: {error}");
     // Reading from a pipe or a device could block all hooks.
