@@ -23,7 +23,7 @@ static void a_client_tells_its_base_url_and_the_sources_of_its_settings(void)
     size_t length = 0;
 
     CHECK_OK(tokenwell_config_new(&config, &error), &error);
-    CHECK_OK(tokenwell_config_set_variable(config, "MONGODB_ATLAS_CLIENT_ID", 23, "id", 2, &error), &error);
+    CHECK_OK(tokenwell_config_set_variable(config, "MONGODB_ATLAS_CLIENT_ID", 23, "mdb_sa_id_1", 11, &error), &error);
     CHECK_OK(tokenwell_config_set_variable(config, "MONGODB_ATLAS_CLIENT_SECRET", 27, "hidden", 6, &error), &error);
     CHECK_OK(tokenwell_config_use_environment(config, &error), &error);
     CHECK_OK(set(config, "scope", "a", &error), &error);

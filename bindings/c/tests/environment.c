@@ -298,7 +298,7 @@ static void b1_a_passed_variable_is_used_and_a_wrong_one_is_named(void)
     CHECK_FAILS_NAMING(TOKENWELL_STATUS_INVALID_ARGUMENT, "value", tokenwell_config_set_variable(config, "A", 1, NULL, 0, &error), &error);
     CHECK_FAILS_NAMING(TOKENWELL_STATUS_INVALID_ARGUMENT, "config", tokenwell_config_set_variable(NULL, "A", 1, "", 0, &error), &error);
     CHECK_FAILS_NAMING(TOKENWELL_STATUS_INVALID_ARGUMENT, "config", tokenwell_config_use_variables(NULL, &error), &error);
-    pass_variable(config, "TOKENWELL_CLIENT_ID", "id");
+    pass_variable(config, "TOKENWELL_CLIENT_ID", "mdb_sa_id_1");
     pass_variable(config, "TOKENWELL_CLIENT_SECRET", "secret");
     pass_variable(config, "TOKENWELL_BASE_URL", "http://not-on-loopback.example");
     CHECK_OK(tokenwell_config_use_environment(config, &error), &error);
