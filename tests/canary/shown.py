@@ -17,6 +17,7 @@ ALLOWED = [
     (r"^standard error of tokenwell logout", rb"removing profile [^\n]*: ID at ", "`logout` names the account before it removes it"),
     (r"^standard error of tokenwell revoke", rb"revoking the [^\n]* (of|as) ID at ", "`revoke` names the account before it revokes its token"),
     (r"^standard error of emulator$", rb"/serviceAccounts/ID/", "the emulator logs the requested path"),
+    (r"^standard error of tokenwell api", rb"/serviceAccounts/ID/", "with -v, `api` logs the requested path"),
     (COMMAND_LINE, rb"\0--client-id\0ID\0", "the flag of the client id"),
     (COMMAND_LINE, rb"/serviceAccounts/ID/", "a path argument of `api`"),
     (COMMAND_LINE + ".*/heap", rb"\0ID\0", "the program of this suite"),
