@@ -27,7 +27,7 @@ def set_variables(stop):
 
 def main(seconds, constructor):
     create = tokenwell.Client.from_env if constructor == "from_env" else tokenwell.Client
-    options = {} if constructor == "from_env" else {"client_id": "id", "client_secret": "secret"}
+    options = {} if constructor == "from_env" else {"client_id": "mdb_sa_id_1", "client_secret": "secret"}
     stop = threading.Event()
     threads = [threading.Thread(target=set_variables, args=(stop,)) for _ in range(2)]
     for thread in threads:
