@@ -17,7 +17,7 @@ const TABLE = {
     interpreter: '/lib64/ld-linux-x86-64.so.2',
     needed: ['ld-linux-x86-64.so.2', 'libc.so.6', 'libdl.so.2', 'libpthread.so.0', ...(ZIG ? [] : ['libgcc_s.so.1'])],
     glibc: GLIBC,
-    mb: 8,
+    mb: 10,
   },
 };
 const BINARIES = { 'tokenwell.node': `tokenwell-${NAME}`, tokenwell: `tokenwell-cli-${NAME}` };
