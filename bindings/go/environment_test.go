@@ -51,7 +51,7 @@ func TestAVariableThatWasSetAtRunTimeIsUsed(t *testing.T) {
 
 func TestTheLogIsSetByAVariable(t *testing.T) {
 	t.Parallel()
-	account := []string{"TOKENWELL_CLIENT_ID=mdb_sa_id", "TOKENWELL_CLIENT_SECRET=s"}
+	account := []string{"TOKENWELL_CLIENT_ID=mdb_sa_id_1", "TOKENWELL_CLIENT_SECRET=s"}
 	output, _ := runScene(t, "strange variables", append(account, "TOKENWELL_LOG=loud")...)
 
 	if !strings.Contains(output, "INVALID_ARGUMENT") || !strings.Contains(output, "TOKENWELL_LOG") {
@@ -61,7 +61,7 @@ func TestTheLogIsSetByAVariable(t *testing.T) {
 
 func TestEntriesThatAreNoVariablesAreSkipped(t *testing.T) {
 	t.Parallel()
-	output, _ := runScene(t, "strange variables", `=C:=C:\directory`, "no_equals_sign", "EMPTY=", "NOT_UTF8=\xff", "TOKENWELL_CLIENT_ID=mdb_sa_id", "TOKENWELL_CLIENT_SECRET=s")
+	output, _ := runScene(t, "strange variables", `=C:=C:\directory`, "no_equals_sign", "EMPTY=", "NOT_UTF8=\xff", "TOKENWELL_CLIENT_ID=mdb_sa_id_1", "TOKENWELL_CLIENT_SECRET=s")
 
 	if output != "environment variable TOKENWELL_CLIENT_ID\n" {
 		t.Errorf("%q", output)
@@ -70,7 +70,7 @@ func TestEntriesThatAreNoVariablesAreSkipped(t *testing.T) {
 
 func TestB1ClientsAreCreatedWhileTheEnvironmentChanges(t *testing.T) {
 	t.Parallel()
-	output, log := runScene(t, "set variables", "TOKENWELL_CLIENT_ID=mdb_sa_id", "TOKENWELL_CLIENT_SECRET=s")
+	output, log := runScene(t, "set variables", "TOKENWELL_CLIENT_ID=mdb_sa_id_1", "TOKENWELL_CLIENT_SECRET=s")
 
 	if output != "done\n" {
 		t.Errorf("%q, standard error: %q", output, log)
