@@ -75,7 +75,11 @@ test('the_emulator_does_not_keep_the_process_alive_and_ends_with_it', async () =
   while (!(await refused())) await new Promise((resolve) => setTimeout(resolve, 5));
 });
 
-test('node_reads_the_assignments_with_env_file', async (t) => {
+// Came with Node.js 20.6.
+const [MAJOR, MINOR] = process.versions.node.split('.').map(Number);
+const NO_ENV_FILE = MAJOR === 20 && MINOR < 6 && 'this Node.js has no --env-file';
+
+test('node_reads_the_assignments_with_env_file', { skip: NO_ENV_FILE }, async (t) => {
   const directory = mkdtempSync(path.join(os.tmpdir(), "tokenwell node's "));
   t.after(() => rmSync(directory, { recursive: true }));
   const file = path.join(directory, 'emulator.env');

@@ -294,7 +294,8 @@ def test_a_missing_command_is_one_message(pytester: pytest.Pytester, monkeypatch
     )
     pytester.makepyfile("def test_it(tokenwell_emulator): pass\ndef test_other(): pass")
 
-    result = pytester.runpytest_subprocess()
+    # Without the summary of the errors, in which pytest repeats the whole message where the variable CI is set.
+    result = pytester.runpytest_subprocess("-rN")
 
     result.assert_outcomes(passed=1, errors=1)
     said = "pytest-tokenwell: the tokenwell command is missing (searched: PATH). Install it with"
