@@ -4,8 +4,8 @@
 #   builds.sh [SUITE...]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-: "${DIST:=$PWD/dist}" "${CARGO:=cargo}" "${PYTHON:=python3}" "${CC:=cc}"
-export DIST CARGO PYTHON CC BUILD_ONLY=1
+: "${DIST:=$PWD/dist}" "${CARGO:=cargo}" "${GO:=go}" "${NPM:=npm}" "${PYTHON:=python3}" "${CC:=cc}"
+export DIST CARGO GO NPM PYTHON CC SHORT="${SHORT-1}" BUILD_ONLY=1
 . tests/environment.sh
 
 # Linux may share the processor between sessions first, whatever the priority of their processes (sched_autogroup). A session of its own gets the smallest share.
@@ -14,7 +14,7 @@ if read -r _ _ _ _ _ session _ 2>/dev/null </proc/$$/stat && [ "$session" = $$ ]
 fi
 idle="nice -n 19"
 if chrt --idle 0 true 2>/dev/null; then idle="chrt --idle 0"; fi
-[ $# -gt 0 ] || set -- asan tsan older_version atlas_sdk
+[ $# -gt 0 ] || set -- asan tsan older_version atlas_sdk lowest_versions
 for name in "$@"; do
     start=$(date +%s)
     # The command must be split into words.
