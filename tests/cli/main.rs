@@ -11,6 +11,7 @@ mod doctor_report;
 #[cfg(target_os = "linux")]
 mod dots;
 mod env;
+mod errors;
 #[cfg(unix)]
 mod exec;
 #[cfg(target_os = "linux")]

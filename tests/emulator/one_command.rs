@@ -147,7 +147,7 @@ fn every_flag_is_also_a_variable() {
     let help = Check::new(command_path()).args(["emulator", "--help"]).timeout(TIMEOUT).assert().success().get_output().stdout.clone();
     let help = String::from_utf8(help).unwrap();
     let own = help.lines().filter_map(|line| line.strip_prefix("      --")?.split([' ', '[', '=']).next());
-    let own: Vec<_> = own.filter(|flag| !matches!(*flag, "health" | "help" | "color" | "verbose" | "quiet")).collect();
+    let own: Vec<_> = own.filter(|flag| !matches!(*flag, "health" | "help" | "json" | "color" | "verbose" | "quiet")).collect();
     assert!(own.len() > 15, "{own:?}");
     for flag in own {
         let variable = format!("TOKENWELL_EMULATOR_{}", flag.to_uppercase().replace('-', "_"));

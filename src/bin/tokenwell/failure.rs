@@ -1,7 +1,8 @@
-//! The errors of the commands.
+//! The errors of the commands, as a message for people or as one JSON object.
 
 use crate::output;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokenwell::Client;
 use tokenwell::error::{Error, ExitCode, Status, duration_text, printable};
@@ -16,32 +17,148 @@ pub(crate) enum Failure {
     Library(Error),
     /// The deadline was exceeded; the token request of the client may still be in progress.
     Late { error: Error, client: Client },
-    /// The command's own error, with its exit code.
-    Own { exit_code: ExitCode, problem: String, hint: String },
+    /// The command's own error.
+    Own { code: Code, problem: String, hint: String, facts: Facts },
     /// The output already describes the failure.
     Reported { exit_code: ExitCode },
     /// Standard output cannot be written: the pipe is closed or the disk is full.
     Output(io::Error),
 }
 
+/// The stable identification of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    Status(Status),
+    /// An exit code that no status has: that of a program that did not start.
+    Exit(ExitCode),
+}
+
+impl Code {
+    fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Status(status) => status.exit_code(),
+            Self::Exit(exit_code) => exit_code,
+        }
+    }
+
+    /// The stable name, for programs.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Status(status) => status.name(),
+            Self::Exit(ExitCode::EmulatorFailed) => "EMULATOR_FAILED",
+            Self::Exit(ExitCode::CannotStart) => "CANNOT_START",
+            Self::Exit(ExitCode::NoSuchCommand) => "NO_SUCH_COMMAND",
+            Self::Exit(_) => Status::Internal.name(),
+        }
+    }
+}
+
+/// What a program can read from an error besides its code and its message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) http_status: Option<u16>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) oauth_error: Option<String>,
+}
+
+impl Facts {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self { http_status: error.http_status(), retry_after: error.retry_after(), oauth_error: error.oauth_code().map(str::to_owned) }
+    }
+}
+
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether an error is written as a JSON object.
+pub(crate) fn set_json(as_json: bool) {
+    AS_JSON.store(as_json, Ordering::Relaxed);
+}
+
+pub(crate) fn is_json() -> bool {
+    AS_JSON.load(Ordering::Relaxed)
+}
+
 impl Failure {
     pub(crate) fn new(status: Status, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Own { exit_code: status.exit_code(), problem: problem.into(), hint: hint.into() }
+        Self::Own { code: Code::Status(status), problem: problem.into(), hint: hint.into(), facts: Facts::default() }
+    }
+
+    /// A failure with an exit code that no status has.
+    pub(crate) fn with_exit_code(exit_code: ExitCode, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Own { code: Code::Exit(exit_code), problem: problem.into(), hint: hint.into(), facts: Facts::default() }
+    }
+
+    /// An error of the library in other words.
+    pub(crate) fn reworded(error: &Error, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Own { code: Code::Status(error.status()), problem: problem.into(), hint: hint.into(), facts: Facts::of(error) }
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Library(error) | Self::Late { error, .. } => error.status().exit_code(),
-            Self::Own { exit_code, .. } | Self::Reported { exit_code } => *exit_code,
-            Self::Output(_) => Status::CannotWrite.exit_code(),
+            Self::Reported { exit_code } => *exit_code,
+            other => other.code().exit_code(),
         }
     }
 
-    /// Writes the message to standard error.
+    fn code(&self) -> Code {
+        match self {
+            Self::Library(error) | Self::Late { error, .. } => Code::Status(error.status()),
+            Self::Own { code, .. } => *code,
+            Self::Reported { exit_code } => Code::Exit(*exit_code),
+            Self::Output(_) => Code::Status(Status::CannotWrite),
+        }
+    }
+
+    /// Writes the message or the object to standard error.
     pub(crate) fn report(&self) {
-        if let Some(message) = self.message() {
+        if is_json() {
+            if let Some(object) = self.object() {
+                output::to_standard_error(&object.to_string());
+            }
+        } else if let Some(message) = self.message() {
             output::error(message.strip_prefix(PREFIX).unwrap_or(&message));
         }
+    }
+
+    /// The object for standard error; docs/error.schema.json describes it.
+    fn object(&self) -> Option<serde_json::Value> {
+        let (message, hint) = self.parts()?;
+        let facts = match self {
+            Self::Library(error) | Self::Late { error, .. } => Facts::of(error),
+            Self::Own { facts, .. } => facts.clone(),
+            Self::Reported { .. } | Self::Output(_) => Facts::default(),
+        };
+        let code = self.code();
+        let status = if let Code::Status(status) = code { Some(status.code()) } else { None };
+        let checked_sources: Vec<_> = self.checked_sources().iter().map(|source| printable(source, 2000)).collect();
+        Some(serde_json::json!({ "error": {
+            "code": code.name(),
+            "status": status,
+            "exit_code": code.exit_code().number(),
+            "message": printable(&message, 2000),
+            "hint": printable(&hint, 2000),
+            "http_status": facts.http_status,
+            "oauth_error": facts.oauth_error,
+            // Rounded up: a program that waits so long must not be too early.
+            "retry_after_seconds": facts.retry_after.map(|pause| pause.as_millis().div_ceil(1000)),
+            "checked_sources": checked_sources,
+        }}))
+    }
+
+    fn checked_sources(&self) -> &[String] {
+        if let Self::Library(error) = self { error.checked_sources() } else { &[] }
+    }
+
+    /// What happened, and what to do.
+    fn parts(&self) -> Option<(String, String)> {
+        Some(match self {
+            Self::Library(error) if !error.checked_sources().is_empty() => (NO_CREDENTIAL.to_owned(), error.hint()),
+            Self::Library(error) => (error.to_string(), error.hint()),
+            Self::Late { error, .. } => (error.to_string(), late_hint(error)),
+            Self::Own { problem, hint, .. } => (problem.clone(), hint.clone()),
+            Self::Reported { .. } => return None,
+            Self::Output(error) => (format!("cannot write to standard output: {error}"), output_hint(error.kind()).to_owned()),
+        })
     }
 
     /// The message for standard error: what happened, what to do, and when the next attempt is
@@ -59,18 +176,11 @@ impl Failure {
 
     /// What happened and what to do.
     pub(crate) fn explanation(&self) -> Option<String> {
-        match self {
-            // One line for each source: a single line is hard to read.
-            Self::Library(error) if !error.checked_sources().is_empty() => {
-                let sources: String = error.checked_sources().iter().map(|source| format!("\n    {}", printable(source, 2000))).collect();
-                Some(format!("tokenwell: {NO_CREDENTIAL}; checked:{sources}\n  hint: {}", error.hint()))
-            }
-            Self::Library(error) => Some(format_message(&error.to_string(), &error.hint())),
-            Self::Late { error, .. } => Some(format_message(&error.to_string(), &late_hint(error))),
-            Self::Own { problem, hint, .. } => Some(format_message(problem, hint)),
-            Self::Reported { .. } => None,
-            Self::Output(error) => Some(format_message(&format!("cannot write to standard output: {error}"), output_hint(error.kind()))),
-        }
+        let (problem, hint) = self.parts()?;
+        // One line for each source: a single line is hard to read.
+        let sources: String = self.checked_sources().iter().map(|source| format!("\n    {}", printable(source, 2000))).collect();
+        let checked = if sources.is_empty() { "" } else { "; checked:" };
+        Some(format!("{PREFIX}{}{checked}{sources}\n  hint: {}", printable(&problem, 2000), printable(&hint, 2000)))
     }
 
     /// Waits before the process exits for a token request in progress, so that the next command
@@ -106,10 +216,6 @@ fn output_hint(problem: io::ErrorKind) -> &'static str {
         io::ErrorKind::NotConnected => "Open standard output.",
         _ => "Redirect standard output to another file.",
     }
-}
-
-fn format_message(problem: &str, hint: &str) -> String {
-    format!("tokenwell: {}\n  hint: {}", printable(problem, 2000), printable(hint, 2000))
 }
 
 impl From<Error> for Failure {

@@ -19,6 +19,7 @@ mod harden;
 mod header;
 mod help;
 mod invalidate;
+mod json;
 mod jwt;
 mod log;
 mod login;
@@ -78,6 +79,10 @@ struct Cli {
     /// Use colors
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true, help_heading = "Output", hide_short_help = true)]
     color: ColorChoice,
+
+    /// Write an error as one JSON object to standard error
+    #[arg(long, global = true, help_heading = "Output", hide_short_help = true)]
+    json: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -209,8 +214,9 @@ fn command_line() -> clap::Command {
 
 /// Parses the arguments and applies the flags of all commands.
 fn parse() -> Result<Command, Failure> {
-    let cli = command_line().try_get_matches_from(std::env::args_os()).and_then(|matches| Cli::from_arg_matches(&matches));
-    match cli {
+    let matches = command_line().try_get_matches_from(std::env::args_os());
+    failure::set_json(matches.as_ref().map_or_else(|_| json::is_in_arguments(), json::is_requested));
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => {
             style::choose(cli.color);
             output::set_quiet(cli.quiet);
@@ -234,6 +240,9 @@ fn answer_of_clap(answer: &clap::Error) -> Failure {
     let is_missing = answer.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if answer.use_stderr() && !is_missing {
         return usage::failure(answer);
+    }
+    if is_missing && failure::is_json() {
+        return usage::missing_subcommand(answer);
     }
     if is_missing {
         // The help takes the place of an error message.
@@ -284,6 +293,9 @@ fn overview(answer: &clap::Error) -> Failure {
         table.render(stream),
         LESS_USED.join(", ")
     );
+    if answer.use_stderr() && failure::is_json() {
+        return usage::missing_subcommand(answer);
+    }
     if answer.use_stderr() {
         output::to_standard_error(&page);
         return Failure::Reported { exit_code: ExitCode::Usage };

@@ -81,10 +81,9 @@ fn revoke_other(session: &Session, token: &str) -> Result<(), Failure> {
     }
     let credential = Credential { client_id, client_secret, origin: String::new() };
     let grant = HttpGrant::new(config, Arc::new(SystemClock))?;
-    grant.revoke(&credential, &Secret::from(token), config.timeout()).map_err(|error| Failure::Own {
-        exit_code: error.status().exit_code(),
-        problem: format!("the token was not revoked: {error}"),
-        hint: format!("{} Assume that the token is valid until it expires.", error.hint()),
+    grant.revoke(&credential, &Secret::from(token), config.timeout()).map_err(|error| {
+        let hint = format!("{} Assume that the token is valid until it expires.", error.hint());
+        Failure::reworded(&error, format!("the token was not revoked: {error}"), hint)
     })?;
     // A server confirms also if it does not know the token (RFC 7009 section 2.2).
     output::message("the server confirmed: if it had issued this token to this account, the token is revoked");

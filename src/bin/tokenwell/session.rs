@@ -121,7 +121,7 @@ fn not_revoked(error: &Error, problem: &str, state: &str) -> Failure {
         }
         error => (error.to_string(), error.hint()),
     };
-    Failure::Own { exit_code: error.status().exit_code(), problem: format!("{problem}: {cause}"), hint: format!("{hint} {state}") }
+    Failure::reworded(error, format!("{problem}: {cause}"), format!("{hint} {state}"))
 }
 
 fn unreadable_cache(store: &str, problem: &str) -> Failure {

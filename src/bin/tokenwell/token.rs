@@ -19,6 +19,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Form::Raw)]
     format: Form,
 
+    /// Print one JSON object, like --format json
+    #[arg(long, hide_short_help = true, conflicts_with = "format")]
+    json: bool,
+
     #[command(flatten)]
     token_flags: TokenFlags,
 
@@ -42,7 +46,7 @@ Examples:
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let token = session.token(&args.token_flags.options())?;
-    output::secret_line(args.format.of(&token))?;
+    output::secret_line(if args.json { Form::Json } else { args.format }.of(&token))?;
     note_differences(session.config.scope(), &token);
     Ok(())
 }

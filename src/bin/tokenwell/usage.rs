@@ -50,6 +50,12 @@ pub(crate) fn failure(error: &Error) -> Failure {
     Failure::new(Status::InvalidArgument, problem, hint)
 }
 
+/// The failure for arguments without a command. Its help would not be JSON.
+pub(crate) fn missing_subcommand(error: &Error) -> Failure {
+    let command = command(error);
+    Failure::new(Status::InvalidArgument, format!("{command}: the arguments are missing"), format!("See `{command} --help`."))
+}
+
 fn unknown_argument(error: &Error, command: &str, see: &str) -> (String, String) {
     let argument = string(error, ContextKind::InvalidArg).unwrap_or_default();
     if !argument.starts_with('-') {

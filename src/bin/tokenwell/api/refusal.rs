@@ -1,11 +1,11 @@
 //! What an error status of the Admin API means, and what to do.
 
-use crate::failure::Failure;
+use crate::failure::{Code, Facts, Failure};
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 use tokenwell::Status;
 use tokenwell::admin::Reply;
-use tokenwell::error::{ExitCode, duration_text, printable};
+use tokenwell::error::{duration_text, printable};
 
 /// The body of an error of the Admin API.
 #[derive(Default, Deserialize)]
@@ -17,7 +17,7 @@ struct Described {
 
 /// The failure for the status of `reply` to `request`, in the words of the API where it has any.
 pub(super) fn explain(request: &str, version: &str, reply: &Reply, body: &[u8]) -> Option<Failure> {
-    let (exit_code, hint) = advice(reply.status)?;
+    let (status, hint) = advice(reply.status)?;
     let reason = reqwest::StatusCode::from_u16(reply.status).ok().and_then(|status| status.canonical_reason());
     let mut problem = format!("{request}: HTTP status {}", reply.status);
     if let Some(reason) = reason {
@@ -39,7 +39,8 @@ pub(super) fn explain(request: &str, version: &str, reply: &Reply, body: &[u8]) 
         }
         _ => hint.to_owned(),
     };
-    Some(Failure::Own { exit_code, problem, hint })
+    let facts = Facts { http_status: Some(reply.status), retry_after: retry_after(reply), oauth_error: None };
+    Some(Failure::Own { code: Code::Status(status), problem, hint, facts })
 }
 
 /// The pause that a 429 requests: seconds, or a date.
@@ -50,26 +51,26 @@ pub(super) fn retry_after(reply: &Reply) -> Option<Duration> {
     value.parse().ok().map(Duration::from_secs).or_else(date)
 }
 
-/// The exit code and the hint for an HTTP status that is an error.
-fn advice(status: u16) -> Option<(ExitCode, &'static str)> {
+/// The status and the hint for an HTTP status that is an error.
+fn advice(status: u16) -> Option<(Status, &'static str)> {
     Some(match status {
         200..=299 => return None,
         401 => (
-            Status::CredentialRejected.exit_code(),
+            Status::CredentialRejected,
             "The server rejected a new token too. Check that the service account belongs to this server (see `tokenwell status`).",
         ),
         403 => (
-            Status::CredentialRejected.exit_code(),
+            Status::CredentialRejected,
             "The token is valid. Check the service account's IP access list and its roles in the organization and project.",
         ),
         404 => (
-            Status::Server.exit_code(),
+            Status::Server,
             "Check the path and the ids in it. `tokenwell api orgs` and `tokenwell api groups` list what this account can access.",
         ),
-        405 => (Status::Server.exit_code(), "The resource does not support this method. Set another one with --method."),
-        429 => (Status::RateLimited.exit_code(), "Send fewer requests. --include shows Retry-After and the limits."),
-        500..=599 => (Status::Server.exit_code(), "This is a server error. Try again later."),
-        _ => (Status::Server.exit_code(), "Correct the request. The response body on standard output describes the error."),
+        405 => (Status::Server, "The resource does not support this method. Set another one with --method."),
+        429 => (Status::RateLimited, "Send fewer requests. --include shows Retry-After and the limits."),
+        500..=599 => (Status::Server, "This is a server error. Try again later."),
+        _ => (Status::Server, "Correct the request. The response body on standard output describes the error."),
     })
 }
 
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_depends_on_the_http_status() {
-        let code = |status| advice(status).map_or(ExitCode::Success, |(exit_code, _)| exit_code).number();
+        let code = |status| advice(status).map_or(Status::Ok, |(status, _)| status).exit_code().number();
 
         let codes: Vec<_> = [200, 204, 400, 401, 403, 404, 409, 429, 500, 503].into_iter().map(code).collect();
         assert_eq!(codes, [0, 0, 5, 4, 4, 5, 5, 6, 5, 5]);

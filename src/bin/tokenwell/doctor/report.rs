@@ -104,7 +104,7 @@ impl Report {
     pub(super) fn failure(&mut self, name: &'static str, failure: &Failure) {
         match failure {
             Failure::Library(error) | Failure::Late { error, .. } => self.error(name, error),
-            Failure::Own { exit_code, problem, hint } => self.fail(name, *exit_code, problem, hint),
+            Failure::Own { problem, hint, .. } => self.fail(name, failure.exit_code(), problem, hint),
             Failure::Reported { exit_code } => self.fail(name, *exit_code, "failed", ""),
             Failure::Output(error) => self.fail(name, failure.exit_code(), error.to_string(), ""),
         }

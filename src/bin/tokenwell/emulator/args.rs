@@ -75,6 +75,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     pub(super) format: Option<Format>,
 
+    /// Print one JSON object, like --format json
+    #[arg(long, hide_short_help = true, conflicts_with = "format")]
+    pub(super) json: bool,
+
     /// Exit when standard input closes, so that the emulator does not outlive a killed test
     #[arg(long)]
     pub(super) until_stdin_closes: bool,
@@ -143,6 +147,13 @@ pub(super) enum Tls {
     Expired,
 }
 
+impl Args {
+    /// The form of the printed assignments.
+    pub(super) fn format(&self, default: Format) -> Format {
+        if self.json { Format::Json } else { self.format.unwrap_or(default) }
+    }
+}
+
 /// The prefix of the variables.
 pub(super) const VARIABLES: &str = "TOKENWELL_EMULATOR_";
 
@@ -154,7 +165,7 @@ fn with_variable(arg: Arg) -> Arg {
     let is_short = SHORT_HELP.contains(&arg.get_id().as_str()) || arg.get_long().is_none();
     let arg = arg.hide_short_help(!is_short);
     let flag = arg.get_id().as_str();
-    if matches!(flag, "health" | "detached" | "command") {
+    if matches!(flag, "health" | "detached" | "command" | "json") {
         return arg;
     }
     let variable = format!("{VARIABLES}{}", flag.to_ascii_uppercase());

@@ -14,7 +14,7 @@ use tokenwell::error::ExitCode;
 /// The process inherits none of the standard streams: a job of a CI system, or a command
 /// substitution, waits until nobody holds them open.
 pub(super) fn start(args: &Args) -> Result<(), Failure> {
-    let format = args.format.unwrap_or(Format::Sh);
+    let format = args.format(Format::Sh);
     if args.log.is_none() && tracing::event_enabled!(tracing::Level::INFO) {
         let hint = "Add --log FILE, or run `tokenwell emulator -v` in a terminal of its own.";
         return Err(wrong("--background", "it cannot log to this terminal (-v)", hint).into());
@@ -41,7 +41,7 @@ pub(super) fn start(args: &Args) -> Result<(), Failure> {
 fn spawn(format: Format) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(std::env::args_os().skip(1).filter(|argument| argument != "--background"));
-    if !std::env::args_os().any(|argument| argument.to_string_lossy().starts_with("--format")) {
+    if !std::env::args_os().any(|argument| argument.to_string_lossy().starts_with("--format") || argument == "--json") {
         command.arg("--format").arg(format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default());
     }
     // The flag may also have come from its variable.

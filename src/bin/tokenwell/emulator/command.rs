@@ -159,11 +159,11 @@ mod unix {
                 }
                 self.handle_signal(CHECK);
             }
-            Ok(Failure::Own {
-                exit_code: ExitCode::EmulatorFailed,
-                problem: "the emulator failed, and the command was terminated".to_owned(),
-                hint: "Please report this as a bug, with the message before this one.".to_owned(),
-            })
+            Ok(Failure::with_exit_code(
+                ExitCode::EmulatorFailed,
+                "the emulator failed, and the command was terminated",
+                "Please report this as a bug, with the message before this one.",
+            ))
         }
     }
 

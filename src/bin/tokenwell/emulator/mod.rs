@@ -43,7 +43,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     let emulator = server::start(&args)?;
     let directory = private_directory()?;
-    let printed = assignments(&emulator, &args, directory.path()).formatted(args.format.unwrap_or(Format::Dotenv))?;
+    let printed = assignments(&emulator, &args, directory.path()).formatted(args.format(Format::Dotenv))?;
     // Before the assignments are printed: a reader may send a signal.
     let stop = Stop::listen(args.until_stdin_closes).map_err(|error| no_resources(&error))?;
     #[cfg(unix)]

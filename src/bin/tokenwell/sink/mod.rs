@@ -56,6 +56,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = SinkFormat::Raw)]
     format: SinkFormat,
 
+    /// Write a JSON object to FILE, like --format json
+    #[arg(long, hide_short_help = true, conflicts_with = "format")]
+    json: bool,
+
     /// Another file to write, in one of the formats of --format
     #[arg(long, value_name = "FORMAT=FILE", value_parser = outputs::format_and_file)]
     output: Vec<(SinkFormat, PathBuf)>,
@@ -155,7 +159,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
-    let own = args.file.iter().map(|path| Target { content: Content::Format(args.format), path: path.clone() });
+    let format = if args.json { SinkFormat::Json } else { args.format };
+    let own = args.file.iter().map(|path| Target { content: Content::Format(format), path: path.clone() });
     let others = args.output.iter().map(|(format, path)| Target { content: Content::Format(*format), path: path.clone() });
     let mut targets: Vec<_> = own.chain(others).collect();
     for (template, path) in &args.template {
