@@ -25,6 +25,7 @@ fn rejected_login() -> Error {
         server: "https://server".into(),
         proxy,
         proxy_status: Some(407),
+        answer: "407 Proxy Authentication Required".into(),
         has_login: true,
         advice: "Correct it.".into(),
         exchange: Exchange::default(),

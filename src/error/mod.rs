@@ -147,16 +147,19 @@ pub enum Error {
     },
 
     /// The proxy answered, but did not connect to the server.
-    #[error("cannot reach {server}: {proxy} {}", proxy_answer(*.proxy_status, *.has_login))]
+    #[error("cannot reach {server}: {proxy} {}", proxy_answer(*.proxy_status, .answer, *.has_login))]
     Proxy {
         /// The server's origin.
         server: String,
         /// The proxy and the setting that it comes from: `the proxy http://p.example:3128 (set by
         /// HTTPS_PROXY)`. Never contains a user or a password.
         proxy: Box<str>,
-        /// The HTTP status of the proxy's response, which is not a status of the server. 407, or `None`
-        /// for every other status: the HTTP client does not report them.
+        /// The HTTP status of the proxy's response to CONNECT, which is not a status of the server.
+        /// `None` if the response was not HTTP.
         proxy_status: Option<u16>,
+        /// The status and the reason that the proxy sent, and the first words of its body if that is
+        /// plain text, escaped for display: `403 Forbidden`. Empty if the response was not HTTP.
+        answer: Box<str>,
         /// Whether a user and password were sent to the proxy.
         has_login: bool,
         /// What to do about it.
@@ -617,12 +620,12 @@ fn rejection(code: &str, http_status: u16) -> String {
     if code.is_empty() { format!(" (HTTP {http_status} without an error code)") } else { format!(": {code}") }
 }
 
-fn proxy_answer(status: Option<u16>, has_login: bool) -> String {
+fn proxy_answer(status: Option<u16>, answer: &str, has_login: bool) -> String {
     match (status, has_login) {
-        (Some(407), true) => "rejected the user and password (HTTP 407)".to_owned(),
-        (Some(407), false) => "requires a user and password (HTTP 407)".to_owned(),
-        (Some(status), _) => format!("did not open a connection (HTTP {status})"),
-        (None, _) => "did not open a connection".to_owned(),
+        (Some(407), true) => format!("answered CONNECT with {answer}: it rejected the user and password"),
+        (Some(407), false) => format!("answered CONNECT with {answer}: it requires a user and password"),
+        (Some(_), _) => format!("answered CONNECT with {answer}"),
+        (None, _) => "did not answer CONNECT with an HTTP response".to_owned(),
     }
 }
 

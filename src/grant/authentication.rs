@@ -98,7 +98,7 @@ pub(super) fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
 }
 
 /// Removes the base64 padding, so that a search finds the value with and without it.
-fn unpadded(mut encoded: Zeroizing<String>) -> Zeroizing<String> {
+pub(super) fn unpadded(mut encoded: Zeroizing<String>) -> Zeroizing<String> {
     let length = encoded.trim_end_matches('=').len();
     encoded.truncate(length);
     encoded

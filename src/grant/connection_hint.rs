@@ -60,8 +60,8 @@ impl ConnectionHint {
         self.proxy.as_ref().map(|proxy| format!("the proxy {} (set by {})", proxy.origin, proxy.location))
     }
 
-    /// The hint for a proxy that refused to connect to the server. The HTTP client does not report
-    /// which authentication schemes the proxy offers.
+    /// The hint for a proxy that refused to connect to the server. `status`: none if its response was
+    /// not HTTP.
     pub(super) fn proxy_advice(&self, status: Option<u16>, has_login: bool) -> String {
         let Some(ProxyHint { location, exceptions_name, .. }) = &self.proxy else { return String::new() };
         let host = &self.host;
@@ -73,7 +73,17 @@ impl ConnectionHint {
                  Basic, so use a local proxy that can log in to it."
             ),
             Some(407) => format!("Set {location} to http://USER:PASSWORD@HOST:PORT. {without}"),
-            _ => format!("Check that {location} is correct, and that the proxy can reach {host} and allows connections to it. {without}"),
+            Some(404 | 405 | 501) => format!("Check that {location} is the address of a proxy and not of a web server. {without}"),
+            Some(400..500) => {
+                format!("The proxy does not allow connections to {host}. Have it allowed there, or correct {location}. {without}")
+            }
+            Some(500..) => {
+                format!("The proxy is in trouble or cannot reach {host}. Check the host name, and the log of the proxy. {without}")
+            }
+            Some(_) => format!("The proxy may require a log-in in a browser, or {location} is not the address of a proxy. {without}"),
+            None => format!(
+                "Check that {location} is the address of an HTTP proxy, with http:// or https:// as the proxy expects it. {without}"
+            ),
         }
     }
 

@@ -20,6 +20,11 @@ impl ConnectionWatch {
         self.0.store(false, Ordering::SeqCst);
     }
 
+    /// Records that a connection was established.
+    pub(super) fn set_connected(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
     /// Whether a connection was established since the last reset, including the proxy tunnel and
     /// TLS if they are used.
     pub(super) fn is_connected(&self) -> bool {
@@ -60,7 +65,7 @@ where
         Box::pin(async move {
             let outcome = connecting.await;
             if outcome.is_ok() {
-                watch.0.store(true, Ordering::SeqCst);
+                watch.set_connected();
             }
             outcome
         })

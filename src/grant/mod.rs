@@ -30,6 +30,7 @@ mod tls_problem;
 pub(crate) mod transport;
 mod transport_error;
 mod trust;
+mod tunnel;
 
 pub use crate::credential::{Credential, Credentials};
 pub use http::HttpGrant;

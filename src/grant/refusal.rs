@@ -143,7 +143,7 @@ fn redirect(reply: &Reply, context: &RequestContext<'_>) -> Error {
 
 /// A server's string for display: sent secrets redacted, control characters escaped, truncated to
 /// `limit`.
-fn shown(value: &str, limit: usize, sent_secrets: &[Zeroizing<String>]) -> String {
+pub(super) fn shown(value: &str, limit: usize, sent_secrets: &[Zeroizing<String>]) -> String {
     let mut value = value.to_owned();
     for form in sent_secrets.iter().filter(|form| form.len() >= SHORTEST_FORM) {
         if value.contains(form.as_str()) {

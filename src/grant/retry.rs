@@ -81,12 +81,13 @@ pub(super) fn with_budget<T>(budget: &mut Budget<'_>, mut attempt: impl FnMut(us
 }
 
 /// Whether a retry can succeed: after a failure of the network or the server, and not after a
-/// refusal (item 23). A proxy's refusal of a tunnel is one: its status is not known, and repeated
-/// log-ins with a wrong password can lock an account.
+/// refusal (item 23). A proxy that cannot reach the server answers with 5xx. Every other status of a
+/// proxy is a refusal, and repeated log-ins with a wrong password can lock an account.
 fn is_retryable(error: &Error) -> bool {
     match error {
         Error::Network { .. } => true,
         Error::Server { http_status, .. } => matches!(http_status, 408 | 500..=599),
+        Error::Proxy { proxy_status: Some(500..=599), .. } => true,
         _ => false,
     }
 }
@@ -115,6 +116,7 @@ mod tests {
             server: String::new(),
             proxy: Box::default(),
             proxy_status,
+            answer: Box::default(),
             has_login: true,
             advice: Box::default(),
             exchange: Exchange::default(),
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn item_23_failures_of_the_server_or_the_way_are_tried_three_times() {
-        for error in [network(), server(500, None), server(503, None), server(408, None)] {
+        for error in [network(), server(500, None), server(503, None), server(408, None), proxy(Some(502))] {
             let (attempts, slept, outcome) = attempts_and_sleep(Duration::from_secs(60), |_| Some(error.clone()));
 
             assert_eq!(attempts, 3, "{error}");
@@ -184,6 +186,8 @@ mod tests {
                 retry_after: Duration::from_secs(1),
                 exchange: Exchange::default(),
             },
+            proxy(Some(302)),
+            proxy(Some(403)),
             proxy(Some(407)),
             proxy(None),
             Error::Tls {

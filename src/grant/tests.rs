@@ -769,7 +769,10 @@ fn b2_a_log_in_that_a_proxy_rejects_is_sent_once() {
     let (error, requests) = refused_by_proxy("user:canary@", reply(407, &[("Proxy-Authenticate", "Basic realm=\"p\"")], ""));
 
     assert_eq!(requests, 1);
-    assert!(error.to_string().ends_with("rejected the user and password (HTTP 407)"), "{error}");
+    assert!(
+        error.to_string().ends_with("answered CONNECT with 407 Proxy Authentication Required: it rejected the user and password"),
+        "{error}"
+    );
     assert!(error.hint().starts_with("Correct the user and password in HTTPS_PROXY."), "{}", error.hint());
     assert!(error.hint().contains("tokenwell supports only Basic"), "{}", error.hint());
 }
@@ -778,23 +781,88 @@ fn b2_a_log_in_that_a_proxy_rejects_is_sent_once() {
 fn b2_a_proxy_that_wants_another_log_in_is_told_apart() {
     let (error, requests) = refused_by_proxy("", reply(407, &[], ""));
     assert_eq!(requests, 1);
-    assert!(error.to_string().ends_with("requires a user and password (HTTP 407)"), "{error}");
+    assert!(
+        error.to_string().ends_with("answered CONNECT with 407 Proxy Authentication Required: it requires a user and password"),
+        "{error}"
+    );
     assert!(error.hint().starts_with("Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT."), "{}", error.hint());
 }
 
+/// A proxy's response with `status` and `reason`, whose body has this type.
+fn proxy_answer(status_line: &str, media_type: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status_line}\r\nContent-Type: {media_type}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
 #[test]
-fn b2_a_proxy_that_opens_no_tunnel_is_named_and_asked_once() {
-    let refusals = [302, 403, 404, 429, 502, 503].map(|status| reply(status, &[("Location", "http://login.example/")], "<html>canary"));
-    let not_http = ["220 mail.example ESMTP\r\n", "HTTP/1.1 nonsense\r\n\r\n", "HTTP/2 200\r\n\r\n"].map(str::to_owned);
+fn a_proxy_that_opens_no_tunnel_is_named_with_its_answer() {
+    let html = "<html>canary";
+    for (answer, requests, said, advice) in [
+        (proxy_answer("302 Found", "text/html", html), 1, "302 Found", "a log-in in a browser"),
+        (proxy_answer("403 Forbidden", "text/html", html), 1, "403 Forbidden", "does not allow connections to cloud.example"),
+        (proxy_answer("404 Not Found", "text/html", html), 1, "404 Not Found", "HTTPS_PROXY is the address of a proxy and not of a web"),
+        (proxy_answer("429 ", "text/html", html), 1, "429 Too Many Requests", "does not allow connections"),
+        (proxy_answer("502 Bad Gateway", "text/html", html), 3, "502 Bad Gateway", "cannot reach cloud.example"),
+        (proxy_answer("503", "text/plain", html), 3, "503 Service Unavailable", "cannot reach cloud.example"),
+        (
+            proxy_answer("403 Filtered", "text/plain", "RBAC:\naccess denied"),
+            1,
+            "403 Filtered; the proxy says: \"RBAC: access denied\"",
+            "does not allow",
+        ),
+        // The status is known, whatever comes after it.
+        ("HTTP/1.1 403 Forbidden\r\nContent-Le".to_owned(), 1, "403 Forbidden", "does not allow"),
+        ("HTTP/1.0 403 Forbidden\nContent-Length: 50\n\nshort".to_owned(), 1, "403 Forbidden; the proxy says: \"short\"", "does not allow"),
+    ] {
+        let (error, sent) = refused_by_proxy("", answer);
+
+        assert_eq!(sent, requests, "{error}");
+        assert!(error.to_string().ends_with(&format!("answered CONNECT with {said}")), "{error}");
+        assert!(error.hint().contains(advice) && error.hint().contains("add cloud.example to NO_PROXY"), "{}", error.hint());
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_speak_http_is_named_and_asked_once() {
+    let not_http = ["220 mail.example ESMTP\r\n", "HTTP/1.1 nonsense\r\n\r\n", "HTTP/2 200\r\n\r\n", "\n"].map(str::to_owned);
     let long = reply(200, &[("Padding", &"x".repeat(16 * 1024))], "");
-    for answer in refusals.into_iter().chain(not_http).chain([long]) {
+    let long_line = "x".repeat(32 * 1024);
+    for answer in not_http.into_iter().chain([long, long_line]) {
         let (error, requests) = refused_by_proxy("", answer);
 
         assert_eq!(requests, 1, "{error}");
         assert!(matches!(error, Error::Proxy { proxy_status: None, .. }), "{error:?}");
-        assert!(error.to_string().ends_with("did not open a connection"), "{error}");
+        assert!(error.to_string().ends_with("did not answer CONNECT with an HTTP response"), "{error}");
         assert!(error.hint().contains("add cloud.example to NO_PROXY"), "{}", error.hint());
     }
+}
+
+#[test]
+fn a_proxy_that_repeats_the_log_in_does_not_reveal_it() {
+    let body = format!("user canary, {}", STANDARD.encode("user:canary"));
+    let (error, _) = refused_by_proxy("user:canary@", proxy_answer("403 no canary", "text/plain", &body));
+
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("403 no [redacted]; the proxy says: \"user [redacted], [redacted]"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn a_proxy_that_accepts_a_connection_and_says_nothing_ends_with_the_time() {
+    let proxy = TestServer::acting(|_, out| {
+        // Until the client gives up.
+        let _ = out.read(&mut [0]);
+        Ok(())
+    });
+    let (_directory, grant) = proxied("HTTPS_PROXY", format!("http://127.0.0.1:{}", proxy.port()));
+
+    let error = grant.mint(&credential(), Duration::from_millis(300)).unwrap_err();
+
+    assert_eq!(error.status(), Status::Network, "{error}");
+    assert!(
+        error.to_string().contains("(set by HTTPS_PROXY) failed: no connection within") || error.to_string().contains("timed out"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::connection_watch::ConnectionWatch;
 use super::content_encoding;
 use super::proxy::HttpsProxy;
 use super::resolver::{LoopbackResolver, SystemResolver};
-use super::transport_error;
+use super::transport_error::{self, Failure};
+use super::tunnel::Tunnel;
 use crate::config::{Authorities, Config, Endpoint};
 use crate::error::{EndpointName, Error};
 use crate::platform;
@@ -118,8 +119,14 @@ pub(crate) struct Transport {
     route: Route,
     server: String,
     watch: ConnectionWatch,
-    client: Client,
+    way: Way,
     runtime: Runtime,
+}
+
+/// The way to the server.
+enum Way {
+    Direct(Client),
+    ThroughProxy(Tunnel),
 }
 
 /// The URL for a log: a query may contain anything.
@@ -144,18 +151,18 @@ impl Transport {
     fn open(route: &Route, budget: Duration) -> Result<Self, Error> {
         let server = route.endpoint.origin();
         let watch = ConnectionWatch::default();
-        let client = client(route, budget.min(LONGEST_CONNECT), &watch)?;
+        let way = way(route, budget.min(LONGEST_CONNECT), &watch)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
             .map_err(|error| transport_error::before_the_request(&server, "cannot create an I/O event queue", error))?;
-        Ok(Self { route: route.clone(), server, watch, client, runtime })
+        Ok(Self { route: route.clone(), server, watch, way, runtime })
     }
 
     fn close(self) {
         // The client needs the runtime to close its connections, so it is dropped first.
-        drop(self.client);
+        drop(self.way);
         self.runtime.shutdown_background();
     }
 
@@ -174,16 +181,17 @@ impl Transport {
             return Err(self.timed_out(timeout.total));
         }
         let started = Instant::now();
-        let sending = self
-            .client
-            .request(request.method, request.url)
-            .headers(request.headers)
-            .header(USER_AGENT, USER_AGENT_VALUE)
-            // Every server can send a response without compression.
-            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
-            .body(secret_bytes(request.body))
-            .send();
-        let mut response = self.with_timeout(timeout.remaining, timeout.total, sending).await?;
+        let mut request = request;
+        request.headers.insert(USER_AGENT, USER_AGENT_VALUE);
+        // Every server can send a response without compression.
+        request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut response = match &self.way {
+            Way::Direct(client) => {
+                let sending = client.request(request.method, request.url).headers(request.headers).body(secret_bytes(request.body)).send();
+                self.with_timeout(timeout.remaining, timeout.total, sending).await?
+            }
+            Way::ThroughProxy(tunnel) => self.with_timeout(timeout.remaining, timeout.total, tunnel.send(request)).await?,
+        };
 
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
@@ -233,11 +241,11 @@ impl Transport {
         &self,
         remaining: Duration,
         total: Duration,
-        work: impl Future<Output = reqwest::Result<T>>,
+        work: impl Future<Output = Result<T, impl Into<Failure>>>,
     ) -> Result<T, Error> {
         match tokio::time::timeout(remaining, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(failure)) => Err(transport_error::from_reqwest(failure, &self.server, &self.route)),
+            Ok(Err(failure)) => Err(transport_error::without_response(failure.into(), &self.server, &self.route)),
             Err(_) => Err(self.timed_out(total)),
         }
     }
@@ -279,7 +287,13 @@ pub(crate) fn secret_bytes(buffer: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(buffer)
 }
 
-fn client(route: &Route, connect_timeout: Duration, watch: &ConnectionWatch) -> Result<Client, Error> {
+fn way(route: &Route, connect_timeout: Duration, watch: &ConnectionWatch) -> Result<Way, Error> {
+    let is_https = route.endpoint.url().scheme() == "https";
+    // Without TLS and without a configuration, reqwest would load the system's authorities needlessly.
+    let tls = if is_https { route.authorities.tls(&route.endpoint.origin())? } else { no_tls()? };
+    if let Some(proxy) = &route.proxy {
+        return Tunnel::new(route, proxy, tls, connect_timeout, watch).map(Way::ThroughProxy);
+    }
     let builder = Client::builder()
         .http1_only()
         .redirect(redirect::Policy::none())
@@ -288,23 +302,11 @@ fn client(route: &Route, connect_timeout: Duration, watch: &ConnectionWatch) -> 
         .pool_max_idle_per_host(0)
         .connect_timeout(connect_timeout)
         .connector_layer(watch.clone())
+        .tls_backend_preconfigured(tls)
         // Without this call, reqwest reads the proxy settings from the environment itself.
         .no_proxy();
-    let builder = if route.endpoint.url().scheme() == "https" {
-        let builder = builder
-            .https_only(true)
-            .tls_backend_preconfigured(route.authorities.tls(&route.endpoint.origin())?)
-            .dns_resolver(SystemResolver);
-        match &route.proxy {
-            Some(proxy) => builder.proxy(reqwest::Proxy::https(proxy.url().clone()).map_err(not_built)?),
-            None => builder,
-        }
-    } else {
-        // TLS is not used. Without a configuration, reqwest would load the system's authorities
-        // needlessly.
-        builder.tls_backend_preconfigured(no_tls()?).dns_resolver(LoopbackResolver)
-    };
-    builder.build().map_err(not_built)
+    let builder = if is_https { builder.https_only(true).dns_resolver(SystemResolver) } else { builder.dns_resolver(LoopbackResolver) };
+    builder.build().map(Way::Direct).map_err(not_built)
 }
 
 fn no_tls() -> Result<rustls::ClientConfig, Error> {

@@ -85,11 +85,27 @@ fn examples() -> Vec<(&'static str, Error)> {
             Error::Network { server: server(), problem, reached: false, advice, source: None, exchange: Exchange::default() },
         ));
     }
-    for (proxy_status, has_login) in [(Some(407), true), (Some(407), false), (None, true), (None, false)] {
+    let rejected = "407 Proxy Authentication Required";
+    let filtered = "403 Filtered; the proxy says: \"blocked by policy\"";
+    for (proxy_status, answer, has_login) in [
+        (Some(407), rejected, true),
+        (Some(407), rejected, false),
+        (Some(403), filtered, false),
+        (Some(502), "502 Bad Gateway", true),
+        (None, "", true),
+    ] {
         let proxy = "the proxy http://p.example:3128 (set by HTTPS_PROXY)".into();
         all.push((
             "Proxy",
-            Error::Proxy { server: server(), proxy, proxy_status, has_login, advice: "Correct it.".into(), exchange: Exchange::default() },
+            Error::Proxy {
+                server: server(),
+                proxy,
+                proxy_status,
+                answer: answer.into(),
+                has_login,
+                advice: "Correct it.".into(),
+                exchange: Exchange::default(),
+            },
         ));
     }
     for http_status in [401, 403] {

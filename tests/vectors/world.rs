@@ -1,7 +1,9 @@
-//! The servers of the cases: the emulator, and a second server that no client may connect to.
+//! The servers of the cases: the emulator, a second server that no client may connect to, and a proxy that
+//! opens no connection.
 
 use serde_json::Value;
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokenwell::emulator::{Counters, Emulator, EmulatorOptions, RecordedRequest};
@@ -13,6 +15,24 @@ pub struct World {
     emulator: Emulator,
     elsewhere: String,
     connections_elsewhere: Arc<AtomicU64>,
+    refusing_proxy: String,
+}
+
+/// Answers one request as a proxy that opens no connection, and repeats its log-in.
+fn refuse(connection: TcpStream) -> std::io::Result<()> {
+    let mut login = String::new();
+    for line in BufReader::new(&connection).lines() {
+        let line = line?;
+        if let Some(value) = line.strip_prefix("Proxy-Authorization: Basic ") {
+            login = format!(" {value}");
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let body = format!("blocked by policy{login}");
+    let head = format!("HTTP/1.1 403 Filtered\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", body.len());
+    (&connection).write_all((head + &body).as_bytes())
 }
 
 impl World {
@@ -29,7 +49,15 @@ impl World {
                 drop(connection);
             }
         });
-        Ok(Self { emulator, elsewhere, connections_elsewhere })
+        let proxy = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+        let refusing_proxy = proxy.local_addr().map_err(|e| e.to_string())?.to_string();
+        std::thread::spawn(move || {
+            for connection in proxy.incoming().flatten() {
+                // A client that closes its connection fails its case.
+                std::thread::spawn(move || refuse(connection));
+            }
+        });
+        Ok(Self { emulator, elsewhere, connections_elsewhere, refusing_proxy })
     }
 
     /// Restores the initial state and stops the emulator's clock. Returns its time.
@@ -75,6 +103,7 @@ impl World {
             .replace("{authority}", authority)
             .replace("{port}", authority.rsplit(':').next().unwrap_or_default())
             .replace("{elsewhere}", &self.elsewhere)
+            .replace("{refusing_proxy}", &self.refusing_proxy)
             .replace("{client_id}", self.emulator.client_id())
             .replace("{client_secret}", self.emulator.client_secret())
             .replace("{long}", &"a".repeat(if template.contains("{long}") { LONG } else { 0 }))
