@@ -6,6 +6,15 @@ root=$(pwd)
 . tests/more/need.sh
 : "${GO:=go}" "${CC:=cc}" "${CARGO:=cargo}" "${FEATURES:=cli,emulator,capi}"
 need "$GO" "it builds the programs; install Go 1.24 or newer"
+# For each of these modes, Go compiles the standard library once more.
+if [ -n "${BUILD_ONLY:-}" ]; then
+    cd bindings/go || exit 1
+    for mode in -race "-buildmode=pie -trimpath"; do
+        # shellcheck disable=SC2046,SC2086 # Words.
+        "$GO" build $mode $("$GO" list -deps -f '{{if .Standard}}{{.ImportPath}}{{end}}' .) || exit 1
+    done
+fi
+built
 need rustc "it compiles a second Rust library"
 need readelf "it shows what a program needs; install binutils"
 if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] || ! [ -f "$DIST/go/native/linux_amd64/libtokenwell.a" ]; then

@@ -69,7 +69,9 @@ else
     skip "Go $go is missing, and the Go command cannot download it"
 fi
 
-with_node() { (cd bindings/node && "$NPM" ci --no-audit --no-fund --loglevel=error && PATH="$work/node/node_modules/node/bin:$PATH" NODE=node npm test); }
+# Other suites may be using the packages that `make test` has installed.
+node_packages() { [ -d node_modules ] || "$NPM" ci --no-audit --no-fund --loglevel=error; }
+with_node() { (cd bindings/node && node_packages && PATH="$work/node/node_modules/node/bin:$PATH" NODE=node npm test); }
 if "$NPM" install --silent --prefix "$work/node" "node@${node}.0" >/dev/null 2>&1 && "$work/node/node_modules/node/bin/node" --version >/dev/null 2>&1; then
     check "the Node suite passes with Node.js $("$work/node/node_modules/node/bin/node" --version)" with_node
 else

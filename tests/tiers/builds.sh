@@ -14,7 +14,7 @@ if read -r _ _ _ _ _ session _ 2>/dev/null </proc/$$/stat && [ "$session" = $$ ]
 fi
 idle="nice -n 19"
 if chrt --idle 0 true 2>/dev/null; then idle="chrt --idle 0"; fi
-[ $# -gt 0 ] || set -- asan tsan older_version atlas_sdk lowest_versions
+[ $# -gt 0 ] || set -- asan tsan older_version atlas_sdk lowest_versions go_packages
 for name in "$@"; do
     start=$(date +%s)
     # The command must be split into words.

@@ -4,6 +4,7 @@
 #
 #   more.sh [SUITE...]   only these suites, by the names of the files in tests/more
 #   SHORT=1              a short form of each suite, for CI
+#   BESIDE=1             two suites at the same time: those that measure time one after another, and beside them the others
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/environment.sh
@@ -11,16 +12,34 @@ cd "$(dirname "$0")/../.." || exit 1
 export XDG_CACHE_HOME="$logs/cache" XDG_CONFIG_HOME="$logs/config"
 export SHORT="${SHORT:-}"
 
-for script in tests/more/*.sh; do
-    name=$(basename "$script" .sh)
-    [ "$name" = need ] && continue
-    case " ${*:-$name} " in *" $name "*) suite "$name" count_plain sh "$script" ;; esac
+# They compile, compare files and run single programs, with no limit on time that a busy machine could exceed. Cargo lets only one process use the target
+# directory, so the suites that compile with it are not among them.
+no_time="asan atlas_sdk c_packages doxygen go_packages lowest_versions memcheck node_packages older_version python_packages shellcheck tsan"
+
+# shellcheck disable=SC2046 # The names are words.
+[ $# -gt 0 ] || set -- $(cd tests/more && for script in *.sh; do basename "$script" .sh; done | grep -vx need)
+here='' beside=''
+for name in "$@"; do
+    case "${BESIDE:+ $no_time }" in *" $name "*) beside="$beside $name" ;; *) here="$here $name" ;; esac
 done
-for wanted in "$@"; do
-    if [ ! -f "tests/more/$wanted.sh" ]; then
-        echo "there is no suite $wanted in tests/more" >&2
+if [ -n "$beside" ]; then
+    # Those that measure time come first. The command must be split into words.
+    # shellcheck disable=SC2086
+    BESIDE='' nice -n 10 sh tests/tiers/more.sh $beside >"$logs/beside" 2>&1 &
+    others=$!
+fi
+for name in $here; do
+    if [ -f "tests/more/$name.sh" ]; then
+        suite "$name" count_plain sh "tests/more/$name.sh"
+    else
+        echo "there is no suite $name in tests/more" >&2
         failed=$((failed + 1))
     fi
 done
+if [ -n "$beside" ]; then
+    wait "$others" || failed=$((failed + 1))
+    cat "$logs/beside"
+    grep '^FAILED in ' "$logs/beside" >>"$logs/failed"
+fi
 
 close test-more

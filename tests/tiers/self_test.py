@@ -58,6 +58,20 @@ for suite, tool in {"asan": "gcc", "tsan": "rustup", "memcheck": "valgrind"}.ite
 code, output = run(["sh", "tests/tiers/more.sh", "no_such_suite"])
 check("an_unknown_suite_fails", code == 1 and "there is no suite no_such_suite" in output, output)
 
+# Two suites at the same time: what is said of the one beside is neither lost nor passed over.
+with tempfile.TemporaryDirectory() as directory:
+    path = pathlib.Path(path_without("doxygen", pathlib.Path(directory)))
+    code, output = run(["sh", "tests/tiers/more.sh", "doxygen"], PATH=str(path), BESIDE="1")
+    check("a_suite_beside_is_skipped_with_its_reason", code == 0 and "skipped doxygen: doxygen is missing: " in output, output)
+    (path / "doxygen").write_text("#!/bin/sh\nexit 3\n")
+    (path / "doxygen").chmod(0o755)
+    code, output = run(["sh", "tests/tiers/more.sh", "doxygen"], PATH=str(path), BESIDE="1")
+    last = output.split("\ntest-more ")[-1]
+    check("a_suite_beside_that_fails_fails_the_run_and_is_named_last", code == 1 and "FAILED in doxygen: " in last and closing(output) == "0 passed, 1 failed, 0 skipped", output)
+beside = (ROOT / "tests/tiers/more.sh").read_text().split('no_time="', 1)[1].split('"', 1)[0].split()
+missing = [name for name in beside if not (ROOT / f"tests/more/{name}.sh").is_file()]
+check("the_suites_that_run_beside_others_exist", beside and not missing, missing)
+
 code, output = suites('suite good count_plain echo "good: 3 passed, 0 failed"\nsuite bad count_plain false')
 check("a_failed_suite_fails_the_run", code == 1 and closing(output) == "3 passed, 1 failed, 0 skipped", output)
 
