@@ -85,6 +85,7 @@ pub(crate) use recipient::EMULATOR_SECRET_PREFIX;
 pub use recipient::is_atlas_client_id;
 pub use secret_provider::{SecretProvider, SecretRequest};
 pub use setting::{Setting, settings};
+pub(crate) use suggestion::within as nearest_within;
 pub use unknown_variable::UnknownVariable;
 
 #[cfg(feature = "cli")]

@@ -6,7 +6,7 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
 }
 
 /// Returns the candidate closest to `written`, if it differs in at most `limit` letters.
-pub(super) fn within<'a>(limit: usize, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn within<'a>(limit: usize, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.len() > 64 {
         return None;
     }

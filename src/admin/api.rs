@@ -1,7 +1,4 @@
-//! Calls of the Atlas Admin API with a client's token.
-//!
-//! May depend on: client, config, grant (its transport), token, error. Start reading at
-//! [`AdminApi::call`].
+//! One request to the Admin API, with a client's token, only to the origin of the base URL.
 
 use crate::client::{Client, TokenOptions};
 use crate::config::{Config, Endpoint};
@@ -193,6 +190,11 @@ impl AdminApi {
         }
         client.invalidate(token.value())?;
         self.send(call, &client.token(&TokenOptions::default())?)
+    }
+
+    /// Whether `url` is a path, or a URL of the server of the base URL.
+    pub(super) fn is_own_url(&self, url: &str) -> bool {
+        on_the_same_origin(&self.route.endpoint, url).is_ok()
     }
 
     /// The token of one server is never sent to another.
