@@ -5,6 +5,8 @@
 
 mod api;
 mod cache;
+#[cfg(unix)]
+mod completions;
 mod credential;
 mod doctor;
 mod doctor_report;
@@ -12,6 +14,8 @@ mod doctor_report;
 mod dots;
 mod env;
 mod errors;
+#[cfg(unix)]
+mod examples;
 #[cfg(unix)]
 mod exec;
 #[cfg(target_os = "linux")]

@@ -23,7 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   curl reads the header from standard input: the token is not in a command line
     url=https://cloud.mongodb.com/api/atlas/v2/orgs
-    tokenwell header | curl --header @- $url";
+    accept='Accept: application/vnd.atlas.2024-08-05+json'
+    tokenwell header | curl --header @- --header \"$accept\" $url";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;

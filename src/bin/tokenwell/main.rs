@@ -197,7 +197,11 @@ commands! {
 
 fn main() -> ProcessExitCode {
     harden::process();
-    match parse().and_then(run) {
+    let result = match completions::request() {
+        Some(shell) => completions::answer(&shell),
+        None => parse().and_then(run),
+    };
+    match result {
         Ok(()) => ExitCode::Success.into(),
         Err(failure) => {
             failure.report();
@@ -209,7 +213,12 @@ fn main() -> ProcessExitCode {
 
 /// All commands that the arguments need, with their help for the terminal.
 fn command_line() -> clap::Command {
-    for_terminal(Cli::command()).term_width(Stream::Out.width())
+    for_terminal(Cli::command(), asks_for_short_help()).term_width(Stream::Out.width())
+}
+
+/// Whether `-h` is one of tokenwell's own arguments.
+fn asks_for_short_help() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "-h")
 }
 
 /// Parses the arguments and applies the flags of all commands.
@@ -320,8 +329,11 @@ fn color_in_arguments() -> ColorChoice {
 const FIXED_SPACE: &str = "\u{a0}";
 
 /// Protects the examples of all commands: clap would wrap a long command like prose, and it could
-/// not be pasted.
-fn for_terminal(mut command: clap::Command) -> clap::Command {
+/// not be pasted. The short help leaves out the variables of flags, so that it fits on one screen.
+fn for_terminal(mut command: clap::Command, is_short: bool) -> clap::Command {
+    if is_short {
+        command = command.mut_args(|argument| argument.hide_env(true));
+    }
     let fixed = |help: &clap::builder::StyledStr| help.to_string().replace(' ', FIXED_SPACE);
     if let Some(examples) = command.get_after_long_help().map(fixed) {
         command = command.after_long_help(examples);
@@ -331,7 +343,7 @@ fn for_terminal(mut command: clap::Command) -> clap::Command {
     if command.get_name() != "tokenwell" {
         command = command.after_help(format!("More: --help (all flags, examples){settings}."));
     }
-    command.mut_subcommands(for_terminal)
+    command.mut_subcommands(|command| for_terminal(command, is_short))
 }
 
 #[cfg(test)]

@@ -90,7 +90,6 @@ pub(crate) fn message(message: &str) {
 }
 
 /// Writes a warning to standard error, except with `--quiet`. It continues with what to do.
-#[allow(dead_code)]
 pub(crate) fn warning(message: &str) {
     if !is_quiet() {
         to_standard_error(&for_reader(Some((Style::Warn, "warning: ")), message));

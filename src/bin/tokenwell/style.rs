@@ -17,7 +17,6 @@ pub(crate) enum ColorChoice {
 
 /// The meaning of a part of the output. A color never carries a meaning alone: the words are the
 /// same without it.
-#[allow(dead_code)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Ok,

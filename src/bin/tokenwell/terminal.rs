@@ -110,7 +110,6 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    #[allow(dead_code)]
     pub(crate) fn styled(style: Style, content: impl Into<String>) -> Self {
         Self { content: content.into(), style: Some(style) }
     }
@@ -144,7 +143,6 @@ impl Table {
 
     /// Adds an explanation below the table: `label` on a line, then each paragraph, wrapped. A
     /// paragraph that begins with two spaces is an entry of a list or a command.
-    #[allow(dead_code)]
     pub(crate) fn explain(&mut self, label: impl Into<Cell>, paragraphs: impl IntoIterator<Item = String>) {
         self.explanations.push((label.into(), paragraphs.into_iter().collect()));
     }

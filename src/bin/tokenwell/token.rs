@@ -34,7 +34,8 @@ const EXAMPLES: &str = "\
 Examples:
   Call the Admin API; the token is not in a command line
     url=https://cloud.mongodb.com/api/atlas/v2/orgs
-    tokenwell token --format curl | curl --config - $url
+    accept='Accept: application/vnd.atlas.2024-08-05+json'
+    tokenwell token --format curl | curl --config - --header \"$accept\" $url
 
   Start a job only with a token that is valid for another 30 minutes
     tokenwell exec --min-ttl 30m -- ./job

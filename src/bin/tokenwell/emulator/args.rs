@@ -37,8 +37,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) allow_host: Vec<String>,
 
-    /// Serve TLS with a certificate of a test authority; requires --ca-file. For negative tests:
-    /// --tls=wrong-name, --tls=expired
+    /// Serve TLS with a certificate of a test authority; requires --ca-file
     #[arg(long, value_name = "CERTIFICATE", num_args = 0..=1, require_equals = true, default_missing_value = "loopback")]
     pub(super) tls: Option<Tls>,
 
@@ -158,7 +157,7 @@ impl Args {
 pub(super) const VARIABLES: &str = "TOKENWELL_EMULATOR_";
 
 /// The flags in the short help: what a test or a first try needs.
-const SHORT_HELP: [&str; 7] = ["port", "tls", "ca_file", "seed", "format", "background", "until_pid"];
+const SHORT_HELP: [&str; 6] = ["port", "tls", "ca_file", "format", "background", "until_pid"];
 
 /// Adds the variable of a flag. An empty variable counts as not set.
 fn with_variable(arg: Arg) -> Arg {
