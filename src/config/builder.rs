@@ -1,20 +1,20 @@
 //! [`ConfigBuilder`]: options set in code, by method or by name.
 
 use super::authorities::SYSTEM;
-use super::environment::Environment;
 #[cfg(any(test, feature = "capi"))]
 use super::environment::LOG_VARIABLE;
+use super::environment::{Environment, Unavailable};
 use super::keyring::{self, Keyring};
+use super::live_servers;
 use super::profiles;
 use super::proxy::{NONE, proxy_to_show};
-use super::recipient::is_live;
 use super::rules::switch;
 use super::secret_provider::SecretProvider;
 use super::setting::{Key, Setting, by_name, settings};
 use super::sources::{Entry, Found, Origin, SearchContext, Source, resolve};
 use super::unknown_variable::EMULATOR_VARIABLE;
 use super::{ClientAuthentication, Config, UnknownVariable};
-use crate::error::{Error, Exchange};
+use crate::error::Error;
 use crate::platform;
 use crate::secret::Secret;
 use std::borrow::Cow;
@@ -334,6 +334,10 @@ impl ConfigBuilder {
     fn built(&self, privileged: bool) -> Result<Config, Error> {
         let environment = self.environment.in_effect(self.is_off()?, privileged);
         let config = self.assembled(&environment).map_err(|error| with_misspelled_variables(&environment, error))?;
+        live_servers::refuse_mixed(&config)?;
+        let off = environment.unavailable() == Some(Unavailable::Off);
+        // A user with fewer privileges decides nothing about this process, not even that it fails.
+        live_servers::refuse_inside_emulator(&config, || !privileged && self.environment.has_mark(EMULATOR_VARIABLE, off))?;
         check_variables(&environment)?;
         Ok(config)
     }
@@ -362,9 +366,7 @@ impl ConfigBuilder {
             None if self.process_cache_dir => Environment::of_the_process().user_cache_dir(),
             _ => environment.user_cache_dir(),
         };
-        let config = resolve(&sources, &context, environment, user_cache_dir)?;
-        refuse_live_server(environment, &config)?;
-        Ok(config)
+        resolve(&sources, &context, environment, user_cache_dir)
     }
 
     /// Returns whether the setting `environment` is off.
@@ -483,20 +485,4 @@ fn with_misspelled_variables(environment: &Environment, mut error: Error) -> Err
         _ => {}
     }
     error
-}
-
-/// Refuses Atlas in a command of `tokenwell emulator`: a test must not use the real service because a
-/// part of it has a configuration of its own.
-fn refuse_live_server(environment: &Environment, config: &Config) -> Result<(), Error> {
-    let endpoint = config.token_endpoint();
-    if !endpoint.url().host_str().is_some_and(is_live) || environment.set(EMULATOR_VARIABLE).is_none() {
-        return Ok(());
-    }
-    let origin = endpoint.origin();
-    Err(Error::Refused {
-        problem: format!("the server is {origin}, but this process runs inside `tokenwell emulator` ({EMULATOR_VARIABLE} is set)"),
-        hint: "Use MONGODB_ATLAS_BASE_URL and the credential from the environment, or start the emulator with --allow-live.".to_owned(),
-        http_status: None,
-        exchange: Exchange::default(),
-    })
 }

@@ -172,6 +172,16 @@ impl Environment {
         Self { variables, all: self.all }
     }
 
+    /// Returns whether the variables have `name`, although the setting `environment` may be off. Those of
+    /// the process are not read then: another thread may change them, and the environment that the
+    /// process was started with has the same mark.
+    pub(super) fn has_mark(&self, name: &str, off: bool) -> bool {
+        match &self.variables {
+            Variables::Process if off => platform::is_started_with(name),
+            _ => self.set(name).is_some(),
+        }
+    }
+
     /// Returns whether the program requested that all settings are read.
     pub(super) fn is_requested(&self) -> bool {
         self.all

@@ -61,6 +61,7 @@ mod endpoint;
 mod environment;
 mod exposed;
 pub mod keyring;
+mod live_servers;
 pub mod profiles;
 mod proxy;
 mod recipient;

@@ -15,7 +15,7 @@
 //! - `directory` is an open directory that cannot be replaced by another one.
 //! - `process` identifies this process among its forks.
 //! - `privilege` tells whether the environment can be trusted, `variables` converts variables that
-//!   are passed as bytes.
+//!   are passed as bytes, and finds one in the environment that this process was started with.
 //! - `authorities` reads the certificate authorities of the system.
 //! - `unix` and `windows` contain the parts that differ completely. Unsafe code is allowed in their
 //!   `sys` files.
@@ -59,6 +59,6 @@ pub(crate) use threads::CancellationDisabled;
 pub(crate) use threads::{spawn_without_signals, without_sigpipe};
 #[cfg(all(unix, feature = "capi"))]
 pub(crate) use unix::event::Event;
-pub(crate) use variables::{os_string, variable_key};
+pub(crate) use variables::{is_started_with, os_string, variable_key};
 #[cfg(all(windows, feature = "capi"))]
 pub(crate) use windows::event::Event;

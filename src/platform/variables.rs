@@ -2,6 +2,24 @@
 
 use std::ffi::OsString;
 
+/// Returns whether this process was started with a variable `name` that is not empty. On Linux this
+/// reads a copy of the kernel, which no thread of the program can change meanwhile. If the copy
+/// cannot be read, the answer is no.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_started_with(name: &str) -> bool {
+    let Ok(all) = std::fs::read("/proc/self/environ") else { return false };
+    // Other variables may be secrets.
+    let all = zeroize::Zeroizing::new(all);
+    let value = |variable: &[u8]| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::is_empty);
+    all.split(|byte| *byte == 0).find_map(value) == Some(false)
+}
+
+/// Returns whether this process has a variable `name` that is not empty.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_started_with(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
 /// Returns the key under which a variable is found. On Windows, names differ in more than case.
 pub(crate) fn variable_key(name: &[u8]) -> Vec<u8> {
     if cfg!(windows) { name.to_ascii_uppercase() } else { name.to_owned() }

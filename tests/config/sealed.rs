@@ -37,6 +37,42 @@ fn with_environment_off_nothing_comes_from_the_environment() {
 }
 
 #[test]
+fn with_environment_off_a_command_of_the_emulator_is_kept_from_atlas() {
+    let inside = |mark: &str| passing(&[("TOKENWELL_EMULATOR", mark)]).without_environment();
+
+    let error = inside("1").build().unwrap_err();
+    assert_eq!(error.status(), Status::Refused);
+    assert_has(&everything_shown(&error), &["the server is https://cloud.mongodb.com", "TOKENWELL_EMULATOR is set"]);
+    assert!(inside("1").base_url("http://127.0.0.1:1").build().is_ok());
+    for unmarked in ["", " "] {
+        assert!(inside(unmarked).build().is_ok());
+    }
+}
+
+#[test]
+fn a_revocation_url_at_atlas_counts_inside_the_emulator_too() {
+    let shown = |builder: ConfigBuilder| {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.status(), Status::Refused);
+        everything_shown(&error)
+    };
+    let token_url = "https://login.example/token";
+    let atlas = "https://cloud.mongodb.com/api/oauth/revoke";
+
+    // The secret and the token of one server would go to the other.
+    let builder = || configured().token_url(token_url);
+    assert_has(
+        &shown(builder().revocation_url(atlas)),
+        &["revocation_url is at https://cloud.mongodb.com, and the tokens are those of https://login.example", "Remove revocation_url"],
+    );
+    let here = "http://127.0.0.1:1/revoke";
+    assert_has(&shown(configured().revocation_url(here)), &["revocation_url is at http://127.0.0.1:1, and the tokens are those of"]);
+    let government = "https://cloud.mongodbgov.com/api/oauth/revoke";
+    assert!(configured().base_url("https://cloud.mongodbgov.com").revocation_url(government).build().is_ok());
+    assert!(builder().revocation_url("https://revoke.example/revoke").build().is_ok());
+}
+
+#[test]
 fn environment_off_and_a_client_from_the_environment_contradict_each_other() {
     for builder in [with_variables([]), Config::builder().from_environment(true)] {
         let shown = not_configured(&builder.client_id(ID).client_secret(SECRET).without_environment());
