@@ -230,6 +230,20 @@ impl Client {
         self.0.slot.logged(|| self.0.slot.forget(value))
     }
 
+    /// Revokes the token with the value `value` at the server (RFC 7009), with the credential of this
+    /// client. The token need not be the current one: it was issued to this account and has leaked, for
+    /// example. If it is in this client or in the shared store, it is dropped there once the server has
+    /// confirmed.
+    ///
+    /// Sends a request in any case, on this thread. A server confirms also if it does not know the
+    /// token.
+    ///
+    /// # Errors
+    /// The revocation failed: the token must be assumed to be valid until it expires. [`Error::Closed`].
+    pub fn revoke_value(&self, value: &str) -> Result<(), Error> {
+        self.0.slot.logged(|| self.0.slot.revoke_value(value))
+    }
+
     /// Like [`Client::invalidate`], without blocking the thread. It requires no particular runtime.
     /// The token is dropped in this client at the first poll. Dropping the future does not end the
     /// removal from the shared store.

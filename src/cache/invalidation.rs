@@ -235,12 +235,26 @@ impl Slot {
     /// Revokes `value`, which stays current, in memory and in the store, if that fails: it must be
     /// assumed to be valid, and a second attempt must find it.
     fn revoke_token(&self, value: &Secret) -> Result<(), Error> {
-        let credential = self.parts.credentials.current()?;
-        self.parts.grant.revoke(&credential, value, self.parts.timeout)?;
+        self.revoke_at_server(value)?;
         self.counts.invalidations.add_one();
         self.drop_current(value.expose());
         self.remove_from_store(value.expose(), Reason::NotRejected);
         Ok(())
+    }
+
+    /// Revokes `value`, which need not be a token of this client, and drops it if it is the current one.
+    pub(crate) fn revoke_value(&self, value: &str) -> Result<(), Error> {
+        self.refuse_if_closed()?;
+        self.refuse_inside_callback()?;
+        self.revoke_at_server(&Secret::from(value))?;
+        self.forget(value).map(drop)
+    }
+
+    fn revoke_at_server(&self, value: &Secret) -> Result<(), Error> {
+        let credential = self.parts.credentials.current()?;
+        // Other processes may have found out which authentication method the server accepts.
+        self.load_record(&self.key(&credential));
+        self.parts.grant.revoke(&credential, value, self.parts.timeout)
     }
 
     /// Removes the token from the store if the record contains it, and counts its rejection there. Returns

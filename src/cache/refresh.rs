@@ -199,7 +199,7 @@ impl Slot {
             }
             Change::Cooldown(cooldown, credential) => {
                 let record = self.load_record(&unsaved.key).and_then(|record| self.with_failure(record, &cooldown, &credential));
-                let Some(record) = record else { return };
+                let Some(record) = record else { return self.save_methods(&unsaved.key) };
                 let record = self.with_methods(&unsaved.key, record);
                 if self.ok_or_warn(store.save(&unsaved.key, &record)).is_some() && store.is_shared() {
                     self.process().memory().mark_cooldown_saved(&cooldown);
@@ -419,7 +419,7 @@ impl Slot {
     /// Tells the grant what other processes have found out.
     pub(super) fn recall_methods(&self, key: &SlotKey, record: &Record) {
         if let Some(tried) = &record.methods_tried {
-            let tried = MethodsTried { accepted: tried.accepted.clone(), at_ms: tried.tried_at_ms };
+            let tried = MethodsTried { accepted: tried.accepted.clone(), rejected: tried.rejected.clone(), at_ms: tried.tried_at_ms };
             self.parts.grant.recall_methods(&key.secret, &tried);
         }
     }
@@ -427,7 +427,24 @@ impl Slot {
     /// Returns the record with what this process has found out.
     fn with_methods(&self, key: &SlotKey, record: Record) -> Record {
         let tried = self.parts.grant.methods_tried(&key.secret);
-        record.with_methods_tried(tried.map(|tried| StoredMethods { accepted: tried.accepted, tried_at_ms: tried.at_ms }))
+        record.with_methods_tried(tried.map(|tried| StoredMethods {
+            accepted: tried.accepted,
+            rejected: tried.rejected,
+            tried_at_ms: tried.at_ms,
+        }))
+    }
+
+    /// Stores what this process has found out about the methods, if other processes do not know it.
+    pub(super) fn save_methods(&self, key: &SlotKey) {
+        if !self.parts.store.is_shared() || self.parts.grant.methods_tried(&key.secret).is_none() {
+            return;
+        }
+        let Some(record) = self.load_record(key) else { return };
+        let known = record.methods_tried.clone();
+        let record = self.with_methods(key, record);
+        if record.methods_tried != known {
+            self.ok_or_warn(self.parts.store.save(key, &record));
+        }
     }
 
     pub(super) fn key(&self, credential: &Credential) -> SlotKey {

@@ -1,7 +1,7 @@
 //! [`HttpGrant`]: the client credentials grant and revocation over HTTP.
 
 use super::connection_watch::ConnectionWatch;
-use super::method_search::{Known, MethodSearch};
+use super::method_search::{Finding, First, Known, MethodSearch};
 use super::refusal::{self, RequestContext};
 use super::rejection;
 use super::reply::{self, TokenType};
@@ -34,6 +34,8 @@ struct Settings {
     token: Route,
     revocation: Option<Route>,
     methods: MethodSearch,
+    /// Of the revocation endpoint, which may accept other methods. Other processes do not need it.
+    revocation_methods: MethodSearch,
     token_type: TokenType,
     /// The token request without client authentication.
     form: Form,
@@ -53,6 +55,7 @@ impl HttpGrant {
             token: route(&config.token_endpoint)?,
             revocation: config.revocation_endpoint.as_ref().map(route).transpose()?,
             methods: MethodSearch::new(config.authentication),
+            revocation_methods: MethodSearch::new(config.authentication),
             token_type: TokenType::expected_from(&config.token_endpoint),
             form: Form::of_token_request(config)?,
             clock,
@@ -74,7 +77,7 @@ impl Grant for HttpGrant {
     }
 
     /// Makes one attempt only, unlike [`mint`](Grant::mint), so that the caller learns immediately
-    /// if the token is still valid.
+    /// if the token is still valid. Only another authentication method may be sent after it.
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
         let route = self.0.revocation_route()?;
         let (settings, credential, token) = (Arc::clone(&self.0), credential.clone(), token.clone());
@@ -128,19 +131,8 @@ impl Settings {
                     let reply = conversation.exchange(request, Reading::Token, budget, attempt)?;
                     reply::minted(&reply, &route.endpoint.origin(), self.token_type)
                 };
-                let Some(second) = second else {
-                    let first = self.methods.first(&credential.client_secret);
-                    let error = match send(first, attempt) {
-                        Ok(minted) => return Ok(minted),
-                        Err(error) => error,
-                    };
-                    let Some(other) = self.methods.second(first, &error, &credential.client_secret, self.clock.now().wall_ms) else {
-                        return Err(error);
-                    };
-                    second = Some(other);
-                    return self.judge(other, send(other, attempt + 1), Some(error), credential);
-                };
-                self.judge(second, send(second, attempt + 1), None, credential)
+                let first = self.methods.first(&credential.client_secret, self.clock.now().wall_ms);
+                self.with_method(&self.methods, first, credential, &mut second, attempt, send)
             });
             self.connection.store(None);
             minted.map_err(|error| match second {
@@ -151,7 +143,7 @@ impl Settings {
                 None => error,
             })
         })
-        .map_err(|error| self.explained(error, route, credential))
+        .map_err(|error| self.explained(error, route, &self.methods, credential))
     }
 
     fn revoke(&self, credential: &Credential, token: &Secret, budget: Duration) -> Result<(), Error> {
@@ -161,34 +153,78 @@ impl Settings {
         sent_secrets.extend(authentication::forms(token));
         Transport::with(route, budget.total(), |transport| {
             let conversation = Conversation { transport, route, sent_secrets, clock: self.clock.as_ref() };
-            let method = self.methods.first(&credential.client_secret);
-            let request = Form::of_revocation(token).authenticated(&route.endpoint, method, credential)?;
-            conversation.exchange(request, Reading::Nothing, &budget, 1).map(|_| ()).map_err(|error| error.with_attempts(1))
+            let mut second = None;
+            let send = |method, attempt| {
+                let request = Form::of_revocation(token).authenticated(&route.endpoint, method, credential)?;
+                conversation.exchange(request, Reading::Nothing, &budget, attempt).map(|_| ())
+            };
+            let secret = &credential.client_secret;
+            let first = self.known_for_revocation(secret).first(secret, self.clock.now().wall_ms);
+            let revoked = self.with_method(&self.revocation_methods, first, credential, &mut second, 1, send);
+            revoked.map_err(|error| error.with_attempts(if second.is_some() { 2 } else { 1 }))
         })
-        .map_err(|error| self.explained(error, route, credential))
+        .map_err(|error| self.explained(error, route, self.known_for_revocation(&credential.client_secret), credential))
+    }
+
+    /// What is known about the revocation endpoint or, as long as it has answered nothing else, about the
+    /// token endpoint.
+    fn known_for_revocation(&self, secret: &Secret) -> &MethodSearch {
+        if self.revocation_methods.known(secret).is_some() { &self.revocation_methods } else { &self.methods }
+    }
+
+    /// Sends a request with the method `first`. `send` takes the method and the number of the attempt. If
+    /// the server rejects the method and another one may be sent, `second` becomes that one, and is sent;
+    /// later attempts of the same call send only that one. `search` remembers what the server said.
+    fn with_method<T>(
+        &self,
+        search: &MethodSearch,
+        first: First,
+        credential: &Credential,
+        second: &mut Option<ClientAuthentication>,
+        attempt: usize,
+        send: impl Fn(ClientAuthentication, usize) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Some(second) = *second {
+            return self.judge(search, second, send(second, attempt + 1), None, credential);
+        }
+        let result = send(first.method, attempt);
+        if first.after_rejection {
+            return self.judge(search, first.method, result, None, credential);
+        }
+        let error = match result {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let (secret, now_ms) = (&credential.client_secret, self.clock.now().wall_ms);
+        let Some(other) = search.second(first.method, &error, secret, now_ms) else { return Err(error) };
+        // The server may fail before it answers the other method. This one is not sent again then.
+        search.remember(secret, Known { finding: Finding::Rejected(first.method), at_ms: now_ms });
+        *second = Some(other);
+        self.judge(search, other, send(other, attempt + 1), Some(error), credential)
     }
 
     /// Remembers whether the server accepts `method`, which was sent after it had rejected another
     /// one. A rejection of both is reported as that of the `first`, which is the usual method.
-    fn judge(
+    fn judge<T>(
         &self,
+        search: &MethodSearch,
         method: ClientAuthentication,
-        result: Result<Minted, Error>,
+        result: Result<T, Error>,
         first: Option<Error>,
         credential: &Credential,
-    ) -> Result<Minted, Error> {
-        let remember = |accepted| {
-            let tried = Known { accepted, at_ms: self.clock.now().wall_ms };
-            self.methods.remember(&credential.client_secret, tried);
+    ) -> Result<T, Error> {
+        let remember = |finding| {
+            let tried = Known { finding, at_ms: self.clock.now().wall_ms };
+            search.remember(&credential.client_secret, tried);
         };
         match (result, first) {
-            (Ok(minted), _) => {
+            (Ok(done), _) => {
                 tracing::info!(auth_method = method.name(), "the server accepts only this authentication method");
-                remember(Some(method));
-                Ok(minted)
+                remember(Finding::Accepted(method));
+                Ok(done)
             }
             (Err(error @ (Error::CredentialRejected { .. } | Error::Protocol { .. })), first) => {
-                remember(None);
+                remember(Finding::RejectedBoth);
                 Err(first.unwrap_or(error))
             }
             // Not an answer to the question.
@@ -197,10 +233,10 @@ impl Settings {
     }
 
     /// Adds to an error what its user needs to know.
-    fn explained(&self, error: Error, route: &Route, credential: &Credential) -> Error {
+    fn explained(&self, error: Error, route: &Route, search: &MethodSearch, credential: &Credential) -> Error {
         let is_about_client =
             matches!(&error, Error::CredentialRejected { code, http_status, .. } if *http_status == 401 || **code == *"invalid_client");
-        let methods = (is_about_client && !route.at_atlas).then(|| self.methods.advice(&credential.client_secret));
+        let methods = (is_about_client && !route.at_atlas).then(|| search.advice(&credential.client_secret));
         rejection::with_advice(error, credential, methods).at(&route.name)
     }
 

@@ -101,8 +101,11 @@ pub struct ProxyLogin {
 /// The result of sending a second authentication method after the first one was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MethodsTried {
-    /// The name of the method that the server accepted. `None` if it rejected both.
+    /// The name of the method that the server accepted. `None` if it accepted none.
     pub accepted: Option<String>,
+    /// The name of the method that the server rejected, if it has not answered the other one yet. `None`
+    /// if it rejected both, or accepted one.
+    pub rejected: Option<String>,
     /// When they were tried: milliseconds since the Unix epoch.
     pub at_ms: u64,
 }

@@ -134,16 +134,18 @@ const METHODS_TRIED: &str = "auth_method";
 #[derive(Serialize, Deserialize)]
 struct Methods {
     accepted: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rejected: Option<String>,
     tried_at_ms: u64,
 }
 
 impl Methods {
     fn of(tried: &StoredMethods) -> Self {
-        Self { accepted: tried.accepted.clone(), tried_at_ms: tried.tried_at_ms }
+        Self { accepted: tried.accepted.clone(), rejected: tried.rejected.clone(), tried_at_ms: tried.tried_at_ms }
     }
 
     fn stored(self) -> StoredMethods {
-        StoredMethods { accepted: self.accepted, tried_at_ms: self.tried_at_ms }
+        StoredMethods { accepted: self.accepted, rejected: self.rejected, tried_at_ms: self.tried_at_ms }
     }
 }
 
@@ -454,9 +456,18 @@ mod tests {
     }
 
     #[test]
-    fn s7_what_is_known_about_the_methods_is_shared() {
-        for accepted in [Some("client_secret_post".to_owned()), Some("of_a_later_version".to_owned()), None] {
-            let tried = StoredMethods { accepted, tried_at_ms: 7 };
+    fn what_is_known_about_the_methods_is_shared() {
+        let methods = |accepted: Option<&str>, rejected: Option<&str>| StoredMethods {
+            accepted: accepted.map(str::to_owned),
+            rejected: rejected.map(str::to_owned),
+            tried_at_ms: 7,
+        };
+        for tried in [
+            methods(Some("client_secret_post"), None),
+            methods(Some("of_a_later_version"), None),
+            methods(None, Some("client_secret_basic")),
+            methods(None, None),
+        ] {
             let read = round_trip(&Record::default().with_methods_tried(Some(tried.clone())));
             assert_eq!((read.methods_tried.as_ref(), read.unknown.names().count()), (Some(&tried), 0));
             assert_eq!(read.with_methods_tried(None).methods_tried, Some(tried));

@@ -158,8 +158,11 @@ pub struct StoredProxyRejection {
 /// The authentication methods that were sent to the server (`auth_method=auto`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMethods {
-    /// The name of the method that the server accepted. `None` if it rejected both.
+    /// The name of the method that the server accepted. `None` if it accepted none.
     pub accepted: Option<String>,
+    /// The name of the method that the server rejected, if it has not answered the other one yet. `None`
+    /// if it rejected both, or accepted one.
+    pub rejected: Option<String>,
     /// When they were sent: milliseconds since the Unix epoch.
     pub tried_at_ms: u64,
 }

@@ -1,6 +1,6 @@
 //! Servers other than Atlas: the emulator's endpoints, named by `token_url` and `revocation_url`.
 
-use crate::support::{Scene, stderr, stdout};
+use crate::support::{PATIENCE, Scene, stderr, stdout};
 use assert_cmd::Command;
 use serde_json::{Value, json};
 
@@ -106,6 +106,76 @@ fn s7_two_rejected_methods_are_remembered_by_all_processes() {
         assert!(message.contains("if it expects client_secret_basic_raw, set auth_method (TOKENWELL_AUTH_METHOD)"), "{message}");
     }
     assert_eq!(scene.emulator.counters().token_requests, 2, "the second process is in the pause");
+}
+
+#[test]
+fn s7_a_rejected_method_is_sent_once_while_the_server_fails() {
+    let scene = Scene::new();
+    let token = || {
+        let mut command = scene.tokenwell(["token"]);
+        command.env("TOKENWELL_TOKEN_URL", format!("{}/generic/oauth/token", scene.emulator.base_url()));
+        command.assert()
+    };
+    let rejected = json!({"path": "/generic/oauth/token", "times": 1, "status": 401, "body": {"error": "invalid_client"}});
+    scene.emulator.set_faults(json!([rejected, {"path": "/generic/oauth/token", "status": 503}])).unwrap();
+    token().code(5);
+    scene.emulator.set_faults(json!([])).unwrap();
+
+    // The 503 is remembered for a while: until then no request is sent.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !token().get_output().status.success() {
+        assert!(std::time::Instant::now() < deadline, "no token");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+
+    let last = scene.emulator.last_request("/generic/oauth/token").unwrap();
+    assert!(last.body.contains("client_secret="), "the method that was not rejected: {last:?}");
+}
+
+#[test]
+fn s7_a_token_is_revoked_at_a_server_that_accepts_only_post() {
+    let scene = Scene::new();
+    let generic = |arguments: &[&'static str]| {
+        let mut command = scene.tokenwell(arguments.iter().copied());
+        command.env("TOKENWELL_TOKEN_URL", format!("{}/generic/oauth/token", scene.emulator.base_url()));
+        command.env("TOKENWELL_REVOCATION_URL", format!("{}/generic/oauth/revoke", scene.emulator.base_url()));
+        command
+    };
+    let reject =
+        |path: &str| scene.emulator.set_faults(json!([{"path": path, "times": 1, "status": 401, "body": {"error": "invalid_client"}}]));
+    let revoke = |leaked: String| {
+        generic(&["revoke", "--token-stdin"]).write_stdin(leaked).assert().success();
+        assert!(scene.emulator.last_request("/generic/oauth/revoke").unwrap().body.contains("client_secret="));
+        scene.emulator.counters()
+    };
+    let leaked = [(), ()].map(|()| stdout(&generic(&["token", "--no-cache"]).assert().success()));
+    let [first, second] = leaked;
+
+    // The method is not known: it is found.
+    reject("/generic/oauth/revoke").unwrap();
+    let counters = revoke(first);
+    assert_eq!((counters.revoke_requests, counters.live_tokens), (2, 1));
+
+    // Another process has found it for a token.
+    reject("/generic/oauth/token").unwrap();
+    generic(&["token"]).assert().success();
+    let counters = revoke(second);
+    assert_eq!((counters.revoke_requests, counters.live_tokens), (3, 1));
+}
+
+#[test]
+fn a_revocation_url_at_atlas_is_refused_for_another_server() {
+    let scene = Scene::new();
+    let mut command = elsewhere(&scene, ["token"]);
+    command.env("TOKENWELL_REVOCATION_URL", "https://cloud.mongodb.com/api/oauth/revoke");
+
+    let message = stderr(&command.assert().code(8).stdout(""));
+
+    assert!(
+        message.contains("revocation_url (environment variable TOKENWELL_REVOCATION_URL) is at https://cloud.mongodb.com"),
+        "{message}"
+    );
+    assert_eq!(scene.emulator.counters().requests, 0);
 }
 
 #[test]

@@ -6,11 +6,7 @@ use crate::jwt::claims;
 use crate::output;
 use crate::session::Session;
 use crate::settings::{Settings, token_from_standard_input};
-use std::sync::Arc;
 use tokenwell::Status;
-use tokenwell::clock::SystemClock;
-use tokenwell::grant::{Credential, Grant as _, HttpGrant};
-use tokenwell::secret::Secret;
 
 /// Revoke the cached token at the server and drop it from the cache
 ///
@@ -70,7 +66,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn revoke_other(session: &Session, token: &str) -> Result<(), Failure> {
     output::message(&format!("revoking the token of standard input, which is not the cached one, as {}", account(session)));
     let config = &session.config;
-    let (client_id, client_secret) = config.credential()?;
+    let client_id = config.client_id();
     // The server would confirm and do nothing.
     if let Some(owner) = claims(token).and_then(|claims| claims.client_id()).filter(|owner| *owner != client_id) {
         return Err(Failure::new(
@@ -79,9 +75,7 @@ fn revoke_other(session: &Session, token: &str) -> Result<(), Failure> {
             "Use the credential of that account: only the account that a token was issued to can revoke it.",
         ));
     }
-    let credential = Credential { client_id, client_secret, origin: String::new() };
-    let grant = HttpGrant::new(config, Arc::new(SystemClock))?;
-    grant.revoke(&credential, &Secret::from(token), config.timeout()).map_err(|error| {
+    session.client.revoke_value(token).map_err(|error| {
         let hint = format!("{} Assume that the token is valid until it expires.", error.hint());
         Failure::reworded(&error, format!("the token was not revoked: {error}"), hint)
     })?;
