@@ -68,3 +68,38 @@ fn n39_standard_input_and_a_file_have_the_same_rule_for_newlines() {
         }
     }
 }
+
+#[test]
+fn the_error_for_a_missing_credential_names_the_profiles_that_have_one() {
+    let scene = Scene::new();
+    let profile = |name: &str| format!("[{name}]\nclient_id = '{DEFAULT_CLIENT_ID}'\nclient_secret = '{DEFAULT_CLIENT_SECRET}'\n");
+    let hint = || stderr(&without_account(&scene, ["token"]).assert().code(3).stdout(""));
+
+    assert!(!hint().contains("--profile"), "{}", hint());
+    scene.write_profile(&format!("[empty]\ntimeout_ms = 5000\n\n{}", profile("staging")));
+    assert!(hint().contains("hint: The profile staging has an account: use --profile staging, or make it the default with"), "{}", hint());
+    scene.write_profile(&(profile("staging") + &profile("prod") + "[broken]\nclient_idd = 'x'\n"));
+    assert!(hint().contains("hint: The profiles prod, staging have accounts: use --profile NAME"), "{}", hint());
+
+    let mut inside = without_account(&scene, ["token"]);
+    let inside = stderr(&inside.env("TOKENWELL_EXEC_DEPTH", "1").assert().code(3));
+    assert!(inside.contains("runs inside `tokenwell exec`") && inside.contains("The profiles prod, staging"), "{inside}");
+}
+
+#[test]
+fn the_hint_of_a_rejection_names_settings_as_the_user_of_the_command_wrote_them() {
+    let scene = Scene::new();
+    let url = format!("{}/api/oauth/token", scene.emulator.base_url());
+    let rejected = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = scene.tokenwell(["token", "--token-url", &url, "--force-refresh"].into_iter().chain(arguments.iter().copied()));
+        command.env_remove("MONGODB_ATLAS_BASE_URL").env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").envs(variables.iter().copied());
+        stderr(&command.assert().code(4).stdout(""))
+    };
+
+    let unset = rejected(&[], &[]);
+    assert!(unset.contains("set --auth-method.") && !unset.contains("auth_method"), "{unset}");
+    let variable = rejected(&[], &[("TOKENWELL_AUTH_METHOD", "client_secret_basic")]);
+    assert!(variable.contains("set TOKENWELL_AUTH_METHOD.") && !variable.contains("auth_method"), "{variable}");
+    let flag = rejected(&["--auth-method", "client_secret_basic_raw"], &[]);
+    assert!(flag.contains("set --auth-method."), "{flag}");
+}

@@ -150,3 +150,15 @@ fn a_failure_prints_no_assignment() {
         scene.tokenwell(["env", "--shell", shell]).env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4).stdout("");
     }
 }
+
+#[test]
+fn a_github_step_that_cannot_write_prints_nothing_and_requests_no_token() {
+    let scene = Scene::new();
+
+    for file in [scene.path("none/github.env"), scene.path("")] {
+        let mut command = scene.tokenwell(["env", "--shell", "github"]);
+        let message = stderr(&command.env("GITHUB_ENV", &file).assert().code(10).stdout(""));
+        assert!(message.contains("GITHUB_ENV"), "{message}");
+    }
+    assert_eq!(scene.emulator.counters().token_requests, 0);
+}

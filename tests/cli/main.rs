@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod api;
+mod api_jq;
 mod cache;
 #[cfg(unix)]
 mod completions;
@@ -37,11 +38,15 @@ mod proxy;
 mod revoke;
 #[cfg(unix)]
 mod sink;
+#[cfg(unix)]
+mod sink_once;
 mod status;
+mod suggestions;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod time;
+mod timeout;
 mod token;
 mod usage;
 #[cfg(target_os = "linux")]

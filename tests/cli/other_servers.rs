@@ -103,7 +103,7 @@ fn s7_two_rejected_methods_are_remembered_by_all_processes() {
 
     for message in messages {
         assert!(message.contains("The server rejected client_secret_basic and client_secret_post"), "{message}");
-        assert!(message.contains("if it expects client_secret_basic_raw, set auth_method (TOKENWELL_AUTH_METHOD)"), "{message}");
+        assert!(message.contains("if it expects client_secret_basic_raw, set --auth-method."), "{message}");
     }
     assert_eq!(scene.emulator.counters().token_requests, 2, "the second process is in the pause");
 }

@@ -268,3 +268,45 @@ fn n36_remove_removes_profile_secret_and_cached_token() {
     assert!(json(&scene.tokenwell(["status", "--json"]).assert().success())["token"].is_null());
     bare(&scene, ["profile", "remove", "stg"]).assert().code(3);
 }
+
+#[test]
+fn a_profile_that_cannot_be_used_does_not_become_the_default() {
+    let scene = Scene::new();
+    login(&scene, "stg");
+    let path = scene.path("config/tokenwell/config.toml");
+    let content =
+        format!("{}\n[broken]\nclient_idd = \"x\"\n\n[gone]\nclient_id = \"mdb_sa_id_1\"\nclient_secret_file = \"none\"\n", file(&scene));
+    std::fs::write(&path, &content).unwrap();
+
+    for (name, problem) in [("broken", "unknown setting client_idd"), ("gone", "its secret file ")] {
+        let message = stderr(&bare(&scene, ["profile", "use", name]).assert().code(3).stdout(""));
+        assert!(message.contains(&format!("profile {name} is not the default: ")) && message.contains(problem), "{message}");
+        assert!(message.contains(&format!("tokenwell login --profile {name} --force")), "{message}");
+        assert_eq!(file(&scene), content);
+    }
+}
+
+#[test]
+fn removing_the_default_profile_says_what_is_used_then() {
+    let scene = Scene::new();
+    for name in ["stg", "prod", "default"] {
+        login(&scene, name);
+    }
+    bare(&scene, ["profile", "use", "stg"]).assert().success();
+
+    let other = stderr(&bare(&scene, ["profile", "remove", "prod"]).assert().success());
+    assert!(!other.contains("default profile"), "{other}");
+    let explicit = stderr(&bare(&scene, ["profile", "remove", "stg"]).assert().success());
+    let expected = format!("it was the default profile; commands that select none now use profile default ({DEFAULT_CLIENT_ID} at ");
+    assert!(explicit.contains(&expected), "{explicit}");
+
+    login(&scene, "stg");
+    let implicit = stderr(&bare(&scene, ["logout"]).assert().success());
+    assert!(
+        implicit.contains("it was the default profile; commands that select none now use no profile; `tokenwell profile use NAME`"),
+        "{implicit}"
+    );
+    let mut last = bare(&scene, ["logout"]);
+    let last = stderr(&last.env("TOKENWELL_PROFILE", "stg").assert().success());
+    assert!(!last.contains("default profile"), "a variable selected it: {last}");
+}

@@ -85,8 +85,10 @@ enum Reader {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let session = args.settings.session()?;
-    let token = session.token(&args.token_flags.options())?;
+    // Before a token is requested and anything is printed: a step that fails leaves nothing half done.
+    let environment_file = if args.shell == Reader::GitHub { EnvironmentFile::open()? } else { None };
+    let session = args.settings.session_until_deadline()?;
+    let token = session.token(&args.token_flags.options(&args.settings))?;
     let mut assignment = assignment(args.shell, &args.variable, token.value())?;
     if let Some(server) = session.config.api_base().map(Server::of).filter(|server| needs_server(args.shell, server)) {
         assignment.push(separator(args.shell));
@@ -97,8 +99,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     }
     // The mask comes first: the runner hides the token only in output that follows the mask.
     output::secret_line(mask(token.value()))?;
-    match std::env::var_os("GITHUB_ENV").filter(|path| !path.is_empty()) {
-        Some(path) => append(&PathBuf::from(path), assignment),
+    match environment_file {
+        Some(file) => file.append(assignment),
         None => output::secret_line(assignment),
     }
 }
@@ -205,23 +207,38 @@ fn mask(token: &str) -> Wiped {
     line
 }
 
-/// Appends `assignment` to the file that the runner created and reads after the step.
-fn append(path: &Path, mut assignment: Wiped) -> Result<(), Failure> {
-    let written = (|| {
-        let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-        if ends_without_newline(&mut file)? {
-            file.write_all(b"\n")?;
-        }
-        assignment.push("\n");
-        file.write_all(assignment.as_bytes())
-    })();
-    written.map_err(|error| {
-        Failure::new(
-            Status::CannotWrite,
-            format!("cannot write to the file {} (GITHUB_ENV): {error}", path.display()),
-            "In a step of GitHub Actions, do not change GITHUB_ENV: the runner sets it. Elsewhere, unset it to print the assignment.",
-        )
-    })
+/// The file that the runner created and reads after the step.
+struct EnvironmentFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl EnvironmentFile {
+    /// Opens the file that GITHUB_ENV names; `None` if it is not set.
+    fn open() -> Result<Option<Self>, Failure> {
+        let Some(path) = std::env::var_os("GITHUB_ENV").filter(|path| !path.is_empty()).map(PathBuf::from) else { return Ok(None) };
+        let file = OpenOptions::new().read(true).append(true).open(&path).map_err(|error| cannot_append(&path, &error))?;
+        Ok(Some(Self { path, file }))
+    }
+
+    fn append(mut self, mut assignment: Wiped) -> Result<(), Failure> {
+        let written = (|| {
+            if ends_without_newline(&mut self.file)? {
+                self.file.write_all(b"\n")?;
+            }
+            assignment.push("\n");
+            self.file.write_all(assignment.as_bytes())
+        })();
+        written.map_err(|error| cannot_append(&self.path, &error))
+    }
+}
+
+fn cannot_append(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Status::CannotWrite,
+        format!("cannot write to the file {} (GITHUB_ENV): {error}", path.display()),
+        "In a step of GitHub Actions, do not change GITHUB_ENV: the runner sets it. Elsewhere, unset it to print the assignment.",
+    )
 }
 
 /// Whether the file ends without a newline, so that appended data would continue its last line.

@@ -1,6 +1,7 @@
 //! The errors of the commands, as a message for people or as one JSON object.
 
 use crate::output;
+use crate::spelling;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -153,9 +154,9 @@ impl Failure {
     fn parts(&self) -> Option<(String, String)> {
         Some(match self {
             Self::Library(error) if !error.checked_sources().is_empty() => (NO_CREDENTIAL.to_owned(), error.hint()),
-            Self::Library(error) => (error.to_string(), error.hint()),
-            Self::Late { error, .. } => (error.to_string(), late_hint(error)),
-            Self::Own { problem, hint, .. } => (problem.clone(), hint.clone()),
+            Self::Library(error) => (spelling::message(error), spelling::hint(&hint_of(error)).into_owned()),
+            Self::Late { error, .. } => (error.to_string(), spelling::hint(&late_hint(error)).into_owned()),
+            Self::Own { problem, hint, .. } => (problem.clone(), spelling::hint(hint).into_owned()),
             Self::Reported { .. } => return None,
             Self::Output(error) => (format!("cannot write to standard output: {error}"), output_hint(error.kind()).to_owned()),
         })
@@ -197,7 +198,15 @@ const PREFIX: &str = "tokenwell: ";
 /// The problem in an error that lists the checked sources of a credential.
 pub(crate) const NO_CREDENTIAL: &str = "there is no client id and secret";
 
-const LATE: &str = "Use a longer --timeout. If the token arrives within 2 s, the next command finds it in the cache.";
+const LATE: &str = "Use a longer timeout_ms. If the token arrives within 2 s, the next command finds it in the cache.";
+
+/// The hint of the library, which assumes that the process continues to run after a deadline.
+fn hint_of(error: &Error) -> String {
+    match error {
+        Error::Deadline { blocked_by, .. } if blocked_by.is_empty() => "Use a longer timeout_ms, or try again.".to_owned(),
+        error => error.hint(),
+    }
+}
 
 /// The hint for an exceeded deadline. The library's hint assumes that the process continues to run,
 /// except if a lock caused the delay.

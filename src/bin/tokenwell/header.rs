@@ -27,7 +27,7 @@ Examples:
     tokenwell header | curl --header @- --header \"$accept\" $url";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let session = args.settings.session()?;
-    let token = session.token(&args.token_flags.options())?;
+    let session = args.settings.session_until_deadline()?;
+    let token = session.token(&args.token_flags.options(&args.settings))?;
     output::secret_line(Form::Header.of(&token))
 }

@@ -246,6 +246,7 @@ fn configured(
     builder.set("client_id", client_id.as_bytes())?;
     builder.set("client_secret", secret.as_bytes())?;
     account.apply(&mut builder)?;
+    account.apply_timeout(&mut builder)?;
     Ok(builder.build()?)
 }
 

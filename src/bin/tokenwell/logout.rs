@@ -50,6 +50,7 @@ pub(crate) fn remove(selected: &SelectedProfile, revoke: bool, force: bool) -> R
     // A profile that is not in this file belongs to another program, and so does its token.
     file.require(&selected.name)?;
     output::message(&format!("removing {selected}{}", account(&file, &selected.name)));
+    let was_used = used_by_default() == selected.name;
     // Before the secret is removed: without it the token cannot be found or revoked.
     let dropped = drop_token(&file, &selected.name, revoke, force);
     if revoke && !force && dropped.is_err() {
@@ -63,10 +64,36 @@ pub(crate) fn remove(selected: &SelectedProfile, revoke: bool, force: bool) -> R
         (None, KeyringOutcome::NotUsed | KeyringOutcome::NotFound) => "which had no secret stored by tokenwell".to_owned(),
     };
     output::message(&format!("removed profile {} from {}, {secret}", selected.name, removed.path.display()));
-    if removed.was_default {
-        output::message("it was the default profile; `tokenwell profile use NAME` selects another one");
+    if was_used {
+        output::message(&format!("it was the default profile; {}", what_is_used_now()));
     }
     dropped
+}
+
+/// The name of the profile that a command without a flag and a variable uses; empty if a variable
+/// selects one. A configuration file that cannot be read is an error of the removal.
+fn used_by_default() -> String {
+    let is_default = |selected: &SelectedProfile| selected.named_by.as_ref().is_none_or(|by| by.starts_with("default_profile"));
+    SelectedProfile::find(None, "").ok().filter(is_default).map(|selected| selected.name).unwrap_or_default()
+}
+
+/// What a command without a flag uses after the removal.
+fn what_is_used_now() -> String {
+    const SELECT: &str = "`tokenwell profile use NAME` selects another one";
+    let name = used_by_default();
+    let profiles = list_profiles();
+    match profiles.find(&name) {
+        Some(entry) => {
+            let program = if entry.program == ProfileProgram::AtlasCli { " of the Atlas CLI" } else { "" };
+            let client_id = entry.setting("client_id").unwrap_or("no client id");
+            format!("commands that select none now use profile {name}{program} ({client_id} at {}); {SELECT}", entry.server())
+        }
+        None if profiles.profiles.is_empty() => "there is no other profile".to_owned(),
+        None => {
+            let names: Vec<_> = profiles.profiles.iter().map(|entry| entry.name.as_str()).collect();
+            format!("commands that select none now use no profile; {SELECT} ({})", names.join(", "))
+        }
+    }
 }
 
 /// ": ID at SERVER", for the message before the removal.

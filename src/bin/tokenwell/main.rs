@@ -35,11 +35,13 @@ mod server;
 mod session;
 mod settings;
 mod sink;
+mod spelling;
 #[path = "../../ffi/standard_output.rs"]
 mod standard_output;
 mod status;
 mod stop;
 mod style;
+mod synonyms;
 mod terminal;
 mod token;
 mod usage;

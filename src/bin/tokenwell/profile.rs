@@ -230,13 +230,31 @@ fn select(name: &str) -> Result<(), Failure> {
     let file = ConfigFile::for_current_user()?;
     // Without a line `default_profile`, the profile of that name is used if there is one.
     if name != DEFAULT_PROFILE {
-        find(&profiles(), &argument)?;
+        refuse_broken(find(&profiles(), &argument)?)?;
+    } else if let Some(entry) = profiles().find(name) {
+        refuse_broken(entry)?;
     }
     set_default_profile(&file, name)?;
     output::message(&format!("profile {name} is now the default ({})", shown(file.path())));
     let used = SelectedProfile::find(None, "")?;
     if let Some(named_by) = used.named_by.filter(|_| used.name != name) {
         output::warning(&format!("{named_by} selects profile {}; unset it to use the default", used.name));
+    }
+    Ok(())
+}
+
+/// A profile that no command can use must not become the one that all use.
+fn refuse_broken(entry: &ProfileEntry) -> Result<(), Failure> {
+    let (name, file) = (&entry.name, printable_path(&entry.file));
+    let hint = format!("Correct {file}, or store the account again with `tokenwell login --profile {name} --force`.");
+    if let Some(problem) = &entry.problem {
+        return Err(Failure::new(Status::NotConfigured, format!("profile {name} is not the default: it cannot be used: {problem}"), hint));
+    }
+    if let SecretPlace::File(path) = &entry.secret
+        && !path.exists()
+    {
+        let problem = format!("profile {name} is not the default: its secret file {} does not exist", printable_path(path));
+        return Err(Failure::new(Status::NotConfigured, problem, hint));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, LATE_TOKEN_WAIT};
 use crate::form::expiry;
 use crate::log;
+use crate::spelling;
 use std::cell::Cell;
 use tokenwell::error::{Error, duration_text};
 use tokenwell::{CachedState, Client, Config, Status, Token, TokenOptions};
@@ -18,6 +19,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn open(config: Config) -> Result<Self, Failure> {
         log::detail(&format!("tokenwell {}", env!("CARGO_PKG_VERSION")));
+        spelling::use_sources_of(&config);
         for from in config.provenance() {
             log::detail(&format!("{}: {}", from.setting(), from.source()));
         }
@@ -37,6 +39,10 @@ impl Session {
             Error::Deadline { .. } => {
                 self.saves_at_end.set(false);
                 Failure::Late { error, client: self.client.clone() }
+            }
+            // The only source of it is the flag.
+            Error::InvalidArgument { name, problem, hint } if name == "min_ttl" => {
+                Error::InvalidArgument { name: "--min-ttl".to_owned(), problem, hint }.into()
             }
             error => error.into(),
         })
@@ -116,9 +122,7 @@ impl Drop for Session {
 /// The failure of a revocation, with the `state` of the token after it.
 fn not_revoked(error: &Error, problem: &str, state: &str) -> Failure {
     let (cause, hint) = match error {
-        Error::Deadline { waited, .. } => {
-            (format!("no response within {}", duration_text(*waited)), "Set a longer timeout (TOKENWELL_TIMEOUT_MS).".to_owned())
-        }
+        Error::Deadline { waited, .. } => (format!("no response within {}", duration_text(*waited)), "Use a longer timeout_ms.".to_owned()),
         error => (error.to_string(), error.hint()),
     };
     Failure::reworded(error, format!("{problem}: {cause}"), format!("{hint} {state}"))

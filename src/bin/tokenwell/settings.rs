@@ -4,10 +4,13 @@ use crate::exec;
 use crate::failure::Failure;
 use crate::prompt;
 use crate::session::Session;
+use crate::wanted::timeout;
 use clap::Args;
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Read};
 use std::path::PathBuf;
+use std::time::Duration;
+use tokenwell::config::profiles::{ProfileEntry, SecretPlace, list_profiles};
 use tokenwell::config::{ConfigBuilder, settings};
 use tokenwell::error::Error;
 use tokenwell::{Config, Status};
@@ -55,6 +58,11 @@ pub(crate) struct Account {
     /// TOKENWELL_CA_FILE]
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+
+    /// Maximum time to wait for a token, from 1ms to 10m, for example 5s [default: 30s] [env:
+    /// TOKENWELL_TIMEOUT_MS, in milliseconds]
+    #[arg(long, hide_short_help = true, value_name = "DURATION", value_parser = timeout)]
+    timeout: Option<Duration>,
 }
 
 impl Account {
@@ -74,6 +82,11 @@ impl Account {
             }
         }
         set_path(builder, "ca_file", self.ca_file.as_ref())
+    }
+
+    /// Sets the time limit of a token request.
+    pub(crate) fn apply_timeout(&self, builder: &mut ConfigBuilder) -> Result<(), Failure> {
+        Ok(self.timeout.map_or(Ok(()), |timeout| builder.set("timeout_ms", timeout.as_millis().to_string().as_bytes()))?)
     }
 }
 
@@ -116,10 +129,20 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn session(&self) -> Result<Session, Failure> {
-        Session::open(self.config()?)
+        Session::open(self.config(Limits::TokenRequest)?)
     }
 
-    pub(crate) fn config(&self) -> Result<Config, Failure> {
+    /// A session for a command that returns at its deadline, while its token request may continue for
+    /// the next command.
+    pub(crate) fn session_until_deadline(&self) -> Result<Session, Failure> {
+        Session::open(self.config(Limits::Caller)?)
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.account.timeout
+    }
+
+    fn config(&self, limits: Limits) -> Result<Config, Failure> {
         let mut builder = builder();
         builder.use_environment();
         if let Some(client_id) = &self.client_id {
@@ -141,26 +164,60 @@ impl Settings {
             )?;
             builder.set("client_secret", secret.as_bytes())?;
         }
-        builder.build().map_err(inside_exec)
+        if matches!(limits, Limits::TokenRequest) {
+            self.account.apply_timeout(&mut builder)?;
+        }
+        let config = builder.build().map_err(without_credential)?;
+        if self.timeout().is_none_or(|timeout| timeout <= config.timeout()) {
+            return Ok(config);
+        }
+        // A token request must not end before its caller.
+        self.account.apply_timeout(&mut builder)?;
+        Ok(builder.build()?)
     }
 }
 
-/// The failure to build a configuration. Inside `tokenwell exec` it is no surprise that there is no
-/// credential, and the list of sources does not help.
-fn inside_exec(error: Error) -> Failure {
+/// What `--timeout` limits.
+enum Limits {
+    TokenRequest,
+    Caller,
+}
+
+/// The failure to build a configuration. If there is no credential, it names the profiles that have one.
+/// Inside `tokenwell exec` it is no surprise that there is none, and the list of sources does not help.
+fn without_credential(error: Error) -> Failure {
+    let Error::NoCredential { checked_sources, hint } = error else { return error.into() };
+    let profiles = profiles_to_use();
     let is_inside = std::env::var_os(exec::DEPTH).is_some_and(|depth| !depth.is_empty());
-    if error.checked_sources().is_empty() || !is_inside {
-        return error.into();
+    if !is_inside {
+        return Error::NoCredential { checked_sources, hint: profiles + &hint }.into();
     }
     Failure::new(
-        error.status(),
+        Status::NotConfigured,
         "there is no client id and secret: this command runs inside `tokenwell exec`, which removed the secret from the environment",
-        format!(
-            "Use the token in {} instead of another `tokenwell`. If the program needs tokens for longer than one is valid, store the account with \
+        profiles
+            + &format!(
+                "Use the token in {} instead of another `tokenwell`. If the program needs tokens for longer than one is valid, store the account with \
              `tokenwell login`, which `exec` does not remove.",
-            crate::env::VARIABLE
-        ),
+                crate::env::VARIABLE
+            ),
     )
+}
+
+/// "The profile staging has an account: --profile staging. ", if there are profiles.
+fn profiles_to_use() -> String {
+    let usable = |entry: &ProfileEntry| entry.problem.is_none() && entry.secret != SecretPlace::None;
+    let names: Vec<_> = list_profiles().profiles.iter().filter(|entry| usable(entry)).map(|entry| entry.name.clone()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => {
+            format!("The profile {name} has an account: use --profile {name}, or make it the default with `tokenwell profile use {name}`. ")
+        }
+        names => format!(
+            "The profiles {} have accounts: use --profile NAME, or make one the default with `tokenwell profile use NAME`. ",
+            names.join(", ")
+        ),
+    }
 }
 
 /// A builder whose errors name settings by the flags of this command. Some commands hide
@@ -170,11 +227,12 @@ pub(crate) fn builder() -> ConfigBuilder {
 }
 
 /// The flag of the setting `name`.
-fn flag(name: &'static str) -> Cow<'static, str> {
+pub(crate) fn flag(name: &'static str) -> Cow<'static, str> {
     match name {
         // No flag takes the secret itself.
         "client_secret" => "--client-secret-stdin".into(),
         "cache" => "--no-cache".into(),
+        "timeout_ms" => "--timeout".into(),
         name => format!("--{}", name.replace('_', "-")).into(),
     }
 }

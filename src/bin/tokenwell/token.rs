@@ -45,8 +45,8 @@ Examples:
     token=$(tokenwell token) || exit";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let session = args.settings.session()?;
-    let token = session.token(&args.token_flags.options())?;
+    let session = args.settings.session_until_deadline()?;
+    let token = session.token(&args.token_flags.options(&args.settings))?;
     output::secret_line(if args.json { Form::Json } else { args.format }.of(&token))?;
     note_differences(session.config.scope(), &token);
     Ok(())

@@ -2,7 +2,7 @@
 //! write instead.
 
 use crate::failure::Failure;
-use crate::{COMMANDS, only_command};
+use crate::{COMMANDS, command_line, only_command, synonyms};
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::error::Error as _;
 use tokenwell::Status;
@@ -21,7 +21,10 @@ pub(crate) fn failure(error: &Error) -> Failure {
         ErrorKind::UnknownArgument => unknown_argument(error, &command, &see),
         ErrorKind::InvalidSubcommand => {
             let name = shown(&string(error, ContextKind::InvalidSubcommand).unwrap_or_default());
-            (format!("unknown command {name}"), format!("{}{see}", suggestion(error, ContextKind::SuggestedSubcommand)))
+            let typed = string(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let synonym = synonyms::command(&typed, &command).map(|ours| format!("Did you mean `{ours}`? "));
+            let spelled = || suggestion(error, ContextKind::SuggestedSubcommand);
+            (format!("unknown command {name}"), format!("{}{see}", synonym.unwrap_or_else(spelled)))
         }
         ErrorKind::ValueValidation => (invalid_value(error, &argument(), &value()), see),
         ErrorKind::InvalidValue => {
@@ -71,8 +74,29 @@ fn unknown_argument(error: &Error, command: &str, see: &str) -> (String, String)
         _ if command == "tokenwell exec" => {
             (problem, format!("Flags of the program come after `--`: `tokenwell exec -- PROGRAM {}`. {see}", printable(&argument, 80)))
         }
-        _ => (problem, format!("{}{see}", suggestion(error, ContextKind::SuggestedArg))),
+        _ if command == "tokenwell" && is_command(&argument) => {
+            let name = printable(argument.trim_start_matches('-'), 40);
+            (problem, format!("Did you mean the command `tokenwell {name}`? {see}"))
+        }
+        _ => {
+            let synonym = synonyms::flag(&argument, &flags_of(command)).map(|ours| format!("Did you mean `{ours}`? "));
+            (problem, format!("{}{see}", synonym.unwrap_or_else(|| suggestion(error, ContextKind::SuggestedArg))))
+        }
     }
+}
+
+/// Whether the flag is the name of a command: `--token`.
+fn is_command(flag: &str) -> bool {
+    flag.strip_prefix("--").is_some_and(|name| COMMANDS.contains(&name))
+}
+
+/// The long flags of `command`, for example "tokenwell cache list".
+fn flags_of(command: &str) -> Vec<String> {
+    let mut all = command_line();
+    all.build();
+    let found = command.split(' ').skip(1).try_fold(&all, |found, name| found.find_subcommand(name));
+    let long = |argument: &clap::Arg| argument.get_long().map(|name| format!("--{name}"));
+    found.map(|found| found.get_arguments().filter(|argument| !argument.is_hide_set()).filter_map(long).collect()).unwrap_or_default()
 }
 
 /// The messages of our own parsers already quote the value.

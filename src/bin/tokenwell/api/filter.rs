@@ -7,8 +7,9 @@ use crate::terminal::Stream;
 use crate::wiped::Wiped;
 use jaq_core::data::JustLut;
 use jaq_core::load::{self, Arena, File, Loader, lex, parse};
-use jaq_core::{Ctx, Vars};
-use jaq_json::Val;
+use jaq_core::native::{run, v};
+use jaq_core::{Ctx, Exn, Vars};
+use jaq_json::{Val, read};
 use tokenwell::Status;
 use tokenwell::error::printable;
 
@@ -16,12 +17,55 @@ use tokenwell::error::printable;
 /// endless memory.
 const PRINT_AT: usize = 64 * 1024;
 
+/// The parser, the interpreter and the destruction of values are recursive.
+const STACK: usize = 512 * 1024 * 1024;
+
+/// A longer expression could be nested more deeply than the stack allows.
+const LONGEST_EXPRESSION: usize = 16 * 1024;
+
+const FROM_JSON: &str = "fromjson";
+
 /// The formats that jq has and the library of jaq does not.
 const FORMATS: &str = r#"
 def @csv: map(if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" else tostring end) | join(",");
 def @tsv: map(if . == null then "" else tostring | split("\\") | join("\\\\") | split("\t") | join("\\t") | split("\n") | join("\\n")
   | split("\r") | join("\\r") end) | join("\t");
 "#;
+
+/// Runs `work`, which compiles and applies filters, with a stack that is large enough for them. Only the
+/// part of it that is used takes memory.
+pub(super) fn with_large_stack(work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
+    std::thread::scope(|scope| {
+        let spawn = std::thread::Builder::new().name("jq".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
+        let cannot = |error: std::io::Error| {
+            let hint = "Allow the process more memory (ulimit -v) or threads, or leave out --jq.";
+            Failure::new(Status::Internal, format!("cannot create a thread for --jq: {error}"), hint)
+        };
+        let panicked = |panic| std::panic::resume_unwind(panic);
+        spawn.map_err(cannot)?.join().unwrap_or_else(panicked)
+    })
+}
+
+/// The function `fromjson`, except for strings that are nested too deeply: they come from the server.
+fn from_json(value: &Val) -> Vec<Result<Val, jaq_core::Error<Val>>> {
+    let error = |problem: String| Err(jaq_core::Error::str(problem));
+    let (Val::TStr(text) | Val::BStr(text)) = value else {
+        return vec![error(format!("cannot parse {} as JSON: it is not a string", printable(&value.to_string(), 100)))];
+    };
+    if is_too_deep(text) {
+        return vec![error(format!("fromjson: the string is nested more than {} levels deep", show::DEEPEST))];
+    }
+    let parsed = |parsed: Result<Val, read::Error>| parsed.or_else(|problem| error(format!("cannot parse a string as JSON: {problem}")));
+    read::parse_many(text).map(parsed).collect()
+}
+
+/// Whether parsing it could need more stack than there is. The parser accepts more than JSON, such as
+/// comments; in what is not JSON, brackets in strings count too.
+fn is_too_deep(text: &[u8]) -> bool {
+    let is_json = || serde_json::Deserializer::from_slice(text).into_iter::<serde::de::IgnoredAny>().all(|value| value.is_ok());
+    let brackets = || text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    show::depth(text) > show::DEEPEST || (brackets() > show::DEEPEST && !is_json())
+}
 
 /// A compiled jq expression.
 pub(super) struct Filter(jaq_core::Filter<JustLut<Val>>);
@@ -31,7 +75,14 @@ impl Filter {
         let formats = load::parse(FORMATS, |parser| parser.defs()).unwrap_or_default();
         let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(formats);
         // A filter sees the response and nothing else: the environment may contain the secret.
-        let natives = jaq_core::funs().chain(jaq_std::funs().filter(|native| native.0 != "env")).chain(jaq_json::funs());
+        let own = [run((FROM_JSON, v(0), |cv| Box::new(from_json(&cv.1).into_iter().map(|value| value.map_err(Exn::from)))))];
+        let of_json = jaq_json::funs().filter(|native| native.0 != FROM_JSON);
+        let natives = jaq_core::funs().chain(jaq_std::funs().filter(|native| native.0 != "env")).chain(of_json).chain(own);
+        if expression.len() > LONGEST_EXPRESSION {
+            let problem = format!("--jq: the expression is {} bytes long; at most {LONGEST_EXPRESSION} are allowed", expression.len());
+            let hint = "Print the response without --jq, and filter it with another program. No request was sent.";
+            return Err(Failure::new(Status::InvalidArgument, problem, hint));
+        }
         let arena = Arena::default();
         let wrong = |problem: String| {
             let hint = "Correct the expression: https://jqlang.org/manual describes the language. No request was sent.";
@@ -68,7 +119,7 @@ impl Filter {
                 Err(exception) => {
                     output::bytes(text.as_bytes())?;
                     // `halt` ends the filter without an error.
-                    return exception.get_err().map_or(Ok(()), |error| Err(failed(&error.to_string())));
+                    return exception.get_err().map_or(Ok(()), |error| Err(failed(&text_of(error))));
                 }
             }
             if text.as_bytes().len() > PRINT_AT {
@@ -97,6 +148,14 @@ fn append(text: &mut Wiped, value: &Val) {
     }
 }
 
+/// The message of an error, without the quotation marks of a JSON string.
+fn text_of(error: jaq_core::Error<Val>) -> String {
+    match error.into_val() {
+        Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn failed(problem: &str) -> Failure {
     let hint = "Check the expression against the response: leave out --jq to print it.";
     Failure::new(Status::InvalidArgument, format!("--jq: {}", printable(problem, 500)), hint)
@@ -122,6 +181,17 @@ fn syntax_problem(error: &load::Error<&str>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_parser_would_recurse_into_is_too_deep() {
+        let (deep, flat) = ("[".repeat(1000), "[]".repeat(1000));
+
+        assert!(!is_too_deep(format!("{{\"a\": \"{deep}\"}}").as_bytes()), "in a string of JSON");
+        assert!(!is_too_deep(format!("[{}1]", "[],".repeat(1000)).as_bytes()), "side by side");
+        assert!(!is_too_deep(flat.as_bytes()), "several values");
+        assert!(is_too_deep(deep.as_bytes()));
+        assert!(is_too_deep(format!("# \"\n{deep}").as_bytes()), "after a comment that is not JSON");
+    }
 
     #[test]
     fn n18_an_expression_that_is_wrong_is_explained() {

@@ -98,6 +98,10 @@ The response body is printed for every status, --jq applies to 2xx only.
 Without --jq, --paginate prints nothing until the last page has arrived.";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    if args.jq.is_some() { filter::with_large_stack(|| send(args)) } else { send(args) }
+}
+
+fn send(args: Args) -> Result<(), Failure> {
     // All that can be wrong with the command line is reported before the first request.
     let filter = args.jq.as_deref().map(Filter::compile).transpose()?;
     let (method, path) = method_and_path(&args)?;

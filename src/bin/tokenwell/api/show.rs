@@ -11,7 +11,7 @@ use tokenwell::admin::Reply;
 use tokenwell::error::printable;
 
 /// The deepest nesting of JSON that is parsed: the parser is recursive.
-const DEEPEST: usize = 256;
+pub(super) const DEEPEST: usize = 256;
 
 /// The status and the headers, and an empty line.
 pub(super) fn head(reply: &Reply) -> String {
@@ -75,7 +75,7 @@ fn escaped(json: &Wiped) -> Wiped {
 }
 
 /// The deepest nesting of arrays and objects in `json`.
-fn depth(json: &[u8]) -> usize {
+pub(super) fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json {
         match byte {

@@ -68,12 +68,12 @@ pub(crate) struct Args {
     #[arg(long, hide_short_help = true, value_name = "TEMPLATE=FILE", value_parser = outputs::template_and_file)]
     template: Vec<(PathBuf, PathBuf)>,
 
-    /// Write the files once and exit
+    /// Write the files once and exit; not with hooks, --metrics and --remove-…
     #[arg(long)]
     once: bool,
 
     /// Program to run after each renewal, with its arguments; no shell
-    #[arg(long, value_name = "COMMAND LINE", conflicts_with = "once")]
+    #[arg(long, value_name = "COMMAND LINE")]
     exec: Vec<String>,
 
     /// Time after which a program of --exec is killed
@@ -82,19 +82,19 @@ pub(crate) struct Args {
 
     /// Signal to send after each renewal to the process whose id is in PIDFILE: HUP:/run/app.pid
     #[cfg(unix)]
-    #[arg(long, hide_short_help = true, value_name = "NAME:PIDFILE", conflicts_with = "once")]
+    #[arg(long, hide_short_help = true, value_name = "NAME:PIDFILE")]
     signal: Vec<String>,
 
     /// File with figures for a collector, in the format of OpenMetrics
-    #[arg(long, hide_short_help = true, value_name = "FILE", conflicts_with = "once")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     metrics: Option<PathBuf>,
 
     /// Remove the files when their token has expired
-    #[arg(long, hide_short_help = true, conflicts_with = "once")]
+    #[arg(long, hide_short_help = true)]
     remove_when_expired: bool,
 
     /// Remove the files on exit
-    #[arg(long, hide_short_help = true, conflicts_with = "once")]
+    #[arg(long, hide_short_help = true)]
     remove_on_exit: bool,
 
     #[command(flatten)]
@@ -116,6 +116,9 @@ A template contains {{ token }}, {{ authorization }} (Bearer and the token),
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // All that can be wrong with the command line or the files is reported before a token is
     // requested.
+    if args.once {
+        refuse_what_runs_later(&args)?;
+    }
     let hooks = hooks(&args)?;
     let (printed, targets) =
         targets(&args)?.into_iter().partition::<Vec<_>, _>(|target| args.once && target.path == Path::new(STANDARD_OUTPUT));
@@ -156,6 +159,28 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         outputs.remove()?;
     }
     outcome
+}
+
+/// Refuses what happens after the first token, when `sink --once` has ended.
+fn refuse_what_runs_later(args: &Args) -> Result<(), Failure> {
+    const AFTERWARDS: &str = "Leave out --once, or run it afterwards: tokenwell sink --once FILE && PROGRAM.";
+    const KEEPS: &str = "Leave out --once, so that the command keeps the files up to date, or leave out";
+    #[cfg(unix)]
+    let signals = !args.signal.is_empty();
+    #[cfg(not(unix))]
+    let signals = false;
+    let given = [
+        (!args.exec.is_empty(), "--exec", AFTERWARDS.to_owned()),
+        (signals, "--signal", AFTERWARDS.replace("PROGRAM", "kill -HUP PID")),
+        (args.metrics.is_some(), "--metrics", format!("{KEEPS} --metrics.")),
+        (args.remove_when_expired, "--remove-when-expired", format!("{KEEPS} --remove-when-expired.")),
+        (args.remove_on_exit, "--remove-on-exit", format!("{KEEPS} --remove-on-exit.")),
+    ];
+    let refused = given.into_iter().find(|(is_given, ..)| *is_given);
+    refused.map_or(Ok(()), |(_, flag, hint)| {
+        let problem = format!("{flag} cannot be used with --once, which ends as soon as the files are written");
+        Err(Failure::new(Status::InvalidArgument, problem, hint))
+    })
 }
 
 fn targets(args: &Args) -> Result<Vec<Target>, Failure> {
