@@ -44,12 +44,13 @@
 ///
 /// ## Blocking
 ///
-/// `tokenwell_client_token`, `tokenwell_client_revoke`, `tokenwell_client_invalidate` and
-/// `tokenwell_client_drain` may block; the description of each function says for how long, and
-/// which function does the same without blocking. `tokenwell_operation_wait` and
-/// `tokenwell_queue_wait` block if they are told to. `tokenwell_client_new` reads configuration
-/// files. `tokenwell_log_set`, `tokenwell_client_log_set` and `tokenwell_client_free` wait for a
-/// log callback that is running. No other function blocks.
+/// `tokenwell_client_token`, `tokenwell_client_revoke`, `tokenwell_client_invalidate`,
+/// `tokenwell_client_request` and `tokenwell_client_drain` may block; the description of each
+/// function says for how long, and which function does the same without blocking.
+/// `tokenwell_operation_wait` and `tokenwell_queue_wait` block if they are told to.
+/// `tokenwell_client_new` reads configuration files. `tokenwell_log_set`,
+/// `tokenwell_client_log_set` and `tokenwell_client_free` wait for a log callback that is running.
+/// No other function blocks.
 ///
 /// ## Event loops
 ///
@@ -184,6 +185,30 @@ typedef enum tokenwell_status tokenwell_status;
 typedef int32_t tokenwell_status;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/// A request to the Admin API: its method, its path, its query and its body.
+///
+/// It is created by `tokenwell_api_request_new`, owned by the caller, and released with
+/// `tokenwell_api_request_free`, which also wipes the body. It is sent by
+/// `tokenwell_client_request`, `tokenwell_client_request_async` or
+/// `tokenwell_client_request_queued`, any number of times and by any client. A call that was begun
+/// does not refer to it.
+///
+/// Threads: only one thread at a time may change it. While no thread does, any number of threads
+/// may send it.
+/// Fork: parent and child each have their own copy.
+typedef struct tokenwell_api_request tokenwell_api_request;
+
+/// A response of the Admin API, with any status except a redirect.
+///
+/// It is returned by `tokenwell_client_request` and `tokenwell_operation_response`, owned by the
+/// caller, and released with `tokenwell_api_response_free`. It remains valid after its client and
+/// its operation are freed. The body may contain a secret: its memory is wiped when the response
+/// and its operation are released.
+///
+/// Threads: it is immutable, and any number of threads may read it concurrently.
+/// Fork: parent and child each have their own copy.
+typedef struct tokenwell_api_response tokenwell_api_response;
 
 /// A client: obtains and caches the access token of one service account.
 ///
@@ -792,7 +817,8 @@ void tokenwell_token_free(tokenwell_token *token);
 /// @param operation The operation. Must not be NULL.
 /// @param ms How long to wait, in milliseconds. 0 does not wait.
 /// @param token Receives the token of an operation that returned one; release it with
-///   `tokenwell_token_free`. Receives NULL for other operations. May be NULL.
+///   `tokenwell_token_free`. Receives NULL for other operations. May be NULL. The response of a
+///   request is returned by `tokenwell_operation_response`.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
 /// @return TOKENWELL_STATUS_PENDING if the operation has not ended. TOKENWELL_STATUS_OK if it
@@ -1441,6 +1467,314 @@ tokenwell_status tokenwell_client_watch(const tokenwell_client *client,
 tokenwell_status tokenwell_client_unwatch(const tokenwell_client *client,
                                           const tokenwell_queue *queue,
                                           tokenwell_error **error);
+
+/// Creates a request without a body.
+///
+/// The request is sent to the server of the client's base URL and to no other one.
+///
+/// @param method GET, POST, PUT, PATCH or DELETE. Must not be NULL.
+/// @param method_len The length of `method` in bytes, without a terminating NUL.
+/// @param path The path on the server, for example "/api/atlas/v2/orgs", percent-encoded where
+///   that is necessary. It may have a query. Must not be NULL.
+/// @param path_len The length of `path` in bytes, without a terminating NUL.
+/// @param out Receives the request; release it with `tokenwell_api_request_free`. Must not be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_REFUSED: the path is a URL or names a server in another way, or it has a
+///   segment "." or "..", also a percent-encoded one.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: a parameter is invalid for another reason.
+///
+/// @since 0.1
+///
+/// @pre `method` and `path` must be readable for their lengths. `out` and `error` must be writable.
+tokenwell_status tokenwell_api_request_new(const char *method,
+                                           size_t method_len,
+                                           const char *path,
+                                           size_t path_len,
+                                           tokenwell_api_request **out,
+                                           tokenwell_error **error);
+
+/// Sets the version of the API: the date in the media type "application/vnd.atlas.DATE+json".
+///
+/// The media type is sent as Accept, and as Content-Type if there is a body. The default is
+/// 2024-08-05.
+///
+/// @param request The request. Must not be NULL.
+/// @param version The date, for example "2025-03-12", or another name of a version, for example
+///   "preview". Must not be NULL.
+/// @param version_len The length of `version` in bytes, without a terminating NUL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not freed. No other thread may be using it. `version`
+/// must be readable for `version_len` bytes. `error` must be writable.
+tokenwell_status tokenwell_api_request_set_version(tokenwell_api_request *request,
+                                                   const char *version,
+                                                   size_t version_len,
+                                                   tokenwell_error **error);
+
+/// Adds a parameter to the query of a request, which encodes it.
+///
+/// @param request The request. Must not be NULL.
+/// @param name The name, not encoded. Must not be NULL.
+/// @param name_len The length of `name` in bytes, without a terminating NUL.
+/// @param value The value, not encoded. Must not be NULL.
+/// @param value_len The length of `value` in bytes, without a terminating NUL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not freed. No other thread may be using it. `name` and
+/// `value` must be readable for their lengths. `error` must be writable.
+tokenwell_status tokenwell_api_request_add_query(tokenwell_api_request *request,
+                                                 const char *name,
+                                                 size_t name_len,
+                                                 const char *value,
+                                                 size_t value_len,
+                                                 tokenwell_error **error);
+
+/// Sets the body of a request. A later body replaces an earlier one.
+///
+/// @param request The request. Must not be NULL.
+/// @param json One JSON value, which is checked and sent as it is. Must not be NULL.
+/// @param json_len The length of `json` in bytes, without a terminating NUL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+///   The message never contains a part of the body.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not freed. No other thread may be using it. `json`
+/// must be readable for `json_len` bytes. `error` must be writable.
+tokenwell_status tokenwell_api_request_set_body(tokenwell_api_request *request,
+                                                const char *json,
+                                                size_t json_len,
+                                                tokenwell_error **error);
+
+/// Sets the largest body of a response that is accepted.
+///
+/// @param request The request. Must not be NULL.
+/// @param size The size in bytes. The default is 64 MiB.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or TOKENWELL_STATUS_INVALID_ARGUMENT.
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not freed. No other thread may be using it. `error`
+/// must be writable.
+tokenwell_status tokenwell_api_request_set_max_body(tokenwell_api_request *request,
+                                                    uint64_t size,
+                                                    tokenwell_error **error);
+
+/// Releases a request and wipes its body. Calls that were begun with it continue.
+///
+/// @param request The request. If it is NULL, nothing happens.
+/// @since 0.1
+///
+/// @pre `request` must be a request that was not freed. No other thread may be using it.
+void tokenwell_api_request_free(tokenwell_api_request *request);
+
+/// Returns the HTTP status of a response. 4xx and 5xx are results too: the body says what is wrong.
+///
+/// @param response The response. May be NULL.
+/// @return The status, for example 200. 0 if `response` is NULL.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed.
+int32_t tokenwell_api_response_status(const tokenwell_api_response *response);
+
+/// Returns a header of a response, for example Content-Type, Retry-After or RateLimit-Remaining.
+///
+/// @param response The response. May be NULL.
+/// @param name The name of the header, in upper or lower case. May be NULL.
+/// @param name_len The length of `name` in bytes, without a terminating NUL.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return A NUL-terminated ASCII string, owned by `response`: the first value if there are
+///   several. NULL if the response has no such header, or `response` or `name` is NULL.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed. `name` must be readable for `name_len`
+/// bytes. `len` must be writable.
+const char *tokenwell_api_response_header(const tokenwell_api_response *response,
+                                          const char *name,
+                                          size_t name_len,
+                                          size_t *len);
+
+/// Returns the number of headers of a response. A header that was sent more than once counts as
+/// often. Headers whose value is not visible ASCII are omitted.
+///
+/// @param response The response. May be NULL.
+/// @return The number. 0 if `response` is NULL.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed.
+size_t tokenwell_api_response_header_count(const tokenwell_api_response *response);
+
+/// Returns the name of one of the headers of a response, in lower case.
+///
+/// @param response The response. May be NULL.
+/// @param index The number of the header, in the order received, from 0.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return A NUL-terminated ASCII string, owned by `response`. NULL if there is no such header, or
+///   `response` is NULL.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed. `len` must be writable.
+const char *tokenwell_api_response_header_name(const tokenwell_api_response *response,
+                                               size_t index,
+                                               size_t *len);
+
+/// Returns the value of one of the headers of a response.
+///
+/// @param response The response. May be NULL.
+/// @param index The number of the header, in the order received, from 0.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return A NUL-terminated ASCII string, owned by `response`. NULL if there is no such header, or
+///   `response` is NULL.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed. `len` must be writable.
+const char *tokenwell_api_response_header_value(const tokenwell_api_response *response,
+                                                size_t index,
+                                                size_t *len);
+
+/// Returns the body of a response, unchanged: JSON, also for most errors of the API.
+///
+/// A 4xx or 5xx of the API has the members `errorCode` and `detail`. A proxy may answer instead of
+/// the API: check Content-Type.
+///
+/// @param response The response. May be NULL.
+/// @param len Receives the length in bytes, without the NUL. May be NULL.
+/// @return The bytes, followed by a NUL, owned by `response`. They may contain a NUL. NULL if
+///   `response` is NULL.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed. `len` must be writable.
+const char *tokenwell_api_response_body(const tokenwell_api_response *response,
+                                        size_t *len);
+
+/// Releases a response.
+///
+/// @param response The response. If it is NULL, nothing happens.
+/// @since 0.1
+///
+/// @pre `response` must be a response that was not freed. No other thread may be using it.
+void tokenwell_api_response_free(tokenwell_api_response *response);
+
+/// Sends a request to the Admin API with a token of a client, and waits for its response.
+///
+/// If the API responds with 401, the token is invalidated (`tokenwell_client_invalidate`) and the
+/// request is sent once more with a new token. The second response is returned, whatever its status
+/// is. Without a new token, the 401 is. Nothing else is repeated, and redirects are not followed.
+///
+/// A response with status 4xx or 5xx is a success of this call. It fails if there is no token, and
+/// if there is no complete response. After such a failure of a request that was sent, it is not
+/// known whether it has taken effect; the hint of the error says so.
+///
+/// Each call uses a thread and a connection of its own until it ends. An event loop calls
+/// `tokenwell_client_request_async` or `tokenwell_client_request_queued`.
+///
+/// @param client The client. Must not be NULL.
+/// @param request The request. Must not be NULL.
+/// @param deadline_ms How long the call may block, in milliseconds, with the waits for tokens; 0
+///   for the configured timeout.
+/// @param out Receives the response; release it with `tokenwell_api_response_free`. Must not be
+///   NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_DEADLINE: the deadline was exceeded.
+/// - TOKENWELL_STATUS_NETWORK, TOKENWELL_STATUS_TLS: there is no connection, or it broke.
+/// - TOKENWELL_STATUS_PROTOCOL: the response is not HTTP, or larger than the request accepts.
+/// - TOKENWELL_STATUS_REFUSED: the response is a redirect.
+/// - TOKENWELL_STATUS_CLOSED: the client is closed.
+/// - TOKENWELL_STATUS_NOT_CONFIGURED: the client has no base URL, because its server was set by
+///   `token_url`.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: a parameter is NULL, or this is a callback of the library.
+/// - The other statuses of `tokenwell_client_token`, for the token.
+///
+/// @since 0.1
+///
+/// @pre `client` must be a client and `request` a request that was not freed. No thread may be
+/// changing the request. `out` and `error` must be writable.
+tokenwell_status tokenwell_client_request(const tokenwell_client *client,
+                                          const tokenwell_api_request *request,
+                                          uint64_t deadline_ms,
+                                          tokenwell_api_response **out,
+                                          tokenwell_error **error);
+
+/// Like `tokenwell_client_request`, but never blocks: `tokenwell_operation_response` returns the
+/// response.
+///
+/// @param client The client. Must not be NULL.
+/// @param request The request. Must not be NULL.
+/// @param deadline_ms After how many milliseconds the operation ends with an error; 0 for the
+///   configured timeout.
+/// @param callback As for `tokenwell_client_token_async`. May be NULL.
+/// @param user_data As for `tokenwell_client_token_async`. May be NULL.
+/// @param destroy As for `tokenwell_client_token_async`. May be NULL.
+/// @param operation As for `tokenwell_client_token_async`. May be NULL. To cancel the operation
+///   ends its request, which may have taken effect.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_PENDING: the operation was begun. Otherwise TOKENWELL_STATUS_CLOSED,
+///   TOKENWELL_STATUS_INVALID_ARGUMENT, or TOKENWELL_STATUS_NOT_CONFIGURED, as for
+///   `tokenwell_client_request` and if no thread can be created. Never TOKENWELL_STATUS_OK.
+/// @since 0.1
+///
+/// @pre `client` must be a client and `request` a request that was not freed. No thread may be
+/// changing the request. `callback` and `destroy` must be callable as for
+/// `tokenwell_client_token_async`. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_request_async(const tokenwell_client *client,
+                                                const tokenwell_api_request *request,
+                                                uint64_t deadline_ms,
+                                                tokenwell_operation_callback callback,
+                                                void *user_data,
+                                                tokenwell_destroy_callback destroy,
+                                                tokenwell_operation **operation,
+                                                tokenwell_error **error);
+
+/// Like `tokenwell_client_request_async`, with an entry in a queue instead of the callback.
+///
+/// @param client The client. Must not be NULL.
+/// @param request The request. Must not be NULL.
+/// @param deadline_ms As for `tokenwell_client_request_async`.
+/// @param queue As for `tokenwell_client_token_queued`. Must not be NULL.
+/// @param tag As for `tokenwell_client_token_queued`.
+/// @param operation As for `tokenwell_client_request_async`. May be NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return As for `tokenwell_client_request_async`. TOKENWELL_STATUS_CLOSED also if the queue is
+///   closed.
+/// @since 0.1
+///
+/// @pre `client` must be a client, `request` a request and `queue` a queue that was not freed. No
+/// thread may be changing the request. `operation` and `error` must be writable.
+tokenwell_status tokenwell_client_request_queued(const tokenwell_client *client,
+                                                 const tokenwell_api_request *request,
+                                                 uint64_t deadline_ms,
+                                                 const tokenwell_queue *queue,
+                                                 uint64_t tag,
+                                                 tokenwell_operation **operation,
+                                                 tokenwell_error **error);
+
+/// Returns the response of an operation that has ended. Never blocks.
+///
+/// `tokenwell_operation_wait` waits for its end. Each call returns a response of its own.
+///
+/// @param operation An operation of `tokenwell_client_request_async` or
+///   `tokenwell_client_request_queued`. Must not be NULL.
+/// @param out Receives the response; release it with `tokenwell_api_response_free`. Must not be
+///   NULL.
+/// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be NULL.
+/// @return TOKENWELL_STATUS_OK, or one of:
+/// - TOKENWELL_STATUS_PENDING: the operation has not ended.
+/// - TOKENWELL_STATUS_INVALID_ARGUMENT: a parameter is NULL, or the operation is not that of a
+///   request.
+/// - The other statuses of `tokenwell_operation_wait`.
+///
+/// @since 0.1
+///
+/// @pre `operation` must be an operation that was not freed. `out` and `error` must be writable.
+tokenwell_status tokenwell_operation_response(const tokenwell_operation *operation,
+                                              tokenwell_api_response **out,
+                                              tokenwell_error **error);
 
 /// Sends log lines to a callback, which replaces an earlier callback.
 ///

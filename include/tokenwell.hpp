@@ -351,6 +351,123 @@ private:
     bool has_value_;
 };
 
+/// A response of the Admin API, with any status except a redirect.
+class api_response {
+public:
+    /// Takes ownership of a response of the C library.
+    /// @param handle The response.
+    explicit api_response(tokenwell_api_response *handle) noexcept : handle_(handle) {}
+
+    /// @return The HTTP status.
+    int status() const noexcept { return tokenwell_api_response_status(get()); }
+
+    /// Returns a header (`tokenwell_api_response_header`).
+    /// @param name The name, in upper or lower case.
+    /// @return The first value, if the response has such a header.
+    std::optional<std::string_view> header(std::string_view name) const noexcept
+    {
+        std::size_t length = 0;
+        const char *start = tokenwell_api_response_header(get(), detail::start(name), name.size(), &length);
+        return detail::optional_view(start, length);
+    }
+
+    /// @return All headers in the order received, with names in lower case.
+    std::vector<std::pair<std::string_view, std::string_view>> headers() const
+    {
+        std::vector<std::pair<std::string_view, std::string_view>> all;
+        for (std::size_t i = 0; i < tokenwell_api_response_header_count(get()); ++i) {
+            std::size_t name_length = 0, value_length = 0;
+            const char *name = tokenwell_api_response_header_name(get(), i, &name_length);
+            const char *value = tokenwell_api_response_header_value(get(), i, &value_length);
+            all.emplace_back(detail::view(name, name_length), detail::view(value, value_length));
+        }
+        return all;
+    }
+
+    /// @return The body, usually JSON. It may contain a secret.
+    std::string_view body() const noexcept
+    {
+        std::size_t length = 0;
+        const char *start = tokenwell_api_response_body(get(), &length);
+        return detail::view(start, length);
+    }
+
+    /// @return The object of the C library, still owned by this object.
+    const tokenwell_api_response *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<tokenwell_api_response, tokenwell_api_response_free> handle_;
+};
+
+/// A request to the Admin API. Only one thread at a time may change it.
+class api_request {
+public:
+    /// Creates a request without a body (`tokenwell_api_request_new`).
+    /// @param method GET, POST, PUT, PATCH or DELETE.
+    /// @param path The path on the API's server, for example "/api/atlas/v2/orgs".
+    /// @return The request, or the error.
+    static result<api_request> create(std::string_view method, std::string_view path) noexcept
+    {
+        tokenwell_api_request *handle = nullptr;
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_api_request_new(detail::start(method), method.size(), detail::start(path), path.size(), &handle, &cause) !=
+            TOKENWELL_STATUS_OK) return error(cause);
+        return api_request(handle);
+    }
+
+    /// Takes ownership of a request of the C library.
+    /// @param handle The request.
+    explicit api_request(tokenwell_api_request *handle) noexcept : handle_(handle) {}
+
+    /// Sets the version of the API (`tokenwell_api_request_set_version`).
+    /// @param version The date, for example "2025-03-12".
+    /// @return Nothing, or the error.
+    result<void> set_version(std::string_view version) noexcept
+    {
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_api_request_set_version(get(), detail::start(version), version.size(), &cause) != TOKENWELL_STATUS_OK) return error(cause);
+        return {};
+    }
+
+    /// Adds a parameter to the query (`tokenwell_api_request_add_query`).
+    /// @param name The name, not encoded.
+    /// @param value The value, not encoded.
+    /// @return Nothing, or the error.
+    result<void> add_query(std::string_view name, std::string_view value) noexcept
+    {
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_api_request_add_query(get(), detail::start(name), name.size(), detail::start(value), value.size(), &cause) !=
+            TOKENWELL_STATUS_OK) return error(cause);
+        return {};
+    }
+
+    /// Sets the body (`tokenwell_api_request_set_body`).
+    /// @param json One JSON value.
+    /// @return Nothing, or the error.
+    result<void> set_body(std::string_view json) noexcept
+    {
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_api_request_set_body(get(), detail::start(json), json.size(), &cause) != TOKENWELL_STATUS_OK) return error(cause);
+        return {};
+    }
+
+    /// Sets the largest body of a response that is accepted (`tokenwell_api_request_set_max_body`).
+    /// @param size The size in bytes.
+    /// @return Nothing, or the error.
+    result<void> set_max_body(std::uint64_t size) noexcept
+    {
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_api_request_set_max_body(get(), size, &cause) != TOKENWELL_STATUS_OK) return error(cause);
+        return {};
+    }
+
+    /// @return The object of the C library, still owned by this object.
+    tokenwell_api_request *get() const noexcept { return handle_.get(); }
+
+private:
+    detail::owned<tokenwell_api_request, tokenwell_api_request_free> handle_;
+};
+
 /// A request for the client secret, which is answered exactly once.
 ///
 /// If it is destroyed without an answer, it is answered with a failure.
@@ -497,6 +614,19 @@ public:
         case TOKENWELL_STATUS_PENDING: return std::nullopt;
         case TOKENWELL_STATUS_OK: return result<token>(token(came));
         default: return result<token>(error(cause));
+        }
+    }
+
+    /// Returns the response of a request that has ended (`tokenwell_operation_response`).
+    /// @return Nothing if it has not ended. Otherwise the response or the error.
+    std::optional<result<api_response>> response() const noexcept
+    {
+        tokenwell_api_response *came = nullptr;
+        tokenwell_error *cause = nullptr;
+        switch (tokenwell_operation_response(get(), &came, &cause)) {
+        case TOKENWELL_STATUS_PENDING: return std::nullopt;
+        case TOKENWELL_STATUS_OK: return result<api_response>(api_response(came));
+        default: return result<api_response>(error(cause));
         }
     }
 
@@ -801,6 +931,51 @@ public:
         return maybe_operation(code, begun, cause);
     }
 
+    /// Sends a request to the Admin API and waits for its response (`tokenwell_client_request`).
+    /// @param what The request.
+    /// @param deadline How long the call may take. 0: the configured timeout.
+    /// @return The response, whatever its status is, or the error.
+    result<api_response> request(const api_request &what, milliseconds deadline = milliseconds(0)) const noexcept
+    {
+        tokenwell_api_response *came = nullptr;
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_client_request(get(), what.get(), detail::deadline(deadline), &came, &cause) != TOKENWELL_STATUS_OK) return error(cause);
+        return api_response(came);
+    }
+
+    /// Like `request`, but never blocks (`tokenwell_client_request_async`).
+    /// @param what The request.
+    /// @param deadline When the operation ends. 0: the configured timeout.
+    /// @param callback Called as `callback(result<api_response>)` on a thread of the library, only if
+    ///   an operation is returned and not canceled. An exception that leaves it ends the program.
+    /// @return The operation, or the error.
+    template <typename Callback> result<operation> request_async(const api_request &what, milliseconds deadline, Callback callback) const
+    {
+        auto kept = std::make_unique<Callback>(std::move(callback));
+        tokenwell_operation *begun = nullptr;
+        tokenwell_error *cause = nullptr;
+        const auto code = tokenwell_client_request_async(get(), what.get(), detail::deadline(deadline), responded<Callback>, kept.get(),
+                                                         destroyed<Callback>, &begun, &cause);
+        if (code != TOKENWELL_STATUS_PENDING) return error(cause);
+        kept.release(); // destroyed() deletes it.
+        return operation(begun);
+    }
+
+    /// Like `request`, but never blocks (`tokenwell_client_request_queued`).
+    /// @param what The request.
+    /// @param deadline When the operation ends. 0: the configured timeout.
+    /// @param where The queue that receives an entry.
+    /// @param tag Returned with the entry.
+    /// @return The operation, or the error.
+    result<operation> request_queued(const api_request &what, milliseconds deadline, const queue &where, std::uint64_t tag) const noexcept
+    {
+        tokenwell_operation *begun = nullptr;
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_client_request_queued(get(), what.get(), detail::deadline(deadline), where.get(), tag, &begun, &cause) !=
+            TOKENWELL_STATUS_PENDING) return error(cause);
+        return operation(begun);
+    }
+
     /// Adds an entry to a queue whenever the generation changes (`tokenwell_client_watch`).
     /// @param where The queue.
     /// @param tag Returned with the entry.
@@ -926,6 +1101,15 @@ private:
             (*static_cast<Callback *>(data))(result<tokenwell::token>(tokenwell::token(came)));
         else
             (*static_cast<Callback *>(data))(result<tokenwell::token>(error(cause)));
+    }
+    template <typename Callback> static void responded(void *data, tokenwell_operation *ended) noexcept
+    {
+        tokenwell_api_response *came = nullptr;
+        tokenwell_error *cause = nullptr;
+        if (tokenwell_operation_response(ended, &came, &cause) == TOKENWELL_STATUS_OK)
+            (*static_cast<Callback *>(data))(result<api_response>(api_response(came)));
+        else
+            (*static_cast<Callback *>(data))(result<api_response>(error(cause)));
     }
     template <typename Callback> static void destroyed(void *data) noexcept { delete static_cast<Callback *>(data); }
 

@@ -4,12 +4,14 @@
 //! [`Client`].
 
 #[cfg(feature = "capi")]
-use crate::cache::{ActiveWork, AwaitSave, PendingGet, Watcher};
+use crate::cache::{ActiveWork, AwaitSave, PendingGet, PendingWork, RequestFlight, Watcher};
 use crate::cache::{Begun, CachedState, GetOptions, PendingRemoval, PendingRevocation, Slot, SlotParts, Stats};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::{Config, Provenance};
 use crate::credential::Credentials;
 use crate::error::Error;
+#[cfg(feature = "capi")]
+use crate::grant::transport::Route;
 use crate::grant::{Grant, HttpGrant};
 use crate::logging;
 use crate::store::{FileStore, NoStore, Store, TimeoutStore};
@@ -95,6 +97,9 @@ struct Described {
     origin: Option<String>,
     /// The base URL of the API. `None` for custom parts, and for a server that is not Atlas.
     base_url: Option<String>,
+    /// The route to the API at the base URL.
+    #[cfg(feature = "capi")]
+    api: Option<Route>,
     sources: Vec<Provenance>,
 }
 
@@ -115,6 +120,8 @@ impl Client {
             None => Arc::new(SystemClock),
         };
         let grant = HttpGrant::new(&config, Arc::clone(&clock))?;
+        #[cfg(feature = "capi")]
+        let api = config.api_base.as_ref().map(|base| Route::to_api(base, &config)).transpose()?;
         let parts = ClientParts {
             identity: config.identity(),
             timeout: config.timeout,
@@ -123,13 +130,14 @@ impl Client {
             clock,
             grant: Arc::new(grant),
         };
-        let base_url = config.api_base.map(|base| base.origin());
-        Ok(Self::assemble(
-            number,
-            parts,
-            manual_clock,
-            Described { origin: Some(config.token_endpoint.origin()), base_url, sources: config.provenance },
-        ))
+        let described = Described {
+            origin: Some(config.token_endpoint.origin()),
+            base_url: config.api_base.map(|base| base.origin()),
+            #[cfg(feature = "capi")]
+            api,
+            sources: config.provenance,
+        };
+        Ok(Self::assemble(number, parts, manual_clock, described))
     }
 
     /// Creates a client from custom parts: a different clock, store or grant.
@@ -162,6 +170,19 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> Option<&str> {
         self.0.described.base_url.as_deref()
+    }
+
+    /// The route to the API that accepts the tokens.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] if there is no base URL.
+    #[cfg(feature = "capi")]
+    pub(crate) fn api_route(&self) -> Result<&Route, Error> {
+        self.0.described.api.as_ref().ok_or_else(|| Error::NotConfigured {
+            problem: "cannot call the Admin API: the client has no base URL, because its server was set by token_url".to_owned(),
+            hint: "Remove token_url (TOKENWELL_TOKEN_URL), and use a service account of Atlas. For another Atlas server, set base_url."
+                .to_owned(),
+        })
     }
 
     /// Returns the source of each setting in effect, in the order of
@@ -309,6 +330,22 @@ impl Client {
     #[cfg(feature = "capi")]
     pub(crate) fn begin_work(&self) -> ActiveWork {
         self.0.slot.begin_work()
+    }
+
+    /// Begins `work` that ends when this client is closed, on a thread of its own; see
+    /// [`Slot::begin_request`].
+    #[cfg(feature = "capi")]
+    pub(crate) fn begin_work_with_thread<T: Clone + Send + Sync + 'static>(
+        &self,
+        may_block: bool,
+        work: impl FnOnce(&Arc<RequestFlight<T>>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<PendingWork<T>, Error> {
+        self.0.slot.begin_request(may_block, work)
+    }
+
+    #[cfg(feature = "capi")]
+    pub(crate) fn refuse_if_closed(&self) -> Result<(), Error> {
+        self.0.slot.refuse_if_closed()
     }
 
     /// Calls `watcher` whenever the generation changes.

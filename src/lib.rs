@@ -41,6 +41,8 @@ compile_error!("tokenwell needs a target with 64-bit atomic operations: choose a
 pub mod admin;
 #[cfg(any(feature = "reqwest", feature = "tower"))]
 mod api_auth;
+#[cfg(feature = "capi")]
+mod api_request;
 pub mod atlas;
 mod cache;
 mod client;

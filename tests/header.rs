@@ -178,9 +178,23 @@ fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let mut builder = cbindgen::Builder::new().with_config(config).with_src(root.join("src/error/status.rs"));
-    for file in
-        ["library", "error", "config", "secret", "token", "stats", "operation", "queue", "client", "description", "client_async", "log"]
-    {
+    for file in [
+        "library",
+        "error",
+        "config",
+        "secret",
+        "token",
+        "stats",
+        "operation",
+        "queue",
+        "client",
+        "description",
+        "client_async",
+        "api_request",
+        "api_response",
+        "client_request",
+        "log",
+    ] {
         builder = builder.with_src(root.join("src/ffi").join(file).with_extension("rs"));
     }
     let mut header = Vec::new();

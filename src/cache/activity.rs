@@ -4,7 +4,7 @@ use super::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::sync::PoisonError;
 use std::time::Instant;
 
-/// The work in progress: refreshes with their saves, removals, revocations and operations.
+/// The work in progress: refreshes with their saves, removals, revocations, requests and operations.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     count: Mutex<usize>,

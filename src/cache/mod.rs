@@ -8,7 +8,7 @@
 //! single flight, `pending_get` a get without a thread, `process` the state that a forked child must
 //! not use, `activity` the work in progress, `cached` the state that is available without a request,
 //! `invalidation` the removal of a token before it expires, `rejected_tokens` what follows from it,
-//! `cooldown_check` what lifts a cooldown.
+//! `cooldown_check` what lifts a cooldown, `requests` the requests that a program sends with a token.
 
 mod activity;
 mod cached;
@@ -25,6 +25,8 @@ mod process;
 mod refresh;
 mod refresh_request;
 mod rejected_tokens;
+#[cfg(feature = "capi")]
+mod requests;
 mod slot;
 mod snapshot;
 mod stats;
@@ -39,6 +41,8 @@ pub(crate) use pending_get::Begun;
 pub(crate) use pending_get::{AwaitSave, PendingGet};
 #[cfg(feature = "capi")]
 pub(crate) use process::Watcher;
+#[cfg(feature = "capi")]
+pub(crate) use requests::{PendingWork, RequestFlight, Stopped};
 #[cfg(feature = "capi")]
 pub(crate) use slot::cannot_create_thread;
 pub(crate) use slot::{GetOptions, Slot, SlotParts};

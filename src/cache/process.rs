@@ -7,6 +7,8 @@ use super::flight::SingleFlight;
 use super::invalidation::Removals;
 use super::refresh_request::RefreshOutcome;
 use super::rejected_tokens::RejectedList;
+#[cfg(feature = "capi")]
+use super::requests::Requests;
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::platform::{self, ProcessId};
@@ -29,6 +31,8 @@ pub(super) struct ProcessState {
     /// Returns the token that was revoked.
     pub(super) revocation: SingleFlight<Result<Secret, Error>>,
     pub(super) removals: Removals,
+    #[cfg(feature = "capi")]
+    pub(super) requests: Requests,
     pub(super) activity: Arc<Activity>,
     rejected_tokens: Arc<RejectedList>,
     memory: Mutex<Memory>,
@@ -86,6 +90,8 @@ impl ProcessState {
             refresh: SingleFlight::new(),
             revocation: SingleFlight::new(),
             removals: Removals::default(),
+            #[cfg(feature = "capi")]
+            requests: Requests::default(),
             activity: Arc::default(),
             memory: Mutex::new(Memory { rejected_tokens: Arc::clone(&rejected_tokens), ..Memory::default() }),
             rejected_tokens,

@@ -223,6 +223,8 @@ impl Slot {
         process.refresh.abandon(Err(Error::Closed));
         process.revocation.abandon(Err(Error::Closed));
         process.removals.abandon();
+        #[cfg(feature = "capi")]
+        process.requests.abandon();
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -20,10 +20,21 @@ struct Details {
 /// The endpoint that a request was sent to, for messages and hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EndpointName {
-    /// Whether it is the revocation endpoint (RFC 7009). Otherwise it is the token endpoint.
-    pub(crate) is_revocation: bool,
+    pub(crate) kind: EndpointKind,
     /// The setting with its URL, and what sets it: `token_url (environment variable TOKENWELL_TOKEN_URL)`.
     pub(crate) setting: Box<str>,
+}
+
+/// What a request was sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndpointKind {
+    /// The token endpoint (RFC 6749).
+    Token,
+    /// The revocation endpoint (RFC 7009).
+    Revocation,
+    /// The Admin API.
+    #[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only the C ABI sends a request of the program"))]
+    Api,
 }
 
 impl Exchange {

@@ -14,8 +14,8 @@ mod printable;
 mod status;
 
 pub use duration_text::duration_text;
-pub(crate) use exchange::EndpointName;
 pub use exchange::Exchange;
+pub(crate) use exchange::{EndpointKind, EndpointName};
 pub use exit_code::ExitCode;
 pub(crate) use printable::os_reason;
 pub use printable::{printable, printable_path};
@@ -356,6 +356,9 @@ impl Error {
             Self::Deadline { blocked_by, .. } if blocked_by == AWAITING_SECRET => {
                 "Let the secret callback answer sooner, or allow more time: it may use half of timeout_ms.".to_owned()
             }
+            Self::Deadline { blocked_by, .. } if blocked_by == AWAITING_API => {
+                "Allow more time. The request may have taken effect: check that before you repeat one that changes something.".to_owned()
+            }
             Self::Deadline { blocked_by, .. } if !blocked_by.is_empty() => {
                 "Find the process that holds the lock (`fuser -v` on the .lock files in that directory). Let it finish, or stop it. \
                  Otherwise allow more time, or disable the shared cache with TOKENWELL_CACHE=off."
@@ -369,6 +372,11 @@ impl Error {
             Self::Protocol { problem, .. } if problem == NOT_HTTP => {
                 "Check the port. The server may expect TLS: if it does, use https:// in its URL.".to_owned()
             }
+            Self::Protocol { .. } if self.is_of_api() => format!(
+                "Request less, for example with a smaller itemsPerPage, or allow a longer response. If the response should be short, check that \
+                 {} is the URL of the API, and every proxy in between.",
+                self.url_setting()
+            ),
             Self::Protocol { http_status: Some(401 | 403), .. } => {
                 "A proxy, a web filter or an access list may have answered instead of the server: check what is between this host and the \
                  server. If it was the server, check the client id and secret and what the server allows the client."
@@ -498,7 +506,11 @@ impl Error {
     }
 
     fn is_of_revocation(&self) -> bool {
-        self.endpoint().is_some_and(|endpoint| endpoint.is_revocation)
+        self.endpoint().is_some_and(|endpoint| endpoint.kind == EndpointKind::Revocation)
+    }
+
+    fn is_of_api(&self) -> bool {
+        self.endpoint().is_some_and(|endpoint| endpoint.kind == EndpointKind::Api)
     }
 
     /// The setting with the URL of the request. An error of another process does not name it.
@@ -574,6 +586,9 @@ pub(crate) const CHECK_CONNECTION: &str = "Check the host name, the route to the
 /// What blocks a refresh while the program has not delivered the client secret. It selects a hint.
 pub(crate) const AWAITING_SECRET: &str = "the secret callback has not provided the client secret";
 
+/// What a request of the program waits for at its deadline. It selects a hint.
+pub(crate) const AWAITING_API: &str = "the API has not sent a complete response";
+
 /// The problem of a response that is not HTTP, for example the alert of a TLS server. It selects a
 /// hint.
 pub(crate) const NOT_HTTP: &str = "the response is not HTTP/1.1";
@@ -595,7 +610,11 @@ fn is_loopback(server: &str) -> bool {
 }
 
 fn kind_of_request(exchange: &Exchange) -> &'static str {
-    if exchange.endpoint().is_some_and(|endpoint| endpoint.is_revocation) { "revocation" } else { "token" }
+    match exchange.endpoint().map(|endpoint| endpoint.kind) {
+        Some(EndpointKind::Revocation) => "revocation",
+        Some(EndpointKind::Api) => "API",
+        Some(EndpointKind::Token) | None => "token",
+    }
 }
 
 /// The hint for a client that the server knows but does not issue a token to.
@@ -700,7 +719,7 @@ mod tests {
 
     #[test]
     fn s13_an_error_of_a_revocation_speaks_of_the_revocation_url() {
-        let endpoint = EndpointName { is_revocation: true, setting: "revocation_url".into() };
+        let endpoint = EndpointName { kind: EndpointKind::Revocation, setting: "revocation_url".into() };
         let protocol = |http_status| {
             let (server, problem) = ("https://login.example".to_owned(), "it is HTML".to_owned());
             Error::Protocol { server, problem, http_status: Some(http_status), exchange: Exchange::default() }

@@ -13,10 +13,13 @@
 //! Safety` section becomes `@pre`. Such a section applies to pointers that are not NULL.
 #![allow(unsafe_code, non_camel_case_types)]
 
+mod api_request;
+mod api_response;
 mod boundary;
 mod calls;
 mod client;
 mod client_async;
+mod client_request;
 mod config;
 mod description;
 mod error;

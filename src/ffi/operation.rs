@@ -6,7 +6,7 @@ use super::token::{into_raw as token_into_raw, tokenwell_token};
 use crate::cache::ActiveWork;
 use crate::client::Client;
 use crate::error::{Error, Status};
-use crate::operation::{Completion, Dispatcher, Operation, Queue, Work, in_callback};
+use crate::operation::{Completion, Dispatcher, Operation, Queue, Value, Work, in_callback};
 use crate::platform::ProcessId;
 use arc_swap::ArcSwapOption;
 use std::ffi::c_void;
@@ -65,7 +65,8 @@ pub type tokenwell_destroy_callback = Option<unsafe extern "C" fn(user_data: *mu
 /// @param operation The operation. Must not be NULL.
 /// @param ms How long to wait, in milliseconds. 0 does not wait.
 /// @param token Receives the token of an operation that returned one; release it with
-///   `tokenwell_token_free`. Receives NULL for other operations. May be NULL.
+///   `tokenwell_token_free`. Receives NULL for other operations. May be NULL. The response of a
+///   request is returned by `tokenwell_operation_response`.
 /// @param error Receives an error on failure; release it with `tokenwell_error_free`. May be
 ///   NULL.
 /// @return TOKENWELL_STATUS_PENDING if the operation has not ended. TOKENWELL_STATUS_OK if it
@@ -97,8 +98,9 @@ pub unsafe extern "C" fn tokenwell_operation_wait(
         };
         let result = result?;
         if !token.is_null() {
+            let raw = if let Value::Token(token) = result { token_into_raw(token) } else { ptr::null_mut() };
             // SAFETY: the caller promises that a non-NULL `token` is writable.
-            unsafe { token.write(result.map_or(ptr::null_mut(), token_into_raw)) };
+            unsafe { token.write(raw) };
         }
         Ok(Status::Ok)
     })
@@ -231,7 +233,26 @@ pub(super) unsafe fn begin(
     deadline_ms: u64,
     out: *mut *mut tokenwell_operation,
 ) -> Result<Status, Error> {
-    let max_wait = if deadline_ms == 0 { client.timeout() } else { Duration::from_millis(deadline_ms) };
+    // SAFETY: upheld by the caller of this function.
+    unsafe { begin_within(max_wait(client, deadline_ms), work, target, active, out) }
+}
+
+/// How long a call with this parameter may take.
+pub(super) fn max_wait(client: &Client, deadline_ms: u64) -> Duration {
+    if deadline_ms == 0 { client.timeout() } else { Duration::from_millis(deadline_ms) }
+}
+
+/// Like [`begin`], with a time that is not that of the parameter.
+///
+/// # Safety
+/// `out` must be NULL or writable.
+pub(super) unsafe fn begin_within(
+    max_wait: Duration,
+    work: Work,
+    target: Target,
+    active: ActiveWork,
+    out: *mut *mut tokenwell_operation,
+) -> Result<Status, Error> {
     let operation = Operation::begin(work, target, active, max_wait)?;
     if !out.is_null() {
         // SAFETY: upheld by the caller of this function.
@@ -250,7 +271,7 @@ pub(super) fn into_raw(operation: Arc<Operation<Target>>) -> *mut tokenwell_oper
 /// # Safety
 /// `operation` must be NULL or come from `into_raw` and not be freed while the result is
 /// used.
-unsafe fn borrow<'a>(operation: *const tokenwell_operation) -> Result<&'a Operation<Target>, Error> {
+pub(super) unsafe fn borrow<'a>(operation: *const tokenwell_operation) -> Result<&'a Operation<Target>, Error> {
     // SAFETY: upheld by the caller of this function.
     unsafe { object("operation", operation.cast::<Operation<Target>>()) }
 }

@@ -8,7 +8,7 @@ use super::resolver::{LoopbackResolver, SystemResolver};
 use super::transport_error::{self, Failure};
 use super::tunnel::Tunnel;
 use crate::config::{Authorities, Config, Endpoint};
-use crate::error::{EndpointName, Error};
+use crate::error::{EndpointKind, EndpointName, Error};
 use crate::platform;
 use crate::token::Token;
 use bytes::Bytes;
@@ -41,12 +41,22 @@ pub(crate) struct Route {
     pub(super) proxy: Option<HttpsProxy>,
     pub(super) authorities: Authorities,
     pub(super) hint: ConnectionHint,
-    pub(super) name: EndpointName,
+    pub(crate) name: EndpointName,
     /// Whether a base URL names the server.
     pub(super) at_atlas: bool,
 }
 
 impl Route {
+    /// Determines the route to the Admin API, whose base URL is `base`.
+    ///
+    /// # Errors
+    /// As [`Route::resolve`].
+    #[cfg(feature = "capi")]
+    pub(crate) fn to_api(base: &Endpoint, config: &Config) -> Result<Self, Error> {
+        let route = Self::resolve(base, config)?;
+        Ok(Self { name: EndpointName { kind: EndpointKind::Api, ..route.name }, ..route })
+    }
+
     /// Determines the route to `endpoint` from the configuration. The environment was read when the
     /// configuration was built, and is not read again: a request runs on another thread, and reading
     /// the environment while the program changes it is not safe in C.
@@ -59,7 +69,7 @@ impl Route {
         let proxy = HttpsProxy::for_target(endpoint.url(), &config.proxy)?;
         let hint = ConnectionHint::for_endpoint(endpoint, config, proxy.as_ref());
         let name = EndpointName {
-            is_revocation: config.revocation_endpoint.as_ref() == Some(endpoint),
+            kind: if config.revocation_endpoint.as_ref() == Some(endpoint) { EndpointKind::Revocation } else { EndpointKind::Token },
             setting: config.url_setting(endpoint).into(),
         };
         Ok(Self { endpoint: endpoint.clone(), proxy, authorities, hint, name, at_atlas: config.api_base.is_some() })
@@ -170,12 +180,18 @@ impl Transport {
         &self.watch
     }
 
+    /// Runs `work`, which may send any number of requests with [`Transport::exchange`].
+    #[cfg(feature = "capi")]
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Sends `request` and reads the response within `timeout`.
     pub(crate) fn send(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
         self.runtime.block_on(self.exchange(request, reading, timeout))
     }
 
-    async fn exchange(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
+    pub(crate) async fn exchange(&self, request: Request, reading: Reading, timeout: Timeout) -> Result<Reply, Error> {
         self.watch.reset();
         if timeout.remaining.is_zero() {
             return Err(self.timed_out(timeout.total));
@@ -233,7 +249,9 @@ impl Transport {
         if complete {
             return Ok(body);
         }
-        let problem = format!("its body is longer than {} MiB", limit / (1024 * 1024));
+        const MIB: usize = 1024 * 1024;
+        let limit = if limit.is_multiple_of(MIB) { format!("{} MiB", limit / MIB) } else { format!("{limit} bytes") };
+        let problem = format!("its body is longer than {limit}");
         Err(transport_error::protocol(&self.server, &problem, Some(response.status().as_u16())))
     }
 

@@ -482,7 +482,7 @@ mod tests {
     fn the_thread_leaves_no_reference_to_an_operation_that_has_ended() {
         let dispatcher = Arc::new(Dispatcher::<Nobody>::new());
         let state = super::super::State {
-            phase: super::super::Phase::Ended(Ok(None)),
+            phase: super::super::Phase::Ended(Ok(super::super::Value::Nothing)),
             is_dispatched: true,
             awaited: false,
             driver: None,

@@ -1,7 +1,7 @@
 //! Operations: calls of a client that wait for a result without a thread of their own, for event
 //! loops in other languages.
 //!
-//! May depend on: client, cache (the pending calls), platform, token, error. Start reading at
+//! May depend on: client, cache and api_request (the pending calls), platform, token, error. Start reading at
 //! [`Operation`]; `dispatcher` has the threads, which exist only while an operation is pending.
 
 mod dispatcher;
@@ -10,8 +10,9 @@ mod queue;
 pub(crate) use dispatcher::{Dispatcher, in_callback, on_dispatcher_thread};
 pub(crate) use queue::Queue;
 
+use crate::api_request::{ApiResponse, PendingRequest};
 use crate::cache::{ActiveWork, PendingGet, PendingRemoval, PendingRevocation};
-use crate::error::Error;
+use crate::error::{AWAITING_API, Error};
 use crate::token::Token;
 use arc_swap::ArcSwapOption;
 use std::fmt;
@@ -45,7 +46,7 @@ pub(crate) trait Completion: Send + Sized + 'static {
     fn discard(self);
 }
 
-/// A call that was begun: a get, an invalidation or a revocation. Its result, once there is one, can
+/// A call that was begun: a get, an invalidation, a revocation or a request. Its result, once there is one, can
 /// be read any number of times.
 #[derive(Debug)]
 pub(crate) struct Operation<C: Completion> {
@@ -63,11 +64,20 @@ pub(crate) enum Work {
     Get(PendingGet),
     Removal(PendingRemoval),
     Revocation(PendingRevocation),
+    Request(PendingRequest),
 }
 
-/// The token of a get, nothing for other operations, or the error. Boxed, because most operations
+/// What a call that has succeeded returns.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Nothing,
+    Token(Token),
+    Response(Arc<ApiResponse>),
+}
+
+/// The value, or the error. Boxed, because most operations
 /// have no error and there may be very many operations.
-type Outcome = Result<Option<Token>, Box<Error>>;
+type Outcome = Result<Value, Box<Error>>;
 
 struct State<C> {
     phase: Phase<C>,
@@ -122,7 +132,7 @@ impl<C: Completion> Operation<C> {
     }
 
     /// Waits until the operation ends, at most for `max_wait`. Returns `None` if it is still pending.
-    pub(crate) fn wait(&self, max_wait: Duration) -> Option<Result<Option<Token>, Error>> {
+    pub(crate) fn wait(&self, max_wait: Duration) -> Option<Result<Value, Error>> {
         if !self.dispatcher.is_of_this_process() {
             return Some(Err(Error::Closed));
         }
@@ -198,13 +208,14 @@ impl<C: Completion> Operation<C> {
     }
 
     /// Returns the result of work that is not waited for any longer.
-    fn at_deadline(&self, work: &mut Work) -> Result<Option<Token>, Error> {
+    fn at_deadline(&self, work: &mut Work) -> Result<Value, Error> {
         let waited = Duration::from_millis(self.dispatcher.now_ms().saturating_sub(self.began_ms));
         match work {
-            Work::Get(get) => get.at_deadline(waited).map(Some),
+            Work::Get(get) => get.at_deadline(waited).map(Value::Token),
             // The token is not the current one any more, and the removal continues, as after a call that blocks.
-            Work::Removal(_) => Ok(None),
+            Work::Removal(_) => Ok(Value::Nothing),
             Work::Revocation(_) => Err(Error::Deadline { waited, blocked_by: String::new() }),
+            Work::Request(_) => Err(Error::Deadline { waited, blocked_by: AWAITING_API.to_owned() }),
         }
     }
 
@@ -290,7 +301,7 @@ impl<C: Completion> Operation<C> {
     }
 
     /// Does nothing if `state` is not pending.
-    fn complete(self: &Arc<Self>, mut state: MutexGuard<'_, State<C>>, result: Result<Option<Token>, Error>) {
+    fn complete(self: &Arc<Self>, mut state: MutexGuard<'_, State<C>>, result: Result<Value, Error>) {
         let (work, completion, active) = match std::mem::replace(&mut state.phase, Phase::Changing) {
             Phase::Pending { work, completion, active } => (work, completion, active),
             other => {
@@ -378,11 +389,12 @@ impl<C: Completion> Drop for Operation<C> {
 }
 
 impl Work {
-    fn poll(&mut self, waker: &Waker, time_left: Duration) -> Poll<Result<Option<Token>, Error>> {
+    fn poll(&mut self, waker: &Waker, time_left: Duration) -> Poll<Result<Value, Error>> {
         match self {
-            Self::Get(get) => get.poll_result(waker, time_left).map(|result| result.map(Some)),
-            Self::Removal(removal) => removal.poll_result(waker).map(|result| result.map(|()| None)),
-            Self::Revocation(revocation) => revocation.poll_result(waker).map(|result| result.map(|()| None)),
+            Self::Get(get) => get.poll_result(waker, time_left).map(|result| result.map(Value::Token)),
+            Self::Removal(removal) => removal.poll_result(waker).map(|result| result.map(|()| Value::Nothing)),
+            Self::Revocation(revocation) => revocation.poll_result(waker).map(|result| result.map(|()| Value::Nothing)),
+            Self::Request(request) => request.poll_result(waker).map(|result| result.map(Value::Response)),
         }
     }
 
@@ -391,7 +403,7 @@ impl Work {
     fn time_for_save(&self) -> Option<Duration> {
         match self {
             Self::Get(get) => get.time_for_save(),
-            Self::Removal(_) | Self::Revocation(_) => None,
+            Self::Removal(_) | Self::Revocation(_) | Self::Request(_) => None,
         }
     }
 

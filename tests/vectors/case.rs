@@ -112,6 +112,21 @@ pub enum Step {
         deadline_ms: Option<u64>,
         expect: Option<DoneExpect>,
     },
+    /// A request to the Admin API.
+    Request {
+        #[serde(default = "get")]
+        method: String,
+        path: Literal,
+        version: Option<String>,
+        /// The parameters in their order.
+        #[serde(default)]
+        query: Vec<(Literal, Literal)>,
+        /// The body as a string, which may be invalid.
+        body: Option<Literal>,
+        max_body: Option<u64>,
+        deadline_ms: Option<u64>,
+        expect: RequestExpect,
+    },
     Stats {
         #[serde(default)]
         eventually: bool,
@@ -205,6 +220,31 @@ pub struct ErrorExpect {
     pub hint_has: Vec<String>,
 }
 
+/// The result of a request to the Admin API: a response or an error.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Value")]
+pub enum RequestExpect {
+    Response(ResponseExpect),
+    Error(ErrorExpect),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseExpect {
+    pub status: u16,
+    /// `null`: the response has no such header.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Option<String>>,
+    /// The body as JSON …
+    pub json: Option<Value>,
+    /// … or as it is.
+    pub body: Option<Literal>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
 /// The expected error of a call without a result.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
@@ -255,6 +295,8 @@ pub struct Sent {
     /// `null`: the header must be absent. `{base64:…}` is replaced with the base64 of its content.
     #[serde(default)]
     pub headers: BTreeMap<String, Option<String>>,
+    /// The body as it was sent.
+    pub body: Option<String>,
     /// The decoded fields of the form: exactly these, each once.
     pub form: Option<BTreeMap<String, String>>,
 }
@@ -355,7 +397,7 @@ impl Step {
         match self {
             Self::Token { expect, .. } | Self::Authorization { expect } => expect.is_some(),
             Self::Together { .. } | Self::Loop { .. } | Self::Stats { .. } | Self::Traffic { .. } => true,
-            Self::BaseUrl { .. } | Self::Sources { .. } => true,
+            Self::BaseUrl { .. } | Self::Sources { .. } | Self::Request { .. } => true,
             Self::Invalidate { expect, .. }
             | Self::Revoke { expect, .. }
             | Self::Advance { expect, .. }
@@ -396,7 +438,8 @@ impl Step {
             Self::Sources { expect } if expect.is_empty() => Err("an empty expectation".into()),
             Self::Server { faults: None, settings: None } => Err("neither faults nor settings".into()),
             Self::Traffic { expect } if !expect.has_expectation() => Err("an empty expectation".into()),
-            Self::Revoke { expect: Some(DoneExpect(error)), .. }
+            Self::Request { expect: RequestExpect::Error(error), .. }
+            | Self::Revoke { expect: Some(DoneExpect(error)), .. }
             | Self::Advance { expect: Some(DoneExpect(error)), .. }
             | Self::Close { expect: Some(DoneExpect(error)) }
             | Self::Client { expect: Some(DoneExpect(error)) } => error.check(),
@@ -455,6 +498,18 @@ impl TryFrom<Value> for Literal {
                 let Repeat { repeat, times } = serde_json::from_value(value).map_err(|e| e.to_string())?;
                 Ok(Self::Repeat { unit: repeat, times })
             }
+        }
+    }
+}
+
+impl TryFrom<Value> for RequestExpect {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        if value.get("error").is_some() {
+            serde_json::from_value(value).map(Self::Error).map_err(|e| e.to_string())
+        } else {
+            serde_json::from_value(value).map(Self::Response).map_err(|e| e.to_string())
         }
     }
 }

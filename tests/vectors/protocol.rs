@@ -15,6 +15,16 @@ pub enum Answer {
     Sources(Vec<(String, String)>),
     Error(ShimError),
     Unimplemented(String),
+    Response(Response),
+}
+
+/// A response of the Admin API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub body: String,
+    /// In the order received, names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +116,11 @@ pub fn parse(line: &str) -> Result<Answer, String> {
                 attempts: integer(attempts)?,
             }))
         }
+        ("response", [status, body, headers @ ..]) => Ok(Answer::Response(Response {
+            status: integer(status)?.try_into().map_err(|_| "an HTTP status above 65535")?,
+            body: decode(body)?,
+            headers: headers.iter().map(|field| header(field)).collect::<Result<_, _>>()?,
+        })),
         ("unimplemented", [reason]) => decode(reason).map(Answer::Unimplemented),
         _ => Err("not an answer of the protocol".to_owned()),
     }
@@ -133,6 +148,11 @@ fn status_name(field: &str) -> Result<String, String> {
 
 fn optional<T>(field: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     if field == "-" { Ok(None) } else { read(field).map(Some) }
+}
+
+fn header(field: &str) -> Result<(String, String), String> {
+    let (name, value) = field.split_once('=').ok_or_else(|| format!("{field} is not NAME=VALUE"))?;
+    Ok((decode(name)?, decode(value)?))
 }
 
 fn source(field: &str) -> Result<(String, String), String> {

@@ -1,8 +1,11 @@
 //! Runs the cases against one shim.
 
-use crate::case::{Case, Clocks, DoneExpect, ErrorExpect, GetExpect, Literal, ManyExpect, STAT_NAMES, Sent, StatsExpect, Step, Traffic};
+use crate::case::{
+    Case, Clocks, DoneExpect, ErrorExpect, GetExpect, Literal, ManyExpect, RequestExpect, ResponseExpect, STAT_NAMES, Sent, StatsExpect,
+    Step, Traffic,
+};
 use crate::process::{Shim, ShimCommand};
-use crate::protocol::{self, Answer, ShimError};
+use crate::protocol::{self, Answer, Response, ShimError};
 use crate::sentences::{Part, faults};
 use crate::words::Words;
 use crate::world::World;
@@ -237,6 +240,29 @@ impl CaseRunner<'_> {
                 self.done(&format!("invalidate {}", protocol::encode(&value)), expect.as_ref())
             }
             Step::Revoke { deadline_ms, expect } => self.done(&format!("revoke {}", protocol::number(*deadline_ms)), expect.as_ref()),
+            Step::Request { method, path, version, query, body, max_body, deadline_ms, expect } => {
+                let string = |literal: &Literal| protocol::encode(&self.bytes(literal));
+                let query: Vec<_> = query.iter().map(|(name, value)| format!("{}={}", string(name), string(value))).collect();
+                let request = format!(
+                    "request {} {} {} {} {} {} {}",
+                    protocol::encode(method.as_bytes()),
+                    string(path),
+                    version.as_ref().map_or_else(|| "-".to_owned(), |version| protocol::encode(version.as_bytes())),
+                    if query.is_empty() { "-".to_owned() } else { query.join(",") },
+                    body.as_ref().map_or_else(|| "-".to_owned(), string),
+                    protocol::number(*max_body),
+                    protocol::number(*deadline_ms),
+                );
+                let answer = self.ask(&request)?;
+                match (&answer, expect) {
+                    (Answer::Response(response), RequestExpect::Response(expected)) => self.response(response, expected),
+                    (Answer::Error(error), RequestExpect::Error(expected)) => check_error(error, expected),
+                    (_, RequestExpect::Response(expected)) => {
+                        mismatch(format!("a response with status {}", expected.status), describe(&answer))
+                    }
+                    (_, RequestExpect::Error(expected)) => mismatch(expected.error.clone(), describe(&answer)),
+                }
+            }
             Step::Stats { eventually, expect } => {
                 let end = Instant::now() + EVENTUALLY;
                 loop {
@@ -404,6 +430,30 @@ impl CaseRunner<'_> {
         Ok(())
     }
 
+    fn response(&self, got: &Response, expected: &ResponseExpect) -> Result<(), Stop> {
+        if got.status != expected.status {
+            return mismatch(format!("status {}", expected.status), format!("status {} with {:?}", got.status, truncated(&got.body)));
+        }
+        for (name, wanted) in &expected.headers {
+            let values: Vec<&str> = got.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
+            let found = (!values.is_empty()).then(|| values.join(", "));
+            if found != *wanted {
+                return mismatch(format!("header {name}: {wanted:?}"), format!("{found:?}"));
+            }
+        }
+        if let Some(json) = &expected.json
+            && serde_json::from_str::<Value>(&got.body).ok().as_ref() != Some(json)
+        {
+            return mismatch(format!("the body {json}"), truncated(&got.body));
+        }
+        if let Some(body) = &expected.body
+            && self.bytes(body) != got.body.as_bytes()
+        {
+            return mismatch("the body of the case", truncated(&got.body));
+        }
+        Ok(())
+    }
+
     fn base_url(&mut self, expect: Option<&Literal>) -> Result<(), Stop> {
         let answer = self.ask("base_url")?;
         let Answer::Ok(fields) = &answer else { return mismatch("`ok` and the base URL", describe(&answer)) };
@@ -468,6 +518,11 @@ impl CaseRunner<'_> {
             if got != wanted {
                 return mismatch(format!("header {name}: {wanted:?}"), format!("{got:?}"));
             }
+        }
+        if let Some(body) = &expect.body
+            && *body != request.body
+        {
+            return mismatch(format!("the body {body:?}"), format!("{:?}", request.body));
         }
         if let Some(form) = &expect.form {
             let wanted: Vec<(String, String)> = form.iter().map(|(name, value)| (name.clone(), self.token_or_filled(value))).collect();
@@ -659,6 +714,7 @@ fn describe(answer: &Answer) -> String {
             error.message,
             error.hint
         ),
+        Answer::Response(response) => format!("a response with status {}", response.status),
         Answer::Unimplemented(reason) => format!("unimplemented: {reason}"),
     }
 }

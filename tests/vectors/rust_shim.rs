@@ -112,6 +112,10 @@ fn call(client: &Client, words: &[&str]) -> String {
                 stats.invalidations
             )
         }
+        ["request", ..] => {
+            let reason = "a Rust program uses tokenwell::admin, or its own HTTP client with tokenwell::reqwest";
+            format!("unimplemented {}", encode(reason.as_bytes()))
+        }
         ["base_url"] => format!("ok {}", client.base_url().map_or_else(|| "-".to_owned(), |url| encode(url.as_bytes()))),
         ["sources"] => {
             let sources = client.sources().iter().map(|from| format!(" {}={}", from.setting(), encode(from.source().as_bytes())));

@@ -71,6 +71,21 @@ tokenwell_status (*const fixed_client_revoke)(const tokenwell_client *, uint64_t
 extern tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **);
 tokenwell_status (*const fixed_client_stats)(const tokenwell_client *, tokenwell_stats *, size_t, tokenwell_error **) =
     tokenwell_client_stats;
+extern tokenwell_status (*const fixed_client_request)(const tokenwell_client *, const tokenwell_api_request *, uint64_t,
+    tokenwell_api_response **, tokenwell_error **);
+tokenwell_status (*const fixed_client_request)(const tokenwell_client *, const tokenwell_api_request *, uint64_t,
+    tokenwell_api_response **, tokenwell_error **) = tokenwell_client_request;
+extern tokenwell_status (*const fixed_client_request_queued)(const tokenwell_client *, const tokenwell_api_request *, uint64_t,
+    const tokenwell_queue *, uint64_t, tokenwell_operation **, tokenwell_error **);
+tokenwell_status (*const fixed_client_request_queued)(const tokenwell_client *, const tokenwell_api_request *, uint64_t,
+    const tokenwell_queue *, uint64_t, tokenwell_operation **, tokenwell_error **) = tokenwell_client_request_queued;
+extern tokenwell_status (*const fixed_operation_response)(const tokenwell_operation *, tokenwell_api_response **, tokenwell_error **);
+tokenwell_status (*const fixed_operation_response)(const tokenwell_operation *, tokenwell_api_response **, tokenwell_error **) =
+    tokenwell_operation_response;
+extern tokenwell_status (*const fixed_api_request_new)(const char *, size_t, const char *, size_t, tokenwell_api_request **,
+    tokenwell_error **);
+tokenwell_status (*const fixed_api_request_new)(const char *, size_t, const char *, size_t, tokenwell_api_request **,
+    tokenwell_error **) = tokenwell_api_request_new;
 extern const char *(*const fixed_client_base_url)(const tokenwell_client *, size_t *);
 const char *(*const fixed_client_base_url)(const tokenwell_client *, size_t *) = tokenwell_client_base_url;
 extern const char *(*const fixed_client_setting)(const tokenwell_client *, size_t, const char **);

@@ -30,7 +30,7 @@ int main(int count, char **arguments)
                                        cancellation_tests, error_tests, secret_callback_tests, fork_tests, inherited_tests, allocation_tests,
                                        environment_tests, operation_tests, operation_cancel_tests, operation_close_tests, operation_callback_tests,
                                        operation_queue_tests, operation_fork_tests, operation_crowd_tests, event_loop_tests,
-                                       save_tests, step_tests, description_tests, concurrent_tests, concurrent_operation_tests};
+                                       save_tests, step_tests, description_tests, api_request_tests, concurrent_tests, concurrent_operation_tests};
     const char *only = count == 2 ? arguments[1] : NULL;
     bool valgrind = getenv("UNDER_VALGRIND") != NULL;
     unsigned passed = 0, failed = 0, skipped = 0, lacking = 0;

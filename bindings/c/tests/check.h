@@ -56,7 +56,7 @@ typedef struct {
 extern const test argument_tests[], string_tests[], get_tests[], lifetime_tests[], watching_tests[], process_tests[], no_thread_tests[],
     cancellation_tests[], error_tests[], secret_callback_tests[], fork_tests[], inherited_tests[], allocation_tests[], environment_tests[],
     operation_tests[], operation_cancel_tests[], operation_close_tests[], operation_callback_tests[], operation_queue_tests[],
-    operation_fork_tests[], operation_crowd_tests[], event_loop_tests[], save_tests[], step_tests[], description_tests[], concurrent_tests[], concurrent_operation_tests[];
+    operation_fork_tests[], operation_crowd_tests[], event_loop_tests[], save_tests[], step_tests[], description_tests[], api_request_tests[], concurrent_tests[], concurrent_operation_tests[];
 
 /* Called by a test that cannot run here: it is counted as skipped, never as passed. `reason` is a static string. */
 void skip_this_test(const char *reason);

@@ -317,6 +317,43 @@ static void a_secret_comes_from_the_program()
     }
 }
 
+static void a_request_gets_the_response_of_the_api()
+{
+    CHECK(tokenwell::api_request::create("GET", "https://evil.example/").error().status() == TOKENWELL_STATUS_REFUSED);
+    auto made = tokenwell::api_request::create("GET", "/api/atlas/v2/orgs");
+    DEMAND(made);
+    tokenwell::api_request request = *std::move(made);
+    CHECK(request.set_version("2025-03-12") && request.add_query("itemsPerPage", "5") && request.set_max_body(100000));
+    CHECK(request.set_body("{").error().status() == TOKENWELL_STATUS_INVALID_ARGUMENT);
+
+    tokenwell::client client = connected();
+    auto response = client.request(request, 10s);
+    DEMAND(response);
+    CHECK(response->status() == 200 && response->body().substr(0, 1) == "{");
+    CHECK(response->header("Content-Type").value().find("json") != std::string_view::npos && !response->header("x-none"));
+    bool found = false;
+    for (const auto &[name, value] : response->headers()) found |= name == "content-type" && value == *response->header(name);
+    CHECK(found);
+
+    std::promise<int> ended;
+    auto begun = client.request_async(request, 10s, [&ended, kept = counted()](auto came) { ended.set_value(came ? came->status() : 0); });
+    DEMAND(begun);
+    CHECK(ended.get_future().get() == 200);
+    CHECK(begun->wait(10s).has_value() && begun->response().value().or_throw().status() == 200);
+
+    auto queue = tokenwell::queue::create();
+    DEMAND(queue);
+    DEMAND(client.request_queued(request, 10s, *queue, 3));
+    CHECK(queue->wait(10s).or_throw());
+    auto taken = queue->take().or_throw();
+    CHECK(taken && taken->tag == 3 && taken->ended->response().value().or_throw().status() == 200);
+
+    auto never = [kept = counted()](const auto &) { CHECK(false && "called"); };
+    client.close();
+    CHECK(client.request_async(request, 10s, never).error().status() == TOKENWELL_STATUS_CLOSED);
+    CHECK(client.request(request).error().status() == TOKENWELL_STATUS_CLOSED && client.drain(10s));
+}
+
 static void a_client_describes_itself()
 {
     tokenwell::client client = connected();
@@ -345,6 +382,7 @@ int main()
         TEST(a_token_is_revoked),
         TEST(a_queue_has_the_entries_of_its_operations),
         TEST(a_secret_comes_from_the_program),
+        TEST(a_request_gets_the_response_of_the_api),
         TEST(a_client_describes_itself),
     };
     std::setvbuf(stdout, nullptr, _IOLBF, 0);

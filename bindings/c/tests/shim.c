@@ -25,6 +25,7 @@ static void do_client(int from_environment);
 static void do_token(char **fields, int header);
 static void do_together(char **fields);
 static void do_loop(uint64_t count);
+static void do_request(char **fields);
 static void do_stats(void);
 static void do_base_url(void);
 static void do_sources(void);
@@ -48,9 +49,9 @@ int main(void)
 
     while ((length = getline(&line, &size, stdin)) > 0) {
         if (line[length - 1] == '\n') line[length - 1] = '\0';
-        char *fields[8] = {0}, *rest = NULL;
+        char *fields[9] = {0}, *rest = NULL;
         size_t count = 0;
-        for (char *field = strtok_r(line, " ", &rest); field && count < 7; field = strtok_r(NULL, " ", &rest)) fields[count++] = field;
+        for (char *field = strtok_r(line, " ", &rest); field && count < 8; field = strtok_r(NULL, " ", &rest)) fields[count++] = field;
         if (count == 0) broken("an empty request");
         const char *verb = fields[0];
         tokenwell_error *error = NULL;
@@ -80,6 +81,8 @@ int main(void)
         } else if (strcmp(verb, "revoke") == 0 && count == 2) {
             tokenwell_client_revoke(client, number(fields[1]), &error);
             answer_done(error);
+        } else if (strcmp(verb, "request") == 0 && count == 8) {
+            do_request(fields + 1);
         } else if (strcmp(verb, "stats") == 0) {
             do_stats();
         } else if (strcmp(verb, "base_url") == 0) {
@@ -186,6 +189,63 @@ static void do_loop(uint64_t count)
     for (uint64_t i = 0; i < count; i++) outcomes[i] = get(0, 0, 0);
     answer_many(outcomes, (size_t)count);
     free(outcomes);
+}
+
+/* Sets what the fields give: VERSION QUERY BODY MAX_BODY. */
+static void fill_request(tokenwell_api_request *request, char **fields, tokenwell_error **error)
+{
+    tokenwell_status status = TOKENWELL_STATUS_OK;
+    if (strcmp(fields[0], "-") != 0) {
+        text version = read_text(fields[0]);
+        status = tokenwell_api_request_set_version(request, version.bytes, version.length, error);
+        free(version.bytes);
+    }
+    char *rest = NULL;
+    for (char *pair = strcmp(fields[1], "-") == 0 ? NULL : strtok_r(fields[1], ",", &rest); pair && !status; pair = strtok_r(NULL, ",", &rest)) {
+        char *equals = strchr(pair, '=');
+        if (!equals) broken("a query parameter without a value");
+        *equals = '\0';
+        text name = read_text(pair), value = read_text(equals + 1);
+        status = tokenwell_api_request_add_query(request, name.bytes, name.length, value.bytes, value.length, error);
+        free(name.bytes), free(value.bytes);
+    }
+    if (!status && strcmp(fields[2], "-") != 0) {
+        text body = read_text(fields[2]);
+        status = tokenwell_api_request_set_body(request, body.bytes, body.length, error);
+        free(body.bytes);
+    }
+    if (!status && strcmp(fields[3], "-") != 0) tokenwell_api_request_set_max_body(request, number(fields[3]), error);
+}
+
+static void do_request(char **fields)
+{
+    tokenwell_api_request *request = NULL;
+    tokenwell_api_response *response = NULL;
+    tokenwell_error *error = NULL;
+    text method = read_text(fields[0]), path = read_text(fields[1]);
+    tokenwell_api_request_new(method.bytes, method.length, path.bytes, path.length, &request, &error);
+    free(method.bytes), free(path.bytes);
+    if (!error) fill_request(request, fields + 2, &error);
+    if (!error) tokenwell_client_request(client, request, number(fields[6]), &response, &error);
+    tokenwell_api_request_free(request);
+    if (error) {
+        answer_error(error);
+        return;
+    }
+    size_t length = 0;
+    printf("response %" PRId32 " ", tokenwell_api_response_status(response));
+    const char *bytes = tokenwell_api_response_body(response, &length);
+    write_text(bytes, length);
+    for (size_t i = 0; i < tokenwell_api_response_header_count(response); i++) {
+        bytes = tokenwell_api_response_header_name(response, i, &length);
+        putchar(' ');
+        write_text(bytes, length);
+        bytes = tokenwell_api_response_header_value(response, i, &length);
+        putchar('=');
+        write_text(bytes, length);
+    }
+    putchar('\n');
+    tokenwell_api_response_free(response);
 }
 
 static void do_stats(void)

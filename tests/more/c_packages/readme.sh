@@ -12,9 +12,9 @@ the_programs_of_the_readme_run() {
     (cd "$work" && from "$installed" lib sh -e compile.sh) || return 1
     for program in hello hello_cpp; do env -u LD_LIBRARY_PATH "$work/$program" | grep 'a token of [1-9]' || return 1; done
 }
-the_five_tasks_of_the_readme_work() {
+the_six_tasks_of_the_readme_work() {
     : >"$work/snippets.inc"
-    for name in settings retry report event_loop vault; do
+    for name in settings retry report event_loop request vault; do
         snippet "$name" "$work/one.inc" && cat "$work/one.inc" >>"$work/snippets.inc" || return 1
     done
     from "$installed" lib eval "$CC -std=c11 -Wall -Wextra -Werror -I'$work' tests/more/c_packages/snippets.c \$(pkg-config --cflags --libs tokenwell) -o '$work/snippets'" || return 1

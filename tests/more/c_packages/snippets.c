@@ -38,6 +38,7 @@ int main(int count, char **arguments)
     token = token_in_a_loop(client, &error);
     CHECK(token);
     tokenwell_token_free(token);
+    CHECK(print_organizations(client, &error) == 200 && !error);
     tokenwell_client_free(client);
 
     char secret[256] = "";
