@@ -101,6 +101,20 @@ class Shim:
         self.client.revoke(seconds(deadline))
         return "ok"
 
+    def do_request(self, method: str, path: str, version: str, query: str, body: str, max_body: str, timeout: str) -> str:
+        pairs = [] if query == "-" else [pair.split("=") for pair in query.split(",")]
+        response = self.client.request(
+            decoded(method),
+            decoded(path),
+            version=None if version == "-" else decoded(version),
+            query=[(decoded(name), decoded(value)) for name, value in pairs],
+            body=None if body == "-" else bytes.fromhex(body[1:]),
+            max_body=None if max_body == "-" else int(max_body),
+            timeout=seconds(timeout),
+        )
+        headers = [f"{encoded(name)}={encoded(value)}" for name, value in response.header_list]
+        return " ".join(["response", str(response.status), encoded(response.text), *headers])
+
     def do_base_url(self) -> str:
         base_url = self.client.base_url
         return "ok -" if base_url is None else f"ok {encoded(base_url)}"

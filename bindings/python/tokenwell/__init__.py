@@ -16,6 +16,7 @@ Start reading at client.py. The options are in _options.py, the results in token
 the waiting of tasks in _waiting.py and the shared library in _library.py.
 """
 
+from .api_response import ApiResponse
 from .client import Client, Stats
 from .errors import (
     ClosedError,
@@ -39,6 +40,7 @@ from .token import Token
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiResponse",
     "Client",
     "ClosedError",
     "CredentialRejectedError",

@@ -46,6 +46,7 @@ class Hub:
                 waits.add(tag, ended)
                 ended.wait()
                 status = library.operation_result(operation, 0, outputs[0] if outputs else None, byref(error))
+                status = waiting.taken(status, operation, byref(error))
             elif status == NOT_CONFIGURED:
                 status = without_operation(library, waiting, arguments, outputs, error)
             return status

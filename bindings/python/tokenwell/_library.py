@@ -64,15 +64,24 @@ class Waiting:
     """The forms of a function of the library that may wait.
 
     The forms take the same arguments first. `begin` and `queue` then take how the end is announced
-    (a callback or a queue), and receive an operation.
+    (a callback or a queue), and receive an operation. `take`, if there is one, takes what an
+    operation that has succeeded returns besides a token.
     """
 
-    __slots__ = ("begin", "block", "queue")
+    __slots__ = ("begin", "block", "queue", "take")
 
-    def __init__(self, block: Any, begin: Any, queue: Any) -> None:
+    def __init__(self, block: Any, begin: Any, queue: Any, take: Any = None) -> None:
         self.block = block
         self.begin = begin
         self.queue = queue
+        self.take = take
+
+    def taken(self, status: int, operation: Any, error: Any) -> int:
+        """Returns the status of an operation after its result was taken."""
+        if self.take is None or status != OK:
+            return status
+        status = self.take(operation, error)
+        return status
 
 
 class Library:
@@ -166,11 +175,47 @@ class Library:
             _function(reading, "tokenwell_client_revoke_queued", c_int32, *revoke, *queue, out, out),
         )
 
+        request = (handle, handle, c_uint64)
+        self.client_request = Waiting(
+            _function(blocking, "tokenwell_client_request", c_int32, *request, out, out),
+            _function(reading, "tokenwell_client_request_async", c_int32, *request, *callback, out, out),
+            _function(reading, "tokenwell_client_request_queued", c_int32, *request, *queue, out, out),
+        )
+
         self.operation_wait = _function(blocking, "tokenwell_operation_wait", c_int32, handle, c_uint64, out, out)
         # For waits of 0 ms, which do not block.
         self.operation_result = _function(reading, "tokenwell_operation_wait", c_int32, handle, c_uint64, out, out)
         self.operation_cancel = _function(reading, "tokenwell_operation_cancel", c_int32, handle)
         self.operation_free = _function(reading, "tokenwell_operation_free", None, handle)
+
+        self.operation_response = _function(reading, "tokenwell_operation_response", c_int32, handle, out, out)
+
+        self.api_request_new = _function(
+            reading, "tokenwell_api_request_new", c_int32, string, c_size_t, string, c_size_t, out, out
+        )
+        self.api_request_set_version = _function(
+            reading, "tokenwell_api_request_set_version", c_int32, handle, string, c_size_t, out
+        )
+        self.api_request_add_query = _function(
+            reading, "tokenwell_api_request_add_query", c_int32, handle, string, c_size_t, string, c_size_t, out
+        )
+        self.api_request_set_body = _function(
+            blocking, "tokenwell_api_request_set_body", c_int32, handle, string, c_size_t, out
+        )
+        self.api_request_set_max_body = _function(
+            reading, "tokenwell_api_request_set_max_body", c_int32, handle, c_uint64, out
+        )
+        self.api_request_free = _function(blocking, "tokenwell_api_request_free", None, handle)
+        self.api_response_status = _function(reading, "tokenwell_api_response_status", c_int32, handle)
+        self.api_response_header_count = _function(reading, "tokenwell_api_response_header_count", c_size_t, handle)
+        self.api_response_header_name = _function(
+            reading, "tokenwell_api_response_header_name", c_void_p, handle, c_size_t, length
+        )
+        self.api_response_header_value = _function(
+            reading, "tokenwell_api_response_header_value", c_void_p, handle, c_size_t, length
+        )
+        self.api_response_body = _function(reading, "tokenwell_api_response_body", c_void_p, handle, length)
+        self.api_response_free = _function(blocking, "tokenwell_api_response_free", None, handle)
 
         self.queue_new = _function(reading, "tokenwell_queue_new", c_int32, out, out)
         self.queue_descriptor = _function(reading, "tokenwell_queue_descriptor", c_int32, handle, POINTER(c_int32), out)

@@ -33,6 +33,7 @@ async def wait_in_loop(
             waits.add(tag, ended)
             await ended
             status = library.operation_result(operation, 0, outputs[0] if outputs else None, byref(error))
+            status = waiting.taken(status, operation, byref(error))
         return status
     finally:
         if operation:

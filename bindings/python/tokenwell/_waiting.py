@@ -52,6 +52,7 @@ def wait(library: Library, waiting: Waiting, arguments: Tuple[Any, ...], outputs
         status: int = waiting.begin(*arguments, None, None, None, *outputs, byref(operation), byref(error))
         if status == PENDING:
             status = _wait_in_slices(library, operation, outputs, error)
+            status = waiting.taken(status, operation, byref(error))
         elif status == NOT_CONFIGURED:
             status = without_operation(library, waiting, arguments, outputs, error)
         return status

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack  # only for the type checker, which includes it
 
+    from ._api import Query
     from ._library import Library
     from ._options import Options, Seconds
+    from .api_response import ApiResponse
 
     Self = TypeVar("Self", bound="Client")
 
@@ -226,6 +228,68 @@ class Client:
 
         error, arguments = c_void_p(), (self._handle, deadline(timeout))
         self._check(await wait_in_loop(self._library, self._library.client_revoke, arguments, (), error), error)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        version: Optional[str] = None,
+        query: Optional[Query] = None,
+        body: Any = None,
+        max_body: Optional[int] = None,
+        timeout: Optional[Seconds] = None,
+    ) -> ApiResponse:
+        """Sends a request to the Admin API with a token, and returns its response.
+
+        After a 401 the token is dropped, and the request is sent once more with another one. Nothing
+        else is repeated, and redirects are not followed. A status such as 404 is a result.
+
+        Args:
+            method: GET, POST, PUT, PATCH or DELETE.
+            path: The path on the server of `base_url`, for example ``"/api/atlas/v2/orgs"``.
+            version: The version of the API, as the date in its media type, for example
+                ``"2025-03-12"``. The default is 2024-08-05.
+            query: The parameters of the query, as a mapping or as pairs.
+            body: A str or bytes with JSON, or a value that is converted to JSON.
+            max_body: The largest body of a response that is accepted, in bytes. The default is 64 MiB.
+            timeout: The time limit of the call, with the waits for tokens. The default is the
+                client's `timeout` setting.
+
+        Returns:
+            The response.
+
+        Raises:
+            RefusedError: The path names a server or has a segment ``..``; the response is a redirect.
+            TokenwellError: There is no token or no complete response. After such a failure the
+                request may have taken effect.
+            TypeError, ValueError: An argument has the wrong type or cannot be converted.
+        """
+        from ._api import Call
+
+        with Call(self._library, self._handle, method, path, version, query, body, max_body, timeout) as call:
+            return call.result(wait(self._library, call.waiting, call.arguments, (), call.error))
+
+    async def request_async(
+        self,
+        method: str,
+        path: str,
+        *,
+        version: Optional[str] = None,
+        query: Optional[Query] = None,
+        body: Any = None,
+        max_body: Optional[int] = None,
+        timeout: Optional[Seconds] = None,
+    ) -> ApiResponse:
+        """Sends a request like `request`, without blocking the event loop.
+
+        Cancelling the task ends the request, which may have taken effect.
+        """
+        from ._api import Call
+        from ._loops import wait_in_loop
+
+        with Call(self._library, self._handle, method, path, version, query, body, max_body, timeout) as call:
+            return call.result(await wait_in_loop(self._library, call.waiting, call.arguments, (), call.error))
 
     def stats(self) -> Stats:
         """Returns the counts since the client was created.
