@@ -64,6 +64,24 @@ export interface GetOptions extends RevokeOptions {
   forceRefresh?: boolean | undefined;
 }
 
+/** The value of a parameter of a query. */
+export type QueryValue = string | number | bigint | boolean;
+
+export interface RequestOptions {
+  /** The version of the API, as the date in its media type: `2025-03-12`. The default is `2024-08-05`. */
+  version?: string | undefined;
+  /** The parameters of the query, not encoded. */
+  query?: Readonly<Record<string, QueryValue | readonly QueryValue[]>> | Iterable<readonly [string, QueryValue]> | null | undefined;
+  /** JSON as a string or bytes, or a value that is converted to JSON. */
+  body?: unknown;
+  /** The largest body of a response that is accepted, in bytes. The default is 64 MiB. */
+  maxBody?: number | bigint | undefined;
+  /** The deadline of the call with its waits for tokens, in milliseconds. */
+  deadlineMs?: number | bigint | undefined;
+  /** If it is aborted, the request ends. It may have taken effect. */
+  signal?: AbortSignal | null | undefined;
+}
+
 /** Counts since the client was created. Gets answered from the local copy are not counted. */
 export interface Stats {
   /** Gets answered from the library's memory. */
@@ -139,6 +157,18 @@ export class Client {
   invalidate(token: Token | string): Promise<void>;
   /** Revokes the current token at the server, and drops it here once the server has confirmed. */
   revoke(options?: RevokeOptions): Promise<void>;
+  /**
+   * Sends a request to the Admin API with a token, and resolves to its response. After a 401 the
+   * token is invalidated, and the request is sent once more with another one. Nothing else is
+   * repeated, and redirects are not followed. A status such as 404 is a result.
+   *
+   * @param method GET, POST, PUT, PATCH or DELETE.
+   * @param path The path on the server of baseUrl, for example `/api/atlas/v2/orgs`.
+   * @throws {RefusedError} The path names a server or has a segment `..`; the response is a redirect.
+   * @throws {TokenwellError} There is no token or no complete response. The request may have taken
+   *   effect.
+   */
+  request(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: RequestOptions): Promise<ApiResponse>;
   /** Returns the counts since the client was created. */
   stats(): Stats;
   /** A number that changes whenever the current token changes. */
@@ -180,6 +210,34 @@ export class Token {
    * current.
    */
   readonly generation: number;
+  toString(): string;
+  toJSON(): string;
+}
+
+/**
+ * A response of the Admin API, with any status except a redirect. Its string forms show only the
+ * status, because the body may contain a secret.
+ */
+export class ApiResponse {
+  private constructor();
+  /** The HTTP status. 4xx and 5xx are results too: the body says what is wrong. */
+  readonly status: number;
+  /** Whether the status is 200 to 299. */
+  readonly ok: boolean;
+  /** The headers, with names in lower case. Values of the same name are joined with commas. Frozen. */
+  readonly headers: Readonly<Partial<Record<string, string>>>;
+  /** The headers in the order received, as pairs of a name in lower case and a value. */
+  readonly headerList: [string, string][];
+  /** The body, unchanged. */
+  readonly body: Uint8Array;
+  /** The body as a string. Bytes that are not UTF-8 are replaced. */
+  text(): string;
+  /**
+   * The body as a value.
+   *
+   * @throws {SyntaxError} The body is not JSON, for example because a proxy answered instead of the API.
+   */
+  json(): any;
   toString(): string;
   toJSON(): string;
 }

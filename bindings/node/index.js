@@ -7,6 +7,7 @@
 const { Client } = require('./lib/client.js');
 const { check, errorFor, notWellFormed, ...classes } = require('./lib/errors.js');
 const { LibraryError, libraryVersion } = require('./lib/library.js');
+const { ApiResponse } = require('./lib/response.js');
 const { Token } = require('./lib/token.js');
 
-module.exports = { Client, Token, LibraryError, libraryVersion, ...classes };
+module.exports = { ApiResponse, Client, Token, LibraryError, libraryVersion, ...classes };

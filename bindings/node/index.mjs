@@ -2,6 +2,7 @@
 import tokenwell from './index.js';
 
 export const {
+  ApiResponse,
   Client,
   Token,
   LibraryError,

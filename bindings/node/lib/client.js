@@ -2,11 +2,13 @@
 
 // Not those of the global object: jsdom and Electron have timers there that are numbers.
 const { clearTimeout, setTimeout } = require('node:timers');
+const { describe } = require('./api_request.js');
 const { variables } = require('./environment.js');
 const { check } = require('./errors.js');
 const { fetchWithToken } = require('./fetch.js');
 const { load } = require('./library.js');
 const { deadlineOf, milliseconds, settingName, settingValue, wellFormed, wipe } = require('./options.js');
+const { responseOf } = require('./response.js');
 const { Token, tokenOf } = require('./token.js');
 const { outcomeOf } = require('./waiting.js');
 
@@ -125,6 +127,26 @@ class Client {
     rejectUnknown(unknown, 'deadlineMs, signal');
     const deadline = deadlineOf(deadlineMs);
     await this.#call((settle) => this.#library.revoke(this.#handle, deadline, settle), signal);
+  }
+
+  /**
+   * Sends a request to the Admin API with a token, and resolves to its response. After a 401 the
+   * token is invalidated, and the request is sent once more with another one. Nothing else is
+   * repeated, and redirects are not followed. A status such as 404 is a result.
+   *
+   * @param {string} method GET, POST, PUT, PATCH or DELETE.
+   * @param {string} path The path on the server of baseUrl, for example `/api/atlas/v2/orgs`.
+   * @param {object} [options] version, query, body, maxBody, deadlineMs, signal.
+   * @returns {Promise<ApiResponse>}
+   * @throws {RefusedError} The path names a server or has a segment `..`; the response is a redirect.
+   * @throws {TokenwellError} There is no token or no complete response. The request may have taken
+   *   effect.
+   */
+  async request(method, path, options) {
+    const { description, signal } = describe(method, path, options);
+    signal?.throwIfAborted();
+    const outcome = await outcomeOf(this.#library, (settle) => this.#library.request(this.#handle, description, settle), signal);
+    return responseOf(check(outcome));
   }
 
   /**

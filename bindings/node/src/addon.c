@@ -39,6 +39,7 @@ static napi_value functions_of(napi_env env, const struct library *library)
         {.utf8name = "token", .method = operation_token, .attributes = napi_enumerable},
         {.utf8name = "invalidate", .method = operation_invalidate, .attributes = napi_enumerable},
         {.utf8name = "revoke", .method = operation_revoke, .attributes = napi_enumerable},
+        {.utf8name = "request", .method = operation_request, .attributes = napi_enumerable},
         {.utf8name = "cancel", .method = operation_cancel, .attributes = napi_enumerable},
     };
     bool complete = OK(napi_create_object(env, &functions)) && OK(napi_define_properties(env, functions, sizeof list / sizeof *list, list));

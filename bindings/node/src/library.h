@@ -25,6 +25,7 @@
     EACH(client_token_async) \
     EACH(client_invalidate_async) \
     EACH(client_revoke_async) \
+    EACH(client_request_async) \
     EACH(client_stats) \
     EACH(client_generation) \
     EACH(client_fresh_for_ms) \
@@ -32,8 +33,21 @@
     EACH(client_close) \
     EACH(client_free) \
     EACH(operation_wait) \
+    EACH(operation_response) \
     EACH(operation_cancel) \
     EACH(operation_free) \
+    EACH(api_request_new) \
+    EACH(api_request_set_version) \
+    EACH(api_request_add_query) \
+    EACH(api_request_set_body) \
+    EACH(api_request_set_max_body) \
+    EACH(api_request_free) \
+    EACH(api_response_status) \
+    EACH(api_response_header_count) \
+    EACH(api_response_header_name) \
+    EACH(api_response_header_value) \
+    EACH(api_response_body) \
+    EACH(api_response_free) \
     EACH(token_value) \
     EACH(token_authorization) \
     EACH(token_scope) \

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "request.h"
 #include "values.h"
 
 /* ---- the waiter, and its two owners */
@@ -130,6 +131,7 @@ static napi_value ended_outcome(napi_env env, napi_escapable_handle_scope scope,
     tokenwell_token *token = NULL;
     tokenwell_error *error = NULL;
     tokenwell_status status = library->operation_wait(waiter->operation, 0, &token, &error);
+    if (waiter->is_request && status == TOKENWELL_STATUS_OK) return response_of(env, library, waiter->operation);
     uint64_t generation = library->token_generation(token);
     // A token that was never the current one has no generation of its own.
     if (status != TOKENWELL_STATUS_OK || !token || generation == UINT64_MAX) return outcome_of(env, waiter->client, status, token, error);
@@ -253,6 +255,27 @@ napi_value operation_revoke(napi_env env, napi_callback_info info)
     tokenwell_error *error = NULL;
     tokenwell_status status = client->library->client_revoke_async(client->client, deadline_ms, has_ended, waiter, is_unused, &waiter->operation, &error);
     return begun(env, waiter, status, NULL, error);
+}
+
+napi_value operation_request(napi_env env, napi_callback_info info)
+{
+    napi_value arguments[3], failed = NULL;
+    uint64_t deadline_ms;
+    if (!get_arguments(env, info, 3, arguments, NULL)) return NULL;
+    struct client *client = client_of(env, arguments[0]);
+    if (!client) return NULL;
+    if (!client->client) return error_fields(env, client->library, client->closed);
+    tokenwell_api_request *request = request_from(env, client->library, arguments[1], &deadline_ms, &failed);
+    if (!request) return failed;
+    struct waiter *waiter = waiter_new(env, client, arguments[2]);
+    tokenwell_error *error = NULL;
+    tokenwell_status status = TOKENWELL_STATUS_OK;
+    if (waiter) {
+        waiter->is_request = true;
+        status = client->library->client_request_async(client->client, request, deadline_ms, has_ended, waiter, is_unused, &waiter->operation, &error);
+    }
+    client->library->api_request_free(request);
+    return waiter ? begun(env, waiter, status, NULL, error) : NULL;
 }
 
 napi_value operation_cancel(napi_env env, napi_callback_info info)

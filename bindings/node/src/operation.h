@@ -20,6 +20,8 @@ struct waiter {
     /* Keeps the function alive. The function wraps this waiter, by which it can be canceled. */
     napi_ref callback;
     bool is_canceled;
+    /* Whether it returns a response of the Admin API. */
+    bool is_request;
     /* The list in the environment. */
     struct waiter *next;
     struct waiter **link;
@@ -35,16 +37,18 @@ void operation_settle_ended(napi_env env, napi_value function, void *context, vo
 
 /*
  * Functions of JavaScript. Each begins an operation and returns its outcome, or undefined if `settle` will be called with
- * the outcome later. The outcome is a token, null, or the fields of an error.
+ * the outcome later. The outcome is a token, null, the fields of an error, or those of a response.
  *
  *   token(handle, minTtlMs, deadlineMs, forceRefresh, settle)
  *   invalidate(handle, value, settle)
  *   revoke(handle, deadlineMs, settle)
+ *   request(handle, description, settle)     see request.h
  *   cancel(settle)                      `settle` will not be called any more
  */
 napi_value operation_token(napi_env env, napi_callback_info info);
 napi_value operation_invalidate(napi_env env, napi_callback_info info);
 napi_value operation_revoke(napi_env env, napi_callback_info info);
+napi_value operation_request(napi_env env, napi_callback_info info);
 napi_value operation_cancel(napi_env env, napi_callback_info info);
 
 #endif

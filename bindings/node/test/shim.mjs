@@ -47,6 +47,17 @@ const requests = {
     await client.revoke(deadline === '-' ? {} : { deadlineMs: BigInt(deadline) });
     return 'ok';
   },
+  request: async (method, path, version, query, body, maxBody, deadline) => {
+    const options = {};
+    if (version !== '-') options.version = string(version);
+    if (query !== '-') options.query = query.split(',').map((pair) => pair.split('=').map(string));
+    if (body !== '-') options.body = bytes(body);
+    if (maxBody !== '-') options.maxBody = BigInt(maxBody);
+    if (deadline !== '-') options.deadlineMs = BigInt(deadline);
+    const response = await client.request(string(method), string(path), options);
+    const headers = response.headerList.map(([name, value]) => ` ${encoded(name)}=${encoded(value)}`).join('');
+    return `response ${response.status} ${encoded(response.body)}${headers}`;
+  },
   stats: () => `stats ${Object.entries(client.stats()).map(([name, count]) => `${sharedName(name)}=${count}`).join(' ')}`,
   advance: (ms) => {
     client.advanceClock(BigInt(ms));

@@ -1,5 +1,5 @@
 // Compiled, never run: valid calls, and calls that the types reject.
-import { Client, LibraryError, RateLimitedError, Token, TokenwellError, libraryVersion } from 'tokenwell';
+import { ApiResponse, Client, LibraryError, RateLimitedError, Token, TokenwellError, libraryVersion } from 'tokenwell';
 
 const client: Client = new Client({
   clientId: 'mdb_sa_id_0123456789abcdef01234567',
@@ -23,6 +23,17 @@ const peek: string | undefined = client.authorizationIfFresh();
 await client.invalidate(token);
 await client.invalidate(value);
 await client.revoke({ deadlineMs: 1000 });
+const response: ApiResponse = await client.request('POST', '/api/atlas/v2/orgs', {
+  version: '2025-03-12',
+  query: { itemsPerPage: 5, tag: ['a', 'b'] },
+  body: { name: 'a' },
+  maxBody: 1000,
+  deadlineMs: 500n,
+  signal: AbortSignal.timeout(50),
+});
+await client.request('GET', '/api/atlas/v2/orgs', { query: [['a', 'b']] });
+const retryAfter: string | undefined = response.headers['retry-after'];
+const parts: [number, boolean, Uint8Array, string] = [response.status, response.ok, response.body, response.text()];
 const mints: number = client.stats().mints + client.generation - token.generation;
 const baseUrl: string | null = client.baseUrl;
 const source: string | undefined = client.sources['client_secret'];
@@ -59,6 +70,12 @@ new Client({ scope: ['a', 'b'] });
 new Client({ clientID: 'mdb_sa_id_0123456789abcdef01234567' });
 // @ts-expect-error: cache is a boolean
 new Client({ cache: 'off' });
+// @ts-expect-error: not a method of the API
+client.request('get', '/');
+// @ts-expect-error: no such option
+client.request('GET', '/', { timeout: 1 });
+// @ts-expect-error: a response cannot be changed
+response.headers['a'] = 'b';
 // @ts-expect-error: only a client creates tokens
 new Token('value');
 // @ts-expect-error: a token cannot be changed
@@ -68,4 +85,4 @@ client.sources['client_id'] = 'another';
 // @ts-expect-error: the result may be undefined
 const sure: string = client.authorizationIfFresh();
 
-console.log(same, fromEnvironment, expiresAt, scope, header, peek, mints, sure, baseUrl, source, libraryVersion());
+console.log(retryAfter, parts, same, fromEnvironment, expiresAt, scope, header, peek, mints, sure, baseUrl, source, libraryVersion());
