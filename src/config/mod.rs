@@ -81,9 +81,9 @@ pub use endpoint::Endpoint;
 pub use environment::route_variables;
 pub use exposed::ExposedFile;
 pub(crate) use proxy::{ProxySettings, parse_proxy};
-#[cfg(feature = "emulator")]
-pub(crate) use recipient::EMULATOR_SECRET_PREFIX;
 pub use recipient::is_atlas_client_id;
+#[cfg(feature = "emulator")]
+pub(crate) use recipient::{EMULATOR_ID_PREFIX, EMULATOR_SECRET_PREFIX};
 pub use secret_provider::{SecretProvider, SecretRequest};
 pub use setting::{Setting, settings};
 pub(crate) use suggestion::within as nearest_within;
@@ -134,6 +134,13 @@ impl ClientAuthentication {
             Self::Auto => "auto",
         }
     }
+}
+
+/// Returns the candidate that `written` probably misspells: at most two letters differ.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub fn misspelled<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    suggestion::within(2, written, candidates)
 }
 
 /// Returns the environment variables of this process that tokenwell does not read, although their

@@ -14,6 +14,10 @@ pub(super) const ID_PREFIX: &str = "mdb_sa_id_";
 /// The prefix of every client secret of the emulator, which has the format of an Atlas secret.
 pub(crate) const EMULATOR_SECRET_PREFIX: &str = "mdb_sa_sk_emulator";
 
+/// The prefix of every client id of the emulator. It has the format of an Atlas client id, whose first
+/// digits are the time of its creation: this one would be from 1977.
+pub(crate) const EMULATOR_ID_PREFIX: &str = "mdb_sa_id_0e0000";
+
 /// The domains of Atlas and of Atlas for Government.
 const LIVE_DOMAINS: [&str; 2] = ["mongodb.com", "mongodbgov.com"];
 
@@ -74,6 +78,9 @@ impl Recipient {
                 ),
             ));
         }
+        if client_id.starts_with(EMULATOR_ID_PREFIX) && self.is_live() {
+            return Err(self.emulated(location, "client id"));
+        }
         Ok(())
     }
 
@@ -86,16 +93,20 @@ impl Recipient {
             return Err(Error::invalid(location, "looks like a client id (mdb_sa_id_…)", USE_AS_SHOWN));
         }
         if secret.starts_with(EMULATOR_SECRET_PREFIX) && self.is_live() {
-            return Err(Error::Refused {
-                problem: format!("{location} is a client secret of the emulator, and the server is {}", self.host),
-                hint:
-                    "Set the base URL of the emulator as well (MONGODB_ATLAS_BASE_URL), or use the credential of an Atlas service account."
-                        .to_owned(),
-                http_status: None,
-                exchange: Exchange::default(),
-            });
+            return Err(self.emulated(location, "client secret"));
         }
         Ok(())
+    }
+
+    /// The error for a credential of the emulator that would be sent to Atlas.
+    fn emulated(&self, location: &str, kind: &str) -> Error {
+        Error::Refused {
+            problem: format!("{location} is a {kind} of the emulator, and the server is {}", self.host),
+            hint: "Set the base URL of the emulator as well (MONGODB_ATLAS_BASE_URL), or use the credential of an Atlas service account."
+                .to_owned(),
+            http_status: None,
+            exchange: Exchange::default(),
+        }
     }
 
     /// Whether the server is the real Atlas.
@@ -156,6 +167,16 @@ mod tests {
         assert!(recipient("cloud.mongodb.com", true, true).check_id("client_id", ID, None).is_ok());
         assert!(recipient("cloud.mongodb.com", true, false).check_id("client_id", "my-service", None).is_ok());
         assert!(recipient("login.example", false, false).check_id("client_id", "my-service", None).is_ok());
+    }
+
+    #[test]
+    fn a_client_id_of_the_emulator_is_not_sent_to_the_real_atlas() {
+        let id = format!("{EMULATOR_ID_PREFIX}000000000000000004");
+        for (host, refused) in [("cloud.mongodb.com", true), ("cloud.mongodbgov.com", true), ("127.0.0.1", false), ("login.example", false)]
+        {
+            let checked = recipient(host, true, false).check_id("client_id", &id, None);
+            assert_eq!(checked.as_ref().err().map(Error::status), refused.then_some(Status::Refused), "{host}");
+        }
     }
 
     #[test]

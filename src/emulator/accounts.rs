@@ -4,12 +4,13 @@ use super::clock::HOUR_MS;
 use super::network::Network;
 use super::random;
 use super::roles::Level;
-use crate::config::EMULATOR_SECRET_PREFIX;
+use crate::config::{EMULATOR_ID_PREFIX, EMULATOR_SECRET_PREFIX};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-/// The client id of the default account, which exists from the start.
-pub const DEFAULT_CLIENT_ID: &str = "mdb_sa_id_0123456789abcdef01234567";
+/// The client id of the default account, which exists from the start. It begins like every client id
+/// of the emulator, `mdb_sa_id_0e0000`, which tokenwell does not send to Atlas.
+pub const DEFAULT_CLIENT_ID: &str = "mdb_sa_id_0e0000000000000000000004";
 /// The client secret of the default account, in the format of Atlas. Only an emulator accepts it.
 pub const DEFAULT_CLIENT_SECRET: &str = "mdb_sa_sk_emulator_not_a_real_secret_0123456789ABC";
 /// The id of the organization that the default account owns.
@@ -21,6 +22,9 @@ pub const DEFAULT_PROJECT_ID: &str = "0e0000000000000000000002";
 const OLD_SECRET_MS: u64 = 7 * 24 * HOUR_MS;
 /// A shorter secret, which only a seed can have, would hide too much of the log.
 const MIN_CONFIDENTIAL: usize = 8;
+/// The maximum lifetime of a secret, and the minimum.
+pub(super) const MAX_SECRET_HOURS: u64 = 8760;
+pub(super) const MIN_SECRET_HOURS: u64 = 8;
 pub(super) const MAX_SECRETS: usize = 2;
 const MAX_PROJECTS: usize = 250;
 pub(super) const MAX_ACCOUNTS: usize = 200;
@@ -37,6 +41,31 @@ pub(super) struct Accounts {
 pub(super) struct Org {
     pub(super) id: String,
     pub(super) name: String,
+    pub(super) settings: OrgSettings,
+}
+
+/// The settings of an organization. The first two have an effect here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OrgSettings {
+    /// Whether an account with an empty access list may not use the API at all.
+    pub(super) api_access_list_required: bool,
+    /// The maximum lifetime of a new secret.
+    pub(super) max_secret_hours: u64,
+    pub(super) multi_factor_auth_required: bool,
+    pub(super) restrict_employee_access: bool,
+    pub(super) gen_ai_features_enabled: bool,
+}
+
+impl Default for OrgSettings {
+    fn default() -> Self {
+        Self {
+            api_access_list_required: false,
+            max_secret_hours: MAX_SECRET_HOURS,
+            multi_factor_auth_required: false,
+            restrict_employee_access: false,
+            gen_ai_features_enabled: true,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +144,7 @@ impl Accounts {
             project_roles: BTreeMap::new(),
             secrets: vec![AccountSecret {
                 id: "0e0000000000000000000003".to_owned(),
-                ..AccountSecret::new(DEFAULT_CLIENT_SECRET.to_owned(), now_ms, 8760)
+                ..AccountSecret::new(DEFAULT_CLIENT_SECRET.to_owned(), now_ms, MAX_SECRET_HOURS)
             }],
             deleted: Vec::new(),
             visible_from_ms: 0,
@@ -123,7 +152,7 @@ impl Accounts {
             system_managed: false,
         };
         Self {
-            orgs: vec![Org { id: DEFAULT_ORG_ID.to_owned(), name: "Emulated organization".to_owned() }],
+            orgs: vec![Org { id: DEFAULT_ORG_ID.to_owned(), name: "Emulated organization".to_owned(), settings: OrgSettings::default() }],
             projects: vec![Project {
                 id: DEFAULT_PROJECT_ID.to_owned(),
                 org_id: DEFAULT_ORG_ID.to_owned(),
@@ -154,6 +183,15 @@ impl Accounts {
 
     pub(super) fn org(&self, id: &str) -> Option<&Org> {
         self.orgs.iter().find(|org| org.id == id)
+    }
+
+    pub(super) fn org_mut(&mut self, id: &str) -> Option<&mut Org> {
+        self.orgs.iter_mut().find(|org| org.id == id)
+    }
+
+    /// The settings of the organization that a level belongs to.
+    pub(super) fn settings_of(&self, level: &Level) -> OrgSettings {
+        self.org_of(level).and_then(|id| self.org(id)).map(|org| org.settings).unwrap_or_default()
     }
 
     pub(super) fn project(&self, id: &str) -> Option<&Project> {
@@ -232,7 +270,7 @@ impl Account {
     /// Creates an account with a new client id, without roles, secrets or access list entries.
     pub(super) fn new(org_id: String, name: String, description: String, now_ms: u64) -> Self {
         Self {
-            client_id: format!("mdb_sa_id_{}", random::hex(24)),
+            client_id: format!("{EMULATOR_ID_PREFIX}{}", random::hex(18)),
             org_id,
             name,
             description,
@@ -310,10 +348,10 @@ impl Account {
     }
 
     /// Returns whether the API may be used from `address`, and records the use. An empty list
-    /// allows every address.
-    pub(super) fn allows_address(&mut self, address: IpAddr, now_ms: u64) -> bool {
+    /// allows every address, unless the organization requires an entry.
+    pub(super) fn allows_address(&mut self, address: IpAddr, now_ms: u64, is_required: bool) -> bool {
         if self.access_list.is_empty() {
-            return true;
+            return !is_required;
         }
         let Some(entry) = self.access_list.iter_mut().find(|entry| entry.network.contains(address)) else { return false };
         entry.last_used_ms = Some(now_ms);
@@ -354,10 +392,11 @@ impl AccountSecret {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+    use super::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, EMULATOR_ID_PREFIX};
 
     #[test]
     fn the_default_account_has_the_formats_of_atlas() {
+        assert!(DEFAULT_CLIENT_ID.starts_with(EMULATOR_ID_PREFIX));
         assert!(DEFAULT_CLIENT_ID.strip_prefix("mdb_sa_id_").is_some_and(|hex| hex.len() == 24));
         assert!(DEFAULT_CLIENT_SECRET.strip_prefix("mdb_sa_sk_").is_some_and(|rest| rest.len() == 40));
     }

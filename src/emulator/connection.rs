@@ -6,6 +6,7 @@ use super::journal::Received;
 use super::routes::{self, Peer};
 use super::script::{Content, Delivery, ScriptedBody, write_raw};
 use super::server::Shared;
+use super::world::World;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -16,9 +17,9 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{self, AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -118,31 +119,39 @@ async fn reply(connection: &Connection, mut request: Request<Incoming>) -> Resul
         return Ok(connection.route(request.map(Body::new)).await);
     }
 
-    connection.count();
-    connection.shared.world.lock().traffic.count_request(request.uri().path());
     let (parts, body) = request.into_parts();
     let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
-    let Ok(body) = axum::body::to_bytes(Body::new(body), MAX_BODY).await else {
-        connection.shared.log(connection.peer, &method, &path, "413 or aborted");
-        return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
-    };
-    let (fault, received) = {
+    let body = axum::body::to_bytes(Body::new(body), MAX_BODY).await;
+    // In one step, so that a reset comes before all of it or after all of it.
+    let (fault, received, reset) = {
         let mut world = connection.shared.world.lock();
-        world.traffic.record(&parts, &body);
-        let client_id = identity::client_id(&parts.headers, &body, &world);
+        connection.count_in(&mut world);
+        world.traffic.count_request(&path);
+        let Ok(body) = &body else {
+            drop(world);
+            connection.shared.log(connection.peer, &method, &path, "413 or aborted");
+            return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
+        };
+        world.traffic.record(&parts, body);
+        let client_id = identity::client_id(&parts.headers, body, &world);
         let now_ms = world.clock.now_ms();
         let received = Received::new(now_ms, connection.peer.ip(), &method, &path, client_id.as_deref(), &world.accounts);
-        (world.faults.take(&method, &path, client_id.as_deref()), received)
+        (world.faults.take(&method, &path, client_id.as_deref()), received, world.resets)
     };
     let shown = received.path.clone();
-    let request = Request::from_parts(parts, Body::from(body));
+    let request = Request::from_parts(parts, Body::from(body.unwrap_or_default()));
 
     let (reply, by) = match fault {
-        None => (Ok(connection.route(request).await), ""),
-        Some(fault) => (apply_fault(connection, fault, request).await, " by a fault"),
+        None => (Ok(connection.route_unless_reset(request, reset).await), ""),
+        Some(fault) => (apply_fault(connection, fault, request, reset).await, " by a fault"),
     };
     let status = reply.as_ref().ok().map(|reply| reply.status().as_u16());
-    connection.shared.world.lock().journal.add(received, status, !by.is_empty());
+    {
+        let mut world = connection.shared.world.lock();
+        if world.resets == reset {
+            world.journal.add(received, status, !by.is_empty());
+        }
+    }
     match status {
         Some(status) => connection.shared.log(connection.peer, &method, &shown, &format!("{status}{by}")),
         None => connection.shared.log(connection.peer, &method, &shown, "aborted by a fault"),
@@ -150,20 +159,25 @@ async fn reply(connection: &Connection, mut request: Request<Incoming>) -> Resul
     reply
 }
 
-async fn apply_fault(connection: &Connection, fault: Fault, request: Request<Body>) -> Result<Response<Body>, Aborted> {
+async fn apply_fault(connection: &Connection, fault: Fault, request: Request<Body>, reset: u64) -> Result<Response<Body>, Aborted> {
     if !fault.delay.is_zero() {
         tokio::time::sleep(fault.delay).await;
     }
     let mut reply = match fault.answer {
-        Answer::Normal => with_delivery(connection.route(request).await, fault.delivery).await,
+        Answer::Normal => with_delivery(connection.route_unless_reset(request, reset).await, fault.delivery).await,
         Answer::Custom { status, content } => {
             let mut reply = Response::new(Body::new(ScriptedBody::new(content, fault.delivery)));
             *reply.status_mut() = status;
             reply
         }
         Answer::Raw(content) => return connection.end(Ending::Raw(content, fault.delivery)),
-        Answer::Close => return connection.end(Ending::Close),
-        Answer::Reset => return connection.end(Ending::Reset),
+        Answer::Close { has_effect } | Answer::Reset { has_effect } => {
+            if has_effect {
+                // The reply is lost.
+                drop(connection.route_unless_reset(request, reset).await);
+            }
+            return connection.end(if matches!(fault.answer, Answer::Close { .. }) { Ending::Close } else { Ending::Reset });
+        }
     };
     for name in fault.headers.keys() {
         reply.headers_mut().remove(name);
@@ -197,7 +211,10 @@ impl Connection {
 
     /// Counts this connection as one that carried traffic, once per reset.
     fn count(&self) {
-        let mut world = self.shared.world.lock();
+        self.count_in(&mut self.shared.world.lock());
+    }
+
+    fn count_in(&self, world: &mut World) {
         let mut state = self.state.lock();
         if state.counted_in != world.resets {
             state.counted_in = world.resets;
@@ -210,6 +227,22 @@ impl Connection {
             Ok(reply) => reply,
             Err(never) => match never {},
         }
+    }
+
+    /// Serves a request that was received after `reset` resets. Between the first and the last access
+    /// to the state there is no reset, and after one the request has no effect, so that no request
+    /// sees a part of the state of each.
+    async fn route_unless_reset(&self, request: Request<Body>, reset: u64) -> Response<Body> {
+        let mut served = pin!(self.route(request));
+        // The body is in memory, so one call of `poll` processes the whole request.
+        poll_fn(|context| {
+            let _no_reset = self.shared.no_reset.read();
+            if self.shared.world.lock().resets != reset {
+                return Poll::Ready(routes::was_reset());
+            }
+            served.as_mut().poll(context)
+        })
+        .await
     }
 
     fn end(&self, ending: Ending) -> Result<Response<Body>, Aborted> {

@@ -39,10 +39,14 @@ pub(super) enum Answer {
     },
     /// Writes these bytes to the socket instead of an HTTP reply, then closes the connection.
     Raw(Content),
-    /// Closes the connection.
-    Close,
-    /// Resets the connection.
-    Reset,
+    /// Closes the connection, after the request has been processed if it has an effect.
+    Close {
+        has_effect: bool,
+    },
+    /// Resets the connection instead.
+    Reset {
+        has_effect: bool,
+    },
 }
 
 impl Faults {
@@ -136,7 +140,9 @@ struct Repeat {
 enum Close {
     BeforeReply,
     MidReply,
+    AfterEffect,
     Reset,
+    ResetAfterEffect,
 }
 
 fn validated(json: FaultJson, given: Value) -> Result<Fault, String> {
@@ -169,7 +175,7 @@ fn answer(json: &FaultJson, headers: &mut HeaderMap) -> Result<Answer, String> {
         ("a body", content.is_some()),
         ("raw", json.raw.is_some()),
         ("redirect", json.redirect.is_some()),
-        ("close", matches!(json.close, Some(Close::BeforeReply | Close::Reset))),
+        ("close", json.close.is_some_and(|close| close != Close::MidReply)),
         ("then_serve", json.then_serve),
     ];
     let names: Vec<_> = given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
@@ -184,8 +190,10 @@ fn answer(json: &FaultJson, headers: &mut HeaderMap) -> Result<Answer, String> {
     }
 
     Ok(match (json.close, &json.raw, &json.redirect) {
-        (Some(Close::BeforeReply), ..) => Answer::Close,
-        (Some(Close::Reset), ..) => Answer::Reset,
+        (Some(Close::BeforeReply), ..) => Answer::Close { has_effect: false },
+        (Some(Close::AfterEffect), ..) => Answer::Close { has_effect: true },
+        (Some(Close::Reset), ..) => Answer::Reset { has_effect: false },
+        (Some(Close::ResetAfterEffect), ..) => Answer::Reset { has_effect: true },
         (_, Some(raw), _) => Answer::Raw(Content::once(raw.clone())),
         (_, _, Some(target)) => {
             headers.insert(LOCATION, HeaderValue::from_str(target).map_err(|_| "redirect contains control characters".to_owned())?);

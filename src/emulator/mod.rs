@@ -188,9 +188,10 @@ impl Emulator {
     }
 
     /// Restores the initial state of counters, tokens, faults, settings, clock and accounts, with
-    /// the accounts of the seed.
+    /// the accounts of the seed. A request that was received before has no effect afterwards; it
+    /// gets 503.
     pub fn reset(&self) {
-        self.shared.world.lock().reset();
+        self.shared.reset();
     }
 
     /// The emulator's time, in milliseconds since the Unix epoch.

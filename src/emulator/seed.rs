@@ -3,7 +3,10 @@
 //! The whole document is validated when it is parsed, so that a reset cannot fail. An error names
 //! the line and the column.
 
-use super::accounts::{Account, AccountSecret, Accounts, MAX_ACCESS_ENTRIES, MAX_ACCOUNTS, MAX_SECRETS, Org, Project};
+use super::accounts::{
+    Account, AccountSecret, Accounts, MAX_ACCESS_ENTRIES, MAX_ACCOUNTS, MAX_SECRET_HOURS, MAX_SECRETS, MIN_SECRET_HOURS, Org, OrgSettings,
+    Project,
+};
 use super::clock::HOUR_MS;
 use super::network::Network;
 use super::random;
@@ -112,9 +115,20 @@ struct OrgJson<'a> {
     id: Positioned<'a, String>,
     name: Option<String>,
     #[serde(borrow, default)]
+    settings: OrgSettingsJson<'a>,
+    #[serde(borrow, default)]
     projects: Vec<ProjectJson<'a>>,
     #[serde(borrow, default)]
     service_accounts: Vec<AccountJson<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OrgSettingsJson<'a> {
+    #[serde(default)]
+    api_access_list_required: bool,
+    #[serde(borrow)]
+    max_service_account_secret_validity_in_hours: Option<Positioned<'a, u64>>,
 }
 
 #[derive(Deserialize)]
@@ -188,7 +202,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn org(&mut self, json: &OrgJson<'_>) -> Result<(), String> {
         let id = self.object_id(&json.id)?;
-        self.seed.orgs.push(Org { id: id.clone(), name: json.name.clone().unwrap_or_else(|| "Emulated organization".to_owned()) });
+        let name = json.name.clone().unwrap_or_else(|| "Emulated organization".to_owned());
+        let settings = self.settings(&json.settings)?;
+        self.seed.orgs.push(Org { id: id.clone(), name, settings });
         for project in &json.projects {
             let project_id = self.object_id(&project.id)?;
             let name = project.name.clone().unwrap_or_else(|| "Emulated project".to_owned());
@@ -198,6 +214,18 @@ impl Reader<'_> {
             return Err(beyond.client_id.error(self.document, "an organization can have at most 200 service accounts"));
         }
         json.service_accounts.iter().try_for_each(|account| self.account(account, &id))
+    }
+
+    fn settings(&self, json: &OrgSettingsJson<'_>) -> Result<OrgSettings, String> {
+        let mut settings = OrgSettings { api_access_list_required: json.api_access_list_required, ..OrgSettings::default() };
+        if let Some(hours) = &json.max_service_account_secret_validity_in_hours {
+            if !(MIN_SECRET_HOURS..=MAX_SECRET_HOURS).contains(&hours.value) {
+                let problem = format!("the maximum lifetime of secrets must be from {MIN_SECRET_HOURS} to {MAX_SECRET_HOURS} hours");
+                return Err(hours.error(self.document, &problem));
+            }
+            settings.max_secret_hours = hours.value;
+        }
+        Ok(settings)
     }
 
     fn account(&mut self, json: &AccountJson<'_>, org_id: &str) -> Result<(), String> {
@@ -212,9 +240,7 @@ impl Reader<'_> {
 
         let org = Level::Org(org_id.to_owned());
         for role in &json.roles {
-            if !org.is_role(&role.value) {
-                return Err(role.error(self.document, &format!("{:?} is not a role of an organization", role.value)));
-            }
+            org.check_role(&role.value).map_err(|problem| role.error(self.document, &problem))?;
             account.org_roles.push(role.value.clone());
         }
         for (project, roles) in &json.project_roles {
@@ -222,9 +248,7 @@ impl Reader<'_> {
                 return Err(roles.error(self.document, &format!("the organization has no project {project:?}")));
             }
             let level = Level::Project(project.clone());
-            if let Some(unknown) = roles.value.iter().find(|role| !level.is_role(role)) {
-                return Err(roles.error(self.document, &format!("{unknown:?} is not a role of a project")));
-            }
+            roles.value.iter().try_for_each(|role| level.check_role(role)).map_err(|problem| roles.error(self.document, &problem))?;
             account.project_roles.insert(project.clone(), roles.value.clone());
         }
         account.system_managed = json.system_managed;
@@ -243,8 +267,8 @@ impl Reader<'_> {
             if !is_credential(&secret.secret.value) {
                 return Err(secret.secret.error(self.document, "secret must be 1 to 256 characters without control characters"));
             }
-            let hours = secret.expires_after_hours.as_ref().map_or(Ok(8760), |hours| match hours.value {
-                0..=8760 => Ok(hours.value),
+            let hours = secret.expires_after_hours.as_ref().map_or(Ok(MAX_SECRET_HOURS), |hours| match hours.value {
+                0..=MAX_SECRET_HOURS => Ok(hours.value),
                 _ => Err(hours.error(self.document, "expiresAfterHours must be at most 8760; 0 is a secret that has expired")),
             })?;
             secrets.push(AccountSecret {
@@ -258,8 +282,8 @@ impl Reader<'_> {
 
     fn access_list(&self, json: &AccountJson<'_>, account: &mut Account) -> Result<(), String> {
         for entry in &json.access_list {
-            let problem = || format!("{:?} is not an address such as 192.0.2.1 or 192.0.2.0/24", entry.value);
-            let network = Network::parse(&entry.value).ok_or_else(|| entry.error(self.document, &problem()))?;
+            let network = Network::parse(&entry.value)
+                .map_err(|problem| entry.error(self.document, &format!("accessList: {:?}: {problem}", entry.value)))?;
             let too_many = |_| entry.error(self.document, &format!("an access list can have at most {MAX_ACCESS_ENTRIES} entries"));
             account.add_access(&[network], 0).map_err(too_many)?;
         }

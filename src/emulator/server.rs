@@ -3,7 +3,7 @@
 use super::connection::{self, Connection};
 use super::world::World;
 use super::{EmulatorOptions, routes, tls};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, mpsc};
@@ -16,6 +16,9 @@ use tokio_rustls::TlsAcceptor;
 /// The state that all connections share.
 pub(super) struct Shared {
     pub(super) world: Mutex<World>,
+    /// Held while a request is processed, which accesses the state several times. Locked before
+    /// `world`.
+    pub(super) no_reset: RwLock<()>,
     pub(super) base_url: String,
     pub(super) allow_hosts: Vec<String>,
     pub(super) log: Option<fn(&str)>,
@@ -41,6 +44,7 @@ pub(super) fn start(options: EmulatorOptions) -> io::Result<(Arc<Shared>, Server
         allow_hosts: options.allow_hosts.clone(),
         log: options.log,
         world: Mutex::new(World::new(options)),
+        no_reset: RwLock::default(),
     });
     let (stop, stopped) = oneshot::channel();
     let (report, started) = mpsc::channel();
@@ -111,6 +115,12 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Ar
 }
 
 impl Shared {
+    /// Restores the initial state, when no request is being processed.
+    pub(super) fn reset(&self) {
+        let _no_request = self.no_reset.write();
+        self.world.lock().reset();
+    }
+
     /// Writes a line to the log, if one is set.
     pub(super) fn log(&self, peer: SocketAddr, method: &str, path: &str, outcome: &str) {
         if let Some(log) = self.log {

@@ -67,6 +67,8 @@ pub(super) struct Settings {
     pub(super) reject_every_nth_token_request: Option<u64>,
     /// Rejects versions of the Admin API that are newer than those the emulator knows.
     pub(super) strict_api_version: bool,
+    /// Whether 401 is the status of requests that roles or access list do not allow.
+    pub(super) forbidden_as_401: bool,
 }
 
 impl Settings {
@@ -86,7 +88,13 @@ impl Settings {
             last_used_late_s: 0,
             reject_every_nth_token_request: None,
             strict_api_version: false,
+            forbidden_as_401: false,
         }
+    }
+
+    /// The status of a request that roles or access list do not allow. Atlas sends both.
+    pub(super) fn forbidden_status(&self) -> u16 {
+        if self.forbidden_as_401 { 401 } else { 403 }
     }
 
     /// Returns these settings with `changes` applied, or a description of the invalid change.
@@ -119,6 +127,7 @@ impl Settings {
             last_used_late_s: changes.last_used_late_s.unwrap_or(kept.last_used_late_s),
             reject_every_nth_token_request: changes.reject_every_nth_token_request.unwrap_or(kept.reject_every_nth_token_request),
             strict_api_version: changes.strict_api_version.unwrap_or(kept.strict_api_version),
+            forbidden_as_401: changes.forbidden_as_401.unwrap_or(kept.forbidden_as_401),
         })
     }
 }
@@ -147,6 +156,7 @@ struct Changes {
     #[serde(default, deserialize_with = "named")]
     reject_every_nth_token_request: Option<Option<u64>>,
     strict_api_version: Option<bool>,
+    forbidden_as_401: Option<bool>,
 }
 
 /// Distinguishes `null` from an absent field, which serde's `Option` does not.

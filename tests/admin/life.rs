@@ -20,7 +20,7 @@ fn life(bench: &Bench, of: &ServiceAccounts<'_>, first_role: &str, other_role: &
     let second = of.create_secret(&id, 8).unwrap();
     assert!(bench.is_valid(&id, second.value.expose()) && second.description.expires_at.is_some());
     let third = of.create_secret(&id, 8).unwrap_err();
-    assert_eq!(third.api().unwrap().status, 409, "{third}");
+    assert_eq!(third.api().unwrap().status, 400, "{third}");
     of.delete_secret(&id, &created.secret.description.id).unwrap();
     assert!(!bench.is_valid(&id, created.secret.value.expose()));
 

@@ -325,7 +325,10 @@ fn i14_a_login_after_a_logout_does_not_give_its_secret_to_programs_that_know_the
     // The state after an interrupted logout.
     std::fs::write(&old, content).unwrap();
 
-    let mut elsewhere = login(&scene, &["--no-verify", "--base-url", "https://cloud.mongodbgov.com"]);
+    // A client id of the emulator would be refused for Atlas.
+    let id = "mdb_sa_id_0123456789abcdef01234567";
+    let arguments = ["login", "--client-id", id, "--client-secret-stdin", "--no-verify", "--base-url", "https://cloud.mongodbgov.com"];
+    let mut elsewhere = without_account(&scene, arguments);
     elsewhere.write_stdin("another-secret").assert().success();
 
     let new = secret_file(&scene);

@@ -105,6 +105,7 @@ fn e4_a_secret_of_the_emulator_is_not_sent_to_atlas() {
     for server in ["https://cloud.mongodb.com", "https://cloud.mongodbgov.com", "https://cloud-dev.mongodb.com"] {
         let mut command = scene.tokenwell(["token"]);
         command.env("HTTPS_PROXY", NO_WAY_OUT).env("MONGODB_ATLAS_BASE_URL", server);
+        command.env("MONGODB_ATLAS_CLIENT_ID", "mdb_sa_id_0123456789abcdef01234567");
         let message = stderr(&command.assert().code(8).stdout(""));
 
         let host = server.trim_start_matches("https://");

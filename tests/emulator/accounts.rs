@@ -125,7 +125,7 @@ fn an_organization_has_at_most_200_accounts() {
 
     let refused = api(&emulator, &token, "POST", ACCOUNTS, Some(account(&["ORG_MEMBER"])));
 
-    assert_eq!((refused.status, &refused.json()["errorCode"]), (409, &json!("MAX_SERVICE_ACCOUNTS_REACHED")));
+    assert_eq!((refused.status, &refused.json()["errorCode"]), (400, &json!("MAX_SERVICE_ACCOUNTS_PER_ORG_EXCEEDED")));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn an_owner_rotates_its_own_secret() {
     assert_eq!(created.status, 201);
     let new = created.json()["secret"].as_str().unwrap().to_owned();
     let too_many = api(&emulator, &token, "POST", &secrets, hours());
-    assert_eq!((too_many.status, &too_many.json()["errorCode"]), (409, &json!("MAX_SECRETS_REACHED")));
+    assert_eq!((too_many.status, &too_many.json()["errorCode"]), (400, &json!("MAX_SECRETS_REACHED")));
 
     // Both secrets are valid for seven days, then only the new one.
     emulator.advance_clock(7 * 24 * HOUR_MS - 1);
@@ -216,14 +216,34 @@ fn access_list_entries_are_checked_and_at_most_200() {
         json!([{ "ipAddress": "192.0.2.0/24" }]),
         json!([{ "cidrBlock": "192.0.2.0" }]),
         json!([{ "cidrBlock": "192.0.2.0/33" }]),
+        json!([{ "cidrBlock": "192.0.2.1/24" }]),
+        json!([{ "cidrBlock": "192.0.2.0/+24" }]),
+        json!([{ "ipAddress": "010.0.0.1" }]),
+        json!([{ "ipAddress": "::ffff:192.0.2.1" }]),
         json!([{ "ipAddress": "::1", "cidrBlock": "::/0" }]),
         json!([{ "host": "a" }]),
     ] {
         assert_eq!(api(&emulator, &token, "POST", &list, Some(wrong.clone())).status, 400, "{wrong}");
     }
-    let many: Vec<_> = (0..201).map(|number| json!({ "ipAddress": format!("192.0.2.{number}") })).collect();
-    assert_eq!(api(&emulator, &token, "POST", &list, Some(json!(many))).status, 409);
-    assert_eq!(api(&emulator, &token, "GET", &list, None).json()["totalCount"], 0);
+    let refused = api(&emulator, &token, "POST", &list, Some(json!([{ "cidrBlock": "192.0.2.1/24" }]))).json();
+    assert!(refused["detail"].as_str().unwrap().contains("the network is 192.0.2.0/24"), "{refused}");
+    let many = |count: u8| (0..count).map(|number| json!({ "ipAddress": format!("192.0.2.{number}") })).collect::<Vec<_>>();
+    let refused = api(&emulator, &token, "POST", &list, Some(json!(many(201))));
+    assert_eq!((refused.status, &refused.json()["errorCode"]), (400, &json!("MAX_ACCESS_LIST_REACHED")));
+    assert_eq!(api(&emulator, &token, "GET", &list, None).json()["totalCount"], 0, "none of them was added");
+
+    let (other, _) = create(&emulator, &token, ACCOUNTS, &["ORG_MEMBER"]);
+    let list = format!("{ACCOUNTS}/{other}/accessList");
+    assert_eq!(api(&emulator, &token, "POST", &list, Some(json!(many(200)))).json()["totalCount"], 200);
+    // One that is on the list already is no further entry, in either form.
+    let again = json!([{ "cidrBlock": "192.0.2.7/32" }, { "ipAddress": "192.0.2.8" }]);
+    assert_eq!(api(&emulator, &token, "POST", &list, Some(again)).json()["totalCount"], 200);
+    let one_more = json!([{ "ipAddress": "2001:DB8:0::1" }]);
+    assert_eq!(api(&emulator, &token, "POST", &list, Some(one_more.clone())).status, 400);
+    assert_eq!(api(&emulator, &token, "DELETE", &format!("{list}/192.0.2.7%2F32"), None).status, 204);
+    let added = api(&emulator, &token, "POST", &format!("{list}?itemsPerPage=500"), Some(one_more)).json();
+    let last = &added["results"][199];
+    assert_eq!((&last["ipAddress"], &last["cidrBlock"]), (&json!("2001:db8::1"), &json!("2001:db8::1/128")));
 }
 
 #[test]

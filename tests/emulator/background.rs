@@ -100,7 +100,7 @@ fn a_failed_start_in_the_background_is_reported() {
 }
 
 #[test]
-fn the_ready_descriptor_gets_one_line() {
+fn e8_the_ready_descriptor_gets_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ready");
     let script = "exec \"$0\" emulator --until-stdin-closes --ready-fd 3 3>\"$1\"";

@@ -24,7 +24,7 @@ fn printed(check: &mut Check) -> String {
 }
 
 #[test]
-fn the_command_gets_a_token_of_the_emulator_and_only_its_own_output_is_printed() {
+fn e7_the_command_gets_a_token_of_the_emulator_and_only_its_own_output_is_printed() {
     let output = printed(&mut emulator(&[], "\"$0\" token && \"$0\" token && echo \"$TOKENWELL_CACHE_DIR\""));
 
     let lines: Vec<_> = output.lines().collect();
@@ -33,7 +33,7 @@ fn the_command_gets_a_token_of_the_emulator_and_only_its_own_output_is_printed()
 }
 
 #[test]
-fn its_exit_code_is_returned_also_for_a_signal() {
+fn e7_its_exit_code_is_returned_also_for_a_signal() {
     emulator(&[], "exit 0").assert().code(0).stdout("");
     emulator(&[], "exit 7").assert().code(7).stderr("");
     emulator(&[], "kill -KILL $$").assert().code(137);
@@ -41,7 +41,7 @@ fn its_exit_code_is_returned_also_for_a_signal() {
 }
 
 #[test]
-fn a_command_that_cannot_be_started_has_the_exit_codes_of_a_shell() {
+fn e7_a_command_that_cannot_be_started_has_the_exit_codes_of_a_shell() {
     let directory = tempfile::tempdir().unwrap();
     for (command, code) in [("/no/such/command", 127), (directory.path().to_str().unwrap(), 126)] {
         let done = Check::new(command_path()).args(["emulator", "--", command]).timeout(TIMEOUT).assert().code(code);
@@ -62,7 +62,7 @@ fn a_failed_start_does_not_start_the_command() {
 }
 
 #[test]
-fn signals_are_passed_on() {
+fn e7_signals_are_passed_on() {
     for (signal, code) in [(Signal::SIGTERM, 41), (Signal::SIGINT, 42), (Signal::SIGHUP, 43)] {
         let script = "trap 'exit 41' TERM; trap 'exit 42' INT; trap 'exit 43' HUP; echo ready; while :; do sleep 0.01; done";
         let mut command = Command::new(command_path());
@@ -80,7 +80,7 @@ fn signals_are_passed_on() {
 }
 
 #[test]
-fn it_ends_with_the_command_although_its_children_live_on() {
+fn e7_it_ends_with_the_command_although_its_children_live_on() {
     let start = Instant::now();
     let output = printed(&mut emulator(&[], "sleep 600 >/dev/null 2>&1 & echo $! $MONGODB_ATLAS_BASE_URL"));
 
@@ -91,7 +91,7 @@ fn it_ends_with_the_command_although_its_children_live_on() {
 }
 
 #[test]
-fn no_variable_of_another_account_reaches_the_command() {
+fn e4_no_variable_of_another_account_reaches_the_command() {
     let mut check = emulator(&[], "\"$0\" token >/dev/null && env");
     for name in ["TOKENWELL_BASE_URL", "TOKENWELL_TOKEN_URL", "MONGODB_ATLAS_OPS_MANAGER_URL", "MCLI_BASE_URL", "TOKENWELL_CLIENT_SECRET"] {
         check.env(name, "https://live.example");
@@ -106,7 +106,7 @@ fn no_variable_of_another_account_reaches_the_command() {
 }
 
 #[test]
-fn atlas_is_refused_in_the_command_unless_it_is_allowed() {
+fn e4_atlas_is_refused_in_the_command_unless_it_is_allowed() {
     let script = "export MONGODB_ATLAS_CLIENT_ID=mdb_sa_id_live MONGODB_ATLAS_CLIENT_SECRET=mdb_sa_sk_live
         \"$0\" status --base-url https://cloud.mongodb.com >/dev/null";
 
@@ -118,7 +118,23 @@ fn atlas_is_refused_in_the_command_unless_it_is_allowed() {
 }
 
 #[test]
-fn a_hundred_at_the_same_time_do_not_collide() {
+fn e4_a_client_id_of_the_emulator_is_not_sent_to_atlas() {
+    let process = crate::process::Process::start();
+    let created = process.api(&process.token(), "POST", crate::admin::ACCOUNTS, &crate::admin::account(&["ORG_MEMBER"]).to_string());
+    let created = created.json();
+    for id in [process.id.as_str(), created["clientId"].as_str().unwrap()] {
+        let mut status = Check::new(command_path());
+        status.arg("status").env("MONGODB_ATLAS_CLIENT_ID", id).env("MONGODB_ATLAS_CLIENT_SECRET", "mdb_sa_sk_of_a_live_account");
+
+        let refused = status.env("MONGODB_ATLAS_BASE_URL", "https://cloud.mongodb.com").timeout(TIMEOUT).assert().code(8);
+
+        let message = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(message.contains("is a client id of the emulator, and the server is cloud.mongodb.com"), "{message}");
+    }
+}
+
+#[test]
+fn e7_a_hundred_at_the_same_time_do_not_collide() {
     let start =
         || Command::new(command_path()).args(["emulator", "--", "printenv", "MONGODB_ATLAS_BASE_URL"]).stdout(Stdio::piped()).spawn();
     let running: Vec<_> = (0..100).map(|_| start().unwrap()).collect();
@@ -130,7 +146,7 @@ fn a_hundred_at_the_same_time_do_not_collide() {
 }
 
 #[test]
-fn the_log_goes_to_standard_error_or_to_a_file_and_never_to_the_output_of_the_command() {
+fn e7_the_log_goes_to_standard_error_or_to_a_file_and_never_to_the_output_of_the_command() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("requests.log");
     let line = "127.0.0.1 POST /api/oauth/token 200\n";
@@ -143,7 +159,7 @@ fn the_log_goes_to_standard_error_or_to_a_file_and_never_to_the_output_of_the_co
 }
 
 #[test]
-fn every_flag_is_also_a_variable() {
+fn e12_every_flag_is_also_a_variable() {
     let help = Check::new(command_path()).args(["emulator", "--help"]).timeout(TIMEOUT).assert().success().get_output().stdout.clone();
     let help = String::from_utf8(help).unwrap();
     let own = help.lines().filter_map(|line| line.strip_prefix("      --")?.split([' ', '[', '=']).next());
@@ -156,7 +172,7 @@ fn every_flag_is_also_a_variable() {
 }
 
 #[test]
-fn variables_set_the_flags_and_an_empty_one_does_not() {
+fn e12_variables_set_the_flags_and_an_empty_one_does_not() {
     let mut background = Check::new(command_path());
     background.arg("emulator").env("TOKENWELL_EMULATOR_UNTIL_PID", std::process::id().to_string()).timeout(TIMEOUT);
     for (name, text) in [("BACKGROUND", "true"), ("FORMAT", "dotenv"), ("TOKEN_CAP", "7"), ("NO_RATE_LIMIT", "1"), ("PORT", "")] {

@@ -15,7 +15,7 @@ fn message(check: &mut Check, code: i32) -> String {
 }
 
 #[test]
-fn an_address_that_is_not_loopback_serves_tls_and_its_certificate_has_the_names() {
+fn e12_an_address_that_is_not_loopback_serves_tls_and_its_certificate_has_the_names() {
     let directory = tempfile::tempdir().unwrap();
     let ca_file = directory.path().join("ca.pem");
     let ca = ca_file.to_str().unwrap();
@@ -47,7 +47,7 @@ fn a_loopback_address_needs_no_tls() {
 }
 
 #[test]
-fn a_seed_replaces_the_account_and_a_broken_one_is_never_ready() {
+fn e8_a_seed_replaces_the_account_and_a_broken_one_is_never_ready() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("seed.json");
     let seed = r#"{"organizations": [{"id": "aaaaaaaaaaaaaaaaaaaaaaaa", "serviceAccounts": [
@@ -70,7 +70,7 @@ fn a_seed_replaces_the_account_and_a_broken_one_is_never_ready() {
 }
 
 #[test]
-fn health_succeeds_only_while_the_emulator_serves() {
+fn e8_health_succeeds_only_while_the_emulator_serves() {
     let directory = tempfile::tempdir().unwrap();
     let ca_file = directory.path().join("ca.pem");
     let ca = ca_file.to_str().unwrap();

@@ -5,12 +5,14 @@ use crate::client::{Reply, TIMEOUT, request};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET};
+use tokenwell::emulator::DEFAULT_CLIENT_SECRET;
 
 /// A running `tokenwell emulator` without a limit on token requests.
 pub struct Process {
     child: Child,
     address: String,
+    /// The client id of the default account.
+    pub id: String,
 }
 
 impl Process {
@@ -25,15 +27,26 @@ impl Process {
         let mut printed = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         // Some builds print all assignments on one line.
-        let address = loop {
+        let mut value = |prefix: &str| loop {
+            if let Some(value) = line.split_whitespace().find_map(|word| word.strip_prefix(prefix)) {
+                return value.trim_matches(['\'', '"']).to_owned();
+            }
             line.clear();
             assert!(printed.read_line(&mut line).unwrap() > 0, "the emulator has exited");
-            let url = line.split_whitespace().find_map(|word| word.strip_prefix("MONGODB_ATLAS_BASE_URL=http://"));
-            if let Some(address) = url {
-                break address.trim_matches(['\'', '"']).to_owned();
-            }
         };
-        Self { child, address }
+        let (address, id) = (value("MONGODB_ATLAS_BASE_URL=http://"), value("MONGODB_ATLAS_CLIENT_ID="));
+        Self { child, address, id }
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+        socket
+    }
+
+    /// The path of the default account.
+    pub fn own_path(&self) -> String {
+        format!("{}/{}", crate::admin::ACCOUNTS, self.id)
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
@@ -42,8 +55,7 @@ impl Process {
 
     /// Everything that is received until the connection ends.
     pub fn received(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
-        let mut socket = TcpStream::connect(&self.address).unwrap();
-        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let mut socket = self.connect();
         socket.write_all(&request(method, path, headers, body)).unwrap();
         let mut bytes = Vec::new();
         socket.read_to_end(&mut bytes).unwrap();
@@ -57,7 +69,7 @@ impl Process {
 
     /// A token of the default account.
     pub fn token(&self) -> String {
-        let authorization = crate::client::basic(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET);
+        let authorization = crate::client::basic(&self.id, DEFAULT_CLIENT_SECRET);
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", crate::client::FORM)];
         let reply = self.send("POST", "/api/oauth/token", &headers, "grant_type=client_credentials");
         assert_eq!(reply.status, 200, "{reply:?}");

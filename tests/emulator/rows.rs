@@ -4,7 +4,7 @@ use crate::admin::{ACCOUNTS, PROJECT_ACCOUNTS, account};
 use crate::client::{FORM, basic};
 use crate::process::Process;
 use serde_json::{Value, json};
-use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID};
+use tokenwell::emulator::{DEFAULT_CLIENT_SECRET, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -42,14 +42,14 @@ fn n12_date_tokens_records_and_limits_follow_one_clock() {
     for path in ["/_emulator/counters", "/elsewhere"] {
         assert_eq!(emulator.send("GET", path, &[], "").header("date"), Some("Fri, 15 Jan 2027 09:00:00 GMT"), "{path}");
     }
-    let own = |emulator: &Process, token: &str| emulator.api(token, "GET", &format!("{ACCOUNTS}/{DEFAULT_CLIENT_ID}"), "").json();
+    let own = |emulator: &Process, token: &str| emulator.api(token, "GET", &emulator.own_path(), "").json();
     let second = emulator.token();
     assert_eq!(own(&emulator, &second)["secrets"][0]["lastUsedAt"], json!("2027-01-15T09:00:00Z"));
 
     emulator.control("POST", "/settings", r#"{"rate_limit":{"requests":1,"window_s":60}}"#);
     emulator.token();
     emulator.control("POST", "/clock", r#"{"advance_ms":45000}"#);
-    let authorization = basic(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET);
+    let authorization = basic(&emulator.id, DEFAULT_CLIENT_SECRET);
     let headers = [("Authorization", authorization.as_str()), ("Content-Type", FORM)];
     let refused = emulator.send("POST", "/api/oauth/token", &headers, "grant_type=client_credentials");
     assert_eq!((refused.status, refused.header("retry-after")), (429, Some("15")));
@@ -85,7 +85,7 @@ fn n12_a_fault_can_send_another_date_and_a_stopped_clock_can_run_again() {
 fn g1_an_account_cannot_remove_its_own_address_from_its_access_list() {
     let emulator = Process::start();
     let token = emulator.token();
-    let list = format!("{ACCOUNTS}/{DEFAULT_CLIENT_ID}/accessList");
+    let list = format!("{}/accessList", emulator.own_path());
     assert_eq!(emulator.api(&token, "POST", &list, r#"[{"cidrBlock":"127.0.0.0/8"},{"ipAddress":"192.0.2.1"}]"#).status, 200);
 
     let refused = emulator.api(&token, "DELETE", &format!("{list}/127.0.0.0%2F8"), "");
@@ -116,7 +116,7 @@ fn g2_the_operations_that_clients_call_first_are_answered() {
         assert_eq!(ok(&format!("{project}/{list}"))["totalCount"], json!(0), "{list}");
     }
     assert_eq!(ok("/clusters")["results"], json!([]));
-    assert_eq!(ok("")["apiKey"]["publicKey"], json!(DEFAULT_CLIENT_ID));
+    assert_eq!(ok("")["apiKey"]["publicKey"], json!(emulator.id));
     assert_eq!(emulator.api(&token, "GET", "/groups/byName/nothing", "").json()["errorCode"], json!("GROUP_NAME_NOT_FOUND"));
     assert_eq!(emulator.api(&token, "GET", "/orgs/unknown/users", "").json()["errorCode"], json!("ORG_NOT_FOUND"));
 
@@ -143,10 +143,7 @@ fn g3_a_project_can_be_created_and_deleted() {
     let path = format!("/groups/{}", project["id"].as_str().unwrap());
     assert_eq!(emulator.api(&token, "GET", &path, "").json(), project);
     let accounts = emulator.api(&token, "GET", &format!("{path}/serviceAccounts"), "").json();
-    assert_eq!(
-        (&accounts["results"][0]["clientId"], &accounts["results"][0]["roles"]),
-        (&json!(DEFAULT_CLIENT_ID), &json!(["GROUP_OWNER"]))
-    );
+    assert_eq!((&accounts["results"][0]["clientId"], &accounts["results"][0]["roles"]), (&json!(emulator.id), &json!(["GROUP_OWNER"])));
     assert_eq!(create(json!({ "name": "payments (test)", "orgId": DEFAULT_ORG_ID })).json()["errorCode"], json!("GROUP_ALREADY_EXISTS"));
     assert_eq!(create(json!({ "name": "a", "orgId": "0e00000000000000000000ff" })).status, 404);
     assert_eq!(create(json!({ "orgId": DEFAULT_ORG_ID })).json()["badRequestDetail"]["fields"][0]["field"], json!("name"));
@@ -236,7 +233,7 @@ fn g9_limits_have_the_texts_of_atlas() {
     let emulator = Process::start();
     let token = emulator.token();
     emulator.control("POST", "/settings", r#"{"token_cap":1,"api_rate_limit":{"requests":1,"window_s":60}}"#);
-    let authorization = basic(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET);
+    let authorization = basic(&emulator.id, DEFAULT_CLIENT_SECRET);
     let headers = [("Authorization", authorization.as_str()), ("Content-Type", FORM)];
     let ask = || emulator.send("POST", "/api/oauth/token", &headers, "grant_type=client_credentials");
 

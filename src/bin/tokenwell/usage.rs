@@ -62,6 +62,10 @@ pub(crate) fn missing_subcommand(error: &Error) -> Failure {
 fn unknown_argument(error: &Error, command: &str, see: &str) -> (String, String) {
     let argument = string(error, ContextKind::InvalidArg).unwrap_or_default();
     if !argument.starts_with('-') {
+        #[cfg(feature = "emulator")]
+        if command == "tokenwell emulator" {
+            return (format!("unexpected argument {}", shown(&argument)), crate::emulator::forgotten_dashes::hint(&argument));
+        }
         return (format!("unexpected argument {}", shown(&argument)), see.to_owned());
     }
     let problem = format!("unknown flag {}", shown(&argument));

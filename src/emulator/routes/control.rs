@@ -27,7 +27,7 @@ pub(super) async fn counters(State(shared): World) -> Json<Counters> {
 }
 
 pub(super) async fn reset(State(shared): World) -> Json<Value> {
-    shared.world.lock().reset();
+    shared.reset();
     done()
 }
 

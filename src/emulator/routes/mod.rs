@@ -9,6 +9,7 @@ mod oauth;
 mod replies;
 
 use super::server::Shared;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use replies::ApiError;
@@ -45,6 +46,11 @@ fn control(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/_emulator/last_request", get(control::last_request))
         .route_layer(middleware::from_fn_with_state(Arc::clone(shared), guard::control))
         .route("/_emulator/health", get(control::health))
+}
+
+/// The reply to a request that was received before a reset and would be processed after it.
+pub(super) fn was_reset() -> Response {
+    ApiError::new(503, "EMULATOR_WAS_RESET", "The emulator was reset before it processed this request.").into_response()
 }
 
 /// Returns whether a path belongs to the control API.

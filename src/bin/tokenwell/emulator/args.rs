@@ -159,12 +159,16 @@ pub(super) const VARIABLES: &str = "TOKENWELL_EMULATOR_";
 /// The flags in the short help: what a test or a first try needs.
 const SHORT_HELP: [&str; 6] = ["port", "tls", "ca_file", "format", "background", "until_pid"];
 
+pub(super) fn has_variable(flag: &str) -> bool {
+    !matches!(flag, "health" | "detached" | "command" | "json")
+}
+
 /// Adds the variable of a flag. An empty variable counts as not set.
 fn with_variable(arg: Arg) -> Arg {
     let is_short = SHORT_HELP.contains(&arg.get_id().as_str()) || arg.get_long().is_none();
     let arg = arg.hide_short_help(!is_short);
     let flag = arg.get_id().as_str();
-    if matches!(flag, "health" | "detached" | "command" | "json") {
+    if !has_variable(flag) {
         return arg;
     }
     let variable = format!("{VARIABLES}{}", flag.to_ascii_uppercase());

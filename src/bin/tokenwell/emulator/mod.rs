@@ -5,7 +5,10 @@ mod assignments;
 #[cfg(unix)]
 mod background;
 mod command;
+pub(crate) mod forgotten_dashes;
 mod health;
+mod misspelled;
+mod own_file;
 mod request_log;
 mod server;
 #[cfg(unix)]
@@ -26,6 +29,7 @@ use tokenwell::emulator::Emulator;
 use tokenwell::error::{Error, printable_path};
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    misspelled::check()?;
     if let Some(url) = &args.health {
         return health::check(url, args.ca_file.as_deref());
     }

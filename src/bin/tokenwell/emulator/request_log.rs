@@ -1,6 +1,6 @@
 //! One line for each request: to standard error with -v, to a file with `--log`.
 
-use super::Args;
+use super::{Args, own_file};
 use crate::failure::Failure;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,6 +16,7 @@ pub(super) fn open(args: &Args) -> Result<Option<fn(&str)>, Failure> {
     let Some(path) = &args.log else {
         return Ok(tracing::event_enabled!(tracing::Level::INFO).then_some(to_standard_error as fn(&str)));
     };
+    own_file::check_log(path)?;
     let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
         Failure::new(
             Status::CannotWrite,

@@ -1,7 +1,7 @@
 //! Starts the emulator with the options of the flags.
 
 use super::args::{Args, Tls};
-use super::{request_log, wrong};
+use super::{own_file, request_log, wrong};
 use crate::failure::Failure;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
@@ -12,6 +12,9 @@ use url::Url;
 
 /// Starts the emulator and writes the certificate of its authority.
 pub(super) fn start(args: &Args) -> Result<Emulator, Failure> {
+    if let Some(file) = &args.ca_file {
+        own_file::check_certificate(file)?;
+    }
     let place = Place::of(args)?;
     let certificate = certificate(args, &place)?;
     let options = EmulatorOptions {

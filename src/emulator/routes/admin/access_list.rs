@@ -40,11 +40,12 @@ pub(super) async fn remove(State(shared): State<Arc<Shared>>, target: Target) ->
     let mut world = shared.world.lock();
     let account = target.account_mut(Action::WriteAccessList, &mut world)?;
     let before = account.access_list.len();
-    if let Some(network) = Network::parse(&target.item) {
+    if let Ok(network) = Network::parse(&target.item) {
         let own = account.client_id == target.caller.client_id && network.contains(target.caller.address);
         if own && account.access_list.iter().any(|entry| entry.network == network) {
-            let detail = format!("A service account cannot remove the entry {} that contains its own address.", target.item);
-            return Err(ApiError::new(400, "CANNOT_REMOVE_CALLER_FROM_ACCESS_LIST", detail).with([target.item.into()]));
+            let address = target.caller.address.to_string();
+            let detail = format!("Cannot remove caller's IP address {address} from access list");
+            return Err(ApiError::new(400, "CANNOT_REMOVE_CALLER_FROM_ACCESS_LIST", detail).with([address.into()]));
         }
         account.access_list.retain(|entry| entry.network != network);
     }

@@ -4,7 +4,7 @@ use super::Target;
 use super::attributes::{Attributes, required};
 use super::page::Page;
 use super::secrets::{masked, with_value};
-use crate::emulator::accounts::{Account, LimitReached, View};
+use crate::emulator::accounts::{Account, LimitReached, MAX_ACCOUNTS, View};
 use crate::emulator::clock::iso8601;
 use crate::emulator::roles::{Action, Level};
 use crate::emulator::routes::replies::ApiError;
@@ -42,13 +42,13 @@ pub(super) async fn create(
     let description = required(attributes.string("description", MAX_DESCRIPTION_LENGTH)?, "description")?;
     let roles = required(attributes.roles(&target.level)?, "roles")?;
     let without_secret = attributes.boolean("withoutInitialSecret")?.unwrap_or(false);
-    let hours = if without_secret { None } else { Some(attributes.hours()?) };
+    let hours = if without_secret { None } else { Some(attributes.hours(world.accounts.settings_of(&target.level).max_secret_hours)?) };
     attributes.end()?;
 
     let (view, visible_from_ms) = (world.view(), world.visible_from_ms());
     let valid_from_ms = view.now_ms.saturating_add(world.settings.new_secret_valid_after_s.saturating_mul(1000));
     let org = world.accounts.org_of(&target.level).unwrap_or_default().to_owned();
-    let mut account = Account::new(org, name, description, view.now_ms);
+    let mut account = Account::new(org.clone(), name, description, view.now_ms);
     account.visible_from_ms = visible_from_ms;
     if matches!(target.level, Level::Project(_)) {
         // An account of a project is a member of the organization too.
@@ -61,7 +61,7 @@ pub(super) async fn create(
         secret.valid_from_ms = valid_from_ms;
         reply["secrets"] = json!([with_value(secret, view)]);
     }
-    world.accounts.add(account).map_err(limit_reached)?;
+    world.accounts.add(account).map_err(|limit| limit_reached(limit).with([MAX_ACCOUNTS.into(), org.into()]))?;
     Ok((StatusCode::CREATED, Json(reply)))
 }
 
@@ -157,11 +157,13 @@ fn account_json(account: &Account, level: &Level, view: View) -> Value {
 pub(super) fn limit_reached(limit: LimitReached) -> ApiError {
     let (code, detail) = match limit {
         LimitReached::Secrets => ("MAX_SECRETS_REACHED", "A service account can have at most two secrets: delete one first."),
-        LimitReached::Accounts => {
-            ("MAX_SERVICE_ACCOUNTS_REACHED", "An organization can have at most 200 service accounts: delete one first.")
-        }
+        // As Atlas reports it.
+        LimitReached::Accounts => (
+            "MAX_SERVICE_ACCOUNTS_PER_ORG_EXCEEDED",
+            "Maximum number of Service Accounts per org (200) exceeded when trying to add a new Service Account.",
+        ),
         LimitReached::Projects => ("MAX_GROUPS_FOR_ORG", "An organization can have at most 250 projects: delete one first."),
         LimitReached::AccessList => ("MAX_ACCESS_LIST_REACHED", "An access list can have at most 200 entries: delete one first."),
     };
-    ApiError::new(409, code, detail)
+    ApiError::new(400, code, detail)
 }

@@ -1,5 +1,6 @@
 //! Parsing and validation of request bodies by the rules of Atlas.
 
+use crate::emulator::accounts::MIN_SECRET_HOURS;
 use crate::emulator::network::Network;
 use crate::emulator::roles::Level;
 use crate::emulator::routes::replies::ApiError;
@@ -7,6 +8,7 @@ use axum::body::Bytes;
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 
 /// The attributes of a JSON object. Each method removes one attribute and validates it; attributes
 /// that remain at the end are unknown.
@@ -40,12 +42,19 @@ impl Attributes {
 
     /// Returns the list of roles, which must have at least one role that exists at this level.
     pub(super) fn roles(&mut self, level: &Level) -> Result<Option<Vec<String>>, ApiError> {
+        let invalid = |detail: String| ApiError::invalid_attribute("roles", format!("{detail}."));
         let Some(value) = self.0.remove("roles") else { return Ok(None) };
-        let known = |role: &Value| role.as_str().filter(|role| level.is_role(role)).map(str::to_owned);
-        let roles = value.as_array().filter(|roles| !roles.is_empty()).and_then(|roles| roles.iter().map(known).collect());
         let kind = if matches!(level, Level::Org(_)) { "ORG_" } else { "GROUP_" };
-        let detail = || format!("roles must be a list of at least one of the {kind}… roles.");
-        roles.map(Some).ok_or_else(|| ApiError::invalid_attribute("roles", detail()))
+        let given = value.as_array().filter(|roles| !roles.is_empty()).and_then(|roles| roles.iter().map(Value::as_str).collect());
+        let given: Vec<_> = given.ok_or_else(|| invalid(format!("roles must be a list of at least one of the {kind}… roles")))?;
+        let mut roles = Vec::<String>::new();
+        for role in given {
+            level.check_role(role).map_err(invalid)?;
+            if !roles.iter().any(|known| known == role) {
+                roles.push(role.to_owned());
+            }
+        }
+        Ok(Some(roles))
     }
 
     pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, ApiError> {
@@ -67,12 +76,18 @@ impl Attributes {
         self.0.retain(|name, _| !names.contains(&name.as_str()));
     }
 
-    /// Returns the lifetime of a secret, in hours.
-    pub(super) fn hours(&mut self) -> Result<u64, ApiError> {
+    /// Returns the lifetime of a secret, in hours. The organization may have a lower maximum.
+    pub(super) fn hours(&mut self, max: u64) -> Result<u64, ApiError> {
         const NAME: &str = "secretExpiresAfterHours";
-        let value = required(self.0.remove(NAME), NAME)?;
-        let hours = value.as_u64().filter(|hours| (8..=8760).contains(hours));
-        hours.ok_or_else(|| ApiError::invalid_attribute(NAME, "secretExpiresAfterHours must be a number from 8 to 8760."))
+        required(self.number(NAME, MIN_SECRET_HOURS..=max)?, NAME)
+    }
+
+    pub(super) fn number(&mut self, name: &str, allowed: RangeInclusive<u64>) -> Result<Option<u64>, ApiError> {
+        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        value.as_u64().filter(|number| allowed.contains(number)).map(Some).ok_or_else(|| {
+            let detail = format!("{name} must be a whole number from {} to {}.", allowed.start(), allowed.end());
+            ApiError::invalid_attribute(name, detail)
+        })
     }
 
     /// Checks that no unknown attribute remains.
@@ -105,8 +120,12 @@ fn network(entry: &Value) -> Result<Network, ApiError> {
         _ => return Err(ApiError::invalid_attribute("ipAddress", "An entry must have exactly one of ipAddress and cidrBlock.")),
     };
     let address = value.as_str().filter(|address| address.contains('/') == (name == "cidrBlock"));
-    let detail = || format!("{name} must be an address like {}.", if name == "ipAddress" { "192.0.2.1" } else { "192.0.2.0/24" });
-    address.and_then(Network::parse).ok_or_else(|| ApiError::invalid_attribute(name, detail()))
+    let example = if name == "ipAddress" { "192.0.2.1" } else { "192.0.2.0/24" };
+    let address = address.ok_or_else(|| ApiError::invalid_attribute(name, format!("{name} must be an address like {example}.")))?;
+    Network::parse(address).map_err(|problem| {
+        let shown: String = address.chars().take(64).collect();
+        ApiError::invalid_attribute(name, format!("{name} {shown:?}: {problem}."))
+    })
 }
 
 fn json(headers: &HeaderMap, body: &Bytes) -> Result<Value, ApiError> {

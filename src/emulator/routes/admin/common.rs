@@ -2,15 +2,19 @@
 //! lists that are always empty here.
 
 use super::Target;
+use super::attributes::Attributes;
 use super::gate::Caller;
 use super::page::Page;
 use crate::emulator::RateLimit;
-use crate::emulator::roles::Action;
+use crate::emulator::accounts::{MAX_SECRET_HOURS, MIN_SECRET_HOURS, OrgSettings};
+use crate::emulator::roles::{Action, Level};
 use crate::emulator::routes::Peer;
 use crate::emulator::routes::replies::ApiError;
 use crate::emulator::server::Shared;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
+use hyper::HeaderMap;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -71,14 +75,50 @@ pub(super) async fn system_status(
 }
 
 pub(super) async fn settings(State(shared): State<Arc<Shared>>, target: Target) -> Result<Json<Value>, ApiError> {
-    target.allow(Action::Read, &shared.world.lock())?;
-    Ok(Json(json!({
-        "apiAccessListRequired": false,
-        "genAIFeaturesEnabled": true,
-        "maxServiceAccountSecretValidityInHours": 8760,
-        "multiFactorAuthRequired": false,
-        "restrictEmployeeAccess": false,
-    })))
+    let world = shared.world.lock();
+    target.allow(Action::Read, &world)?;
+    Ok(Json(settings_json(world.accounts.settings_of(&target.level))))
+}
+
+/// Changes the settings in the body.
+pub(super) async fn set_settings(
+    State(shared): State<Arc<Shared>>,
+    target: Target,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let mut world = shared.world.lock();
+    target.allow(Action::Write, &world)?;
+    let mut attributes = Attributes::read(&headers, &body)?;
+    let mut settings = world.accounts.settings_of(&target.level);
+    for (name, setting) in [
+        ("apiAccessListRequired", &mut settings.api_access_list_required),
+        ("genAIFeaturesEnabled", &mut settings.gen_ai_features_enabled),
+        ("multiFactorAuthRequired", &mut settings.multi_factor_auth_required),
+        ("restrictEmployeeAccess", &mut settings.restrict_employee_access),
+    ] {
+        *setting = attributes.boolean(name)?.unwrap_or(*setting);
+    }
+    let hours = attributes.number("maxServiceAccountSecretValidityInHours", MIN_SECRET_HOURS..=MAX_SECRET_HOURS)?;
+    settings.max_secret_hours = hours.unwrap_or(settings.max_secret_hours);
+    attributes.ignore(&["securityContact", "streamsCrossGroupEnabled"]);
+    attributes.end()?;
+    if let Level::Org(id) = &target.level
+        && let Some(org) = world.accounts.org_mut(id)
+    {
+        org.settings = settings;
+    }
+    Ok(Json(settings_json(settings)))
+}
+
+fn settings_json(settings: OrgSettings) -> Value {
+    json!({
+        "apiAccessListRequired": settings.api_access_list_required,
+        "genAIFeaturesEnabled": settings.gen_ai_features_enabled,
+        "maxServiceAccountSecretValidityInHours": settings.max_secret_hours,
+        "multiFactorAuthRequired": settings.multi_factor_auth_required,
+        "restrictEmployeeAccess": settings.restrict_employee_access,
+    })
 }
 
 /// `GET /rateLimits`: the limits that the emulator applies.

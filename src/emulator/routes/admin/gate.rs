@@ -80,11 +80,15 @@ fn authenticate(world: &mut World, headers: &HeaderMap, address: IpAddr) -> Resu
         bearer(headers).ok_or_else(|| ApiError::unauthorized("Exactly one Authorization header with a bearer token is required."))?;
     let now_ms = world.clock.now_ms();
     let client_id = world.tokens.find(token, now_ms).map(|issued| issued.client_id.clone());
+    let orgs = world.accounts.orgs.iter();
+    let required_in: Vec<_> = orgs.filter(|org| org.settings.api_access_list_required).map(|org| org.id.clone()).collect();
     let account = client_id.as_deref().and_then(|client_id| world.accounts.get_mut(client_id));
     let account = account.ok_or_else(|| ApiError::unauthorized("The token is unknown, expired or revoked."))?;
-    if !account.allows_address(address, now_ms) {
-        let detail = format!("The service account's access list does not contain {address}.");
-        return Err(ApiError::new(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail).with([address.to_string().into()]));
+    let is_required = required_in.iter().any(|org| *org == account.org_id);
+    if !account.allows_address(address, now_ms, is_required) {
+        let detail = format!("IP address {address} is not allowed to access this resource.");
+        let status = world.settings.forbidden_status();
+        return Err(ApiError::new(status, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail).with([address.to_string().into()]));
     }
     Ok(Caller { client_id: account.client_id.clone(), address })
 }

@@ -36,7 +36,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/orgs", get(places::orgs))
         .route("/orgs/{org}", get(places::org))
         .route("/orgs/{org}/groups", get(places::projects_of_org))
-        .route("/orgs/{org}/settings", get(common::settings))
+        .route("/orgs/{org}/settings", get(common::settings).patch(common::set_settings))
         .route("/groups", get(places::projects).post(places::create_project))
         .route("/groups/{project}", get(places::project).delete(places::delete_project))
         .route("/groups/byName/{name}", get(places::project_by_name))
@@ -103,6 +103,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
     }
 }
 
+/// The error reply for a caller without the necessary role, as Atlas sends it.
+fn not_authorized(world: &World) -> ApiError {
+    ApiError::new(world.settings.forbidden_status(), "USER_UNAUTHORIZED", "Current user is not authorized to perform this action.")
+}
+
 impl Target {
     /// Checks that the organization or project exists and that the caller may perform `action`
     /// there.
@@ -121,7 +126,7 @@ impl Target {
         if roles::is_allowed(caller, action, &self.level, &world.accounts) {
             return Ok(());
         }
-        Err(ApiError::new(403, "USER_UNAUTHORIZED", "The service account's roles do not allow this."))
+        Err(not_authorized(world))
     }
 
     /// Returns the account that the path names, if the caller may perform `action` on it.

@@ -1,10 +1,10 @@
 //! Organizations and projects.
 
-use super::Target;
 use super::accounts::limit_reached;
 use super::attributes::{Attributes, required};
 use super::gate::Caller;
 use super::page::Page;
+use super::{Target, not_authorized};
 use crate::emulator::accounts::{Account, Org, Project};
 use crate::emulator::clock::iso8601;
 use crate::emulator::roles::{self, Action, Level};
@@ -104,7 +104,7 @@ pub(super) async fn create_project(
         return Err(ApiError::new(404, "ORG_NOT_FOUND", format!("There is no organization {org_id}.")).with([org_id.into()]));
     }
     if !roles::may_create_project(account(&world, &caller)?, &org_id) {
-        return Err(ApiError::new(403, "USER_UNAUTHORIZED", "The service account's roles do not allow this."));
+        return Err(not_authorized(&world));
     }
     if world.accounts.projects.iter().any(|project| project.org_id == org_id && project.name == name) {
         let detail = format!("The organization already has a project {name:?}.");

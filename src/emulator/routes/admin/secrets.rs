@@ -24,9 +24,10 @@ pub(super) async fn create(
     let mut world = shared.world.lock();
     let (view, visible_from_ms) = (world.view(), world.visible_from_ms());
     let valid_from_ms = view.now_ms.saturating_add(world.settings.new_secret_valid_after_s.saturating_mul(1000));
+    let max_hours = world.accounts.settings_of(&target.level).max_secret_hours;
     let account = target.account_mut(Action::Write, &mut world)?;
     let mut attributes = Attributes::read(&headers, &body)?;
-    let hours = attributes.hours()?;
+    let hours = attributes.hours(max_hours)?;
     attributes.end()?;
     let secret = account.add_secret(view.now_ms, hours).map_err(limit_reached)?;
     (secret.valid_from_ms, secret.visible_from_ms) = (valid_from_ms, visible_from_ms);
