@@ -190,7 +190,7 @@ fn the_file_is_replaced_atomically_before_the_token_expires() {
 }
 
 #[test]
-fn s9_a_token_that_is_due_is_replaced_and_not_written_again() {
+fn a_token_that_is_due_is_replaced_and_not_written_again() {
     let scene = short_lived();
     let file = scene.path("token");
     let mut sink = Sink::start(&scene, &[text(&file)]);
