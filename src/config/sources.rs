@@ -101,6 +101,7 @@ impl Source {
     fn provenance(&self, entry: &Entry) -> String {
         match &self.origin {
             _ if entry.in_keyring => entry.location.to_string(),
+            Origin::Options if is_description(&entry.location) => entry.location.to_string(),
             Origin::Options => format!("option {}", entry.location),
             Origin::Variables => format!("environment variable {}", entry.location),
             Origin::File(description) => description.clone(),
@@ -110,14 +111,19 @@ impl Source {
     /// Names one of its entries in a sentence: "the option proxy", "HTTPS_PROXY".
     pub(super) fn named(&self, entry: &Entry) -> String {
         match &self.origin {
-            Origin::Options => format!("the option {}", entry.location),
-            Origin::Variables | Origin::File(_) => entry.location.to_string(),
+            Origin::Options if !is_description(&entry.location) => format!("the option {}", entry.location),
+            Origin::Options | Origin::Variables | Origin::File(_) => entry.location.to_string(),
         }
     }
 
     fn credential_locations(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| matches!(entry.key, Key::ClientId | Key::ClientSecret | Key::ClientSecretFile))
     }
+}
+
+/// Whether the program describes where an option is from, instead of its name: "the prompt for the secret".
+fn is_description(option: &str) -> bool {
+    option.contains(' ')
 }
 
 impl Entry {

@@ -137,7 +137,7 @@ fn the_text_for_a_bug_report_has_no_secret_no_token_and_no_whole_id() {
     let report = stdout(&scene.tokenwell(["doctor", "--report"]).assert().success());
 
     let home = scene.path("");
-    assert!(report.starts_with(&format!("tokenwell {}, cache format 1\nsystem: ", env!("CARGO_PKG_VERSION"))), "{report}");
+    assert!(report.starts_with(&format!("tokenwell {}, cache format 1\ndate: ", env!("CARGO_PKG_VERSION"))), "{report}");
     assert!(report.contains("all 11 checks are ok") && report.contains("~/cache/tokenwell"), "{report}");
     for private in [DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, &cached, text(&home).trim_end_matches('/')] {
         assert!(!report.contains(private), "{private}: {report}");
@@ -159,4 +159,40 @@ fn n32_long_results_are_below_the_table_and_the_table_fits_80_columns() {
     let failed = answer.lines().find(|line| line.starts_with("fail  ")).unwrap();
     assert!(failed.chars().count() <= 80, "{failed}");
     assert!(answer.contains("\n\nconnect\n  "), "{answer}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_text_for_a_bug_report_describes_the_machine_and_the_sources_of_the_settings() {
+    let scene = Scene::new();
+    let line = |report: &str, name: &str| {
+        let found = report.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
+        found.unwrap_or_else(|| panic!("{name} in {report}"))
+    };
+
+    let mut command = scene.tokenwell(["doctor", "--report", "--timeout", "20s"]);
+    let report = stdout(&command.env("TOKENWELL_SCOPE", "canary").assert().success());
+
+    let date = line(&report, "date");
+    assert!(date.len() == 20 && date.ends_with('Z') && date.contains('T'), "{date}");
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    assert_eq!(line(&report, "kernel"), format!("Linux {}", release.trim()));
+    let library = line(&report, "C library");
+    assert!(library == "musl" || (library.starts_with("GNU C Library (") && library.contains("release version 2.")), "{library}");
+    assert_eq!(line(&report, "client_secret"), "environment variable MONGODB_ATLAS_CLIENT_SECRET");
+    assert_eq!(line(&report, "timeout_ms"), "option --timeout");
+    assert_eq!(line(&report, "scope"), "environment variable TOKENWELL_SCOPE");
+    assert!(line(&report, "variables").contains("MONGODB_ATLAS_CLIENT_ID, "), "{report}");
+    assert!(!report.contains("canary"), "no value: {report}");
+}
+
+#[test]
+fn the_text_for_a_bug_report_names_the_variables_that_are_set_if_there_is_no_credential() {
+    let scene = Scene::new();
+    let mut command = scene.tokenwell(["doctor", "--report"]);
+    command.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET");
+
+    let report = stdout(&command.assert().code(3));
+
+    assert!(report.contains("\nvariables: MONGODB_ATLAS_BASE_URL\n"), "{report}");
 }

@@ -321,3 +321,25 @@ fn n22_a_profile_file_that_this_user_cannot_read_is_named_with_its_owner() {
         assert!(!message.contains("tokenwell login --profile"), "{message}");
     }
 }
+
+#[test]
+fn messages_name_the_source_of_the_credential_and_not_flags_that_were_not_used() {
+    let scene = Scene::new();
+
+    let mut by_variables = scene.tokenwell(["login"]);
+    let by_variables = stderr(&by_variables.env("MONGODB_ATLAS_CLIENT_SECRET", "wrong").assert().code(4));
+    let expected = "(id from environment variable MONGODB_ATLAS_CLIENT_ID, secret from environment variable MONGODB_ATLAS_CLIENT_SECRET)";
+    assert!(by_variables.contains(expected) && !by_variables.contains("--client-"), "{by_variables}");
+
+    let mut by_stdin = scene.tokenwell(["login", "--client-secret-stdin"]);
+    let by_stdin = stderr(&by_stdin.write_stdin("wrong again").assert().code(4));
+    let expected = "(id from environment variable MONGODB_ATLAS_CLIENT_ID, secret from option --client-secret-stdin)";
+    assert!(by_stdin.contains(expected) && !by_stdin.contains("--client-id"), "{by_stdin}");
+
+    let mut by_flag = scene.tokenwell(["login", "--client-id", "mdb_sa_id_a\u{7}b", "--client-secret-stdin"]);
+    let by_flag = stderr(&by_flag.write_stdin("x").assert().code(2));
+    assert!(by_flag.starts_with("tokenwell: --client-id: contains "), "{by_flag}");
+    let mut none = scene.tokenwell(["login"]);
+    let none = stderr(&none.env_remove("MONGODB_ATLAS_CLIENT_ID").env_remove("MONGODB_ATLAS_CLIENT_SECRET").assert().code(3));
+    assert!(none.contains("there is no client id, and no terminal for a prompt"), "{none}");
+}

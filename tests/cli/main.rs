@@ -22,6 +22,7 @@ mod exec;
 #[cfg(target_os = "linux")]
 mod harden;
 mod help;
+mod ids;
 #[cfg(unix)]
 mod lines;
 mod login;

@@ -39,6 +39,42 @@ fn i31_a_reader_that_is_gone_is_a_failure_without_a_panic() {
     }
 }
 
+#[test]
+fn a_reader_that_is_gone_before_the_output_begins_has_the_same_exit_code_in_every_command() {
+    let scene = Scene::new();
+    scene.tokenwell(["token"]).assert().success();
+
+    for arguments in [
+        &["doctor"][..],
+        &["doctor", "--json"],
+        &["doctor", "--report"],
+        &["whoami"],
+        &["env"],
+        &["header"],
+        &["token", "--json"],
+        &["cache", "list"],
+        &["cache", "path"],
+        &["bench", "--gets", "1"],
+        &["help", "settings"],
+        &["help", "exec"],
+        &["-h"],
+        &["profile", "list", "--json"],
+        &["api", "orgs"],
+        &["api", "orgs", "--jq", "."],
+        &["api", "orgs", "--paginate"],
+        &["api", "orgs", "--include"],
+        &["emulator"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = scene.plain(crate::support::command_path()).args(arguments).stdout(writer).output().unwrap();
+
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(10), "{arguments:?}: {message}");
+        assert!(message.contains("The program that reads the output has exited."), "{arguments:?}: {message}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn i31_a_closed_standard_output_is_a_failure_and_a_discarded_one_is_none() {

@@ -214,3 +214,18 @@ fn n35_a_profile_is_replaced_only_after_a_yes() {
     assert!(login.end().success(), "{}", login.shown());
     assert!(std::fs::read_to_string(scene.path("config/tokenwell/config.toml")).unwrap().contains("0000aa"));
 }
+
+#[test]
+fn messages_name_the_prompts_and_not_flags_that_were_not_used() {
+    let scene = Scene::new();
+    let mut login = Login::start_with(&scene, &[], "Client id");
+    login.type_in(&format!("{DEFAULT_CLIENT_ID}\n"));
+    until("the second question", || login.shown().contains("Client secret").then_some(()));
+    login.type_in("wrong\n");
+
+    assert_eq!(login.end().code(), Some(4), "{}", login.shown());
+
+    let shown = login.shown().replace("\r\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("id from the prompt for the client id, secret from the prompt for the secret"), "{shown}");
+    assert!(!shown.contains("--client-id") && !shown.contains("--client-secret"), "{shown}");
+}

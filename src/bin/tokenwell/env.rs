@@ -1,6 +1,7 @@
 //! `tokenwell env`: prints the token as an assignment for a shell or a CI system.
 
 use crate::failure::Failure;
+use crate::ids::ProfileIds;
 use crate::output;
 use crate::server::{BASE_URL, Server};
 use crate::settings::Settings;
@@ -19,7 +20,7 @@ pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 /// Print a shell line that sets MONGODB_ATLAS_ACCESS_TOKEN
 ///
 /// It also sets MONGODB_ATLAS_BASE_URL if the reader would otherwise send the token to another
-/// server. Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
+/// server, and MONGODB_ATLAS_ORG_ID and MONGODB_ATLAS_PROJECT_ID if the profile has them. Prefer `tokenwell exec` where possible: it sets the token in the environment of one program
 /// only.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -92,7 +93,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut assignment = assignment(args.shell, &args.variable, token.value())?;
     if let Some(server) = session.config.api_base().map(Server::of).filter(|server| needs_server(args.shell, server)) {
         assignment.push(separator(args.shell));
-        assignment.push_all(&assignment_of_server(args.shell, server.base_url())?);
+        assignment.push_all(&assignment_of_plain(args.shell, BASE_URL, server.base_url())?);
+    }
+    let ids = ProfileIds::of(&session.config);
+    // A file is read in another environment than that of this process.
+    let ids: Vec<_> = if is_file(args.shell) { ids.all_variables().collect() } else { ids.variables().collect() };
+    for (variable, id) in ids {
+        assignment.push(separator(args.shell));
+        assignment.push_all(&assignment_of_plain(args.shell, variable, id)?);
     }
     if args.shell != Reader::GitHub {
         return output::secret_line(assignment);
@@ -123,13 +131,14 @@ fn separator(shell: Reader) -> &'static str {
     }
 }
 
-/// The origin of a server has no character that is special in a file, and docker would make quotes
-/// part of the value.
-fn assignment_of_server(shell: Reader, url: &str) -> Result<Wiped, Failure> {
-    match shell {
-        Reader::Dotenv | Reader::GitHub | Reader::GitLab => Ok(Wiped::of(&[BASE_URL, "=", url])),
-        _ => assignment(shell, BASE_URL, url),
-    }
+/// The origin of a server or an id: it has no character that is special in a file, and docker would make
+/// quotes part of the value.
+fn assignment_of_plain(shell: Reader, variable: &str, value: &str) -> Result<Wiped, Failure> {
+    if is_file(shell) { Ok(Wiped::of(&[variable, "=", value])) } else { assignment(shell, variable, value) }
+}
+
+fn is_file(shell: Reader) -> bool {
+    matches!(shell, Reader::Dotenv | Reader::GitHub | Reader::GitLab)
 }
 
 /// A name that every reader accepts.

@@ -2,6 +2,7 @@
 
 use crate::env::VARIABLE;
 use crate::failure::Failure;
+use crate::ids::ProfileIds;
 use crate::server::{BASE_URL, Server};
 use crate::settings::Settings;
 use crate::wanted::TokenFlags;
@@ -18,9 +19,11 @@ pub(crate) const DEPTH: &str = "TOKENWELL_EXEC_DEPTH";
 
 /// Run a command with the token in its environment
 ///
-/// Sets MONGODB_ATLAS_ACCESS_TOKEN and the server for which the token is (MONGODB_ATLAS_BASE_URL),
-/// and removes the client secret, by whatever name a variable contains it, and its client id. Searches PATH for the command and starts it without a shell. The command replaces the
-/// tokenwell process: it receives signals directly, and its exit code is returned.
+/// Sets MONGODB_ATLAS_ACCESS_TOKEN and the server for which the token is (MONGODB_ATLAS_BASE_URL), also
+/// MONGODB_ATLAS_ORG_ID and MONGODB_ATLAS_PROJECT_ID if the profile has them and they are not set, and
+/// removes the client secret, by whatever name a variable contains it, and its client id. Searches PATH
+/// for the command and starts it without a shell. The command replaces the tokenwell process: it
+/// receives signals directly, and its exit code is returned.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -68,6 +71,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         });
         command.env(BASE_URL, server.base_url());
     }
+    ProfileIds::of(&session.config).variables().for_each(|(variable, id)| {
+        command.env(variable, id);
+    });
     command.env(DEPTH, depth.to_string());
     // The copy in the environment cannot be wiped; the command that replaces this process needs it.
     command.env(VARIABLE, token.value());

@@ -4,7 +4,7 @@
 
 use crate::ask;
 use crate::failure::Failure;
-use crate::login_input::{Given, credential, refuse_swapped};
+use crate::login_input::{Given, credential, refuse_swapped, source_name};
 use crate::output;
 use crate::session::Session;
 use crate::settings::{Account, builder, is_variable_of};
@@ -91,6 +91,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     network.configuration(&args.account, PLACEHOLDER)?;
 
     let given = Given::find(args.client_id.as_deref(), args.client_secret_stdin, &args.account)?;
+    given.name_sources();
     refuse_swapped(given.client_id(), None)?;
     let planned = network.configuration(&args.account, (given.client_id(), PLACEHOLDER.1))?;
     let (profile, _) = Profile::of(&planned);
@@ -242,7 +243,7 @@ fn configured(
 ) -> Result<Config, Failure> {
     // A lookup does not list the variables that are set.
     check_variables()?;
-    let mut builder: ConfigBuilder = builder().environment(lookup);
+    let mut builder: ConfigBuilder = builder().option_names(source_name).environment(lookup);
     builder.set("client_id", client_id.as_bytes())?;
     builder.set("client_secret", secret.as_bytes())?;
     account.apply(&mut builder)?;

@@ -6,7 +6,9 @@ use crate::failure::Failure;
 use crate::login::lookup;
 use crate::output;
 use crate::prompt;
-use crate::settings::{Account, builder, line_from_standard_input};
+use crate::settings::{Account, builder, flag, line_from_standard_input};
+use std::borrow::Cow;
+use std::sync::OnceLock;
 use tokenwell::config::settings;
 use tokenwell::secret::Secret;
 use tokenwell::{Config, Status};
@@ -20,17 +22,70 @@ const SCRIPT_HINT: &str =
 /// The client id, and where its secret comes from.
 pub(crate) enum Given {
     /// Standard input has the secret.
-    StandardInput(String),
+    StandardInput(ClientId),
     /// The user types the secret.
-    Prompt(String),
+    Prompt(ClientId),
     /// The environment has the secret, or names its file.
     Environment(Box<Config>),
 }
 
+/// A client id, and the name of its source in messages.
+pub(crate) struct ClientId {
+    value: String,
+    source: String,
+}
+
+impl ClientId {
+    fn of_flag(id: &str) -> Self {
+        Self { value: id.to_owned(), source: "--client-id".to_owned() }
+    }
+
+    fn of_variable(id: String, variable: &str) -> Self {
+        Self { value: id, source: variable_source(variable) }
+    }
+
+    fn of_prompt() -> Result<Self, Failure> {
+        Ok(Self { value: prompt_for_id()?, source: "the prompt for the client id".to_owned() })
+    }
+}
+
+fn variable_source(variable: &str) -> String {
+    format!("environment variable {variable}")
+}
+
+/// The sources of the client id and the secret.
+static SOURCES: OnceLock<(String, String)> = OnceLock::new();
+
+/// The name of a setting in messages: what the user wrote, and not the flag that was not used.
+pub(crate) fn source_name(setting: &'static str) -> Cow<'static, str> {
+    match (setting, SOURCES.get()) {
+        ("client_id", Some((id, _))) => id.as_str().into(),
+        ("client_secret" | "client_secret_file", Some((_, secret))) => secret.as_str().into(),
+        _ => flag(setting),
+    }
+}
+
 impl Given {
+    /// From now on, messages name these sources.
+    pub(crate) fn name_sources(&self) {
+        let (id, secret) = match self {
+            Self::StandardInput(id) => (id.source.clone(), "--client-secret-stdin".to_owned()),
+            Self::Prompt(id) => (id.source.clone(), "the prompt for the secret".to_owned()),
+            Self::Environment(config) => {
+                let source = |settings: &[&str]| {
+                    let found = config.provenance().iter().find(|from| settings.contains(&from.setting()));
+                    found.map(|from| from.source().trim_start_matches("option ").to_owned()).unwrap_or_default()
+                };
+                (source(&["client_id"]), source(&["client_secret", "client_secret_file"]))
+            }
+        };
+        // A command has one account.
+        let _ = SOURCES.set((id, secret));
+    }
+
     pub(crate) fn client_id(&self) -> &str {
         match self {
-            Self::StandardInput(id) | Self::Prompt(id) => id,
+            Self::StandardInput(id) | Self::Prompt(id) => &id.value,
             Self::Environment(config) => config.client_id(),
         }
     }
@@ -43,21 +98,23 @@ impl Given {
     pub(crate) fn find(client_id: Option<&str>, secret_stdin: bool, account: &Account) -> Result<Self, Failure> {
         let variables = AccountVariables::first();
         if secret_stdin {
-            let id = client_id.map(str::to_owned).or_else(|| variables.as_ref().and_then(|found| found.id_value()));
-            return Ok(Self::StandardInput(id.map_or_else(prompt_for_id, Ok)?));
+            let by_variable = || variables.as_ref().and_then(AccountVariables::client_id);
+            let id = client_id.map(ClientId::of_flag).or_else(by_variable);
+            return Ok(Self::StandardInput(id.map_or_else(ClientId::of_prompt, Ok)?));
         }
         let Some(variables) = variables else {
-            return Ok(Self::Prompt(client_id.map_or_else(prompt_for_id, |id| Ok(id.to_owned()))?));
+            return Ok(Self::Prompt(client_id.map_or_else(ClientId::of_prompt, |id| Ok(ClientId::of_flag(id)))?));
         };
         match (client_id, variables.id_value()) {
             // The flag selects another account than the variables.
-            (Some(id), Some(other)) if id != other => Ok(Self::Prompt(id.to_owned())),
+            (Some(id), Some(other)) if id != other => Ok(Self::Prompt(ClientId::of_flag(id))),
             // Only the variables of tokenwell can complete a flag: those of others have an account of their own.
-            (Some(id), None) if variables.family != OURS => Ok(Self::Prompt(id.to_owned())),
-            (Some(id), _) if variables.secret.is_none() => Ok(Self::Prompt(id.to_owned())),
+            (Some(id), None) if variables.family != OURS => Ok(Self::Prompt(ClientId::of_flag(id))),
+            (Some(id), _) if variables.secret.is_none() => Ok(Self::Prompt(ClientId::of_flag(id))),
             (None, Some(id)) if variables.secret.is_none() => {
-                output::message(&format!("the client id is from {}", variables.id.unwrap_or_default()));
-                Ok(Self::Prompt(id))
+                let variable = variables.id.unwrap_or_default();
+                output::message(&format!("the client id is from {variable}"));
+                Ok(Self::Prompt(ClientId::of_variable(id, variable)))
             }
             (client_id, _) => {
                 let config = variables.configuration(client_id, account)?;
@@ -73,9 +130,9 @@ pub(crate) fn credential(given: Given) -> Result<(String, Secret), Failure> {
     match given {
         Given::StandardInput(id) => {
             let secret = line_from_standard_input("the client secret", EMPTY_STDIN_HINT)?;
-            Ok((id, Secret::from(secret.as_str())))
+            Ok((id.value, Secret::from(secret.as_str())))
         }
-        Given::Prompt(id) => Ok((id, prompt_for_secret()?)),
+        Given::Prompt(id) => Ok((id.value, prompt_for_secret()?)),
         Given::Environment(config) => Ok(config.credential()?),
     }
 }
@@ -128,6 +185,10 @@ impl AccountVariables {
         std::env::var_os(self.id?).map(|value| value.to_string_lossy().into_owned())
     }
 
+    fn client_id(&self) -> Option<ClientId> {
+        Some(ClientId::of_variable(self.id_value()?, self.id?))
+    }
+
     /// The configuration with this account and the server of `account`. `client_id`: the id of a flag, if there is one.
     fn configuration(&self, client_id: Option<&str>, account: &Account) -> Result<Config, Failure> {
         let mut builder = builder().environment(lookup(None));
@@ -154,7 +215,7 @@ impl AccountVariables {
 
 fn prompt_for_id() -> Result<String, Failure> {
     if !ask::is_available() {
-        return Err(Failure::new(Status::NotConfigured, "--client-id is missing, and standard input is not a terminal", SCRIPT_HINT));
+        return Err(Failure::new(Status::NotConfigured, "there is no client id, and no terminal for a prompt", SCRIPT_HINT));
     }
     let failed = |error| Failure::new(Status::NotConfigured, format!("cannot read the client id: {error}"), SCRIPT_HINT);
     match ask::line("Client id: ").map_err(failed)? {

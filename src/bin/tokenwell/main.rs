@@ -18,6 +18,7 @@ mod form;
 mod harden;
 mod header;
 mod help;
+mod ids;
 mod invalidate;
 mod json;
 mod jwt;

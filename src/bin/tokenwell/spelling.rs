@@ -38,6 +38,7 @@ fn written(setting: &Setting, source: Option<&str>) -> Option<String> {
             (Some(variable), _) => Some(variable.to_owned()),
             (None, Some(option)) => Some(option.to_owned()),
             (None, None) if source == THE_DEFAULT => by_default(setting),
+            (None, None) if source.starts_with("the prompt ") => Some(source.to_owned()),
             (None, None) => None,
         },
         None => by_default(setting),

@@ -1,7 +1,7 @@
 //! All profiles of this user, for `tokenwell profile`. No secret is read, and no keyring.
 
 use super::file::{Field, ProfileFile, Value};
-use super::{DEFAULT_PROFILE, FILE_VARIABLE, Unreadable, atlas_cli, our_path, own};
+use super::{DEFAULT_PROFILE, FILE_VARIABLE, Unreadable, atlas_cli, ids, our_path, own};
 use crate::atlas;
 use crate::config::credential::client_id_to_show;
 use crate::config::environment::Environment;
@@ -77,7 +77,8 @@ pub struct ProfileList {
 }
 
 impl ProfileEntry {
-    /// Returns its settings without the secret, in the order of [`settings`]. A value that must not be
+    /// Returns its settings without the secret, in the order of [`settings`], and its `org_id` and
+    /// `project_id`. A value that must not be
     /// shown is replaced, and paths are absolute.
     #[must_use]
     pub fn settings(&self) -> &[(&'static str, String)] {
@@ -168,7 +169,17 @@ fn ours(path: &Path, file: &ProfileFile, list: &mut ProfileList) -> Result<(), E
 fn our_entry(path: &Path, name: String, fields: Vec<Field>) -> ProfileEntry {
     let mut entries = Vec::new();
     let mut problem = None;
+    let mut ids = Vec::new();
     for field in fields {
+        if let Some(key) = ids::key(&field) {
+            match ids::id(path, &name, &field) {
+                Ok(id) => ids.push((key, id)),
+                Err(error) => {
+                    problem.get_or_insert_with(|| error.to_string());
+                }
+            }
+            continue;
+        }
         match own::entry(path, &name, field) {
             Ok(entry) => entries.push(entry),
             Err(error) => {
@@ -177,7 +188,7 @@ fn our_entry(path: &Path, name: String, fields: Vec<Field>) -> ProfileEntry {
         }
     }
     let service = format!("tokenwell_{name}");
-    entry_of(path, name, ProfileProgram::Tokenwell, service, &entries, problem)
+    with_ids(entry_of(path, name, ProfileProgram::Tokenwell, service, &entries, problem), ids)
 }
 
 fn theirs(path: &Path, file: &ProfileFile, list: &mut ProfileList) -> Result<(), Error> {
@@ -185,6 +196,8 @@ fn theirs(path: &Path, file: &ProfileFile, list: &mut ProfileList) -> Result<(),
     for (name, fields) in contents.profiles {
         let has_account = fields.iter().any(|field| matches!(field.value, Value::String(_)));
         let service = format!("atlascli_{name}");
+        // An empty string is "not set" there, and the Atlas CLI reports what is no id.
+        let ids = fields.iter().filter_map(|field| Some((ids::key(field)?, ids::id(path, &name, field).ok()?))).collect();
         let entry = match atlas_cli::read(path, &name, fields) {
             atlas_cli::Use::ServiceAccount(entries) => entry_of(path, name, ProfileProgram::AtlasCli, service, &entries, None),
             atlas_cli::Use::Ignored(reason) if has_account => {
@@ -192,9 +205,14 @@ fn theirs(path: &Path, file: &ProfileFile, list: &mut ProfileList) -> Result<(),
             }
             atlas_cli::Use::Ignored(_) => continue,
         };
-        list.profiles.push(entry);
+        list.profiles.push(with_ids(entry, ids));
     }
     Ok(())
+}
+
+fn with_ids(mut entry: ProfileEntry, ids: Vec<(&'static str, String)>) -> ProfileEntry {
+    entry.settings.extend(ids);
+    entry
 }
 
 fn entry_of(

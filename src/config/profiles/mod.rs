@@ -3,13 +3,14 @@
 //!
 //! May depend on: the rest of config, atlas, platform, error, secret. Start reading at `sources`,
 //! which decides how each profile is used. `file` reads and parses a file, `own` and `atlas_cli`
-//! interpret the two formats, `writer` changes our own file. `selected` and `list` are for the
+//! interpret the two formats, `ids` the members that are no settings, `writer` changes our own file. `selected` and `list` are for the
 //! command: which profile it is about, and all profiles.
 //!
 //! `docs/configuration.md` describes the format of the files.
 
 mod atlas_cli;
 mod file;
+mod ids;
 #[cfg(feature = "cli")]
 mod list;
 mod own;

@@ -5,6 +5,7 @@ use super::super::setting::{Key, Kind, Setting, settings};
 use super::super::sources::{Entry, Found};
 use super::super::suggestion::{nearest, shown_name};
 use super::file::{Contents, DEFAULT_PROFILE_KEY, Field, Value};
+use super::ids;
 use crate::error::{Error, printable_path};
 use crate::secret::Secret;
 use std::path::Path;
@@ -29,6 +30,8 @@ pub(super) fn default_profile(path: &Path, contents: &Contents) -> Result<Option
 pub(super) fn entries(path: &Path, name: &str, contents: Contents) -> Result<Option<Vec<Entry>>, Error> {
     reject_stray(path, &contents)?;
     let Some(fields) = contents.fields else { return Ok(None) };
+    let (others, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(|field| ids::key(field).is_some());
+    others.iter().try_for_each(|field| ids::id(path, name, field).map(drop))?;
     fields.into_iter().map(|field| entry(path, name, field)).collect::<Result<_, _>>().map(Some)
 }
 
@@ -78,7 +81,7 @@ fn profile_setting(key: &str, location: impl Fn() -> String) -> Result<(&'static
     if let Some(found) = setting.and_then(|setting| setting.in_profile.map(|kind| (setting, kind))) {
         return Ok(found);
     }
-    let names = || settings().filter(|setting| setting.in_profile.is_some()).map(Setting::name);
+    let names = || settings().filter(|setting| setting.in_profile.is_some()).map(Setting::name).chain(ids::KEYS);
     let problem = match (setting, shown_name(key)) {
         (Some(setting), _) => format!("{} cannot be set in a profile", setting.name()),
         (None, Some(key)) => format!("unknown setting {key}"),

@@ -12,6 +12,7 @@ mod refusal;
 mod show;
 
 use crate::failure::Failure;
+use crate::ids::{ProfileIds, is_member};
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -29,8 +30,8 @@ const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// Send a request to the Atlas Admin API
 ///
 /// PATH is below /api/atlas/v2: orgs, /orgs and /api/atlas/v2/orgs are the same. {org} and {project}
-/// in it are the ids in MONGODB_ATLAS_ORG_ID and MONGODB_ATLAS_PROJECT_ID. The method is GET, or
-/// POST if there is a body.
+/// in it are the ids in MONGODB_ATLAS_ORG_ID and MONGODB_ATLAS_PROJECT_ID, or in the profile. The method
+/// is GET, or POST if there is a body.
 ///
 /// The response body is written to standard output unchanged; on a terminal, JSON is indented. After
 /// a 401 the request is repeated once with a new token, and after a 429 when Retry-After is over, if
@@ -107,12 +108,14 @@ fn send(args: Args) -> Result<(), Failure> {
     let (method, path) = method_and_path(&args)?;
     let payload = args.body.read(method.as_deref(), has_content_type(&args.header))?;
     let method = method.unwrap_or_else(|| if payload.body.is_some() { "POST" } else { "GET" }.to_owned());
-    let path = path::with_query(path::resolve(&path, |name| std::env::var(name).ok())?, &payload.query);
     if args.paginate && method != "GET" {
         let hint = "Leave out --paginate, or use GET.";
         return Err(Failure::new(Status::InvalidArgument, format!("--paginate requires GET, not {}", printable(&method, 40)), hint));
     }
     let session = args.settings.session()?;
+    let ids = if path.contains('{') { ProfileIds::of(&session.config) } else { ProfileIds::default() };
+    let value = |name: &str| if is_member(name) { ids.get(name).map(str::to_owned) } else { std::env::var(name).ok() };
+    let path = path::with_query(path::resolve(&path, value)?, &payload.query);
     let caller = Caller { api: AdminApi::new(&session.config)?, session: &session, call: prototype(&args, &method, payload)?, method };
     if args.paginate {
         return pages::print_all(&caller, &path, filter.as_ref());

@@ -1,24 +1,21 @@
 //! The path of a request, from what the user typed.
 
 use crate::failure::Failure;
+use crate::ids::{IDS, Id};
 use tokenwell::Status;
 use tokenwell::error::printable;
 use url::form_urlencoded;
 
 const PREFIX: &str = "/api/atlas/v2";
 
-/// The placeholders with their names in the documentation of the Admin API, the variables with their
-/// value, and what the value identifies.
-const PLACEHOLDERS: [(&[&str], [&str; 2], &str); 2] = [
-    (&["org", "orgId"], ["MONGODB_ATLAS_ORG_ID", "MCLI_ORG_ID"], "organization"),
-    (&["project", "projectId", "group", "groupId"], ["MONGODB_ATLAS_PROJECT_ID", "MCLI_PROJECT_ID"], "project"),
-];
+/// The placeholders with their names in the documentation of the Admin API, in the order of [`IDS`].
+const PLACEHOLDERS: [&[&str]; IDS.len()] = [&["org", "orgId"], &["project", "projectId", "group", "groupId"]];
 
-/// Replaces placeholders with values of `variable` and adds the prefix of the Admin API, unless the
+/// Replaces placeholders with the values that `value` has for a variable or for a member of a profile, and adds the prefix of the Admin API, unless the
 /// path has one. A URL is left as it is, and so is a path that leads to another host: the library
 /// refuses both if they leave the server.
-pub(super) fn resolve(typed: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
-    let path = replaced(typed, variable)?;
+pub(super) fn resolve(typed: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
+    let path = replaced(typed, value)?;
     let is_complete = path == "/api" || path.starts_with("/api/") || path.starts_with("//") || path.contains("://") || path.contains('\\');
     if path.split(['?', '#']).next().is_none_or(|path| path.trim().is_empty()) {
         let hint = "Write a path such as orgs.";
@@ -57,7 +54,7 @@ pub(super) fn number(path: &str, name: &str) -> Option<u64> {
     form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name)?.1.parse().ok()
 }
 
-fn replaced(typed: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
+fn replaced(typed: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Failure> {
     let mut path = String::new();
     let mut rest = typed;
     while let Some((before, after)) = rest.split_once('{') {
@@ -66,18 +63,21 @@ fn replaced(typed: &str, variable: impl Fn(&str) -> Option<String>) -> Result<St
         let Some((name, after)) = after.split_once('}') else {
             return Err(wrong(format!("`{}` has a `{{` without a `}}`", printable(typed, 200)), names));
         };
-        let placeholder = PLACEHOLDERS.iter().find(|(placeholders, ..)| placeholders.contains(&name));
-        let Some((_, variables, what)) = placeholder else {
+        let placeholder = PLACEHOLDERS.iter().zip(&IDS).find(|(placeholders, _)| placeholders.contains(&name));
+        let Some((_, Id { member, variables, what })) = placeholder else {
             return Err(wrong(
                 format!("contains the unknown placeholder {{{}}}", printable(name, 60)),
                 format!("{names} Write other ids yourself."),
             ));
         };
-        let found = variables.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
+        let sources = variables.iter().chain([member]);
+        let found = sources.into_iter().find_map(|name| Some((*name, value(name).filter(|value| !value.is_empty())?)));
         let Some((source, value)) = found else {
             let lists = if *what == "project" { "groups" } else { "orgs" };
-            let hint =
-                format!("Set {} to the id of the {what}. `tokenwell api {lists} --jq '.results[].id'` prints the ids.", variables[0]);
+            let hint = format!(
+                "Set {}, or {member} in the profile, to the id of the {what}. `tokenwell api {lists} --jq '.results[].id'` prints the ids.",
+                variables[0]
+            );
             return Err(wrong(format!("contains {{{name}}}, but {} is not set", variables[0]), hint));
         };
         if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {

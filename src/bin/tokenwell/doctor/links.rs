@@ -38,6 +38,7 @@ pub(super) fn check_all(settings: &Settings, mint: bool) -> (Report, Option<Stri
         }
         return (report, None);
     };
+    report.sources(session.config.provenance().iter().map(|from| format!("{}: {}", from.setting(), from.source())));
     files(&mut report, &session);
     cache(&mut report, &session);
     let reached = connection(&mut report, &session);

@@ -2,10 +2,11 @@
 //! fix the step that fails.
 //!
 //! May depend on: the public API and the command's own settings, form and output. Start reading at
-//! [`run`]; `links` has the checks, `builds` finds the builds of tokenwell, `report` has the results,
+//! [`run`]; `links` has the checks, `builds` finds the builds of tokenwell, `host` describes the machine, `report` has the results,
 //! `redaction` makes them fit for a bug report.
 
 mod builds;
+mod host;
 mod links;
 mod redaction;
 mod report;

@@ -1,11 +1,12 @@
 //! The results of the checks, as a table, as JSON and as a report for a bug tracker.
 
 use super::builds;
+use super::host;
 use super::redaction::redacted;
 use crate::failure::{Failure, NO_CREDENTIAL};
 use crate::style::Style;
 use crate::terminal::{Cell, Stream, Table};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokenwell::error::{Error, ExitCode, printable};
 
 /// The maximum length of a shown string. Paths are long, and the end of a message matters.
@@ -61,6 +62,8 @@ pub(super) struct Report {
     exit_code: Option<ExitCode>,
     /// What the checks have changed, as sentences without a subject: "requested a token".
     changes: Vec<String>,
+    /// The source of each setting, without its value: "client_id: environment variable …".
+    sources: Vec<String>,
     started: Instant,
     /// When the check in progress began: when the previous one ended.
     step: Instant,
@@ -69,7 +72,7 @@ pub(super) struct Report {
 impl Default for Report {
     fn default() -> Self {
         let now = Instant::now();
-        Self { checks: Vec::new(), exit_code: None, changes: Vec::new(), started: now, step: now }
+        Self { checks: Vec::new(), exit_code: None, changes: Vec::new(), sources: Vec::new(), started: now, step: now }
     }
 }
 
@@ -118,6 +121,10 @@ impl Report {
             check.found = printable(found, MAX_LENGTH);
             check.advice = Some(printable(advice, MAX_LENGTH));
         }
+    }
+
+    pub(super) fn sources(&mut self, sources: impl Iterator<Item = String>) {
+        self.sources = sources.map(|source| printable(&source, MAX_LENGTH)).collect();
     }
 
     pub(super) fn changed(&mut self, change: impl Into<String>) {
@@ -171,7 +178,10 @@ impl Report {
     pub(super) fn as_bug_report(&self, client_id: Option<&str>) -> String {
         let mut lines = vec![
             builds::version(),
+            format!("date: {}", humantime::format_rfc3339_seconds(SystemTime::now())),
             format!("system: {} {}", std::env::consts::OS, std::env::consts::ARCH),
+            format!("kernel: {}", host::kernel()),
+            format!("C library: {}", host::c_library()),
             format!("keyring: {}", if tokenwell::config::keyring::is_supported() { "supported" } else { "not in this build" }),
             String::new(),
         ];
@@ -186,6 +196,9 @@ impl Report {
             ));
             lines.extend(check.checked_sources.iter().map(|source| format!("{:30}{source}", "")));
         }
+        lines.push(String::new());
+        lines.extend(self.sources.iter().cloned());
+        lines.push(format!("variables: {}", host::set_variables()));
         lines.push(String::new());
         lines.extend(self.last_lines());
         let home = std::env::var("HOME").ok();

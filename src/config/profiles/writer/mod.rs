@@ -229,6 +229,12 @@ pub fn store_profile(file: &ConfigFile, name: &str, profile: &Profile, secret: &
         document::put(table, setting, text.as_deref());
     }
     table.remove("client_secret");
+    if !before.is_same_account(&account) {
+        // They belong to the account before.
+        super::ids::KEYS.iter().for_each(|key| {
+            table.remove(key);
+        });
+    }
     let secret_file = match location {
         SecretLocation::Keyring => {
             table.remove("client_secret_file");
