@@ -13,16 +13,16 @@
 //!
 //! | setting | environment variables (the first one set wins) | value |
 //! | --- | --- | --- |
-//! | `client_id` | `TOKENWELL_CLIENT_ID`, `MONGODB_ATLAS_CLIENT_ID`, `MCLI_CLIENT_ID` | any characters except control characters, at most 4096 bytes; at Atlas only visible ASCII and spaces |
+//! | `client_id` | `TOKENWELL_CLIENT_ID`, `MONGODB_ATLAS_CLIENT_ID`, `MCLI_CLIENT_ID` | id of the service account: any characters except control characters, at most 4096 bytes; at Atlas only visible ASCII and spaces |
 //! | `client_secret` | `TOKENWELL_CLIENT_SECRET`, `MONGODB_ATLAS_CLIENT_SECRET`, `MCLI_CLIENT_SECRET` | any characters except control characters, at most 64 KiB; at Atlas only visible ASCII and spaces |
 //! | `client_secret_file` | `TOKENWELL_CLIENT_SECRET_FILE` | path of a file that contains the secret; read again for every token request |
 //! | `base_url` | `TOKENWELL_BASE_URL`, `MONGODB_ATLAS_BASE_URL`, `MONGODB_ATLAS_OPS_MANAGER_URL`, `MCLI_BASE_URL`, `MCLI_OPS_MANAGER_URL` | scheme and host of Atlas; default `https://cloud.mongodb.com` |
 //! | `token_url` | `TOKENWELL_TOKEN_URL` | token endpoint of any OAuth 2.0 server, instead of `base_url` |
 //! | `revocation_url` | `TOKENWELL_REVOCATION_URL` | revocation endpoint (RFC 7009); default: derived from `base_url` |
 //! | `auth_method` | `TOKENWELL_AUTH_METHOD` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, or `auto` (not for Atlas) |
-//! | `scope` | `TOKENWELL_SCOPE` | scopes separated by single spaces (RFC 6749 section 3.3) |
-//! | `audience` | `TOKENWELL_AUDIENCE` | any characters except control characters, at most 4096 bytes |
-//! | `resource` | `TOKENWELL_RESOURCE` | absolute URI without fragment (RFC 8707) |
+//! | `scope` | `TOKENWELL_SCOPE` | scopes to request, separated by single spaces (RFC 6749 section 3.3) |
+//! | `audience` | `TOKENWELL_AUDIENCE` | audience to request: any characters except control characters, at most 4096 bytes |
+//! | `resource` | `TOKENWELL_RESOURCE` | resource to request: absolute URI without fragment (RFC 8707) |
 //! | `timeout_ms` | `TOKENWELL_TIMEOUT_MS` | whole milliseconds, 1 to 600000; default 30000 |
 //! | `ca_file` | `TOKENWELL_CA_FILE` | path of a PEM file with the CA certificates to trust, or `system`: those of the operating system, whatever the environment says |
 //! | `ca_pem` | `TOKENWELL_CA_PEM` | the CA certificates to trust as PEM, instead of `ca_file`; at most 1 MiB |

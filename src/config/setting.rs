@@ -131,7 +131,7 @@ static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::ClientId,
         name: "client_id",
-        about: "any characters except control characters, at most 4096 bytes; at Atlas only visible ASCII and spaces",
+        about: "id of the service account: any characters except control characters, at most 4096 bytes; at Atlas only visible ASCII and spaces",
         variables: [&["TOKENWELL_CLIENT_ID"], &["MONGODB_ATLAS_CLIENT_ID"], &["MCLI_CLIENT_ID"]],
         limit: VALUE_LIMIT,
         rule: any_string,
@@ -198,7 +198,7 @@ static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::Scope,
         name: "scope",
-        about: "scopes separated by single spaces (RFC 6749 section 3.3)",
+        about: "scopes to request, separated by single spaces (RFC 6749 section 3.3)",
         variables: [&["TOKENWELL_SCOPE"], &[], &[]],
         limit: VALUE_LIMIT,
         rule: scope,
@@ -207,7 +207,7 @@ static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::Audience,
         name: "audience",
-        about: "any characters except control characters, at most 4096 bytes",
+        about: "audience to request: any characters except control characters, at most 4096 bytes",
         variables: [&["TOKENWELL_AUDIENCE"], &[], &[]],
         limit: VALUE_LIMIT,
         rule: any_string,
@@ -216,7 +216,7 @@ static SETTINGS: [Setting; 21] = [
     Setting {
         key: Key::Resource,
         name: "resource",
-        about: "absolute URI without fragment (RFC 8707)",
+        about: "resource to request: absolute URI without fragment (RFC 8707)",
         variables: [&["TOKENWELL_RESOURCE"], &[], &[]],
         limit: VALUE_LIMIT,
         rule: resource,

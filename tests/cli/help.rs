@@ -96,6 +96,37 @@ fn the_page_of_the_settings_has_every_setting_and_variable() {
     assert!(page.contains("TOKENWELL_* variables.\n  3. MONGODB_ATLAS_*"), "{page}");
 }
 
+/// The table of settings is the only list: the page of the settings is made from it, and its flags
+/// are those of the help, of the manual page and of the completions.
+#[test]
+fn the_flags_of_the_settings_are_the_same_on_all_pages() {
+    let scene = Scene::new();
+    let page = stdout(&scene.tokenwell(["help", "settings"]).assert().success());
+    let headings = page.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_once("  --"));
+    let flags: Vec<_> = headings.map(|(setting, flag)| (setting, flag.split(' ').next().unwrap())).collect();
+    assert!(flags.len() > 12 && flags.iter().all(|(name, _)| tokenwell::config::settings().any(|setting| setting.name() == *name)));
+
+    for command in ["token", "exec", "api", "sink", "whoami", "status"] {
+        let help = stdout(&scene.tokenwell([command, "--help"]).assert().success());
+        let manual = manual(&scene, &[command.to_owned()]).replace("\\-", "-");
+        let mut completion = scene.tokenwell(["--", "tokenwell", command, "--"]);
+        let offered = stdout(&completion.env("_TOKENWELL_COMPLETE", "fish").assert().success());
+        for (setting, flag) in &flags {
+            assert!(help.contains(&format!("      --{flag}")), "{command}: {setting}: --{flag}: {help}");
+            assert!(manual.contains(&format!("--{flag}")), "{command}: {setting}: --{flag}: {manual}");
+            assert!(offered.lines().any(|line| line.starts_with(&format!("--{flag}\t"))), "{command}: {setting}: --{flag}: {offered}");
+        }
+    }
+    let methods = tokenwell::config::settings().find(|setting| setting.name() == "auth_method").unwrap().about();
+    let mut completion = scene.tokenwell(["--", "tokenwell", "token", "--auth-method", ""]);
+    let offered = stdout(&completion.env("_TOKENWELL_COMPLETE", "fish").assert().success());
+    let mut offered: Vec<_> = offered.lines().filter_map(|line| line.split('\t').next()).collect();
+    let mut documented: Vec<_> = methods.split('`').skip(1).step_by(2).collect();
+    offered.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(offered, documented);
+}
+
 #[test]
 fn help_prints_the_page_that_the_flag_prints() {
     let scene = Scene::new();

@@ -41,6 +41,8 @@ mod revoke;
 mod sink;
 #[cfg(unix)]
 mod sink_once;
+#[cfg(target_os = "linux")]
+mod snapshots;
 mod status;
 mod suggestions;
 mod support;

@@ -8,12 +8,18 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 
 /// Runs the command with both outputs on a terminal of this width, and returns what it shows.
-fn shown(scene: &Scene, arguments: &[&str], columns: u16, variables: &[(&str, &str)]) -> String {
+pub fn shown(scene: &Scene, arguments: &[&str], columns: u16, variables: &[(&str, &str)]) -> String {
+    let mut command = scene.plain(command_path());
+    command.args(arguments).envs(variables.iter().copied());
+    on_terminal(command, columns)
+}
+
+/// Like [`shown`], for any command.
+pub fn on_terminal(mut command: std::process::Command, columns: u16) -> String {
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let pair = openpty(Some(&size), None).unwrap();
     let (mut terminal, theirs) = (File::from(pair.master), File::from(pair.slave));
-    let mut command = scene.plain(command_path());
-    command.args(arguments).envs(variables.iter().copied()).env("TERM", "xterm");
+    command.env("TERM", "xterm");
     command.stdin(Stdio::null()).stdout(theirs.try_clone().unwrap()).stderr(theirs);
     let mut child = command.spawn().unwrap();
     drop(command);

@@ -47,8 +47,8 @@ enum Action {
     /// Remove the cache files; the tokens remain valid until they expire
     #[command(after_long_help = "Examples:\n  tokenwell cache clear\n  tokenwell cache clear --older-than 30d")]
     Clear {
-        /// Remove only the files that no program has written for this long, also lock files, for
-        /// example 30d
+        /// Remove only files that no program has written for this long, for example 30d; lock files
+        /// too
         #[arg(long, value_name = "DURATION", value_parser = duration)]
         older_than: Option<Duration>,
     },

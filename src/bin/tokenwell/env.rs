@@ -26,7 +26,7 @@ pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The shell or program that reads the assignment
-    #[arg(long, value_enum, default_value_t = Reader::Sh, hide_possible_values = true, value_name = "READER")]
+    #[arg(long, value_enum, default_value_t = Reader::Sh, value_name = "READER")]
     shell: Reader,
 
     /// Name of the variable for the token
@@ -70,7 +70,9 @@ enum Reader {
     /// POSIX shells: sh, bash, zsh, dash
     #[value(aliases = ["bash", "zsh", "dash", "ksh"])]
     Sh,
+    /// fish
     Fish,
+    /// PowerShell and Windows PowerShell
     #[value(name = "powershell")]
     PowerShell,
     /// The Windows command prompt (cmd.exe)

@@ -45,8 +45,8 @@ Examples:
   tokenwell exec -- sh -c 'terraform plan && terraform apply'
 
 Exit codes:
-  127  the command does not exist
   126  the command cannot be started
+  127  the command does not exist
 
 Before the command starts, the exit codes of tokenwell apply (see `tokenwell
 --help`). Then the exit code is that of the command.";

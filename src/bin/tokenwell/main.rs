@@ -79,7 +79,7 @@ struct Cli {
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output", hide_short_help = true)]
     quiet: bool,
 
-    /// Use colors
+    /// When to use colors
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, global = true, help_heading = "Output", hide_short_help = true)]
     color: ColorChoice,
 

@@ -11,7 +11,7 @@ use tokenwell::emulator::RateLimit;
 /// Run a local emulator of Atlas
 ///
 /// It serves the token and revocation endpoints and the service account API, with the limits of
-/// Atlas. When it accepts connections, it prints the variables of its clients, one assignment a
+/// Atlas. When it accepts connections, it prints the variables for its clients, one assignment a
 /// line, and the line `# ready`: the base URL, the credential of a test account and a directory for
 /// the token cache, which is removed at the end. It runs until SIGINT, SIGTERM or SIGHUP. Tests can
 /// set its clock, limits and faults through the control API under /_emulator; see docs/emulator.md.
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "port")]
     pub(super) listen: Option<String>,
 
-    /// Base URL as clients see it, if it is not the address
+    /// Base URL as clients see it, if it differs from the address
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,
 

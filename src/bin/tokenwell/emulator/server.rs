@@ -84,10 +84,10 @@ fn certificate(args: &Args, place: &Place) -> Result<Option<Certificate>, Failur
         (true, None) => {
             let why =
                 if args.tls.is_some() { String::new() } else { format!(": {} is not loopback, which implies --tls", place.address.ip()) };
-            let problem = format!("--tls requires --ca-file{why}");
+            let problem = format!("requires --ca-file{why}");
             Err(wrong("--tls", problem, "Add --ca-file FILE: the certificate of the authority that clients must trust.").into())
         }
-        (false, Some(_)) => Err(wrong("--ca-file", "it requires --tls", "Add --tls, or leave out --ca-file.").into()),
+        (false, Some(_)) => Err(wrong("--ca-file", "requires --tls", "Add --tls, or leave out --ca-file.").into()),
         _ => Ok(kind),
     }
 }

@@ -46,9 +46,7 @@ pub(crate) struct Args {
     #[arg(required_unless_present_any = ["output", "template"])]
     file: Option<PathBuf>,
 
-    /// Mode of the files, such as 0640
-    ///
-    /// 0600, 0640, 0644, 0400, 0440 or 0444.
+    /// Mode of the files: 0600, 0640, 0644, 0400, 0440 or 0444
     #[arg(long, default_value = "0600", value_parser = file::mode)]
     mode: u32,
 
@@ -85,7 +83,7 @@ pub(crate) struct Args {
     #[arg(long, hide_short_help = true, value_name = "NAME:PIDFILE")]
     signal: Vec<String>,
 
-    /// File with figures for a collector, in the format of OpenMetrics
+    /// File to which figures about the renewals are written, in the format of OpenMetrics
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     metrics: Option<PathBuf>,
 
