@@ -104,18 +104,18 @@ func (c *Client) Invalidate(ctx context.Context, token *Token) error {
 
 // InvalidateValue is like [Client.Invalidate] but takes the value of the token.
 func (c *Client) InvalidateValue(ctx context.Context, value string) error {
-	_, err := c.complete(ctx, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
+	_, err := complete(ctx, c, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
 		return c.handle.beginInvalidate(value, deadlineMS, by)
-	})
+	}, (*operation).result)
 	return err
 }
 
 // Revoke revokes the current token at the server. If it returns an error, the token is still the
 // current one, because the server may still accept it.
 func (c *Client) Revoke(ctx context.Context) error {
-	_, err := c.complete(ctx, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
+	_, err := complete(ctx, c, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
 		return c.handle.beginRevoke(deadlineMS, by)
-	})
+	}, (*operation).result)
 	return err
 }
 
@@ -245,9 +245,9 @@ func (c *Client) get(ctx context.Context, options []GetOption) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := c.complete(ctx, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
+	got, err := complete(ctx, c, func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error) {
 		return c.handle.beginGet(request, deadlineMS, by)
-	})
+	}, (*operation).result)
 	if err != nil {
 		return nil, err
 	}

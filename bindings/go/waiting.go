@@ -14,31 +14,32 @@ import (
 const deadlineGrace = 100 * time.Millisecond
 
 // begin begins a call of the library. It returns an operation if the result comes later.
-type begin func(deadlineMS uint64, by waiter) (*tokenReference, *operation, error)
+type begin[Result any] func(deadlineMS uint64, by waiter) (Result, *operation, error)
 
-// complete begins a call and waits for its result without occupying a thread. If the context is done
-// first, it cancels the operation and returns.
-func (c *Client) complete(ctx context.Context, call begin) (*tokenReference, error) {
+// complete begins a call and waits for its result without occupying a thread; result reads that of
+// an operation. If the context is done first, it cancels the operation and returns.
+func complete[Result any](ctx context.Context, c *Client, call begin[Result], result func(*operation) (Result, error)) (Result, error) {
+	var none Result
 	if err := c.checkInitialized(); err != nil {
-		return nil, err
+		return none, err
 	}
 	if ctx.Err() != nil {
-		return nil, contextError(ctx)
+		return none, contextError(ctx)
 	}
 	// The cleanup of an unreachable client would close it, which ends its operations.
 	defer runtime.KeepAlive(c)
 	by := newWaiter()
-	token, pending, err := call(deadlineOf(ctx), by)
+	immediate, pending, err := call(deadlineOf(ctx), by)
 	if pending == nil {
 		by.unused()
-		return token, err
+		return immediate, err
 	}
 	defer pending.free()
 	if by.waits(ctx) {
-		return pending.result()
+		return result(pending)
 	}
 	pending.cancel()
-	return nil, contextError(ctx)
+	return none, contextError(ctx)
 }
 
 // waits waits for the end of the operation. It returns false if the context is done first.

@@ -33,7 +33,6 @@ pub(crate) enum EndpointKind {
     /// The revocation endpoint (RFC 7009).
     Revocation,
     /// The Admin API.
-    #[cfg_attr(not(feature = "capi"), expect(dead_code, reason = "only the C ABI sends a request of the program"))]
     Api,
 }
 

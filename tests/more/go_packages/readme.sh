@@ -3,7 +3,7 @@
 
 the_programs_of_the_readme_run() {
     program tasks && cp "$root/tests/more/go_packages/tasks.go.txt" main.go || return 1
-    for name in settings transport retry job report; do snippet "$name" "$work/snippet" && cat "$work/snippet" >>main.go || return 1; done
+    for name in settings transport retry job report request; do snippet "$name" "$work/snippet" && cat "$work/snippet" >>main.go || return 1; done
     installed && "$GO" vet . && "$GO" build -o tasks . || return 1
     printf '%s' "$MONGODB_ATLAS_CLIENT_SECRET" >"$work/secret"
     chmod 600 "$work/secret"

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -90,6 +91,8 @@ func (s *shim) answer(request string, given arguments) string {
 		ctx, cancel := given.deadline(0)
 		defer cancel()
 		return done(client.Revoke(ctx))
+	case "request":
+		return sent(client, given)
 	case "stats":
 		return stats(client)
 	case "base_url":
@@ -143,6 +146,39 @@ func together(client *tokenwell.Client, count int, get get) string {
 	close(begin)
 	finished.Wait()
 	return outcomes.String()
+}
+
+func sent(client *tokenwell.Client, given arguments) string {
+	ctx, cancel := given.deadline(6)
+	defer cancel()
+	described := tokenwell.APIRequest{Method: given.string(0), Path: given.string(1)}
+	if given[2] != "-" {
+		described.Version = given.string(2)
+	}
+	if given[3] != "-" {
+		described.Query = make(url.Values)
+		for _, pair := range strings.Split(given[3], ",") {
+			parameter := arguments(strings.SplitN(pair, "=", 2))
+			described.Query.Add(parameter.string(0), parameter.string(1))
+		}
+	}
+	if given[4] != "-" {
+		described.Body = []byte(given.string(4))
+	}
+	if given[5] != "-" {
+		described.MaxBody = int64(given.number(5))
+	}
+	response, err := client.Request(ctx, described)
+	if err != nil {
+		return failure(err)
+	}
+	answer := fmt.Sprintf("response %d %s", response.StatusCode, encoded(string(response.Body)))
+	for _, name := range slices.Sorted(maps.Keys(response.Header)) {
+		for _, value := range response.Header[name] {
+			answer += " " + encoded(strings.ToLower(name)) + "=" + encoded(value)
+		}
+	}
+	return answer
 }
 
 func stats(client *tokenwell.Client) string {
