@@ -66,3 +66,17 @@ fn an_expression_that_is_nested_deeply_is_compiled_or_refused() {
     assert!(message.contains("--jq: the expression is 20000 bytes long; at most 16384 are allowed"), "{message}");
     assert_eq!(scene.emulator.counters().requests, 0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_may_not_have_a_large_stack_uses_a_smaller_one() {
+    let scene = scene_with(&json!({ "a": 1 }));
+    let run = |kib: u32| {
+        let script = format!("ulimit -v {kib} && exec \"$0\" api orgs --jq .a");
+        scene.plain("sh").args(["-c", &script, crate::support::command_path()]).output().unwrap()
+    };
+
+    let output = run(700_000);
+
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"1\n"[..]), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -95,6 +95,23 @@ fn an_error_in_the_arguments_of_every_command_is_one_object() {
     assert_eq!(scene.emulator.counters().connections, 0);
 }
 
+/// Also for commands that the list above does not have.
+#[test]
+fn no_command_has_errors_of_another_form() {
+    let scene = Scene::new();
+    let help = String::from_utf8(scene.tokenwell(["--help"]).assert().success().get_output().stdout.clone()).unwrap();
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let commands: Vec<_> = list.lines().take_while(|line| line.starts_with("  ")).filter(is_name).collect();
+    let commands: Vec<_> = commands.into_iter().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() >= 20, "{help}");
+
+    for command in commands {
+        let error = error(scene.tokenwell([command, "--nonsense", "--json"]));
+        assert_eq!(error["code"], "INVALID_ARGUMENT", "{command}: {error}");
+    }
+}
+
 #[test]
 fn json_is_requested_by_a_flag_before_the_command_and_by_a_format_too() {
     let scene = Scene::new();

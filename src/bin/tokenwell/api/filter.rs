@@ -10,6 +10,7 @@ use jaq_core::load::{self, Arena, File, Loader, lex, parse};
 use jaq_core::native::{run, v};
 use jaq_core::{Ctx, Exn, Vars};
 use jaq_json::{Val, read};
+use std::sync::{Mutex, PoisonError};
 use tokenwell::Status;
 use tokenwell::error::printable;
 
@@ -17,8 +18,9 @@ use tokenwell::error::printable;
 /// endless memory.
 const PRINT_AT: usize = 64 * 1024;
 
-/// The parser, the interpreter and the destruction of values are recursive.
-const STACK: usize = 512 * 1024 * 1024;
+/// The parser, the interpreter and the destruction of values are recursive. A smaller stack is used if the
+/// process may not have a larger one, and only the part of it that is used takes memory.
+const STACKS_MIB: [usize; 3] = [512, 64, 16];
 
 /// A longer expression could be nested more deeply than the stack allows.
 const LONGEST_EXPRESSION: usize = 16 * 1024;
@@ -32,17 +34,21 @@ def @tsv: map(if . == null then "" else tostring | split("\\") | join("\\\\") | 
   | split("\r") | join("\\r") end) | join("\t");
 "#;
 
-/// Runs `work`, which compiles and applies filters, with a stack that is large enough for them. Only the
-/// part of it that is used takes memory.
+/// Runs `work`, which compiles and applies filters, with a stack that is large enough for them.
 pub(super) fn with_large_stack(work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), Failure> {
+    let work = Mutex::new(Some(work));
     std::thread::scope(|scope| {
-        let spawn = std::thread::Builder::new().name("jq".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
-        let cannot = |error: std::io::Error| {
+        let run = || {
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            work.map_or(Ok(()), |work| work())
+        };
+        let start = |mib: usize| std::thread::Builder::new().name("jq".to_owned()).stack_size(mib * 1024 * 1024).spawn_scoped(scope, run);
+        let [largest, smaller, smallest] = STACKS_MIB;
+        let thread = start(largest).or_else(|_| start(smaller)).or_else(|_| start(smallest)).map_err(|error| {
             let hint = "Allow the process more memory (ulimit -v) or threads, or leave out --jq.";
             Failure::new(Status::Internal, format!("cannot create a thread for --jq: {error}"), hint)
-        };
-        let panicked = |panic| std::panic::resume_unwind(panic);
-        spawn.map_err(cannot)?.join().unwrap_or_else(panicked)
+        })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
