@@ -6,7 +6,8 @@
 use super::flight::{Entry, Flight, Registration};
 use super::pending_get::Begun;
 use super::process::{catch_panic, spawn_detached};
-use super::slot::{Slot, WithoutThread, cannot_create_thread};
+use super::refresh_start::{WithoutThread, cannot_create_thread};
+use super::slot::Slot;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::store::Record;

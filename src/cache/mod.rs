@@ -24,6 +24,7 @@ mod pending_get;
 mod process;
 mod refresh;
 mod refresh_request;
+mod refresh_start;
 mod rejected_tokens;
 #[cfg(feature = "capi")]
 mod requests;
@@ -42,8 +43,8 @@ pub(crate) use pending_get::{AwaitSave, PendingGet};
 #[cfg(feature = "capi")]
 pub(crate) use process::Watcher;
 #[cfg(feature = "capi")]
-pub(crate) use requests::{PendingWork, RequestFlight, Stopped};
+pub(crate) use refresh_start::cannot_create_thread;
 #[cfg(feature = "capi")]
-pub(crate) use slot::cannot_create_thread;
+pub(crate) use requests::{PendingWork, RequestFlight, Stopped};
 pub(crate) use slot::{GetOptions, Slot, SlotParts};
 pub use stats::Stats;

@@ -2,7 +2,8 @@
 
 use super::flight::Registration;
 use super::refresh_request::{RefreshRequest, Resolution};
-use super::slot::{GetOptions, Lookup, Part, RefreshFlight, Slot, WithoutThread, awaits_save, max_wait_for_save};
+use super::refresh_start::{Lookup, Part, RefreshFlight, WithoutThread};
+use super::slot::{GetOptions, Slot, awaits_save, max_wait_for_save};
 use crate::error::Error;
 use crate::token::Token;
 use std::sync::Arc;

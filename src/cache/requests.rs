@@ -3,7 +3,8 @@
 
 use super::flight::{Flight, Registration};
 use super::process::{catch_panic, spawn_detached};
-use super::slot::{Slot, cannot_create_thread};
+use super::refresh_start::cannot_create_thread;
+use super::slot::Slot;
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::fmt;
