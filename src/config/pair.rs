@@ -210,11 +210,11 @@ fn no_credential(sources: &[Source], context: &SearchContext) -> Error {
         )
     } else if let Some(unavailable) = context.unavailable {
         checked_sources.push(format!("environment variables and profiles: not read, because {}", unavailable.reason()));
-        format!("Set the options {id} and {secret} (or {file}), and all other settings that the client needs, in the program.")
+        format!("Set {id} and {secret} (or {file}), and all other settings that the client needs, in the program.")
     } else {
         checked_sources.push("environment variables and profiles: not read".to_owned());
         format!(
-            "Set the options {id} and {secret} (or {file}), or create the client with its from-environment constructor, which reads environment \
+            "Set {id} and {secret} (or {file}), or create the client with its from-environment constructor, which reads environment \
              variables and profiles."
         )
     };
