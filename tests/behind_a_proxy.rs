@@ -83,7 +83,7 @@ fn error_of(client: &Client) -> Error {
 }
 
 #[test]
-fn b2_a_rejected_log_in_is_not_sent_again_by_any_process_for_30_seconds() {
+fn a_rejected_log_in_is_not_sent_again_by_any_process_for_30_seconds() {
     let host = Host::new();
     host.server.then_fail(rejected_login());
 
@@ -103,7 +103,7 @@ fn b2_a_rejected_log_in_is_not_sent_again_by_any_process_for_30_seconds() {
 }
 
 #[test]
-fn b2_another_log_in_or_no_proxy_is_not_affected() {
+fn another_log_in_or_no_proxy_is_not_affected() {
     for other in [Some("two"), None] {
         let host = Host::new();
         host.server.then_fail(rejected_login());
@@ -118,7 +118,7 @@ fn b2_another_log_in_or_no_proxy_is_not_affected() {
 }
 
 #[test]
-fn b2_a_rejected_log_in_does_not_replace_a_refusal_of_the_server() {
+fn a_rejected_log_in_does_not_replace_a_refusal_of_the_server() {
     let host = Host::new();
     host.server.then_fail(rejected());
     error_of(&host.process_without_proxy());
@@ -168,7 +168,7 @@ fn r29_what_comes_from_the_server_is_shared() {
 }
 
 #[test]
-fn b6_a_denial_that_is_no_oauth_error_is_not_shared_and_not_repeated_for_30_seconds() {
+fn a_denial_that_is_no_oauth_error_is_not_shared_and_not_repeated_for_30_seconds() {
     for status in [401, 403] {
         let host = Host::new();
         let problem = format!("HTTP status {status} without an OAuth error (text/html)");

@@ -225,7 +225,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn s3_each_revocation_revokes_the_token_that_was_current_when_it_began() {
+fn each_revocation_revokes_the_token_that_was_current_when_it_began() {
     let bench = bench();
     let begin = || {
         let mut revocation = Box::pin(bench.client.revoke_async());
@@ -260,7 +260,7 @@ fn an_asynchronous_get_of_the_cache_alone_sends_no_request() {
 }
 
 #[test]
-fn s3_a_token_whose_revocation_fails_stays_and_a_second_attempt_revokes_it() {
+fn a_token_whose_revocation_fails_stays_and_a_second_attempt_revokes_it() {
     let bench = bench();
     let token = bench.client.token(&any()).unwrap();
     *bench.server.revocation.lock().unwrap() = Some(unavailable());
@@ -345,7 +345,7 @@ fn a_token_that_expires_before_it_arrives_is_a_remembered_error() {
 }
 
 #[test]
-fn s3_a_token_stays_when_it_cannot_be_revoked_because_the_secret_cannot_be_read() {
+fn a_token_stays_when_it_cannot_be_revoked_because_the_secret_cannot_be_read() {
     let bench = bench();
     bench.client.token(&any()).unwrap();
     let client = support::client_of(

@@ -334,7 +334,7 @@ mod tests {
     use std::sync::Mutex;
 
     #[test]
-    fn b1_every_variable_that_is_looked_up_is_kept_when_it_is_passed() {
+    fn every_variable_that_is_looked_up_is_kept_when_it_is_passed() {
         let seen = Arc::new(Mutex::new(BTreeSet::new()));
         let names = Arc::clone(&seen);
         let builder = Config::builder().environment(move |name| {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn b1_a_variable_of_another_program_is_not_kept() {
+    fn a_variable_of_another_program_is_not_kept() {
         let mut environment = Environment::default();
         for name in ["AWS_SECRET_ACCESS_KEY", "PATH", "HTTP_PROXY", "=C:"] {
             environment.give(name.as_bytes(), b"canary").unwrap();

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n33_durations_are_in_units_that_people_use() {
+    fn durations_are_in_units_that_people_use() {
         let cases = [
             (0, "0 s"),
             (7, "7 ms"),

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn b6_a_denial_that_the_server_may_not_have_sent_names_no_code() {
+    fn a_denial_that_the_server_may_not_have_sent_names_no_code() {
         let html = [(CONTENT_TYPE, "Text/HTML; charset=utf-8")];
         let other = [(CONTENT_TYPE, "application/json")];
         let hostile = [(CONTENT_TYPE, "a/<b>\u{202e}")];
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn b6_a_denial_of_the_server_names_only_what_it_sent() {
+    fn a_denial_of_the_server_names_only_what_it_sent() {
         let empty = refused(401, &[], "");
         assert_eq!(empty.to_string(), "https://cloud.mongodb.com rejected the client (HTTP 401 without an error code)");
         assert!(empty.hint().starts_with("Check that the client id and secret belong together"), "{}", empty.hint());
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn b7_an_error_with_status_200_is_that_error() {
+    fn an_error_with_status_200_is_that_error() {
         let error = refused(200, &[], r#"{"error":"invalid_client","error_description":"Because."}"#);
         assert_eq!(rejected(&error), ("invalid_client", "Because.", 200));
 
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn s5_a_401_is_about_the_credentials_whatever_its_code() {
+    fn a_401_is_about_the_credentials_whatever_its_code() {
         let error =
             refused(401, &[], r#"{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}"#);
 
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_404_405_and_501_are_about_the_url_whatever_the_body_says() {
+    fn status_404_405_and_501_are_about_the_url_whatever_the_body_says() {
         for status in [404, 405, 501] {
             for (body, problem) in [
                 ("", format!("HTTP status {status} without an OAuth error")),

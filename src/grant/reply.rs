@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn b17_a_server_other_than_atlas_may_leave_the_token_type_out() {
+    fn a_server_other_than_atlas_may_leave_the_token_type_out() {
         let read_body = |body: &str| {
             let reply = Reply { status: 200, headers: HeaderMap::new(), body: Zeroizing::new(body.as_bytes().to_vec()) };
             minted(&reply, "https://a.example", TokenType::Optional)
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn b18_a_byte_order_mark_before_the_json_is_ignored() {
+    fn a_byte_order_mark_before_the_json_is_ignored() {
         let body = b"\xef\xbb\xbf{\"access_token\":\"t\",\"token_type\":\"Bearer\"}";
 
         assert_eq!(answered(None, body).unwrap().value.expose(), "t");

@@ -237,7 +237,7 @@ mod tests {
     const VERSIONS: [&rustls::SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 
     #[test]
-    fn b4_an_authority_and_a_server_on_p521_are_verified() {
+    fn an_authority_and_a_server_on_p521_are_verified() {
         for chain in [chain!("p521"), chain!("p521_sha256"), chain!("p521_sha384")] {
             for version in VERSIONS {
                 chain.mint(chain.p521_key(false), version).unwrap();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_key_exchange_on_p521_is_offered_last_and_works() {
+    fn a_key_exchange_on_p521_is_offered_last_and_works() {
         let offered: Vec<_> = provider().kx_groups.iter().map(|group| group.name()).collect();
         assert_eq!(offered.last(), Some(&rustls::NamedGroup::secp521r1));
         assert_eq!(offered.len(), rustls::crypto::ring::ALL_KX_GROUPS.len() + 1);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_key_share_that_is_no_point_is_refused() {
+    fn a_key_share_that_is_no_point_is_refused() {
         let start = || key_exchange::P521.start().unwrap();
         let (one, other) = (start(), start());
         let mut wrong = other.pub_key().to_vec();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_sha_512_on_the_smaller_curves_is_verified() {
+    fn sha_512_on_the_smaller_curves_is_verified() {
         for chain in [chain!("p256_sha512"), chain!("p384_sha512")] {
             for version in VERSIONS {
                 chain.mint(chain.ring_key(), version).unwrap();
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_certificate_with_a_wrong_signature_is_refused() {
+    fn a_certificate_with_a_wrong_signature_is_refused() {
         for mut chain in [chain!("p521"), chain!("p521_sha256"), chain!("p521_sha384"), chain!("p256_sha512"), chain!("p384_sha512")] {
             let mut damaged = chain.certificate.to_vec();
             *damaged.last_mut().unwrap() ^= 1;
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_handshake_with_a_wrong_signature_is_refused() {
+    fn a_handshake_with_a_wrong_signature_is_refused() {
         let chain = chain!("p521");
         for version in VERSIONS {
             let error = chain.mint(chain.p521_key(true), version).unwrap_err();
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_a_signature_counts_for_its_own_hash_key_and_message_only() {
+    fn a_signature_counts_for_its_own_hash_key_and_message_only() {
         use p521::ecdsa::signature::hazmat::PrehashSigner;
 
         let key = p521_signing_key(&chain!("p521").key);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn b4_what_stays_unsupported_is_named_in_words() {
+    fn what_stays_unsupported_is_named_in_words() {
         let cases = [
             (chain!("sha1"), "ECDSA with SHA-1"),
             (chain!("ed448"), "Ed448"),

@@ -333,7 +333,7 @@ fn compressed(status: u16, encoding: &'static str, body: Vec<u8>) -> TestServer 
 }
 
 #[test]
-fn b5_a_compressed_response_is_read_although_none_was_requested() {
+fn a_compressed_response_is_read_although_none_was_requested() {
     let body = format!(r#"{{"access_token":"{TOKEN}","expires_in":3600,"token_type":"Bearer"}}"#);
     let server = compressed(200, "gzip", gzip(&body));
 
@@ -345,7 +345,7 @@ fn b5_a_compressed_response_is_read_although_none_was_requested() {
 }
 
 #[test]
-fn b5_a_compressed_response_that_is_too_long_or_unknown_is_a_protocol_error() {
+fn a_compressed_response_that_is_too_long_or_unknown_is_a_protocol_error() {
     let bomb = gzip(&format!(r#"{{"access_token":"{TOKEN}","token_type":"Bearer"{}}}"#, " ".repeat(4 * 1024 * 1024)));
     for (encoding, body, problem) in [
         ("gzip", bomb, "its body is longer than 1 MiB"),
@@ -642,7 +642,7 @@ fn mint_from(tls: Arc<rustls::ServerConfig>, authority_pem: &str) -> Error {
 }
 
 #[test]
-fn b13_a_server_that_requires_a_client_certificate_is_named() {
+fn a_server_that_requires_a_client_certificate_is_named() {
     let authority = authority();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let error = mint_from(authority.server_for_clients_with_certificates("localhost", version), authority.pem());
@@ -654,7 +654,7 @@ fn b13_a_server_that_requires_a_client_certificate_is_named() {
 }
 
 #[test]
-fn b13_an_authority_that_is_its_own_server_is_named() {
+fn an_authority_that_is_its_own_server_is_named() {
     let (tls, pem) = super::test_server::authority_as_server("localhost");
 
     let error = mint_from(tls, &pem);
@@ -765,7 +765,7 @@ fn refused_by_proxy(login: &str, answer: String) -> (Error, usize) {
 }
 
 #[test]
-fn b2_a_log_in_that_a_proxy_rejects_is_sent_once() {
+fn a_log_in_that_a_proxy_rejects_is_sent_once() {
     let (error, requests) = refused_by_proxy("user:canary@", reply(407, &[("Proxy-Authenticate", "Basic realm=\"p\"")], ""));
 
     assert_eq!(requests, 1);
@@ -778,7 +778,7 @@ fn b2_a_log_in_that_a_proxy_rejects_is_sent_once() {
 }
 
 #[test]
-fn b2_a_proxy_that_wants_another_log_in_is_told_apart() {
+fn a_proxy_that_wants_another_log_in_is_told_apart() {
     let (error, requests) = refused_by_proxy("", reply(407, &[], ""));
     assert_eq!(requests, 1);
     assert!(
@@ -956,7 +956,7 @@ fn r29_behind_a_proxy_only_an_answer_of_the_server_is_shared() {
 }
 
 #[test]
-fn b2_a_log_in_is_known_again_and_hides_its_password() {
+fn a_log_in_is_known_again_and_hides_its_password() {
     let id = |url: &str, secret: &str| {
         let credential = Credential { client_secret: Secret::from(secret), ..credential() };
         let (_directory, grant) = proxied("HTTPS_PROXY", url.to_owned());

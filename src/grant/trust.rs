@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn b3_empty_variables_are_not_set() {
+    fn empty_variables_are_not_set() {
         for empty in ["", " "] {
             let (file, directory) = (("SSL_CERT_FILE", Path::new(empty)), ("SSL_CERT_DIR", Path::new(empty)));
 

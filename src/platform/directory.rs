@@ -77,7 +77,7 @@ mod tests {
     use super::is_foreign_to_root;
 
     #[test]
-    fn b19_only_root_is_kept_from_the_directories_of_others() {
+    fn only_root_is_kept_from_the_directories_of_others() {
         for (owner, mode, this_user, foreign) in [
             (1000, 0o755, 0, true),
             (1000, 0o700, 0, true),

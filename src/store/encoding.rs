@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn b2_a_rejected_log_in_comes_back_as_it_was_beside_the_rest() {
+    fn a_rejected_log_in_comes_back_as_it_was_beside_the_rest() {
         let rejection = StoredProxyRejection { login: "0badcafe".into(), since_ms: 5, until_ms: 9 };
         let record = decode(&bytes(LATER, "canary")).expect("a record").with_proxy_rejection(rejection);
 

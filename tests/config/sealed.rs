@@ -94,7 +94,7 @@ fn with_environment_off_a_missing_credential_says_so() {
 }
 
 #[test]
-fn b1_passed_variables_are_the_only_ones() {
+fn passed_variables_are_the_only_ones() {
     let config = passing(&EVERYTHING).build().unwrap();
     assert_eq!((config.cache(), config.cache_dir()), (false, Some(Path::new("/of/the/environment"))));
     assert_eq!(config.token_endpoint().as_str(), "https://cloud.mongodb.com/api/oauth/token", "the settings were not requested");
@@ -107,7 +107,7 @@ fn b1_passed_variables_are_the_only_ones() {
 }
 
 #[test]
-fn b1_an_empty_environment_can_be_passed() {
+fn an_empty_environment_can_be_passed() {
     // The test program has a HOME.
     let error = passing(&[]).build().unwrap().resolved_cache_dir().unwrap_err();
 
@@ -115,7 +115,7 @@ fn b1_an_empty_environment_can_be_passed() {
 }
 
 #[test]
-fn b1_a_passed_variable_that_is_misspelled_is_named() {
+fn a_passed_variable_that_is_misspelled_is_named() {
     let mut builder = Config::builder();
     builder.use_environment();
     builder.set_variable(b"TOKENWELL_CLIENT_SECERT", b"canary").unwrap();
@@ -124,7 +124,7 @@ fn b1_a_passed_variable_that_is_misspelled_is_named() {
 }
 
 #[test]
-fn b1_a_passed_variable_can_be_replaced_and_need_not_be_utf8() {
+fn a_passed_variable_can_be_replaced_and_need_not_be_utf8() {
     let mut builder = configured();
     for value in [&b"/first"[..], b"/second"] {
         builder.set_variable(b"TOKENWELL_CACHE_DIR", value).unwrap();
@@ -137,7 +137,7 @@ fn b1_a_passed_variable_can_be_replaced_and_need_not_be_utf8() {
 }
 
 #[test]
-fn b3_every_empty_variable_counts_as_not_set() {
+fn every_empty_variable_counts_as_not_set() {
     let names = settings().flat_map(|setting| setting.variables().collect::<Vec<_>>());
     let others = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"];
     let directories = ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TOKENWELL_CONFIG_FILE", "TOKENWELL_LOG"];
@@ -166,7 +166,7 @@ fn the_authorities_are_named_once() {
 }
 
 #[test]
-fn s10_letters_beyond_ascii_are_refused_at_atlas_only() {
+fn letters_beyond_ascii_are_refused_at_atlas_only() {
     for (id, secret, location) in [("\u{fc}ber", SECRET, "client_id"), (ID, "canary\u{e9}", "client_secret")] {
         let builder = || Config::builder().client_id(id).client_secret(secret);
 

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn n15_joined_sentences_and_empty_lists_are_found() {
+    fn joined_sentences_and_empty_lists_are_found() {
         for text in [
             "Invalid credentials provided.. Check the secret.",
             "checked: environment variables ; the environment was not read",

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn b20_what_is_refused_or_from_the_future_or_beside_a_reserve_lock_is_kept() {
+    fn what_is_refused_or_from_the_future_or_beside_a_reserve_lock_is_kept() {
         use std::os::unix::fs::PermissionsExt;
 
         let (old, fresh) = (31 * DAY, DAY);
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn b20_only_files_of_dead_slots_are_removed() {
+    fn only_files_of_dead_slots_are_removed() {
         let (dead, alive) = (31 * DAY, 29 * DAY);
         let bench = Bench::new();
         let files: [(u32, &[(&str, Duration)]); 7] = [
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn b20_the_files_of_a_slot_whose_lock_is_held_are_kept() {
+    fn the_files_of_a_slot_whose_lock_is_held_are_kept() {
         let bench = Bench::new();
         let (record, lock_name) = (format!("{}.token", slot(1)), format!("{}.lock", slot(1)));
         bench.file(&record, 31 * DAY);

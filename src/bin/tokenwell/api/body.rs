@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_fields_make_a_json_object() {
+    fn fields_make_a_json_object() {
         let made =
             body(&["a=1", "b=true", "c=null", "d=x", "e[f]=-2.5", "g[]=1", "g[]=two", "h[i][]=0", "k=007"], &["j=1", "l=a=b"]).unwrap();
 
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_a_field_that_is_wrong_is_named() {
+    fn a_field_that_is_wrong_is_named() {
         for (fields, expected) in [
             (&["a"][..], "--field: `a` is not NAME=VALUE"),
             (&["=a"], "is not NAME=VALUE"),

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_an_expression_that_is_wrong_is_explained() {
+    fn an_expression_that_is_wrong_is_explained() {
         for (expression, expected) in [
             (".a +", "--jq: `.a +`: expected term at the end"),
             (".a | nothing", "the filter nothing is not defined"),

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_the_next_page_is_the_same_request_with_the_next_number() {
+    fn the_next_page_is_the_same_request_with_the_next_number() {
         let next_by_number = r#"{"results":[1],"links":[{"rel":"next","href":"https://other.example/x?pageNum=2"}]}"#;
         assert_eq!(after("/a?b=c", next_by_number, 1).as_deref(), Some("/a?b=c&pageNum=2"));
         assert_eq!(after("/a?pageNum=4&b=c", next_by_number, 1).as_deref(), Some("/a?b=c&pageNum=5"));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_the_last_page_has_no_next_one() {
+    fn the_last_page_has_no_next_one() {
         for page in [
             r#"{"results":[1]}"#,
             r#"{"results":[1],"totalCount":1}"#,

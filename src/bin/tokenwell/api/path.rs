@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_the_prefix_is_added_unless_it_is_there() {
+    fn the_prefix_is_added_unless_it_is_there() {
         for (typed, path) in [
             ("orgs", "/api/atlas/v2/orgs"),
             ("/orgs?pageNum=2", "/api/atlas/v2/orgs?pageNum=2"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn n18_what_cannot_be_a_path_is_refused() {
+    fn what_cannot_be_a_path_is_refused() {
         for (typed, value, expected) in [
             ("", "a", "the path is empty"),
             ("?a=b", "a", "the path is empty"),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_the_file_is_never_dead_while_the_server_answers() {
+    fn the_file_is_never_dead_while_the_server_answers() {
         let cases = [
             // lifetime s, renewal ms, token requests in two minutes
             (3600, 100, 1..=1),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_one_failed_request_does_not_leave_a_dead_file() {
+    fn one_failed_request_does_not_leave_a_dead_file() {
         for (lifetime, renewal) in [(3600, 100), (60, 1000), (20, 500), (10, 500), (5, 100), (5, 10)] {
             let (_, dead) = simulate(seconds(lifetime), millis(renewal), 1);
 
