@@ -123,7 +123,7 @@ impl ExitCode {
             Self::Deadline => (Use::Now, "deadline exceeded: no token within the timeout"),
             Self::CannotWrite => (Use::Now, "a file or standard output cannot be written"),
             Self::NotCached => (Use::Planned, "no usable token is cached, and no request was allowed"),
-            Self::Findings => (Use::Planned, "the check is complete and found something to report"),
+            Self::Findings => (Use::Now, "the check is complete and found something to report"),
             Self::NotDue => (Use::Planned, "rotation: nothing to do"),
             Self::TargetFailed => (Use::Planned, "rotation: done, but a target was not updated"),
             Self::HalfRotated => (Use::Planned, "rotation: half done; run it again to complete it"),

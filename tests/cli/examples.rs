@@ -89,13 +89,22 @@ token=$("$TOKENWELL" token)
 "$TOKENWELL" token >leaked.txt
 "#;
 
+/// Changes are made to another account than the one that is signed in: `$id`, with the secret `$secret_id`.
+const OTHER_ACCOUNT: &str = r#"
+id=$("$TOKENWELL" sa create other --role ORG_READ_ONLY --to "file:$(mktemp -d)/secret" -q)
+secret_id=$("$TOKENWELL" sa secret list "$id" -q)
+"$TOKENWELL" sa access add "$id" 192.0.2.7
+case $EXAMPLE in *"sa delete"*--project*) "$TOKENWELL" sa invite "$id" --project "$MONGODB_ATLAS_PROJECT_ID" --role GROUP_OWNER ;; esac
+"#;
+
 /// The programs that examples call: each checks what it gets.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("terraform", "[ -n \"$MONGODB_ATLAS_ACCESS_TOKEN\" ] && [ -z \"${MONGODB_ATLAS_CLIENT_SECRET-}\" ]"),
     ("npm", "[ \"$TOKENWELL_EMULATOR\" = 1 ] && [ -n \"$MONGODB_ATLAS_CLIENT_SECRET\" ]"),
     ("systemctl", "[ \"$1\" = reload ]"),
     ("curl", "exec \"$CURL\" --fail --silent --show-error \"$@\""),
     ("man", "[ \"$*\" = '-l -' ] && grep -q '^.TH tokenwell 1'"),
+    ("kubectl", "grep -q '^kind: Secret'"),
     ("job", "[ -n \"$MONGODB_ATLAS_ACCESS_TOKEN\" ]"),
 ];
 
@@ -154,11 +163,12 @@ impl Stage {
         let printed = if is_foreign { own_commands(script).join("\n") } else { script.to_owned() };
         let replaced = REPLACED.iter().fold(printed, |script, (from, to)| script.replace(from, to));
         // The function `tokenwell` runs in the background of an example that ends with `&`.
-        let whole = format!("{PRELUDE}\n{replaced}\nfor job in $(jobs -p); do wait \"$job\"; done\n");
+        let other = if script.contains("tokenwell sa ") && script.contains("$id") { OTHER_ACCOUNT } else { "" };
+        let whole = format!("{PRELUDE}\n{other}\n{replaced}\nfor job in $(jobs -p); do wait \"$job\"; done\n");
         let path = std::env::var("PATH").unwrap();
         let mut bash = self.scene.plain("bash");
         bash.args(["-c", &whole, "bash"]).env("PATH", format!("{}:{path}", text(&self.scene.path("bin"))));
-        bash.env("TOKENWELL", command_path()).env("CURL", which("curl")).env("MONGODB_ATLAS_ORG_ID", DEFAULT_ORG_ID);
+        bash.env("EXAMPLE", script).env("TOKENWELL", command_path()).env("CURL", which("curl")).env("MONGODB_ATLAS_ORG_ID", DEFAULT_ORG_ID);
         let output = bash.env("MONGODB_ATLAS_PROJECT_ID", DEFAULT_PROJECT_ID).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         // bash reports a mistake in the middle of a pipe only here.

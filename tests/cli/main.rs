@@ -37,6 +37,7 @@ mod prompt;
 #[cfg(unix)]
 mod proxy;
 mod revoke;
+mod sa;
 #[cfg(unix)]
 mod sink;
 #[cfg(unix)]

@@ -77,10 +77,12 @@ struct Body {
 }
 
 impl ApiError {
-    pub(super) fn of(request: String, reply: &Reply, needed_role: &'static str) -> Self {
+    /// The error for a reply with an error status. `request` is its method and path.
+    #[must_use]
+    pub fn from_reply(request: &str, reply: &Reply, needed_role: &'static str) -> Self {
         let body: Body = serde_json::from_slice(&reply.body).unwrap_or_default();
         Self {
-            request,
+            request: request.to_owned(),
             status: reply.status,
             error_code: body.error_code,
             detail: body.detail,

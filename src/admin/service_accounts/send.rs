@@ -134,7 +134,7 @@ impl Sender<'_> {
         pauses: &mut impl Iterator<Item = Duration>,
         repeated: &mut bool,
     ) -> (Failed, Option<Duration>) {
-        let error = AdminError::Api(Box::new(ApiError::of(request.name(), reply, request.needed_role)));
+        let error = AdminError::Api(Box::new(ApiError::from_reply(&request.name(), reply, request.needed_role)));
         match reply.status {
             // The request was not processed.
             429 => (Failed::Refused(error), Some(retry_after(reply).unwrap_or_default().max(MIN_PAUSE))),

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
-use crate::settings::{builder, is_variable_of};
+use crate::settings::{ACCOUNT_SETTINGS, builder, is_variable_of};
 use tokenwell::config::profiles::{ConfigFile, KeyringOutcome, ProfileProgram, SelectedProfile, list_profiles, remove_profile};
 use tokenwell::config::route_variables;
 
@@ -134,19 +134,6 @@ fn drop_token(file: &ConfigFile, profile: &str, revoke: bool, force: bool) -> Re
 /// Opens the account of this profile in this file. Accounts in the environment and in files of
 /// other programs are ignored.
 fn session(file: &ConfigFile, profile: &str) -> Result<Session, Failure> {
-    const ACCOUNT_SETTINGS: [&str; 11] = [
-        "client_id",
-        "client_secret",
-        "client_secret_file",
-        "base_url",
-        "token_url",
-        "revocation_url",
-        "auth_method",
-        "scope",
-        "audience",
-        "resource",
-        "profile",
-    ];
     let path = file.path().as_os_str().to_owned();
     let mut builder = builder().environment(move |name| match name {
         "TOKENWELL_CONFIG_FILE" => Some(path.clone()),

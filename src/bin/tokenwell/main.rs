@@ -32,6 +32,7 @@ mod profile;
 mod prompt;
 mod reminder;
 mod revoke;
+mod sa;
 mod server;
 mod session;
 mod settings;
@@ -181,6 +182,7 @@ commands! {
     Env => env,
     Exec => exec,
     Api => api,
+    Sa => sa,
     Sink => sink,
     Status => status,
     Doctor => doctor,

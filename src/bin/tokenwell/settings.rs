@@ -11,13 +11,28 @@ use std::io::{IsTerminal as _, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokenwell::config::profiles::{ProfileEntry, SecretPlace, list_profiles};
-use tokenwell::config::{ConfigBuilder, settings};
+use tokenwell::config::{ConfigBuilder, check_variables, settings};
 use tokenwell::error::Error;
 use tokenwell::{Config, Status};
 use zeroize::Zeroizing;
 
 /// The maximum length of a secret or token on standard input. Longer input is an error.
 const LONGEST: u64 = 2 * 1024 * 1024;
+
+/// The settings of an account and its server.
+pub(crate) const ACCOUNT_SETTINGS: [&str; 11] = [
+    "client_id",
+    "client_secret",
+    "client_secret_file",
+    "base_url",
+    "token_url",
+    "revocation_url",
+    "auth_method",
+    "scope",
+    "audience",
+    "resource",
+    "profile",
+];
 
 /// The server of the account and how to request a token from it.
 #[derive(Args)]
@@ -145,6 +160,26 @@ impl Settings {
     fn config(&self, limits: Limits) -> Result<Config, Failure> {
         let mut builder = builder();
         builder.use_environment();
+        self.build(builder, limits)
+    }
+
+    /// The configuration of a command that sends requests of its own.
+    pub(crate) fn config_of_requests(&self) -> Result<Config, Failure> {
+        self.config(Limits::TokenRequest)
+    }
+
+    /// The configuration of the account of this profile. An account or a server in the environment is
+    /// ignored: it would have precedence over a profile.
+    pub(crate) fn config_of_profile(&self, profile: &str) -> Result<Config, Failure> {
+        // A lookup does not list the variables that are set.
+        check_variables()?;
+        let is_of_account = |setting: &str| ACCOUNT_SETTINGS.contains(&setting);
+        let mut builder = builder().environment(move |name| std::env::var_os(name).filter(|_| !is_variable_of(name, is_of_account)));
+        builder.set("profile", profile.as_bytes())?;
+        self.build(builder, Limits::TokenRequest)
+    }
+
+    fn build(&self, mut builder: ConfigBuilder, limits: Limits) -> Result<Config, Failure> {
         if let Some(client_id) = &self.client_id {
             builder.set("client_id", client_id.as_bytes())?;
         }

@@ -12,12 +12,13 @@ use tokenwell::error::ExitCode;
 const SCHEMA: &str = include_str!("../../../docs/error.schema.json");
 
 /// The commands that need a token or a cache, with what they require besides.
-const WITH_ACCOUNT: [&[&str]; 14] = [
+const WITH_ACCOUNT: [&[&str]; 15] = [
     &["token"],
     &["header"],
     &["env"],
     &["exec", "--", "true"],
     &["api", "orgs"],
+    &["sa", "list"],
     &["sink", "--once", "t"],
     &["status"],
     &["whoami"],
@@ -30,7 +31,7 @@ const WITH_ACCOUNT: [&[&str]; 14] = [
 ];
 
 /// Every command, with arguments that are wrong.
-const WRONG: [&[&str]; 31] = [
+const WRONG: [&[&str]; 34] = [
     &["token", "--nonsense"],
     &["header", "--nonsense"],
     &["env", "--shell", "nonsense"],
@@ -38,6 +39,9 @@ const WRONG: [&[&str]; 31] = [
     &["exec", "--nonsense", "--", "true"],
     &["api"],
     &["api", "orgs", "--jq", "{"],
+    &["sa"],
+    &["sa", "list", "--org", "a/b"],
+    &["sa", "show", "mdb_sa_sk_x"],
     &["sink"],
     &["sink", "--mode", "9", "t"],
     &["status", "more"],

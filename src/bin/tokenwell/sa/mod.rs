@@ -1,0 +1,73 @@
+//! `tokenwell sa`: the service accounts of an organization or a project.
+//!
+//! May depend on: `tokenwell::admin` and the command's own settings, session and output. Start reading
+//! at [`run`]; `place` opens the session and finds the organization or project, `print` has the tables,
+//! `refusal` explains an error of the API.
+
+mod access;
+mod list;
+mod place;
+mod print;
+mod projects;
+mod refusal;
+mod secret;
+mod show;
+
+use crate::failure::Failure;
+use clap::Subcommand;
+
+/// List and show service accounts
+///
+/// Of an organization, or with --project of a project. Without --org and --project it is the
+/// organization in MONGODB_ATLAS_ORG_ID (or MCLI_ORG_ID), otherwise the project in
+/// MONGODB_ATLAS_PROJECT_ID (or MCLI_PROJECT_ID), otherwise the only organization that the account can
+/// access. CLIENT_ID is the account that is shown; --as selects the one that sends the requests.
+#[derive(clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  When does the secret of this account end?
+    tokenwell sa show
+
+  tokenwell sa list --project $MONGODB_ATLAS_PROJECT_ID
+  tokenwell sa access list mdb_sa_id_0123456789abcdef01234567
+
+  Exit code 12 if the secrets of an account end within 30 days
+    tokenwell sa list --expiring-within 30d";
+
+#[derive(Subcommand)]
+enum Action {
+    /// List the service accounts, and when their secrets end
+    List(list::Args),
+    /// Show a service account and its secrets; without CLIENT_ID, the one that is signed in
+    Show(show::Args),
+    /// List the projects in which an account of an organization has roles
+    Projects(projects::Args),
+    /// List the API access list of an account
+    #[command(after_long_help = access::EXAMPLES)]
+    Access {
+        #[command(subcommand)]
+        action: access::Action,
+    },
+    /// List the secrets of an account, without their values
+    #[command(after_long_help = secret::EXAMPLES)]
+    Secret {
+        #[command(subcommand)]
+        action: secret::Action,
+    },
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    match args.action {
+        Action::List(args) => list::run(&args),
+        Action::Show(args) => show::run(&args),
+        Action::Projects(args) => projects::run(&args),
+        Action::Access { action } => access::run(action),
+        Action::Secret { action } => secret::run(action),
+    }
+}

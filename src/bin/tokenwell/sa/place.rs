@@ -1,0 +1,138 @@
+//! The account that sends the requests, and the organization or project whose accounts they are about.
+
+use super::refusal::{self, in_flag};
+use crate::failure::{self, Failure};
+use crate::output;
+use crate::session::Session;
+use crate::settings::Settings;
+use serde::Deserialize;
+use tokenwell::Status;
+use tokenwell::admin::service_accounts::{AdminError, Level, ServiceAccounts, check_client_id};
+use tokenwell::admin::{AdminApi, Call};
+use tokenwell::error::printable;
+
+/// The flags of all commands below `sa`.
+#[derive(clap::Args)]
+pub(super) struct Place {
+    /// Organization, by its id [env: MONGODB_ATLAS_ORG_ID, MCLI_ORG_ID]
+    #[arg(long, value_name = "ID", conflicts_with = "project")]
+    org: Option<String>,
+
+    /// Project, by its id [env: MONGODB_ATLAS_PROJECT_ID, MCLI_PROJECT_ID]
+    #[arg(long, value_name = "ID")]
+    project: Option<String>,
+
+    /// Profile whose account sends the requests, like --profile
+    #[arg(long = "as", value_name = "PROFILE", conflicts_with_all = ["profile", "client_id"])]
+    as_profile: Option<String>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+const ORGANIZATION_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_ORG_ID", "MCLI_ORG_ID"];
+const PROJECT_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_PROJECT_ID", "MCLI_PROJECT_ID"];
+
+/// What a command needs to send requests about service accounts.
+pub(super) struct Office {
+    pub(super) session: Session,
+    api: AdminApi,
+    level: Level,
+}
+
+impl Place {
+    /// Opens the session and finds the organization or project. Everything in the arguments is checked
+    /// before the first request, also the client id of the
+    /// `account`.
+    pub(super) fn open(&self, account: Option<&str>) -> Result<Office, Failure> {
+        account.map_or(Ok(()), check_client_id)?;
+        let named = self.named(|name| std::env::var(name).ok())?;
+        let session = Session::open(match &self.as_profile {
+            Some(profile) => self.settings.config_of_profile(profile)?,
+            None => self.settings.config_of_requests()?,
+        })?;
+        let api = AdminApi::new(&session.config)?;
+        let level = match named {
+            Some(level) => level,
+            None => only_organization(&api, &session)?,
+        };
+        Ok(Office { session, api, level })
+    }
+
+    /// The level that a flag or a variable selects.
+    fn named(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Level>, Failure> {
+        let set = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
+        Ok(match (&self.org, &self.project, set(&ORGANIZATION_VARIABLES), set(&PROJECT_VARIABLES)) {
+            (Some(id), ..) => Some(Level::organization(id).map_err(|error| in_flag("--org", &error))?),
+            (None, Some(id), ..) => Some(Level::project(id).map_err(|error| in_flag("--project", &error))?),
+            (None, None, Some((name, id)), _) => Some(Level::organization(&id).map_err(|error| in_flag(name, &error))?),
+            (None, None, None, Some((name, id))) => Some(Level::project(&id).map_err(|error| in_flag(name, &error))?),
+            (None, None, None, None) => None,
+        })
+    }
+}
+
+/// A note for people: an error as JSON is the only line on standard error.
+fn note(message: &str) {
+    if !failure::is_json() {
+        output::message(message);
+    }
+}
+
+#[derive(Deserialize)]
+struct Organizations {
+    results: Vec<Organization>,
+}
+
+#[derive(Deserialize)]
+struct Organization {
+    id: String,
+    #[serde(default)]
+    name: String,
+}
+
+/// The only organization of the account. A service account belongs to one.
+fn only_organization(api: &AdminApi, session: &Session) -> Result<Level, Failure> {
+    const HINT: &str =
+        "Use --org or --project with an id. `tokenwell api orgs` and `tokenwell api groups` list what the account can access.";
+    let not_found = |problem: String| Failure::new(Status::InvalidArgument, problem, HINT);
+    session.any_token(&tokenwell::TokenOptions::default())?;
+    let reply = api.call(&session.client, &Call::get("/api/atlas/v2/orgs?itemsPerPage=10"))?;
+    if reply.status != 200 {
+        return Err(refusal::of_reply("GET /api/atlas/v2/orgs", &reply, &session.config));
+    }
+    let found: Organizations = serde_json::from_slice(&reply.body).map_err(|_| {
+        Failure::new(
+            Status::Protocol,
+            "GET /api/atlas/v2/orgs: the response is not a list",
+            "Check the base URL, and any proxy in between.",
+        )
+    })?;
+    match found.results.as_slice() {
+        [only] => {
+            note(&format!("organization {} ({}), the only one of this account", printable(&only.id, 64), printable(&only.name, 200)));
+            Ok(Level::organization(&only.id)?)
+        }
+        [] => Err(not_found("the account can access no organization, so the organization or project has to be named".to_owned())),
+        several => {
+            let ids: Vec<_> = several.iter().map(|each| format!("{} ({})", printable(&each.id, 64), printable(&each.name, 60))).collect();
+            Err(not_found(format!("the account can access several organizations: {}", ids.join(", "))))
+        }
+    }
+}
+
+impl Office {
+    pub(super) fn accounts(&self) -> ServiceAccounts<'_> {
+        ServiceAccounts::new(&self.api, &self.session.client, self.level.clone()).patience(self.session.config.timeout())
+    }
+
+    /// The account that is named, or the one that is signed in.
+    pub(super) fn account_or_own(&self, named: Option<&str>) -> String {
+        named.unwrap_or(self.session.config.client_id()).to_owned()
+    }
+
+    /// The failure for an error of the API, with what a user of the command can do.
+    pub(super) fn failure(&self, error: AdminError) -> Failure {
+        refusal::of_error(error, self)
+    }
+}

@@ -1,0 +1,95 @@
+//! Tables for people, and JSON for programs.
+
+use crate::failure::Failure;
+use crate::output;
+use crate::style::Style;
+use crate::terminal::{Cell, Stream, Table};
+use serde::Serialize;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokenwell::admin::service_accounts::{SecretDescription, ServiceAccount, milliseconds};
+use tokenwell::error::{duration_text, printable};
+
+/// How soon the end of a secret is shown as a warning.
+pub(super) const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The value as JSON on one line.
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::from(tokenwell::Error::Internal { problem: format!("cannot write JSON: {error}") }))?;
+    output::line(&text)
+}
+
+/// The rows as a table. On a terminal it has a heading; elsewhere every line is a row.
+pub(super) fn table(heading: &[&str], rows: Vec<Vec<Cell>>) -> Result<(), Failure> {
+    let mut table = Table::default();
+    if Stream::Out.is_terminal() {
+        table.row(heading.iter().map(|name| Cell::styled(Style::Bold, *name)));
+    }
+    rows.into_iter().for_each(|row| table.row(row));
+    output::line(&table.render(Stream::Out))
+}
+
+/// One identifier on each line, for `--quiet`. Nothing for an empty list.
+pub(super) fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+    let lines: Vec<_> = ids.map(|id| printable(id, 200)).collect();
+    if lines.is_empty() { Ok(()) } else { output::line(&lines.join("\n")) }
+}
+
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// When the last secret of the account ends. `None` without a secret, and if a time cannot be read.
+pub(super) fn end_ms(account: &ServiceAccount) -> Option<u64> {
+    account.secrets.iter().filter_map(|secret| milliseconds(secret.expires_at.as_deref()?)).max()
+}
+
+/// "in 29 d (2026-12-27T02:00:00Z)", for the end of a secret.
+pub(super) fn end(secret: &SecretDescription, now_ms: u64) -> Cell {
+    let shown = secret.expires_at.as_deref().map_or("unknown".to_owned(), |time| printable(time, 40));
+    match secret.expires_at.as_deref().and_then(milliseconds) {
+        None => shown.into(),
+        Some(end) if end <= now_ms => Cell::styled(Style::Fail, format!("expired ({shown})")),
+        Some(end) => {
+            let left = Duration::from_millis(end - now_ms);
+            let text = format!("in {} ({shown})", duration_text(rounded(left)));
+            if left < SOON { Cell::styled(Style::Warn, text) } else { text.into() }
+        }
+    }
+}
+
+/// The end of the account's last secret, short.
+pub(super) fn end_of_account(account: &ServiceAccount, now_ms: u64) -> Cell {
+    if account.secrets.is_empty() {
+        return Cell::styled(Style::Fail, "no secret");
+    }
+    match end_ms(account) {
+        None => "unknown".into(),
+        Some(end) if end <= now_ms => Cell::styled(Style::Fail, "expired"),
+        Some(end) => {
+            let left = Duration::from_millis(end - now_ms);
+            let text = format!("in {}", duration_text(rounded(left)));
+            if left < SOON { Cell::styled(Style::Warn, text) } else { text.into() }
+        }
+    }
+}
+
+/// Without the units that do not matter for days or hours.
+fn rounded(left: Duration) -> Duration {
+    let unit = match left.as_secs() {
+        86_400.. => 86_400,
+        3_600.. => 3_600,
+        60.. => 60,
+        _ => 1,
+    };
+    Duration::from_secs(left.as_secs() / unit * unit)
+}
+
+pub(super) fn time(time: Option<&str>, missing: &str) -> String {
+    time.map_or_else(|| missing.to_owned(), |time| printable(time, 40))
+}
+
+pub(super) fn roles(roles: &[String]) -> String {
+    roles.iter().map(|role| printable(role, 80)).collect::<Vec<_>>().join(", ")
+}

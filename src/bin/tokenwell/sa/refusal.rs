@@ -1,0 +1,60 @@
+//! The errors of the API, in the words of the command: which role is needed and which ones the account
+//! has, and which command changes an access list.
+
+use super::place::Office;
+use crate::failure::{Code, Facts, Failure};
+use tokenwell::admin::Reply;
+use tokenwell::admin::service_accounts::{AdminError, ApiError};
+use tokenwell::error::printable;
+use tokenwell::{Config, Error};
+
+pub(super) fn of_error(error: AdminError, office: &Office) -> Failure {
+    let hint = match &error {
+        AdminError::Api(api) if api.is_access_list() => access_list_hint(api, &office.session.config),
+        AdminError::Api(api) if api.status == 403 => {
+            let roles = own_roles(office).map(|roles| format!(" It has {roles} here.")).unwrap_or_default();
+            format!("{}{roles} Use --as with the profile of an account that has the role.", api.hint())
+        }
+        other => other.hint(),
+    };
+    with_hint(error, hint)
+}
+
+/// The failure for a reply to a request that is not about service accounts.
+pub(super) fn of_reply(request: &str, reply: &Reply, config: &Config) -> Failure {
+    let api = ApiError::from_reply(request, reply, "any role in the organization");
+    let hint = if api.is_access_list() { access_list_hint(&api, config) } else { api.hint() };
+    with_hint(AdminError::Api(Box::new(api)), hint)
+}
+
+fn with_hint(error: AdminError, hint: String) -> Failure {
+    let facts = error.api().map(|api| Facts { http_status: Some(api.status), retry_after: api.retry_after, oauth_error: None });
+    match error {
+        AdminError::Library(error) => Failure::reworded(&error, error.to_string(), hint),
+        error => Failure::Own { code: Code::Status(error.status()), problem: error.to_string(), hint, facts: facts.unwrap_or_default() },
+    }
+}
+
+fn access_list_hint(api: &ApiError, config: &Config) -> String {
+    let address = api.caller_address().map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string());
+    format!(
+        "An Organization Owner, or a Project Access Manager for the account of a project, can add the address from an address that is allowed: \
+         `tokenwell sa access add {} {address}`. It is the API access list of the account; the access list of a project for its clusters is \
+         another one.",
+        config.client_id_to_show()
+    )
+}
+
+/// The roles of the account that is signed in, if it may read them.
+fn own_roles(office: &Office) -> Option<String> {
+    let account = office.accounts().get(office.session.config.client_id()).ok()?;
+    let roles: Vec<_> = account.roles.iter().map(|role| printable(role, 80)).collect();
+    (!roles.is_empty()).then(|| roles.join(", "))
+}
+
+/// An error of the arguments, for a message that names a flag.
+pub(super) fn in_flag(flag: &str, error: &Error) -> Failure {
+    let problem = error.to_string();
+    let problem = problem.split_once(": ").map_or(problem.as_str(), |(_, problem)| problem);
+    Failure::new(error.status(), format!("{flag}: {problem}"), error.hint())
+}
