@@ -55,7 +55,9 @@ impl Level {
         matches!(self, Self::Project(_))
     }
 
-    pub(super) fn path(&self) -> String {
+    /// The path of its service accounts: `/api/atlas/v2/orgs/{orgId}/serviceAccounts`.
+    #[must_use]
+    pub fn path(&self) -> String {
         let kind = if self.is_project() { "groups" } else { "orgs" };
         format!("/api/atlas/v2/{kind}/{}/serviceAccounts", self.id())
     }

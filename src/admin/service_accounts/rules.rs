@@ -104,14 +104,12 @@ pub fn check_role(level: &Level, role: &str) -> Result<bool, Error> {
     }
     let shown = printable(role, 80);
     let list = || format!("Roles of {}: {}.", if level.is_project() { "a project" } else { "an organization" }, known.join(", "));
-    let (prefix, other, flag) = if level.is_project() { ("GROUP_", "ORG_", "organization") } else { ("ORG_", "GROUP_", "project") };
+    let (organization, project) = ("an organization", "a project");
+    let (prefix, other, flag, here) =
+        if level.is_project() { ("GROUP_", "ORG_", organization, project) } else { ("ORG_", "GROUP_", project, organization) };
     if role.starts_with(other) {
-        let hint = format!("Select the {flag} that the role is for, or use a {prefix}… role. {}", list());
-        return Err(Error::invalid(
-            "role",
-            format!("`{shown}` is a role of a {flag}, and this is the {level}").replace("a organization", "an organization"),
-            hint,
-        ));
+        let hint = format!("Select {flag} that the role is for, or use a {prefix}… role. {}", list());
+        return Err(Error::invalid("role", format!("`{shown}` is a role of {flag}, and this is {here}"), hint));
     }
     if let Some(near) = nearest_within(2, role, known.iter().copied()) {
         return Err(Error::invalid("role", format!("`{shown}` does not exist"), format!("Did you mean {near}? {}", list())));

@@ -5,6 +5,10 @@
 //! `refusal` explains an error of the API.
 
 mod access;
+mod create;
+mod delete;
+mod guard;
+mod invite;
 mod list;
 mod place;
 mod print;
@@ -12,16 +16,18 @@ mod projects;
 mod refusal;
 mod secret;
 mod show;
+mod target;
+mod update;
 
 use crate::failure::Failure;
 use clap::Subcommand;
 
-/// List and show service accounts
+/// Create, list, change and delete service accounts
 ///
 /// Of an organization, or with --project of a project. Without --org and --project it is the
 /// organization in MONGODB_ATLAS_ORG_ID (or MCLI_ORG_ID), otherwise the project in
 /// MONGODB_ATLAS_PROJECT_ID (or MCLI_PROJECT_ID), otherwise the only organization that the account can
-/// access. CLIENT_ID is the account that is shown; --as selects the one that sends the requests.
+/// access. CLIENT_ID is the account that is shown or changed; --as selects the one that sends the requests.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -35,6 +41,7 @@ Examples:
     tokenwell sa show
 
   tokenwell sa list --project $MONGODB_ATLAS_PROJECT_ID
+  tokenwell sa create deploy --role ORG_READ_ONLY --to profile:deploy
   tokenwell sa access list mdb_sa_id_0123456789abcdef01234567
 
   Exit code 12 if the secrets of an account end within 30 days
@@ -46,15 +53,23 @@ enum Action {
     List(list::Args),
     /// Show a service account and its secrets; without CLIENT_ID, the one that is signed in
     Show(show::Args),
+    /// Create an account with a secret, and store the secret
+    Create(create::Args),
+    /// Change the name, the description or the roles of an account
+    Update(update::Args),
+    /// Delete an account, or detach it from a project
+    Delete(delete::Args),
+    /// Add an account of the organization to a project
+    Invite(invite::Args),
     /// List the projects in which an account of an organization has roles
     Projects(projects::Args),
-    /// List the API access list of an account
+    /// List, add or delete entries of the API access list of an account
     #[command(after_long_help = access::EXAMPLES)]
     Access {
         #[command(subcommand)]
         action: access::Action,
     },
-    /// List the secrets of an account, without their values
+    /// List, add or delete secrets of an account
     #[command(after_long_help = secret::EXAMPLES)]
     Secret {
         #[command(subcommand)]
@@ -66,6 +81,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.action {
         Action::List(args) => list::run(&args),
         Action::Show(args) => show::run(&args),
+        Action::Create(args) => create::run(&args),
+        Action::Update(args) => update::run(&args),
+        Action::Delete(args) => delete::run(&args),
+        Action::Invite(args) => invite::run(&args),
         Action::Projects(args) => projects::run(&args),
         Action::Access { action } => access::run(action),
         Action::Secret { action } => secret::run(action),

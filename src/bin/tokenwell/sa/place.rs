@@ -6,10 +6,10 @@ use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
 use serde::Deserialize;
-use tokenwell::Status;
 use tokenwell::admin::service_accounts::{AdminError, Level, ServiceAccounts, check_client_id};
 use tokenwell::admin::{AdminApi, Call};
 use tokenwell::error::printable;
+use tokenwell::{Config, Status};
 
 /// The flags of all commands below `sa`.
 #[derive(clap::Args)]
@@ -42,15 +42,29 @@ pub(super) struct Office {
 
 impl Place {
     /// Opens the session and finds the organization or project. Everything in the arguments is checked
-    /// before the first request, also the client id of the
-    /// `account`.
+    /// before the first request, also the client id of the `account`.
     pub(super) fn open(&self, account: Option<&str>) -> Result<Office, Failure> {
+        self.open_checked(account, |_, _| Ok(()))
+    }
+
+    /// Like [`Place::open`], with another check before the first request. An organization that only a
+    /// request can find has no id yet.
+    pub(super) fn open_checked(
+        &self,
+        account: Option<&str>,
+        check: impl FnOnce(&Config, &Level) -> Result<(), Failure>,
+    ) -> Result<Office, Failure> {
         account.map_or(Ok(()), check_client_id)?;
         let named = self.named(|name| std::env::var(name).ok())?;
-        let session = Session::open(match &self.as_profile {
+        let config = match &self.as_profile {
             Some(profile) => self.settings.config_of_profile(profile)?,
             None => self.settings.config_of_requests()?,
-        })?;
+        };
+        match &named {
+            Some(level) => check(&config, level)?,
+            None => check(&config, &Level::organization("not-known-yet")?)?,
+        }
+        let session = Session::open(config)?;
         let api = AdminApi::new(&session.config)?;
         let level = match named {
             Some(level) => level,
@@ -124,6 +138,11 @@ fn only_organization(api: &AdminApi, session: &Session) -> Result<Level, Failure
 impl Office {
     pub(super) fn accounts(&self) -> ServiceAccounts<'_> {
         ServiceAccounts::new(&self.api, &self.session.client, self.level.clone()).patience(self.session.config.timeout())
+    }
+
+    /// The path of the accounts, for `--dry-run`.
+    pub(super) fn accounts_path(&self) -> String {
+        self.level.path()
     }
 
     /// The account that is named, or the one that is signed in.

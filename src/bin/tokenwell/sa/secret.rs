@@ -1,21 +1,35 @@
 //! `tokenwell sa secret`.
 
+use super::guard::Consent;
 use super::place::Place;
 use super::print;
+use super::refusal::in_flag;
+use super::target::{Delivery, Targets};
 use crate::failure::Failure;
 use crate::output;
+use crate::wanted::duration;
 use clap::Subcommand;
+use std::time::Duration;
+use tokenwell::admin::service_accounts::{SecretDescription, check_hours, check_id, milliseconds};
 use tokenwell::error::printable;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  tokenwell sa secret list mdb_sa_id_0123456789abcdef01234567";
+  tokenwell sa secret list mdb_sa_id_0123456789abcdef01234567
+  tokenwell sa secret add $id --to profile:deploy
+  tokenwell sa secret delete $id $secret_id --yes";
 
 #[derive(Subcommand)]
 pub(super) enum Action {
     /// List the secrets of an account, without their values
     #[command(after_long_help = EXAMPLES)]
     List(ListArgs),
+    /// Create a second secret and store it; the older one then ends within seven days
+    #[command(after_long_help = EXAMPLES)]
+    Add(AddArgs),
+    /// Delete a secret
+    #[command(after_long_help = EXAMPLES)]
+    Delete(DeleteArgs),
 }
 
 #[derive(clap::Args)]
@@ -32,10 +46,55 @@ pub(super) struct ListArgs {
     place: Place,
 }
 
+#[derive(clap::Args)]
+pub(super) struct AddArgs {
+    /// Client id of the account
+    #[arg(value_name = "CLIENT_ID")]
+    account: String,
+
+    /// How long the secret is valid: 8h to 365d
+    #[arg(long, hide_short_help = true, value_name = "DURATION", value_parser = duration, default_value = "90d")]
+    expires: Duration,
+
+    #[command(flatten)]
+    targets: Targets,
+
+    /// Print the requests that would change something, and send only reads
+    #[arg(long, hide_short_help = true)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(clap::Args)]
+pub(super) struct DeleteArgs {
+    /// Client id of the account
+    #[arg(value_name = "CLIENT_ID")]
+    account: String,
+
+    /// Id of the secret, as `sa secret list` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+
+    #[command(flatten)]
+    consent: Consent,
+
+    #[command(flatten)]
+    place: Place,
+}
+
 pub(super) fn run(action: Action) -> Result<(), Failure> {
     match action {
         Action::List(args) => list(&args),
+        Action::Add(args) => add(&args),
+        Action::Delete(args) => delete(&args),
     }
+}
+
+/// The lifetime of a secret in whole hours, as the API counts it.
+pub(super) fn hours(expires: Duration) -> Result<u32, Failure> {
+    check_hours(expires.as_secs() / 3600).map_err(|error| in_flag("--expires", &error))
 }
 
 fn list(args: &ListArgs) -> Result<(), Failure> {
@@ -59,4 +118,52 @@ fn list(args: &ListArgs) -> Result<(), Failure> {
         vec![printable(&secret.id, 64).into(), masked.into(), used.into(), print::end(secret, now_ms)]
     });
     print::table(&["SECRET ID", "VALUE", "LAST USED", "ENDS"], rows.collect())
+}
+
+fn add(args: &AddArgs) -> Result<(), Failure> {
+    let hours = hours(args.expires)?;
+    let wanted = args.targets.parse(false)?;
+    let office = args.place.open(Some(&args.account))?;
+    let delivery = Delivery::prepare(&office, wanted, Some(&args.account))?;
+    let accounts = office.accounts();
+    // The account is read in any case; this says that it is gone before anything is created.
+    accounts.get(&args.account).map_err(|error| office.failure(error))?;
+    if args.dry_run {
+        return output::line(&format!("POST {}/{}/secrets", office.accounts_path(), args.account));
+    }
+    let created = accounts.create_secret(&args.account, hours).map_err(|error| office.failure(error))?;
+    let until = print::time(created.description.expires_at.as_deref(), "an unknown time");
+    output::message(&format!("created the secret {} of {}, which is valid until {until}", created.description.id, args.account));
+    delivery.deliver(&office, &args.account, &created)
+}
+
+fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+    check_id("secret", &args.id).map_err(|error| in_flag("ID", &error))?;
+    let office = args.place.open(Some(&args.account))?;
+    let accounts = office.accounts();
+    let secrets = accounts.get(&args.account).map_err(|error| office.failure(error))?.secrets;
+    if args.account == office.session.config.client_id() {
+        let now_ms = print::now_ms();
+        let is_usable = |secret: &SecretDescription| secret.expires_at.as_deref().and_then(milliseconds).is_none_or(|end| end > now_ms);
+        let is_last = !secrets.iter().any(|secret| secret.id != args.id && is_usable(secret));
+        let is_own = secrets.iter().any(|secret| secret.id == args.id && is_in_use(secret, &office.session.config));
+        args.consent.require_for_own(is_last || is_own, &format!("deleting the secret {}", args.id))?;
+    }
+    args.consent.ask(&format!("Delete the secret {} of {}? Programs that use it get no more tokens.", args.id, args.account))?;
+    if args.consent.is_dry(&office, "DELETE", &format!("/{}/secrets/{}", args.account, args.id))? {
+        return Ok(());
+    }
+    accounts.delete_secret(&args.account, &args.id).map_err(|error| office.failure(error))?;
+    output::message(&format!("deleted the secret {} of {}", args.id, args.account));
+    Ok(())
+}
+
+/// Whether this may be the secret of the session, by the characters that the masked value shows.
+fn is_in_use(secret: &SecretDescription, config: &tokenwell::Config) -> bool {
+    let shown = secret.masked_secret_value.as_deref().and_then(|masked| masked.rsplit('*').next()).unwrap_or_default();
+    match config.credential() {
+        Ok((_, own)) => shown.is_empty() || own.expose().ends_with(shown),
+        // It cannot be compared, so it may be the one.
+        Err(_) => true,
+    }
 }

@@ -15,7 +15,7 @@ const MAX_WRITE_TIME: Duration = Duration::from_secs(10 * 60);
 
 /// The file to keep up to date.
 #[derive(Debug)]
-pub(super) struct SinkFile {
+pub(crate) struct SinkFile {
     path: PathBuf,
     directory: PathBuf,
     name: String,
@@ -26,7 +26,7 @@ pub(super) struct SinkFile {
 
 impl SinkFile {
     /// Checks that `path` is a regular file or does not exist.
-    pub(super) fn at(path: &Path, mode: u32) -> Result<Self, Failure> {
+    pub(crate) fn at(path: &Path, mode: u32) -> Result<Self, Failure> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let Some(name) = name.filter(|_| !path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)) else {
             return Err(Failure::new(
@@ -47,7 +47,7 @@ impl SinkFile {
 
     /// Checks that the file can be written, with another file in its directory: a token that cannot
     /// be stored must not be requested.
-    pub(super) fn check_writable(&self) -> Result<(), Failure> {
+    pub(crate) fn check_writable(&self) -> Result<(), Failure> {
         let temporary = self.temporary();
         // Even on a full disk an empty file can often be created.
         let written = self.write(&temporary, &[b'\n'; 4096]);
@@ -56,7 +56,7 @@ impl SinkFile {
     }
 
     /// Replaces the file with `content`. A reader gets either the old or the new content.
-    pub(super) fn replace(&mut self, content: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn replace(&mut self, content: &[u8]) -> Result<(), Failure> {
         self.require_regular_file()?;
         self.remove_leftovers();
         let temporary = self.temporary();
@@ -84,7 +84,7 @@ impl SinkFile {
         Failure::new(Status::CannotWrite, format!("cannot write `{}`: {error}", printable_path(&self.path)), hint)
     }
 
-    pub(super) fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok()
     }
 

@@ -5,7 +5,7 @@
 //! `keeper` renews the token, `pace` computes the pauses, `hook`, `supervisor` and `metrics` tell
 //! others about it.
 
-mod file;
+pub(crate) mod file;
 mod hook;
 mod keeper;
 mod metrics;
