@@ -49,8 +49,14 @@ fn l8_a_missing_role_is_named() {
 
     assert_eq!((error.status(), error.api().unwrap().error_code.as_deref()), (Status::CredentialRejected, Some("USER_UNAUTHORIZED")));
     assert!(error.hint().contains("Organization Owner (ORG_OWNER)"), "{}", error.hint());
-    let error = bench.of_project().add_access(DEFAULT_CLIENT_ID, &[Network::parse("192.0.2.1").unwrap()]).unwrap_err();
-    assert!(error.hint().contains("Project Access Manager"), "{}", error.hint());
+
+    for status in [401, 403] {
+        let bench = Bench::new();
+        let body = json!({ "error": status, "errorCode": "USER_UNAUTHORIZED" });
+        bench.faults(json!([{ "path": "/api/atlas/*", "status": status, "body": body }]));
+        let error = bench.of_project().add_access(DEFAULT_CLIENT_ID, &[Network::parse("192.0.2.1").unwrap()]).unwrap_err();
+        assert!(error.hint().contains("the role Project Access Manager"), "{status}: {}", error.hint());
+    }
 }
 
 #[test]

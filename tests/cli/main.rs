@@ -38,6 +38,7 @@ mod prompt;
 mod proxy;
 mod revoke;
 mod sa;
+mod sa_audit;
 mod sa_changes;
 #[cfg(unix)]
 mod sink;

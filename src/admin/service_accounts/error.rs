@@ -98,6 +98,12 @@ impl ApiError {
         matches!(self.status, 401 | 403) && self.error_code.as_deref().is_some_and(|code| ACCESS_LIST_CODES.contains(&code))
     }
 
+    /// Whether the roles of the account do not allow the request. Atlas answers 401 for that too.
+    #[must_use]
+    pub fn is_about_roles(&self) -> bool {
+        !self.is_access_list() && (self.status == 403 || (self.status == 401 && self.error_code.as_deref() == Some("USER_UNAUTHORIZED")))
+    }
+
     /// The address of the caller as Atlas saw it, if the error has it.
     #[must_use]
     pub fn caller_address(&self) -> Option<std::net::IpAddr> {
@@ -121,12 +127,14 @@ impl ApiError {
             );
         }
         match self.status {
+            401 | 403 if self.is_about_roles() => {
+                format!("This needs the role {}. Check the roles of the account that is used.", self.needed_role)
+            }
             401 => format!(
                 "The API rejected a new token too. Atlas answers 401 for a missing role or access list entry too: check that the account has \
                  {}, and that its API access list contains this host.",
                 self.needed_role
             ),
-            403 => format!("This needs the role {}. Check the roles of the account that is used.", self.needed_role),
             404 => "Check the ids, and that the account belongs to this organization or project.".to_owned(),
             429 => self.retry_after.map_or("Send fewer requests.".to_owned(), |pause| format!("Try again in {}.", duration_text(pause))),
             500..=599 => "This is a server error. Try again later.".to_owned(),

@@ -13,7 +13,7 @@ use tokenwell::error::printable;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  tokenwell sa access list mdb_sa_id_0123456789abcdef01234567
+  tokenwell sa access list $id
   tokenwell sa access add $id 192.0.2.0/24 2001:db8::7
   tokenwell sa access delete $id 192.0.2.7 --yes";
 

@@ -5,6 +5,7 @@
 //! `refusal` explains an error of the API.
 
 mod access;
+mod audit;
 mod create;
 mod delete;
 mod guard;
@@ -42,7 +43,7 @@ Examples:
 
   tokenwell sa list --project $MONGODB_ATLAS_PROJECT_ID
   tokenwell sa create deploy --role ORG_READ_ONLY --to profile:deploy
-  tokenwell sa access list mdb_sa_id_0123456789abcdef01234567
+  tokenwell sa access list $id
 
   Exit code 12 if the secrets of an account end within 30 days
     tokenwell sa list --expiring-within 30d";
@@ -53,6 +54,8 @@ enum Action {
     List(list::Args),
     /// Show a service account and its secrets; without CLIENT_ID, the one that is signed in
     Show(show::Args),
+    /// Report what needs attention: secrets, unused accounts, access lists
+    Audit(audit::Args),
     /// Create an account with a secret, and store the secret
     Create(create::Args),
     /// Change the name, the description or the roles of an account
@@ -81,6 +84,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.action {
         Action::List(args) => list::run(&args),
         Action::Show(args) => show::run(&args),
+        Action::Audit(args) => audit::run(&args),
         Action::Create(args) => create::run(&args),
         Action::Update(args) => update::run(&args),
         Action::Delete(args) => delete::run(&args),

@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  tokenwell sa projects mdb_sa_id_0123456789abcdef01234567";
+  tokenwell sa projects $id";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let office = args.place.open(args.account.as_deref())?;

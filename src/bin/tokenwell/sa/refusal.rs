@@ -11,7 +11,7 @@ use tokenwell::{Config, Error};
 pub(super) fn of_error(error: AdminError, office: &Office) -> Failure {
     let hint = match &error {
         AdminError::Api(api) if api.is_access_list() => access_list_hint(api, &office.session.config),
-        AdminError::Api(api) if api.status == 403 => {
+        AdminError::Api(api) if api.is_about_roles() => {
             let roles = own_roles(office).map(|roles| format!(" It has {roles} here.")).unwrap_or_default();
             format!("{}{roles} Use --as with the profile of an account that has the role.", api.hint())
         }

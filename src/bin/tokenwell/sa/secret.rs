@@ -15,7 +15,7 @@ use tokenwell::error::printable;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  tokenwell sa secret list mdb_sa_id_0123456789abcdef01234567
+  tokenwell sa secret list $id
   tokenwell sa secret add $id --to profile:deploy
   tokenwell sa secret delete $id $secret_id --yes";
 

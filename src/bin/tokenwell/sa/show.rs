@@ -26,7 +26,7 @@ pub(super) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   tokenwell sa show
-  tokenwell sa show mdb_sa_id_0123456789abcdef01234567 --json | jq .roles";
+  tokenwell sa show $id --json | jq .roles";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let office = args.place.open(args.account.as_deref())?;
