@@ -198,5 +198,10 @@ fn as_selects_the_account_that_sends_the_requests() {
     }
 
     assert_eq!(stdout(&command.assert().success()), format!("{}\n", id_of(&deploy)));
+    let with_project =
+        std::fs::read_to_string(scene.path("config/tokenwell/config.toml")).unwrap() + &format!("project_id = \"{DEFAULT_PROJECT_ID}\"\n");
+    scene.write_profile(&with_project);
+    scene.tokenwell(["sa", "list", "--as", "reader"]).assert().success();
+    assert!(scene.emulator.last_request(&format!("/api/atlas/v2/groups/{DEFAULT_PROJECT_ID}/serviceAccounts")).is_some());
     scene.tokenwell(["sa", "show", "--as", "reader", "--profile", "reader"]).assert().code(2);
 }

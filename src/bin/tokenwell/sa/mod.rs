@@ -27,8 +27,8 @@ use clap::Subcommand;
 ///
 /// Of an organization, or with --project of a project. Without --org and --project it is the
 /// organization in MONGODB_ATLAS_ORG_ID (or MCLI_ORG_ID), otherwise the project in
-/// MONGODB_ATLAS_PROJECT_ID (or MCLI_PROJECT_ID), otherwise the only organization that the account can
-/// access. CLIENT_ID is the account that is shown or changed; --as selects the one that sends the requests.
+/// MONGODB_ATLAS_PROJECT_ID (or MCLI_PROJECT_ID), otherwise org_id or project_id of the profile, otherwise
+/// the only organization that the account can access. CLIENT_ID is the account that is shown or changed; --as selects the one that sends the requests.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {

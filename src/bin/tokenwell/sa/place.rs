@@ -2,6 +2,7 @@
 
 use super::refusal::{self, in_flag};
 use crate::failure::{self, Failure};
+use crate::ids::{IDS, ProfileIds, is_member};
 use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -30,9 +31,6 @@ pub(super) struct Place {
     settings: Settings,
 }
 
-const ORGANIZATION_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_ORG_ID", "MCLI_ORG_ID"];
-const PROJECT_VARIABLES: [&str; 2] = ["MONGODB_ATLAS_PROJECT_ID", "MCLI_PROJECT_ID"];
-
 /// What a command needs to send requests about service accounts.
 pub(super) struct Office {
     pub(super) session: Session,
@@ -55,11 +53,12 @@ impl Place {
         check: impl FnOnce(&Config, &Level) -> Result<(), Failure>,
     ) -> Result<Office, Failure> {
         account.map_or(Ok(()), check_client_id)?;
-        let named = self.named(|name| std::env::var(name).ok())?;
         let config = match &self.as_profile {
             Some(profile) => self.settings.config_of_profile(profile)?,
             None => self.settings.config_of_requests()?,
         };
+        let ids = ProfileIds::of(&config);
+        let named = self.named(|name| if is_member(name) { ids.get(name).map(str::to_owned) } else { std::env::var(name).ok() })?;
         match &named {
             Some(level) => check(&config, level)?,
             None => check(&config, &Level::organization("not-known-yet")?)?,
@@ -73,16 +72,21 @@ impl Place {
         Ok(Office { session, api, level })
     }
 
-    /// The level that a flag or a variable selects.
-    fn named(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Level>, Failure> {
-        let set = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
-        Ok(match (&self.org, &self.project, set(&ORGANIZATION_VARIABLES), set(&PROJECT_VARIABLES)) {
-            (Some(id), ..) => Some(Level::organization(id).map_err(|error| in_flag("--org", &error))?),
-            (None, Some(id), ..) => Some(Level::project(id).map_err(|error| in_flag("--project", &error))?),
-            (None, None, Some((name, id)), _) => Some(Level::organization(&id).map_err(|error| in_flag(name, &error))?),
-            (None, None, None, Some((name, id))) => Some(Level::project(&id).map_err(|error| in_flag(name, &error))?),
-            (None, None, None, None) => None,
-        })
+    /// The level that a flag, a variable or the profile selects.
+    fn named(&self, value: impl Fn(&str) -> Option<String>) -> Result<Option<Level>, Failure> {
+        if let Some(id) = &self.org {
+            return Ok(Some(Level::organization(id).map_err(|error| in_flag("--org", &error))?));
+        }
+        if let Some(id) = &self.project {
+            return Ok(Some(Level::project(id).map_err(|error| in_flag("--project", &error))?));
+        }
+        // The environment comes before the profile, and the organization before the project.
+        let variables = IDS.iter().flat_map(|id| id.variables.map(|name| (name, id.member)));
+        let mut sources = variables.chain(IDS.iter().map(|id| (id.member, id.member)));
+        let found = sources.find_map(|(name, member)| Some((name, member, value(name).filter(|value| !value.is_empty())?)));
+        let Some((name, member, id)) = found else { return Ok(None) };
+        let level = if member == "org_id" { Level::organization(&id) } else { Level::project(&id) };
+        Ok(Some(level.map_err(|error| in_flag(name, &error))?))
     }
 }
 
