@@ -22,6 +22,7 @@ mod one_command;
 mod organizations;
 mod places;
 mod process;
+mod refusals;
 mod reset;
 mod rows;
 mod seed;

@@ -37,7 +37,6 @@ impl Process {
         let (address, id) = (value("MONGODB_ATLAS_BASE_URL=http://"), value("MONGODB_ATLAS_CLIENT_ID="));
         Self { child, address, id }
     }
-
     pub fn connect(&self) -> TcpStream {
         let socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(TIMEOUT)).unwrap();

@@ -82,6 +82,38 @@ fn n12_a_fault_can_send_another_date_and_a_stopped_clock_can_run_again() {
 }
 
 #[test]
+fn e6_a_clock_that_is_set_back_is_set_back_everywhere() {
+    let emulator = Process::with(&["--rate-limit", "2/60"]);
+    emulator.control("POST", "/clock", r#"{"set_ms":1800000000000}"#);
+    let first = emulator.token();
+    emulator.control("POST", "/clock", r#"{"advance_ms":3601000}"#);
+    assert_eq!(emulator.api(&first, "GET", "/orgs", "").status, 401);
+    emulator.token();
+    emulator.control("POST", "/clock", r#"{"advance_ms":-3600000}"#);
+
+    // 2027-01-15T08:00:01Z: the first token is valid, and the requests of later times do not count.
+    let valid = emulator.api(&first, "GET", "/orgs", "");
+    assert_eq!((valid.status, valid.header("date")), (200, Some("Fri, 15 Jan 2027 08:00:01 GMT")));
+    let claims = crate::client::claims(&emulator.token());
+    assert_eq!((&claims["iat"], &claims["exp"]), (&json!(1_800_000_001), &json!(1_800_003_601)));
+    let created = emulator.api(&first, "POST", ACCOUNTS, &account(&["ORG_MEMBER"]).to_string()).json();
+    assert_eq!(
+        (&created["createdAt"], &created["secrets"][0]["expiresAt"]),
+        (&json!("2027-01-15T08:00:01Z"), &json!("2027-01-15T16:00:01Z"))
+    );
+    let own = emulator.api(&first, "GET", &emulator.own_path(), "").json();
+    assert_eq!(own["secrets"][0]["lastUsedAt"], json!("2027-01-15T08:00:01Z"));
+    let authorization = basic(&emulator.id, DEFAULT_CLIENT_SECRET);
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", FORM)];
+    let mint = || emulator.send("POST", "/api/oauth/token", &headers, "grant_type=client_credentials");
+    assert_eq!(mint().status, 200);
+    let limited = mint();
+    assert_eq!((limited.status, limited.header("retry-after")), (429, Some("60")));
+    let log = emulator.control("GET", "/requests", "").json();
+    assert_eq!(log["requests"].as_array().unwrap().last().unwrap()["now_ms"], json!(1_800_000_001_000_u64));
+}
+
+#[test]
 fn g1_an_account_cannot_remove_its_own_address_from_its_access_list() {
     let emulator = Process::start();
     let token = emulator.token();

@@ -37,6 +37,7 @@ def wrong_secret(scene):
 
 def second_account(scene):
     emulator = scene.emulator()
+    scene.stand_ins = {"mdb_sa_id_0123456789abcdef01234567": emulator.client_id}
     scene.environment["MONGODB_ATLAS_BASE_URL"] = emulator.url
     scene.file("secret.txt", emulator.secret + "\n")
 

@@ -23,6 +23,8 @@ TASKS = ROOT / "docs" / "tasks"
 PATIENCE_S = 120
 MOST_COMMANDS = 3
 ATLAS = "https://cloud.mongodb.com"
+# The account on the pages. tokenwell does not send a client id of the emulator to Atlas, so no page shows one.
+ACCOUNT = "mdb_sa_id_0123456789abcdef01234567"
 
 
 class Scene:
@@ -41,6 +43,7 @@ class Scene:
         emulator = servers.Emulator(str(DIST / "bin" / "tokenwell"), self.work, *flags)
         self.stack.callback(emulator.stop)
         self.shown[emulator.url] = ATLAS
+        self.shown[emulator.client_id] = ACCOUNT
         return emulator
 
     def with_account(self, *flags):
