@@ -19,11 +19,13 @@ pub(crate) const DEPTH: &str = "TOKENWELL_EXEC_DEPTH";
 
 /// Run a command with the token in its environment
 ///
-/// Sets MONGODB_ATLAS_ACCESS_TOKEN and the server for which the token is (MONGODB_ATLAS_BASE_URL), also
-/// MONGODB_ATLAS_ORG_ID and MONGODB_ATLAS_PROJECT_ID if the profile has them and they are not set, and
-/// removes the client secret, by whatever name a variable contains it, and its client id. Searches PATH
-/// for the command and starts it without a shell. The command replaces the tokenwell process: it
-/// receives signals directly, and its exit code is returned.
+/// Sets MONGODB_ATLAS_ACCESS_TOKEN and the server for which the token is (MONGODB_ATLAS_BASE_URL).
+/// Also sets MONGODB_ATLAS_ORG_ID and MONGODB_ATLAS_PROJECT_ID if the profile has them and the
+/// environment does not. Removes the client secret, by whatever name a variable contains it, and its
+/// client id.
+///
+/// Searches PATH for the command and starts it without a shell. The command replaces the tokenwell
+/// process: it receives signals directly, and its exit code is returned.
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Args {
