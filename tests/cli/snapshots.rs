@@ -86,7 +86,7 @@ impl Stage {
             let (plain, colored) = (with(&[("NO_COLOR", "1")]), with(&[]));
             let (words, painted) = without_colors(&colored);
             assert_eq!(words, plain, "{arguments:?}: the words depend on the colors");
-            let _ = writeln!(page, "$ {}", format!("{set}tokenwell {}    # {width} columns", arguments.join(" ")));
+            let _ = writeln!(page, "$ {set}tokenwell {}    # {width} columns", arguments.join(" "));
             page += if plain_before.as_ref() == Some(&plain) { "(the same)\n" } else { &plain };
             if painted_before.as_ref() != Some(&painted) {
                 painted

@@ -16,7 +16,7 @@ const MAX: u64 = 64 * 1024;
 /// Checks that the file of `--ca-file` is new, empty or the certificate of an emulator, so that no key
 /// and no bundle of certificates is overwritten.
 pub(super) fn check_certificate(path: &Path) -> Result<(), Failure> {
-    check(path, "--ca-file", "the certificate of an emulator", |content| is_certificate(content))
+    check(path, "--ca-file", "the certificate of an emulator", is_certificate)
 }
 
 /// Checks that the file of `--log` is new, empty or the log of an emulator.

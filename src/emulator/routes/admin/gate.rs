@@ -84,7 +84,7 @@ fn authenticate(world: &mut World, headers: &HeaderMap, address: IpAddr) -> Resu
     let required_in: Vec<_> = orgs.filter(|org| org.settings.api_access_list_required).map(|org| org.id.clone()).collect();
     let account = client_id.as_deref().and_then(|client_id| world.accounts.get_mut(client_id));
     let account = account.ok_or_else(|| ApiError::unauthorized("The token is unknown, expired or revoked."))?;
-    let is_required = required_in.iter().any(|org| *org == account.org_id);
+    let is_required = required_in.contains(&account.org_id);
     if !account.allows_address(address, now_ms, is_required) {
         let detail = format!("IP address {address} is not allowed to access this resource.");
         let status = world.settings.forbidden_status();
