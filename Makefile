@@ -144,4 +144,6 @@ tools-test: tools-demo
 	$(call need,$(CXX),the header must be clean in C++ too; install g++ or clang)
 	$(call need,valgrind,the C tests run under it)
 	$(call need,nm,the exported symbols are compared with the header; install binutils)
+	$(call need,curl,the examples in the help use it)
+	$(call need,jq,the examples in the help use it)
 	$(call need,strace,the tests of the file store stop a writer at every system call)
