@@ -143,6 +143,9 @@ fn an_expired_secret_is_shown_and_counts_until_it_is_deleted() {
 }
 
 /// Which callers may perform an operation, in the order of `CALLERS`.
+/// Method, path and body; the roles that may do it, and the beginning of further ones.
+type Operation = (&'static str, String, Option<Value>, [&'static str; 2], &'static str);
+
 #[test]
 fn each_operation_requires_the_documented_role() {
     const CALLERS: [(&str, &str); 7] = [
@@ -167,7 +170,7 @@ fn each_operation_requires_the_documented_role() {
     let roles = |role: &str| Some(json!({ "roles": [role] }));
     let (org, project) = (format!("{ACCOUNTS}/{target}"), format!("{PROJECT_ACCOUNTS}/{target}"));
     // A path that does not exist shows that the roles are checked first, and changes nothing.
-    let operations: Vec<(&str, String, Option<Value>, [&str; 2], &str)> = vec![
+    let operations: Vec<Operation> = vec![
         ("GET", ACCOUNTS.to_owned(), None, ["ORG_OWNER", "ORG_READ_ONLY"], ""),
         ("GET", org.clone(), None, ["ORG_OWNER", "ORG_READ_ONLY"], ""),
         ("GET", format!("{org}/groups"), None, ["ORG_OWNER", "ORG_READ_ONLY"], ""),
