@@ -135,7 +135,7 @@ fn a_secret_on_standard_output_has_the_form_of_its_reader() {
     assert!(
         object["clientId"] == *id && object["orgId"] == DEFAULT_ORG_ID && is_valid(&scene, &id, object["clientSecret"].as_str().unwrap())
     );
-    let (id, out) = run("c", &["--show-secret"]);
+    let (id, out) = run("c", &["--show-secret", "-q"]);
     let secret = out.strip_prefix(&format!("MONGODB_ATLAS_CLIENT_ID={id}\nMONGODB_ATLAS_CLIENT_SECRET=")).unwrap();
     assert!(is_valid(&scene, &id, secret.trim_end()));
 

@@ -109,12 +109,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         output::message("the reply was lost; the account was found, and its first secret was replaced");
     }
     output::message(&format!("created {id} ({}), whose secret is valid until {until}", printable(&args.name, 64)));
+    let uses_standard_output = delivery.uses_standard_output();
     // Before any other request: what happens to that one must not cost the secret.
     delivery.deliver(&office, &id, &created.secret)?;
     if !networks.is_empty() {
         add_access(&office, &id, &networks)?;
     }
-    print_account(&created.account, args.json)
+    if uses_standard_output { Ok(()) } else { print_account(&created.account, args.json) }
 }
 
 /// The only account with this name. Names are not unique.

@@ -190,6 +190,11 @@ impl Delivery {
         Ok(Self { targets, file, _prepared: prepared, organization })
     }
 
+    /// Whether the secret is printed, for a reader that expects nothing after it.
+    pub(super) fn uses_standard_output(&self) -> bool {
+        self.targets.iter().any(Target::is_standard_output)
+    }
+
     /// Stores the secret in all targets, those on standard output last. If one fails, the others are still
     /// tried, and the error says where the secret is.
     pub(super) fn deliver(mut self, office: &Office, client_id: &str, created: &CreatedSecret) -> Result<(), Failure> {
