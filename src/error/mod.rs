@@ -21,7 +21,9 @@ pub use duration_text::duration_text;
 pub use exchange::Exchange;
 pub(crate) use exchange::{EndpointKind, EndpointName};
 pub use exit_code::ExitCode;
-pub(crate) use hint::{AWAITING_API, AWAITING_SECRET, CHECK_CONNECTION, NOT_HTTP};
+#[cfg(feature = "capi")]
+pub(crate) use hint::AWAITING_API;
+pub(crate) use hint::{AWAITING_SECRET, CHECK_CONNECTION, NOT_HTTP};
 use message::{
     at_least, blocked_suffix, client_suffix, kind_of_request, network_message, next_request, proxy_answer, rejection, result, server_says,
     whole_seconds,
