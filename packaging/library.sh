@@ -17,8 +17,9 @@ trap 'rm -rf "$work"' EXIT
 . packaging/put.sh
 
 . packaging/trimmed_paths.sh
+# The profile is for size, with which a cached get takes a third more instructions. Level 3 takes 1 % fewer and 140 kB more than level 2.
 # rustc notes on standard error where it wrote the list of libraries: that is of interest only if it fails.
-"$CARGO" rustc --quiet --locked --release --no-default-features --features capi --lib --crate-type staticlib -- \
+"$CARGO" rustc --quiet --locked --release --no-default-features --features capi --lib --crate-type staticlib -- -C opt-level=2 \
     --print "native-static-libs=$built/libtokenwell.libs" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 
 if [ "$(uname -s)" = Darwin ]; then
