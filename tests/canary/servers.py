@@ -4,26 +4,47 @@ that requires a password."""
 import json
 import os
 import re
+import secrets
 import shlex
 import socket
 import subprocess
+import tempfile
 import threading
 import urllib.request
 
 TOKEN = re.compile(rb'"access_token"\s*:\s*"([A-Za-z0-9_.~+/=-]+)')
 
 
+def seed():
+    """The default organization with an account whose client id has no part in common with other ids."""
+    account = {
+        "clientId": f"mdb_sa_id_{secrets.token_hex(12)}",
+        "name": "Canary",
+        "roles": ["ORG_OWNER"],
+        "secrets": [{"id": secrets.token_hex(12), "secret": f"mdb_sa_sk_canary_{secrets.token_hex(16)}"}],
+    }
+    organization = {"id": "0e0000000000000000000001", "name": "Emulated organization", "serviceAccounts": [account]}
+    return {"organizations": [{**organization, "projects": [{"id": "0e0000000000000000000002", "name": "Emulated project"}]}]}
+
+
+# The same account in every emulator.
+SEED = json.dumps(seed())
+
+
 class Emulator:
     def __init__(self, program, errors, *flags):
-        self.process = subprocess.Popen(
-            [program, "emulator", "--no-rate-limit", "--until-stdin-closes", "-vv", *flags],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={"PATH": os.environ["PATH"]},
-        )
-        lines = iter(self.process.stdout.readline, b"# ready\n")
-        self.variables = dict(shlex.split(line.decode())[0].split("=", 1) for line in lines)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(SEED)
+            file.flush()
+            self.process = subprocess.Popen(
+                [program, "emulator", "--no-rate-limit", "--until-stdin-closes", "-vv", "--seed", file.name, *flags],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={"PATH": os.environ["PATH"]},
+            )
+            lines = iter(self.process.stdout.readline, b"# ready\n")
+            self.variables = dict(shlex.split(line.decode())[0].split("=", 1) for line in lines)
         # The suite has a cache directory of its own.
         del self.variables["TOKENWELL_CACHE_DIR"]
         self.url = self.variables["MONGODB_ATLAS_BASE_URL"]

@@ -50,7 +50,7 @@ fn control(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
 
 /// The reply to a request that was received before a reset and would be processed after it.
 pub(super) fn was_reset() -> Response {
-    ApiError::new(503, "EMULATOR_WAS_RESET", "The emulator was reset before it processed this request.").into_response()
+    ApiError::new(409, "EMULATOR_WAS_RESET", "The emulator was reset before it processed this request.").into_response()
 }
 
 /// Returns whether a path belongs to the control API.
