@@ -80,7 +80,9 @@ pub unsafe extern "C" fn tokenwell_config_new(out: *mut *mut tokenwell_config, e
 /// - `cache_dir`
 /// - `cache_unsafe`: `on` or `off`.
 /// - `environment`: `on` or `off`. If it is `off`, no environment variable is read, not even for
-///   the proxy, the certificate authorities and the cache directory.
+///   the proxy, the certificate authorities and the cache directory. One
+///   exception: if the server is Atlas, a copy of the environment is searched for the variable that
+///   `tokenwell emulator` sets.
 /// - `manual_clock_ms`: milliseconds since the Unix epoch. For tests.
 ///
 /// @param config The config. Must not be NULL.

@@ -1,4 +1,5 @@
-//! Environment variables that a host program passes as bytes.
+//! Environment variables: those that a host program passes as bytes, and those with which the process
+//! was started.
 
 use std::ffi::OsString;
 
@@ -14,10 +15,18 @@ pub(crate) fn is_started_with(name: &str) -> bool {
     all.split(|byte| *byte == 0).find_map(value) == Some(false)
 }
 
-/// Returns whether this process has a variable `name` that is not empty.
-#[cfg(not(target_os = "linux"))]
+/// Returns whether this process has a variable `name` that is not empty. Windows copies the value under
+/// its own lock.
+#[cfg(windows)]
 pub(crate) fn is_started_with(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Elsewhere there is no copy, and another thread may change the environment meanwhile: the answer is
+/// no.
+#[cfg(not(any(target_os = "linux", windows)))]
+pub(crate) fn is_started_with(_name: &str) -> bool {
+    false
 }
 
 /// Returns the key under which a variable is found. On Windows, names differ in more than case.
