@@ -1,45 +1,7 @@
 //! Which roles allow which actions on service accounts.
 
 use super::accounts::{Account, Accounts};
-
-const ORG_ROLES: [&str; 7] = [
-    "ORG_OWNER",
-    "ORG_MEMBER",
-    "ORG_READ_ONLY",
-    "ORG_BILLING_ADMIN",
-    "ORG_BILLING_READ_ONLY",
-    "ORG_STREAM_PROCESSING_ADMIN",
-    "ORG_GROUP_CREATOR",
-];
-
-const PROJECT_ROLES: [&str; 26] = [
-    "GROUP_OWNER",
-    "GROUP_ACCESS_MANAGER",
-    "GROUP_ALERTS_MANAGER",
-    "GROUP_BACKUP_CREATOR",
-    "GROUP_BACKUP_EXPORT_OPERATOR",
-    "GROUP_BACKUP_MANAGER",
-    "GROUP_BACKUP_RECOVERY_OPERATOR",
-    "GROUP_CLUSTER_CREATOR",
-    "GROUP_CLUSTER_LOG_VIEWER",
-    "GROUP_CLUSTER_MANAGER",
-    "GROUP_CLUSTER_RESILIENCE_TESTER",
-    "GROUP_DATABASE_ACCESS_ADMIN",
-    "GROUP_DATA_ACCESS_ADMIN",
-    "GROUP_DATA_ACCESS_READ_ONLY",
-    "GROUP_DATA_ACCESS_READ_WRITE",
-    "GROUP_INDEX_MANAGER",
-    "GROUP_MODEL_OWNER",
-    "GROUP_NETWORK_ACCESS_MANAGER",
-    "GROUP_OBSERVABILITY_VIEWER",
-    "GROUP_READ_ONLY",
-    "GROUP_REAL_TIME_PERFORMANCE_OPERATOR",
-    "GROUP_REPLICA_SET_MANAGER",
-    "GROUP_SEARCH_INDEX_EDITOR",
-    "GROUP_STREAM_PROCESSING_OWNER",
-    "GROUP_SUPPORT_ACCESS_MANAGER",
-    "GROUP_TRIGGER_MANAGER",
-];
+use crate::admin::service_accounts::{KNOWN_ORGANIZATION_ROLES, KNOWN_PROJECT_ROLES};
 
 /// The level of a service account request: the API exists for organizations and for projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +24,8 @@ impl Level {
     /// Checks that a role exists at this level. On an error, returns what is wrong.
     pub(super) fn check_role(&self, role: &str) -> Result<(), String> {
         let (kind, roles, other) = match self {
-            Self::Org(_) => ("an organization", &ORG_ROLES[..], &PROJECT_ROLES[..]),
-            Self::Project(_) => ("a project", &PROJECT_ROLES[..], &ORG_ROLES[..]),
+            Self::Org(_) => ("an organization", &KNOWN_ORGANIZATION_ROLES[..], &KNOWN_PROJECT_ROLES[..]),
+            Self::Project(_) => ("a project", &KNOWN_PROJECT_ROLES[..], &KNOWN_ORGANIZATION_ROLES[..]),
         };
         if roles.contains(&role) {
             return Ok(());

@@ -41,7 +41,7 @@ pub enum ExitCode {
     /// A secret was rotated, but a target was not updated.
     TargetFailed = 14,
     /// A change that needs several requests was interrupted.
-    HalfRotated = 15,
+    HalfDone = 15,
     /// Another host rotates the same secret.
     RotatedElsewhere = 16,
     /// The emulator failed before its command ended.
@@ -77,7 +77,7 @@ impl ExitCode {
         Self::Findings,
         Self::NotDue,
         Self::TargetFailed,
-        Self::HalfRotated,
+        Self::HalfDone,
         Self::RotatedElsewhere,
         Self::EmulatorFailed,
         Self::CannotStart,
@@ -126,7 +126,7 @@ impl ExitCode {
             Self::Findings => (Use::Now, "the check is complete and found something to report"),
             Self::NotDue => (Use::Planned, "rotation: nothing to do"),
             Self::TargetFailed => (Use::Planned, "rotation: done, but a target was not updated"),
-            Self::HalfRotated => (Use::Now, "half done; the message says how to complete or undo it"),
+            Self::HalfDone => (Use::Now, "half done; the message says how to complete or undo it"),
             Self::RotatedElsewhere => (Use::Planned, "rotation: another host is rotating this secret"),
             Self::EmulatorFailed => (Use::Now, "emulator: it failed before its command ended"),
             Self::CannotStart => (Use::Now, "exec, emulator: the command cannot be started"),

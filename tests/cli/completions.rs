@@ -61,6 +61,7 @@ fn n26_bash_completes_the_names_of_profiles() {
         offers(&scene, &["tokenwell", command, "--profile", "st"], &["stable", "staging"]);
     }
     // bash has split `--profile=st`.
+    offers(&scene, &["tokenwell", "sa", "list", "--as", "st"], &["stable", "staging"]);
     offers(&scene, &["tokenwell", "token", "--profile", "=", "st"], &["stable", "staging"]);
     offers(&scene, &["tokenwell", "token", "--profile", "="], &["prod", "stable", "staging"]);
     for command in ["show", "use", "remove", "rename"] {

@@ -9,13 +9,13 @@ use std::ops::RangeInclusive;
 
 /// The roles of organizations that this version knows.
 pub const KNOWN_ORGANIZATION_ROLES: [&str; 7] = [
+    "ORG_OWNER",
     "ORG_MEMBER",
     "ORG_READ_ONLY",
     "ORG_BILLING_ADMIN",
     "ORG_BILLING_READ_ONLY",
     "ORG_STREAM_PROCESSING_ADMIN",
     "ORG_GROUP_CREATOR",
-    "ORG_OWNER",
 ];
 
 /// The roles of projects that this version knows.

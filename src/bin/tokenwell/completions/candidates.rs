@@ -67,7 +67,7 @@ fn with_arguments_apart(command: Command) -> Command {
 fn with_candidate(command: &str, arg: Arg, after_separator: bool) -> Arg {
     let is_flag = !arg.is_positional();
     match (command, arg.get_id().as_str()) {
-        (_, "profile") if is_flag => arg.add(ArgValueCandidates::new(profiles)),
+        (_, "profile" | "as_profile") if is_flag => arg.add(ArgValueCandidates::new(profiles)),
         ("show" | "use" | "remove", "name") | ("rename", "old") => arg.add(ArgValueCandidates::new(profiles)),
         (_, "auth_method") => arg.add(ArgValueCandidates::new(methods)),
         ("exec", "command") => arg.add(ArgValueCompleter::new(programs)),

@@ -1,7 +1,7 @@
 //! `tokenwell sa access`: the API access list of an account.
 
 use super::guard::{Consent, allows, own_address};
-use super::place::{Office, Place};
+use super::place::{AdminSession, Place, ShownAccount};
 use super::print;
 use super::refusal::in_flag;
 use crate::failure::Failure;
@@ -21,27 +21,13 @@ Examples:
 pub(super) enum Action {
     /// List the addresses from which the account may use the API
     #[command(after_long_help = EXAMPLES)]
-    List(ListArgs),
+    List(ShownAccount),
     /// Add addresses and networks, all with one request
     #[command(after_long_help = EXAMPLES)]
     Add(ChangeArgs),
     /// Delete addresses and networks
     #[command(after_long_help = EXAMPLES)]
     Delete(ChangeArgs),
-}
-
-#[derive(clap::Args)]
-pub(super) struct ListArgs {
-    /// Client id of the account; without it, the one that is signed in
-    #[arg(value_name = "CLIENT_ID")]
-    account: Option<String>,
-
-    /// Print one JSON array of the entries, as the API describes them
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    place: Place,
 }
 
 #[derive(clap::Args)]
@@ -69,14 +55,13 @@ pub(super) fn run(action: Action) -> Result<(), Failure> {
     }
 }
 
-fn list(args: &ListArgs) -> Result<(), Failure> {
-    let office = args.place.open(args.account.as_deref())?;
-    let id = office.account_or_own(args.account.as_deref());
-    print(&id, &entries(&office, &id)?, args.json)
+fn list(shown: &ShownAccount) -> Result<(), Failure> {
+    let (admin, id) = shown.open()?;
+    print(&id, &entries(&admin, &id)?, shown.json)
 }
 
-fn entries(office: &Office, id: &str) -> Result<Vec<AccessListEntry>, Failure> {
-    office.accounts().access_list(id).and_then(Iterator::collect).map_err(|error| office.failure(error))
+fn entries(admin: &AdminSession, id: &str) -> Result<Vec<AccessListEntry>, Failure> {
+    admin.accounts().access_list(id).and_then(Iterator::collect).map_err(|error| admin.failure(error))
 }
 
 /// The networks in the arguments, each once.
@@ -97,8 +82,8 @@ fn shown(networks: &[Network]) -> String {
 
 fn add(args: &ChangeArgs) -> Result<(), Failure> {
     let networks = networks(&args.addresses)?;
-    let office = args.place.open(Some(&args.account))?;
-    let before: Vec<_> = entries(&office, &args.account)?.iter().filter_map(AccessListEntry::network).collect();
+    let admin = args.place.open(Some(&args.account))?;
+    let before: Vec<_> = entries(&admin, &args.account)?.iter().filter_map(AccessListEntry::network).collect();
     let new: Vec<_> = networks.into_iter().filter(|network| !before.contains(network)).collect();
     if new.is_empty() {
         output::message("no change: the access list has all of them");
@@ -116,11 +101,11 @@ fn add(args: &ChangeArgs) -> Result<(), Failure> {
     if let Some(everything) = new.iter().find(|network| network.is_everything()) {
         args.consent.ask(&format!("{everything} allows every address. Add it?"))?;
     }
-    require_own_address(args, &office, &after, "adding only this", &new)?;
-    if args.consent.is_dry(&office, "POST", &format!("/{}/accessList", args.account))? {
+    require_own_address(args, &admin, &after, "adding only this", &new)?;
+    if args.consent.is_dry(&admin, "POST", &format!("/{}/accessList", args.account))? {
         return Ok(());
     }
-    office.accounts().add_access(&args.account, &new).map_err(|error| office.failure(error))?;
+    admin.accounts().add_access(&args.account, &new).map_err(|error| admin.failure(error))?;
     let first = if before.is_empty() { "; no other address may use the API with this account now" } else { "" };
     output::message(&format!("added {} to the access list of {}{first}", shown(&new), args.account));
     Ok(())
@@ -128,8 +113,8 @@ fn add(args: &ChangeArgs) -> Result<(), Failure> {
 
 fn delete(args: &ChangeArgs) -> Result<(), Failure> {
     let networks = networks(&args.addresses)?;
-    let office = args.place.open(Some(&args.account))?;
-    let before: Vec<_> = entries(&office, &args.account)?.iter().filter_map(AccessListEntry::network).collect();
+    let admin = args.place.open(Some(&args.account))?;
+    let before: Vec<_> = entries(&admin, &args.account)?.iter().filter_map(AccessListEntry::network).collect();
     let (gone, missing): (Vec<_>, Vec<_>) = networks.into_iter().partition(|network| before.contains(network));
     if !missing.is_empty() {
         output::message(&format!("no change for {}: not on the access list", shown(&missing)));
@@ -138,15 +123,15 @@ fn delete(args: &ChangeArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let after: Vec<_> = before.into_iter().filter(|network| !gone.contains(network)).collect();
-    require_own_address(args, &office, &after, "deleting this", &[])?;
+    require_own_address(args, &admin, &after, "deleting this", &[])?;
     let effect =
         if after.is_empty() { ", which is then empty: every address may use the API, unless the organization requires a list" } else { "" };
     args.consent.ask(&format!("Delete {} from the access list of {}{effect}?", shown(&gone), args.account))?;
     for network in gone {
-        if args.consent.is_dry(&office, "DELETE", &format!("/{}/accessList/{}", args.account, network.to_string().replace('/', "%2F")))? {
+        if args.consent.is_dry(&admin, "DELETE", &format!("/{}/accessList/{}", args.account, network.to_string().replace('/', "%2F")))? {
             continue;
         }
-        office.accounts().delete_access(&args.account, network).map_err(|error| office.failure(error))?;
+        admin.accounts().delete_access(&args.account, network).map_err(|error| admin.failure(error))?;
         output::message(&format!("deleted {network} from the access list of {}", args.account));
     }
     Ok(())
@@ -154,11 +139,11 @@ fn delete(args: &ChangeArgs) -> Result<(), Failure> {
 
 /// Refuses a list of the account that is signed in which does not have this host's address. If Atlas does
 /// not say which address it sees, a warning and a question take its place.
-fn require_own_address(args: &ChangeArgs, office: &Office, after: &[Network], act: &str, new: &[Network]) -> Result<(), Failure> {
-    if args.account != office.session.config.client_id() || after.is_empty() {
+fn require_own_address(args: &ChangeArgs, admin: &AdminSession, after: &[Network], act: &str, new: &[Network]) -> Result<(), Failure> {
+    if args.account != admin.session.config.client_id() || after.is_empty() {
         return Ok(());
     }
-    let Some(address) = own_address(office) else {
+    let Some(address) = own_address(admin) else {
         output::warning("Atlas does not say which address it sees, so it is not known whether the access list still allows this host");
         return args.consent.ask("The access list may no longer allow this host. Continue?");
     };

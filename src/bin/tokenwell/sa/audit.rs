@@ -4,7 +4,7 @@
 mod findings;
 mod metrics;
 
-use super::place::{Office, Place};
+use super::place::{AdminSession, Place};
 use super::print;
 use crate::failure::Failure;
 use crate::output;
@@ -53,14 +53,14 @@ Exit codes:
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut file = args.metrics.as_deref().map(metrics::checked).transpose()?;
-    let office = args.place.open(None)?;
-    let accounts = office.accounts();
-    let all = accounts.list().collect::<Result<Vec<_>, _>>().map_err(|error| office.failure(error))?;
+    let admin = args.place.open(None)?;
+    let accounts = admin.accounts();
+    let all = accounts.list().collect::<Result<Vec<_>, _>>().map_err(|error| admin.failure(error))?;
     let limits = findings::Limits {
         now_ms: print::now_ms(),
         expiring_within: args.expiring_within,
         unused_for: args.unused_for,
-        is_list_required: is_list_required(&office),
+        is_list_required: is_list_required(&admin),
     };
     let mut audited = Vec::new();
     for account in all {
@@ -70,11 +70,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Err(error) if error.api().is_some_and(|api| matches!(api.status, 401 | 403 | 404) && !api.is_access_list()) => {
                 Err(error.api().map_or("another role", |api| api.needed_role))
             }
-            Err(error) => return Err(office.failure(error)),
+            Err(error) => return Err(admin.failure(error)),
         };
         audited.push(Audited::of(account, list, &limits));
     }
-    print_report(&audited, &limits, args.json, &office)?;
+    print_report(&audited, &limits, args.json, &admin)?;
     if let Some(file) = &mut file {
         file.replace(metrics::render(&audited, limits.now_ms).as_bytes())?;
     }
@@ -88,18 +88,18 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// Whether the organization requires an access list for the API: an empty one then allows nothing. `None`
 /// for a project, and if the account may not read the settings.
-fn is_list_required(office: &Office) -> Option<bool> {
-    let accounts = office.accounts();
+fn is_list_required(admin: &AdminSession) -> Option<bool> {
+    let accounts = admin.accounts();
     let Level::Organization(id) = accounts.level() else { return None };
-    let api = AdminApi::new(&office.session.config).ok()?;
-    let reply = api.call(&office.session.client, &Call::get(&format!("/api/atlas/v2/orgs/{id}/settings"))).ok()?;
+    let api = AdminApi::new(&admin.session.config).ok()?;
+    let reply = api.call(&admin.session.client, &Call::get(&format!("/api/atlas/v2/orgs/{id}/settings"))).ok()?;
     let settings: Value = serde_json::from_slice(&reply.body).ok().filter(|_| reply.status == 200)?;
     settings.get("apiAccessListRequired")?.as_bool()
 }
 
-fn print_report(audited: &[Audited], limits: &findings::Limits, as_json: bool, office: &Office) -> Result<(), Failure> {
+fn print_report(audited: &[Audited], limits: &findings::Limits, as_json: bool, admin: &AdminSession) -> Result<(), Failure> {
     if as_json {
-        let level = office.accounts().level().clone();
+        let level = admin.accounts().level().clone();
         let report = json!({
             "level": if level.is_project() { "project" } else { "organization" },
             "id": level.id(),

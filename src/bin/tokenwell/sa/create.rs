@@ -1,7 +1,7 @@
 //! `tokenwell sa create`.
 
 use super::access;
-use super::place::{Office, Place};
+use super::place::{AdminSession, Place};
 use super::print;
 use super::refusal::in_flag;
 use super::secret::hours;
@@ -83,16 +83,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(Status::InvalidArgument, problem, "Use networks instead of their addresses."));
     }
     let wanted = args.targets.parse(args.json)?;
-    let office = args.place.open_checked(None, |_, level| check_roles(level, [&args.role]))?;
+    let admin = args.place.open_checked(None, |_, level| check_roles(level, [&args.role]))?;
     if args.if_absent
-        && let Some(existing) = existing(&office, &args.name)?
+        && let Some(existing) = existing(&admin, &args.name)?
     {
         output::message(&format!("no change: {} has the name {}", existing.client_id, printable(&args.name, 64)));
         return print_account(&existing, args.json);
     }
-    let delivery = Delivery::prepare(&office, wanted, None)?;
+    let delivery = Delivery::prepare(&admin, wanted, None)?;
     if args.dry_run {
-        let path = office.accounts_path();
+        let path = admin.accounts_path();
         let second = if networks.is_empty() { String::new() } else { format!("\nPOST {path}/CLIENT_ID/accessList") };
         return output::line(&format!("POST {path}{second}"));
     }
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         roles: args.role.clone(),
         secret_expires_after_hours: hours,
     };
-    let created = office.accounts().create(&new).map_err(|error| office.failure(error))?;
+    let created = admin.accounts().create(&new).map_err(|error| admin.failure(error))?;
     let id = created.account.client_id.clone();
     let until = print::time(created.secret.description.expires_at.as_deref(), "an unknown time");
     if created.recovered {
@@ -111,16 +111,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     output::message(&format!("created {id} ({}), whose secret is valid until {until}", printable(&args.name, 64)));
     let uses_standard_output = delivery.uses_standard_output();
     // Before any other request: what happens to that one must not cost the secret.
-    delivery.deliver(&office, &id, &created.secret)?;
+    delivery.deliver(&admin, &id, &created.secret)?;
     if !networks.is_empty() {
-        add_access(&office, &id, &networks)?;
+        add_access(&admin, &id, &networks)?;
     }
     if uses_standard_output { Ok(()) } else { print_account(&created.account, args.json) }
 }
 
 /// The only account with this name. Names are not unique.
-fn existing(office: &Office, name: &str) -> Result<Option<ServiceAccount>, Failure> {
-    let all = office.accounts().list().collect::<Result<Vec<_>, _>>().map_err(|error| office.failure(error))?;
+fn existing(admin: &AdminSession, name: &str) -> Result<Option<ServiceAccount>, Failure> {
+    let all = admin.accounts().list().collect::<Result<Vec<_>, _>>().map_err(|error| admin.failure(error))?;
     let mut named: Vec<_> = all.into_iter().filter(|account| account.name == name).collect();
     if named.len() > 1 {
         let ids: Vec<_> = named.iter().map(|account| account.client_id.as_str()).collect();
@@ -131,16 +131,16 @@ fn existing(office: &Office, name: &str) -> Result<Option<ServiceAccount>, Failu
 }
 
 /// Adds the entries. The account exists and its secret is stored, so an error says what is left to do.
-fn add_access(office: &Office, id: &str, networks: &[Network]) -> Result<(), Failure> {
+fn add_access(admin: &AdminSession, id: &str, networks: &[Network]) -> Result<(), Failure> {
     let all = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let Err(error) = office.accounts().add_access(id, networks) else {
+    let Err(error) = admin.accounts().add_access(id, networks) else {
         output::message(&format!("added {all} to its access list"));
         return Ok(());
     };
-    let level = office.accounts().level().clone();
+    let level = admin.accounts().level().clone();
     let flag = if level.is_project() { "--project" } else { "--org" };
     Err(Failure::Own {
-        code: Code::Exit(tokenwell::error::ExitCode::HalfRotated),
+        code: Code::Exit(tokenwell::error::ExitCode::HalfDone),
         problem: format!("{id} was created and its secret is stored, but its access list is empty, which allows every address: {error}"),
         hint: format!(
             "Complete it with `tokenwell sa access add {flag} {0} {id} {all}`, or undo it with `tokenwell sa delete {flag} {0} {id}`.",

@@ -1,7 +1,7 @@
 //! `tokenwell sa delete`.
 
 use super::guard::Consent;
-use super::place::{Office, Place};
+use super::place::{AdminSession, Place};
 use crate::failure::Failure;
 use crate::output;
 use serde_json::Value;
@@ -31,27 +31,27 @@ Examples:
     tokenwell sa delete $id --project $MONGODB_ATLAS_PROJECT_ID --yes";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let office = args.place.open_checked(Some(&args.account), |config, _| {
+    let admin = args.place.open_checked(Some(&args.account), |config, _| {
         args.consent.require_for_own(args.account == config.client_id(), &format!("deleting {}", args.account))
     })?;
-    let accounts = office.accounts();
-    let account = accounts.get(&args.account).map_err(|error| office.failure(error))?;
+    let accounts = admin.accounts();
+    let account = accounts.get(&args.account).map_err(|error| admin.failure(error))?;
     let name = format!("{} ({})", args.account, printable(&account.name, 64));
     let Level::Project(project) = accounts.level().clone() else {
         args.consent.ask(&format!("Delete {name} with its {} secrets? Its tokens become invalid.", account.secrets.len()))?;
-        if args.consent.is_dry(&office, "DELETE", &format!("/{}", args.account))? {
+        if args.consent.is_dry(&admin, "DELETE", &format!("/{}", args.account))? {
             return Ok(());
         }
-        accounts.delete(&args.account).map_err(|error| office.failure(error))?;
+        accounts.delete(&args.account).map_err(|error| admin.failure(error))?;
         output::message(&format!("deleted {name}"));
         return Ok(());
     };
     args.consent.ask(&format!("Detach {name} from the project {project}?"))?;
-    if args.consent.is_dry(&office, "DELETE", &format!("/{}", args.account))? {
+    if args.consent.is_dry(&admin, "DELETE", &format!("/{}", args.account))? {
         return Ok(());
     }
-    accounts.delete(&args.account).map_err(|error| office.failure(error))?;
-    let organization = organization_of(&office, &project);
+    accounts.delete(&args.account).map_err(|error| admin.failure(error))?;
+    let organization = organization_of(&admin, &project);
     let shown = organization.as_deref().map_or("its organization".to_owned(), |id| format!("organization {id}"));
     let flag = organization.as_deref().unwrap_or("ORGANIZATION");
     output::message(&format!(
@@ -62,9 +62,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// The organization of a project, if the account may read the project.
-pub(super) fn organization_of(office: &Office, project: &str) -> Option<String> {
-    let api = AdminApi::new(&office.session.config).ok()?;
-    let reply = api.call(&office.session.client, &Call::get(&format!("/api/atlas/v2/groups/{project}"))).ok()?;
+pub(super) fn organization_of(admin: &AdminSession, project: &str) -> Option<String> {
+    let api = AdminApi::new(&admin.session.config).ok()?;
+    let reply = api.call(&admin.session.client, &Call::get(&format!("/api/atlas/v2/groups/{project}"))).ok()?;
     let found: Value = serde_json::from_slice(&reply.body).ok().filter(|_| reply.status == 200)?;
     found.get("orgId")?.as_str().map(|id| printable(id, 64))
 }

@@ -1,7 +1,7 @@
 //! What is asked before a change, and what is refused because it would lock out the account that is
 //! signed in.
 
-use super::place::Office;
+use super::place::AdminSession;
 use crate::ask;
 use crate::failure::Failure;
 use crate::output;
@@ -59,18 +59,18 @@ impl Consent {
     }
 
     /// With `--dry-run`, prints the request and returns true: it must not be sent.
-    pub(super) fn is_dry(&self, office: &Office, method: &str, path: &str) -> Result<bool, Failure> {
+    pub(super) fn is_dry(&self, admin: &AdminSession, method: &str, path: &str) -> Result<bool, Failure> {
         if self.dry_run {
-            output::line(&format!("{method} {}{path}", office.accounts_path()))?;
+            output::line(&format!("{method} {}{path}", admin.accounts_path()))?;
         }
         Ok(self.dry_run)
     }
 }
 
 /// The address of this host as Atlas sees it, if Atlas says so.
-pub(super) fn own_address(office: &Office) -> Option<IpAddr> {
-    let api = AdminApi::new(&office.session.config).ok()?;
-    let reply = api.call(&office.session.client, &Call::get("/api/private/ipinfo").header("Accept", "application/json")).ok()?;
+pub(super) fn own_address(admin: &AdminSession) -> Option<IpAddr> {
+    let api = AdminApi::new(&admin.session.config).ok()?;
+    let reply = api.call(&admin.session.client, &Call::get("/api/private/ipinfo").header("Accept", "application/json")).ok()?;
     let answer: serde_json::Value = serde_json::from_slice(&reply.body).ok().filter(|_| reply.status == 200)?;
     answer.get("currentIpv4Address")?.as_str()?.parse().ok()
 }

@@ -36,7 +36,7 @@ Examples:
   tokenwell sa invite $id --project $project --role GROUP_READ_ONLY";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let office = args.place.open_checked(Some(&args.account), |_, level| {
+    let admin = args.place.open_checked(Some(&args.account), |_, level| {
         if !level.is_project() {
             return Err(Failure::new(
                 Status::InvalidArgument,
@@ -46,13 +46,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         check_roles(level, [&args.role])
     })?;
-    if args.consent.is_dry(&office, "POST", &format!("/{}:invite", args.account))? {
+    if args.consent.is_dry(&admin, "POST", &format!("/{}:invite", args.account))? {
         return Ok(());
     }
-    let account = office.accounts().invite(&args.account, &args.role).map_err(|error| office.failure(error))?;
+    let account = admin.accounts().invite(&args.account, &args.role).map_err(|error| admin.failure(error))?;
     if args.json {
         return print::json(&account);
     }
-    output::message(&format!("{} has {} in the {}", args.account, print::roles(&account.roles), office.accounts().level()));
+    output::message(&format!("{} has {} in the {}", args.account, print::roles(&account.roles), admin.accounts().level()));
     Ok(())
 }

@@ -37,9 +37,9 @@ Examples:
     tokenwell sa list --expiring-within 30d";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let office = args.place.open(None)?;
+    let admin = args.place.open(None)?;
     let now_ms = print::now_ms();
-    let all = office.accounts().list().collect::<Result<Vec<_>, _>>().map_err(|error| office.failure(error))?;
+    let all = admin.accounts().list().collect::<Result<Vec<_>, _>>().map_err(|error| admin.failure(error))?;
     let (total, listed) = (all.len(), filtered(all, args.expiring_within, now_ms));
     if args.json {
         print::json(&listed)?;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     } else if listed.is_empty() {
         output::message(&match args.expiring_within {
             Some(within) => format!("no secret of the {total} service accounts here ends within {}", duration_text(within)),
-            None => format!("there are no service accounts in {}", office.accounts().level()),
+            None => format!("there are no service accounts in {}", admin.accounts().level()),
         });
     } else {
         let rows = listed.iter().map(|account| {

@@ -31,8 +31,32 @@ pub(super) struct Place {
     settings: Settings,
 }
 
+/// The arguments of the commands that show one account, or something of it.
+#[derive(clap::Args)]
+pub(super) struct ShownAccount {
+    /// Client id of the account; without it, the one that is signed in
+    #[arg(value_name = "CLIENT_ID")]
+    account: Option<String>,
+
+    /// Print JSON, as the API describes it
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+impl ShownAccount {
+    /// Opens the session, and returns the client id of the account too.
+    pub(super) fn open(&self) -> Result<(AdminSession, String), Failure> {
+        let admin = self.place.open(self.account.as_deref())?;
+        let id = self.account.as_deref().unwrap_or(admin.session.config.client_id()).to_owned();
+        Ok((admin, id))
+    }
+}
+
 /// What a command needs to send requests about service accounts.
-pub(super) struct Office {
+pub(super) struct AdminSession {
     pub(super) session: Session,
     api: AdminApi,
     level: Level,
@@ -41,7 +65,7 @@ pub(super) struct Office {
 impl Place {
     /// Opens the session and finds the organization or project. Everything in the arguments is checked
     /// before the first request, also the client id of the `account`.
-    pub(super) fn open(&self, account: Option<&str>) -> Result<Office, Failure> {
+    pub(super) fn open(&self, account: Option<&str>) -> Result<AdminSession, Failure> {
         self.open_checked(account, |_, _| Ok(()))
     }
 
@@ -51,7 +75,7 @@ impl Place {
         &self,
         account: Option<&str>,
         check: impl FnOnce(&Config, &Level) -> Result<(), Failure>,
-    ) -> Result<Office, Failure> {
+    ) -> Result<AdminSession, Failure> {
         account.map_or(Ok(()), check_client_id)?;
         let config = match &self.as_profile {
             Some(profile) => self.settings.config_of_profile(profile)?,
@@ -69,7 +93,7 @@ impl Place {
             Some(level) => level,
             None => only_organization(&api, &session)?,
         };
-        Ok(Office { session, api, level })
+        Ok(AdminSession { session, api, level })
     }
 
     /// The level that a flag, a variable or the profile selects.
@@ -139,7 +163,7 @@ fn only_organization(api: &AdminApi, session: &Session) -> Result<Level, Failure
     }
 }
 
-impl Office {
+impl AdminSession {
     pub(super) fn accounts(&self) -> ServiceAccounts<'_> {
         ServiceAccounts::new(&self.api, &self.session.client, self.level.clone()).patience(self.session.config.timeout())
     }
@@ -147,11 +171,6 @@ impl Office {
     /// The path of the accounts, for `--dry-run`.
     pub(super) fn accounts_path(&self) -> String {
         self.level.path()
-    }
-
-    /// The account that is named, or the one that is signed in.
-    pub(super) fn account_or_own(&self, named: Option<&str>) -> String {
-        named.unwrap_or(self.session.config.client_id()).to_owned()
     }
 
     /// The failure for an error of the API, with what a user of the command can do.

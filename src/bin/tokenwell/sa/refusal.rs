@@ -1,18 +1,18 @@
 //! The errors of the API, in the words of the command: which role is needed and which ones the account
 //! has, and which command changes an access list.
 
-use super::place::Office;
+use super::place::AdminSession;
 use crate::failure::{Code, Facts, Failure};
 use tokenwell::admin::Reply;
 use tokenwell::admin::service_accounts::{AdminError, ApiError};
 use tokenwell::error::printable;
 use tokenwell::{Config, Error};
 
-pub(super) fn of_error(error: AdminError, office: &Office) -> Failure {
+pub(super) fn of_error(error: AdminError, admin: &AdminSession) -> Failure {
     let hint = match &error {
-        AdminError::Api(api) if api.is_access_list() => access_list_hint(api, &office.session.config),
+        AdminError::Api(api) if api.is_access_list() => access_list_hint(api, &admin.session.config),
         AdminError::Api(api) if api.is_about_roles() => {
-            let roles = own_roles(office).map(|roles| format!(" It has {roles} here.")).unwrap_or_default();
+            let roles = own_roles(admin).map(|roles| format!(" It has {roles} here.")).unwrap_or_default();
             format!("{}{roles} Use --as with the profile of an account that has the role.", api.hint())
         }
         other => other.hint(),
@@ -46,8 +46,8 @@ fn access_list_hint(api: &ApiError, config: &Config) -> String {
 }
 
 /// The roles of the account that is signed in, if it may read them.
-fn own_roles(office: &Office) -> Option<String> {
-    let account = office.accounts().get(office.session.config.client_id()).ok()?;
+fn own_roles(admin: &AdminSession) -> Option<String> {
+    let account = admin.accounts().get(admin.session.config.client_id()).ok()?;
     let roles: Vec<_> = account.roles.iter().map(|role| printable(role, 80)).collect();
     (!roles.is_empty()).then(|| roles.join(", "))
 }

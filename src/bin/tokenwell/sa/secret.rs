@@ -1,7 +1,7 @@
 //! `tokenwell sa secret`.
 
 use super::guard::Consent;
-use super::place::Place;
+use super::place::{Place, ShownAccount};
 use super::print;
 use super::refusal::in_flag;
 use super::target::{Delivery, Targets};
@@ -23,27 +23,13 @@ Examples:
 pub(super) enum Action {
     /// List the secrets of an account, without their values
     #[command(after_long_help = EXAMPLES)]
-    List(ListArgs),
+    List(ShownAccount),
     /// Create a second secret and store it; the older one then ends within seven days
     #[command(after_long_help = EXAMPLES)]
     Add(AddArgs),
     /// Delete a secret
     #[command(after_long_help = EXAMPLES)]
     Delete(DeleteArgs),
-}
-
-#[derive(clap::Args)]
-pub(super) struct ListArgs {
-    /// Client id of the account; without it, the one that is signed in
-    #[arg(value_name = "CLIENT_ID")]
-    account: Option<String>,
-
-    /// Print one JSON array of the secrets, as the API describes them
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    place: Place,
 }
 
 #[derive(clap::Args)]
@@ -97,11 +83,10 @@ pub(super) fn hours(expires: Duration) -> Result<u32, Failure> {
     check_hours(expires.as_secs() / 3600).map_err(|error| in_flag("--expires", &error))
 }
 
-fn list(args: &ListArgs) -> Result<(), Failure> {
-    let office = args.place.open(args.account.as_deref())?;
-    let id = office.account_or_own(args.account.as_deref());
-    let secrets = office.accounts().get(&id).map_err(|error| office.failure(error))?.secrets;
-    if args.json {
+fn list(shown: &ShownAccount) -> Result<(), Failure> {
+    let (admin, id) = shown.open()?;
+    let secrets = admin.accounts().get(&id).map_err(|error| admin.failure(error))?.secrets;
+    if shown.json {
         return print::json(&secrets);
     }
     if output::is_quiet() {
@@ -123,37 +108,37 @@ fn list(args: &ListArgs) -> Result<(), Failure> {
 fn add(args: &AddArgs) -> Result<(), Failure> {
     let hours = hours(args.expires)?;
     let wanted = args.targets.parse(false)?;
-    let office = args.place.open(Some(&args.account))?;
-    let delivery = Delivery::prepare(&office, wanted, Some(&args.account))?;
-    let accounts = office.accounts();
+    let admin = args.place.open(Some(&args.account))?;
+    let delivery = Delivery::prepare(&admin, wanted, Some(&args.account))?;
+    let accounts = admin.accounts();
     // The account is read in any case; this says that it is gone before anything is created.
-    accounts.get(&args.account).map_err(|error| office.failure(error))?;
+    accounts.get(&args.account).map_err(|error| admin.failure(error))?;
     if args.dry_run {
-        return output::line(&format!("POST {}/{}/secrets", office.accounts_path(), args.account));
+        return output::line(&format!("POST {}/{}/secrets", admin.accounts_path(), args.account));
     }
-    let created = accounts.create_secret(&args.account, hours).map_err(|error| office.failure(error))?;
+    let created = accounts.create_secret(&args.account, hours).map_err(|error| admin.failure(error))?;
     let until = print::time(created.description.expires_at.as_deref(), "an unknown time");
     output::message(&format!("created the secret {} of {}, which is valid until {until}", created.description.id, args.account));
-    delivery.deliver(&office, &args.account, &created)
+    delivery.deliver(&admin, &args.account, &created)
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {
     check_id("secret", &args.id).map_err(|error| in_flag("ID", &error))?;
-    let office = args.place.open(Some(&args.account))?;
-    let accounts = office.accounts();
-    let secrets = accounts.get(&args.account).map_err(|error| office.failure(error))?.secrets;
-    if args.account == office.session.config.client_id() {
+    let admin = args.place.open(Some(&args.account))?;
+    let accounts = admin.accounts();
+    let secrets = accounts.get(&args.account).map_err(|error| admin.failure(error))?.secrets;
+    if args.account == admin.session.config.client_id() {
         let now_ms = print::now_ms();
         let is_usable = |secret: &SecretDescription| secret.expires_at.as_deref().and_then(milliseconds).is_none_or(|end| end > now_ms);
         let is_last = !secrets.iter().any(|secret| secret.id != args.id && is_usable(secret));
-        let is_own = secrets.iter().any(|secret| secret.id == args.id && is_in_use(secret, &office.session.config));
+        let is_own = secrets.iter().any(|secret| secret.id == args.id && is_in_use(secret, &admin.session.config));
         args.consent.require_for_own(is_last || is_own, &format!("deleting the secret {}", args.id))?;
     }
     args.consent.ask(&format!("Delete the secret {} of {}? Programs that use it get no more tokens.", args.id, args.account))?;
-    if args.consent.is_dry(&office, "DELETE", &format!("/{}/secrets/{}", args.account, args.id))? {
+    if args.consent.is_dry(&admin, "DELETE", &format!("/{}/secrets/{}", args.account, args.id))? {
         return Ok(());
     }
-    accounts.delete_secret(&args.account, &args.id).map_err(|error| office.failure(error))?;
+    accounts.delete_secret(&args.account, &args.id).map_err(|error| admin.failure(error))?;
     output::message(&format!("deleted the secret {} of {}", args.id, args.account));
     Ok(())
 }

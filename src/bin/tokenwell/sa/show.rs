@@ -1,6 +1,6 @@
 //! `tokenwell sa show`.
 
-use super::place::Place;
+use super::place::ShownAccount;
 use super::print;
 use crate::failure::Failure;
 use crate::output;
@@ -11,16 +11,8 @@ use tokenwell::error::printable;
 #[derive(clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Client id of the account; without it, the one that is signed in
-    #[arg(value_name = "CLIENT_ID")]
-    account: Option<String>,
-
-    /// Print one JSON object, as the API describes the account
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    place: Place,
+    shown: ShownAccount,
 }
 
 const EXAMPLES: &str = "\
@@ -29,10 +21,9 @@ Examples:
   tokenwell sa show $id --json | jq .roles";
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let office = args.place.open(args.account.as_deref())?;
-    let id = office.account_or_own(args.account.as_deref());
-    let account = office.accounts().get(&id).map_err(|error| office.failure(error))?;
-    if args.json {
+    let (admin, id) = args.shown.open()?;
+    let account = admin.accounts().get(&id).map_err(|error| admin.failure(error))?;
+    if args.shown.json {
         return print::json(&account);
     }
     if output::is_quiet() {

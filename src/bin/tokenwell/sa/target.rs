@@ -2,7 +2,7 @@
 //! each is read back.
 
 use super::delete::organization_of;
-use super::place::Office;
+use super::place::AdminSession;
 use crate::failure::{Code, Facts, Failure};
 use crate::output;
 use crate::settings::is_variable_of;
@@ -143,7 +143,7 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// Checks all targets. `account` is the one that gets a secret, or `None` for a new one.
-    pub(super) fn prepare(office: &Office, targets: Vec<Target>, account: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn prepare(admin: &AdminSession, targets: Vec<Target>, account: Option<&str>) -> Result<Self, Failure> {
         let (mut file, mut prepared) = (None, Vec::new());
         for target in &targets {
             match target {
@@ -175,9 +175,9 @@ impl Delivery {
                 _ => {}
             }
         }
-        let organization = match office.accounts().level() {
+        let organization = match admin.accounts().level() {
             Level::Project(project) if targets.iter().any(Target::needs_organization) => {
-                organization_of(office, project).ok_or_else(|| {
+                organization_of(admin, project).ok_or_else(|| {
                     Failure::new(
                         Status::Server,
                         format!("the organization of the project {project} is not known, and the target needs it"),
@@ -197,11 +197,11 @@ impl Delivery {
 
     /// Stores the secret in all targets, those on standard output last. If one fails, the others are still
     /// tried, and the error says where the secret is.
-    pub(super) fn deliver(mut self, office: &Office, client_id: &str, created: &CreatedSecret) -> Result<(), Failure> {
+    pub(super) fn deliver(mut self, admin: &AdminSession, client_id: &str, created: &CreatedSecret) -> Result<(), Failure> {
         let (mut stored, mut failed) = (Vec::new(), Vec::new());
         self.targets.sort_by_key(Target::is_standard_output);
         for target in &self.targets {
-            match self.store(office, target, client_id, created) {
+            match self.store(admin, target, client_id, created) {
                 Ok(place) => stored.push(place),
                 Err(failure) => failed.push(failure.message().unwrap_or_default().replace("tokenwell: ", "").replace("\n  hint: ", ". ")),
             }
@@ -211,7 +211,7 @@ impl Delivery {
         }
         let id = &created.description.id;
         let problem = failed.join("; ");
-        let level = office.accounts().level().clone();
+        let level = admin.accounts().level().clone();
         let flag = if level.is_project() { "--project" } else { "--org" };
         let (code, problem, hint) = if stored.is_empty() {
             let undo = format!("tokenwell sa secret delete {flag} {} {client_id} {id}", level.id());
@@ -231,7 +231,7 @@ impl Delivery {
         Err(Failure::Own { code: Code::Status(code), problem, hint, facts: Facts::default() })
     }
 
-    fn store(&self, office: &Office, target: &Target, client_id: &str, created: &CreatedSecret) -> Result<String, Failure> {
+    fn store(&self, admin: &AdminSession, target: &Target, client_id: &str, created: &CreatedSecret) -> Result<String, Failure> {
         let secret = created.value.expose();
         let shown = |content: Wiped| output::secret(&content).map(|()| "on standard output".to_owned());
         match target {
@@ -240,21 +240,21 @@ impl Delivery {
             Target::AwsManaged => shown(object(&[("clientId", client_id), ("clientSecret", secret), ("orgId", &self.organization)])),
             Target::Kubernetes(name) => shown(self.manifest(name, client_id, secret)),
             Target::File(path) => store_file(Path::new(path), secret),
-            Target::Profile(name) => self.store_profile(office, name, client_id, created, SecretLocation::File),
-            Target::Keyring(name) => self.store_profile(office, name, client_id, created, SecretLocation::Keyring),
+            Target::Profile(name) => self.store_profile(admin, name, client_id, created, SecretLocation::File),
+            Target::Keyring(name) => self.store_profile(admin, name, client_id, created, SecretLocation::Keyring),
         }
     }
 
     fn store_profile(
         &self,
-        office: &Office,
+        admin: &AdminSession,
         name: &str,
         client_id: &str,
         created: &CreatedSecret,
         location: SecretLocation,
     ) -> Result<String, Failure> {
         let Some(file) = &self.file else { return Err(tokenwell::Error::Internal { problem: "no configuration file".to_owned() }.into()) };
-        let (own, _) = Profile::of(&office.session.config);
+        let (own, _) = Profile::of(&admin.session.config);
         // An account is at the same server as the one that creates it.
         let profile = Profile { client_id: client_id.to_owned(), ..own };
         let stored = store_profile(file, name, &profile, &created.value, location)?;

@@ -66,15 +66,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             "Use --name, --description, --role, --add-role or --remove-role.",
         ));
     }
-    let office = args.place.open_checked(Some(&args.account), |config, level| {
+    let admin = args.place.open_checked(Some(&args.account), |config, level| {
         check_roles(level, [&args.role, &args.add_role])?;
         let owner = owner_role(level);
         let loses =
             args.remove_role.iter().any(|role| role == owner) || (!args.role.is_empty() && !args.role.iter().any(|role| role == owner));
         args.consent.require_for_own(loses && args.account == config.client_id(), &format!("an account without the role {owner}"))
     })?;
-    let accounts = office.accounts();
-    let before = accounts.get(&args.account).map_err(|error| office.failure(error))?;
+    let accounts = admin.accounts();
+    let before = accounts.get(&args.account).map_err(|error| admin.failure(error))?;
 
     let old: BTreeSet<String> = before.roles.iter().cloned().collect();
     let mut new = if args.role.is_empty() { old.clone() } else { args.role.iter().cloned().collect() };
@@ -102,10 +102,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let all = [difference("+", new.difference(&old).collect()), difference("-", old.difference(&new).collect())].concat();
         output::message(&format!("roles of {}: {}", args.account, all.join(" ")));
     }
-    if args.consent.is_dry(&office, "PATCH", &format!("/{}", args.account))? {
+    if args.consent.is_dry(&admin, "PATCH", &format!("/{}", args.account))? {
         return Ok(());
     }
-    let after = accounts.update(&args.account, &change).map_err(|error| office.failure(error))?;
+    let after = accounts.update(&args.account, &change).map_err(|error| admin.failure(error))?;
     if args.json {
         return print::json(&after);
     }
