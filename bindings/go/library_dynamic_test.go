@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -16,21 +17,31 @@ import (
 
 // The library is another one than at the build only if it is a shared library.
 
-// All symbols that this package links with, so that the dynamic loader accepts the other library.
+// A library that reports other versions. It gets each function of the header, so that the dynamic loader accepts it.
 const otherLibrary = `
 #include <stdint.h>
 uint32_t tokenwell_abi_version(void) { return ABI; }
 const char *tokenwell_version(void) { return VERSION; }
-#define OTHER(name) void tokenwell_##name(void) {}
-OTHER(status_name) OTHER(config_new) OTHER(config_set) OTHER(config_use_environment) OTHER(config_free)
-OTHER(config_use_variables) OTHER(config_set_variable)
-OTHER(client_new) OTHER(client_token_async) OTHER(client_invalidate_async) OTHER(client_revoke_async) OTHER(client_stats) OTHER(client_generation)
-OTHER(client_advance_clock) OTHER(client_close) OTHER(client_free) OTHER(client_fresh_for_ms) OTHER(client_base_url) OTHER(client_setting)
-OTHER(operation_wait) OTHER(operation_cancel) OTHER(operation_free)
-OTHER(token_value) OTHER(token_authorization) OTHER(token_scope) OTHER(token_expires_at_ms) OTHER(token_generation) OTHER(token_free)
-OTHER(error_status) OTHER(error_name) OTHER(error_message) OTHER(error_hint) OTHER(error_http_status) OTHER(error_retry_after_ms) OTHER(error_free)
-OTHER(error_oauth_code) OTHER(error_is_remembered) OTHER(error_age_ms) OTHER(error_attempts)
+#define OTHER(name) void name(void) {}
 `
+
+var declared = regexp.MustCompile(`(?m)^[a-z].*[ *](tokenwell_\w+)\(`)
+
+// otherFunctions returns the definitions of the functions that otherLibrary lacks.
+func otherFunctions(t *testing.T) string {
+	t.Helper()
+	header, err := os.ReadFile("../../include/tokenwell.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var definitions strings.Builder
+	for _, match := range declared.FindAllStringSubmatch(string(header), -1) {
+		if name := match[1]; name != "tokenwell_abi_version" && name != "tokenwell_version" {
+			fmt.Fprintf(&definitions, "OTHER(%s)\n", name)
+		}
+	}
+	return definitions.String()
+}
 
 // buildOtherLibrary returns the path of a shared library that reports these versions.
 func buildOtherLibrary(t *testing.T, version string, abi int) string {
@@ -44,7 +55,7 @@ func buildOtherLibrary(t *testing.T, version string, abi int) string {
 		library = filepath.Join(folder, "libtokenwell.0.dylib")
 		arguments = []string{"-dynamiclib"}
 	}
-	if err := os.WriteFile(source, []byte(otherLibrary), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte(otherLibrary+otherFunctions(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(versions, []byte("TOKENWELL_0 { global: tokenwell_*; local: *; };\n"), 0o600); err != nil {

@@ -3,8 +3,13 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import urllib.request
+
+# A shell starts a background process with SIGINT ignored, and the programs that a suite starts would inherit it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Emulator:

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import time
 import urllib.request
@@ -26,6 +27,10 @@ else:
     _package = importlib.util.find_spec("tokenwell")
     assert _package is not None and _package.origin is not None, "the package tokenwell is not installed"
     LIBRARY = str(pathlib.Path(_package.origin).parent / "_lib" / "libtokenwell.so.0")
+
+# A shell starts a background process with SIGINT ignored, and the programs that the tests start would inherit it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests must not share tokens through the cache.
 os.environ["TOKENWELL_CACHE"] = "off"

@@ -142,7 +142,8 @@ two_major_versions_in_one_program() { next_version two_versions && "$GO" build -
 
 other_archive() { # other_archive FILE VERSION ABI: a static library that reports these versions
     { printf '#define VERSION "%s"\n#define ABI %s\n' "$2" "$3" &&
-        sed -n '/^const otherLibrary = `/,/^`/{/`/d;p}' "$root/bindings/go/library_dynamic_test.go"; } >"$work/other.c"
+        sed -n '/^const otherLibrary = `/,/^`/{/`/d;p}' "$root/bindings/go/library_dynamic_test.go" &&
+        sed -n 's/^[a-z].*[ *]\(tokenwell_[a-z_]*\)(.*/OTHER(\1)/p' "$root/include/tokenwell.h" | grep -v '(tokenwell_abi_version)\|(tokenwell_version)'; } >"$work/other.c"
     "$CC" -c "$work/other.c" -o "$work/other.o" && rm -f "$1" && ar rcs "$1" "$work/other.o"
 }
 another_static_library_is_one_sentence() { # of another version, as if two packages with libtokenwell.a were linked
