@@ -32,7 +32,7 @@ else
 endif
 export LIBRARY LINK_NAME TARGET FEATURES
 
-.PHONY: help demo test test-more rows storm forks races library header licenses bench lint install uninstall packages clean
+.PHONY: help demo test test-more rows storm forks races library header service-accounts licenses bench lint install uninstall packages clean
 help:
 	@echo "make demo      build and install the packages, and show five callers on the built-in emulator"
 	@echo "make test      run every test in every language"
@@ -47,6 +47,7 @@ help:
 	@echo "make uninstall remove what make install installed"
 	@echo "make bench     measure tokenwell and comparable libraries"
 	@echo "make header    generate include/tokenwell.h from src/ffi"
+	@echo "make service-accounts write the typed service account operations of Python, Go and Node from bindings/service_accounts"
 	@echo "make licenses  write packaging/licenses/THIRD-PARTY.txt, the licenses of the crates"
 	@echo "make lint      check formatting, clippy, documentation and prose, and three other targets"
 	@echo "make clean     remove what was built"
@@ -88,6 +89,11 @@ library: tools-library
 
 header:
 	@TOKENWELL_WRITE_HEADER=1 $(CARGO) test --quiet --locked --features $(FEATURES) --test header
+
+# tests/generated.py fails if operations.json was changed since.
+service-accounts:
+	$(call need,$(PYTHON),it writes the files; install Python 3.9 or newer)
+	@$(PYTHON) bindings/service_accounts/generate.py
 
 # tests/licenses.py fails if a crate was added or updated since.
 licenses: tools-library

@@ -38,6 +38,7 @@ suite "Rust, keyring" count_cargo "$CARGO" test --locked --features "$FEATURES,k
 suite "Single flight, model" count_cargo "$CARGO" test --locked --release --manifest-path tests/single_flight_model/Cargo.toml
 suite "Lowest versions" count_plain "$PYTHON" tests/lowest.py
 suite "Licenses" count_plain "$PYTHON" tests/licenses.py
+suite "Generated files" count_plain "$PYTHON" tests/generated.py
 suite "Test tiers" count_plain "$PYTHON" tests/tiers/self_test.py
 suite "C" count_plain make -s -C bindings/c PREFIX="$DIST" test
 suite "Python" count_pytest python_tests

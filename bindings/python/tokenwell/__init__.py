@@ -13,7 +13,8 @@ tokenwell.requests, tokenwell.httpx, tokenwell.aiohttp and tokenwell.pymongo plu
 library of the same name. Import the one you need.
 
 Start reading at client.py. The options are in _options.py, the results in token.py and errors.py,
-the waiting of tasks in _waiting.py and the shared library in _library.py.
+the waiting of tasks in _waiting.py and the shared library in _library.py. service_accounts.py is
+generated, over _admin.py.
 """
 
 from .api_response import ApiResponse
@@ -37,9 +38,26 @@ from .errors import (
 )
 from .token import Token
 
+TYPE_CHECKING = False  # importing typing would take longer than importing the rest of this package
+if TYPE_CHECKING:
+    from .service_accounts import ApiError as ApiError
+    from .service_accounts import Secret as Secret
+    from .service_accounts import ServiceAccounts as ServiceAccounts
+else:
+
+    def __getattr__(name):
+        # Few programs manage accounts, and the module imports more than the rest of this package.
+        if name in ("ApiError", "Secret", "ServiceAccounts"):
+            from . import service_accounts
+
+            return getattr(service_accounts, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "ApiError",
     "ApiResponse",
     "Client",
     "ClosedError",
@@ -53,7 +71,9 @@ __all__ = [
     "ProtocolError",
     "RateLimitedError",
     "RefusedError",
+    "Secret",
     "ServerError",
+    "ServiceAccounts",
     "Stats",
     "TlsError",
     "Token",

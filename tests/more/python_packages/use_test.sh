@@ -102,7 +102,7 @@ copy_of_the_tests() {
     copy=$work/copy
     mkdir -p "$copy/bindings/python" "$copy/tests/more" &&
         cp -R bindings/python/tests bindings/python/README.md bindings/python/pyproject.toml "$copy/bindings/python/" &&
-        cp -R include examples "$copy/" && cp -R tests/more/python "$copy/tests/more/"
+        cp -R bindings/service_accounts "$copy/bindings/" && cp -R include examples "$copy/" && cp -R tests/more/python "$copy/tests/more/"
 }
 the_python_tests_pass_with_the_installed_package() {
     copy_of_the_tests || return 1
