@@ -48,6 +48,8 @@ impl Slot {
         if self.current.token().filter(is_valid).is_none()
             && let Some(token) = record.token.as_ref().and_then(|stored| self.restore(stored, &record, &memory, now)).filter(is_valid)
         {
+            let ends_in_s = now.until(token.lifetime().expires_at).as_secs();
+            tracing::debug!(cache = self.parts.store.location(), ends_in_s, "using the token in the token cache");
             self.publish(Some(&token), &memory);
         }
         let remembered = memory.cooldown().and_then(|cooldown| cooldown.active_error(now));

@@ -91,7 +91,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Before a token is requested and anything is printed: a step that fails leaves nothing half done.
     let environment_file = if args.shell == Reader::GitHub { EnvironmentFile::open()? } else { None };
     let session = args.settings.session_until_deadline()?;
-    let token = session.token(&args.token_flags.options(&args.settings))?;
+    let token = args.token_flags.token(&session, &args.settings)?;
     let mut assignment = assignment(args.shell, &args.variable, token.value())?;
     if let Some(server) = session.config.api_base().map(Server::of).filter(|server| needs_server(args.shell, server)) {
         assignment.push(separator(args.shell));

@@ -56,7 +56,7 @@ Before the command starts, the exit codes of tokenwell apply (see `tokenwell
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let depth = next_depth(std::env::var_os(DEPTH))?;
     let session = args.settings.session_until_deadline()?;
-    let token = session.token(&args.token_flags.options(&args.settings))?;
+    let token = args.token_flags.token(&session, &args.settings)?;
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::new(Status::InvalidArgument, "no command", "Add the command: tokenwell exec -- COMMAND."));
     };

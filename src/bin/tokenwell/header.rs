@@ -28,6 +28,6 @@ Examples:
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session_until_deadline()?;
-    let token = session.token(&args.token_flags.options(&args.settings))?;
+    let token = args.token_flags.token(&session, &args.settings)?;
     output::secret_line(Form::Header.of(&token))
 }

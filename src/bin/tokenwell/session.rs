@@ -61,6 +61,11 @@ impl Session {
         ))
     }
 
+    /// Makes a valid token in the token cache the current one. What prevents that, the next get reports.
+    pub(crate) fn read_cache(&self) {
+        let _ = self.client.cached_state();
+    }
+
     pub(crate) fn cached_state(&self) -> Result<CachedState, Failure> {
         Ok(self.client.cached_state()?)
     }

@@ -1,10 +1,12 @@
 //! The flags that select the token, shared by all commands that return one.
 
+use crate::failure::Failure;
+use crate::session::Session;
 use crate::settings::Settings;
 use clap::Args;
 use std::time::Duration;
-use tokenwell::TokenOptions;
 use tokenwell::error::{duration_text, printable};
+use tokenwell::{Token, TokenOptions};
 
 #[derive(Args)]
 #[command(next_help_heading = "Token")]
@@ -19,8 +21,19 @@ pub(crate) struct TokenFlags {
 }
 
 impl TokenFlags {
+    /// The token that the flags ask for.
+    ///
+    /// A cached one is taken without a refresh, whose thread would take longer than the rest. With
+    /// a timeout of the user only the refresh does so: reading a cache that hangs may take longer.
+    pub(crate) fn token(&self, session: &Session, settings: &Settings) -> Result<Token, Failure> {
+        if !self.force_refresh && settings.timeout().is_none() {
+            session.read_cache();
+        }
+        session.token(&self.options(settings))
+    }
+
     /// The options of a call. `settings` has the time that the user wants to wait at most.
-    pub(crate) fn options(&self, settings: &Settings) -> TokenOptions {
+    fn options(&self, settings: &Settings) -> TokenOptions {
         let mut options = TokenOptions::default().force_refresh(self.force_refresh);
         if let Some(min_ttl) = self.min_ttl {
             options = options.min_ttl(min_ttl);
