@@ -38,7 +38,7 @@ pub enum ExitCode {
     Findings = 12,
     /// A rotation is not due.
     NotDue = 13,
-    /// A secret was rotated, but a target was not updated.
+    /// A secret was created, but a target does not have it.
     TargetFailed = 14,
     /// A change that needs several requests was interrupted.
     HalfDone = 15,
@@ -125,7 +125,7 @@ impl ExitCode {
             Self::NotCached => (Use::Planned, "no usable token is cached, and no request was allowed"),
             Self::Findings => (Use::Now, "the check is complete and found something to report"),
             Self::NotDue => (Use::Planned, "rotation: nothing to do"),
-            Self::TargetFailed => (Use::Planned, "rotation: done, but a target was not updated"),
+            Self::TargetFailed => (Use::Now, "done, but a target does not have the new secret"),
             Self::HalfDone => (Use::Now, "half done; the message says how to complete or undo it"),
             Self::RotatedElsewhere => (Use::Planned, "rotation: another host is rotating this secret"),
             Self::EmulatorFailed => (Use::Now, "emulator: it failed before its command ended"),

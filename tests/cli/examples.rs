@@ -98,13 +98,14 @@ case $EXAMPLE in *"sa delete"*--project*) "$TOKENWELL" sa invite "$id" --project
 "#;
 
 /// The programs that examples call: each checks what it gets.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("terraform", "[ -n \"$MONGODB_ATLAS_ACCESS_TOKEN\" ] && [ -z \"${MONGODB_ATLAS_CLIENT_SECRET-}\" ]"),
     ("npm", "[ \"$TOKENWELL_EMULATOR\" = 1 ] && [ -n \"$MONGODB_ATLAS_CLIENT_SECRET\" ]"),
     ("systemctl", "[ \"$1\" = reload ]"),
     ("curl", "exec \"$CURL\" --fail --silent --show-error \"$@\""),
     ("man", "[ \"$*\" = '-l -' ] && grep -q '^.TH tokenwell 1'"),
     ("kubectl", "grep -q '^kind: Secret'"),
+    ("vault", "[ \"$*\" = 'kv put secret/ci atlas=-' ] && grep -q '^mdb_sa_sk_'"),
     ("job", "[ -n \"$MONGODB_ATLAS_ACCESS_TOKEN\" ]"),
 ];
 

@@ -41,6 +41,8 @@ mod sa;
 mod sa_audit;
 mod sa_changes;
 #[cfg(unix)]
+mod sa_targets;
+#[cfg(unix)]
 mod sink;
 #[cfg(unix)]
 mod sink_once;

@@ -7,29 +7,29 @@ use serde_json::{Value, json};
 use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_ORG_ID, DEFAULT_PROJECT_ID};
 
 /// How many requests of the service account API changed something.
-fn changes(scene: &Scene) -> usize {
+pub fn changes(scene: &Scene) -> usize {
     let is_change = |method: &str, path: &str| method != "GET" && path.contains("/serviceAccounts");
     scene.emulator.requests().requests.iter().filter(|request| is_change(&request.method, &request.path)).count()
 }
 
-fn accounts(scene: &Scene) -> Vec<Value> {
+pub fn accounts(scene: &Scene) -> Vec<Value> {
     let list = json(&scene.tokenwell(["sa", "list", "--org", DEFAULT_ORG_ID, "--json"]).assert().success());
     list.as_array().unwrap().iter().filter(|account| account["clientId"] != DEFAULT_CLIENT_ID).cloned().collect()
 }
 
-fn find(scene: &Scene, name: &str) -> String {
+pub fn find(scene: &Scene, name: &str) -> String {
     let found: Vec<_> = accounts(scene).into_iter().filter(|account| account["name"] == name).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     id_of(&found[0]).to_owned()
 }
 
 /// Whether a token is issued for the credential.
-fn is_valid(scene: &Scene, client_id: &str, secret: &str) -> bool {
+pub fn is_valid(scene: &Scene, client_id: &str, secret: &str) -> bool {
     let mut command = scene.tokenwell(["token", "--no-cache"]);
     command.env("MONGODB_ATLAS_CLIENT_ID", client_id).env("MONGODB_ATLAS_CLIENT_SECRET", secret).assert().get_output().status.success()
 }
 
-fn read(scene: &Scene, name: &str) -> String {
+pub fn read(scene: &Scene, name: &str) -> String {
     std::fs::read_to_string(scene.path(name)).unwrap().trim_end_matches('\n').to_owned()
 }
 
@@ -240,7 +240,7 @@ fn a_secret_that_can_be_stored_nowhere_is_said_to_be_so() {
 
     let message = String::from_utf8(output.stderr).unwrap();
     let id = find(&scene, "deploy");
-    assert_eq!(output.status.code(), Some(10), "{message}");
+    assert_eq!(output.status.code(), Some(15), "{message}");
     assert!(message.contains("is stored nowhere") && message.contains("is a directory"), "{message}");
     assert!(message.contains(&format!("`tokenwell sa secret delete --org {DEFAULT_ORG_ID} {id} ")), "{message}");
 }

@@ -46,6 +46,7 @@ impl Code {
     fn name(self) -> &'static str {
         match self {
             Self::Status(status) => status.name(),
+            Self::Exit(ExitCode::TargetFailed) => "TARGET_FAILED",
             Self::Exit(ExitCode::HalfDone) => "HALF_DONE",
             Self::Exit(ExitCode::EmulatorFailed) => "EMULATOR_FAILED",
             Self::Exit(ExitCode::CannotStart) => "CANNOT_START",

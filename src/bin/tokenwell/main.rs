@@ -29,6 +29,7 @@ mod logout;
 mod man;
 mod output;
 mod profile;
+mod program;
 mod prompt;
 mod reminder;
 mod revoke;

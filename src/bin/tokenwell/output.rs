@@ -64,7 +64,8 @@ fn parts(parts: &[&[u8]]) -> Result<(), Failure> {
     out.flush().and_then(|()| unbuffered(&out)?.write_all(&parts.concat())).map_err(Failure::Output)
 }
 
-fn require_open() -> Result<(), Failure> {
+/// Checks that standard output is open.
+pub(crate) fn require_open() -> Result<(), Failure> {
     if standard_output::was_closed() {
         return Err(Failure::Output(io::Error::new(io::ErrorKind::NotConnected, "it is closed")));
     }

@@ -264,7 +264,7 @@ fn the_schema_has_every_code_and_every_exit_code() {
     let never = [Status::Ok, Status::Pending];
 
     let mut codes: Vec<_> = Status::all().filter(|status| !never.contains(status)).map(|status| json!(status.name())).collect();
-    codes.extend(["HALF_DONE", "EMULATOR_FAILED", "CANNOT_START", "NO_SUCH_COMMAND"].map(Value::from));
+    codes.extend(["TARGET_FAILED", "HALF_DONE", "EMULATOR_FAILED", "CANNOT_START", "NO_SUCH_COMMAND"].map(Value::from));
     assert_eq!(properties["code"]["enum"], Value::from(codes));
     let mut exit_codes: Vec<_> = Status::all().filter(|status| !never.contains(status)).map(|status| status.exit_code().number()).collect();
     exit_codes.extend([ExitCode::HalfDone, ExitCode::EmulatorFailed, ExitCode::CannotStart, ExitCode::NoSuchCommand].map(ExitCode::number));

@@ -64,6 +64,10 @@ Examples:
     project=$MONGODB_ATLAS_PROJECT_ID
     tokenwell sa create ci --project $project --role GROUP_OWNER --to file:ci.secret
 
+  In a secret store with a command of its own
+    tokenwell sa create ci --role ORG_MEMBER \\
+      --to 'stdin-of:vault kv put secret/ci atlas=-'
+
   For the Atlas operator
     tokenwell sa create operator --role ORG_OWNER --to k8s-secret:atlas-operator |
       kubectl apply --server-side -f -
@@ -111,10 +115,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     output::message(&format!("created {id} ({}), whose secret is valid until {until}", printable(&args.name, 64)));
     let uses_standard_output = delivery.uses_standard_output();
     // Before any other request: what happens to that one must not cost the secret.
-    delivery.deliver(&admin, &id, &created.secret)?;
-    if !networks.is_empty() {
-        add_access(&admin, &id, &networks)?;
+    let delivered = delivery.deliver(&admin, &id, &created.secret);
+    if !networks.is_empty()
+        && let Err(failure) = add_access(&admin, &id, &networks)
+    {
+        if delivered.is_ok() {
+            return Err(failure);
+        }
+        output::warning(failure.message().unwrap_or_default().trim_start_matches("tokenwell: "));
     }
+    delivered?;
     if uses_standard_output { Ok(()) } else { print_account(&created.account, args.json) }
 }
 
@@ -130,7 +140,7 @@ fn existing(admin: &AdminSession, name: &str) -> Result<Option<ServiceAccount>, 
     Ok(named.pop())
 }
 
-/// Adds the entries. The account exists and its secret is stored, so an error says what is left to do.
+/// Adds the entries. The account exists, so an error says what is left to do.
 fn add_access(admin: &AdminSession, id: &str, networks: &[Network]) -> Result<(), Failure> {
     let all = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let Err(error) = admin.accounts().add_access(id, networks) else {
@@ -141,7 +151,7 @@ fn add_access(admin: &AdminSession, id: &str, networks: &[Network]) -> Result<()
     let flag = if level.is_project() { "--project" } else { "--org" };
     Err(Failure::Own {
         code: Code::Exit(tokenwell::error::ExitCode::HalfDone),
-        problem: format!("{id} was created and its secret is stored, but its access list is empty, which allows every address: {error}"),
+        problem: format!("{id} was created, but its access list is empty, which allows every address: {error}"),
         hint: format!(
             "Complete it with `tokenwell sa access add {flag} {0} {id} {all}`, or undo it with `tokenwell sa delete {flag} {0} {id}`.",
             level.id()

@@ -20,6 +20,9 @@ pub(crate) struct SinkFile {
     directory: PathBuf,
     name: String,
     mode: u32,
+    /// The owner and the group of the file, if they are not those of a new one.
+    #[cfg(unix)]
+    owner: Option<(u32, u32)>,
     /// The file that was written last.
     written: Option<FileIdentity>,
 }
@@ -36,9 +39,37 @@ impl SinkFile {
             ));
         };
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let file = Self { path: path.to_owned(), directory, name, mode, written: None };
+        let file = Self {
+            path: path.to_owned(),
+            directory,
+            name,
+            mode,
+            #[cfg(unix)]
+            owner: None,
+            written: None,
+        };
         file.require_regular_file()?;
+        if is_mount_point(path) {
+            return Err(Failure::new(
+                Status::Refused,
+                format!("refused: `{}` is a mount of its own, which cannot be replaced", printable_path(path)),
+                "Mount the directory of the file instead.",
+            ));
+        }
         Ok(file)
+    }
+
+    /// Gives the file this owner and group.
+    #[cfg(unix)]
+    pub(crate) fn with_owner(self, owner: u32, group: u32) -> Self {
+        Self { owner: Some((owner, group)), ..self }
+    }
+
+    /// Waits until the new name is on the disk.
+    pub(crate) fn sync_directory(&self) -> Result<(), Failure> {
+        #[cfg(unix)]
+        File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(|error| self.cannot_write(&error))?;
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -162,6 +193,14 @@ impl SinkFile {
         // The umask restricts the mode of a new file. This sets the exact mode while the file is
         // empty.
         file.set_permissions(fs::Permissions::from_mode(self.mode))?;
+        if let Some((owner, group)) = self.owner {
+            use std::os::unix::fs::MetadataExt as _;
+
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (owner, group) {
+                std::os::unix::fs::fchown(&file, Some(owner), Some(group))?;
+            }
+        }
         Ok(file)
     }
 
@@ -171,6 +210,42 @@ impl SinkFile {
         let _ = self.mode;
         OpenOptions::new().write(true).create_new(true).open(path)
     }
+}
+
+/// Whether the file was mounted by itself, as container systems do: a rename over it fails.
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let (Ok(path), Ok(mounts)) = (path.canonicalize(), fs::read("/proc/self/mountinfo")) else { return false };
+    mounts.split(|byte| *byte == b'\n').any(|line| mounted_at(line).is_some_and(|mount| mount == path.as_os_str().as_bytes()))
+}
+
+/// On other systems, the rename fails.
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_path: &Path) -> bool {
+    false
+}
+
+/// The path in a line of `/proc/self/mountinfo`, in which the kernel writes some bytes as octal numbers.
+#[cfg(target_os = "linux")]
+fn mounted_at(line: &[u8]) -> Option<Vec<u8>> {
+    let mut escaped = line.split(|byte| *byte == b' ').nth(4)?;
+    let mut path = Vec::new();
+    while let Some((first, rest)) = escaped.split_first() {
+        let number = rest.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        match number.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                path.push(byte);
+                escaped = &rest[3..];
+            }
+            None => {
+                path.push(*first);
+                escaped = rest;
+            }
+        }
+    }
+    Some(path)
 }
 
 /// Identifies the file that was written last.
@@ -221,6 +296,15 @@ pub(super) fn mode(value: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::mode;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_path_of_a_mount_is_read() {
+        let line = b"36 35 98:0 /mnt1 /run/my\\040secrets/a\\134b rw,noatime master:1 - ext3 /dev/root rw";
+
+        assert_eq!(super::mounted_at(line).as_deref(), Some(&b"/run/my secrets/a\\b"[..]));
+        assert_eq!(super::mounted_at(b""), None);
+    }
 
     #[test]
     fn i10_no_mode_lets_others_write() {

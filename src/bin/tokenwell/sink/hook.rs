@@ -5,16 +5,13 @@
 
 use crate::failure::Failure;
 use crate::output;
+use crate::program::{self, Ended, standard_error};
 use std::ffi::OsString;
-use std::io;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokenwell::Status;
 use tokenwell::error::{duration_text, printable};
-
-/// The pause between two checks of a program that runs.
-const POLL: Duration = Duration::from_millis(50);
 
 /// How many bytes of a file with a process id are read.
 #[cfg(unix)]
@@ -68,14 +65,9 @@ fn serve(hooks: &[Hook], removed: &[OsString], requests: &Receiver<()>) {
 }
 
 impl Hook {
-    /// Splits a command line into words, as a shell does, but without variables, pipes and globs.
+    /// Parses a command line.
     pub(super) fn exec(line: &str, limit: Duration) -> Result<Self, Failure> {
-        let words = shlex::split(line).filter(|words| words.first().is_some_and(|program| !program.is_empty()));
-        let words = words.ok_or_else(|| {
-            let problem = format!("--exec: `{}` is not a command line", printable(line, 100));
-            Failure::new(Status::InvalidArgument, problem, "Write a program and its arguments, and close each quotation mark.")
-        })?;
-        Ok(Self::Exec { words, limit })
+        Ok(Self::Exec { words: program::words("--exec", line)?, limit })
     }
 
     /// Parses `NAME:PIDFILE`.
@@ -121,47 +113,21 @@ fn exec(words: &[String], limit: Duration, removed: &[OsString]) -> Result<(), S
     for variable in ["MONGODB_ATLAS_ACCESS_TOKEN", "MCLI_ACCESS_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
         command.env_remove(variable);
     }
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    program::in_own_group(&mut command);
     let mut child = command.spawn().map_err(|error| format!("--exec: cannot start `{shown}`: {error}"))?;
-    let started = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(format!("--exec: `{shown}` failed: {status}")),
-            Ok(None) if started.elapsed() < limit => std::thread::sleep(POLL),
-            Ok(None) => {
-                kill(&mut child);
-                return Err(format!("--exec: `{shown}` did not exit within {} and was killed", duration_text(limit)));
-            }
-            Err(error) => return Err(format!("--exec: cannot wait for `{shown}`: {error}")),
+    let sleep = |pause| {
+        std::thread::sleep(pause);
+        true
+    };
+    match program::wait(&mut child, limit, sleep) {
+        Ok(Ended::Exited(status)) if status.success() => Ok(()),
+        Ok(Ended::Exited(status)) => Err(format!("--exec: `{shown}` failed: {status}")),
+        Ok(Ended::Late | Ended::Stopped) => {
+            program::kill(&mut child);
+            Err(format!("--exec: `{shown}` did not exit within {} and was killed", duration_text(limit)))
         }
+        Err(error) => Err(format!("--exec: cannot wait for `{shown}`: {error}")),
     }
-}
-
-/// Kills the program and, where there are process groups, what it has started.
-fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    if let Ok(group) = i32::try_from(child.id()) {
-        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::Signal::SIGKILL);
-    }
-    // It may have exited meanwhile.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-#[cfg(unix)]
-fn standard_error() -> io::Result<Stdio> {
-    use std::os::fd::AsFd as _;
-
-    io::stderr().as_fd().try_clone_to_owned().map(Stdio::from)
-}
-
-#[cfg(windows)]
-fn standard_error() -> io::Result<Stdio> {
-    use std::os::windows::io::AsHandle as _;
-
-    io::stderr().as_handle().try_clone_to_owned().map(Stdio::from)
 }
 
 #[cfg(unix)]
@@ -169,7 +135,7 @@ fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> 
     use std::io::Read as _;
 
     let shown = tokenwell::error::printable_path(pid_file);
-    let cannot_read = |error: io::Error| format!("--signal: cannot read {shown}: {error}");
+    let cannot_read = |error: std::io::Error| format!("--signal: cannot read {shown}: {error}");
     // Reading from a pipe or a device could block all hooks.
     if !std::fs::metadata(pid_file).map_err(cannot_read)?.is_file() {
         return Err(format!("--signal: {shown} is not a regular file"));
@@ -183,23 +149,10 @@ fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> 
         .map_err(|error| format!("--signal: cannot signal process {pid} ({shown}): {error}"))
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_command_line_is_split_into_words_without_a_shell() {
-        let words = |line: &str| match Hook::exec(line, POLL) {
-            Ok(Hook::Exec { words, .. }) => words,
-            _ => Vec::new(),
-        };
-
-        assert_eq!(words("systemctl reload 'my app' \"$HOME\" a\\ b | c"), ["systemctl", "reload", "my app", "$HOME", "a b", "|", "c"]);
-        assert!(["", "  ", "'a", "''"].iter().all(|line| words(line).is_empty()));
-    }
-
-    #[cfg(unix)]
     #[test]
     fn a_signal_has_a_name_and_a_file() {
         for right in ["HUP:/run/a.pid", "SIGUSR1:a:b"] {
