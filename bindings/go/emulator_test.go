@@ -30,6 +30,8 @@ type emulator struct {
 	base    string
 	id      string
 	secret  string
+	org     string
+	project string
 	control *http.Client
 }
 
@@ -41,6 +43,8 @@ func startEmulator(t *testing.T) *emulator {
 		base:    started.BaseURL,
 		id:      started.ClientID,
 		secret:  started.ClientSecret,
+		org:     started.OrgID,
+		project: started.ProjectID,
 		control: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 }

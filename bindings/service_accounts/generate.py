@@ -6,10 +6,12 @@ tests/generated.py fails if a file is not current.
 """
 
 import common
+import to_go
 import to_python
 
 FILES = {
     "python/tokenwell/service_accounts.py": to_python.generate,
+    "go/service_accounts.go": to_go.generate,
 }
 
 

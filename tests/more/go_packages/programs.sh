@@ -199,6 +199,7 @@ the_examples_run() {
 beside_the_module() {
     mkdir -p "$work/copy/bindings" && cp -R "$cached" "$work/copy/bindings/go" && chmod -R u+w "$work/copy" &&
         cp "$root"/bindings/go/*_test.go "$work/copy/bindings/go/" &&
+        cp -R "$root/bindings/service_accounts" "$work/copy/bindings/" &&
         cp -R "$root/bindings/go/internal" "$work/copy/bindings/go/" && mkdir -p "$work/copy/src" && cp -R "$root/src/config" "$work/copy/src/" &&
         cp -R "$root/examples" "$root/docs" "$root/include" "$work/copy/"
 }

@@ -12,12 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // Account is the URL of an emulator and a client that it accepts.
-type Account struct{ BaseURL, ClientID, ClientSecret, OrgID string }
+type Account struct{ BaseURL, ClientID, ClientSecret, OrgID, ProjectID string }
 
 // Start runs an emulator in a process of its own that ends with its test. The command is the one
 // that TOKENWELL_BIN names, or that of `make library`; root is the relative path of the repository.
@@ -60,8 +61,9 @@ func Start(t testing.TB, root string, flags ...string) Account {
 		ClientID:     environment["MONGODB_ATLAS_CLIENT_ID"],
 		ClientSecret: environment["MONGODB_ATLAS_CLIENT_SECRET"],
 		OrgID:        environment["MONGODB_ATLAS_ORG_ID"],
+		ProjectID:    environment["MONGODB_ATLAS_PROJECT_ID"],
 	}
-	if account.BaseURL == "" || account.ClientID == "" || account.ClientSecret == "" || account.OrgID == "" {
+	if slices.Contains([]string{account.BaseURL, account.ClientID, account.ClientSecret, account.OrgID, account.ProjectID}, "") {
 		t.Fatalf("the emulator printed %d assignments, and not all that are needed", len(environment))
 	}
 	return account
