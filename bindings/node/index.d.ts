@@ -1,3 +1,6 @@
+export * from './lib/admin.js';
+export * from './lib/service_accounts.js';
+
 /**
  * The settings of the tokenwell library, by their names in camelCase: `clientId` is the library's
  * `client_id`.

@@ -2,8 +2,11 @@
 import tokenwell from './index.js';
 
 export const {
+  ApiError,
   ApiResponse,
   Client,
+  Secret,
+  ServiceAccounts,
   Token,
   LibraryError,
   libraryVersion,

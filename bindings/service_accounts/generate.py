@@ -7,11 +7,14 @@ tests/generated.py fails if a file is not current.
 
 import common
 import to_go
+import to_node
 import to_python
 
 FILES = {
     "python/tokenwell/service_accounts.py": to_python.generate,
     "go/service_accounts.go": to_go.generate,
+    "node/lib/service_accounts.js": to_node.generate,
+    "node/lib/service_accounts.d.ts": to_node.generate_types,
 }
 
 

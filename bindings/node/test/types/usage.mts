@@ -1,5 +1,6 @@
 // Compiled, never run: valid calls, and calls that the types reject.
-import { ApiResponse, Client, LibraryError, RateLimitedError, Token, TokenwellError, libraryVersion } from 'tokenwell';
+import { ApiError, ApiResponse, Client, LibraryError, RateLimitedError, Secret, ServiceAccounts, Token, TokenwellError, libraryVersion } from 'tokenwell';
+import type { AccessListEntry, CallOptions, CreatedAccount, NewServiceAccount, ServiceAccount } from 'tokenwell';
 
 const client: Client = new Client({
   clientId: 'mdb_sa_id_0123456789abcdef01234567',
@@ -37,6 +38,24 @@ const parts: [number, boolean, Uint8Array, string] = [response.status, response.
 const mints: number = client.stats().mints + client.generation - token.generation;
 const baseUrl: string | null = client.baseUrl;
 const source: string | undefined = client.sources['client_secret'];
+const accounts = new ServiceAccounts(client, { organization: '0123456789abcdef01234567' });
+const attributes: NewServiceAccount = { name: 'deploy', description: 'Deploys', roles: ['ORG_MEMBER'] as const, secretExpiresAfterHours: 8 };
+const limits: CallOptions = { deadlineMs: 500n, signal: AbortSignal.timeout(50) };
+const created: CreatedAccount = await accounts.create(attributes, limits);
+const secret: Secret = created.secret;
+const secretValue: string = secret.value;
+for await (const account of accounts.list()) {
+  const read: ServiceAccount = account;
+  const last: string | undefined = read.secrets[0]?.lastUsedAt;
+  const later: unknown = read['aFieldOfALaterVersion'];
+  console.log(read.clientId, read.roles.length, last, later);
+}
+await accounts.update(created.account.clientId, { roles: ['ORG_OWNER'], name: undefined });
+const added: AccessListEntry[] = await accounts.addAccess(created.account.clientId, ['192.0.2.1']);
+await accounts.delete(created.account.clientId).catch((error: unknown) => {
+  if (error instanceof ApiError) console.log(error.status, error.errorCode, error.retryAfterMs, error.parameters.length);
+});
+console.log(secretValue, added);
 client.advanceClock(1000);
 client.close();
 
@@ -86,3 +105,11 @@ client.sources['client_id'] = 'another';
 const sure: string = client.authorizationIfFresh();
 
 console.log(retryAfter, parts, same, fromEnvironment, expiresAt, scope, header, peek, mints, sure, baseUrl, source, libraryVersion());
+// @ts-expect-error: exactly one level
+new ServiceAccounts(client, { organization: 'a', project: 'b' });
+// @ts-expect-error: all attributes are required
+accounts.create({ name: 'deploy' });
+// @ts-expect-error: roles are a list
+accounts.invite('mdb_sa_id_0123456789abcdef01234567', 'GROUP_OWNER');
+// @ts-expect-error: an account cannot be changed
+created.account.name = 'another';
