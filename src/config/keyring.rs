@@ -175,7 +175,7 @@ fn run_with_timeout<T: Send + 'static>(
 #[cfg(feature = "keyring")]
 mod machine {
     use super::{Keyring, KeyringError};
-    use crate::error::printable;
+    use crate::error::{printable, without_os_number};
     use crate::secret::Secret;
     use keyring_core::api::CredentialStoreApi;
     use keyring_core::{Entry, Error};
@@ -246,7 +246,7 @@ mod machine {
             Error::Ambiguous(_) => "there are several entries for this service and account".to_owned(),
             other => other.to_string(),
         };
-        KeyringError::new(format!("the keyring cannot be used: {}", printable(&reason, 300)))
+        KeyringError::new(format!("the keyring cannot be used: {}", printable(&without_os_number(&reason), 300)))
     }
 
     #[cfg(test)]

@@ -146,8 +146,8 @@ mod tests {
             let only_secret = recipient.check_secret("client_secret", ID).unwrap_err();
 
             assert!(swapped.to_string().contains("look swapped") && swapped.hint().contains("Swap"), "{swapped}");
-            assert!(only_id.to_string().starts_with("--client-id: looks like a client secret"), "{only_id}");
-            assert!(only_secret.to_string().starts_with("client_secret: looks like a client id"), "{only_secret}");
+            assert!(only_id.to_string().starts_with("--client-id looks like a client secret"), "{only_id}");
+            assert!(only_secret.to_string().starts_with("client_secret looks like a client id"), "{only_secret}");
             for error in [swapped, only_id, only_secret] {
                 assert_eq!(error.status(), Status::InvalidArgument);
                 assert!(!format!("{error} {error:?} {}", error.hint()).contains("canary"), "{error}");

@@ -332,8 +332,8 @@ pub(super) fn by_name(name: &str) -> Result<&'static Setting, Error> {
 fn unknown_name(name: &str) -> Error {
     let names = SETTINGS.each_ref().map(|setting| setting.name);
     let suggestion = nearest(name, names).map(|name| format!("Did you mean {name}? ")).unwrap_or_default();
-    let shown = shown_name(name).unwrap_or("setting name");
-    Error::invalid(shown, "unknown setting", format!("{suggestion}The settings are {}.", names.join(", ")))
+    let shown = shown_name(name).unwrap_or("the name");
+    Error::invalid(shown, "is not the name of a setting", format!("{suggestion}The settings are {}.", names.join(", ")))
 }
 
 #[cfg(test)]

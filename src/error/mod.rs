@@ -6,7 +6,7 @@
 //!
 //! May depend on: nothing. Start reading at [`Error`]; `status` defines the numbers, `message` and
 //! `hint` are the sentences, `details` is what else an error tells. `printable` escapes strings from
-//! servers and files.
+//! servers and files, and `sentence` joins a name and what is wrong with it.
 
 mod details;
 mod duration_text;
@@ -15,6 +15,7 @@ mod exit_code;
 mod hint;
 mod message;
 mod printable;
+mod sentence;
 mod status;
 
 pub use duration_text::duration_text;
@@ -28,8 +29,9 @@ use message::{
     at_least, blocked_suffix, client_suffix, kind_of_request, network_message, next_request, proxy_answer, rejection, result, server_says,
     whole_seconds,
 };
-pub(crate) use printable::os_reason;
-pub use printable::{printable, printable_path};
+pub(crate) use printable::without_os_number;
+pub use printable::{os_reason, printable, printable_path};
+pub use sentence::sentence;
 pub use status::Status;
 
 use std::sync::Arc;
@@ -47,11 +49,12 @@ pub type Cause = Arc<dyn std::error::Error + Send + Sync + 'static>;
 #[non_exhaustive]
 pub enum Error {
     /// An argument or setting of this call is invalid.
-    #[error("{name}: {problem}")]
+    #[error("{}", sentence(.name, .problem))]
     InvalidArgument {
         /// The name of the argument or setting, as the caller wrote it: `base_url`.
         name: String,
-        /// What is wrong with the value. Never contains a secret.
+        /// What is wrong with the value: the end of a sentence that begins with the name, or a sentence.
+        /// Never contains a secret.
         problem: String,
         /// What to do about it.
         hint: String,

@@ -34,15 +34,25 @@ pub fn printable_path(path: &Path) -> String {
 
 /// Returns the reason of an I/O error for use within a sentence: "no such file or directory",
 /// without the number of the error.
-pub(crate) fn os_reason(error: &io::Error) -> String {
-    let reason = error.to_string();
-    let number = error.raw_os_error().map(|number| format!(" (os error {number})")).unwrap_or_default();
-    let reason = reason.strip_suffix(&number).unwrap_or(&reason);
+#[must_use]
+pub fn os_reason(error: &io::Error) -> String {
+    let reason = without_os_number(&error.to_string());
     let mut characters = reason.chars();
     match (characters.next(), characters.next()) {
         // Not a name in capital letters, such as I/O.
         (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().to_string() + &reason[first.len_utf8()..],
-        _ => reason.to_owned(),
+        _ => reason,
+    }
+}
+
+/// Returns a message without the number of an I/O error, " (os error 2)": an error that wraps an I/O
+/// error has it in its own message.
+pub(crate) fn without_os_number(message: &str) -> String {
+    const START: &str = " (os error ";
+    let Some((before, rest)) = message.split_once(START) else { return message.to_owned() };
+    match rest.split_once(')') {
+        Some((number, after)) if number.parse::<i32>().is_ok() => before.to_owned() + &without_os_number(after),
+        _ => format!("{before}{START}{}", without_os_number(rest)),
     }
 }
 
@@ -78,6 +88,9 @@ mod tests {
         assert!(!reason.contains("os error") && reason.starts_with(char::is_lowercase), "{reason}");
         assert_eq!(os_reason(&io::Error::other("I/O failed")), "I/O failed");
         assert_eq!(os_reason(&io::Error::other("")), "");
+        assert_eq!(os_reason(&io::Error::other("cannot read /a: no such file (os error 2)")), "cannot read /a: no such file");
+        assert_eq!(without_os_number("a (os error 2) at b (os error -3)"), "a at b");
+        assert_eq!(without_os_number("a (os error x) (os error"), "a (os error x) (os error");
     }
 
     #[test]

@@ -224,7 +224,7 @@ mod tests {
 
         let error = authenticate(ClientAuthentication::BasicRaw, &credential, &mut headers, &mut Zeroizing::new(Vec::new())).unwrap_err();
 
-        assert!(error.to_string().starts_with("client_id: contains a colon"), "{error}");
+        assert!(error.to_string().starts_with("client_id contains a colon"), "{error}");
         assert!(headers.is_empty());
     }
 }

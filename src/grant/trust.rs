@@ -2,7 +2,7 @@
 
 use super::signatures;
 use crate::config::Authorities;
-use crate::error::{Error, Exchange, os_reason, printable};
+use crate::error::{Error, Exchange, os_reason, printable, without_os_number};
 use crate::platform;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
@@ -133,7 +133,7 @@ fn from_environment(file: Option<&Path>, directories: &[PathBuf]) -> (Vec<Certif
 }
 
 fn parts(loaded: CertificateResult) -> (Vec<CertificateDer<'static>>, Vec<String>) {
-    (loaded.certs, loaded.errors.iter().map(ToString::to_string).collect())
+    (loaded.certs, loaded.errors.iter().map(|error| without_os_number(&error.to_string())).collect())
 }
 
 fn bad_file(file: &Path, problem: &str) -> Error {

@@ -59,7 +59,7 @@ pub(crate) fn system_authorities() -> SystemAuthorities {
     let mut add = |file: Option<&Path>, directory: Option<&Path>| {
         let loaded = load_certs_from_paths(file, directory);
         found.certificates.extend(loaded.certs);
-        found.problems.extend(loaded.errors.iter().map(ToString::to_string));
+        found.problems.extend(loaded.errors.iter().map(|error| crate::error::without_os_number(&error.to_string())));
     };
     // Together, because links in the first directory lead to the bundle, which is then read once.
     add(bundle, directories.next());
@@ -80,8 +80,8 @@ pub(crate) fn system_authorities() -> SystemAuthorities {
         let settings = TrustSettings::new(domain);
         let certificates = match settings.iter() {
             Ok(certificates) => certificates,
-            Err(error) => {
-                found.problems.push(format!("cannot read the trust settings of a keychain: {error}"));
+            Err(problem) => {
+                found.problems.push(format!("cannot read the trust settings of a keychain: {problem}"));
                 continue;
             }
         };
@@ -92,7 +92,7 @@ pub(crate) fn system_authorities() -> SystemAuthorities {
                     let trusted = matches!(setting, None | Some(Setting::TrustRoot | Setting::TrustAsRoot));
                     known.entry(certificate.to_der()).or_insert(trusted);
                 }
-                Err(error) => found.problems.push(format!("cannot read the trust settings of a certificate: {error}")),
+                Err(problem) => found.problems.push(format!("cannot read the trust settings of a certificate: {problem}")),
             }
         }
     }
@@ -110,7 +110,7 @@ pub(crate) fn system_authorities() -> SystemAuthorities {
     const SERVER_AUTHENTICATION: &str = "1.3.6.1.5.5.7.3.1";
     let mut found = SystemAuthorities::default();
     match CertStore::open_current_user("ROOT") {
-        Err(error) => found.problems.push(format!("cannot open the certificate store ROOT: {error}")),
+        Err(error) => found.problems.push(format!("cannot open the certificate store ROOT: {}", crate::error::os_reason(&error))),
         Ok(store) => {
             let usable = store.certs().filter(|certificate| {
                 let for_servers = match certificate.valid_uses() {

@@ -231,7 +231,7 @@ fn a_client_that_reqwest_cannot_build_is_an_invalid_argument() {
     let error = Auth::new(&atlas.client, builder().user_agent("a\nb")).unwrap_err();
 
     assert_eq!(error.status(), Status::InvalidArgument, "{error}");
-    assert!(error.to_string().starts_with("http: is no valid HTTP client: builder error"), "{error}");
+    assert!(error.to_string().starts_with("http is no valid HTTP client: builder error"), "{error}");
 }
 
 #[tokio::test]

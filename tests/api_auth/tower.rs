@@ -289,7 +289,7 @@ fn an_origin_must_be_known() {
     let client = client(&[("token_url", "http://127.0.0.1:1/token"), ("client_id", "id"), ("client_secret", "canary-secret")]);
 
     let error = AuthLayer::new(&client).unwrap_err();
-    let expected = "origin: is not set, and the client has no base URL, because its server was set by token_url or by custom parts";
+    let expected = "origin is not set, and the client has no base URL, because its server was set by token_url or by custom parts";
     assert!(error.to_string().ends_with(expected.trim_start_matches("origin: ")), "{error}");
     assert_eq!(error.status(), Status::InvalidArgument);
 

@@ -21,7 +21,7 @@ fn s4_a_variable_that_names_a_server_or_a_credential_and_is_not_read_is_an_error
     ] {
         let message = stderr(&scene.tokenwell(["token"]).env(variable, "canary").assert().code(2).stdout(""));
 
-        assert!(message.contains(&format!("{variable}: is not a setting")) && message.contains(instead), "{message}");
+        assert!(message.contains(&format!("{variable} is not a setting")) && message.contains(instead), "{message}");
         assert!(!message.contains("canary"), "{message}");
     }
     assert_eq!(scene.emulator.counters().connections, 0);
@@ -138,4 +138,26 @@ fn n34_the_message_says_that_a_token_has_less_than_its_lifetime_left_when_it_arr
     assert!(message.contains("Request at most 59 min 59 s (3599 s)"), "{message}");
     let most = stdout(&scene.tokenwell(["token", "--min-ttl", "3598s"]).assert().success());
     assert!(!most.is_empty());
+}
+
+#[test]
+fn no_error_of_a_file_or_a_connection_has_the_number_of_the_system() {
+    let scene = Scene::new();
+    let commands: [&[&str]; 7] = [
+        &["exec", "--", "."],
+        &["sink", "/nowhere/token", "--once"],
+        &["sink", "token", "--template", "/nowhere/template"],
+        &["api", "orgs", "--input", "/nowhere/body"],
+        &["emulator", "--seed", "/nowhere/seed.json"],
+        &["emulator", "--log", "/nowhere/log"],
+        &["emulator", "--health", NO_WAY_OUT],
+    ];
+
+    for command in commands {
+        let assert = scene.tokenwell(command.iter().copied()).assert().failure();
+        let message = stderr(&assert);
+        assert!(message.contains(": ") && !message.contains("os error"), "{command:?}: {message}");
+    }
+    let report = stdout(&scene.tokenwell(["doctor"]).env("MONGODB_ATLAS_BASE_URL", NO_WAY_OUT).assert().code(5));
+    assert!(report.contains(": connection refused\n") && !report.contains("os error"), "{report}");
 }

@@ -166,7 +166,7 @@ fn what_is_wrong_in_the_arguments_is_reported_before_any_request() {
         (&["--to", "file:x", "--to", "file:x"], "given twice"),
         (&["--show-secret", "--expires", "7h"], "--expires: a secret cannot be valid for 7 h"),
         (&["--show-secret", "--expires", "400d"], "Atlas allows 8 h to 8760 h"),
-        (&["--show-secret", "--description", "a\nb"], "--description: contains"),
+        (&["--show-secret", "--description", "a\nb"], "--description contains"),
         (&["--show-secret", "--role", "ORG_OWNR"], "Did you mean ORG_OWNER?"),
         (&["--show-secret", "--role", "GROUP_OWNER"], "is a role of a project"),
         (&["--show-secret", "--access", "192.0.2.77/24"], "For the whole network write 192.0.2.0/24"),
@@ -176,7 +176,7 @@ fn what_is_wrong_in_the_arguments_is_reported_before_any_request() {
         assert!(stderr(&assert).contains(problem), "{arguments:?}: {}", stderr(&assert));
     }
     for (arguments, problem) in [
-        (&["sa", "create", "a/b", "--role", "ORG_MEMBER", "--show-secret"][..], "NAME: contains `/`"),
+        (&["sa", "create", "a/b", "--role", "ORG_MEMBER", "--show-secret"][..], "NAME contains `/`"),
         (&["sa", "update", DEFAULT_CLIENT_ID], "there is nothing to change"),
         (&["sa", "invite", DEFAULT_CLIENT_ID, "--role", "GROUP_OWNER", "--org", DEFAULT_ORG_ID], "Use --project"),
         (&["sa", "access", "add", DEFAULT_CLIENT_ID, "010.0.0.1"], "ADDRESS: `010.0.0.1` has a number with a leading zero"),

@@ -403,7 +403,7 @@ fn messages_name_settings_by_their_flags() {
         nothing.contains("options --client-id (not set), --client-secret-stdin (not set), --client-secret-file (not set)"),
         "{nothing}"
     );
-    assert!(wrong.contains("--base-url: "), "{wrong}");
+    assert!(wrong.contains("--base-url is not a URL"), "{wrong}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn i28_a_relative_cache_directory_is_an_error_that_names_it() {
     let error = with_account([("TOKENWELL_CACHE_DIR", "cache"), ("HOME", "/home/me")]).build().unwrap_err();
 
     assert_eq!(error.status(), Status::InvalidArgument);
-    assert_eq!(error.to_string(), "TOKENWELL_CACHE_DIR: is not an absolute path");
+    assert_eq!(error.to_string(), "TOKENWELL_CACHE_DIR is not an absolute path");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn e12_a_misspelled_variable_is_named_with_the_intended_one() {
 
         let message = refused(&["--", "true"], &[(&written, "canary")]);
 
-        let expected = format!("{written}: is not a variable of the emulator: did you mean TOKENWELL_EMULATOR_{intended}?");
+        let expected = format!("{written} is not a variable of the emulator: did you mean TOKENWELL_EMULATOR_{intended}?");
         assert!(message.contains(&expected) && message.contains("Rename it to") && !message.contains("canary"), "{message}");
     }
 }

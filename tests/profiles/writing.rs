@@ -322,12 +322,12 @@ fn an_invalid_profile_is_not_written() {
         profile
     };
     let table = [
-        ("bad name", account(ID), SECRET, Status::InvalidArgument, "profile: contains a space"),
-        ("..", account(ID), SECRET, Status::InvalidArgument, "profile: begins with a `.`"),
-        ("a", account(""), SECRET, Status::InvalidArgument, "client_id: is empty"),
-        ("a", account(ID), "canary\n", Status::InvalidArgument, "client_secret: contains a newline"),
+        ("bad name", account(ID), SECRET, Status::InvalidArgument, "profile contains a space"),
+        ("..", account(ID), SECRET, Status::InvalidArgument, "profile begins with a `.`"),
+        ("a", account(""), SECRET, Status::InvalidArgument, "client_id is empty"),
+        ("a", account(ID), "canary\n", Status::InvalidArgument, "client_secret contains a newline"),
         ("a", with(|p| p.base_url = Some("http://cloud.mongodb.com".to_owned())), SECRET, Status::Refused, "base_url"),
-        ("a", with(|p| p.scope = Some(" ".to_owned())), SECRET, Status::InvalidArgument, "scope: "),
+        ("a", with(|p| p.scope = Some(" ".to_owned())), SECRET, Status::InvalidArgument, "scope has a leading"),
     ];
     for (name, profile, secret, status, part) in table {
         let error = home.store(name, &profile, secret, SecretLocation::File).unwrap_err();

@@ -217,3 +217,24 @@ fn r27_no_duration_in_a_message_has_a_long_fraction() {
 
     assert!(error.to_string().ends_with("after 3 s"), "{error}");
 }
+
+/// What the command prints, as its snapshots show it.
+#[test]
+fn no_error_of_the_command_has_the_number_of_an_io_error_or_a_separated_predicate() {
+    let words = Words::parse("").unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/snapshots");
+    let mut read = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        // A line may be wrapped anywhere.
+        let joined = text.replace("\n  ", " ");
+        for line in joined.lines().filter(|line| line.contains("tokenwell: ") || line.contains("os error")) {
+            read += 1;
+            let faults = faults(&words, Part::Hint, line, &[]);
+            let found: Vec<_> = faults.iter().filter(|fault| fault.contains("the colon before") || fault.contains("I/O error")).collect();
+            assert!(found.is_empty(), "{}: {line}: {found:?}", path.display());
+        }
+    }
+    assert!(read > 20, "only {read} messages were read");
+}

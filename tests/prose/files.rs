@@ -81,6 +81,42 @@ fn no_retired_word_is_in_pages_comments_and_strings() {
     assert!(found.is_empty(), "{} retired words:\n{}", found.len(), found.join("\n"));
 }
 
+/// The messages of the library and the command that show the `Display` of an I/O error: it ends with
+/// "(os error 2)". The rule is one of names: a message that begins with "cannot" or has a flag in front
+/// of it shows a `problem`, or `os_reason` of the error.
+fn shown_io_errors(source: &str) -> Vec<usize> {
+    let is_shown = |text: &str| {
+        let start = text.find("cannot ").map(|start| &text[start..]);
+        start.is_some_and(|message| {
+            ["read", "write", "open", "create", "start", "wait", "listen", "remove", "connect", "signal", "lock", "use"]
+                .iter()
+                .any(|act| message["cannot ".len()..].starts_with(act))
+        }) && [": {error}", "({error})", ": {e}", ": {err}"].iter().any(|shown| text.contains(shown))
+    };
+    Syntax::Rust
+        .passages(source)
+        .into_iter()
+        .filter(|passage| passage.kind != Kind::Comment && is_shown(&passage.text))
+        .map(|passage| passage.line)
+        .collect()
+}
+
+#[test]
+fn no_message_shows_an_io_error_with_its_number() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    files_below(&root.join("src"), &mut files);
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
+        let source = fs::read_to_string(file).unwrap();
+        found.extend(shown_io_errors(&source).into_iter().map(|line| format!("{}:{line}", file.display())));
+    }
+
+    assert!(files.len() > 200, "only {} files were read", files.len());
+    assert!(found.is_empty(), "use os_reason in:\n{}", found.join("\n"));
+    assert_eq!(shown_io_errors("let a = 1;\nlet b = format!(\"cannot read {x}: {error}\");"), [2]);
+}
+
 #[test]
 fn the_check_can_fail() {
     let (_, found) = findings(&Words::parse("token = none\nname Client = none").unwrap());

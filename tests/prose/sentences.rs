@@ -33,6 +33,10 @@ pub fn faults(words: &Words, part: Part, text: &str, allowed: &[&str]) -> Vec<St
     if own.trim() != own || own.is_empty() {
         faults.push("white space around it, or nothing".to_owned());
     }
+    faults.extend(separated_predicate(&own));
+    if own.contains("(os error ") {
+        faults.push("the number of an I/O error: use os_reason".to_owned());
+    }
     if let Some(number) = long_fraction(&own) {
         faults.push(format!("the number {number} is not rounded"));
     }
@@ -57,6 +61,18 @@ fn without_addresses(text: &str) -> String {
         .map(|word| if is_address(word) { format!("ADDRESS{}", marks_of(word)) } else { word.to_owned() })
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The end of a sentence that a colon separates from its subject: "base_url: is empty".
+fn separated_predicate(text: &str) -> Option<String> {
+    let mut parts = text.split(": ").skip(1);
+    parts.find_map(|part| {
+        let mut words = part.split(' ');
+        let (verb, next) = (words.next()?, words.next()?);
+        let is_question = matches!(next, "it" | "there" | "the" | "this");
+        let is_predicate = matches!(verb, "is" | "has" | "must" | "contains" | "does" | "requires") || (verb == "cannot" && next == "be");
+        (is_predicate && !is_question).then(|| format!("the colon before \"{verb} {next}\": join the name and what is wrong with it"))
+    })
 }
 
 /// A number with more than three decimals.
@@ -86,6 +102,9 @@ mod tests {
             "the file undefined is missing",
             "no response within 2.999985755 s",
             "the token that lives at once",
+            "TOKENWELL_X: is not a setting",
+            "base_url: cannot be combined with token_url",
+            "cannot read /a: no such file (os error 2)",
         ] {
             assert!(found(Part::Message, text), "{text}");
         }
@@ -99,6 +118,8 @@ mod tests {
             "the client secret file /a/b.txt (set by TOKENWELL_CLIENT_SECRET_FILE) is writable by other users",
             "deadline exceeded after 1500 ms",
             "no response within 2.5 s from [::1]:8080, in ../x/y",
+            "the server does not speak TLS: is it http://?",
+            "path: `x` does not begin with a slash",
         ] {
             assert_eq!(faults(&Words::of_this_project(), Part::Message, text, &[]), Vec::<String>::new(), "{text}");
         }

@@ -301,7 +301,7 @@ def test_a_task_invalidates_and_revokes(emulator: Emulator, loops: Loops) -> Non
             assert len({first.value, second.value, (await client.token_async()).value}) == 3
         with pytest.raises(tokenwell.ClosedError):
             await client.invalidate_async(second)
-        with pytest.raises(TypeError, match="token: must be a Token"):
+        with pytest.raises(TypeError, match="token must be a Token"):
             await client.invalidate_async(None)  # type: ignore[arg-type]
 
     run(loops, main())

@@ -146,16 +146,16 @@ def test_a_manual_clock_begins_at_a_time_or_at_seconds(make: Make) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"client_id": 7}, "client_id: must be a string"),
-        ({"client_secret": b"secret"}, "client_secret: must be a string"),
-        ({"timeout_ms": 5000}, "timeout_ms: must be a string"),
-        ({"color": True}, "color: must be a string"),
-        ({"timeout": "5"}, "timeout: must be a number of seconds"),
-        ({"timeout": True}, "timeout: must be a number of seconds"),
-        ({"ca_file": pathlib.PurePath}, "ca_file: must be a string"),
-        ({"client_id": True}, "client_id: must be a string"),
-        ({"manual_clock": "now"}, "manual_clock: must be a number of seconds"),
-        ({"settings": {"scope": 7}}, "scope: must be a string"),
+        ({"client_id": 7}, "client_id must be a string"),
+        ({"client_secret": b"secret"}, "client_secret must be a string"),
+        ({"timeout_ms": 5000}, "timeout_ms must be a string"),
+        ({"color": True}, "color must be a string"),
+        ({"timeout": "5"}, "timeout must be a number of seconds"),
+        ({"timeout": True}, "timeout must be a number of seconds"),
+        ({"ca_file": pathlib.PurePath}, "ca_file must be a string"),
+        ({"client_id": True}, "client_id must be a string"),
+        ({"manual_clock": "now"}, "manual_clock must be a number of seconds"),
+        ({"settings": {"scope": 7}}, "scope must be a string"),
     ],
 )
 def test_a_setting_of_the_wrong_type_is_named(settings: Any, problem: str) -> None:
@@ -272,7 +272,7 @@ def test_invalidate_drops_that_token_and_no_other(emulator: Emulator, clocked: t
 
 
 def test_invalidate_rejects_other_types_than_token_and_str(client: tokenwell.Client) -> None:
-    with pytest.raises(TypeError, match="token: must be a Token"):
+    with pytest.raises(TypeError, match="token must be a Token"):
         client.invalidate(None)  # type: ignore[arg-type]
 
 

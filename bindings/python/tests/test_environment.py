@@ -68,7 +68,7 @@ def test_a_variable_that_is_not_utf8_reaches_the_library(
     assert os.path.isdir(directory)
     # A setting of the library itself must be UTF-8, which it can only say if it received the bytes.
     monkeypatch.setenv("TOKENWELL_CACHE_DIR", os.fsdecode(directory))
-    with pytest.raises(tokenwell.InvalidArgumentError, match="TOKENWELL_CACHE_DIR: is not UTF-8"):
+    with pytest.raises(tokenwell.InvalidArgumentError, match="TOKENWELL_CACHE_DIR is not UTF-8"):
         tokenwell.Client(**emulator.settings())
 
 

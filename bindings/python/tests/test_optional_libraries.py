@@ -69,7 +69,7 @@ def test_the_extras_require_the_versions_that_are_checked() -> None:
 @pytest.mark.parametrize(
     "origin, problem",
     [
-        ("https://api.example.com/path", "origin: must not have a path"),
+        ("https://api.example.com/path", "origin must not have a path"),
         ("http://api.example.com", "origin: "),
         ("https://user@api.example.com", "origin: "),
         ("ftp://api.example.com", "origin: "),
@@ -85,7 +85,7 @@ def test_an_origin_that_may_not_get_a_token_is_an_error(client: tokenwell.Client
 
 
 def test_an_origin_must_be_a_string(client: tokenwell.Client) -> None:
-    with pytest.raises(TypeError, match="origin: must be a string"):
+    with pytest.raises(TypeError, match="origin must be a string"):
         Origin(client, b"https://api.example.com")  # type: ignore[arg-type]
 
 

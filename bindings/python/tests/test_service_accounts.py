@@ -151,8 +151,8 @@ def test_a_wrong_argument_is_named_and_nothing_is_sent(emulator: Emulator, clien
         (tokenwell.InvalidArgumentError, "projects: this needs an organization, and not a project", lambda: project.projects(ID)),
         (tokenwell.InvalidArgumentError, "invite: this needs a project, and not an organization", lambda: accounts.invite(ID, ["GROUP_OWNER"])),
         (TypeError, "client_id", lambda: accounts.get(wrong)),
-        (TypeError, "roles: must be a list", lambda: accounts.update(ID, roles="ORG_OWNER")),
-        (TypeError, "networks: must be a list", lambda: accounts.add_access(ID, "192.0.2.1")),
+        (TypeError, "roles must be a list", lambda: accounts.update(ID, roles="ORG_OWNER")),
+        (TypeError, "networks must be a list", lambda: accounts.add_access(ID, "192.0.2.1")),
         (ValueError, "timeout", lambda: accounts.get(ID, timeout=-1)),
     ]
     for kind, named, call in calls:

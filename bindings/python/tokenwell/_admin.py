@@ -265,7 +265,7 @@ def results(document: Any) -> List[Any]:
 def strings(name: str, values: Sequence[str]) -> List[str]:
     """Returns the strings as a list. One string is a sequence too, of its letters, and is an error."""
     if isinstance(values, (str, bytes)):
-        raise TypeError(f"{name}: must be a list of strings, not one string")
+        raise TypeError(f"{name} must be a list of strings, not one string")
     return list(values)
 
 
@@ -299,7 +299,7 @@ def _filled(path: str, segments: Mapping[str, Any]) -> str:
 
 def _segment(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{name}: must be a string (str), not {type(value).__name__}")
+        raise TypeError(f"{name} must be a string (str), not {type(value).__name__}")
     if value.startswith("mdb_sa_sk_"):
         raise InvalidArgumentError(f"{name}: this is a secret", "Pass an id. A secret must not be part of a URL.")
     if not value or (name != "network" and not re.fullmatch("[0-9A-Za-z_-]{1,64}", value)):

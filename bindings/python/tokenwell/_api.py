@@ -55,9 +55,9 @@ class Call:
                 self._text(library.api_request_set_body, self._request, _body(body))
             if max_body is not None:
                 if not isinstance(max_body, int) or isinstance(max_body, bool):
-                    raise TypeError(f"max_body: must be a number of bytes (int), not {type(max_body).__name__}")
+                    raise TypeError(f"max_body must be a number of bytes (int), not {type(max_body).__name__}")
                 if not 0 <= max_body < 2**64:
-                    raise ValueError(f"max_body: must not be negative or above 2**64 - 1, not {max_body}")
+                    raise ValueError(f"max_body must not be negative or above 2**64 - 1, not {max_body}")
                 self._check(library.api_request_set_max_body(self._request, max_body, byref(self.error)))
         except BaseException:
             self.__exit__()
@@ -114,7 +114,7 @@ class Call:
 
 def _string(name: str, value: Any) -> bytes:
     if not isinstance(value, str):
-        raise TypeError(f"{name}: must be a string (str), not {type(value).__name__}")
+        raise TypeError(f"{name} must be a string (str), not {type(value).__name__}")
     return utf8(value)
 
 

@@ -113,9 +113,9 @@ def milliseconds(name: str, duration: Any) -> int:
     # A timedelta is recognized by its method, so that this module does not have to import datetime.
     seconds = duration.total_seconds() if hasattr(duration, "total_seconds") else duration
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-        raise TypeError(f"{name}: must be a number of seconds (int or float) or a timedelta, not {type(duration).__name__}")
+        raise TypeError(f"{name} must be a number of seconds (int or float) or a timedelta, not {type(duration).__name__}")
     if not 0 <= seconds < float("inf"):
-        raise ValueError(f"{name}: must be finite and not negative, not {seconds} seconds")
+        raise ValueError(f"{name} must be finite and not negative, not {seconds} seconds")
     whole = seconds * 1000 if isinstance(seconds, int) else round(min(seconds * 1000, float(MAX_MILLISECONDS)), 6)
     return min(-int(-whole // 1), MAX_MILLISECONDS)
 
@@ -134,5 +134,5 @@ def utf8(value: str) -> bytes:
 def _encode(name: str, value: Any) -> bytes:
     string = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(string, str):
-        raise TypeError(f"{name}: must be a string (str), not {type(value).__name__}")
+        raise TypeError(f"{name} must be a string (str), not {type(value).__name__}")
     return utf8(string)

@@ -45,7 +45,7 @@ class Origin:
             raise InvalidArgumentError("the client has no base URL, because its server was set by token_url", HINT)
         parts = _parts_of(value)
         if parts is None:
-            raise InvalidArgumentError("origin: cannot be compared with the URLs of requests", HINT)
+            raise InvalidArgumentError("origin cannot be compared with the URLs of requests", HINT)
         if parts[0] == "http" and parts[2] == 80:
             # requests and httpx send the header on to https at the same host, which is another origin.
             problem = "the origin of the API has plain http at port 80, from which a redirect may take the token along"
@@ -82,7 +82,7 @@ def _parts_of_authority(scheme: str, authority: str) -> Optional[Parts]:
 def _check(client: Client, origin: str) -> None:
     """Lets the library decide whether a token may be sent to the origin: the rules are those of `base_url`."""
     if not isinstance(origin, str):
-        raise TypeError(f"origin: must be a string (str), not {type(origin).__name__}")
+        raise TypeError(f"origin must be a string (str), not {type(origin).__name__}")
     library, error, config, value = client._library, c_void_p(), c_void_p(), utf8(origin)
     try:
         status = library.config_new(byref(config), byref(error))

@@ -519,7 +519,7 @@ def _get_arguments(min_ttl: Optional[Seconds], timeout: Optional[Seconds], force
 
 def _token_value(token: Any) -> bytes:
     if not isinstance(token, (Token, str)):
-        raise TypeError(f"token: must be a Token or its value (str), not {type(token).__name__}")
+        raise TypeError(f"token must be a Token or its value (str), not {type(token).__name__}")
     return utf8(token.value if isinstance(token, Token) else token)
 
 

@@ -109,10 +109,10 @@ fn age(record: &RecordFile) -> Option<Duration> {
     Some(Duration::from_secs(age.as_secs()))
 }
 
-fn unusable(error: &StoreError) -> Failure {
+fn unusable(problem: &StoreError) -> Failure {
     Failure::new(
         Status::Refused,
-        format!("cannot use the token cache: {error}"),
+        format!("cannot use the token cache: {problem}"),
         "See docs/token-cache.md for its location and the required permissions.",
     )
 }

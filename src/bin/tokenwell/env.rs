@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use tokenwell::Status;
-use tokenwell::error::printable;
+use tokenwell::error::{os_reason, printable};
 
 /// The variable from which the Terraform provider and MongoDB's tools read a token.
 pub(crate) const VARIABLE: &str = "MONGODB_ATLAS_ACCESS_TOKEN";
@@ -247,7 +247,7 @@ impl EnvironmentFile {
 fn cannot_append(path: &Path, error: &io::Error) -> Failure {
     Failure::new(
         Status::CannotWrite,
-        format!("cannot write to the file {} (GITHUB_ENV): {error}", path.display()),
+        format!("cannot write to the file {} (GITHUB_ENV): {}", path.display(), os_reason(error)),
         "In a step of GitHub Actions, do not change GITHUB_ENV: the runner sets it. Elsewhere, unset it to print the assignment.",
     )
 }

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::Command;
 use tokenwell::config::settings;
-use tokenwell::error::{ExitCode, printable};
+use tokenwell::error::{ExitCode, os_reason, printable};
 use tokenwell::{Config, Status};
 
 /// The maximum nesting of `tokenwell exec`, for helpers that are configured to call themselves.
@@ -151,7 +151,7 @@ pub(crate) fn not_started(program: &OsString, error: &io::Error) -> Failure {
         ),
         _ => Failure::with_exit_code(
             ExitCode::CannotStart,
-            format!("cannot start `{shown}`: {error}"),
+            format!("cannot start `{shown}`: {}", os_reason(error)),
             "Check that it is a program for this machine and that this user may execute it.",
         ),
     }

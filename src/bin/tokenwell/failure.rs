@@ -6,7 +6,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokenwell::Client;
-use tokenwell::error::{Error, ExitCode, Status, duration_text, printable};
+use tokenwell::error::{Error, ExitCode, Status, duration_text, os_reason, printable};
 
 /// How long a command waits at its end for the token that it requested to be in the cache.
 pub(crate) const LATE_TOKEN_WAIT: Duration = Duration::from_secs(2);
@@ -160,7 +160,7 @@ impl Failure {
             Self::Late { error, .. } => (error.to_string(), spelling::hint(&late_hint(error)).into_owned()),
             Self::Own { problem, hint, .. } => (problem.clone(), spelling::hint(hint).into_owned()),
             Self::Reported { .. } => return None,
-            Self::Output(error) => (format!("cannot write to standard output: {error}"), output_hint(error.kind()).to_owned()),
+            Self::Output(error) => (format!("cannot write to standard output: {}", os_reason(error)), output_hint(error.kind()).to_owned()),
         })
     }
 

@@ -13,7 +13,7 @@ use tokenwell::config::profiles::{
     ConfigFile, Profile, ProfileEntry, ProfileProgram, SecretLocation, SelectedProfile, Stored, list_profiles, store_profile,
 };
 use tokenwell::config::{ConfigBuilder, check_variables, keyring, route_variables, settings};
-use tokenwell::error::printable;
+use tokenwell::error::{os_reason, printable};
 use tokenwell::{Config, Status, TokenOptions};
 
 /// Store the client id and secret of a service account as a profile
@@ -181,8 +181,9 @@ fn announce(
         ));
     }
     output::message(&format!("{selected} exists in {path}, and {difference}\n{accounts}"));
-    let unanswered =
-        |error| Failure::new(Status::NotConfigured, format!("cannot read the answer: {error}"), "Use --force to replace the profile.");
+    let unanswered = |error| {
+        Failure::new(Status::NotConfigured, format!("cannot read the answer: {}", os_reason(&error)), "Use --force to replace the profile.")
+    };
     if ask::yes("Replace it?").map_err(unanswered)? {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use crate::settings::{Account, builder, flag, line_from_standard_input};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 use tokenwell::config::settings;
+use tokenwell::error::os_reason;
 use tokenwell::secret::Secret;
 use tokenwell::{Config, Status};
 
@@ -217,7 +218,7 @@ fn prompt_for_id() -> Result<String, Failure> {
     if !ask::is_available() {
         return Err(Failure::new(Status::NotConfigured, "there is no client id, and no terminal for a prompt", SCRIPT_HINT));
     }
-    let failed = |error| Failure::new(Status::NotConfigured, format!("cannot read the client id: {error}"), SCRIPT_HINT);
+    let failed = |error| Failure::new(Status::NotConfigured, format!("cannot read the client id: {}", os_reason(&error)), SCRIPT_HINT);
     match ask::line("Client id: ").map_err(failed)? {
         Some(id) if !id.is_empty() => Ok(id),
         _ => Err(Failure::new(
@@ -236,7 +237,7 @@ fn prompt_for_secret() -> Result<Secret, Failure> {
         return Err(cannot("no client secret, and no terminal for a prompt".to_owned()));
     }
     let secret = prompt::hidden("Client secret (not shown): ");
-    let secret = secret.map_err(|error| cannot(format!("cannot read the client secret from the terminal: {error}")))?;
+    let secret = secret.map_err(|error| cannot(format!("cannot read the client secret from the terminal: {}", os_reason(&error))))?;
     if secret.is_empty() {
         return Err(Failure::new(
             Status::NotConfigured,

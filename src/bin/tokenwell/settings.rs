@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokenwell::config::profiles::{ProfileEntry, SecretPlace, list_profiles};
 use tokenwell::config::{ConfigBuilder, check_variables, settings};
-use tokenwell::error::Error;
+use tokenwell::error::{Error, os_reason};
 use tokenwell::{Config, Status};
 use zeroize::Zeroizing;
 
@@ -321,14 +321,15 @@ pub(crate) fn line_from_standard_input(what: &str, hint: &str) -> Result<Zeroizi
     if std::io::stdin().is_terminal() && prompt::is_available() {
         let name = what.strip_prefix("the ").unwrap_or(what);
         let question = format!("{}{} (not shown): ", name[..1].to_uppercase(), &name[1..]);
-        let line = prompt::hidden(&question).map_err(|error| not_configured(format!("cannot read {what} from the terminal: {error}")))?;
+        let line = prompt::hidden(&question)
+            .map_err(|error| not_configured(format!("cannot read {what} from the terminal: {}", os_reason(&error))))?;
         return if line.is_empty() { Err(not_configured(format!("{what} is empty"))) } else { Ok(line) };
     }
     let failed = |problem: String| not_configured(format!("cannot read {what} from standard input: {problem}"));
     // Allocated with the maximum size: a string that grows frees its old allocation without wiping
     // it.
     let mut content = Zeroizing::new(String::with_capacity(usize::try_from(LONGEST).unwrap_or(usize::MAX)));
-    let length = std::io::stdin().take(LONGEST).read_to_string(&mut content).map_err(|error| failed(error.to_string()))?;
+    let length = std::io::stdin().take(LONGEST).read_to_string(&mut content).map_err(|error| failed(os_reason(&error)))?;
     if length as u64 == LONGEST {
         return Err(failed(format!("it is longer than {} KiB", LONGEST / 1024)));
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use tokenwell::Config;
 use tokenwell::config::{Setting, settings};
-use tokenwell::error::Error;
+use tokenwell::error::{Error, sentence};
 
 /// The source of a setting that nothing sets.
 const THE_DEFAULT: &str = "the default";
@@ -62,9 +62,7 @@ pub(crate) fn hint(hint: &str) -> Cow<'_, str> {
 /// The message of `error`, whose first word may be the name of a setting.
 pub(crate) fn message(error: &Error) -> String {
     match (error, NAMES.get()) {
-        (Error::InvalidArgument { name, problem, .. }, Some(names)) => {
-            format!("{}: {problem}", names.get(name.as_str()).unwrap_or(name))
-        }
+        (Error::InvalidArgument { name, problem, .. }, Some(names)) => sentence(names.get(name.as_str()).unwrap_or(name), problem),
         _ => error.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use serde_json::{Map, Value};
 use std::io::Read as _;
 use tokenwell::Status;
-use tokenwell::error::printable;
+use tokenwell::error::{os_reason, printable};
 use zeroize::Zeroizing;
 
 /// The largest request body that is sent.
@@ -189,7 +189,7 @@ fn read_file(flag: &str, path: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     };
     read.map_err(|error| {
         let hint = "Pass the name of a readable file, or - for standard input.";
-        wrong(format!("{flag}: cannot read `{}`: {error}", printable(path, 60)), hint)
+        wrong(format!("{flag}: cannot read `{}`: {}", printable(path, 60), os_reason(&error)), hint)
     })?;
     if content.len() as u64 > LARGEST_BODY {
         return Err(wrong(format!("{flag}: the body is larger than {} MiB", LARGEST_BODY / (1024 * 1024)), "Send a smaller body."));

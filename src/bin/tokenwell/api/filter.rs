@@ -12,7 +12,7 @@ use jaq_core::{Ctx, Exn, Vars};
 use jaq_json::{Val, read};
 use std::sync::{Mutex, PoisonError};
 use tokenwell::Status;
-use tokenwell::error::printable;
+use tokenwell::error::{os_reason, printable};
 
 /// Results are printed when they are longer than this, so that an endless filter needs no
 /// endless memory.
@@ -46,7 +46,7 @@ pub(super) fn with_large_stack(work: impl FnOnce() -> Result<(), Failure> + Send
         let [largest, smaller, smallest] = STACKS_MIB;
         let thread = start(largest).or_else(|_| start(smaller)).or_else(|_| start(smallest)).map_err(|error| {
             let hint = "Allow the process more memory (ulimit -v) or threads, or leave out --jq.";
-            Failure::new(Status::Internal, format!("cannot create a thread for --jq: {error}"), hint)
+            Failure::new(Status::Internal, format!("cannot create a thread for --jq: {}", os_reason(&error)), hint)
         })?;
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 use tokenwell::admin::{AdminApi, Call};
 use tokenwell::config::{ExposedFile, route_variables, unknown_variables};
-use tokenwell::error::{duration_text, printable};
+use tokenwell::error::{duration_text, os_reason, printable};
 use tokenwell::grant::{ProbeReply, ServerRoute};
 use tokenwell::store::{Store as _, StoreError};
 use tokenwell::{Status, Token, TokenOptions};
@@ -222,7 +222,7 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let found = with_timeout("dns", move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>))?;
     match found {
         Ok(addresses) if addresses.is_empty() => Err("the DNS lookup returned no address".to_owned()),
-        found => found.map_err(|error| error.to_string()),
+        found => found.map_err(|error| os_reason(&error)),
     }
 }
 
@@ -236,7 +236,7 @@ fn with_timeout<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send +
             // This fails after the timeout, when the result is no longer needed.
             let _ = answer.send(work());
         })
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| os_reason(&error))?;
     answered.recv_timeout(TIMEOUT).map_err(|_| format!("no answer within {}", duration_text(TIMEOUT)))
 }
 
@@ -251,7 +251,7 @@ fn connect(report: &mut Report, route: &ServerRoute, addresses: &[SocketAddr], p
             }
             Err(error) => {
                 was_refused = error.kind() == ErrorKind::ConnectionRefused;
-                problem = format!("cannot connect to {peer} at {address}: {error}");
+                problem = format!("cannot connect to {peer} at {address}: {}", os_reason(&error));
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::failure::{Failure, NO_CREDENTIAL};
 use crate::style::Style;
 use crate::terminal::{Cell, Stream, Table};
 use std::time::{Duration, Instant, SystemTime};
-use tokenwell::error::{Error, ExitCode, printable};
+use tokenwell::error::{Error, ExitCode, os_reason, printable};
 
 /// The maximum length of a shown string. Paths are long, and the end of a message matters.
 const MAX_LENGTH: usize = 2000;
@@ -109,7 +109,7 @@ impl Report {
             Failure::Library(error) | Failure::Late { error, .. } => self.error(name, error),
             Failure::Own { problem, hint, .. } => self.fail(name, failure.exit_code(), problem, hint),
             Failure::Reported { exit_code } => self.fail(name, *exit_code, "failed", ""),
-            Failure::Output(error) => self.fail(name, failure.exit_code(), error.to_string(), ""),
+            Failure::Output(error) => self.fail(name, failure.exit_code(), os_reason(error), ""),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::output;
 use clap::ValueEnum as _;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
-use tokenwell::error::ExitCode;
+use tokenwell::error::{ExitCode, os_reason};
 
 /// Starts the same command without `--background`, and prints what it prints until it is ready.
 ///
@@ -22,7 +22,7 @@ pub(super) fn start(args: &Args) -> Result<(), Failure> {
     let mut child = spawn(format).map_err(|error| {
         Failure::from(wrong(
             "--background",
-            format!("cannot start a process: {error}"),
+            format!("cannot start a process: {}", os_reason(&error)),
             "The system has no free process or file descriptor. Raise its limits.",
         ))
     })?;

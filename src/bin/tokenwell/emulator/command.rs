@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use tokenwell::Status;
 use tokenwell::config::settings;
-use tokenwell::error::printable_path;
+use tokenwell::error::{os_reason, printable_path};
 
 /// The mark in the environment of the command, with which tokenwell refuses to use Atlas.
 const MARK: &str = "TOKENWELL_EMULATOR";
@@ -56,7 +56,7 @@ fn no_profiles(directory: &Path) -> Result<OsString, Failure> {
         Ok(_) => Ok(file.into_os_string()),
         Err(error) => Err(Failure::new(
             Status::CannotWrite,
-            format!("cannot write {}: {error}", printable_path(&file)),
+            format!("cannot write {}: {}", printable_path(&file), os_reason(&error)),
             "Set TMPDIR to a writable directory.",
         )),
     }

@@ -3,7 +3,7 @@
 use super::wrong;
 use crate::failure::Failure;
 use crate::output;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokenwell::Status;
-use tokenwell::error::{printable, printable_path};
+use tokenwell::error::{os_reason, printable, printable_path};
 use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub(super) fn check(url: &str, ca_file: Option<&Path>) -> Result<(), Failure> {
     };
     let status = status(url, host, authority).map_err(|error| {
         let hint = "Check that the emulator is running and that the URL is its base URL.";
-        Failure::new(Status::Network, format!("no answer from {shown}: {error}"), hint)
+        Failure::new(Status::Network, format!("no answer from {shown}: {}", os_reason(&error)), hint)
     })?;
     if status != "200" {
         let problem = format!("{shown} answered with {}", printable(&status, 40));
@@ -48,11 +48,14 @@ pub(super) fn check(url: &str, ca_file: Option<&Path>) -> Result<(), Failure> {
 }
 
 fn authority(file: &Path) -> Result<Arc<ClientConfig>, Failure> {
-    let cannot = |error: String| {
-        wrong("--ca-file", format!("cannot use {}: {error}", printable_path(file)), "Name the file that the emulator wrote.")
+    let cannot = |problem: String| {
+        wrong("--ca-file", format!("cannot use {}: {problem}", printable_path(file)), "Name the file that the emulator wrote.")
     };
     let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(file).map_err(|error| cannot(error.to_string()))?;
+    let certificate = CertificateDer::from_pem_file(file).map_err(|error| match error {
+        pem::Error::Io(error) => cannot(os_reason(&error)),
+        other => cannot(other.to_string()),
+    })?;
     roots.add(certificate).map_err(|error| cannot(error.to_string()))?;
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -26,7 +26,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tokenwell::Status;
 use tokenwell::emulator::Emulator;
-use tokenwell::error::{Error, printable_path};
+use tokenwell::error::{Error, os_reason, printable_path};
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     misspelled::check()?;
@@ -73,7 +73,7 @@ fn private_directory() -> Result<TempDir, Failure> {
     builder.tempdir().map_err(|error| {
         Failure::new(
             Status::CannotWrite,
-            format!("cannot create a cache directory in {}: {error}", printable_path(&std::env::temp_dir())),
+            format!("cannot create a cache directory in {}: {}", printable_path(&std::env::temp_dir()), os_reason(&error)),
             "Set TMPDIR to a writable directory.",
         )
     })
@@ -111,7 +111,7 @@ fn report_ready(descriptor: u32) -> Result<(), Failure> {
     written.map_err(|error| {
         wrong(
             "--ready-fd",
-            format!("cannot write to file descriptor {descriptor}: {error}"),
+            format!("cannot write to file descriptor {descriptor}: {}", os_reason(&error)),
             "Open it for writing when the command starts, for example 3>ready.",
         )
         .into()
@@ -119,8 +119,12 @@ fn report_ready(descriptor: u32) -> Result<(), Failure> {
 }
 
 fn no_resources(error: &io::Error) -> Failure {
-    wrong("emulator", format!("cannot wait for signals: {error}"), "The system has no free thread or file descriptor. Raise its limits.")
-        .into()
+    wrong(
+        "emulator",
+        format!("cannot wait for signals: {}", os_reason(error)),
+        "The system has no free thread or file descriptor. Raise its limits.",
+    )
+    .into()
 }
 
 fn wrong(name: &str, problem: impl Display, hint: &str) -> Error {

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
-use tokenwell::error::printable_path;
+use tokenwell::error::{os_reason, printable_path};
 
 /// More of a file is not read: a certificate and a line of the log are shorter.
 const MAX: u64 = 64 * 1024;
@@ -26,7 +26,7 @@ pub(super) fn check_log(path: &Path) -> Result<(), Failure> {
 
 fn check(path: &Path, flag: &str, kind: &str, is_own: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let shown = printable_path(path);
-    let start = start(path).map_err(|error| wrong(flag, format!("cannot read {shown}: {error}"), "Name another file."))?;
+    let start = start(path).map_err(|error| wrong(flag, format!("cannot read {shown}: {}", os_reason(&error)), "Name another file."))?;
     if start.is_empty() || is_own(&String::from_utf8_lossy(&start)) {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 use tokenwell::Status;
-use tokenwell::error::printable_path;
+use tokenwell::error::{os_reason, printable_path};
 
 /// The emulator takes a function without state.
 static FILE: OnceLock<File> = OnceLock::new();
@@ -20,7 +20,7 @@ pub(super) fn open(args: &Args) -> Result<Option<fn(&str)>, Failure> {
     let file = OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
         Failure::new(
             Status::CannotWrite,
-            format!("cannot write {} (--log): {error}", printable_path(path)),
+            format!("cannot write {} (--log): {}", printable_path(path), os_reason(&error)),
             "Name a file in a writable directory.",
         )
     })?;

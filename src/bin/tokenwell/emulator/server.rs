@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use tokenwell::Status;
 use tokenwell::emulator::{Certificate, Emulator, EmulatorOptions, Seed};
-use tokenwell::error::{Error, printable, printable_path};
+use tokenwell::error::{Error, os_reason, printable, printable_path};
 use url::Url;
 
 /// Starts the emulator and writes the certificate of its authority.
@@ -31,13 +31,13 @@ pub(super) fn start(args: &Args) -> Result<Emulator, Failure> {
     };
     let emulator = Emulator::start(options).map_err(|error| {
         let flag = if args.listen.is_some() { "--listen" } else { "--port" };
-        wrong(flag, format!("cannot listen on {}: {error}", place.address), "Choose another port, or 0 to select a free one.")
+        wrong(flag, format!("cannot listen on {}: {}", place.address, os_reason(&error)), "Choose another port, or 0 to select a free one.")
     })?;
     if let (Some(file), Some(pem)) = (&args.ca_file, emulator.ca_pem()) {
         std::fs::write(file, pem).map_err(|error| {
             Failure::new(
                 Status::CannotWrite,
-                format!("cannot write {} (--ca-file): {error}", printable_path(file)),
+                format!("cannot write {} (--ca-file): {}", printable_path(file), os_reason(&error)),
                 "Name a file in a writable directory.",
             )
         })?;
@@ -64,7 +64,7 @@ impl Place {
         let cannot = |problem: String| wrong("--listen", format!("{}: {problem}", printable(listen, 200)), HINT);
         let name = listen.rsplit_once(':').map(|(name, _)| name).filter(|name| !name.is_empty() && !name.contains(':'));
         let name = name.ok_or_else(|| cannot("it is not HOST:PORT".to_owned()))?;
-        let mut addresses = listen.to_socket_addrs().map_err(|error| cannot(error.to_string()))?;
+        let mut addresses = listen.to_socket_addrs().map_err(|error| cannot(os_reason(&error)))?;
         let address = addresses.next().ok_or_else(|| cannot("the name has no address".to_owned()))?;
         Ok(Self { address, name: Some(name.to_owned()) })
     }
@@ -120,7 +120,11 @@ fn public_url(args: &Args, place: &Place, tls: bool) -> Result<Option<String>, F
 fn seed(path: &Path) -> Result<Seed, Failure> {
     let shown = printable_path(path);
     let document = std::fs::read_to_string(path).map_err(|error| {
-        wrong("--seed", format!("cannot read {shown}: {error}"), "Name a readable JSON file (docs/emulator.md, section Seed).")
+        wrong(
+            "--seed",
+            format!("cannot read {shown}: {}", os_reason(&error)),
+            "Name a readable JSON file (docs/emulator.md, section Seed).",
+        )
     })?;
     Seed::parse(&document).map_err(|error| match error {
         Error::InvalidArgument { problem, hint, .. } => wrong("--seed", format!("{shown}: {problem}"), &hint).into(),

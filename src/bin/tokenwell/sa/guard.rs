@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use tokenwell::Status;
 use tokenwell::admin::service_accounts::Network;
 use tokenwell::admin::{AdminApi, Call};
+use tokenwell::error::os_reason;
 
 /// The flags of all commands that change something.
 #[derive(clap::Args)]
@@ -54,7 +55,9 @@ impl Consent {
         match ask::yes(question) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::new(Status::Refused, "nothing was changed", "Answer y to continue.")),
-            Err(error) => Err(Failure::new(Status::InvalidArgument, format!("cannot read the answer: {error}"), "Use --yes.")),
+            Err(error) => {
+                Err(Failure::new(Status::InvalidArgument, format!("cannot read the answer: {}", os_reason(&error)), "Use --yes."))
+            }
         }
     }
 

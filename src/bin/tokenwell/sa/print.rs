@@ -15,7 +15,7 @@ pub(super) const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The value as JSON on one line.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value)
-        .map_err(|error| Failure::from(tokenwell::Error::Internal { problem: format!("cannot write JSON: {error}") }))?;
+        .map_err(|problem| Failure::from(tokenwell::Error::Internal { problem: format!("cannot write JSON: {problem}") }))?;
     output::line(&text)
 }
 

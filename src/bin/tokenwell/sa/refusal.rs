@@ -5,7 +5,7 @@ use super::place::AdminSession;
 use crate::failure::{Code, Facts, Failure};
 use tokenwell::admin::Reply;
 use tokenwell::admin::service_accounts::{AdminError, ApiError};
-use tokenwell::error::printable;
+use tokenwell::error::{printable, sentence};
 use tokenwell::{Config, Error};
 
 pub(super) fn of_error(error: AdminError, admin: &AdminSession) -> Failure {
@@ -54,7 +54,9 @@ fn own_roles(admin: &AdminSession) -> Option<String> {
 
 /// An error of the arguments, for a message that names a flag.
 pub(super) fn in_flag(flag: &str, error: &Error) -> Failure {
-    let problem = error.to_string();
-    let problem = problem.split_once(": ").map_or(problem.as_str(), |(_, problem)| problem);
-    Failure::new(error.status(), format!("{flag}: {problem}"), error.hint())
+    let problem = match error {
+        Error::InvalidArgument { problem, .. } => sentence(flag, problem),
+        other => sentence(flag, &other.to_string()),
+    };
+    Failure::new(error.status(), problem, error.hint())
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tokenwell::Status;
-use tokenwell::error::printable_path;
+use tokenwell::error::{os_reason, printable_path};
 
 /// The extension of temporary files. A sink that is killed before the rename leaves one.
 const TEMPORARY: &str = ".temp";
@@ -112,7 +112,7 @@ impl SinkFile {
         } else {
             other.replacen('p', "P", 1)
         };
-        Failure::new(Status::CannotWrite, format!("cannot write `{}`: {error}", printable_path(&self.path)), hint)
+        Failure::new(Status::CannotWrite, format!("cannot write `{}`: {}", printable_path(&self.path), os_reason(error)), hint)
     }
 
     pub(crate) fn exists(&self) -> bool {
@@ -129,7 +129,7 @@ impl SinkFile {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(
                 Status::CannotWrite,
-                format!("cannot remove `{}`: {error}", printable_path(&self.path)),
+                format!("cannot remove `{}`: {}", printable_path(&self.path), os_reason(&error)),
                 "Remove the file: it contains a token.",
             )),
             _ => {

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tokenwell::Status;
-use tokenwell::error::{duration_text, printable};
+use tokenwell::error::{duration_text, os_reason, printable};
 
 /// How many bytes of a file with a process id are read.
 #[cfg(unix)]
@@ -38,7 +38,11 @@ impl Hooks {
         let (requests, received) = channel();
         let thread = std::thread::Builder::new().name("hooks".to_owned()).spawn(move || serve(&hooks, &removed, &received));
         thread.map_err(|error| {
-            Failure::new(Status::Internal, format!("cannot create a thread for --exec: {error}"), "Raise the limit of threads.")
+            Failure::new(
+                Status::Internal,
+                format!("cannot create a thread for --exec: {}", os_reason(&error)),
+                "Raise the limit of threads.",
+            )
         })?;
         Ok(Self(Some(requests)))
     }
@@ -114,7 +118,7 @@ fn exec(words: &[String], limit: Duration, removed: &[OsString]) -> Result<(), S
         command.env_remove(variable);
     }
     program::in_own_group(&mut command);
-    let mut child = command.spawn().map_err(|error| format!("--exec: cannot start `{shown}`: {error}"))?;
+    let mut child = command.spawn().map_err(|error| format!("--exec: cannot start `{shown}`: {}", os_reason(&error)))?;
     let sleep = |pause| {
         std::thread::sleep(pause);
         true
@@ -126,7 +130,7 @@ fn exec(words: &[String], limit: Duration, removed: &[OsString]) -> Result<(), S
             program::kill(&mut child);
             Err(format!("--exec: `{shown}` did not exit within {} and was killed", duration_text(limit)))
         }
-        Err(error) => Err(format!("--exec: cannot wait for `{shown}`: {error}")),
+        Err(error) => Err(format!("--exec: cannot wait for `{shown}`: {}", os_reason(&error))),
     }
 }
 
@@ -135,7 +139,7 @@ fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> 
     use std::io::Read as _;
 
     let shown = tokenwell::error::printable_path(pid_file);
-    let cannot_read = |error: std::io::Error| format!("--signal: cannot read {shown}: {error}");
+    let cannot_read = |error: std::io::Error| format!("--signal: cannot read {shown}: {}", os_reason(&error));
     // Reading from a pipe or a device could block all hooks.
     if !std::fs::metadata(pid_file).map_err(cannot_read)?.is_file() {
         return Err(format!("--signal: {shown} is not a regular file"));
@@ -146,7 +150,7 @@ fn send_signal(signal: nix::sys::signal::Signal, pid_file: &std::path::Path) -> 
     let pid =
         content.trim().parse().ok().filter(|pid: &i32| *pid > 1).ok_or_else(|| format!("--signal: {shown} contains no process id"))?;
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal)
-        .map_err(|error| format!("--signal: cannot signal process {pid} ({shown}): {error}"))
+        .map_err(|error| format!("--signal: cannot signal process {pid} ({shown}): {}", os_reason(&error.into())))
 }
 
 #[cfg(all(test, unix))]

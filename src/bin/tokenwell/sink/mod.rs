@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use supervisor::Supervisor;
 use template::Template;
+use tokenwell::error::os_reason;
 use tokenwell::{Status, TokenOptions};
 
 /// Keep a valid token in a file
@@ -137,7 +138,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Before the first token request: a signal must stop that too.
     let renewals = if supervisor.exists() { Renewals::UserAndHangup } else { Renewals::User };
     let stop = Stop::listen_for(renewals).map_err(|error| {
-        let problem = format!("cannot wait for signals: {error}");
+        let problem = format!("cannot wait for signals: {}", os_reason(&error));
         Failure::new(Status::Internal, problem, "The system has no free thread or file descriptor. Raise its limits.")
     })?;
     let keeper = Keeper {

@@ -119,7 +119,7 @@ mod socket {
 
         pub(super) fn send(&self, message: &str) {
             if let Err(error) = self.socket.send_to_addr(message.as_bytes(), &self.address) {
-                tracing::debug!("cannot notify the service manager: {error}");
+                tracing::debug!("cannot notify the service manager: {}", tokenwell::error::os_reason(&error));
             }
         }
     }

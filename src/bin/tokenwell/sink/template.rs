@@ -6,7 +6,7 @@ use crate::wiped::Wiped;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
-use tokenwell::error::{printable, printable_path};
+use tokenwell::error::{os_reason, printable, printable_path};
 use tokenwell::{Status, Token};
 
 const LARGEST: u64 = 1024 * 1024;
@@ -34,7 +34,7 @@ impl Template {
         let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut content));
         read.map_err(|error| {
             let hint = "Pass the name of a readable file in UTF-8.";
-            Failure::new(Status::InvalidArgument, format!("--template: cannot read `{shown}`: {error}"), hint)
+            Failure::new(Status::InvalidArgument, format!("--template: cannot read `{shown}`: {}", os_reason(&error)), hint)
         })?;
         if content.len() as u64 > LARGEST {
             let problem = format!("--template: `{shown}` is larger than {} KiB", LARGEST / 1024);

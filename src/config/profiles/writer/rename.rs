@@ -111,8 +111,8 @@ fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 
 /// Copies the secret of `old` to `new`. Returns whether there was one.
 fn copy_in_keyring(file: &ConfigFile, old: &str, new: &str) -> Result<bool, Error> {
-    let secrets = read_with_timeout(&file.keyring, &service(old), &["client_secret"]).map_err(|error| Error::NotConfigured {
-        problem: format!("cannot read the secret of profile {old} in the keyring: {error}"),
+    let secrets = read_with_timeout(&file.keyring, &service(old), &["client_secret"]).map_err(|problem| Error::NotConfigured {
+        problem: format!("cannot read the secret of profile {old} in the keyring: {problem}"),
         hint: "Unlock the keyring and try again. The profile was not renamed.".to_owned(),
     })?;
     let Some(secret) = secrets.into_iter().next().flatten() else { return Ok(false) };

@@ -17,7 +17,7 @@ use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokenwell::error::{duration_text, printable};
+use tokenwell::error::{duration_text, os_reason, printable};
 use tokenwell::secret::Secret;
 use tokenwell::{Config, Status};
 use zeroize::Zeroizing;
@@ -66,17 +66,18 @@ impl SecretReader {
     pub(super) fn run(&self, secret: &Secret) -> Result<String, Failure> {
         let shown = &self.shown;
         let printed = Arc::new(Mutex::new(Printed::default()));
-        let result = self.pass(secret, &printed).map_err(|error| format!("cannot start `{shown}`: {error}")).and_then(|problem| {
-            let has_secret = printed.lock().unwrap_or_else(PoisonError::into_inner).has_secret;
-            match problem {
-                Some(problem) if has_secret => Err(format!("{problem}; it printed the secret, which is redacted here")),
-                Some(problem) => Err(problem),
-                None if has_secret => Err(format!(
-                    "`{shown}` printed the secret, which is redacted here, and exited with status 0; it may have stored it too"
-                )),
-                None => Ok(()),
-            }
-        });
+        let result =
+            self.pass(secret, &printed).map_err(|error| format!("cannot start `{shown}`: {}", os_reason(&error))).and_then(|problem| {
+                let has_secret = printed.lock().unwrap_or_else(PoisonError::into_inner).has_secret;
+                match problem {
+                    Some(problem) if has_secret => Err(format!("{problem}; it printed the secret, which is redacted here")),
+                    Some(problem) => Err(problem),
+                    None if has_secret => Err(format!(
+                        "`{shown}` printed the secret, which is redacted here, and exited with status 0; it may have stored it too"
+                    )),
+                    None => Ok(()),
+                }
+            });
         match result {
             Ok(()) => {
                 output::message(&format!("passed the secret to `{shown}`, which exited with status 0; it cannot be read back"));
