@@ -26,12 +26,16 @@ fn l5_every_object_of_a_list_of_any_length_is_returned_once() {
         let bench = Bench::new();
         let starts = (0..total.max(1)).step_by(500);
         let next = format!("{}{ACCOUNTS}?pageNum=2", bench.emulator.base_url());
-        serve(&bench, starts.map(|start| page(start, (total - start).min(500), total, (start + 500 < total).then_some(&*next))));
+        let pages: Vec<_> =
+            starts.map(|start| page(start, (total - start).min(500), total, (start + 500 < total).then_some(&*next))).collect();
+        // All pages but the last one are read once more.
+        let numbers: Vec<_> = (1..=pages.len()).chain(1..pages.len()).collect();
+        serve(&bench, numbers.iter().map(|number| pages[number - 1].clone()));
 
         assert_eq!(read(&bench).unwrap(), ids(0..total), "{total}");
-        assert_eq!(bench.requests("GET", ACCOUNTS), total.div_ceil(500).max(1), "{total}");
+        assert_eq!(bench.requests("GET", ACCOUNTS), numbers.len(), "{total}");
         let last = bench.emulator.last_request(ACCOUNTS).unwrap();
-        assert_eq!(last.query.unwrap(), format!("itemsPerPage=500&pageNum={}", total.div_ceil(500).max(1)));
+        assert_eq!(last.query.unwrap(), format!("itemsPerPage=500&pageNum={}", numbers.last().unwrap()));
     }
 }
 
@@ -43,7 +47,7 @@ fn l5_a_page_without_links_ends_with_the_total() {
         page.as_object_mut().unwrap().remove("links");
         page
     };
-    serve(&bench, [bare(0, 500), bare(500, 100)]);
+    serve(&bench, [bare(0, 500), bare(500, 100), bare(0, 500)]);
 
     assert_eq!(read(&bench).unwrap().len(), 600);
 }
@@ -55,7 +59,13 @@ fn l5_an_object_that_is_removed_between_pages_hides_no_other() {
     // The first object is removed after the first page, so that the next page begins one later.
     serve(
         &bench,
-        [page(0, 500, 600, Some("/x")), after_removal(500, 99, None), after_removal(0, 500, Some("/x")), after_removal(500, 99, None)],
+        [
+            page(0, 500, 600, Some("/x")),
+            after_removal(500, 99, None),
+            after_removal(0, 500, Some("/x")),
+            after_removal(500, 99, None),
+            after_removal(0, 500, Some("/x")),
+        ],
     );
 
     let read = read(&bench).unwrap();
@@ -71,11 +81,57 @@ fn l5_an_object_that_is_added_between_pages_is_no_duplicate() {
     let results: Vec<Value> = after_addition.iter().flat_map(|part| part.as_array().unwrap().clone()).collect();
     let mut first = page(0, 0, 601, Some("/x"));
     first["results"] = results.into();
-    serve(&bench, [page(0, 500, 600, Some("/x")), page(499, 100, 601, None), first, page(499, 100, 601, None)]);
+    serve(&bench, [page(0, 500, 600, Some("/x")), page(499, 100, 601, None), first.clone(), page(499, 100, 601, None), first]);
 
     let read = read(&bench).unwrap();
 
     assert_eq!((read.len(), read.iter().collect::<BTreeSet<_>>().len()), (600, 600));
+}
+
+/// The pages of a list of these numbers.
+fn pages_of(numbers: &[usize]) -> Vec<Value> {
+    let starts = (0..numbers.len()).step_by(500);
+    let page_from = |start: usize| {
+        let own = &numbers[start..numbers.len().min(start + 500)];
+        let mut shown = page(0, 0, numbers.len(), (start + 500 < numbers.len()).then_some("/x"));
+        shown["results"] = own.iter().map(|number| json!({ "clientId": client_id(*number), "name": "n" })).collect();
+        shown
+    };
+    starts.map(page_from).collect()
+}
+
+#[test]
+fn l5_one_object_added_and_one_removed_between_pages_hide_no_other() {
+    let before: Vec<usize> = (0..1100).collect();
+    // Which page is read before the change, and what is removed: from the same page, from an earlier one.
+    for (read_before, removed) in [(1, 10), (2, 10), (2, 700)] {
+        let after: Vec<usize> = before.iter().copied().filter(|number| *number != removed).chain([1100]).collect();
+        let (old, new) = (pages_of(&before), pages_of(&after));
+        let bench = Bench::new();
+        let first_reading = old[..read_before].iter().chain(&new[read_before..]);
+        // The check of the first reading ends at the first page that has changed.
+        let check = &new[..=removed / 500];
+        serve(&bench, first_reading.chain(check).chain(&new).chain(&new[..2]).cloned());
+
+        let read = read(&bench).unwrap();
+
+        let unique: BTreeSet<_> = read.iter().cloned().collect();
+        assert_eq!(read.len(), unique.len(), "no duplicates");
+        assert!(ids(after).iter().all(|id| unique.contains(id)), "{read_before} {removed}: {}", read.len());
+        assert_eq!(bench.requests("GET", ACCOUNTS), 3 + check.len() + 3 + 2);
+    }
+}
+
+#[test]
+fn l5_a_list_whose_pages_never_agree_is_an_error() {
+    let bench = Bench::new();
+    let removed = |number: usize| (0..602).filter(|other| *other != number).collect::<Vec<_>>();
+    serve(&bench, (0..60).map(|number| pages_of(&removed(number)).remove(usize::from(number % 3 == 1))));
+
+    let error = read(&bench).unwrap_err();
+
+    assert!(error.to_string().contains("changes while it is read"), "{error}");
+    assert_eq!(bench.requests("GET", ACCOUNTS), 5 * 3);
 }
 
 #[test]

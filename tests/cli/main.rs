@@ -40,6 +40,8 @@ mod revoke;
 mod sa;
 mod sa_audit;
 mod sa_changes;
+mod sa_lifetime;
+mod sa_others;
 #[cfg(unix)]
 mod sa_targets;
 #[cfg(unix)]

@@ -327,39 +327,6 @@ fn destructive_acts_need_a_confirmation_without_a_terminal() {
 }
 
 #[test]
-fn l10_a_dry_run_prints_the_requests_and_sends_only_reads() {
-    let scene = Scene::new();
-    let account = created(&scene, &org(), "deploy", "ORG_MEMBER", 24);
-    let (id, secret) = (id_of(&account), account["secrets"][0]["id"].as_str().unwrap());
-    scene.tokenwell(["sa", "access", "add", id, "2001:db8::/32"]).assert().success();
-    let before = changes(&scene);
-    let project = ["--project", DEFAULT_PROJECT_ID];
-
-    let cases: &[(&[&str], String)] = &[
-        (
-            &["create", "b", "--role", "ORG_MEMBER", "--show-secret", "--access", "192.0.2.1"],
-            format!("POST {ACCOUNTS}\nPOST {ACCOUNTS}/CLIENT_ID/accessList\n"),
-        ),
-        (&["update", id, "--name", "b"], format!("PATCH {ACCOUNTS}/{id}\n")),
-        (&["delete", id], format!("DELETE {ACCOUNTS}/{id}\n")),
-        (&["secret", "add", id, "--to", "file:x"], format!("POST {ACCOUNTS}/{id}/secrets\n")),
-        (&["secret", "delete", id, secret], format!("DELETE {ACCOUNTS}/{id}/secrets/{secret}\n")),
-        (&["access", "add", id, "192.0.2.1"], format!("POST {ACCOUNTS}/{id}/accessList\n")),
-        (&["access", "delete", id, "2001:db8::/32"], format!("DELETE {ACCOUNTS}/{id}/accessList/2001:db8::%2F32\n")),
-        (
-            &["invite", id, "--role", "GROUP_OWNER", project[0], project[1]],
-            format!("POST /api/atlas/v2/groups/{DEFAULT_PROJECT_ID}/serviceAccounts/{id}:invite\n"),
-        ),
-    ];
-    for (arguments, expected) in cases {
-        let out = stdout(&scene.tokenwell([&["sa"], *arguments, &["--dry-run"]].concat()).assert().success());
-        assert_eq!(out, *expected, "{arguments:?}");
-    }
-    assert_eq!(changes(&scene), before);
-    assert!(!scene.path("x").exists());
-}
-
-#[test]
 fn l8_an_update_that_replaces_roles_shows_what_is_lost() {
     let scene = Scene::new();
     let account = created(&scene, &org(), "deploy", "ORG_READ_ONLY", 24);

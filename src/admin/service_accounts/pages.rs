@@ -3,6 +3,11 @@
 //! Atlas numbers its pages, so an object that is added or removed meanwhile moves others to another
 //! page. If the total changes or a page overlaps with an earlier one, the list is read again from its
 //! start, and what was returned already is left out.
+//!
+//! One object added and another removed leave the total as it was, and an object that moved from the
+//! second page to the first one would be missing. A list of several pages is therefore checked: its pages
+//! but the last one are read once more after the last one. If they are the same, they were so when the
+//! last page was read, because the id of a removed object does not come back.
 
 use super::error::AdminError;
 use super::model::{AccessListEntry, ProjectOfAccount, ServiceAccount};
@@ -73,6 +78,8 @@ pub struct Listing<'a, T> {
     returned: HashSet<String>,
     pass: Pass,
     passes: u32,
+    /// How many pages were read once more, after the last one.
+    checked: Option<usize>,
     is_done: bool,
     /// The server's time at the first page, if it sent one.
     date_ms: Option<u64>,
@@ -81,7 +88,8 @@ pub struct Listing<'a, T> {
 /// One reading of the list from its start.
 #[derive(Debug, Default)]
 struct Pass {
-    number: u64,
+    /// The keys of each page.
+    pages: Vec<Vec<String>>,
     total: Option<u64>,
     keys: HashSet<String>,
 }
@@ -96,7 +104,7 @@ impl<'a, T> Listing<'a, T> {
     /// The list at the path of `request`, which may have a query.
     pub(super) fn new(sender: Sender<'a>, request: Request) -> Self {
         let (ready, returned) = (VecDeque::new(), HashSet::new());
-        Self { sender, request, ready, returned, pass: Pass::default(), passes: 1, is_done: false, date_ms: None }
+        Self { sender, request, ready, returned, pass: Pass::default(), passes: 1, checked: None, is_done: false, date_ms: None }
     }
 
     pub(super) fn date_ms(&self) -> Option<u64> {
@@ -106,9 +114,7 @@ impl<'a, T> Listing<'a, T> {
 
 #[allow(private_bounds)]
 impl<T: Listed> Listing<'_, T> {
-    /// Reads the next page. Sets `is_done` after the last one.
-    fn read_page(&mut self) -> Result<(), AdminError> {
-        let number = self.pass.number + 1;
+    fn page(&mut self, number: usize) -> Result<Page<T>, AdminError> {
         let separator = if self.request.path.contains('?') { '&' } else { '?' };
         let path = format!("{}{separator}itemsPerPage={ITEMS_PER_PAGE}&pageNum={number}", self.request.path);
         let success = self.sender.send(&Request { path, ..self.request.clone() })?;
@@ -120,6 +126,30 @@ impl<T: Listed> Listing<'_, T> {
             )
         })?;
         self.date_ms = self.date_ms.or(success.date_ms);
+        Ok(page)
+    }
+
+    /// Reads the next page, or after the last one an earlier page once more. Sets `is_done` at the end.
+    fn advance(&mut self) -> Result<(), AdminError> {
+        let Some(checked) = self.checked else { return self.read_page() };
+        let page = self.page(checked + 1)?;
+        let is_same = page.total == self.pass.total && page.results.iter().map(Listed::key).eq(self.pass.pages[checked].iter().cloned());
+        if !is_same {
+            return self.start_again();
+        }
+        self.end_of_pages(checked + 1);
+        Ok(())
+    }
+
+    /// Continues after the last page, of which `checked` ones are known to be the same still.
+    fn end_of_pages(&mut self, checked: usize) {
+        self.checked = Some(checked);
+        self.is_done = checked + 1 >= self.pass.pages.len();
+    }
+
+    fn read_page(&mut self) -> Result<(), AdminError> {
+        let number = self.pass.pages.len() + 1;
+        let page = self.page(number)?;
         let keys: Vec<_> = page.results.iter().map(Listed::key).collect();
         let known = keys.iter().filter(|key| self.pass.keys.contains(*key)).count();
         if number > 1 && (page.total != self.pass.total || (known > 0 && known < keys.len())) {
@@ -132,10 +162,10 @@ impl<T: Listed> Listing<'_, T> {
             ));
         }
         let next = self.next_link(&page)?;
-        self.pass.number = number;
         self.pass.total = page.total;
         let count = keys.len() as u64;
         self.pass.keys.extend(keys.iter().cloned());
+        self.pass.pages.push(keys.clone());
         let seen = self.pass.keys.len() as u64;
         if page.total.is_some_and(|total| seen > total.saturating_add(ITEMS_PER_PAGE)) {
             return Err(AdminError::response(&self.request.name(), format!("the list has more results than its totalCount ({seen})")));
@@ -145,7 +175,10 @@ impl<T: Listed> Listing<'_, T> {
                 self.ready.push_back(result);
             }
         }
-        self.is_done = count == 0 || !next.unwrap_or_else(|| page.total.map_or(count >= ITEMS_PER_PAGE, |total| seen < total));
+        let is_last = count == 0 || !next.unwrap_or_else(|| page.total.map_or(count >= ITEMS_PER_PAGE, |total| seen < total));
+        if is_last {
+            self.end_of_pages(0);
+        }
         Ok(())
     }
 
@@ -155,6 +188,7 @@ impl<T: Listed> Listing<'_, T> {
             return Err(AdminError::response(&self.request.name(), "the list changes while it is read; its pages do not fit together"));
         }
         self.pass = Pass::default();
+        self.checked = None;
         Ok(())
     }
 
@@ -178,7 +212,7 @@ impl<T: Listed> Iterator for Listing<'_, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && !self.is_done {
-            if let Err(error) = self.read_page() {
+            if let Err(error) = self.advance() {
                 self.is_done = true;
                 self.ready.clear();
                 return Some(Err(error));

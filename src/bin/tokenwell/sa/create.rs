@@ -1,10 +1,10 @@
 //! `tokenwell sa create`.
 
 use super::access;
+use super::lifetime;
 use super::place::{AdminSession, Place};
 use super::print;
 use super::refusal::in_flag;
-use super::secret::hours;
 use super::target::{Delivery, Targets};
 use super::update::check_roles;
 use crate::failure::{Code, Facts, Failure};
@@ -80,7 +80,7 @@ Examples:
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     check_name(&args.name).map_err(|error| in_flag("NAME", &error))?;
     check_description(&args.description).map_err(|error| in_flag("--description", &error))?;
-    let hours = hours(args.expires)?;
+    let hours = lifetime::hours(args.expires)?;
     let networks = access::networks(&args.access)?;
     if networks.len() > ACCESS_LIST_LIMIT {
         let problem = format!("--access: {} entries are more than the {ACCESS_LIST_LIMIT} that Atlas allows", networks.len());
@@ -96,6 +96,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     let delivery = Delivery::prepare(&admin, wanted, None)?;
     if args.dry_run {
+        lifetime::require_allowed(&admin, hours)?;
         let path = admin.accounts_path();
         let second = if networks.is_empty() { String::new() } else { format!("\nPOST {path}/CLIENT_ID/accessList") };
         return output::line(&format!("POST {path}{second}"));
@@ -106,7 +107,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         roles: args.role.clone(),
         secret_expires_after_hours: hours,
     };
-    let created = admin.accounts().create(&new).map_err(|error| admin.failure(error))?;
+    let created = admin.accounts().create(&new).map_err(|error| lifetime::failure(&admin, hours, error))?;
     let id = created.account.client_id.clone();
     let until = print::time(created.secret.description.expires_at.as_deref(), "an unknown time");
     if created.recovered {

@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod guard;
 mod invite;
+mod lifetime;
 mod list;
 mod place;
 mod print;

@@ -1,6 +1,7 @@
 //! `tokenwell sa secret`.
 
 use super::guard::Consent;
+use super::lifetime;
 use super::place::{Place, ShownAccount};
 use super::print;
 use super::refusal::in_flag;
@@ -10,7 +11,7 @@ use crate::output;
 use crate::wanted::duration;
 use clap::Subcommand;
 use std::time::Duration;
-use tokenwell::admin::service_accounts::{SecretDescription, check_hours, check_id, milliseconds};
+use tokenwell::admin::service_accounts::{SecretDescription, check_id, milliseconds};
 use tokenwell::error::printable;
 
 pub(super) const EXAMPLES: &str = "\
@@ -78,11 +79,6 @@ pub(super) fn run(action: Action) -> Result<(), Failure> {
     }
 }
 
-/// The lifetime of a secret in whole hours, as the API counts it.
-pub(super) fn hours(expires: Duration) -> Result<u32, Failure> {
-    check_hours(expires.as_secs() / 3600).map_err(|error| in_flag("--expires", &error))
-}
-
 fn list(shown: &ShownAccount) -> Result<(), Failure> {
     let (admin, id) = shown.open()?;
     let secrets = admin.accounts().get(&id).map_err(|error| admin.failure(error))?.secrets;
@@ -106,7 +102,7 @@ fn list(shown: &ShownAccount) -> Result<(), Failure> {
 }
 
 fn add(args: &AddArgs) -> Result<(), Failure> {
-    let hours = hours(args.expires)?;
+    let hours = lifetime::hours(args.expires)?;
     let wanted = args.targets.parse(false)?;
     let admin = args.place.open(Some(&args.account))?;
     let delivery = Delivery::prepare(&admin, wanted, Some(&args.account))?;
@@ -114,9 +110,10 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
     // The account is read in any case; this says that it is gone before anything is created.
     accounts.get(&args.account).map_err(|error| admin.failure(error))?;
     if args.dry_run {
+        lifetime::require_allowed(&admin, hours)?;
         return output::line(&format!("POST {}/{}/secrets", admin.accounts_path(), args.account));
     }
-    let created = accounts.create_secret(&args.account, hours).map_err(|error| admin.failure(error))?;
+    let created = accounts.create_secret(&args.account, hours).map_err(|error| lifetime::failure(&admin, hours, error))?;
     let until = print::time(created.description.expires_at.as_deref(), "an unknown time");
     output::message(&format!("created the secret {} of {}, which is valid until {until}", created.description.id, args.account));
     delivery.deliver(&admin, &args.account, &created)

@@ -1,6 +1,7 @@
 //! Checks the places of a new secret before it is created, and stores it in all of them.
 
 use super::super::delete::organization_of;
+use super::super::lifetime;
 use super::super::place::AdminSession;
 use super::command::SecretReader;
 use super::file::PrivateFile;
@@ -10,7 +11,7 @@ use crate::failure::Failure;
 use crate::output;
 use std::path::Path;
 use tokenwell::Status;
-use tokenwell::admin::service_accounts::{CreatedSecret, Level};
+use tokenwell::admin::service_accounts::{CreatedSecret, Level, SecretDescription, milliseconds};
 use tokenwell::config::profiles::SecretLocation;
 use tokenwell::error::ExitCode;
 
@@ -93,16 +94,18 @@ impl Delivery {
         if failed.is_empty() {
             return Ok(());
         }
-        Err(self.failure(admin, client_id, &created.description.id, &stored, &failed.join("; ")))
+        Err(self.failure(admin, client_id, &created.description, &stored, &failed.join("; ")))
     }
 
     /// The error for a secret that exists and that a target does not have, with one safe way on.
-    fn failure(&self, admin: &AdminSession, client_id: &str, id: &str, stored: &[String], problem: &str) -> Failure {
+    fn failure(&self, admin: &AdminSession, client_id: &str, secret: &SecretDescription, stored: &[String], problem: &str) -> Failure {
+        let id = &secret.id;
         let level = admin.accounts().level().clone();
         let flag = if level.is_project() { "--project" } else { "--org" };
         let targets: Vec<_> = self.targets.iter().map(|(target, _)| target.flag()).collect();
         let delete = format!("`tokenwell sa secret delete {flag} {} {client_id} {id}`", level.id());
-        let add = format!("`tokenwell sa secret add {flag} {} {client_id} {}`", level.id(), targets.join(" "));
+        let expires = expires_flag(secret).map(|flag| format!(" {flag}")).unwrap_or_default();
+        let add = format!("`tokenwell sa secret add {flag} {} {client_id} {}{expires}`", level.id(), targets.join(" "));
         let subject = if self.is_new_account {
             format!("the account {client_id} and its secret {id} exist, but the secret is")
         } else {
@@ -129,4 +132,11 @@ impl Delivery {
             way,
         )
     }
+}
+
+/// The flag with which another secret has the same lifetime.
+fn expires_flag(secret: &SecretDescription) -> Option<String> {
+    let at = |time: &Option<String>| time.as_deref().and_then(milliseconds);
+    let hours = at(&secret.expires_at)?.checked_sub(at(&secret.created_at)?)? / 3_600_000;
+    Some(format!("--expires {}", lifetime::flag_value(u32::try_from(hours).ok()?)))
 }
