@@ -14,6 +14,16 @@ fn the_errors_of_the_command_line_have_the_form_of_all_errors() {
         (&["token", "--min-ttl"], "--min-ttl needs a value", "See `tokenwell token --help`."),
         (&["token", "more"], "unexpected argument `more`", "See `tokenwell token --help`."),
         (&["completions", "bash", "b"], "unexpected argument `b`", "See `tokenwell completions --help`."),
+        (
+            &["sa", "list", "--expiring-within", "7"],
+            "--expiring-within: `7` has no unit: it could be seconds or minutes; write 7s or 7m",
+            "See `tokenwell sa list --help`.",
+        ),
+        (
+            &["--color", "never", "cache", "clear", "--older-than", "7"],
+            "--older-than: `7` has no unit: it could be seconds or minutes; write 7s or 7m",
+            "See `tokenwell cache clear --help`.",
+        ),
         (&["exec"], "missing: COMMAND", "See `tokenwell exec --help`."),
         (
             &["exec", "--auto-approve"],

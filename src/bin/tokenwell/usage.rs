@@ -133,12 +133,20 @@ fn command(error: &Error) -> String {
     let usage = string(error, ContextKind::Usage).unwrap_or_default();
     let usage = usage.trim_start_matches("Usage:").trim_start();
     let words: Vec<_> = usage.split_whitespace().take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
-    match (words.as_slice(), only_command()) {
-        // Not every error has a usage.
-        ([], Some(only)) => format!("tokenwell {}", only.to_string_lossy()),
-        ([], None) => "tokenwell".to_owned(),
-        (words, _) => words.join(" "),
+    // Not every error has a usage.
+    if words.is_empty() { command_in_arguments() } else { words.join(" ") }
+}
+
+fn command_in_arguments() -> String {
+    let all = command_line();
+    let (mut found, mut words) = (&all, vec![all.get_name()]);
+    for argument in std::env::args_os().skip(1).take_while(|argument| argument != "--") {
+        if let Some(below) = found.find_subcommand(argument) {
+            words.push(below.get_name());
+            found = below;
+        }
     }
+    words.join(" ")
 }
 
 /// The name of a flag or argument without its value: `--format`, FILE.
