@@ -4,6 +4,9 @@
 //
 // It reads the variables that `tokenwell emulator -- COMMAND` sets. With the argument "planted", the
 // emulator sends one document with a failure of each kind, and the program must find them.
+//
+//	atlas_sdk compare COMMAND           accounts that tokenwell at COMMAND makes are read by the SDK, and the other way round
+//	atlas_sdk compare COMMAND planted   the SDK gets two wrong documents, and the program must find that
 package main
 
 import (
@@ -28,11 +31,21 @@ var newer = map[string]bool{"systemManaged": true}
 
 func main() {
 	session, err := start()
-	if err == nil && len(os.Args) > 1 && os.Args[1] == "planted" {
-		err = session.plant()
-	}
-	if err == nil {
-		err = session.run()
+	figures := ""
+	isPlanted := os.Args[len(os.Args)-1] == "planted"
+	switch {
+	case err != nil:
+	case len(os.Args) > 2 && os.Args[1] == "compare":
+		figures, err = session.compareWith(os.Args[2], isPlanted)
+	default:
+		if isPlanted {
+			err = session.plant()
+		}
+		if err == nil {
+			err = session.run()
+		}
+		figures = fmt.Sprintf("%d operations, %d fields, %d missing, %d null, %d unknown",
+			session.operations, session.fields, session.missing, session.null, session.unknown)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "atlas_sdk:", err)
@@ -41,15 +54,11 @@ func main() {
 	for _, failure := range session.failures {
 		fmt.Println(failure)
 	}
-	verdict := "ok"
 	if len(session.failures) > 0 {
-		verdict = "FAILED"
-	}
-	fmt.Printf("%s atlas_sdk: %d operations, %d fields, %d missing, %d null, %d unknown\n",
-		verdict, session.operations, session.fields, session.missing, session.null, session.unknown)
-	if len(session.failures) > 0 {
+		fmt.Println("FAILED atlas_sdk:", figures)
 		os.Exit(1)
 	}
+	fmt.Println("ok atlas_sdk:", figures)
 }
 
 type session struct {
@@ -101,10 +110,15 @@ func start() (*session, error) {
 // plant makes the emulator send one document with a failure of each kind.
 func (s *session) plant() error {
 	document := map[string]any{"results": []any{map[string]any{"clientId": nil, "surprise": 1, "secrets": []any{map[string]any{"id": "a"}}}}}
-	faults, err := json.Marshal([]any{map[string]any{
+	return s.faults([]any{map[string]any{
 		"path": "/api/atlas/v2/orgs/" + s.org + "/serviceAccounts", "method": "GET", "times": 1, "body": document,
 		"headers": map[string]any{"Content-Type": "application/vnd.atlas.2024-08-05+json"},
 	}})
+}
+
+// faults replaces the faults of the emulator.
+func (s *session) faults(list []any) error {
+	faults, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}
