@@ -40,6 +40,7 @@ mod revoke;
 mod sa;
 mod sa_audit;
 mod sa_changes;
+mod sa_life;
 mod sa_lifetime;
 mod sa_others;
 #[cfg(unix)]
