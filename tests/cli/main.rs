@@ -43,6 +43,7 @@ mod sa_changes;
 mod sa_life;
 mod sa_lifetime;
 mod sa_others;
+mod sa_secret_slots;
 #[cfg(unix)]
 mod sa_targets;
 #[cfg(unix)]

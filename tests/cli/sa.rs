@@ -205,3 +205,20 @@ fn as_selects_the_account_that_sends_the_requests() {
     assert!(scene.emulator.last_request(&format!("/api/atlas/v2/groups/{DEFAULT_PROJECT_ID}/serviceAccounts")).is_some());
     scene.tokenwell(["sa", "show", "--as", "reader", "--profile", "reader"]).assert().code(2);
 }
+
+#[test]
+fn a_name_in_the_place_of_a_client_id_is_said_to_be_one() {
+    let scene = Scene::new();
+    created(&scene, &org(), "deploy", "ORG_MEMBER", 720);
+
+    for arguments in [&["sa", "show", "deploy"][..], &["sa", "secret", "list", "deploy"], &["sa", "delete", "deploy", "--yes"]] {
+        let message = stderr(&scene.tokenwell([arguments, &["--org", DEFAULT_ORG_ID]].concat()).assert().code(5).stdout(""));
+        assert!(
+            message.contains("`deploy` is not a client id: those of Atlas begin with mdb_sa_id_. `tokenwell sa list` prints them."),
+            "{message}"
+        );
+    }
+    let unknown = format!("{}0", &DEFAULT_CLIENT_ID[..DEFAULT_CLIENT_ID.len() - 1]);
+    let message = stderr(&scene.tokenwell(["sa", "show", &unknown, "--org", DEFAULT_ORG_ID]).assert().code(5));
+    assert!(message.contains("Check the ids"), "{message}");
+}

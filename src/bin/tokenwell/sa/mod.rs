@@ -17,6 +17,7 @@ mod print;
 mod projects;
 mod refusal;
 mod secret;
+mod secret_slots;
 mod show;
 mod target;
 mod update;

@@ -168,6 +168,11 @@ impl AdminSession {
         ServiceAccounts::new(&self.api, &self.session.client, self.level.clone()).patience(self.session.config.timeout())
     }
 
+    /// The flag that selects the organization or project, for commands in messages: `--org ID`.
+    pub(super) fn level_flag(&self) -> String {
+        format!("{} {}", if self.level.is_project() { "--project" } else { "--org" }, self.level.id())
+    }
+
     /// The path of the accounts, for `--dry-run`.
     pub(super) fn accounts_path(&self) -> String {
         self.level.path()

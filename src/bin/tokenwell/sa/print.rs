@@ -47,15 +47,21 @@ pub(super) fn end_ms(account: &ServiceAccount) -> Option<u64> {
 
 /// "in 29 d (2026-12-27T02:00:00Z)", for the end of a secret.
 pub(super) fn end(secret: &SecretDescription, now_ms: u64) -> Cell {
+    let text = end_text(secret, now_ms);
+    match secret.expires_at.as_deref().and_then(milliseconds) {
+        Some(end) if end <= now_ms => Cell::styled(Style::Fail, text),
+        Some(end) if Duration::from_millis(end - now_ms) < SOON => Cell::styled(Style::Warn, text),
+        _ => text.into(),
+    }
+}
+
+/// What [`end`] shows.
+pub(super) fn end_text(secret: &SecretDescription, now_ms: u64) -> String {
     let shown = secret.expires_at.as_deref().map_or("unknown".to_owned(), |time| printable(time, 40));
     match secret.expires_at.as_deref().and_then(milliseconds) {
-        None => shown.into(),
-        Some(end) if end <= now_ms => Cell::styled(Style::Fail, format!("expired ({shown})")),
-        Some(end) => {
-            let left = Duration::from_millis(end - now_ms);
-            let text = format!("in {} ({shown})", duration_text(rounded(left)));
-            if left < SOON { Cell::styled(Style::Warn, text) } else { text.into() }
-        }
+        None => shown,
+        Some(end) if end <= now_ms => format!("expired ({shown})"),
+        Some(end) => format!("in {} ({shown})", duration_text(rounded(Duration::from_millis(end - now_ms)))),
     }
 }
 

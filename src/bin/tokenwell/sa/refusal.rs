@@ -15,9 +15,24 @@ pub(super) fn of_error(error: AdminError, admin: &AdminSession) -> Failure {
             let roles = own_roles(admin).map(|roles| format!(" It has {roles} here.")).unwrap_or_default();
             format!("{}{roles} Use --as with the profile of an account that has the role.", api.hint())
         }
-        other => other.hint(),
+        other => match other.api().and_then(not_a_client_id) {
+            Some(name) => {
+                format!("`{name}` is not a client id: those of Atlas begin with {CLIENT_ID_START}. `tokenwell sa list` prints them.")
+            }
+            None => other.hint(),
+        },
     };
     with_hint(error, hint)
+}
+
+/// What all client ids of Atlas begin with.
+const CLIENT_ID_START: &str = "mdb_sa_id_";
+
+/// What was passed as a client id and probably is the name of an account, if the API did not find it.
+fn not_a_client_id(api: &ApiError) -> Option<String> {
+    let (_, account) = api.request.split_once("/serviceAccounts/").filter(|_| api.status == 404)?;
+    let id = account.split('/').next().filter(|id| !id.starts_with(CLIENT_ID_START))?;
+    Some(printable(id, 64))
 }
 
 /// The failure for a reply to a request that is not about service accounts.

@@ -5,6 +5,7 @@ use super::lifetime;
 use super::place::{Place, ShownAccount};
 use super::print;
 use super::refusal::in_flag;
+use super::secret_slots;
 use super::target::{Delivery, Targets};
 use crate::failure::Failure;
 use crate::output;
@@ -107,8 +108,8 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
     let admin = args.place.open(Some(&args.account))?;
     let delivery = Delivery::prepare(&admin, wanted, Some(&args.account))?;
     let accounts = admin.accounts();
-    // The account is read in any case; this says that it is gone before anything is created.
-    accounts.get(&args.account).map_err(|error| admin.failure(error))?;
+    let existing = accounts.get(&args.account).map_err(|error| admin.failure(error))?.secrets;
+    secret_slots::require_free(&admin, &args.account, &existing)?;
     if args.dry_run {
         lifetime::require_allowed(&admin, hours)?;
         return output::line(&format!("POST {}/{}/secrets", admin.accounts_path(), args.account));
@@ -116,7 +117,9 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
     let created = accounts.create_secret(&args.account, hours).map_err(|error| lifetime::failure(&admin, hours, error))?;
     let until = print::time(created.description.expires_at.as_deref(), "an unknown time");
     output::message(&format!("created the secret {} of {}, which is valid until {until}", created.description.id, args.account));
-    delivery.deliver(&admin, &args.account, &created)
+    let delivered = delivery.deliver(&admin, &args.account, &created);
+    secret_slots::report_shortened(&admin, &args.account, &existing);
+    delivered
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {
