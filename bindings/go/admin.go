@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -273,20 +274,38 @@ func sendForResults[T any](ctx context.Context, c apiCall) ([]T, error) {
 // mostPasses is how often a list that changes is read from its start.
 const mostPasses = 5
 
-// listing is how far a list was read. An object is returned once, also if the list changes.
+// listing is how far a list was read. An object is returned once, and none is lost, also if the list
+// changes.
+//
+// Atlas numbers its pages, so an object that is added or removed moves others to another page. If the
+// total changes, or a page overlaps with an earlier one, the list is read again from its start. One
+// object added and another removed leave the total as it was: the pages but the last one are
+// therefore read once more after the last one.
 type listing struct {
-	key            []string
-	returned, seen map[string]bool
-	number, total  int
-	passes         int
-	isDone         bool
+	key      []string
+	returned map[string]bool
+	passes   int
+	// The rest is about one reading from the start. pages are the keys of each page.
+	pages [][]string
+	seen  map[string]bool
+	total int
+	// checked is how many pages were read once more after the last one, or -1 before the last one.
+	checked int
+	isDone  bool
+}
+
+// start begins a reading from the start.
+func (l *listing) start() {
+	l.passes++
+	l.pages, l.seen, l.total, l.checked, l.isDone = nil, map[string]bool{}, 0, -1, false
 }
 
 // pages returns the objects of all pages. The first of the members in key that an object has
 // identifies it.
 func pages[T any](ctx context.Context, c apiCall, key ...string) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		at := listing{key: key, returned: map[string]bool{}, seen: map[string]bool{}, passes: 1}
+		at := listing{key: key, returned: map[string]bool{}}
+		at.start()
 		for !at.isDone {
 			found, err := at.read(ctx, c)
 			for _, one := range found {
@@ -309,10 +328,14 @@ func pages[T any](ctx context.Context, c apiCall, key ...string) iter.Seq2[*T, e
 
 // read requests the next page, and returns what was not returned before.
 func (l *listing) read(ctx context.Context, c apiCall) ([]json.RawMessage, error) {
+	number := len(l.pages) + 1
+	if l.checked >= 0 {
+		number = l.checked + 1
+	}
 	page, err := sendFor[struct {
 		Results *[]json.RawMessage `json:"results"`
 		Total   *int               `json:"totalCount"`
-	}](ctx, c.query("itemsPerPage", apiItemsPerPage).query("pageNum", l.number+1))
+	}](ctx, c.query("itemsPerPage", apiItemsPerPage).query("pageNum", number))
 	if err != nil {
 		return nil, err
 	}
@@ -329,18 +352,20 @@ func (l *listing) read(ctx context.Context, c apiCall) ([]json.RawMessage, error
 			known++
 		}
 	}
-	if l.number > 0 && (total != l.total || (known > 0 && known < len(keys))) {
-		// An object that was added or removed has moved others to another page.
+	switch {
+	case l.checked >= 0 && total == l.total && slices.Equal(keys, l.pages[l.checked]):
+		l.endOfPages(l.checked + 1)
+		return nil, nil
+	case l.checked >= 0, len(l.pages) > 0 && (total != l.total || (known > 0 && known < len(keys))):
 		if l.passes == mostPasses {
 			return nil, c.malformed(http.StatusOK, "the list changes while it is read")
 		}
-		l.passes, l.number, l.seen = l.passes+1, 0, map[string]bool{}
+		l.start()
 		return nil, nil
+	case known > 0:
+		return nil, c.malformed(http.StatusOK, "page "+strconv.Itoa(number)+" has the results of an earlier page")
 	}
-	if known > 0 {
-		return nil, c.malformed(http.StatusOK, "page "+strconv.Itoa(l.number+1)+" has the results of an earlier page")
-	}
-	l.number, l.total = l.number+1, total
+	l.pages, l.total = append(l.pages, keys), total
 	var fresh []json.RawMessage
 	for index, key := range keys {
 		l.seen[key] = true
@@ -349,8 +374,15 @@ func (l *listing) read(ctx context.Context, c apiCall) ([]json.RawMessage, error
 			fresh = append(fresh, (*page.Results)[index])
 		}
 	}
-	l.isDone = len(keys) == 0 || (total < 0 && len(keys) < apiItemsPerPage) || (total >= 0 && len(l.seen) >= total)
+	if len(keys) == 0 || (total < 0 && len(keys) < apiItemsPerPage) || (total >= 0 && len(l.seen) >= total) {
+		l.endOfPages(0)
+	}
 	return fresh, nil
+}
+
+// endOfPages continues after the last page, when so many pages are known to be the same still.
+func (l *listing) endOfPages(checked int) {
+	l.checked, l.isDone = checked, checked+1 >= len(l.pages)
 }
 
 func (l *listing) keyOf(result json.RawMessage) string {

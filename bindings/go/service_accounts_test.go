@@ -157,7 +157,8 @@ func TestAListThatChangesWhileItIsReadHasEachAccountOnce(t *testing.T) {
 	accounts, path := atlas.accounts()
 	first := upTo(500)
 	// An account of the first page was deleted before the second page was read: all others moved by one.
-	atlas.faults(pageOf(path, 502, first...), pageOf(path, 501, 501), pageOf(path, 501, append(first[1:], 500)...), pageOf(path, 501, 501))
+	then := pageOf(path, 501, append(first[1:], 500)...)
+	atlas.faults(pageOf(path, 502, first...), pageOf(path, 501, 501), then, pageOf(path, 501, 501), then)
 
 	all, err := collected(accounts.List(t.Context()))
 
@@ -165,13 +166,50 @@ func TestAListThatChangesWhileItIsReadHasEachAccountOnce(t *testing.T) {
 	for _, account := range all {
 		once[account.ClientID] = true
 	}
-	if err != nil || len(all) != 502 || len(once) != 502 || atlas.apiRequests() != 4 {
+	if err != nil || len(all) != 502 || len(once) != 502 || atlas.apiRequests() != 5 {
 		t.Errorf("%d accounts, %d different ones, %d requests, %v", len(all), len(once), atlas.apiRequests(), err)
 	}
 	var sent struct{ Query string }
 	atlas.get("/_emulator/last_request?path="+path, &sent)
-	if sent.Query != "itemsPerPage=500&pageNum=2" {
+	if sent.Query != "itemsPerPage=500&pageNum=1" {
 		t.Error(sent.Query)
+	}
+}
+
+func TestNoAccountIsLostIfOneIsAddedAndAnotherRemoved(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	accounts, path := atlas.accounts()
+	first := upTo(500)
+	// The total stays as it was, and account 500 moved to the first page.
+	then := pageOf(path, 501, append(first[1:], 500)...)
+	atlas.faults(pageOf(path, 501, first...), pageOf(path, 501, 501), then, then, pageOf(path, 501, 501), then)
+
+	all, err := collected(accounts.List(t.Context()))
+
+	found := map[string]bool{}
+	for _, account := range all {
+		found[account.ClientID] = true
+	}
+	if err != nil || len(all) != 502 || len(found) != 502 || !found["account_500"] || atlas.apiRequests() != 6 {
+		t.Errorf("%d accounts, %d different ones, %d requests, %v", len(all), len(found), atlas.apiRequests(), err)
+	}
+}
+
+func TestACreateWhoseReplyIsLostIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	atlas := startEmulator(t)
+	accounts, path := atlas.accounts()
+	atlas.faults(map[string]any{"path": path, "method": "POST", "close": "reset_after_effect"})
+
+	_, err := accounts.Create(t.Context(), aDeployment())
+
+	if !errors.Is(err, tokenwell.ErrNetwork) || !strings.Contains(err.Error(), "may have") {
+		t.Error(err)
+	}
+	all, err := collected(accounts.List(t.Context()))
+	if err != nil || len(all) != 2 || all[1].Name != "deploy" {
+		t.Error(len(all), err)
 	}
 }
 

@@ -3,7 +3,7 @@
 // What the generated operations of service_accounts.js are made of: one request, its document, and
 // the pages of a list.
 
-const { inspect } = require('node:util');
+const { inspect, isDeepStrictEqual } = require('node:util');
 const { errorFor } = require('./errors.js');
 
 // How often a list that changes is read from its start.
@@ -99,28 +99,50 @@ class Level {
     return new Reply(`${method} ${whole}`, response, this.#api.types);
   }
 
-  /** Yields the objects of all pages, each once, also if the list changes while it is read. */
+  /**
+   * Yields the objects of all pages. Each is returned once, and none is lost, also if the list
+   * changes while it is read.
+   *
+   * Atlas numbers its pages, so an object that is added or removed moves others to another page. If
+   * the total changes, or a page overlaps with an earlier one, the list is read again from its
+   * start. One object added and another removed leave the total as it was: the pages but the last
+   * one are therefore read once more after the last one.
+   */
   async *pages(path, segments, type, key, options) {
     const { itemsPerPage } = this.#api;
+    const read = async (pageNum) => {
+      const reply = await this.send('GET', path, segments, { query: { itemsPerPage, pageNum } }, options);
+      const { results, totalCount } = reply.page();
+      return { reply, results, totalCount, keys: results.map((result) => key.map((name) => result?.[name]).find(Boolean) ?? JSON.stringify(result)) };
+    };
     const returned = new Set();
-    for (let passes = 1; passes <= MOST_PASSES; passes++) {
+    for (let passes = 1; ; passes++) {
+      const pages = [];
       const seen = new Set();
-      let before;
-      for (let pageNum = 1; ; pageNum++) {
-        const reply = await this.send('GET', path, segments, { query: { itemsPerPage, pageNum } }, options);
-        const { results, totalCount } = reply.page();
-        const keys = results.map((result) => key.map((name) => result?.[name]).find(Boolean) ?? JSON.stringify(result));
-        const known = keys.filter((each) => seen.has(each)).length;
-        // An object that was added or removed has moved others to another page.
-        if (pageNum > 1 && (totalCount !== before || (known > 0 && known < keys.length))) break;
-        if (known > 0) throw reply.malformed(`page ${pageNum} has the results of an earlier page`);
+      let page;
+      let isWhole = false;
+      while (!isWhole) {
+        page = await read(pages.length + 1);
+        const known = page.keys.filter((each) => seen.has(each)).length;
+        if (pages.length > 0 && (page.totalCount !== pages[0].totalCount || (known > 0 && known < page.keys.length))) break;
+        if (known > 0) throw page.reply.malformed(`page ${pages.length + 1} has the results of an earlier page`);
+        const { reply, results, keys, totalCount } = page;
         const fresh = results.filter((_, index) => !returned.has(keys[index]));
-        for (const each of keys) returned.add(each) && seen.add(each);
+        for (const each of keys) {
+          returned.add(each);
+          seen.add(each);
+        }
+        pages.push({ keys, totalCount });
         yield* fresh.map((each) => reply.read(type, each));
-        before = totalCount;
-        if (keys.length === 0 || (totalCount === undefined ? keys.length < itemsPerPage : seen.size >= totalCount)) return;
+        isWhole = keys.length === 0 || (totalCount === undefined ? keys.length < itemsPerPage : seen.size >= totalCount);
       }
-      if (passes === MOST_PASSES) throw new ApiError(`GET ${this.#base}${filled(path, segments)}`, 200, { problem: 'the list changes while it is read' });
+      for (const [index, before] of pages.slice(0, -1).entries()) {
+        if (!isWhole) break;
+        page = await read(index + 1);
+        isWhole = page.totalCount === before.totalCount && isDeepStrictEqual(page.keys, before.keys);
+      }
+      if (isWhole) return;
+      if (passes === MOST_PASSES) throw page.reply.malformed('the list changes while it is read');
     }
   }
 }

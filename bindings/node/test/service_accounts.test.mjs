@@ -82,12 +82,34 @@ test('a_list_that_changes_while_it_is_read_has_each_account_once', async (t) => 
   const { accounts, emulator, path, requests, lastRequest } = await start(t);
   const first = upTo(500);
   // An account of the first page was deleted before the second page was read: all others moved by one.
-  await emulator.faults([page(path, 502, first), page(path, 501, [501]), page(path, 501, [...first.slice(1), 500]), page(path, 501, [501])]);
+  const then = page(path, 501, [...first.slice(1), 500]);
+  await emulator.faults([page(path, 502, first), page(path, 501, [501]), then, page(path, 501, [501]), then]);
 
   const ids = (await all(accounts.list())).map((account) => account.clientId);
 
-  assert.deepEqual([ids.length, new Set(ids).size, await requests()], [502, 502, 4]);
-  assert.equal((await lastRequest(path)).query, 'itemsPerPage=500&pageNum=2');
+  assert.deepEqual([ids.length, new Set(ids).size, await requests()], [502, 502, 5]);
+  assert.equal((await lastRequest(path)).query, 'itemsPerPage=500&pageNum=1');
+});
+
+test('no_account_is_lost_if_one_is_added_and_another_removed', async (t) => {
+  const { accounts, emulator, path, requests } = await start(t);
+  const first = upTo(500);
+  // The total stays as it was, and account 500 moved to the first page.
+  const then = page(path, 501, [...first.slice(1), 500]);
+  await emulator.faults([page(path, 501, first), page(path, 501, [501]), then, then, page(path, 501, [501]), then]);
+
+  const ids = (await all(accounts.list())).map((account) => account.clientId);
+
+  assert.deepEqual([ids.length, new Set(ids).size, ids.includes('account_500'), await requests()], [502, 502, true, 6]);
+});
+
+test('a_create_whose_reply_is_lost_is_not_repeated', async (t) => {
+  const { accounts, emulator, path } = await start(t);
+  await emulator.faults([{ path, method: 'POST', close: 'reset_after_effect' }]);
+
+  await assert.rejects(accounts.create(DEPLOY), (error) => error instanceof tokenwell.NetworkError && /may have/.test(error.hint));
+
+  assert.deepEqual((await all(accounts.list())).map((account) => account.name), ['Emulator', 'deploy']);
 });
 
 test('a_list_that_never_fits_is_an_error', async (t) => {

@@ -104,16 +104,27 @@ def test_what_a_later_version_adds_is_kept(emulator: Emulator, accounts: tokenwe
     assert account == ServiceAccount(ID, roles=("ORG_OF_2030",), created_at="2030-01-01T00:00:00Z", other={"color": {"hue": 7}})
 
 
+def numbers_of(accounts: tokenwell.ServiceAccounts) -> List[int]:
+    return sorted(int(account.client_id[len("account_") :]) for account in accounts.list())
+
+
 def test_a_list_that_changes_while_it_is_read_has_each_account_once(emulator: Emulator, accounts: tokenwell.ServiceAccounts, path: str) -> None:
     first = list(range(500))
     # An account of the first page was deleted before the second page was read: all others moved by one.
-    pages = [page(path, first, 502), page(path, [501], 501), page(path, [*first[1:], 500], 501), page(path, [501], 501)]
-    emulator.control("faults", pages)
+    then = page(path, [*first[1:], 500], 501)
+    emulator.control("faults", [page(path, first, 502), page(path, [501], 501), then, page(path, [501], 501), then])
 
-    numbers = [int(account.client_id[len("account_") :]) for account in accounts.list()]
+    assert numbers_of(accounts) == list(range(502)) and emulator.counters()["api_requests"] == 5
+    assert emulator.control(f"last_request?path={path}")["query"] == "itemsPerPage=500&pageNum=1"
 
-    assert sorted(numbers) == list(range(502)) and emulator.counters()["api_requests"] == 4
-    assert emulator.control(f"last_request?path={path}")["query"] == "itemsPerPage=500&pageNum=2"
+
+def test_no_account_is_lost_if_one_is_added_and_another_removed(emulator: Emulator, accounts: tokenwell.ServiceAccounts, path: str) -> None:
+    first = list(range(500))
+    # The total stays as it was, and account 500 moved to the first page.
+    then = page(path, [*first[1:], 500], 501)
+    emulator.control("faults", [page(path, first, 501), page(path, [501], 501), then, then, page(path, [501], 501), then])
+
+    assert numbers_of(accounts) == list(range(502)) and emulator.counters()["api_requests"] == 6
 
 
 def test_a_list_that_never_fits_is_an_error(emulator: Emulator, accounts: tokenwell.ServiceAccounts, path: str) -> None:
@@ -132,8 +143,19 @@ def test_a_page_is_requested_when_it_is_needed(emulator: Emulator, accounts: tok
         return [account.client_id async for account in accounts.list_async()]
 
     assert next(accounts.list()).client_id == "account_0" and emulator.counters()["api_requests"] == 1
-    emulator.control("faults", [page(path, list(range(500)), 501), page(path, [500], 501)])
+    emulator.control("faults", [page(path, list(range(500)), 501), page(path, [500], 501), page(path, list(range(500)), 501)])
     assert len(asyncio.run(main())) == 501
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["threads", "tasks"])
+def test_a_create_whose_reply_is_lost_is_not_repeated(emulator: Emulator, accounts: tokenwell.ServiceAccounts, path: str, is_async: bool) -> None:
+    emulator.control("faults", [{"path": path, "method": "POST", "close": "reset_after_effect"}])
+    attributes: Any = {"name": "lost", "description": "Made by a test", "roles": ["ORG_MEMBER"], "secret_expires_after_hours": 8}
+
+    with pytest.raises(tokenwell.NetworkError, match="may have"):
+        asyncio.run(accounts.create_async(**attributes)) if is_async else accounts.create(**attributes)
+
+    assert [account.name for account in accounts.list()].count("lost") == 1
 
 
 def test_a_wrong_argument_is_named_and_nothing_is_sent(emulator: Emulator, client: tokenwell.Client, accounts: tokenwell.ServiceAccounts) -> None:

@@ -207,49 +207,74 @@ class Call:
 
 
 class Pages:
-    """The pages of a list. An object is returned once, also if the list changes while it is read."""
+    """The pages of a list. An object is returned once, and none is lost, also if the list changes while it is read.
+
+    Atlas numbers its pages, so an object that is added or removed moves others to another page. If the
+    total changes, or a page overlaps with an earlier one, the list is read again from its start. One
+    object added and another removed leave the total as it was: the pages but the last one are therefore
+    read once more after the last one.
+    """
 
     def __init__(self, call: Call, items: int, convert: Callable[[Any], Any], key: Sequence[str]) -> None:
         self._call, self._items, self._convert, self._key = call, items, convert, key
         self._returned: Set[str] = set()
-        self._passes = 1
+        self._passes = 0
         self._start()
 
     def each(self, timeout: Optional[Seconds]) -> Iterator[Any]:
         """Requests page after page, and yields the objects."""
         while not self._is_done:
-            yield from self._take(self._call.send(timeout, itemsPerPage=self._items, pageNum=self._number + 1))
+            yield from self._take(self._call.send(timeout, itemsPerPage=self._items, pageNum=self._number()))
 
     async def each_async(self, timeout: Optional[Seconds]) -> AsyncIterator[Any]:
         """Requests page after page without blocking the event loop, and yields the objects."""
         while not self._is_done:
-            for one in self._take(await self._call.send_async(timeout, itemsPerPage=self._items, pageNum=self._number + 1)):
+            for one in self._take(await self._call.send_async(timeout, itemsPerPage=self._items, pageNum=self._number())):
                 yield one
 
     def _start(self) -> None:
-        self._number, self._total, self._is_done = 0, None, False
+        self._passes += 1
+        self._pages: List[List[str]] = []
         self._seen: Set[str] = set()
+        self._total: Optional[int] = None
+        # How many pages were read once more, after the last one.
+        self._checked: Optional[int] = None
+        self._is_done = False
+
+    def _number(self) -> int:
+        return 1 + (len(self._pages) if self._checked is None else self._checked)
 
     def _take(self, reply: Reply) -> List[Any]:
         documents = reply.read(results)
         total = reply.read(lambda document: Document(document).take(int, "totalCount"))
         keys = [self._key_of(document) for document in documents]
+        if self._checked is not None:
+            is_same = total == self._total and keys == self._pages[self._checked]
+            return self._end_of_pages(self._checked + 1) if is_same else self._start_again(reply)
         known = sum(key in self._seen for key in keys)
-        if self._number and (total != self._total or 0 < known < len(keys)):
-            # An object that was added or removed has moved others to another page.
-            if self._passes == MOST_PASSES:
-                raise ApiError(reply.request, reply.status, "the list changes while it is read")
-            self._passes += 1
-            self._start()
-            return []
+        if self._pages and (total != self._total or 0 < known < len(keys)):
+            return self._start_again(reply)
         if known:
-            raise ApiError(reply.request, reply.status, f"page {self._number + 1} has the results of an earlier page")
-        self._number, self._total = self._number + 1, total
+            raise ApiError(reply.request, reply.status, f"page {self._number()} has the results of an earlier page")
+        self._pages.append(keys)
+        self._total = total
         self._seen.update(keys)
-        self._is_done = not keys or (len(keys) < self._items if total is None else len(self._seen) >= total)
+        if not keys or (len(keys) < self._items if total is None else len(self._seen) >= total):
+            self._end_of_pages(0)
         new = [document for key, document in zip(keys, documents) if key not in self._returned]
         self._returned.update(keys)
         return reply.read(lambda _: [self._convert(document) for document in new])
+
+    def _end_of_pages(self, checked: int) -> List[Any]:
+        self._checked = checked
+        self._is_done = checked + 1 >= len(self._pages)
+        return []
+
+    def _start_again(self, reply: Reply) -> List[Any]:
+        if self._passes == MOST_PASSES:
+            raise ApiError(reply.request, reply.status, "the list changes while it is read")
+        self._start()
+        return []
 
     def _key_of(self, document: Any) -> str:
         found = [document[name] for name in self._key if isinstance(document, dict) and document.get(name)]
