@@ -10,12 +10,13 @@ use std::fmt;
 pub(super) const OUR_PREFIX: &str = "TOKENWELL_";
 
 /// Our variables that are not settings: the configuration file, the guard of `tokenwell exec`, the
-/// log of the C library, and the paths by which wrappers and tests find the library and the
-/// command.
-const OTHER_VARIABLES: [&str; 9] = [
+/// log of the C library, the log of changes of the command, and the paths by which wrappers and tests
+/// find the library and the command.
+const OTHER_VARIABLES: [&str; 10] = [
     FILE_VARIABLE,
     "TOKENWELL_EXEC_DEPTH",
     LOG_VARIABLE,
+    "TOKENWELL_CHANGE_LOG",
     "TOKENWELL_HOME",
     "TOKENWELL_LIBRARY",
     "TOKENWELL_BIN",

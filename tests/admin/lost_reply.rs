@@ -149,6 +149,57 @@ fn l2_if_the_account_cannot_be_read_after_the_lost_reply_the_error_says_so() {
 }
 
 #[test]
+fn l2_an_account_that_gets_no_other_secret_is_named() {
+    let bench = Bench::new();
+    bench.faults(json!([
+        { "path": ACCOUNTS, "method": "POST", "times": 1, "close": REPLY_LOST },
+        { "path": format!("{ACCOUNTS}/*"), "method": "POST", "status": 403, "body": { "errorCode": "USER_UNAUTHORIZED" } },
+    ]));
+
+    let error = bench.of_organization().create(&account("deploy", "ORG_MEMBER")).unwrap_err();
+
+    let id = others(&bench)[0].client_id.clone();
+    assert!(matches!(&error, AdminError::Unresolved { candidates, .. } if *candidates == [id.clone()]), "{error:?}");
+    assert!(error.to_string().contains(&format!("the account {id} exists, and its secret could not be replaced")), "{error}");
+}
+
+#[test]
+fn l2_a_new_secret_is_not_lost_if_the_account_cannot_be_read_after_it() {
+    let bench = Bench::new();
+    bench.faults(json!([
+        { "path": ACCOUNTS, "method": "POST", "times": 1, "close": REPLY_LOST },
+        { "path": format!("{ACCOUNTS}/*"), "method": "GET", "times": 1, "then_serve": true },
+        { "path": format!("{ACCOUNTS}/*"), "method": "GET", "status": 500 },
+    ]));
+
+    let created = bench.of_organization().create(&account("deploy", "ORG_MEMBER")).unwrap();
+
+    assert!(created.recovered && bench.is_valid(&created.account.client_id, created.secret.value.expose()));
+    assert_eq!(created.account.secrets, [created.secret.description]);
+}
+
+#[test]
+fn an_error_of_the_record_is_returned_before_anything_is_created() {
+    let bench = Bench::new();
+    let accounts = bench.of_organization();
+    let id = accounts.create(&account("deploy", "ORG_MEMBER")).unwrap().account.client_id;
+    let posts = bench.requests("POST", ACCOUNTS);
+    let refused = || Err(tokenwell::Error::Internal { problem: "on purpose".to_owned() });
+
+    let mut existing = Vec::new();
+    let record = |ids: &[String], date_ms: Option<u64>| {
+        existing.extend_from_slice(ids);
+        assert!(date_ms.is_some());
+        refused()
+    };
+    let error = accounts.create_recorded(&account("b", "ORG_MEMBER"), record).unwrap_err();
+    assert!(error.to_string().contains("on purpose") && existing == [DEFAULT_CLIENT_ID.to_owned(), id.clone()], "{error} {existing:?}");
+    accounts.create_secret_recorded(&id, 8, |ids, _| if ids.len() == 1 { refused() } else { Ok(()) }).unwrap_err();
+
+    assert_eq!(bench.requests("POST", ACCOUNTS), posts);
+}
+
+#[test]
 fn l14_a_new_account_that_is_not_visible_yet_is_not_gone() {
     let bench = Bench::new();
     bench.emulator.set_settings(json!({ "visible_after_s": 5 })).unwrap();

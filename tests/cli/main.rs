@@ -42,6 +42,8 @@ mod sa_audit;
 mod sa_changes;
 mod sa_life;
 mod sa_lifetime;
+#[cfg(unix)]
+mod sa_log;
 mod sa_others;
 mod sa_secret_slots;
 #[cfg(unix)]

@@ -14,7 +14,7 @@ export SHORT="${SHORT:-}"
 
 # They compile, compare files and run single programs, with no limit on time that a busy machine could exceed. Cargo lets only one process use the target
 # directory, so the suites that compile with it are not among them.
-no_time="atlas_sdk c_packages doxygen emulator_load go_packages lowest_versions node_packages older_version python_packages shellcheck"
+no_time="atlas_sdk c_packages doxygen emulator_load go_packages killed_creates lowest_versions node_packages older_version python_packages shellcheck"
 
 # shellcheck disable=SC2046 # The names are words.
 [ $# -gt 0 ] || set -- $(cd tests/more && for script in *.sh; do basename "$script" .sh; done | grep -vx need)

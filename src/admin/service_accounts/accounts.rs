@@ -85,9 +85,24 @@ impl<'a> ServiceAccounts<'a> {
     /// [`Error::InvalidArgument`] before any request; [`AdminError::Unresolved`] if it is not known what
     /// the request created.
     pub fn create(&self, new: &NewServiceAccount) -> Result<CreatedAccount, AdminError> {
+        self.create_recorded(new, |_, _| Ok(()))
+    }
+
+    /// Like [`ServiceAccounts::create`], for a caller that can say later what a process made that was killed:
+    /// `record` is called immediately before the first request that creates something, with the client ids
+    /// that exist and the server's time in milliseconds. An account of this call has another id and was
+    /// created later.
+    ///
+    /// # Errors
+    /// Those of [`ServiceAccounts::create`], and that of `record`: then nothing was created.
+    pub fn create_recorded(
+        &self,
+        new: &NewServiceAccount,
+        record: impl FnOnce(&[String], Option<u64>) -> Result<(), Error>,
+    ) -> Result<CreatedAccount, AdminError> {
         check_new(&self.level, new)?;
         let new = NewServiceAccount { roles: set(&new.roles), ..new.clone() };
-        self.create_account(&new, body(&new)?)
+        self.create_account(&new, body(&new)?, record)
     }
 
     /// Changes an account. `PATCH …/serviceAccounts/{clientId}`
@@ -120,10 +135,24 @@ impl<'a> ServiceAccounts<'a> {
     /// [`Error::InvalidArgument`] before any request; [`AdminError::Unresolved`] if it is not known what
     /// the request created.
     pub fn create_secret(&self, client_id: &str, expires_after_hours: u32) -> Result<CreatedSecret, AdminError> {
+        self.create_secret_recorded(client_id, expires_after_hours, |_, _| Ok(()))
+    }
+
+    /// Like [`ServiceAccounts::create_secret`], with `record` as in [`ServiceAccounts::create_recorded`]: it
+    /// gets the ids of the secrets that exist.
+    ///
+    /// # Errors
+    /// Those of [`ServiceAccounts::create_secret`], and that of `record`: then nothing was created.
+    pub fn create_secret_recorded(
+        &self,
+        client_id: &str,
+        expires_after_hours: u32,
+        record: impl FnOnce(&[String], Option<u64>) -> Result<(), Error>,
+    ) -> Result<CreatedSecret, AdminError> {
         let hours = check_hours(expires_after_hours.into())?;
         let request = self.request("POST", client_id, "/secrets", Act::Write)?;
         let body = body(&json!({ "secretExpiresAfterHours": hours }))?;
-        self.create_secret_of(&Request { body: Some(body), ..request }, client_id)
+        self.create_secret_of(&Request { body: Some(body), ..request }, client_id, record)
     }
 
     /// Deletes a secret. `DELETE …/serviceAccounts/{clientId}/secrets/{secretId}`

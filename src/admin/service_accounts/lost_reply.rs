@@ -13,6 +13,7 @@ use super::model::{CreatedAccount, CreatedSecret, NewServiceAccount, SecretDescr
 use super::revealed;
 use super::send::{Failed, Request, Success};
 use super::time::milliseconds;
+use crate::error::Error;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -38,10 +39,17 @@ impl Before {
 }
 
 impl ServiceAccounts<'_> {
-    pub(super) fn create_account(&self, new: &NewServiceAccount, body: Vec<u8>) -> Result<CreatedAccount, AdminError> {
+    pub(super) fn create_account(
+        &self,
+        new: &NewServiceAccount,
+        body: Vec<u8>,
+        record: impl FnOnce(&[String], Option<u64>) -> Result<(), Error>,
+    ) -> Result<CreatedAccount, AdminError> {
         let request = Request { body: Some(body), ..Request::new("POST", self.level().path(), self.needed(Act::Write)) };
         let (accounts, date_ms) = self.read_all()?;
-        let before = Before { ids: accounts.into_iter().map(|account| account.client_id).collect(), date_ms };
+        let ids: Vec<_> = accounts.into_iter().map(|account| account.client_id).collect();
+        record(&ids, date_ms)?;
+        let before = Before { ids: ids.into_iter().collect(), date_ms };
         let mut failed = None;
         for _ in 0..2 {
             let lost = match self.sender().send(&request) {
@@ -110,14 +118,30 @@ impl ServiceAccounts<'_> {
             }
             replaced.push(secret.id.clone());
         }
-        let mut secret = self.create_secret(&client_id, hours)?;
+        let mut secret = match self.create_secret(&client_id, hours) {
+            Ok(secret) => secret,
+            Err(error) => {
+                let request = Request::new("POST", self.level().path(), self.needed(Act::Write));
+                let problem = format!("the account {client_id} exists, and its secret could not be replaced: {error}");
+                return Err(unresolved(&request, problem, vec![client_id], error));
+            }
+        };
         replaced.append(&mut secret.replaced);
-        Ok(CreatedAccount { account: self.get(&client_id)?, secret: CreatedSecret { replaced, ..secret }, recovered: true })
+        // Without this answer the account is described as it was found. An error would lose the secret.
+        let account = self.get(&client_id).unwrap_or(ServiceAccount { secrets: vec![secret.description.clone()], ..account });
+        Ok(CreatedAccount { account, secret: CreatedSecret { replaced, ..secret }, recovered: true })
     }
 
-    pub(super) fn create_secret_of(&self, request: &Request, client_id: &str) -> Result<CreatedSecret, AdminError> {
+    pub(super) fn create_secret_of(
+        &self,
+        request: &Request,
+        client_id: &str,
+        record: impl FnOnce(&[String], Option<u64>) -> Result<(), Error>,
+    ) -> Result<CreatedSecret, AdminError> {
         let (account, date_ms) = self.read_one(client_id)?;
-        let before = Before { ids: account.secrets.into_iter().map(|secret| secret.id).collect(), date_ms };
+        let ids: Vec<_> = account.secrets.into_iter().map(|secret| secret.id).collect();
+        record(&ids, date_ms)?;
+        let before = Before { ids: ids.into_iter().collect(), date_ms };
         let (mut replaced, mut unanswered, mut failed) = (Vec::new(), 0, None);
         while unanswered < 2 && replaced.len() < MOST_SECRETS {
             let lost = match self.sender().send(request) {

@@ -105,6 +105,7 @@ fn environment(page: &mut String) {
     }
     for (variable, about) in [
         ("NO_COLOR, CLICOLOR_FORCE", "no colors, or colors also in a file or pipe; --color comes before them"),
+        ("TOKENWELL_CHANGE_LOG", "off: tokenwell sa keeps no log of changes, and cannot report what a command made that was killed"),
         ("COLUMNS", "the width to which help and tables are wrapped"),
     ] {
         let _ = write!(page, ".TP\n\\fB{}\\fR\n{}\n", escaped(variable), line(about));
@@ -117,6 +118,7 @@ fn files(page: &mut String) {
         ("$XDG_CONFIG_HOME/tokenwell/config.toml", "profiles; TOKENWELL_CONFIG_FILE names another file"),
         ("$XDG_CONFIG_HOME/tokenwell/secrets/", "the secrets of the profiles, readable by this user only"),
         ("$XDG_CONFIG_HOME/atlascli/config.toml", "profiles of the Atlas CLI, which are read but never written"),
+        ("$XDG_STATE_HOME/tokenwell/changes.jsonl", "the log of what tokenwell sa changed, without secrets"),
         ("$XDG_CACHE_HOME/tokenwell/", "the token cache, which is encrypted; `tokenwell cache path` prints its path"),
     ] {
         let _ = write!(page, ".TP\n\\fI{}\\fR\n{}\n", escaped(path), line(about));

@@ -1,5 +1,6 @@
 //! `tokenwell sa access`: the API access list of an account.
 
+use super::changes::Record;
 use super::guard::{Consent, allows, own_address};
 use super::place::{AdminSession, Place, ShownAccount};
 use super::print;
@@ -8,7 +9,7 @@ use crate::failure::Failure;
 use crate::output;
 use clap::Subcommand;
 use tokenwell::Status;
-use tokenwell::admin::service_accounts::{ACCESS_LIST_LIMIT, AccessListEntry, Network};
+use tokenwell::admin::service_accounts::{ACCESS_LIST_LIMIT, AccessListEntry, AdminError, Network};
 use tokenwell::error::printable;
 
 pub(super) const EXAMPLES: &str = "\
@@ -105,10 +106,20 @@ fn add(args: &ChangeArgs) -> Result<(), Failure> {
     if args.consent.is_dry(&admin, "POST", &format!("/{}/accessList", args.account))? {
         return Ok(());
     }
-    admin.accounts().add_access(&args.account, &new).map_err(|error| admin.failure(error))?;
+    add_logged(&admin, &args.account, &new).map_err(|error| admin.failure(error))?;
     let first = if before.is_empty() { "; no other address may use the API with this account now" } else { "" };
     output::message(&format!("added {} to the access list of {}{first}", shown(&new), args.account));
     Ok(())
+}
+
+/// Adds the entries, with a line in the log before and after the request.
+pub(super) fn add_logged(admin: &AdminSession, id: &str, networks: &[Network]) -> Result<(), AdminError> {
+    let record = Record {
+        client_id: Some(id.to_owned()),
+        addresses: networks.iter().map(ToString::to_string).collect(),
+        ..admin.record("sa access add", "POST", &format!("/{id}/accessList"))
+    };
+    admin.log.around(&record, || admin.accounts().add_access(id, networks)).map(drop)
 }
 
 fn delete(args: &ChangeArgs) -> Result<(), Failure> {
@@ -131,7 +142,12 @@ fn delete(args: &ChangeArgs) -> Result<(), Failure> {
         if args.consent.is_dry(&admin, "DELETE", &format!("/{}/accessList/{}", args.account, network.to_string().replace('/', "%2F")))? {
             continue;
         }
-        admin.accounts().delete_access(&args.account, network).map_err(|error| admin.failure(error))?;
+        let record = Record {
+            client_id: Some(args.account.clone()),
+            addresses: vec![network.to_string()],
+            ..admin.record("sa access delete", "DELETE", &format!("/{}/accessList/{network}", args.account))
+        };
+        admin.logged(&record, || admin.accounts().delete_access(&args.account, network))?;
         output::message(&format!("deleted {network} from the access list of {}", args.account));
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `tokenwell sa create`.
 
 use super::access;
+use super::changes::{Begun, CREATE, Creation, Record};
 use super::lifetime;
 use super::place::{AdminSession, Place};
 use super::print;
@@ -87,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(Status::InvalidArgument, problem, "Use networks instead of their addresses."));
     }
     let wanted = args.targets.parse(args.json)?;
-    let admin = args.place.open_checked(None, |_, level| check_roles(level, [&args.role]))?;
+    let admin = args.place.open_to_create(&args.name, &args.description, |_, level| check_roles(level, [&args.role]))?;
     if args.if_absent
         && let Some(existing) = existing(&admin, &args.name)?
     {
@@ -107,25 +108,40 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         roles: args.role.clone(),
         secret_expires_after_hours: hours,
     };
-    let created = admin.accounts().create(&new).map_err(|error| lifetime::failure(&admin, hours, error))?;
+    let record = Record {
+        name: Some(args.name.clone()),
+        roles: args.role.clone(),
+        addresses: networks.iter().map(ToString::to_string).collect(),
+        ..admin.record(CREATE, "POST", "")
+    };
+    let begun = Begun { description: args.description.clone(), ..Begun::new(record, delivery.targets(), admin.session.config.timeout()) };
+    let mut creation = None;
+    let result = admin.accounts().create_recorded(&new, |ids, date_ms| Creation::begin(&mut creation, &admin.log, begun, ids, date_ms));
+    let (created, mut creation) = Creation::of(result, creation).map_err(|error| lifetime::failure(&admin, hours, error))?;
     let id = created.account.client_id.clone();
+    creation.created(&id, &created.secret.description.id);
     let until = print::time(created.secret.description.expires_at.as_deref(), "an unknown time");
     if created.recovered {
         output::message("the reply was lost; the account was found, and its first secret was replaced");
     }
     output::message(&format!("created {id} ({}), whose secret is valid until {until}", printable(&args.name, 64)));
     let uses_standard_output = delivery.uses_standard_output();
-    // Before any other request: what happens to that one must not cost the secret.
-    let delivered = delivery.deliver(&admin, &id, &created.secret);
-    if !networks.is_empty()
-        && let Err(failure) = add_access(&admin, &id, &networks)
-    {
+    creation.finish(|creation| {
+        // Before any other request: what happens to that one must not cost the secret.
+        let delivered = delivery.deliver(&admin, &id, &created.secret);
         if delivered.is_ok() {
-            return Err(failure);
+            creation.stored();
         }
-        output::warning(failure.message().unwrap_or_default().trim_start_matches("tokenwell: "));
-    }
-    delivered?;
+        if !networks.is_empty()
+            && let Err(failure) = add_access(&admin, &id, &networks)
+        {
+            if delivered.is_ok() {
+                return Err(failure);
+            }
+            output::warning(failure.message().unwrap_or_default().trim_start_matches("tokenwell: "));
+        }
+        delivered
+    })?;
     if uses_standard_output { Ok(()) } else { print_account(&created.account, args.json) }
 }
 
@@ -144,7 +160,7 @@ fn existing(admin: &AdminSession, name: &str) -> Result<Option<ServiceAccount>, 
 /// Adds the entries. The account exists, so an error says what is left to do.
 fn add_access(admin: &AdminSession, id: &str, networks: &[Network]) -> Result<(), Failure> {
     let all = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let Err(error) = admin.accounts().add_access(id, networks) else {
+    let Err(error) = access::add_logged(admin, id, networks) else {
         output::message(&format!("added {all} to its access list"));
         return Ok(());
     };

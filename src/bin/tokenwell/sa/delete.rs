@@ -1,6 +1,8 @@
 //! `tokenwell sa delete`.
 
+use super::changes::Record;
 use super::guard::Consent;
+use super::interrupted::{self, Resolved};
 use super::place::{AdminSession, Place};
 use crate::failure::Failure;
 use crate::output;
@@ -42,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         if args.consent.is_dry(&admin, "DELETE", &format!("/{}", args.account))? {
             return Ok(());
         }
-        accounts.delete(&args.account).map_err(|error| admin.failure(error))?;
+        delete_logged(&admin, &args.account, &account.name)?;
         output::message(&format!("deleted {name}"));
         return Ok(());
     };
@@ -50,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.consent.is_dry(&admin, "DELETE", &format!("/{}", args.account))? {
         return Ok(());
     }
-    accounts.delete(&args.account).map_err(|error| admin.failure(error))?;
+    delete_logged(&admin, &args.account, &account.name)?;
     let organization = organization_of(&admin, &project);
     let shown = organization.as_deref().map_or("its organization".to_owned(), |id| format!("organization {id}"));
     let flag = organization.as_deref().unwrap_or("ORGANIZATION");
@@ -58,6 +60,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         "detached {name} from the project {project}; the account still exists in {shown}, and `tokenwell sa delete --org {flag} {}` deletes it",
         args.account
     ));
+    Ok(())
+}
+
+fn delete_logged(admin: &AdminSession, id: &str, name: &str) -> Result<(), Failure> {
+    let record =
+        Record { client_id: Some(id.to_owned()), name: Some(name.to_owned()), ..admin.record("sa delete", "DELETE", &format!("/{id}")) };
+    admin.logged(&record, || admin.accounts().delete(id))?;
+    interrupted::resolve(admin, id, &Resolved::AccountDeleted);
     Ok(())
 }
 

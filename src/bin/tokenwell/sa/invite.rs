@@ -1,5 +1,6 @@
 //! `tokenwell sa invite`.
 
+use super::changes::Record;
 use super::guard::Consent;
 use super::place::Place;
 use super::print;
@@ -49,7 +50,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.consent.is_dry(&admin, "POST", &format!("/{}:invite", args.account))? {
         return Ok(());
     }
-    let account = admin.accounts().invite(&args.account, &args.role).map_err(|error| admin.failure(error))?;
+    let record = Record {
+        client_id: Some(args.account.clone()),
+        roles: args.role.clone(),
+        ..admin.record("sa invite", "POST", &format!("/{}:invite", args.account))
+    };
+    let account = admin.logged(&record, || admin.accounts().invite(&args.account, &args.role))?;
     if args.json {
         return print::json(&account);
     }

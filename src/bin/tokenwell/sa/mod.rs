@@ -6,9 +6,11 @@
 
 mod access;
 mod audit;
+mod changes;
 mod create;
 mod delete;
 mod guard;
+mod interrupted;
 mod invite;
 mod lifetime;
 mod list;
@@ -19,6 +21,7 @@ mod refusal;
 mod secret;
 mod secret_slots;
 mod show;
+mod stored;
 mod target;
 mod update;
 

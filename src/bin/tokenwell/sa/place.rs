@@ -1,5 +1,7 @@
 //! The account that sends the requests, and the organization or project whose accounts they are about.
 
+use super::changes::ChangeLog;
+use super::interrupted::{self, Interrupted};
 use super::refusal::{self, in_flag};
 use crate::failure::{self, Failure};
 use crate::ids::{IDS, ProfileIds, is_member};
@@ -7,6 +9,7 @@ use crate::output;
 use crate::session::Session;
 use crate::settings::Settings;
 use serde::Deserialize;
+use std::cell::RefCell;
 use tokenwell::admin::service_accounts::{AdminError, Level, ServiceAccounts, check_client_id};
 use tokenwell::admin::{AdminApi, Call};
 use tokenwell::error::printable;
@@ -60,6 +63,9 @@ pub(super) struct AdminSession {
     pub(super) session: Session,
     api: AdminApi,
     level: Level,
+    pub(super) log: ChangeLog,
+    /// What is still to be completed or undone of commands that were killed.
+    pub(super) interrupted: RefCell<Vec<Interrupted>>,
 }
 
 impl Place {
@@ -76,6 +82,30 @@ impl Place {
         account: Option<&str>,
         check: impl FnOnce(&Config, &Level) -> Result<(), Failure>,
     ) -> Result<AdminSession, Failure> {
+        let admin = self.open_unreported(account, check)?;
+        interrupted::report(&admin);
+        Ok(admin)
+    }
+
+    /// Like [`Place::open_checked`], to create an account with this name and description. It is an error if an
+    /// earlier command was killed that has created it.
+    pub(super) fn open_to_create(
+        &self,
+        name: &str,
+        description: &str,
+        check: impl FnOnce(&Config, &Level) -> Result<(), Failure>,
+    ) -> Result<AdminSession, Failure> {
+        let admin = self.open_unreported(None, check)?;
+        interrupted::require_none(&admin, name, description)?;
+        Ok(admin)
+    }
+
+    fn open_unreported(
+        &self,
+        account: Option<&str>,
+        check: impl FnOnce(&Config, &Level) -> Result<(), Failure>,
+    ) -> Result<AdminSession, Failure> {
+        let log = ChangeLog::of_environment()?;
         account.map_or(Ok(()), check_client_id)?;
         let config = match &self.as_profile {
             Some(profile) => self.settings.config_of_profile(profile)?,
@@ -93,7 +123,7 @@ impl Place {
             Some(level) => level,
             None => only_organization(&api, &session)?,
         };
-        Ok(AdminSession { session, api, level })
+        Ok(AdminSession { session, api, level, log, interrupted: RefCell::default() })
     }
 
     /// The level that a flag, a variable or the profile selects.

@@ -1,6 +1,8 @@
 //! `tokenwell sa secret`.
 
+use super::changes::{ADD_SECRET, Begun, Creation, Record};
 use super::guard::Consent;
+use super::interrupted::{self, Resolved};
 use super::lifetime;
 use super::place::{Place, ShownAccount};
 use super::print;
@@ -114,12 +116,25 @@ fn add(args: &AddArgs) -> Result<(), Failure> {
         lifetime::require_allowed(&admin, hours)?;
         return output::line(&format!("POST {}/{}/secrets", admin.accounts_path(), args.account));
     }
-    let created = accounts.create_secret(&args.account, hours).map_err(|error| lifetime::failure(&admin, hours, error))?;
+    let record =
+        Record { client_id: Some(args.account.clone()), ..admin.record(ADD_SECRET, "POST", &format!("/{}/secrets", args.account)) };
+    let begun = Begun::new(record, delivery.targets(), admin.session.config.timeout());
+    let mut creation = None;
+    let result = accounts
+        .create_secret_recorded(&args.account, hours, |ids, date_ms| Creation::begin(&mut creation, &admin.log, begun, ids, date_ms));
+    let (created, mut creation) = Creation::of(result, creation).map_err(|error| lifetime::failure(&admin, hours, error))?;
+    creation.created(&args.account, &created.description.id);
     let until = print::time(created.description.expires_at.as_deref(), "an unknown time");
     output::message(&format!("created the secret {} of {}, which is valid until {until}", created.description.id, args.account));
-    let delivered = delivery.deliver(&admin, &args.account, &created);
+    let delivered = creation.finish(|creation| {
+        delivery.deliver(&admin, &args.account, &created)?;
+        creation.stored();
+        Ok(())
+    });
     secret_slots::report_shortened(&admin, &args.account, &existing);
-    delivered
+    delivered?;
+    interrupted::resolve(&admin, &args.account, &Resolved::SecretAdded);
+    Ok(())
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {
@@ -138,7 +153,13 @@ fn delete(args: &DeleteArgs) -> Result<(), Failure> {
     if args.consent.is_dry(&admin, "DELETE", &format!("/{}/secrets/{}", args.account, args.id))? {
         return Ok(());
     }
-    accounts.delete_secret(&args.account, &args.id).map_err(|error| admin.failure(error))?;
+    let record = Record {
+        client_id: Some(args.account.clone()),
+        secret_id: Some(args.id.clone()),
+        ..admin.record("sa secret delete", "DELETE", &format!("/{}/secrets/{}", args.account, args.id))
+    };
+    admin.logged(&record, || accounts.delete_secret(&args.account, &args.id))?;
+    interrupted::resolve(&admin, &args.account, &Resolved::SecretDeleted(&args.id));
     output::message(&format!("deleted the secret {} of {}", args.id, args.account));
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `tokenwell sa update`.
 
+use super::changes::Record;
 use super::guard::Consent;
 use super::place::Place;
 use super::print;
@@ -105,7 +106,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.consent.is_dry(&admin, "PATCH", &format!("/{}", args.account))? {
         return Ok(());
     }
-    let after = accounts.update(&args.account, &change).map_err(|error| admin.failure(error))?;
+    let record = Record {
+        client_id: Some(args.account.clone()),
+        name: change.name.clone(),
+        roles: change.roles.clone().unwrap_or_default(),
+        ..admin.record("sa update", "PATCH", &format!("/{}", args.account))
+    };
+    let after = admin.logged(&record, || accounts.update(&args.account, &change))?;
     if args.json {
         return print::json(&after);
     }

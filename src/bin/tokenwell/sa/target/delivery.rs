@@ -67,6 +67,11 @@ impl Delivery {
         Ok(Self { targets, profiles, organization, is_new_account: account.is_none() })
     }
 
+    /// The targets as `--to` names them, for a record.
+    pub(in super::super) fn targets(&self) -> Vec<String> {
+        self.targets.iter().map(|(target, _)| target.recorded()).collect()
+    }
+
     /// Whether the secret is printed, for a reader that expects nothing after it.
     pub(in super::super) fn uses_standard_output(&self) -> bool {
         self.targets.iter().any(|(target, _)| target.is_standard_output())

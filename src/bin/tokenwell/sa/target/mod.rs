@@ -12,6 +12,7 @@ mod redactor;
 
 pub(super) use delivery::Delivery;
 
+use super::stored::SHOWN;
 use crate::failure::Failure;
 use crate::program;
 use crate::terminal::Stream;
@@ -73,20 +74,39 @@ impl Target {
         }
     }
 
+    /// The target as `--to` names it, from any directory: for a record of what a command was to do.
+    fn recorded(&self) -> String {
+        match self {
+            Self::File(path) => {
+                let absolute = std::path::absolute(path).map_or_else(|_| path.clone(), |path| path.to_string_lossy().into_owned());
+                format!("file:{absolute}")
+            }
+            Self::Shown => SHOWN.to_owned(),
+            other => other.value(),
+        }
+    }
+
     /// The flag of this target, as a shell reads it.
     fn flag(&self) -> String {
-        let value = match self {
+        if *self == Self::Shown {
+            return format!("--{SHOWN}");
+        }
+        // An argument of a process has no null character.
+        format!("--to {}", shlex::try_quote(&self.value()).unwrap_or_default())
+    }
+
+    /// The value of `--to`.
+    fn value(&self) -> String {
+        match self {
             Self::Profile(name) => format!("profile:{name}"),
             Self::Keyring(name) => format!("keyring:{name}"),
             Self::File(path) => format!("file:{path}"),
             Self::StandardInputOf(line, _) => format!("stdin-of:{line}"),
-            Self::Shown => return "--show-secret".to_owned(),
+            Self::Shown => String::new(),
             Self::Terraform => "json:terraform".to_owned(),
             Self::AwsManaged => "json:aws-managed".to_owned(),
             Self::Kubernetes(name) => format!("k8s-secret:{name}"),
-        };
-        // An argument of a process has no null character.
-        format!("--to {}", shlex::try_quote(&value).unwrap_or_default())
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! `profile:NAME` and `keyring:NAME`: a profile with the account and its server.
 
 use super::super::place::AdminSession;
+use super::super::stored::credential_of;
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::is_variable_of;
+use tokenwell::Status;
 use tokenwell::config::keyring;
 use tokenwell::config::profiles::{ConfigFile, Prepared, Profile, SecretLocation, list_profiles, store_profile};
 use tokenwell::error::{printable, printable_path};
 use tokenwell::secret::Secret;
-use tokenwell::{Config, Status};
 
 /// The configuration file, if a target is a profile in it.
 #[derive(Default)]
@@ -51,7 +51,8 @@ impl Profiles {
             Some(path) => format!("in profile {name}, with the secret in {}", printable_path(path)),
             None => format!("in profile {name}, with the secret in the keyring"),
         };
-        if !reads_back(file, name, client_id, secret.expose()) {
+        let read = credential_of(file, name);
+        if !read.is_some_and(|(id, found)| id == client_id && found.expose() == secret.expose()) {
             return Err(Failure::new(
                 Status::CannotWrite,
                 format!("profile {name} was stored, but cannot be read back"),
@@ -75,18 +76,4 @@ fn require_free_profile(name: &str, account: Option<&str>) -> Result<(), Failure
         )),
         _ => Ok(()),
     }
-}
-
-/// Reads the profile as a program would, without an account in the environment.
-fn reads_back(file: &ConfigFile, name: &str, client_id: &str, secret: &str) -> bool {
-    let path = file.path().as_os_str().to_owned();
-    let mut builder = Config::builder().environment(move |variable| match variable {
-        "TOKENWELL_CONFIG_FILE" => Some(path.clone()),
-        "TOKENWELL_EMULATOR" => std::env::var_os(variable),
-        variable if is_variable_of(variable, |_| true) => None,
-        variable => std::env::var_os(variable),
-    });
-    let config = builder.set("profile", name.as_bytes()).and_then(|()| builder.build());
-    let credential = config.and_then(|config| config.credential());
-    credential.is_ok_and(|(id, found)| id == client_id && found.expose() == secret)
 }
