@@ -4,6 +4,7 @@
 """
 
 import copy
+import json
 import os
 import pathlib
 import re
@@ -61,6 +62,17 @@ class Files(unittest.TestCase):
         public = re.findall(r"^    pub fn (\w+)\(&self", source, re.MULTILINE)
 
         self.assertCountEqual([each["name"] for each in common.read()["operations"]], [name for name in public if name != "level"])
+
+    def test_the_lives_at_both_levels_use_every_operation(self):
+        lives = json.loads((BINDINGS / "service_accounts/life.json").read_text(encoding="utf-8"))
+        calls = [{(step["call"], step.get("level", life["level"])) for step in life["steps"]} for life in lives]
+
+        self.assertEqual([life["level"] for life in lives], ["organization", "project"])
+        for life, made in zip(lives, calls):
+            expected = {(each["name"], each.get("level", life["level"])) for each in common.read()["operations"]}
+            if life["level"] == "project":
+                expected.remove(("invite", "project"))
+            self.assertEqual(expected - made, set())
 
     def test_a_description_with_a_mistake_is_an_error(self):
         for path, wrong in ((("operations", 2, "result"), "NoType"), (("operations", 2, "level"), "team"), (("types", 0, "fields", 0, "type"), "NoType")):

@@ -51,6 +51,8 @@ class Suite:
         self.outputs = {}
         self.answers = {}
         self.own_files = set()
+        # The files to which programs write a secret that they create, by language.
+        self.new_secrets = {}
         for name in ("home", "cache", "config", "tmp", "here", "errors"):
             (work / name).mkdir()
 
@@ -147,6 +149,8 @@ def main():
         net.add("the secret", emulator.secret)
         net.add("the wrong secret", WRONG)
         net.add("the proxy's password", PASSWORD)
+        for language, file in suite.new_secrets.items():
+            net.add(f"the new secret of {language}", file.read_text())
         secrets_alone = Net()
         secrets_alone.windows.update(net.windows)
         for number, token in enumerate(sorted(token for token in suite.tokens if token.startswith("ey"))):
@@ -377,8 +381,11 @@ def programs(suite, emulator, url):
     environment = suite.environment(emulator, url, WRONG_SECRET=WRONG, PYTHONDEVMODE="1", NODE_DEBUG="module")
     python, node = sys.executable, os.environ.get("NODE", "node")
     index = str(DIST / "node" / "index.mjs")
-    suite.run("everything that Python prints", [python, str(HERE / "show.py")], environment, 0)
-    suite.run("everything that Node prints", [node, str(HERE / "show.mjs"), index], environment, 0)
+    for language, command in (("Python", [python, str(HERE / "show.py")]), ("Node", [node, str(HERE / "show.mjs"), index])):
+        file = pathlib.Path(suite.path("here", f"new-secret-{language}"))
+        suite.own_files.add(str(file))
+        suite.new_secrets[language] = file
+        suite.run(f"everything that {language} prints", command, {**environment, "NEW_SECRET_FILE": str(file)}, 0)
     suite.run("the example in Python", [python, str(ROOT / "examples" / "python" / "hello_token.py")], environment, 0)
 
 

@@ -1,5 +1,6 @@
 """Prints every object that the Python package returns, in every common way to print it."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -24,12 +25,20 @@ token = client.token()
 for each in (client, token, client.stats(), [token], {"token": token}):
     show(each)
 
+# A new secret, which the suite learns from a file.
+accounts = tokenwell.ServiceAccounts(client, organization="0e0000000000000000000001")
+created = accounts.create(name="Shown by Python", description="Canary", roles=["ORG_MEMBER"], secret_expires_after_hours=8)
+with open(os.environ["NEW_SECRET_FILE"], "w") as file:
+    file.write(created.secret.value)
+for each in (accounts, created, created.secret, created.account, dataclasses.asdict(created), [created]):
+    show(each)
+
 
 def crash(call):
     """Prints what crash reporters send: the frames with their variables."""
     try:
         call()
-    except tokenwell.TokenwellError as error:
+    except (tokenwell.TokenwellError, tokenwell.ApiError) as error:
         show(error)
         for line in traceback.TracebackException.from_exception(error, capture_locals=True).format():
             print(line, file=sys.stderr)
@@ -39,6 +48,14 @@ def crash(call):
 
 crash(lambda: client.token(min_ttl=86400))
 crash(lambda: tokenwell.Client(client_id="alone"))
+crash(lambda: accounts.get("mdb_sa_id_000000000000000000000000"))
+try:
+    accounts.get(created.secret.value)
+except tokenwell.TokenwellError as error:
+    # Without the variables of its frames: the string is that of this program.
+    show(error)
+else:
+    sys.exit("a secret was accepted as an id")
 os.environ["MONGODB_ATLAS_CLIENT_SECRET"] = os.environ.pop("WRONG_SECRET")
 crash(lambda: tokenwell.Client.from_env().token())
 print("shown")
