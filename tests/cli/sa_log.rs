@@ -252,6 +252,9 @@ fn l2_a_create_whose_request_was_lost_before_it_was_killed_has_created_nothing()
     let message = report(&scene);
     assert!(message.contains("no account of it is visible yet"), "{message}");
     age(&scene);
+    for unshown in ["--json", "-q"] {
+        scene.tokenwell(["sa", "list", "--org", DEFAULT_ORG_ID, unshown]).assert().success().stderr("");
+    }
     let message = report(&scene);
     assert!(message.contains("(name deploy, begun 2026-01-02T03:04:05Z) was interrupted: no account of it exists"), "{message}");
 
@@ -259,6 +262,20 @@ fn l2_a_create_whose_request_was_lost_before_it_was_killed_has_created_nothing()
     assert_eq!(outcomes(&scene, "sa create"), ["begun", "interrupted"]);
     scene.tokenwell(CREATE).assert().success();
     assert_eq!(accounts(&scene).len(), 1);
+}
+
+#[test]
+fn l2_an_account_that_another_host_has_completed_is_closed() {
+    let scene = Scene::new();
+    killed_before_the_reply(&scene, &CREATE, ACCOUNTS);
+    let all = until("the account", || Some(accounts(&scene)).filter(|all| !all.is_empty()));
+    let mut command = scene.tokenwell(["sa", "secret", "add", id_of(&all[0]), "--to", "file:x", "--org", DEFAULT_ORG_ID]);
+    command.env("TOKENWELL_CHANGE_LOG", "off").assert().success();
+
+    let message = report(&scene);
+
+    assert!(message.contains("its secret is stored; nothing is left to do"), "{message}");
+    assert!(!report(&scene).contains("interrupted"));
 }
 
 #[test]

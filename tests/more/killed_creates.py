@@ -208,6 +208,8 @@ def examine(bench, scenario, arguments, fault, point, undo):
     bench.remember_first_secret()
     if not bench.kill(arguments, point):
         return False
+    state = [path.read_text() for path in (bench.home / ".local").rglob("*") if path.is_file()]
+    assert not any("mdb_sa_sk_" in text for text in state), "a secret is in the state directory"
     accounts, secrets = bench.secrets()
     existed = bool(accounts or secrets)
     has_access = "--access" not in arguments or not existed or bool(bench.get(f"{ACCOUNTS}/{accounts[0]}/accessList"))

@@ -57,11 +57,14 @@ pub(super) fn report(admin: &AdminSession) {
         if is_running && matches!(interrupted.made, Made::One { .. } | Made::OneOf(_)) && interrupted.open.created.is_none() {
             continue;
         }
-        if !failure::is_json() {
-            output::warning(&interrupted.message());
-        }
+        interrupted.show();
         interrupted.keep_or_close(admin);
     }
+}
+
+/// Whether a warning is printed. What cannot be printed is not closed either, so that it is not lost.
+fn is_shown() -> bool {
+    !failure::is_json() && !output::is_quiet()
 }
 
 /// Like [`report`], and refuses to create an account if an interrupted command has created one with the same
@@ -89,9 +92,7 @@ pub(super) fn require_none(admin: &AdminSession, name: &str, description: &str) 
     let mut refused = None;
     for interrupted in found {
         if !is_same(&interrupted.open) || matches!(interrupted.made, Made::Nothing) {
-            if !failure::is_json() {
-                output::warning(&interrupted.message());
-            }
+            interrupted.show();
         } else if refused.is_none() {
             refused = Some(interrupted.refusal());
         }
@@ -114,9 +115,10 @@ fn made(admin: &AdminSession, open: &Open) -> Made {
 
 /// Nothing, unless it is too early to say so.
 fn nothing_yet(open: &Open) -> Made {
-    let age = milliseconds(&now()).zip(milliseconds(&open.begun.time)).map(|(now, begun)| Duration::from_millis(now.saturating_sub(begun)));
+    // If the clock was set back, the age is not known.
+    let age = milliseconds(&now()).zip(milliseconds(&open.begun.time)).and_then(|(now, begun)| now.checked_sub(begun));
     // Times have whole seconds.
-    let left = age.map_or(Duration::ZERO, |age| (VISIBLE_AFTER + Duration::from_secs(1)).saturating_sub(age));
+    let left = age.map(Duration::from_millis).map_or(Duration::ZERO, |age| (VISIBLE_AFTER + Duration::from_secs(1)).saturating_sub(age));
     if left.is_zero() || open.created.is_some() { Made::Nothing } else { Made::NotVisibleYet(left) }
 }
 
@@ -149,8 +151,9 @@ fn made_account(admin: &AdminSession, open: &Open) -> Result<Made, AdminError> {
     if !found.is_empty() {
         return Ok(Made::OneOf(found.into_iter().chain([account]).map(|account| account.client_id).collect()));
     }
-    let secret =
-        open.created.as_ref().and_then(|(_, id)| account.secrets.iter().find(|secret| secret.id == *id)).or(account.secrets.last());
+    // Any secret that is where it belongs is enough: another host may have replaced the first one.
+    let is_complete = |secret: &&SecretDescription| matches!(state_of_secret(open, &account.client_id, Some(secret)), State::Complete(_));
+    let secret = account.secrets.iter().find(is_complete).or(account.secrets.last());
     let missing = missing_addresses(admin, open, &account.client_id)?;
     let state = match state_of_secret(open, &account.client_id, secret) {
         State::Complete(_) if !missing.is_empty() => State::WithoutAccess(missing),
@@ -234,10 +237,12 @@ impl Interrupted {
         if self.open.begun.record.operation == CREATE { "account" } else { "secret" }
     }
 
-    fn message(&self) -> String {
-        let (finding, hint) = self.finding();
-        let hint = if hint.is_empty() { hint } else { format!(". {hint}") };
-        format!("{}: {finding}{hint}", self.subject())
+    fn show(&self) {
+        if is_shown() {
+            let (finding, hint) = self.finding();
+            let hint = if hint.is_empty() { hint } else { format!(". {hint}") };
+            output::warning(&format!("{}: {finding}{hint}", self.subject()));
+        }
     }
 
     /// What it made, and what to do.
@@ -315,6 +320,7 @@ impl Interrupted {
     /// Closes it in the log if nothing is left to do, otherwise remembers it for [`resolve`].
     fn keep_or_close(self, admin: &AdminSession) {
         match &self.made {
+            Made::Nothing | Made::One { state: State::Complete(_), .. } if !is_shown() => admin.interrupted.borrow_mut().push(self),
             Made::Nothing => self.open.end(None, "nothing of it exists"),
             Made::One { client_id, state: State::Complete(reason), .. } => {
                 let client_id = client_id.clone();
