@@ -180,6 +180,12 @@ impl<T: Clone> Flight<T> {
         locked(&self.state).ended
     }
 
+    /// Returns whether the result is known.
+    #[cfg(feature = "capi")]
+    pub(crate) fn has_result(&self) -> bool {
+        locked(&self.state).result.is_some()
+    }
+
     /// Removes the waker of a caller that stops waiting.
     pub(crate) fn forget(&self, registration: &mut Registration) {
         // Dropped outside the lock: it may own a caller's data.

@@ -120,6 +120,11 @@ class Emulator:
             self.process.stdout.close()
 
 
+def native_threads() -> int:
+    """Returns the number of threads of this process, including those of the library."""
+    return len(os.listdir("/proc/self/task"))
+
+
 def until(condition: Callable[[], bool], what: str) -> None:
     """Waits until the condition is true; fails after `PATIENCE` seconds."""
     end = time.monotonic() + PATIENCE

@@ -7,12 +7,12 @@ import copy
 import pickle
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 import pytest
 
 import tokenwell
-from conftest import PATIENCE, Emulator, until
+from conftest import PATIENCE, Emulator, native_threads, until
 
 ORGS = "/api/atlas/v2/orgs"
 
@@ -155,3 +155,48 @@ def test_a_canceled_task_ends_its_request(emulator: Emulator, client: tokenwell.
         asyncio.run(main())
     # The end of the block waits for work in progress: there is none.
     assert time.monotonic() - began < PATIENCE
+
+
+MOST_THREADS = 32
+"""The library sends so many requests of a client at the same time."""
+
+
+def test_very_many_requests_share_a_few_threads(emulator: Emulator, client: tokenwell.Client) -> None:
+    client.token()
+    api_faults(emulator, {"delay_ms": 100, "then_serve": True})
+
+    async def main() -> Tuple[int, int]:
+        await client.request_async("GET", ORGS)
+        before = most = native_threads()
+        requests = [asyncio.ensure_future(client.request_async("GET", ORGS)) for _ in range(300)]
+        while not all(request.done() for request in requests):
+            most = max(most, native_threads())
+            await asyncio.sleep(0.005)
+        assert [request.result().status for request in requests] == [200] * len(requests)
+        return before, most
+
+    before, most = asyncio.run(main())
+    assert before + MOST_THREADS / 2 <= most <= before + MOST_THREADS
+
+
+def test_a_request_that_waits_for_a_thread_ends_at_its_timeout_and_at_the_close(emulator: Emulator, client: tokenwell.Client) -> None:
+    client.token()
+    api_faults(emulator, {"delay_ms": 120_000, "then_serve": True})
+
+    async def main() -> None:
+        hanging = [asyncio.ensure_future(client.request_async("GET", ORGS)) for _ in range(MOST_THREADS)]
+        while emulator.counters()["api_requests"] < MOST_THREADS:
+            await asyncio.sleep(0.01)
+        waiting = [asyncio.ensure_future(client.request_async("GET", ORGS)) for _ in range(10)]
+        with pytest.raises(tokenwell.DeadlineError):
+            await client.request_async("GET", ORGS, timeout=0.2)
+        waiting.pop().cancel()
+        client.close()
+        ended = await asyncio.gather(*hanging, *waiting, return_exceptions=True)
+        assert {type(error) for error in ended} == {tokenwell.ClosedError}
+
+    began = time.monotonic()
+    asyncio.run(main())
+
+    assert time.monotonic() - began < PATIENCE
+    assert emulator.counters()["api_requests"] == MOST_THREADS, "no request was sent after it ended"

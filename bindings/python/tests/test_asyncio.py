@@ -15,15 +15,10 @@ from typing import Any, Callable, List, Set
 import pytest
 
 import tokenwell
-from conftest import PATIENCE, Emulator, until
+from conftest import PATIENCE, Emulator, native_threads, until
 from tokenwell._queue import _queues
 
 Loops = Callable[[], asyncio.AbstractEventLoop]
-
-
-def native_threads() -> int:
-    """Returns the number of threads of this process, including those of the library."""
-    return len(os.listdir("/proc/self/task"))
 
 
 def descriptors() -> Set[str]:
