@@ -27,7 +27,18 @@ fn every_check_is_ok_if_nothing_is_wrong() {
 
     assert_eq!(
         levels(&report),
-        ["configuration:ok", "files:ok", "cache:ok", "name:ok", "connect:ok", "TLS:ok", "clock:ok", "token:ok", "Admin API:ok"]
+        [
+            "configuration:ok",
+            "files:ok",
+            "cache:ok",
+            "name:ok",
+            "connect:ok",
+            "TLS:ok",
+            "clock:ok",
+            "token:ok",
+            "Admin API:ok",
+            "secret:ok"
+        ]
     );
     assert_eq!(report["exit_code"], 0);
 }
@@ -39,9 +50,9 @@ fn the_table_has_one_line_for_each_check() {
     let answer = stdout(&scene.tokenwell(["doctor"]).assert().success());
 
     let (table, end) = answer.split_once("\n\n").unwrap();
-    assert_eq!(table.lines().count(), 11, "{answer}");
+    assert_eq!(table.lines().count(), 12, "{answer}");
     assert!(table.lines().all(|line| line.starts_with("ok    ") && line.contains(" ms  ")), "{answer}");
-    assert!(end.contains("all 11 checks are ok ("), "{answer}");
+    assert!(end.contains("all 12 checks are ok ("), "{answer}");
     assert!(!answer.contains('\u{1b}'), "{answer}");
 }
 
@@ -62,7 +73,7 @@ fn a_server_that_does_not_listen_fails_before_tls() {
 
     let report = json(&scene.tokenwell(["doctor", "--json", "--base-url", "http://127.0.0.1:1"]).assert().code(5));
 
-    assert_eq!(levels(&report)[3..], ["name:ok", "connect:fail", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
+    assert_eq!(levels(&report)[3..], ["name:ok", "connect:fail", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip", "secret:skip"]);
     let advice = advice(&report, "connect");
     assert!(advice.contains("`tokenwell emulator`") && advice.contains("from option --base-url"), "{report}");
 }
@@ -76,7 +87,10 @@ fn a_failed_dns_lookup_of_the_proxy_is_reported() {
 
     let report = json(&command.env("HTTPS_PROXY", proxy).assert().code(5));
 
-    assert_eq!(levels(&report)[3..], ["name:fail", "connect:skip", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip"]);
+    assert_eq!(
+        levels(&report)[3..],
+        ["name:fail", "connect:skip", "TLS:skip", "clock:skip", "token:skip", "Admin API:skip", "secret:skip"]
+    );
     let shown = report.to_string();
     assert!(shown.contains("the proxy aaa") && !shown.contains("canary"), "{shown}");
 }
@@ -121,7 +135,7 @@ fn a_rejected_secret_fails_the_token_check() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).env("MONGODB_ATLAS_CLIENT_SECRET", "canary-wrong").assert().code(4));
 
-    assert_eq!(levels(&report)[7..], ["token:fail", "Admin API:skip"]);
+    assert_eq!(levels(&report)[7..], ["token:fail", "Admin API:skip", "secret:skip"]);
     assert!(!report.to_string().contains("canary"), "{report}");
 }
 
@@ -133,7 +147,7 @@ fn the_advice_for_a_403_names_the_access_list_and_the_roles() {
 
     let report = json(&scene.tokenwell(["doctor", "--json"]).assert().code(4));
 
-    assert_eq!(levels(&report)[7..], ["token:ok", "Admin API:fail"]);
+    assert_eq!(levels(&report)[7..], ["token:ok", "Admin API:fail", "secret:skip"]);
     let advice = advice(&report, "Admin API");
     assert!(advice.contains("IP access list") && advice.contains("roles"), "{advice}");
     assert!(report.to_string().contains("192.0.2.1 is not allowed"), "{report}");
@@ -168,7 +182,7 @@ fn the_admin_api_is_skipped_for_servers_other_than_atlas() {
 
     let report = json(&command.env_remove("MONGODB_ATLAS_BASE_URL").assert().success());
 
-    assert_eq!(levels(&report)[7..], ["token:ok", "Admin API:skip"]);
+    assert_eq!(levels(&report)[7..], ["token:ok", "Admin API:skip", "secret:skip"]);
 }
 
 #[cfg(unix)]

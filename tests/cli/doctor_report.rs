@@ -53,7 +53,7 @@ fn n4_the_table_has_a_warning_for_the_rejected_token() {
     let answer = stdout(&scene.tokenwell(["doctor"]).assert().success());
 
     assert!(answer.lines().any(|line| line.starts_with("warn  ") && line.contains("token")), "{answer}");
-    assert!(answer.contains("changed: dropped the rejected token") && answer.contains("1 warning, 10 ok ("), "{answer}");
+    assert!(answer.contains("changed: dropped the rejected token") && answer.contains("1 warning, 11 ok ("), "{answer}");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn the_text_for_a_bug_report_has_no_secret_no_token_and_no_whole_id() {
 
     let home = scene.path("");
     assert!(report.starts_with(&format!("tokenwell {}, cache format 1\ndate: ", env!("CARGO_PKG_VERSION"))), "{report}");
-    assert!(report.contains("all 11 checks are ok") && report.contains("~/cache/tokenwell"), "{report}");
+    assert!(report.contains("all 12 checks are ok") && report.contains("~/cache/tokenwell"), "{report}");
     for private in [DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, &cached, text(&home).trim_end_matches('/')] {
         assert!(!report.contains(private), "{private}: {report}");
     }

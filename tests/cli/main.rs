@@ -49,6 +49,7 @@ mod sa_secret_slots;
 #[cfg(unix)]
 mod sa_targets;
 #[cfg(unix)]
+mod secret_end;
 mod sink;
 #[cfg(unix)]
 mod sink_once;

@@ -3,7 +3,7 @@
 use crate::wiped::Wiped;
 use clap::ValueEnum;
 use serde::Serialize;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokenwell::Token;
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -73,4 +73,21 @@ struct Object<'a> {
 /// The time at which the token expires: `2026-11-24T07:30:00Z`.
 pub(crate) fn expiry(token: &Token) -> String {
     humantime::format_rfc3339_seconds(token.expires_at()).to_string()
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Without the units that do not matter for days or hours.
+pub(crate) fn rounded(left: Duration) -> Duration {
+    let unit = match left.as_secs() {
+        86_400.. => 86_400,
+        3_600.. => 3_600,
+        60.. => 60,
+        _ => 1,
+    };
+    Duration::from_secs(left.as_secs() / unit * unit)
 }

@@ -29,12 +29,7 @@ pub(crate) struct ProfileIds(Vec<(&'static Id, String)>);
 impl ProfileIds {
     /// Reads them, if the account of `config` is from a profile.
     pub(crate) fn of(config: &Config) -> Self {
-        let source = config.provenance().iter().find(|from| from.setting() == "client_id").map(|from| from.source());
-        let Some(source) = source.filter(|source| source.starts_with("profile ") || source.starts_with("the keyring ")) else {
-            return Self::default();
-        };
-        let profiles = list_profiles().profiles;
-        let Some(profile) = profiles.iter().find(|profile| is_source(profile, source)) else { return Self::default() };
+        let Some(profile) = profile_of(config) else { return Self::default() };
         Self(IDS.iter().filter_map(|id| Some((id, profile.setting(id.member)?.to_owned()))).collect())
     }
 
@@ -53,6 +48,15 @@ impl ProfileIds {
     pub(crate) fn all_variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(id, value)| (id.variables[0], value.as_str()))
     }
+}
+
+/// The profile that the account of `config` is from.
+pub(crate) fn profile_of(config: &Config) -> Option<ProfileEntry> {
+    let source = config.provenance().iter().find(|from| from.setting() == "client_id").map(|from| from.source())?;
+    if !source.starts_with("profile ") && !source.starts_with("the keyring ") {
+        return None;
+    }
+    list_profiles().profiles.into_iter().find(|profile| is_source(profile, source))
 }
 
 /// Whether `source` is the profile, or the keyring with its account.

@@ -34,6 +34,7 @@ mod prompt;
 mod reminder;
 mod revoke;
 mod sa;
+mod secret_end;
 mod server;
 mod session;
 mod settings;
@@ -41,6 +42,7 @@ mod sink;
 mod spelling;
 #[path = "../../ffi/standard_output.rs"]
 mod standard_output;
+mod state;
 mod status;
 mod stop;
 mod style;

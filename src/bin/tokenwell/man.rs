@@ -120,6 +120,7 @@ fn files(page: &mut String) {
         ("$XDG_CONFIG_HOME/atlascli/config.toml", "profiles of the Atlas CLI, which are read but never written"),
         ("$XDG_STATE_HOME/tokenwell/changes.jsonl", "the log of what tokenwell sa changed, without secrets"),
         ("$XDG_CACHE_HOME/tokenwell/", "the token cache, which is encrypted; `tokenwell cache path` prints its path"),
+        ("$XDG_STATE_HOME/tokenwell/secret-ends/", "when the secrets in use end, without the secrets"),
     ] {
         let _ = write!(page, ".TP\n\\fI{}\\fR\n{}\n", escaped(path), line(about));
     }

@@ -179,6 +179,19 @@ impl Settings {
         self.build(builder, Limits::TokenRequest)
     }
 
+    /// Like [`Settings::config_of_profile`], for a second account: no flag of the account in use applies.
+    pub(crate) fn config_of_reader(&self, profile: &str) -> Result<Config, Failure> {
+        let is_of_account = |setting: &str| ACCOUNT_SETTINGS.contains(&setting);
+        let mut builder = builder().environment(move |name| std::env::var_os(name).filter(|_| !is_variable_of(name, is_of_account)));
+        builder.set("profile", profile.as_bytes())?;
+        if self.no_cache {
+            builder.set("cache", b"off")?;
+        }
+        set_path(&mut builder, "cache_dir", self.cache_dir.as_ref())?;
+        self.account.apply_timeout(&mut builder)?;
+        Ok(builder.build()?)
+    }
+
     fn build(&self, mut builder: ConfigBuilder, limits: Limits) -> Result<Config, Failure> {
         if let Some(client_id) = &self.client_id {
             builder.set("client_id", client_id.as_bytes())?;

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::form::expiry;
 use crate::output;
+use crate::secret_end::SecretEnd;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::terminal::{Stream, Table};
@@ -37,10 +38,12 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let session = args.settings.session()?;
     let route = ServerRoute::new(&session.config)?;
     let cached = session.cached_state()?;
-    output::line(&if args.json { as_json(&session, &route, &cached) } else { as_text(&session, &route, &cached) })
+    let end = SecretEnd::remembered(&session.config);
+    let end = end.as_ref();
+    output::line(&if args.json { as_json(&session, &route, &cached, end) } else { as_text(&session, &route, &cached, end) })
 }
 
-fn as_json(session: &Session, route: &ServerRoute, cached: &CachedState) -> String {
+fn as_json(session: &Session, route: &ServerRoute, cached: &CachedState, end: Option<&SecretEnd>) -> String {
     let config = &session.config;
     let token = cached.token.as_ref().map(|token| {
         serde_json::json!({
@@ -73,11 +76,14 @@ fn as_json(session: &Session, route: &ServerRoute, cached: &CachedState) -> Stri
         "unknown_variables": unknown_variables().iter().map(|unknown| (unknown.name().to_owned(), unknown.nearest())).collect::<BTreeMap<_, _>>(),
         "token": token,
         "cooldown": cooldown,
+        "secret_expires_at": end.map(SecretEnd::expires_at),
+        "secret_expires_in_seconds": end.map(|end| end.left().as_secs()),
+        "secret_expiry_learned_at": end.map(SecretEnd::learned_at),
     })
     .to_string()
 }
 
-fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState) -> String {
+fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState, end: Option<&SecretEnd>) -> String {
     let config = &session.config;
     let endpoint = |endpoint: Option<&tokenwell::config::Endpoint>| endpoint.map_or("none".to_owned(), |found| found.as_str().to_owned());
     let source = |name: &str| {
@@ -107,6 +113,12 @@ fn as_text(session: &Session, route: &ServerRoute, cached: &CachedState) -> Stri
         ("token", cached.token.as_ref().map_or("none in the cache".to_owned(), validity)),
         ("remembered refusal", cached.cooldown.as_ref().map_or("none".to_owned(), refusal)),
     ]);
+    if config.api_base().is_some() {
+        let shown = |end: &SecretEnd| format!("{}, as of {}", end.text(), printable(end.learned_at(), 40));
+        rows.push(("secret", end.map_or("its end is not known; `tokenwell doctor` asks the API".to_owned(), shown)));
+    }
+    let soon = end.filter(|end| end.is_soon());
+    rows.extend(soon.map(|end| ("warning", format!("the secret {}. {}", end.text(), end.advice(config)))));
     rows.extend(unknown_variables().iter().map(|unknown| ("warning", unknown.to_string())));
     let mut table = Table::default();
     for (name, value) in rows {

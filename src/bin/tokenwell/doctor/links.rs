@@ -2,6 +2,7 @@
 
 use super::builds;
 use super::report::Report;
+use super::secret;
 use crate::cache::store_of;
 use crate::form::expiry;
 use crate::session::Session;
@@ -10,7 +11,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
-use tokenwell::admin::{AdminApi, Call};
+use tokenwell::admin::{AdminApi, Call, Reply};
 use tokenwell::config::{ExposedFile, route_variables, unknown_variables};
 use tokenwell::error::{duration_text, os_reason, printable};
 use tokenwell::grant::{ProbeReply, ServerRoute};
@@ -28,12 +29,12 @@ const LOCK_TIME_LIMIT: Duration = Duration::from_secs(2);
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
 /// Returns the results, and the client id that a bug report must not contain.
-pub(super) fn check_all(settings: &Settings, mint: bool) -> (Report, Option<String>) {
+pub(super) fn check_all(settings: &Settings, mint: bool, as_profile: Option<&str>) -> (Report, Option<String>) {
     let mut report = Report::default();
     builds::check(&mut report);
     variables(&mut report);
     let Some(session) = configuration(&mut report, settings) else {
-        for name in ["files", "cache", "proxy", "name", "connect", "TLS", "clock", "token", "Admin API"] {
+        for name in ["files", "cache", "proxy", "name", "connect", "TLS", "clock", "token", "Admin API", "secret"] {
             report.skip(name, "not checked");
         }
         return (report, None);
@@ -44,12 +45,14 @@ pub(super) fn check_all(settings: &Settings, mint: bool) -> (Report, Option<Stri
     let reached = connection(&mut report, &session);
     let token = if reached { token(&mut report, &session, mint) } else { None };
     if let Some(token) = token {
-        admin_api(&mut report, &session, &token);
+        let organization = admin_api(&mut report, &session, &token);
+        secret::check(&mut report, settings, &session, as_profile, organization);
     } else {
         if !reached {
             report.skip("token", "not checked");
         }
         report.skip("Admin API", "not checked");
+        report.skip("secret", "not checked");
     }
     (report, Some(session.config.client_id().to_owned()))
 }
@@ -333,16 +336,21 @@ fn rejected_token(report: &mut Report, session: &Session, checked: &CheckedToken
     }
 }
 
-fn admin_api(report: &mut Report, session: &Session, checked: &CheckedToken) {
+/// Returns the organization of the account, if the API names only one.
+fn admin_api(report: &mut Report, session: &Session, checked: &CheckedToken) -> Option<String> {
     const NAME: &str = "Admin API";
     if session.config.api_base().is_none() {
-        return report.skip(NAME, "the server is not Atlas");
+        report.skip(NAME, "the server is not Atlas");
+        return None;
     }
     let rejections = session.client.stats().invalidations;
     let reply = AdminApi::new(&session.config).and_then(|api| api.call(&session.client, &Call::get("/api/atlas/v2/orgs?itemsPerPage=1")));
     let reply = match reply {
         Ok(reply) => reply,
-        Err(error) => return report.error(NAME, &error),
+        Err(error) => {
+            report.error(NAME, &error);
+            return None;
+        }
     };
     if session.client.stats().invalidations > rejections {
         rejected_token(report, session, checked);
@@ -366,6 +374,14 @@ fn admin_api(report: &mut Report, session: &Session, checked: &CheckedToken) {
         429 => report.fail(NAME, Status::RateLimited.exit_code(), found, "Too many requests with this account. Wait a minute."),
         _ => report.fail(NAME, Status::Server.exit_code(), found, "Try again later. See https://status.mongodb.com for known outages."),
     }
+    only_organization(&reply)
+}
+
+/// The id in a list of one organization.
+fn only_organization(reply: &Reply) -> Option<String> {
+    let list: serde_json::Value = serde_json::from_slice(&reply.body).ok().filter(|_| reply.status == 200)?;
+    let is_only = list.get("totalCount").and_then(serde_json::Value::as_u64) == Some(1);
+    list.pointer("/results/0/id").and_then(serde_json::Value::as_str).filter(|_| is_only).map(str::to_owned)
 }
 
 /// The error code and detail of the response.

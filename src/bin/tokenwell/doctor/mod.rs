@@ -2,7 +2,8 @@
 //! fix the step that fails.
 //!
 //! May depend on: the public API and the command's own settings, form and output. Start reading at
-//! [`run`]; `links` has the checks, `builds` finds the builds of tokenwell, `host` describes the machine, `report` has the results,
+//! [`run`]; `links` has the checks, `builds` finds the builds of tokenwell, `host` describes the machine, `secret` asks when the secret
+//! ends, `report` has the results,
 //! `redaction` makes them fit for a bug report.
 
 mod builds;
@@ -10,6 +11,7 @@ mod host;
 mod links;
 mod redaction;
 mod report;
+mod secret;
 
 use crate::failure::Failure;
 use crate::output;
@@ -18,7 +20,8 @@ use tokenwell::error::ExitCode;
 
 /// Check each step up to an API call, and say how to fix failures
 ///
-/// The steps are the settings, the cache, the connection, the token and a call of the Admin API.
+/// The steps are the settings, the cache, the connection, the token, a call of the Admin API, and when
+/// the secret ends.
 /// It sends a token request only if the cache has no valid token, so it can be run often. The exit
 /// code is that of the first failure, as listed in `tokenwell --help`.
 #[derive(clap::Args)]
@@ -36,6 +39,10 @@ pub(crate) struct Args {
     #[arg(long)]
     mint: bool,
 
+    /// Profile whose account reads when the secret ends, if the account in use may not
+    #[arg(long = "as", hide_short_help = true, value_name = "PROFILE")]
+    as_profile: Option<String>,
+
     #[command(flatten)]
     settings: Settings,
 }
@@ -45,6 +52,7 @@ Examples:
   tokenwell doctor
   tokenwell doctor --json | jq '.checks[] | select(.level != \"ok\")'
   tokenwell doctor --report > report.txt
+  tokenwell doctor --as staging
 
 Levels:
   ok    nothing to do
@@ -53,7 +61,7 @@ Levels:
   skip  not checked: an earlier check failed, or it does not apply";
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let (report, client_id) = links::check_all(&args.settings, args.mint);
+    let (report, client_id) = links::check_all(&args.settings, args.mint, args.as_profile.as_deref());
     output::line(&if args.json {
         report.as_json()
     } else if args.report {

@@ -64,6 +64,8 @@ pub(super) struct Report {
     changes: Vec<String>,
     /// The source of each setting, without its value: "client_id: environment variable …".
     sources: Vec<String>,
+    /// When the secret in use ends, and after how many seconds, if that is known.
+    secret_end: Option<(String, u64)>,
     started: Instant,
     /// When the check in progress began: when the previous one ended.
     step: Instant,
@@ -72,7 +74,7 @@ pub(super) struct Report {
 impl Default for Report {
     fn default() -> Self {
         let now = Instant::now();
-        Self { checks: Vec::new(), exit_code: None, changes: Vec::new(), sources: Vec::new(), started: now, step: now }
+        Self { checks: Vec::new(), exit_code: None, changes: Vec::new(), sources: Vec::new(), secret_end: None, started: now, step: now }
     }
 }
 
@@ -83,6 +85,19 @@ impl Report {
 
     pub(super) fn warn(&mut self, name: &'static str, found: impl Into<String>, advice: impl Into<String>) {
         self.add(name, Level::Warn, found, Some(advice.into()));
+    }
+
+    /// A warning with a stable name, for programs.
+    pub(super) fn warn_as(&mut self, name: &'static str, finding: &'static str, found: impl Into<String>, advice: impl Into<String>) {
+        self.warn(name, found, advice);
+        if let Some(check) = self.checks.last_mut() {
+            check.finding = Some(finding);
+        }
+    }
+
+    /// When the secret ends, and after how many seconds.
+    pub(super) fn secret_end(&mut self, at: &str, seconds: u64) {
+        self.secret_end = Some((printable(at, 40), seconds));
     }
 
     pub(super) fn skip(&mut self, name: &'static str, found: impl Into<String>) {
@@ -155,6 +170,8 @@ impl Report {
             "version": env!("CARGO_PKG_VERSION"),
             "checks": self.checks.iter().map(check).collect::<Vec<_>>(),
             "changes": self.changes,
+            "secret_expires_at": self.secret_end.as_ref().map(|(at, _)| at),
+            "secret_expires_in_seconds": self.secret_end.as_ref().map(|(_, seconds)| seconds),
             "summary": self.summary(),
             "ms": milliseconds(self.total()),
             "exit_code": self.exit_code().number(),

@@ -56,6 +56,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let admin = args.place.open(None)?;
     let accounts = admin.accounts();
     let all = accounts.list().collect::<Result<Vec<_>, _>>().map_err(|error| admin.failure(error))?;
+    all.iter().for_each(|account| admin.remember_end(account));
     let limits = findings::Limits {
         now_ms: print::now_ms(),
         expiring_within: args.expiring_within,

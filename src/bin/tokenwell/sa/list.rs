@@ -40,6 +40,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let admin = args.place.open(None)?;
     let now_ms = print::now_ms();
     let all = admin.accounts().list().collect::<Result<Vec<_>, _>>().map_err(|error| admin.failure(error))?;
+    all.iter().for_each(|account| admin.remember_end(account));
     let (total, listed) = (all.len(), filtered(all, args.expiring_within, now_ms));
     if args.json {
         print::json(&listed)?;

@@ -6,11 +6,12 @@ use super::refusal::{self, in_flag};
 use crate::failure::{self, Failure};
 use crate::ids::{IDS, ProfileIds, is_member};
 use crate::output;
+use crate::secret_end::SecretEnd;
 use crate::session::Session;
 use crate::settings::Settings;
 use serde::Deserialize;
 use std::cell::RefCell;
-use tokenwell::admin::service_accounts::{AdminError, Level, ServiceAccounts, check_client_id};
+use tokenwell::admin::service_accounts::{AdminError, Level, ServiceAccount, ServiceAccounts, check_client_id};
 use tokenwell::admin::{AdminApi, Call};
 use tokenwell::error::printable;
 use tokenwell::{Config, Status};
@@ -201,6 +202,15 @@ impl AdminSession {
     /// The flag that selects the organization or project, for commands in messages: `--org ID`.
     pub(super) fn level_flag(&self) -> String {
         format!("{} {}", if self.level.is_project() { "--project" } else { "--org" }, self.level.id())
+    }
+
+    /// Remembers for `status` when the secret in use ends, if this is the account that is signed in.
+    pub(super) fn remember_end(&self, account: &ServiceAccount) {
+        let config = &self.session.config;
+        let own = || config.credential().ok().and_then(|(_, own)| SecretEnd::of(account, &self.level, &own));
+        if let Some(end) = (account.client_id == config.client_id()).then(own).flatten() {
+            end.remember(config);
+        }
     }
 
     /// The path of the accounts, for `--dry-run`.

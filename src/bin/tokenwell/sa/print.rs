@@ -1,16 +1,16 @@
 //! Tables for people, and JSON for programs.
 
 use crate::failure::Failure;
+pub(super) use crate::form::now_ms;
+use crate::form::rounded;
 use crate::output;
+use crate::secret_end::SOON;
 use crate::style::Style;
 use crate::terminal::{Cell, Stream, Table};
 use serde::Serialize;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokenwell::admin::service_accounts::{SecretDescription, ServiceAccount, milliseconds};
 use tokenwell::error::{duration_text, printable};
-
-/// How soon the end of a secret is shown as a warning.
-pub(super) const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The value as JSON on one line.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
@@ -33,11 +33,6 @@ pub(super) fn table(heading: &[&str], rows: Vec<Vec<Cell>>) -> Result<(), Failur
 pub(super) fn ids<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
     let lines: Vec<_> = ids.map(|id| printable(id, 200)).collect();
     if lines.is_empty() { Ok(()) } else { output::line(&lines.join("\n")) }
-}
-
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// When the last secret of the account ends. `None` without a secret, and if a time cannot be read.
@@ -79,17 +74,6 @@ pub(super) fn end_of_account(account: &ServiceAccount, now_ms: u64) -> Cell {
             if left < SOON { Cell::styled(Style::Warn, text) } else { text.into() }
         }
     }
-}
-
-/// Without the units that do not matter for days or hours.
-fn rounded(left: Duration) -> Duration {
-    let unit = match left.as_secs() {
-        86_400.. => 86_400,
-        3_600.. => 3_600,
-        60.. => 60,
-        _ => 1,
-    };
-    Duration::from_secs(left.as_secs() / unit * unit)
 }
 
 pub(super) fn time(time: Option<&str>, missing: &str) -> String {

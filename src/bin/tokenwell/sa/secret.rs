@@ -11,6 +11,7 @@ use super::secret_slots;
 use super::target::{Delivery, Targets};
 use crate::failure::Failure;
 use crate::output;
+use crate::secret_end::may_be;
 use crate::wanted::duration;
 use clap::Subcommand;
 use std::time::Duration;
@@ -84,7 +85,9 @@ pub(super) fn run(action: Action) -> Result<(), Failure> {
 
 fn list(shown: &ShownAccount) -> Result<(), Failure> {
     let (admin, id) = shown.open()?;
-    let secrets = admin.accounts().get(&id).map_err(|error| admin.failure(error))?.secrets;
+    let account = admin.accounts().get(&id).map_err(|error| admin.failure(error))?;
+    admin.remember_end(&account);
+    let secrets = account.secrets;
     if shown.json {
         return print::json(&secrets);
     }
@@ -166,9 +169,8 @@ fn delete(args: &DeleteArgs) -> Result<(), Failure> {
 
 /// Whether this may be the secret of the session, by the characters that the masked value shows.
 fn is_in_use(secret: &SecretDescription, config: &tokenwell::Config) -> bool {
-    let shown = secret.masked_secret_value.as_deref().and_then(|masked| masked.rsplit('*').next()).unwrap_or_default();
     match config.credential() {
-        Ok((_, own)) => shown.is_empty() || own.expose().ends_with(shown),
+        Ok((_, own)) => may_be(secret, &own),
         // It cannot be compared, so it may be the one.
         Err(_) => true,
     }

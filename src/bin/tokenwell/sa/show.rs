@@ -23,6 +23,7 @@ Examples:
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let (admin, id) = args.shown.open()?;
     let account = admin.accounts().get(&id).map_err(|error| admin.failure(error))?;
+    admin.remember_end(&account);
     if args.shown.json {
         return print::json(&account);
     }

@@ -11,6 +11,7 @@ pub(super) use creation::{Begun, Creation, Open, open_creations};
 use super::place::AdminSession;
 use crate::failure::{self, Failure};
 use crate::output;
+use crate::state::{self, create_private_dir};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -121,7 +122,7 @@ impl ChangeLog {
     pub(super) fn of_environment() -> Result<Self, Failure> {
         match std::env::var_os(VARIABLE).unwrap_or_default().to_str() {
             Some("off" | "no" | "false" | "0") => Ok(Self::Off),
-            Some("" | "on" | "yes" | "true" | "1") => Ok(state_directory().map_or_else(Self::Nowhere, Self::In)),
+            Some("" | "on" | "yes" | "true" | "1") => Ok(state::directory().map_or_else(Self::Nowhere, Self::In)),
             other => Err(Failure::new(
                 Status::InvalidArgument,
                 format!("{VARIABLE}: `{}` is neither on nor off", printable(other.unwrap_or("not UTF-8"), 40)),
@@ -241,14 +242,6 @@ fn private() -> OpenOptions {
     options
 }
 
-fn create_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 /// Flushes a directory, so that a new file in it survives a power failure. Windows cannot flush one.
 fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
@@ -256,22 +249,6 @@ fn sync_dir(path: &Path) -> io::Result<()> {
 
 pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
-}
-
-/// The directory for what must outlive a restart but is no setting and no cache.
-fn state_directory() -> Result<PathBuf, &'static str> {
-    // A relative path is ignored, as the XDG Base Directory Specification requires.
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if cfg!(windows) {
-        return absolute("LOCALAPPDATA")
-            .map(|local| local.join("tokenwell").join("state"))
-            .ok_or("LOCALAPPDATA does not name an absolute path");
-    }
-    let below_home = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
-        .map(|state| state.join("tokenwell"))
-        .ok_or("neither XDG_STATE_HOME nor HOME names an absolute path")
 }
 
 #[cfg(unix)]
