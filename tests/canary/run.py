@@ -27,6 +27,7 @@ import time
 import life
 import servers
 import shown
+from accounts import accounts
 from forms import Net, forms
 from sources import sources, typed
 from watch import CommandLines
@@ -50,6 +51,8 @@ class Suite:
         # the result; and files that contain the secret on purpose.
         self.outputs = {}
         self.answers = {}
+        # Outputs that show a new secret because that was requested.
+        self.revealed = {}
         self.own_files = set()
         # The files to which programs write a secret that they create, by language.
         self.new_secrets = {}
@@ -133,6 +136,7 @@ def main():
         try:
             commands(suite, emulator, url, tls, proxy)
             sources(suite, TOKENWELL, emulator, url, WRONG)
+            accounts(suite, TOKENWELL, emulator, url)
             long_run(suite, emulator, url)
             shims(suite, options.shim, emulator, url, tls, proxy)
             programs(suite, emulator, url)
@@ -151,6 +155,9 @@ def main():
         net.add("the proxy's password", PASSWORD)
         for language, file in suite.new_secrets.items():
             net.add(f"the new secret of {language}", file.read_text())
+        suite.check("new secrets were recorded", len(recorder.secrets) > 30, len(recorder.secrets))
+        for number, secret in enumerate(sorted(recorder.secrets)):
+            net.add(f"new secret {number}", secret)
         secrets_alone = Net()
         secrets_alone.windows.update(net.windows)
         for number, token in enumerate(sorted(token for token in suite.tokens if token.startswith("ey"))):

@@ -1,4 +1,4 @@
-"""The emulator, a recorder between the emulator and its clients that stores every token, and a proxy
+"""The emulator, a recorder between the emulator and its clients that stores every token and new secret, and a proxy
 that requires a password."""
 
 import json
@@ -12,6 +12,7 @@ import tempfile
 import threading
 import urllib.request
 
+NEW_SECRET = re.compile(rb'"secret"\s*:\s*"(mdb_sa_sk_[A-Za-z0-9_-]+)"')
 TOKEN = re.compile(rb'"access_token"\s*:\s*"([A-Za-z0-9_.~+/=-]+)')
 
 
@@ -87,12 +88,13 @@ class Listener:
 
 
 class Recorder(Listener):
-    """Forwards bytes and stores the tokens in the replies of the server, including tokens that no
+    """Forwards bytes and stores the tokens and new secrets in the replies of the server, including tokens that no
     client receives completely."""
 
     def __init__(self, server_port):
         self.server_port = server_port
         self.tokens = set()
+        self.secrets = set()
         super().__init__()
 
     def serve(self, client):
@@ -105,6 +107,7 @@ class Recorder(Listener):
                     client.sendall(chunk)
             finally:
                 self.tokens.update(token.decode() for token in TOKEN.findall(received))
+                self.secrets.update(secret.decode() for secret in NEW_SECRET.findall(received))
                 client.shutdown(socket.SHUT_RDWR)
 
     @staticmethod

@@ -51,3 +51,30 @@ fn without_a_message_bus_the_keyring_is_named_as_the_reason() {
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert_has(&text, &["not in the profile, and the keyring cannot be used"]);
 }
+
+/// Without a message bus, and with one that never answers.
+#[cfg(all(feature = "keyring", feature = "emulator", target_os = "linux"))]
+#[test]
+fn r9_a_keyring_that_cannot_be_used_is_an_error_before_an_account_is_created() {
+    use tokenwell::emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_ORG_ID, Emulator, EmulatorOptions};
+
+    let emulator = Emulator::start(EmulatorOptions::default()).unwrap();
+    let home = Home::new();
+    let socket = home.directory.path().join("bus");
+    let _black_hole = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for (bus, problem) in [("no-bus", "the keyring cannot be used"), ("bus", "the keyring did not answer within 2 s")] {
+        let mut command = assert_cmd::Command::cargo_bin("tokenwell").unwrap();
+        command.args(["sa", "create", "deploy", "--role", "ORG_MEMBER", "--to", "keyring:deploy", "--org", DEFAULT_ORG_ID]);
+        command.env_clear().envs(&home.variables).env("MONGODB_ATLAS_BASE_URL", emulator.base_url());
+        command.env("MONGODB_ATLAS_CLIENT_ID", DEFAULT_CLIENT_ID).env("MONGODB_ATLAS_CLIENT_SECRET", DEFAULT_CLIENT_SECRET);
+        command.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", home.directory.path().join(bus).display()));
+
+        let output = command.output().unwrap();
+
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert_has(&text, &[problem, "Start the keyring and unlock it"]);
+    }
+    assert_eq!(emulator.counters().api_requests, 0);
+    assert!(!home.our_file().exists());
+}

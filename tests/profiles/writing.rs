@@ -276,6 +276,22 @@ fn i14_a_keyring_that_gets_the_secret_of_another_server_finds_a_profile_without_
 }
 
 #[test]
+fn r9_a_keyring_is_checked_with_an_entry_that_is_deleted_again() {
+    let home = Home::new().kept("tokenwell_staging", "client_secret", SECRET);
+
+    home.file().prepare_keyring("staging").unwrap();
+
+    let kept: Vec<_> = home.keyring.kept.lock().unwrap().keys().cloned().collect();
+    assert_eq!(kept, [("tokenwell_staging".to_owned(), "client_secret".to_owned())]);
+    for (fault, problem) in [(Fault::Locked, "the keyring is locked"), (Fault::Hangs, "the keyring did not answer within 2 s")] {
+        *home.keyring.fault.lock().unwrap() = Some(fault);
+        let error = checked(home.file().prepare_keyring("staging").unwrap_err());
+        assert_eq!(error.status(), Status::NotConfigured);
+        assert_has(&shown(&error), &[problem, "Start the keyring and unlock it"]);
+    }
+}
+
+#[test]
 fn a_keyring_that_fails_for_the_same_account_keeps_the_profile() {
     let home = Home::new();
     home.store("default", &at("https://old.example"), "old secret", SecretLocation::Keyring).unwrap();

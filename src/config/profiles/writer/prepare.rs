@@ -1,10 +1,12 @@
 //! Checks that a profile can be stored, before its secret is requested or sent.
 
-use super::ConfigFile;
 use super::document;
 use super::files::{ensure_private_directory, parent_directory, probe};
+use super::{ConfigFile, service};
+use crate::config::keyring::{delete_with_timeout, read_with_timeout, write_with_timeout};
 use crate::config::rules::profile_name;
 use crate::error::Error;
+use crate::secret::Secret;
 use std::fs;
 use std::path::PathBuf;
 
@@ -47,5 +49,32 @@ impl ConfigFile {
             probe(&secrets)?;
         }
         Ok(prepared)
+    }
+
+    /// Checks that the keyring stores an entry for the profile `name`, with one that is deleted again. A
+    /// keyring that is locked may ask its user.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`] if the keyring cannot be used.
+    pub fn prepare_keyring(&self, name: &str) -> Result<(), Error> {
+        const ENTRY: &str = "probe";
+        profile_name("profile", name)?;
+        let service = service(name);
+        let unusable = |problem: String| Error::NotConfigured {
+            problem,
+            hint: "Start the keyring and unlock it, or store the secret in a file.".to_owned(),
+        };
+        // A keyring that does not answer is noticed by the read, which waits for a shorter time.
+        let read = || read_with_timeout(&self.keyring, &service, &[ENTRY]).map_err(|error| unusable(error.to_string()));
+        read()?;
+        let written = Secret::from("tokenwell checks that the keyring can be written");
+        write_with_timeout(&self.keyring, &service, ENTRY, &written)?;
+        let found = read();
+        // An entry that remains contains nothing.
+        let _ = delete_with_timeout(&self.keyring, &service, ENTRY);
+        match found?.first() {
+            Some(Some(found)) if found.expose() == written.expose() => Ok(()),
+            _ => Err(unusable("the keyring does not return what it has stored".to_owned())),
+        }
     }
 }

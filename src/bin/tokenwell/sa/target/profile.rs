@@ -31,6 +31,9 @@ impl Profiles {
         };
         require_free_profile(name, account)?;
         self.prepared.push(file.prepare(name)?);
+        if location == SecretLocation::Keyring {
+            file.prepare_keyring(name)?;
+        }
         Ok(location)
     }
 
