@@ -265,6 +265,25 @@ fn l2_a_create_whose_request_was_lost_before_it_was_killed_has_created_nothing()
 }
 
 #[test]
+fn l2_a_create_that_could_not_replace_its_lost_secret_is_reported_again() {
+    let scene = Scene::new();
+    let refused = json!({ "path": format!("{ACCOUNTS}/*"), "method": "POST", "status": 403, "body": { "errorCode": "USER_UNAUTHORIZED" } });
+    let lost = json!({ "path": ACCOUNTS, "method": "POST", "times": 1, "close": "after_effect" });
+    scene.emulator.set_faults(json!([lost, refused])).unwrap();
+
+    let message = stderr(&scene.tokenwell(CREATE).assert().failure());
+    scene.emulator.set_faults(json!([])).unwrap();
+
+    let id = id_of(&accounts(&scene)[0]).to_owned();
+    assert!(message.contains(&format!("the account {id} exists, and its secret could not be replaced")), "{message}");
+    assert_eq!(outcomes(&scene, "sa create"), ["begun", "unresolved"]);
+    let message = report(&scene);
+    assert!(message.contains(&format!(") ended without a known result: account {id} was created, and it has no secret")), "{message}");
+    run_named(&scene, &message, "tokenwell sa secret add");
+    assert!(scene.path("x").exists() && !report(&scene).contains("an earlier"));
+}
+
+#[test]
 fn l2_an_account_that_another_host_has_completed_is_closed() {
     let scene = Scene::new();
     killed_before_the_reply(&scene, &CREATE, ACCOUNTS);

@@ -226,11 +226,9 @@ impl Interrupted {
             (None, Some(id)) => printable(id, 64),
             (None, None) => String::new(),
         };
-        format!(
-            "an earlier `{}` ({what}, begun {}) was interrupted",
-            printable(&record.operation, 40),
-            printable(&self.open.begun.time, 40)
-        )
+        let end = if self.open.is_unresolved { "ended without a known result" } else { "was interrupted" };
+        let (operation, time) = (printable(&record.operation, 40), printable(&self.open.begun.time, 40));
+        format!("an earlier `{operation}` ({what}, begun {time}) {end}")
     }
 
     fn kind(&self) -> &'static str {

@@ -58,8 +58,13 @@ impl Begun {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Stage {
-    Created { client_id: String, secret_id: String },
+    Created {
+        client_id: String,
+        secret_id: String,
+    },
     Stored,
+    /// The command has ended, and could not find out what its request did.
+    Unresolved,
 }
 
 /// A creation in progress. If it is dropped without an end, a later command reports it.
@@ -155,7 +160,8 @@ impl Creation {
     }
 
     /// The request has no known result. A later command reports it again.
-    fn leave(self, detail: &str) {
+    fn leave(mut self, detail: &str) {
+        self.stage(&Stage::Unresolved);
         self.log.note(&self.record, "unresolved", Some(detail));
     }
 }
@@ -195,6 +201,8 @@ pub(in super::super) struct Open {
     /// The ids of the account and of its secret, if the reply arrived.
     pub(in super::super) created: Option<(String, String)>,
     pub(in super::super) is_stored: bool,
+    /// Whether the process was not killed, but could not find out what its request did.
+    pub(in super::super) is_unresolved: bool,
     creation: Creation,
 }
 
@@ -249,15 +257,16 @@ pub(in super::super) fn open_creations(log: &ChangeLog, is_meant: impl Fn(&Recor
         else {
             continue;
         };
-        let (mut created, mut is_stored) = (None, false);
+        let (mut created, mut is_stored, mut is_unresolved) = (None, false, false);
         for stage in lines.filter_map(|line| serde_json::from_str(line).ok()) {
             match stage {
                 Stage::Created { client_id, secret_id } => created = Some((client_id, secret_id)),
                 Stage::Stored => is_stored = true,
+                Stage::Unresolved => is_unresolved = true,
             }
         }
         let creation = Creation { log: log.clone(), record: begun.record.clone(), file: Some((file, path)) };
-        found.push(Open { begun, created, is_stored, creation });
+        found.push(Open { begun, created, is_stored, is_unresolved, creation });
     }
     found.sort_by(|one, other| one.begun.time.cmp(&other.begun.time));
     (found, is_running)
