@@ -164,15 +164,11 @@ fn add_access(admin: &AdminSession, id: &str, networks: &[Network]) -> Result<()
         output::message(&format!("added {all} to its access list"));
         return Ok(());
     };
-    let level = admin.accounts().level().clone();
-    let flag = if level.is_project() { "--project" } else { "--org" };
+    let level = admin.level_flag();
     Err(Failure::Own {
         code: Code::Exit(tokenwell::error::ExitCode::HalfDone),
         problem: format!("{id} was created, but its access list is empty, which allows every address: {error}"),
-        hint: format!(
-            "Complete it with `tokenwell sa access add {flag} {0} {id} {all}`, or undo it with `tokenwell sa delete {flag} {0} {id}`.",
-            level.id()
-        ),
+        hint: format!("Complete it with `tokenwell sa access add {level} {id} {all}`, or undo it with `tokenwell sa delete {level} {id}`."),
         facts: Facts::default(),
     })
 }

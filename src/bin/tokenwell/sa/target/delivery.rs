@@ -105,12 +105,11 @@ impl Delivery {
     /// The error for a secret that exists and that a target does not have, with one safe way on.
     fn failure(&self, admin: &AdminSession, client_id: &str, secret: &SecretDescription, stored: &[String], problem: &str) -> Failure {
         let id = &secret.id;
-        let level = admin.accounts().level().clone();
-        let flag = if level.is_project() { "--project" } else { "--org" };
+        let level = admin.level_flag();
         let targets: Vec<_> = self.targets.iter().map(|(target, _)| target.flag()).collect();
-        let delete = format!("`tokenwell sa secret delete {flag} {} {client_id} {id}`", level.id());
+        let delete = format!("`tokenwell sa secret delete {level} {client_id} {id}`");
         let expires = expires_flag(secret).map(|flag| format!(" {flag}")).unwrap_or_default();
-        let add = format!("`tokenwell sa secret add {flag} {} {client_id} {}{expires}`", level.id(), targets.join(" "));
+        let add = format!("`tokenwell sa secret add {level} {client_id} {}{expires}`", targets.join(" "));
         let subject = if self.is_new_account {
             format!("the account {client_id} and its secret {id} exist, but the secret is")
         } else {
