@@ -83,7 +83,14 @@ fn expiring_within_has_an_exit_code() {
 
     assert_eq!(stdout(&assert), format!("{}\n", id_of(&soon)));
     let array = json(&scene.tokenwell(["sa", "list", "--expiring-within", "30d", "--json"]).assert().code(12));
-    assert_eq!(array.as_array().unwrap().len(), 1);
+    assert_eq!((array.as_array().unwrap().len(), &array[0]["clientId"]), (1, &soon["clientId"]));
+    let table = stdout(&scene.tokenwell(["sa", "list", "--expiring-within", "30d", "--org", DEFAULT_ORG_ID]).assert().code(12).stderr(""));
+    assert!(table.starts_with(id_of(&soon)) && table.lines().count() == 1, "{table}");
+    // Nothing to report is an empty result in every form.
+    let none =
+        |flag: &'static str| scene.tokenwell(["sa", "list", "--expiring-within", "1h", "--org", DEFAULT_ORG_ID, flag]).assert().success();
+    none("--json").stdout("[]\n").stderr("");
+    none("-q").stdout("").stderr("");
     scene.tokenwell(["sa", "list", "--expiring-within", "1h"]).assert().success();
     scene.tokenwell(["sa", "list", "--expiring-within", "30"]).assert().code(2);
 }

@@ -18,6 +18,7 @@ def test_two_reports_share_a_token(tokenwell_environment):
             assert client.authorization().startswith("Bearer ")
     assert tokenwell_environment.counters()["token_requests"] == 1
 """
+ACCOUNT = "mdb_sa_id_0123456789abcdef01234567"
 SECRET_OF_NOBODY = "mdb_sa_sk_" + "0" * 30
 
 
@@ -40,6 +41,37 @@ def second_account(scene):
     scene.stand_ins = {"mdb_sa_id_0123456789abcdef01234567": emulator.client_id}
     scene.environment["MONGODB_ATLAS_BASE_URL"] = emulator.url
     scene.file("secret.txt", emulator.secret + "\n")
+
+
+def owner(scene):
+    """The account of an owner in the profile `default`, and none in the environment."""
+    emulator = scene.emulator()
+    scene.environment["MONGODB_ATLAS_BASE_URL"] = emulator.url
+    login = ["tokenwell", "login", "--client-id", emulator.client_id, "--client-secret-stdin"]
+    subprocess.run(login, env=scene.environment, input=emulator.secret, capture_output=True, text=True, check=True)
+    return emulator
+
+
+def new_account(scene):
+    owner(scene)
+    scene.stand_ins = {"203.0.113.7": "127.0.0.1"}
+    scene.shown["127.0.0.1"] = "203.0.113.7"
+
+
+def secret_that_ends(scene):
+    emulator = owner(scene)
+    del scene.shown[emulator.client_id]
+
+    def told(*words):
+        return subprocess.run(["tokenwell", *words], env=scene.environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    create = ["sa", "create", "deploy", "--role", "ORG_READ_ONLY", "--expires", "24h", "--to", "profile:deploy", "-q"]
+    account = told(*create)
+    old = told("sa", "secret", "list", account, "-q")
+    organization = json.loads(told("api", "orgs"))["results"][0]["id"]
+    scene.stand_ins = {ACCOUNT: account, "76543210fedcba9876543210": old, "0123456789abcdef01234567": organization}
+    scene.shown.update({real: shown for shown, real in scene.stand_ins.items()})
+    return lambda: None if told("sa", "secret", "list", account, "-q") != old else "the old secret exists"
 
 
 def leaked_token(scene):
@@ -140,6 +172,8 @@ PAGES = {
     "first-token": first_token,
     "wrong-secret": wrong_secret,
     "second-account": second_account,
+    "create-an-account": new_account,
+    "secrets-that-expire": secret_that_ends,
     "revoke-a-leaked-token": leaked_token,
     "which-account-is-this": account,
     "why-401": rejected_token,
