@@ -91,7 +91,7 @@ def accounts(suite, program, emulator, url):
     sa("update", "update", account, "--name", "renamed", "--add-role", "ORG_MEMBER", "--json")
     sa("invite", "invite", account, "--project", PROJECT, "--role", "GROUP_READ_ONLY")
     sa("secret add", "secret", "add", account, "--to", file("sa-6"), "--to", f"{KEEP} {own('sa-7')}")
-    sa("secret add, a third one", "secret", "add", account, "--to", file("sa-8"), code=5)
+    sa("secret add, a third one", "secret", "add", account, "--to", file("sa-8"), code=8)
     secret = json.loads(sa("secrets", "secret", "list", account, "--json"))[0]["id"]
     sa("secret delete", "secret", "delete", account, secret, "--yes")
     sa("secret add, a command that prints it", "secret", "add", account, "--to", "stdin-of:cat", code=15)

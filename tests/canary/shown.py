@@ -23,6 +23,7 @@ ALLOWED = [
     (COMMAND_LINE, rb"\0--client-id\0ID\0", "the flag of the client id"),
     (COMMAND_LINE, rb"/serviceAccounts/ID/", "a path argument of `api`"),
     (COMMAND_LINE + ".*/heap", rb"\0ID\0", "the program of this suite"),
+    (r"/changes\.jsonl$", rb"\"ID\"", "the log of changes names the account that made them"),
     (r"/config\.toml$", rb"\nclient_id = \"ID\"\n", "a profile contains its client id"),
     (r"/here/(sink|github-env|at-exit-file|at-exit-github)$", rb"ey[\w.-]+", "an Atlas token contains the client id"),
 ]
