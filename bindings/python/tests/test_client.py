@@ -200,9 +200,13 @@ def test_a_min_ttl_longer_than_a_tokens_lifetime_is_an_error(client: tokenwell.C
 
 def test_a_timeout_of_zero_is_not_the_configured_timeout(emulator: Emulator, client: tokenwell.Client) -> None:
     emulator.slow(30)
+    began = time.monotonic()
 
-    with pytest.raises(tokenwell.DeadlineError):
+    # Whether a connection was opened by then is a matter of luck.
+    with pytest.raises((tokenwell.DeadlineError, tokenwell.NetworkError)):
         client.token(timeout=0)
+
+    assert time.monotonic() - began < 30
 
 
 def test_the_timeout_setting_applies_to_every_call(emulator: Emulator, make: Make) -> None:

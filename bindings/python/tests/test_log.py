@@ -10,7 +10,7 @@ from typing import Dict
 
 import pytest
 
-from conftest import PATIENCE, Emulator
+from conftest import LIBRARY, PATIENCE, Emulator
 
 DRAW = "import tokenwell\nclient = tokenwell.Client.from_env()\nclient.token()\n"
 
@@ -58,7 +58,7 @@ def test_an_unknown_level_is_named(unsafe_cache: Dict[str, str]) -> None:
 
 
 def test_the_environment_does_not_override_a_log_set_by_the_program(unsafe_cache: Dict[str, str]) -> None:
-    off = "import ctypes, os\nctypes.CDLL(os.environ['TOKENWELL_LIBRARY']).tokenwell_log_set(None, None, 0, None)\n"
+    off = f"import ctypes\nctypes.CDLL({LIBRARY!r}).tokenwell_log_set(None, None, 0, None)\n"
 
     done = run(off + DRAW, unsafe_cache, TOKENWELL_LOG="debug")
 

@@ -17,10 +17,11 @@ from tokenwell._origin import Origin
 NAMES = sorted(LOWEST)
 
 
-def run(program: str, *folders: pathlib.Path) -> str:
-    """Runs a program in which only the standard library, this package and the folders can be imported."""
-    path = [str(REPOSITORY / "bindings" / "python"), *map(str, folders)]
-    program = f"import sys; sys.path[:0] = {path!r}; {program}"
+def run(program: str, folder: pathlib.Path) -> str:
+    """Runs a program in which only the standard library, this package and what is in the folder can be imported."""
+    # The folder of an installed package has the optional libraries too.
+    (folder / "tokenwell").symlink_to(pathlib.Path(tokenwell.__file__).parent)
+    program = f"import sys; sys.path[:0] = [{str(folder)!r}]; {program}"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -33,10 +34,10 @@ def test_the_package_imports_no_optional_library() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_library_is_named_with_the_version_and_the_command(name: str) -> None:
+def test_a_missing_library_is_named_with_the_version_and_the_command(name: str, tmp_path: pathlib.Path) -> None:
     program = f"\ntry: import tokenwell.{name}\nexcept ImportError as error: print(error.name, error)"
 
-    assert run(program) == (
+    assert run(program, tmp_path) == (
         f"{name} {name} is not installed. "
         f"tokenwell.{name} requires {name} {LOWEST[name]} or newer: pip install 'tokenwell[{name}]'"
     )
