@@ -251,7 +251,8 @@ impl Interrupted {
             Made::NotVisibleYet(_) => (format!("no {kind} of it is visible yet; the next command checks again"), String::new()),
             Made::Unknown(error) => {
                 let error = printable(&error.to_string(), 500);
-                (format!("whether it created a {kind} could not be checked: {error}").replace("a account", "an account"), String::new())
+                let article = if kind == "account" { "an" } else { "a" };
+                (format!("whether it created {article} {kind} could not be checked: {error}"), String::new())
             }
             Made::OneOf(ids) => (
                 format!("one of these may be its {kind}, and its secret may be stored nowhere: {}", ids.join(", ")),
