@@ -19,13 +19,36 @@ pub(super) struct PrivateFile {
     file: SinkFile,
 }
 
+/// The file with the owner and the mode of the one that it replaces.
+#[cfg(unix)]
+fn like_existing(file: SinkFile, path: &Path, shown: &str) -> Result<SinkFile, Failure> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(file) };
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & !0o600 != 0 {
+        return Err(Failure::new(
+            Status::Refused,
+            format!("--to: `{shown}` has the mode {mode:04o}, which allows more than its owner to read and write it"),
+            format!("Make it private with `chmod 600 {shown}`, or use another file."),
+        ));
+    }
+    Ok(SinkFile::at(path, mode)?.with_owner(found.uid(), found.gid()))
+}
+
+/// Permissions are inherited from the directory.
+#[cfg(not(unix))]
+fn like_existing(file: SinkFile, _path: &Path, _shown: &str) -> Result<SinkFile, Failure> {
+    Ok(file)
+}
+
 impl PrivateFile {
     /// Checks that the file can be written. One that exists is replaced only if `may_replace`, and keeps its
     /// owner and its mode.
     pub(super) fn prepare(given: &Path, may_replace: bool) -> Result<Self, Failure> {
         let shown = printable_path(given);
         let path = file_of_links(given)?;
-        let mut file = SinkFile::at(&path, 0o600)?;
+        let file = SinkFile::at(&path, 0o600)?;
         if file.exists() && !may_replace {
             return Err(Failure::new(
                 Status::Refused,
@@ -33,20 +56,7 @@ impl PrivateFile {
                 "It may have the secret of another account. Remove it, or use another name.",
             ));
         }
-        #[cfg(unix)]
-        if let Ok(found) = fs::symlink_metadata(&path) {
-            use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-
-            let mode = found.permissions().mode() & 0o7777;
-            if mode & !0o600 != 0 {
-                return Err(Failure::new(
-                    Status::Refused,
-                    format!("--to: `{shown}` has the mode {mode:04o}, which allows more than its owner to read and write it"),
-                    format!("Make it private with `chmod 600 {shown}`, or use another file."),
-                ));
-            }
-            file = SinkFile::at(&path, mode)?.with_owner(found.uid(), found.gid());
-        }
+        let file = like_existing(file, &path, &shown)?;
         file.check_writable()?;
         Ok(Self { shown, path, file })
     }
