@@ -159,7 +159,8 @@ fn save_traced(store: &FileStore, token: &str) {
     let warm = tempfile::tempdir().unwrap();
     for round in 0..64 {
         let elsewhere = FileStore::open(warm.path().join(round.to_string()), false);
-        elsewhere.save(&slot(), &record(token)).unwrap();
+        // A thread may make one call more or less than in the run that was traced, and the fault then hits the last of these.
+        let _ = elsewhere.save(&slot(), &record(token));
     }
     warm.close().unwrap();
     let _ = fs::metadata(BEGINS);

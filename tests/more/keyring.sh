@@ -7,7 +7,6 @@ need gnome-keyring-daemon "it is the keyring; install gnome-keyring"
 need dbus-run-session "the keyring is called over a message bus; install dbus-daemon"
 need dbus-send "it locks the keyring; install dbus-bin"
 CARGO_TARGET_DIR="$TARGET" "$CARGO" build --quiet --locked --features "$FEATURES,keyring" --bin tokenwell || exit 1
-built
 tokenwell=$TARGET/debug/tokenwell
 
 # The variables in single quotes are for the shells that are started here.
