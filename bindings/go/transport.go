@@ -153,7 +153,7 @@ func parseOrigin(value string) (origin, error) {
 	if err := checkBaseURL(value); err != nil {
 		var problem *Error
 		if errors.As(err, &problem) {
-			err = newError(problem.Code, "invalid origin: "+strings.Replace(problem.Message, "base_url: ", "", 1), hint)
+			err = newError(problem.Code, strings.Replace(problem.Message, "base_url", "origin", 1), hint)
 		}
 		return origin{}, err
 	}
@@ -164,7 +164,7 @@ func parseOrigin(value string) (origin, error) {
 		}
 	}
 	// The parser's error contains the URL, which may contain a secret, so it is not shown.
-	return origin{}, invalidArgument("invalid origin: net/url does not parse it in the same way as the library", hint)
+	return origin{}, invalidArgument("origin is not parsed by net/url in the same way as by the library", hint)
 }
 
 // isTargetOf reports whether net/http would send the request to this origin. It returns false for

@@ -71,11 +71,11 @@ def test_the_extras_require_the_versions_that_are_checked() -> None:
     "origin, problem",
     [
         ("https://api.example.com/path", "origin must not have a path"),
-        ("http://api.example.com", "origin: "),
-        ("https://user@api.example.com", "origin: "),
-        ("ftp://api.example.com", "origin: "),
-        ("api.example.com", "origin: "),
-        ("", "origin: "),
+        ("http://api.example.com", "origin "),
+        ("https://user@api.example.com", "origin contains a user name"),
+        ("ftp://api.example.com", "origin is not a URL"),
+        ("api.example.com", "origin is not a URL"),
+        ("", "origin is empty"),
         ("http://127.0.0.1", "plain http at port 80"),
     ],
 )

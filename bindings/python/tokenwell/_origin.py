@@ -91,4 +91,4 @@ def _check(client: Client, origin: str) -> None:
         library.config_free(config)
     if status:
         problem = from_library(library, status, error)
-        raise type(problem)(problem.message.replace("base_url: ", "origin: ", 1), HINT)
+        raise type(problem)(problem.message.replace("base_url", "origin", 1), HINT)
