@@ -11,6 +11,8 @@ COMMAND_LINE = r"^command line "
 ALLOWED = [
     (r"^standard output of tokenwell status", rb"client id +ID\n|\"client_id\":\"ID\"", "`status` shows the account"),
     (r"^standard output of tokenwell doctor", rb"configuration +ID at |\"found\":\"ID at ", "`doctor` shows the configuration that it checks"),
+    (r"^standard output of tokenwell (status|doctor)", rb"tokenwell\s+sa\s+secret\s+add\s+--(org|project)\s+\S+\s+ID\b", "the command that replaces a secret before it ends names the account"),
+    (r"^standard error of tokenwell doctor", rb"/serviceAccounts/ID\b", "with -v, `doctor` logs the requested path"),
     (r"^(standard (output|error) of (tokenwell|shim|sink)|messages in )", rb"ID%3A\[redacted\]", "the reply of a server that rejects the client is quoted, without the secret that it repeats"),
     (r"^messages in ", rb"mdb_sa_id_\w+\xe2\x80\xa6", "the error code of that reply is cut after 64 characters, which may be inside of the id"),
     (r"^(standard (output|error) of |messages in |the terminal of )", rb"rejected\s+the\s+client\s+ID\s+\(", "the error of a rejection names the account to correct"),
