@@ -6,8 +6,11 @@ cd "$(dirname "$0")/../.." || exit 1
 need gnome-keyring-daemon "it is the keyring; install gnome-keyring"
 need dbus-run-session "the keyring is called over a message bus; install dbus-daemon"
 need dbus-send "it locks the keyring; install dbus-bin"
-CARGO_TARGET_DIR="$TARGET" "$CARGO" build --quiet --locked --features "$FEATURES,keyring" --bin tokenwell || exit 1
-tokenwell=$TARGET/debug/tokenwell
+# As `make test` builds it: `cargo build` would compile the dependencies once more, without the features that only tests use. Another suite may build it
+# without the keyring, so it is copied.
+CARGO_TARGET_DIR="$TARGET" "$CARGO" test --quiet --locked --features "$FEATURES,keyring" --test profiles --no-run || exit 1
+cp "$TARGET/debug/tokenwell" "$work/tokenwell" || exit 1
+tokenwell=$work/tokenwell
 
 # The variables in single quotes are for the shells that are started here.
 # shellcheck disable=SC2016
