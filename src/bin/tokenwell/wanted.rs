@@ -23,8 +23,8 @@ pub(crate) struct TokenFlags {
 impl TokenFlags {
     /// The token that the flags ask for.
     ///
-    /// A cached one is taken without a refresh, whose thread would take longer than the rest. With
-    /// a timeout of the user only the refresh does so: reading a cache that hangs may take longer.
+    /// A cached token is taken without a refresh, which would need a second thread. Not with --timeout:
+    /// reading a cache that hangs may take longer than the user wants to wait.
     pub(crate) fn token(&self, session: &Session, settings: &Settings) -> Result<Token, Failure> {
         if !self.force_refresh && settings.timeout().is_none() {
             session.read_cache();
