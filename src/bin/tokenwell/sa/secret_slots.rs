@@ -41,7 +41,10 @@ fn is_expired(secret: &SecretDescription, now_ms: u64) -> bool {
 
 /// Says when the other secrets end since a new one exists. Programs still use them.
 pub(super) fn report_shortened(admin: &AdminSession, client_id: &str, before: &[SecretDescription]) {
-    // The new secret is stored by now. That this cannot be read changes nothing about it.
+    if before.is_empty() {
+        return;
+    }
+    // The new secret exists by now. That this cannot be read changes nothing about it.
     let Ok(after) = admin.accounts().get(client_id) else {
         return output::message("the secret that existed before may now end within 7 d; its end cannot be read");
     };
